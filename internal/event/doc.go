@@ -1,0 +1,19 @@
+// Package event holds what flows through Ingot: the event, the rules it must
+// satisfy, and the decoder that turns the bytes of a request into events.
+//
+// The HTTP gate calls Decode; everything behind it passes Events on and never
+// looks into a payload again. The package owns no state and starts nothing.
+//
+//	one object | array | {"events":[..]} | NDJSON
+//	   │  decode.go   which form the body has; one syntax error refuses the body
+//	   ▼
+//	 envelope.go      the five members of an event, each checked by its rule
+//	   │  text.go timestamp.go payload.go
+//	   ▼
+//	 []Event + []Invalid
+//
+// The decoder refuses, event by event, whatever Postgres could reject later:
+// once an event is accepted here, its row must be storable and its payload must
+// cast to jsonb. Nothing is repaired or replaced on the way; the payload is kept
+// byte for byte.
+package event
