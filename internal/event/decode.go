@@ -1,0 +1,248 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Format is the framing of a body.
+type Format int
+
+const (
+	JSON   Format = iota // one object, an array, or {"events":[..]}
+	NDJSON               // one object a line; blank lines do not count
+)
+
+// Decoded is what a body held. Len(Events) + Len(Invalid) == Total.
+type Decoded struct {
+	Single    bool // the body was one event object, not a list of one
+	Total     int
+	Events    []Event
+	Positions []int // Positions[i] is where Events[i] stood in the body; nil when nothing is invalid
+	Invalid   []Invalid
+}
+
+// Position tells where in the body Events[i] stood.
+func (d *Decoded) Position(i int) int {
+	if d.Positions == nil {
+		return i
+	}
+	return d.Positions[i]
+}
+
+// SyntaxError says that a body, as a whole, is not what was promised.
+type SyntaxError struct {
+	Offset int // in bytes, from 0
+	Detail string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("at byte %d: %s", e.Offset, e.Detail)
+}
+
+// TooManyError says that a body holds more than Limits.MaxEvents events.
+type TooManyError struct{ Max int }
+
+func (e *TooManyError) Error() string {
+	return fmt.Sprintf("more than %d events in one request", e.Max)
+}
+
+// Decode reads all events of a body. Events share memory with the body.
+//
+// It fails as a whole with *SyntaxError when a JSON body does not parse (then
+// nothing of it may be stored) and with *TooManyError over the limit. What is
+// wrong with a single event is in Decoded.Invalid and concerns no other event.
+func Decode(body string, format Format, limits Limits) (Decoded, error) {
+	d := decoder{src: body, limits: limits}
+	var err error
+	if format == NDJSON {
+		err = d.lines()
+	} else {
+		err = d.document()
+	}
+	if err != nil {
+		return Decoded{}, err
+	}
+	return d.out, nil
+}
+
+// decoder holds the state of one Decode. Its scanning methods take a position
+// and return the one behind what they read, or stop (-1) with d.err set.
+type decoder struct {
+	src    string
+	limits Limits
+	out    Decoded
+	err    error
+
+	event  eventState
+	flaw   flaw   // first thing Postgres would reject in the value being read
+	escape bool   // the string read last holds a backslash
+	stack  []byte // open brackets of the value being read
+}
+
+// stop is returned by scanning methods in place of a position.
+const stop = -1
+
+func (d *decoder) fail(at int, format string, args ...any) int {
+	d.err = &SyntaxError{Offset: at, Detail: fmt.Sprintf(format, args...)}
+	return stop
+}
+
+// document reads a JSON body.
+func (d *decoder) document() error {
+	i := d.space(0)
+	switch d.at(i) {
+	case '{':
+		i = d.object(i)
+	case '[':
+		i = d.array(i)
+	case 0:
+		if i >= len(d.src) {
+			return &SyntaxError{Offset: i, Detail: "the body is empty; want an event object, an array of them, or {\"events\":[..]}"}
+		}
+		fallthrough
+	default:
+		i = d.fail(i, "want an event object, an array of them, or {\"events\":[..]}, found %s", d.found(i))
+	}
+	if i == stop {
+		return d.err
+	}
+	if i = d.space(i); i < len(d.src) {
+		d.fail(i, "want the end of the body, found %s (several objects in one body need Content-Type: application/x-ndjson)", d.found(i))
+		return d.err
+	}
+	return nil
+}
+
+// object reads a body that is one object: an event, or {"events":[..]}. Only a
+// member called events tells them apart, wherever it stands.
+func (d *decoder) object(i int) int {
+	end := d.oneEvent(i, 0)
+	if end == stop {
+		return stop
+	}
+	if !d.event.wrapper {
+		d.out.Single = true
+		return d.settle(0, end)
+	}
+	return d.wrapper(i)
+}
+
+// wrapper reads {"events":[..]}.
+func (d *decoder) wrapper(i int) int {
+	seen := false
+	return d.members(i, func(key string, at, i int) int {
+		if key != "events" {
+			if d.limits.IgnoreUnknown {
+				return d.value(i)
+			}
+			return d.fail(at, "unknown name %s beside \"events\"", quote(key))
+		}
+		if seen {
+			return d.fail(at, "\"events\" is there twice")
+		}
+		seen = true
+		if d.at(i) != '[' {
+			return d.fail(i, "\"events\" must be an array of event objects, found %s", d.found(i))
+		}
+		return d.array(i)
+	})
+}
+
+// array reads a list of events; what stands at d.src[i] is its bracket.
+func (d *decoder) array(i int) int {
+	i = d.space(i + 1)
+	if d.at(i) == ']' {
+		return i + 1
+	}
+	for {
+		if d.out.Total == d.limits.MaxEvents {
+			d.err = &TooManyError{Max: d.limits.MaxEvents}
+			return stop
+		}
+		if i = d.element(i); i == stop {
+			return stop
+		}
+		i = d.space(i)
+		switch d.at(i) {
+		case ',':
+			i = d.space(i + 1)
+		case ']':
+			return i + 1
+		default:
+			return d.fail(i, "want ',' or ']' after event %d, found %s", d.out.Total-1, d.found(i))
+		}
+	}
+}
+
+// element reads the next event of a list and settles it.
+func (d *decoder) element(i int) int {
+	at := d.out.Total
+	if i = d.oneEvent(i, at); i == stop {
+		return stop
+	}
+	return d.settle(at, i)
+}
+
+// lines reads an NDJSON body. A line that does not parse is one invalid event.
+func (d *decoder) lines() error {
+	body := d.src
+	for rest := body; rest != ""; {
+		var line string
+		line, rest, _ = strings.Cut(rest, "\n")
+		d.src = line
+		i := d.space(0)
+		if i == len(line) {
+			continue
+		}
+		if d.out.Total == d.limits.MaxEvents {
+			return &TooManyError{Max: d.limits.MaxEvents}
+		}
+		d.line(i)
+	}
+	if d.out.Total == 0 && strings.TrimSpace(body) == "" {
+		return &SyntaxError{Detail: "the body is empty; want one event object a line"}
+	}
+	return nil
+}
+
+func (d *decoder) line(i int) {
+	at := d.out.Total
+	end := d.oneEvent(i, at)
+	if end != stop {
+		if end = d.space(end); end < len(d.src) {
+			end = d.fail(end, "want the end of the line, found %s", d.found(end))
+		}
+	}
+	if end == stop {
+		d.event.reset()
+		d.event.refuse("", CodeSyntax, d.err.Error())
+		d.err = nil
+	}
+	d.settle(at, end)
+}
+
+// settle puts the event just read where it belongs: Events or Invalid.
+func (d *decoder) settle(at, next int) int {
+	d.out.Total++
+	e := &d.event
+	if len(e.errors) == 0 {
+		if d.out.Positions != nil {
+			d.out.Positions = append(d.out.Positions, at)
+		}
+		d.out.Events = append(d.out.Events, e.Event)
+		return next
+	}
+	if d.out.Positions == nil {
+		d.out.Positions = make([]int, len(d.out.Events))
+		for i := range d.out.Positions {
+			d.out.Positions[i] = i
+		}
+	}
+	id := e.ID
+	if !e.idGood {
+		id = ""
+	}
+	d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: id, Errors: e.errors})
+	return next
+}

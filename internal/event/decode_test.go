@@ -1,0 +1,345 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// good is a valid event with the given members replaced; a value of "-" leaves
+// the member out.
+func good(replace ...string) string {
+	values := map[string]string{
+		"event_id": `"e-1"`, "topic": `"t"`, "source": `"s"`,
+		"timestamp": `"2025-12-19T10:00:00Z"`, "payload": `{"a":1}`,
+	}
+	for i := 0; i < len(replace); i += 2 {
+		values[replace[i]] = replace[i+1]
+	}
+	var parts []string
+	for _, name := range []string{"event_id", "topic", "source", "timestamp", "payload"} {
+		if values[name] != "-" {
+			parts = append(parts, fmt.Sprintf("%q:%s", name, values[name]))
+		}
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+func nested(depth int) string {
+	return strings.Repeat("[", depth) + strings.Repeat("]", depth)
+}
+
+// TestInvalidEvents has a case for each way an event breaks a rule. Each names
+// the rule; a rule without a case fails the test.
+func TestInvalidEvents(t *testing.T) {
+	t.Parallel()
+	s512 := strings.Repeat("x", 512)
+	cases := []struct {
+		name  string
+		event string
+		field string
+		code  Code
+	}{
+		{"a number is no event", `1`, "", CodeNotObject},
+		{"a string is no event", `"e"`, "", CodeNotObject},
+		{"null is no event", `null`, "", CodeNotObject},
+		{"an array is no event", `[` + good() + `]`, "", CodeNotObject},
+		{"a name outside the five", good()[:len(good())-1] + `,"user":"u"}`, "user", CodeUnknownField},
+		{"names are told apart by case", good()[:len(good())-1] + `,"EVENT_ID":"u"}`, "EVENT_ID", CodeUnknownField},
+		{"events inside an event of a list", good()[:len(good())-1] + `,"events":[]}`, "events", CodeUnknownField},
+		{"event_id twice, the same", good()[:len(good())-1] + `,"event_id":"e-1"}`, "event_id", CodeRepeatedField},
+		{"topic twice, one escaped", good()[:len(good())-1] + `,"t\u006fpic":"x"}`, "topic", CodeRepeatedField},
+		{"payload twice", good()[:len(good())-1] + `,"payload":1}`, "payload", CodeRepeatedField},
+		{"no event_id", good("event_id", "-"), "event_id", CodeMissing},
+		{"no topic", good("topic", "-"), "topic", CodeMissing},
+		{"no source", good("source", "-"), "source", CodeMissing},
+		{"no timestamp", good("timestamp", "-"), "timestamp", CodeMissing},
+		{"no payload", good("payload", "-"), "payload", CodeMissing},
+		{"nothing at all", `{}`, "event_id", CodeMissing},
+		{"event_id is a number", good("event_id", `7`), "event_id", CodeWrongType},
+		{"topic is null", good("topic", `null`), "topic", CodeWrongType},
+		{"source is an object", good("source", `{}`), "source", CodeWrongType},
+		{"timestamp is a number of seconds", good("timestamp", `1766138400`), "timestamp", CodeWrongType},
+		{"event_id is empty", good("event_id", `""`), "event_id", CodeEmpty},
+		{"topic is empty", good("topic", `""`), "topic", CodeEmpty},
+		{"source is empty", good("source", `""`), "source", CodeEmpty},
+		{"event_id of 513 bytes", good("event_id", `"`+s512+`x"`), "event_id", CodeTooLong},
+		{"topic of 257 characters of two bytes", good("topic", `"`+strings.Repeat("ä", 257)+`"`), "topic", CodeTooLong},
+		{"source of 513 escaped bytes", good("source", `"`+s512+`\u0041"`), "source", CodeTooLong},
+		{"C0: escaped newline in event_id", good("event_id", `"a\nb"`), "event_id", CodeControlCharacter},
+		{"C0: \\u0000 in topic", good("topic", `"a\u0000b"`), "topic", CodeControlCharacter},
+		{"DEL in source", good("source", "\"a\x7fb\""), "source", CodeControlCharacter},
+		{"C1: raw U+0085 in event_id", good("event_id", "\"a\u0085b\""), "event_id", CodeControlCharacter},
+		{"C1: escaped U+009F in topic", good("topic", `"a\u009fb"`), "topic", CodeControlCharacter},
+		{"event_id is Latin-1", good("event_id", "\"caf\xe9\""), "event_id", CodeInvalidUTF8},
+		{"payload has an overlong form", good("payload", "\"\xc0\xaf\""), "payload", CodeInvalidUTF8},
+		{"payload has a surrogate in UTF-8", good("payload", "\"\xed\xa0\x80\""), "payload", CodeInvalidUTF8},
+		{"a name inside payload is not UTF-8", good("payload", "{\"\xff\":1}"), "payload", CodeInvalidUTF8},
+		{"source has half a pair", good("source", `"\ud83d"`), "source", CodeLoneSurrogate},
+		{"payload has a low half alone", good("payload", `["\udc00"]`), "payload", CodeLoneSurrogate},
+		{"payload has two high halves", good("payload", `"\ud83d\ud83d"`), "payload", CodeLoneSurrogate},
+		{"payload has half a pair in a name", good("payload", `{"\ud83dx":1}`), "payload", CodeLoneSurrogate},
+		{"timestamp is a date", good("timestamp", `"2025-12-19"`), "timestamp", CodeBadTimestamp},
+		{"timestamp is a word", good("timestamp", `"yesterday"`), "timestamp", CodeBadTimestamp},
+		{"timestamp of 30 February", good("timestamp", `"2025-02-30T10:00:00Z"`), "timestamp", CodeBadTimestamp},
+		{"timestamp at 24:00", good("timestamp", `"2025-12-19T24:00:00Z"`), "timestamp", CodeBadTimestamp},
+		{"timestamp with an offset of hours only", good("timestamp", `"2025-12-19T10:00:00+01"`), "timestamp", CodeBadTimestamp},
+		{"timestamp with an empty fraction", good("timestamp", `"2025-12-19T10:00:00.Z"`), "timestamp", CodeBadTimestamp},
+		{"timestamp with a leap second at noon", good("timestamp", `"2025-12-19T12:00:60Z"`), "timestamp", CodeBadTimestamp},
+		{"timestamp is empty", good("timestamp", `""`), "timestamp", CodeBadTimestamp},
+		{"timestamp in 1969", good("timestamp", `"1969-12-31T23:59:59Z"`), "timestamp", CodeTimestampRange},
+		{"timestamp in 1969 by its offset", good("timestamp", `"1970-01-01T00:00:00+00:01"`), "timestamp", CodeTimestampRange},
+		{"timestamp in 2201", good("timestamp", `"2201-01-01T00:00:00Z"`), "timestamp", CodeTimestampRange},
+		{"timestamp in year 0", good("timestamp", `"0000-01-01T00:00:00Z"`), "timestamp", CodeTimestampRange},
+		{"payload of 256 KiB and a byte", good("payload", `"`+strings.Repeat("x", 256<<10-1)+`"`), "payload", CodePayloadTooLarge},
+		{"payload nested 65 deep", good("payload", nested(65)), "payload", CodePayloadTooDeep},
+		{"payload nested 65 deep, mixed", good("payload", strings.Repeat(`{"a":[`, 32)+`{}`+strings.Repeat(`]}`, 32)), "payload", CodePayloadTooDeep},
+		{"\\u0000 in a payload", good("payload", `"\u0000"`), "payload", CodePayloadNUL},
+		{"\\u0000 in a name of a payload", good("payload", `{"a\u0000":1}`), "payload", CodePayloadNUL},
+		{"1e131072 does not fit numeric", good("payload", `1e131072`), "payload", CodeNumberOutOfRange},
+		{"0.1e131073 does not fit numeric", good("payload", `[0.1e131073]`), "payload", CodeNumberOutOfRange},
+		{"1e-16384 has too many places", good("payload", `{"a":1e-16384}`), "payload", CodeNumberOutOfRange},
+		{"0e-16384 has too many places though it is 0", good("payload", `0e-16384`), "payload", CodeNumberOutOfRange},
+		{"an exponent beyond an int", good("payload", `0e99999999999999999999`), "payload", CodeNumberOutOfRange},
+		{"131073 digits", good("payload", "1"+strings.Repeat("0", 131072)), "payload", CodeNumberOutOfRange},
+	}
+	if len(cases) < 40 {
+		t.Fatalf("%d cases; at least 40 are promised", len(cases))
+	}
+	met := map[Code]bool{CodeSyntax: true} // TestBrokenLines has its cases
+	for _, c := range cases {
+		met[c.code] = true
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			checkRefused(t, c.event, c.field, c.code)
+		})
+	}
+	for _, code := range Codes() {
+		if !met[code] {
+			t.Errorf("rule %s has no case", code)
+		}
+	}
+}
+
+// checkRefused wants the event refused for that reason, its neighbours in the
+// array untouched, and the sentence fit to be shown.
+func checkRefused(t *testing.T, bad, field string, code Code) {
+	t.Helper()
+	d, err := Decode("["+good()+","+bad+","+good("event_id", `"e-2"`)+"]", JSON, DefaultLimits())
+	if err != nil {
+		t.Fatalf("the body was refused as a whole: %v", err)
+	}
+	if d.Total != 3 || len(d.Events) != 2 || len(d.Invalid) != 1 {
+		t.Fatalf("total %d, events %d, invalid %d; want 3, 2, 1", d.Total, len(d.Events), len(d.Invalid))
+	}
+	if d.Events[0].ID != "e-1" || d.Events[1].ID != "e-2" || d.Position(0) != 0 || d.Position(1) != 2 {
+		t.Errorf("the neighbours changed: %v at %v", d.Events, d.Positions)
+	}
+	got := d.Invalid[0]
+	if got.Index != 1 || len(got.Errors) == 0 {
+		t.Fatalf("got %+v", got)
+	}
+	first := got.Errors[0]
+	if first.Field != field || first.Code != code {
+		t.Errorf("refused as %s %s (%s), want %s %s", first.Field, first.Code, first.Detail, field, code)
+	}
+	if !strings.HasPrefix(first.Detail, field) && first.Code != CodeUnknownField || len(first.Detail) > 250 {
+		t.Errorf("not a short sentence about %q: %q", field, first.Detail)
+	}
+}
+
+func TestBrokenLines(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{
+		`{`, `{"event_id":}`, good() + `x`, good() + " " + good(), `}`, `{"a" 1}`, `{"a":01}`, `{"a":1.}`, `{"a":+1}`,
+		`{"a":"\x"}`, `{"a":"\u12"}`, `{"a":tru}`, `{"a":[1,]}`, `{"a":1,}`, "{\"a\":\"\x01\"}", `'a'`, "\xef\xbb\xbf" + good(),
+	} {
+		d, err := Decode(good()+"\n"+line+"\n"+good("event_id", `"e-2"`), NDJSON, DefaultLimits())
+		if err != nil {
+			t.Fatalf("%s: refused as a whole: %v", line, err)
+		}
+		if len(d.Events) != 2 || len(d.Invalid) != 1 || d.Invalid[0].Index != 1 || d.Invalid[0].Errors[0].Code != CodeSyntax {
+			t.Errorf("%s: %+v", line, d.Invalid)
+		}
+	}
+}
+
+func TestBodiesRefusedWhole(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"empty":                            ``,
+		"blank":                            " \r\n\t",
+		"a NUL byte":                       "\x00",
+		"a scalar":                         `7`,
+		"a byte order mark":                "\xef\xbb\xbf[]",
+		"an array that is cut":             `[` + good() + `,`,
+		"an array with a trailing comma":   `[` + good() + `,]`,
+		"an array of broken objects":       `[` + good() + `,{"event_id"}]`,
+		"two objects":                      good() + good(),
+		"rubbish behind the array":         `[]]`,
+		"deeper than the scanner goes":     `[` + nested(10_001) + `]`,
+		"events is no array":               `{"events":{}}`,
+		"events twice":                     `{"events":[],"events":[]}`,
+		"events and something else":        `{"events":[],"topic":"t"}`,
+		"something else and events":        `{"topic":"t","events":[]}`,
+		"invalid UTF-8 outside of strings": "[\xff]",
+		"a number with leading zeros":      good("payload", `007`),
+		"NaN":                              good("payload", `NaN`),
+		"a comment":                        `[/* */]`,
+		"single quotes":                    `{'a':1}`,
+	} {
+		_, err := Decode(body, JSON, DefaultLimits())
+		var syntax *SyntaxError
+		if !errors.As(err, &syntax) {
+			t.Errorf("%s: got %v, want a *SyntaxError", name, err)
+		} else if syntax.Detail == "" || syntax.Offset > len(body) {
+			t.Errorf("%s: %+v", name, syntax)
+		}
+	}
+}
+
+func TestForms(t *testing.T) {
+	t.Parallel()
+	want := Event{ID: "e-1", Topic: "t", Source: "s", Timestamp: time.Date(2025, 12, 19, 10, 0, 0, 0, time.UTC), Payload: `{"a":1}`}
+	other := want
+	other.ID = "e-2"
+	a, b := good(), good("event_id", `"e-2"`)
+	cases := []struct {
+		name   string
+		body   string
+		format Format
+		single bool
+		events []Event
+	}{
+		{"one object", " " + a + "\n", JSON, true, []Event{want}},
+		{"an array", "[" + a + " , " + b + "]", JSON, false, []Event{want, other}},
+		{"an empty array", "[ ]", JSON, false, nil},
+		{"events", `{"events": [` + a + "," + b + "]}", JSON, false, []Event{want, other}},
+		{"lines", a + "\n" + b, NDJSON, false, []Event{want, other}},
+		{"lines with CRLF, blank ones and a last newline", a + "\r\n\r\n  \n" + b + "\r\n", NDJSON, false, []Event{want, other}},
+		{"members in another order, names escaped", `{"payload":{"a":1},"\u0074imestamp":"2025-12-19T10:00:00Z","source":"s","topic":"t","event_id":"e\u002d1"}`, JSON, true, []Event{want}},
+	}
+	for _, c := range cases {
+		d, err := Decode(c.body, c.format, DefaultLimits())
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if diff := cmp.Diff(c.events, d.Events); diff != "" || d.Single != c.single || d.Total != len(c.events) {
+			t.Errorf("%s: single %v, total %d, %s", c.name, d.Single, d.Total, diff)
+		}
+	}
+}
+
+// TestPayloadVerbatim keeps what a decode and re-encode would change.
+func TestPayloadVerbatim(t *testing.T) {
+	t.Parallel()
+	for _, payload := range []string{
+		`1.0`, `1e2`, `1E+2`, `-0`, `-0.0`, `0e5`, `12345678901234567890`, `0.1234567890123456789012345`,
+		`"\/"`, `"\u00e9"`, `"é"`, `"<&>"`, `"\u003c"`, `"\ud83d\ude00"`, "\"\u2028\"", "\"\x7f\"",
+		"{ \"a\" :\r\n\t[ 1 , 2 ] }", `{"a":1,"a":2}`, `{"b":1,"a":2}`, `{"":null}`, `null`, `true`, `[]`, `""`,
+		nested(64), `1e131071`, `1e-16383`, `0e131072`, "1" + strings.Repeat("0", 131071), `"` + strings.Repeat("x", 256<<10-2) + `"`,
+	} {
+		d, err := Decode(good("payload", payload), JSON, DefaultLimits())
+		if err != nil || len(d.Events) != 1 {
+			t.Errorf("%.40s: %v %+v", payload, err, d.Invalid)
+			continue
+		}
+		if got := d.Events[0].Payload; got != payload {
+			t.Errorf("sent %.60q, kept %.60q", payload, got)
+		}
+	}
+}
+
+func TestIgnoreUnknown(t *testing.T) {
+	t.Parallel()
+	limits := DefaultLimits()
+	limits.IgnoreUnknown = true
+	body := `{"meta":{},"events":[` + good()[:len(good())-1] + `,"x":"` + "\xff" + `","x":1}]}`
+	d, err := Decode(body, JSON, limits)
+	if err != nil || len(d.Events) != 1 || d.Single {
+		t.Fatalf("%v %+v", err, d)
+	}
+	d, err = Decode(good()[:len(good())-1]+`,"topic":"again"}`, JSON, limits)
+	if err != nil || len(d.Invalid) != 1 || d.Invalid[0].Errors[0].Code != CodeRepeatedField {
+		t.Fatalf("repeated names are never ignored: %v %+v", err, d)
+	}
+}
+
+func TestTooMany(t *testing.T) {
+	t.Parallel()
+	limits := DefaultLimits()
+	limits.MaxEvents = 2
+	for _, c := range []struct {
+		body   string
+		format Format
+		tooBig bool
+	}{
+		{"[1,2]", JSON, false},
+		{"[1,2,3]", JSON, true},
+		{`{"events":[1,2,3]}`, JSON, true},
+		{"1\n\n2\n", NDJSON, false},
+		{"1\n2\n3", NDJSON, true},
+	} {
+		_, err := Decode(c.body, c.format, limits)
+		var tooMany *TooManyError
+		if errors.As(err, &tooMany) != c.tooBig || (err != nil) != c.tooBig {
+			t.Errorf("%q: %v", c.body, err)
+		}
+	}
+}
+
+// TestEveryErrorOfAnEvent: one answer names all that is wrong, up to a bound.
+func TestEveryErrorOfAnEvent(t *testing.T) {
+	t.Parallel()
+	d, err := Decode(`[{"event_id":"good","topic":"","timestamp":"x","extra":1}]`, JSON, DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range d.Invalid[0].Errors {
+		got = append(got, e.Field+" "+string(e.Code))
+	}
+	want := []string{"topic empty", "timestamp bad_timestamp", "extra unknown_field", "source missing", "payload missing"}
+	if diff := cmp.Diff(want, got); diff != "" || d.Invalid[0].EventID != "good" {
+		t.Errorf("event_id %q: %s", d.Invalid[0].EventID, diff)
+	}
+	many := "{" + strings.Repeat(`"x":1,`, 100) + `"x":1}`
+	if d, _ = Decode(many, JSON, DefaultLimits()); len(d.Invalid[0].Errors) != maxErrorsPerEvent {
+		t.Errorf("%d errors kept", len(d.Invalid[0].Errors))
+	}
+}
+
+func TestTimestamps(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"2025-12-19T10:00:00Z":                "2025-12-19T10:00:00Z",
+		"2025-12-19t10:00:00z":                "2025-12-19T10:00:00Z",
+		"2025-12-19 10:00:00":                 "2025-12-19T10:00:00Z",
+		"2025-12-19T10:00:00.123456":          "2025-12-19T10:00:00.123456Z",
+		"2025-12-19T10:00:00.9999999Z":        "2025-12-19T10:00:00.999999Z",
+		"2025-12-19T10:00:00.1+05:30":         "2025-12-19T04:30:00.1Z",
+		"2025-12-31T23:59:59.5-00:00":         "2025-12-31T23:59:59.5Z",
+		"2016-12-31T23:59:60Z":                "2017-01-01T00:00:00Z",
+		"2016-12-31T15:59:60-08:00":           "2017-01-01T00:00:00Z",
+		"2024-02-29T00:00:00Z":                "2024-02-29T00:00:00Z",
+		"1970-01-01T00:00:00Z":                "1970-01-01T00:00:00Z",
+		"2200-12-31T23:59:59.999999Z":         "2200-12-31T23:59:59.999999Z",
+		"1969-12-31T23:00:00-01:00":           "1970-01-01T00:00:00Z",
+		"2025-12-19T10:00:00.000000000000001": "2025-12-19T10:00:00Z",
+	} {
+		got, err := parseTimestamp(in)
+		if err != nil || got.Format(time.RFC3339Nano) != want {
+			t.Errorf("%s: got %s %v, want %s", in, got.Format(time.RFC3339Nano), err, want)
+		}
+	}
+	for _, in := range []string{"2025-13-01T00:00:00Z", "2025-00-01T00:00:00Z", "2025-01-00T00:00:00Z", "2023-02-29T00:00:00Z", "2025-12-19T10:60:00Z", "2025-12-19T10:00:61Z", "2025-12-19T10:00:00 Z", "2025-12-19T10:00:00+24:00", "2025-12-19T10:00:00+01:60", "2025-12-19T10:00:00,5Z", "20251219T100000Z", "２025-12-19T10:00:00Z", "2025-12-19T10:00:00ZZ", "+025-12-19T10:00:00Z"} {
+		if got, err := parseTimestamp(in); err == nil {
+			t.Errorf("%s was taken as %s", in, got)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package event
+
+import "fmt"
+
+// The members of an event, in the order in which missing ones are reported.
+type member int
+
+const (
+	memberID member = iota
+	memberTopic
+	memberSource
+	memberTimestamp
+	memberPayload
+	members // how many there are
+)
+
+func (m member) String() string {
+	return [...]string{"event_id", "topic", "source", "timestamp", "payload"}[m]
+}
+
+func memberOf(key string) (member, bool) {
+	switch key {
+	case "event_id":
+		return memberID, true
+	case "topic":
+		return memberTopic, true
+	case "source":
+		return memberSource, true
+	case "timestamp":
+		return memberTimestamp, true
+	case "payload":
+		return memberPayload, true
+	}
+	return 0, false
+}
+
+// eventState is the event being read and what was found wrong with it.
+type eventState struct {
+	Event
+	seen    [members]bool
+	idGood  bool
+	wrapper bool // a member called events was met
+	errors  []FieldError
+}
+
+func (e *eventState) reset() { *e = eventState{} }
+
+func (e *eventState) refuse(field string, code Code, detail string) {
+	if len(e.errors) < maxErrorsPerEvent {
+		e.errors = append(e.errors, FieldError{Field: field, Code: code, Detail: detail})
+	}
+}
+
+// oneEvent reads the value at i as an event into d.event. It stops only where
+// the JSON is broken; broken rules are collected.
+func (d *decoder) oneEvent(i, index int) int {
+	d.event.reset()
+	if d.at(i) != '{' {
+		end := d.value(i)
+		if end != stop {
+			d.event.refuse("", CodeNotObject, "an event must be a JSON object, found "+d.found(i))
+		}
+		return end
+	}
+	i = d.members(i, func(key string, at, i int) int { return d.member(key, i) })
+	if i == stop {
+		return stop
+	}
+	for m := range members {
+		if !d.event.seen[m] {
+			d.event.refuse(m.String(), CodeMissing, m.String()+" is missing; every event needs event_id, topic, source, timestamp and payload")
+		}
+	}
+	return i
+}
+
+// members walks an object from its brace and calls visit with each name, the
+// name's position and the position of the value. visit returns the position
+// behind the value.
+func (d *decoder) members(i int, visit func(key string, at, i int) int) int {
+	i = d.space(i + 1)
+	if d.at(i) == '}' {
+		return i + 1
+	}
+	for {
+		at, end := i, d.name(i)
+		if end == stop {
+			return stop
+		}
+		key := d.text(at, end)
+		if i = d.colon(end); i == stop {
+			return stop
+		}
+		if i = visit(key, at, i); i == stop {
+			return stop
+		}
+		i = d.space(i)
+		switch d.at(i) {
+		case ',':
+			i = d.space(i + 1)
+		case '}':
+			return i + 1
+		default:
+			return d.fail(i, "want ',' or '}' after the member %s, found %s", quote(key), d.found(i))
+		}
+	}
+}
+
+// name reads the name of a member.
+func (d *decoder) name(i int) int {
+	if d.at(i) != '"' {
+		return d.fail(i, "want a name in double quotes, found %s", d.found(i))
+	}
+	return d.str(i)
+}
+
+// colon passes over what stands between a name and its value.
+func (d *decoder) colon(i int) int {
+	i = d.space(i)
+	if d.at(i) != ':' {
+		return d.fail(i, "want ':' after a name, found %s", d.found(i))
+	}
+	return d.space(i + 1)
+}
+
+// member reads one value of an event.
+func (d *decoder) member(key string, i int) int {
+	m, known := memberOf(key)
+	if !known {
+		return d.unknown(key, i)
+	}
+	start := i
+	d.flaw = flaw{}
+	if i = d.value(i); i == stop {
+		return stop
+	}
+	if d.event.seen[m] {
+		d.event.refuse(key, CodeRepeatedField, key+" is there more than once")
+		return i
+	}
+	d.event.seen[m] = true
+	switch m {
+	case memberPayload:
+		d.payload(start, i)
+	case memberTimestamp:
+		d.timestamp(start, i)
+	case memberID:
+		d.event.ID, d.event.idGood = d.shortText(m, start, i)
+	case memberTopic:
+		d.event.Topic, _ = d.shortText(m, start, i)
+	case memberSource:
+		d.event.Source, _ = d.shortText(m, start, i)
+	}
+	return i
+}
+
+func (d *decoder) unknown(key string, i int) int {
+	if key == "events" {
+		d.event.wrapper = true
+	}
+	if !d.limits.IgnoreUnknown {
+		d.event.refuse(printable(key), CodeUnknownField,
+			fmt.Sprintf("%s is not a member of an event; known are event_id, topic, source, timestamp and payload", quote(key)))
+	}
+	return d.value(i)
+}
+
+// payload takes the bytes start..end as they are.
+func (d *decoder) payload(start, end int) {
+	raw := d.src[start:end]
+	if len(raw) > d.limits.MaxPayloadBytes {
+		d.event.refuse("payload", CodePayloadTooLarge,
+			fmt.Sprintf("payload is %d bytes long, at most %d are taken", len(raw), d.limits.MaxPayloadBytes))
+		return
+	}
+	if d.flaw.code != "" {
+		d.event.refuse("payload", d.flaw.code, d.flaw.sentence("payload", start))
+		return
+	}
+	d.event.Payload = raw
+}

@@ -1,0 +1,127 @@
+package event
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// shortText takes the value start..end as event_id, topic or source.
+func (d *decoder) shortText(m member, start, end int) (text string, ok bool) {
+	field := m.String()
+	if d.src[start] != '"' {
+		d.event.refuse(field, CodeWrongType, field+" must be a string, found "+d.found(start))
+		return "", false
+	}
+	if code := d.flaw.code; code == CodeInvalidUTF8 || code == CodeLoneSurrogate {
+		d.event.refuse(field, code, d.flaw.sentence(field, start))
+		return "", false
+	}
+	text = d.text(start, end)
+	switch {
+	case text == "":
+		d.event.refuse(field, CodeEmpty, field+" is empty; 1 to 512 bytes are taken")
+	case len(text) > MaxTextBytes:
+		d.event.refuse(field, CodeTooLong, fmt.Sprintf("%s is %d bytes long, at most %d are taken", field, len(text), MaxTextBytes))
+	default:
+		if r, at := controlCharacter(text); at >= 0 {
+			d.event.refuse(field, CodeControlCharacter, fmt.Sprintf("%s has the control character U+%04X at its byte %d; leave it out", field, r, at))
+			return "", false
+		}
+		return text, true
+	}
+	return "", false
+}
+
+// controlCharacter finds the first of C0, DEL and C1; at is -1 without one.
+func controlCharacter(text string) (r rune, at int) {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c < ' ' || c == 0x7F:
+			return rune(c), i
+		case c == 0xC2 && i+1 < len(text) && text[i+1] < 0xA0:
+			return rune(text[i+1]), i
+		}
+	}
+	return 0, -1
+}
+
+// text is the string start..end without its quotes and escapes. It shares the
+// body's memory unless there was an escape to undo. str(start) was called last,
+// so d.escape speaks of this string.
+func (d *decoder) text(start, end int) string {
+	raw := d.src[start+1 : end-1]
+	if !d.escape {
+		return raw
+	}
+	return unescape(raw)
+}
+
+// unescape undoes the escapes of a string that str has accepted. Half
+// surrogates become U+FFFD here, but they are flaws and refused by the caller.
+func unescape(raw string) string {
+	var b strings.Builder
+	b.Grow(len(raw))
+	for i := 0; i < len(raw); {
+		if raw[i] != '\\' {
+			b.WriteByte(raw[i])
+			i++
+			continue
+		}
+		switch c := raw[i+1]; c {
+		case 'u':
+			r, _ := hex4(raw, i+2)
+			i += 6
+			if isHighSurrogate(r) && i+6 <= len(raw) && raw[i] == '\\' && raw[i+1] == 'u' {
+				if low, ok := hex4(raw, i+2); ok && isLowSurrogate(low) {
+					r = utf16.DecodeRune(r, low)
+					i += 6
+				}
+			}
+			b.WriteRune(r)
+		default:
+			b.WriteByte(unescapedByte(c))
+			i += 2
+		}
+	}
+	return b.String()
+}
+
+func unescapedByte(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return c
+}
+
+// quote shows a piece of a client's text in a message: short, escaped, safe.
+func quote(s string) string {
+	const most = 40
+	if len(s) > most {
+		return strconv.QuoteToASCII(s[:most]) + "…"
+	}
+	return strconv.QuoteToASCII(s)
+}
+
+// printable is a client's name where a message has a place for one: unchanged if
+// it is short and clean.
+func printable(name string) string {
+	if len(name) > 64 || !utf8.ValidString(name) {
+		return quote(name)
+	}
+	if _, at := controlCharacter(name); at >= 0 {
+		return quote(name)
+	}
+	return name
+}
