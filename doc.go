@@ -1,0 +1,29 @@
+// Package ingot is the map of the project; it holds the schema of the database
+// and nothing that runs.
+//
+// Ingot takes events over HTTP and makes each one a row in Postgres exactly
+// once. It answers a request only after its batch has committed, and says per
+// event what became of it.
+//
+//	publisher/           plays several services, retries, and audits what was promised
+//	   │  HTTP
+//	   ▼
+//	ingest/              the server: package main wires the packages below internal/
+//	   internal/httpapi    the gate: HTTP in, per-event results out    (fasthttp)
+//	   internal/pipeline   accept, batch, commit, deliver: owns the waiting
+//	   internal/postgres   merge, commit log, reads, schema             (pgx)
+//	   │
+//	   ▼
+//	internal/            what several binaries share
+//	   event               the event, its rules, its decoder
+//	   localpg             a private Postgres from the binaries of the machine
+//	   pgtest              Postgres for tests
+//	   workload            seeded events for the publisher and the benchmarks
+//
+// To come: internal/dedup (the Bloom filter) and internal/feed (committed
+// events to subscribers) below ingest/, bench/ and torture/ beside publisher/.
+//
+// A package below ingest/internal imports internal/event, the standard library,
+// zap, small leaf modules and the one big library it hides; never a sibling.
+// imports_test.go holds it to that. docs/design.md is the design.
+package ingot

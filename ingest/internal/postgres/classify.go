@@ -1,0 +1,41 @@
+package postgres
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingot/internal/event"
+)
+
+// classify turns a failure before COMMIT into the fate it means. Nothing of the
+// batch is stored in either case.
+func classify(err error) error {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && isBadData(pgErr.Code) {
+		return &event.BadDataError{Err: err}
+	}
+	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}
+}
+
+// isBadData tells the SQLSTATEs that a row causes and that will come again with
+// the same row: class 22 (data exception: 22021 NUL, 22P05 untranslatable, 22003
+// numeric range, 22008 datetime range) and 54 (program limit: 54000 index row too
+// large, 54001 nesting).
+func isBadData(code string) bool {
+	return len(code) == 5 && (code[:2] == "22" || code[:2] == "54")
+}
+
+// isError tells an ERROR, after which the server goes on, from a FATAL or a
+// PANIC, after which it does not.
+func isError(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return false
+	}
+	severity := pgErr.SeverityUnlocalized
+	if severity == "" {
+		severity = pgErr.Severity
+	}
+	return severity == "ERROR"
+}

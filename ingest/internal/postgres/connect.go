@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// keepAlive finds a dead peer on an idle connection.
+const keepAlive = 15 * time.Second
+
+// errNoSecondDial keeps pgx from sending cancel requests, which it would send
+// over a second connection of its own whenever a connection breaks.
+var errNoSecondDial = errors.New("cancel requests are not sent")
+
+// dialOnce returns a dial function that works for one connection attempt over
+// all hosts of the URL and refuses once the session is up (closed is set).
+func dialOnce(closed *bool) pgconn.DialFunc {
+	dialer := net.Dialer{KeepAlive: keepAlive}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if *closed {
+			return nil, errNoSecondDial
+		}
+		return dialer.DialContext(ctx, network, addr)
+	}
+}
+
+// connect opens one connection and runs setup on it as one simple Query.
+func connect(ctx context.Context, url, setup string, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
+	config, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	up := false
+	config.DialFunc = dialOnce(&up)
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { onNotice(n) }
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Postgres: %w", err)
+	}
+	up = true
+	if _, err := conn.Exec(ctx, setup).ReadAll(); err != nil {
+		discard(conn)
+		return nil, fmt.Errorf("set up the session: %w", err)
+	}
+	return conn, nil
+}
+
+func parse(url string) (*pgconn.Config, error) {
+	config, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	config.RuntimeParams["application_name"] = "ingot"
+	return config, nil
+}
+
+// Target says where a database URL points, without its password.
+func Target(url string) string {
+	config, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return "?"
+	}
+	where := config.Host
+	if !strings.HasPrefix(where, "/") {
+		where = net.JoinHostPort(config.Host, fmt.Sprint(config.Port))
+	}
+	return fmt.Sprintf("%s, database %s, user %s", where, config.Database, config.User)
+}
+
+// discard ends a connection at once and waits until nothing of it runs any more.
+func discard(conn *pgconn.PgConn) {
+	_ = conn.Conn().Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+	<-conn.CleanupDone()
+}
+
+// milliseconds is a duration as Postgres' timeouts take it; never 0, which would
+// mean no timeout at all.
+func milliseconds(d time.Duration) int64 {
+	return max(d.Milliseconds(), 1)
+}

@@ -1,0 +1,33 @@
+// Package postgres writes batches of events into Postgres and reads them back.
+// pgx lives only here.
+//
+// Package main opens it, hands the Writer to the pipeline and the Reader to the
+// HTTP gate. The Writer belongs to one goroutine, the committer, and owns one
+// connection; the Reader owns a small pool and may be used by everybody.
+//
+// One batch, in three round trips:
+//
+//  1. BEGIN, local settings, and COPY of all rows into a session temp table.
+//  2. The merge: one sorted INSERT .. SELECT .. ON CONFLICT DO NOTHING RETURNING
+//     id. An id that does not come back belongs to a key that exists already.
+//     The same statement stages how many events each topic got.
+//  3. ONE simple-protocol Query: take the log lock, write the row of the commit
+//     log, add the staged topic counts, COMMIT. No network gap can hold the lock,
+//     and no text of a user stands in that Query.
+//
+// What this gives:
+//
+//   - The primary key decides what is new, and nothing else does.
+//   - Keys are written before the log lock is taken and nothing but the log is
+//     written after; one sorted statement a transaction: batches do not deadlock.
+//   - commit_seq is the order in which batches became visible, for the lock is
+//     let go only after the commit is.
+//   - The first copy of a key in arrival order is the one stored: rows are sorted
+//     by key and then by id, and ids are given out in arrival order.
+//   - A failure before step 3 is certainly not committed. In step 3, an ERROR from
+//     the server is the same; anything else but a clean COMMIT (a lost connection,
+//     a FATAL, a warning, a missing tag) is an outcome nobody knows.
+//
+// Connections of the Writer never send a cancel request: cancelling a COMMIT
+// that waits for a synchronous standby would make it look committed.
+package postgres

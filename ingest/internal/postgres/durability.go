@@ -1,0 +1,56 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// MinVersion is the oldest Postgres that is accepted, as in PG_VERSION.
+const MinVersion = 15
+
+// Durability is what the server was found to promise about a commit.
+type Durability struct {
+	ServerVersion     string
+	Fsync             string
+	FullPageWrites    string
+	SynchronousCommit string // the server's default; batches never commit with less than "on"
+	SynchronousNames  string // synchronous_standby_names
+	InRecovery        bool
+}
+
+// Safe tells whether a commit survives a crash of the server's machine as far as
+// its settings can tell.
+func (d Durability) Safe() bool {
+	return d.Fsync == "on" && d.FullPageWrites == "on" && d.SynchronousCommit != "off"
+}
+
+const durabilityQuery = `SELECT current_setting('server_version'), current_setting('server_version_num'),
+	current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
+	current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), pg_is_in_recovery()::text`
+
+// readDurability asks the server what it promises, and refuses one that cannot
+// hold events at all: too old, not UTF-8, or not a primary.
+func readDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error) {
+	results, err := conn.Exec(ctx, durabilityQuery).ReadAll()
+	if err != nil {
+		return Durability{}, fmt.Errorf("read durability settings: %w", err)
+	}
+	row := results[0].Rows[0]
+	d := Durability{
+		ServerVersion: string(row[0]), Fsync: string(row[3]), FullPageWrites: string(row[4]),
+		SynchronousCommit: string(row[5]), SynchronousNames: string(row[6]), InRecovery: string(row[7]) == "true",
+	}
+	number, _ := strconv.Atoi(string(row[1]))
+	switch encoding := string(row[2]); {
+	case number/10000 < MinVersion:
+		return d, fmt.Errorf("Postgres %s is too old; %d or newer is needed", d.ServerVersion, MinVersion)
+	case encoding != "UTF8":
+		return d, fmt.Errorf("the database's encoding is %s; create one with ENCODING 'UTF8'", encoding)
+	case d.InRecovery:
+		return d, fmt.Errorf("the server is a standby in recovery; point DATABASE_URL at the primary")
+	}
+	return d, nil
+}

@@ -1,0 +1,123 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"sort"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingot"
+)
+
+// migrations bring a database from an older version to ingot.SchemaVersion:
+// 002_what.sql leads from version 1 to 2, and so on. They are forward only and
+// never changed once released.
+//
+//go:embed migrations
+var migrations embed.FS
+
+// migrationLock keeps processes that start together from creating the schema
+// twice (CREATE .. IF NOT EXISTS fails under concurrency). Advisory locks are
+// per database; the number is "ingot" in ASCII, and 1.
+const migrationLock = 0x696e676f74_01
+
+// Open brings the database at url to the newest schema, whoever starts first,
+// and reports what the server promises about a commit.
+func Open(ctx context.Context, url string) (Durability, error) {
+	// Creating an index on a large table takes its time: no statement timeout.
+	conn, err := connect(ctx, url, "SET client_min_messages = warning; SET lock_timeout = 0; SET statement_timeout = 0", func(*pgconn.Notice) {})
+	if err != nil {
+		return Durability{}, err
+	}
+	defer discard(conn)
+	durability, err := readDurability(ctx, conn)
+	if err != nil {
+		return durability, err
+	}
+	return durability, migrate(ctx, conn)
+}
+
+func migrate(ctx context.Context, conn *pgconn.PgConn) error {
+	// One transaction: a crash in the middle leaves the old version whole.
+	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(%d)", migrationLock)
+	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
+		return fmt.Errorf("lock for migration: %w", err)
+	}
+	version, err := schemaVersion(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if version > ingot.SchemaVersion {
+		return fmt.Errorf("the database has schema version %d, this binary knows %d: use a newer ingest", version, ingot.SchemaVersion)
+	}
+	script, err := scriptFrom(version, migrations)
+	if err != nil {
+		return err
+	}
+	results, err := conn.Exec(ctx, script+"COMMIT").ReadAll()
+	if err != nil {
+		return fmt.Errorf("migrate from version %d to %d: %w", version, ingot.SchemaVersion, err)
+	}
+	if tag := results[len(results)-1].CommandTag.String(); tag != "COMMIT" {
+		return fmt.Errorf("migrate from version %d to %d: COMMIT answered %s", version, ingot.SchemaVersion, tag)
+	}
+	return nil
+}
+
+// schemaVersion is 0 for a database without the schema.
+func schemaVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
+	there, err := conn.Exec(ctx, "SELECT to_regnamespace('ingot') IS NOT NULL, to_regclass('ingot.schema_version') IS NOT NULL").ReadAll()
+	if err != nil {
+		return 0, fmt.Errorf("look for the schema: %w", err)
+	}
+	switch row := there[0].Rows[0]; {
+	case string(row[0]) == "f":
+		return 0, nil
+	case string(row[1]) == "f":
+		return 0, fmt.Errorf("a schema called ingot is there, but it is not Ingot's: use another database")
+	}
+	rows, err := conn.Exec(ctx, "SELECT max(version) FROM ingot.schema_version").ReadAll()
+	if err != nil {
+		return 0, fmt.Errorf("read the schema version: %w", err)
+	}
+	version, err := strconv.Atoi(string(rows[0].Rows[0][0]))
+	if err != nil {
+		return 0, fmt.Errorf("read the schema version: ingot.schema_version is empty")
+	}
+	return version, nil
+}
+
+// scriptFrom is what leads from a version to the newest: the whole schema, or the
+// migrations that are missing. It is empty, or ends with ";\n".
+func scriptFrom(version int, migrations fs.FS) (string, error) {
+	if version == ingot.SchemaVersion {
+		return "", nil
+	}
+	mark := fmt.Sprintf("INSERT INTO ingot.schema_version (version) VALUES (%d);\n", ingot.SchemaVersion)
+	if version == 0 {
+		return ingot.Schema + mark, nil
+	}
+	script := ""
+	for next := version + 1; next <= ingot.SchemaVersion; next++ {
+		step, err := migration(next, migrations)
+		if err != nil {
+			return "", err
+		}
+		script += step
+	}
+	return script + mark, nil
+}
+
+func migration(version int, migrations fs.FS) (string, error) {
+	names, err := fs.Glob(migrations, fmt.Sprintf("migrations/%03d_*.sql", version))
+	if err != nil || len(names) != 1 {
+		return "", fmt.Errorf("migration to version %d: %d files found", version, len(names))
+	}
+	sort.Strings(names)
+	text, err := fs.ReadFile(migrations, names[0])
+	return string(text), err
+}

@@ -1,0 +1,176 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+const (
+	// BlockSize is how many ids one value of ingot.id_blocks stands for; it is the
+	// sequence's INCREMENT. No batch can be larger.
+	BlockSize = 65_536
+
+	// stagingKept is how many rows may pile up in the staging table before it is
+	// emptied. TRUNCATE costs about a millisecond whatever it holds, and the merge
+	// reads all of the table: a guess between the two.
+	stagingKept = 2_000
+
+	// sessionLifetime bounds a connection: a session's temp tables hold back the
+	// freezing of old rows, and a new connection finds a moved server.
+	sessionLifetime = 30 * time.Minute
+)
+
+// logLock is the advisory lock that makes commit_seq the order of visibility;
+// "ingot" in ASCII, and 2.
+const logLock = 0x696e676f74_02
+
+const stagingColumns = `event_id, topic, id, source, "timestamp", received_at, payload`
+
+// setupSession runs once on every connection of the writer. Plans are made once
+// and for the empty table they will meet first, so the shapes that go wrong on a
+// large one are switched off, and JIT with them: a plan that has to use a
+// switched-off node carries a cost that would start the compiler on every batch.
+const setupSession = `
+SET client_min_messages = warning;
+SET TimeZone = 'UTC';
+SET jit = off;
+SET enable_seqscan = off;
+SET plan_cache_mode = force_generic_plan;
+SET work_mem = '32MB';
+SET temp_buffers = '32MB';
+CREATE TEMP TABLE ingot_staging (
+	event_id text COLLATE "C", topic text COLLATE "C", id bigint, source text,
+	"timestamp" timestamptz, received_at timestamptz, payload json
+) ON COMMIT PRESERVE ROWS;
+CREATE TEMP TABLE ingot_staged_topics (
+	first_id bigint, topic text COLLATE "C", events bigint
+) ON COMMIT PRESERVE ROWS;
+PREPARE ingot_log (bigint, bigint, integer, integer, uuid) AS
+	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
+		total_received, total_stored, instance, committed_at)
+	SELECT coalesce(last.commit_seq, 0) + 1, $1, $2, $3, $4,
+		coalesce(last.total_received, 0) + $3, coalesce(last.total_stored, 0) + $4, $5, clock_timestamp()
+	FROM (VALUES (1)) AS one LEFT JOIN (
+		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
+	) AS last ON true
+	RETURNING commit_seq;
+PREPARE ingot_topics (bigint) AS
+	INSERT INTO ingot.topics AS t (topic, events)
+	SELECT s.topic, s.events FROM pg_temp.ingot_staged_topics AS s WHERE s.first_id = $1 ORDER BY s.topic
+	ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;
+`
+
+const mergeName = "ingot_merge"
+
+const mergeQuery = `
+WITH stored AS (
+	INSERT INTO ingot.events (` + stagingColumns + `)
+	SELECT ` + stagingColumns + ` FROM pg_temp.ingot_staging AS s
+	WHERE s.id BETWEEN $1 AND $2
+	ORDER BY s.event_id, s.topic, s.id
+	ON CONFLICT (event_id, topic) DO NOTHING
+	RETURNING id, topic
+), counted AS (
+	INSERT INTO pg_temp.ingot_staged_topics (first_id, topic, events)
+	SELECT $1, topic, count(*) FROM stored GROUP BY topic
+)
+SELECT id FROM stored`
+
+// session is one connection of the writer with what dies with it: the temp
+// tables and the block of ids.
+type session struct {
+	conn    *pgconn.PgConn
+	opened  time.Time
+	nextID  int64 // the block: nextID..lastID
+	lastID  int64
+	staged  int  // rows in the staging table, dead ones among them
+	warned  bool // a warning arrived since it was last cleared
+	begin   string
+	copyBuf []byte
+}
+
+func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {
+	s := &session{opened: time.Now()}
+	conn, err := connect(ctx, url, setupSession, func(n *pgconn.Notice) { s.warned = true })
+	if err != nil {
+		return nil, err
+	}
+	s.conn = conn
+	if err := s.prepare(ctx, t); err != nil {
+		discard(conn)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) prepare(ctx context.Context, t Timeouts) error {
+	d, err := readDurability(ctx, s.conn)
+	if err != nil {
+		return err
+	}
+	s.begin = beginQuery(d, t)
+	if _, err := s.conn.Prepare(ctx, mergeName, mergeQuery, []uint32{pgtype.Int8OID, pgtype.Int8OID}); err != nil {
+		return fmt.Errorf("prepare the merge: %w", err)
+	}
+	return nil
+}
+
+// beginQuery opens a batch's transaction. What a transaction relies on is said in
+// it: a pooler, a role's or a database's defaults may have changed the session.
+func beginQuery(d Durability, t Timeouts) string {
+	commit := "on"
+	if d.SynchronousCommit == "remote_apply" {
+		commit = d.SynchronousCommit
+	}
+	return fmt.Sprintf(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL synchronous_commit = %s; SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %d;
+SET LOCAL idle_in_transaction_session_timeout = %d;
+COPY pg_temp.ingot_staging (%s) FROM STDIN (FORMAT binary)`,
+		commit, milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle), stagingColumns)
+}
+
+func (s *session) expired() bool { return time.Since(s.opened) > sessionLifetime }
+
+// takeIDs gives out n ids in a row. They are never given out again, whatever
+// becomes of the batch.
+func (s *session) takeIDs(ctx context.Context, n int) (first int64, err error) {
+	if n > BlockSize {
+		return 0, fmt.Errorf("a batch of %d events is over the block of %d ids", n, BlockSize)
+	}
+	if s.lastID-s.nextID+1 < int64(n) || s.nextID == 0 {
+		if err := s.drawBlock(ctx); err != nil {
+			return 0, err
+		}
+	}
+	first = s.nextID
+	s.nextID += int64(n)
+	return first, nil
+}
+
+func (s *session) drawBlock(ctx context.Context) error {
+	result := s.conn.ExecParams(ctx, "SELECT nextval('ingot.id_blocks')", nil, nil, nil, []int16{1}).Read()
+	if result.Err != nil {
+		return fmt.Errorf("draw a block of ids: %w", result.Err)
+	}
+	s.nextID = int64(binary.BigEndian.Uint64(result.Rows[0][0]))
+	s.lastID = s.nextID + BlockSize - 1
+	return nil
+}
+
+// tidy empties the staging tables now and then. It runs outside of any
+// transaction: TRUNCATE inside one would unlink files during COMMIT.
+func (s *session) tidy(ctx context.Context) error {
+	if s.staged < stagingKept {
+		return nil
+	}
+	if _, err := s.conn.Exec(ctx, "TRUNCATE pg_temp.ingot_staging, pg_temp.ingot_staged_topics").ReadAll(); err != nil {
+		return fmt.Errorf("empty the staging table: %w", err)
+	}
+	s.staged = 0
+	return nil
+}

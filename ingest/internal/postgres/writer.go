@@ -1,0 +1,210 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"go.uber.org/zap"
+
+	"ingot/internal/event"
+)
+
+// Timeouts bound the statements of a batch, on the server's side.
+type Timeouts struct {
+	Statement time.Duration // statement_timeout: one statement
+	Lock      time.Duration // lock_timeout: waiting for a key or for the log lock
+	Idle      time.Duration // idle_in_transaction_session_timeout: a dead ingester's locks
+}
+
+// Writer merges batches, one at a time. It belongs to one goroutine.
+type Writer struct {
+	url      string
+	timeouts Timeouts
+	instance uuid.UUID
+	log      *zap.Logger
+	session  *session // nil while there is no usable connection
+}
+
+// NewWriter connects at the first Merge. instance names this process in the
+// commit log.
+func NewWriter(url string, timeouts Timeouts, instance uuid.UUID, log *zap.Logger) *Writer {
+	return &Writer{url: url, timeouts: timeouts, instance: instance, log: log}
+}
+
+// Close ends the connection.
+func (w *Writer) Close() {
+	if w.session != nil {
+		discard(w.session.conn)
+		w.session = nil
+	}
+}
+
+// Merge writes the groups as one batch in one transaction and returns, event by
+// event in arrival order, whether it was stored (true) or its key existed
+// already (false). sent is called right before the bytes of COMMIT go out.
+//
+// Errors: *event.NotStoredError and *event.BadDataError are certain: nothing of
+// the batch is stored. *event.UnknownError: COMMIT was sent and its outcome is
+// not known. When ctx ends, the connection is given up; a COMMIT is never
+// cancelled, only no longer waited for.
+func (w *Writer) Merge(ctx context.Context, groups []event.Group, sent func()) ([]bool, error) {
+	b := batch{groups: groups, received: count(groups)}
+	if b.received == 0 {
+		return nil, nil
+	}
+	err := w.begin(ctx, &b)
+	if err == nil {
+		err = w.merge(ctx, &b)
+	}
+	if err != nil {
+		w.rollback(ctx)
+		return nil, classify(err)
+	}
+	sent()
+	if err := w.commit(ctx, &b); err != nil {
+		return nil, err
+	}
+	return b.stored, nil
+}
+
+// batch is one batch on its way.
+type batch struct {
+	groups      []event.Group
+	received    int
+	first, last int64
+	stored      []bool // by arrival order
+	storedCount int
+}
+
+// begin takes ids and ships the rows: BEGIN and COPY in one round trip.
+func (w *Writer) begin(ctx context.Context, b *batch) error {
+	s, err := w.ready(ctx)
+	if err != nil {
+		return err
+	}
+	if b.first, err = s.takeIDs(ctx, b.received); err != nil {
+		return err
+	}
+	b.last = b.first + int64(b.received) - 1
+	s.staged += b.received
+	rows := newRowStream(b.groups, b.first, s.copyBuf)
+	_, err = s.conn.CopyFrom(ctx, rows, s.begin)
+	s.copyBuf = rows.buf
+	if err != nil {
+		return fmt.Errorf("copy staging: %w", err)
+	}
+	return nil
+}
+
+// ready returns a session that can take a batch.
+func (w *Writer) ready(ctx context.Context) (*session, error) {
+	if w.session != nil && (w.session.conn.IsClosed() || w.session.expired()) {
+		w.Close()
+	}
+	if w.session == nil {
+		s, err := openSession(ctx, w.url, w.timeouts)
+		if err != nil {
+			return nil, err
+		}
+		w.session = s
+	}
+	if err := w.session.tidy(ctx); err != nil {
+		return nil, err
+	}
+	return w.session, nil
+}
+
+// merge runs the one statement that writes keys, and notes which were new.
+func (w *Writer) merge(ctx context.Context, b *batch) error {
+	var params [2][8]byte
+	binary.BigEndian.PutUint64(params[0][:], uint64(b.first))
+	binary.BigEndian.PutUint64(params[1][:], uint64(b.last))
+	binaryFormat := []int16{1}
+	result := w.session.conn.ExecPrepared(ctx, mergeName, [][]byte{params[0][:], params[1][:]}, binaryFormat, binaryFormat)
+	b.stored = make([]bool, b.received)
+	for result.NextRow() {
+		id := int64(binary.BigEndian.Uint64(result.Values()[0]))
+		b.stored[id-b.first] = true
+		b.storedCount++
+	}
+	if _, err := result.Close(); err != nil {
+		return fmt.Errorf("merge: %w", err)
+	}
+	return nil
+}
+
+// commit sends the log row, the topic counts and COMMIT as one Query and judges
+// the answer. Its errors are classed already.
+func (w *Writer) commit(ctx context.Context, b *batch) error {
+	s := w.session
+	s.warned = false
+	results, err := s.conn.Exec(ctx, w.commitQuery(b)).ReadAll()
+	err = judgeCommit(s.conn.TxStatus(), results, err, s.warned)
+	if err != nil {
+		w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
+	}
+	switch err.(type) {
+	case nil:
+	case *event.UnknownError:
+		w.Close() // nothing that comes over this connection can be trusted
+	default:
+		w.rollback(ctx)
+	}
+	return err
+}
+
+// commitQuery holds nothing but numbers and this process's UUID.
+func (w *Writer) commitQuery(b *batch) string {
+	topics := ""
+	if b.storedCount > 0 {
+		topics = fmt.Sprintf("EXECUTE ingot_topics (%d); ", b.first)
+	}
+	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d); EXECUTE ingot_log (%d, %d, %d, %d, '%s'); %sCOMMIT",
+		logLock, b.first, b.last, b.received, b.storedCount, w.instance, topics)
+}
+
+// judgeCommit decides what the answer to the commit Query means. Only a COMMIT
+// tag without any warning is a commit. An ERROR is certainly none: the server
+// stops at the statement that failed. Everything else is unknown.
+func judgeCommit(txStatus byte, results []*pgconn.Result, err error, warned bool) error {
+	if err != nil {
+		if isError(err) && (txStatus == 'E' || txStatus == 'I') {
+			return classify(fmt.Errorf("write the commit log: %w", err))
+		}
+		return &event.UnknownError{Err: fmt.Errorf("commit: %w", err)}
+	}
+	tag := ""
+	if len(results) > 0 {
+		tag = results[len(results)-1].CommandTag.String()
+	}
+	switch {
+	case tag == "ROLLBACK":
+		return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: fmt.Errorf("COMMIT answered ROLLBACK")}
+	case tag != "COMMIT" || txStatus != 'I':
+		return &event.UnknownError{Err: fmt.Errorf("COMMIT answered %q", tag)}
+	case warned:
+		return &event.UnknownError{Err: fmt.Errorf("COMMIT came with a warning")}
+	}
+	return nil
+}
+
+// rollback leaves the session clean, or drops it.
+func (w *Writer) rollback(ctx context.Context) {
+	s := w.session
+	if s == nil {
+		return
+	}
+	if !s.conn.IsClosed() && s.conn.TxStatus() != 'I' {
+		_, err := s.conn.Exec(ctx, "ROLLBACK").ReadAll()
+		if err == nil && s.conn.TxStatus() == 'I' {
+			return
+		}
+	} else if !s.conn.IsClosed() {
+		return
+	}
+	w.Close()
+}

@@ -1,0 +1,54 @@
+package event
+
+import "time"
+
+// Group is the events of one request: they share one batch and so one fate.
+type Group struct {
+	Events     []Event
+	ReceivedAt time.Time // UTC; when the request was taken in
+}
+
+// The three ways in which storing a group can fail. The store raises them, the
+// pipeline decides on them and passes them on, the HTTP gate turns each into a
+// status. A fourth does not exist: what is none of these was committed.
+
+// Reason says why a group was not stored.
+type Reason string
+
+const (
+	ReasonQueueFull   Reason = "queue_full"  // the queue has no room for it now
+	ReasonDraining    Reason = "draining"    // the ingester is stopping
+	ReasonExpired     Reason = "expired"     // its deadline passed before COMMIT was sent
+	ReasonUnavailable Reason = "unavailable" // Postgres cannot be written to now
+)
+
+// NotStoredError says that the group is certainly not stored and that the same
+// group may be tried again.
+type NotStoredError struct {
+	Reason Reason
+	Err    error // what happened, for the log; may be nil
+}
+
+func (e *NotStoredError) Error() string { return "not stored: " + string(e.Reason) + suffix(e.Err) }
+func (e *NotStoredError) Unwrap() error { return e.Err }
+
+// UnknownError says that COMMIT was sent and that nobody knows what became of
+// it: the group may be stored or not.
+type UnknownError struct{ Err error }
+
+func (e *UnknownError) Error() string { return "outcome unknown" + suffix(e.Err) }
+func (e *UnknownError) Unwrap() error { return e.Err }
+
+// BadDataError says that Postgres refuses something in the data: nothing is
+// stored, and the same data will be refused again.
+type BadDataError struct{ Err error }
+
+func (e *BadDataError) Error() string { return "data refused by Postgres" + suffix(e.Err) }
+func (e *BadDataError) Unwrap() error { return e.Err }
+
+func suffix(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
+}
