@@ -332,13 +332,13 @@ func TestTimestamps(t *testing.T) {
 		"1969-12-31T23:00:00-01:00":           "1970-01-01T00:00:00Z",
 		"2025-12-19T10:00:00.000000000000001": "2025-12-19T10:00:00Z",
 	} {
-		got, err := parseTimestamp(in)
+		got, err := ParseTimestamp(in)
 		if err != nil || got.Format(time.RFC3339Nano) != want {
 			t.Errorf("%s: got %s %v, want %s", in, got.Format(time.RFC3339Nano), err, want)
 		}
 	}
 	for _, in := range []string{"2025-13-01T00:00:00Z", "2025-00-01T00:00:00Z", "2025-01-00T00:00:00Z", "2023-02-29T00:00:00Z", "2025-12-19T10:60:00Z", "2025-12-19T10:00:61Z", "2025-12-19T10:00:00 Z", "2025-12-19T10:00:00+24:00", "2025-12-19T10:00:00+01:60", "2025-12-19T10:00:00,5Z", "20251219T100000Z", "２025-12-19T10:00:00Z", "2025-12-19T10:00:00ZZ", "+025-12-19T10:00:00Z"} {
-		if got, err := parseTimestamp(in); err == nil {
+		if got, err := ParseTimestamp(in); err == nil {
 			t.Errorf("%s was taken as %s", in, got)
 		}
 	}

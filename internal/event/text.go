@@ -125,3 +125,12 @@ func printable(name string) string {
 	}
 	return name
 }
+
+// ValidText tells whether s could be the event_id, topic or source of an event.
+func ValidText(s string) bool {
+	if s == "" || len(s) > MaxTextBytes || !utf8.ValidString(s) {
+		return false
+	}
+	_, at := controlCharacter(s)
+	return at < 0
+}

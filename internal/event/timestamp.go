@@ -32,7 +32,7 @@ func (d *decoder) timestamp(start, end int) {
 		return
 	}
 	text := d.text(start, end)
-	t, err := parseTimestamp(text)
+	t, err := ParseTimestamp(text)
 	switch {
 	case errors.Is(err, errTimestampRange):
 		d.event.refuse("timestamp", CodeTimestampRange, fmt.Sprintf("timestamp %s lies outside the years %d to %d", quote(text), minYear, maxYear))
@@ -43,12 +43,12 @@ func (d *decoder) timestamp(start, end int) {
 	}
 }
 
-// parseTimestamp reads RFC 3339: date, 'T' (or 't', or the blank its section
+// ParseTimestamp reads RFC 3339: date, 'T' (or 't', or the blank its section
 // 5.6 allows), time, any fraction, then 'Z' or an offset. Without an offset the
 // time is UTC, as clients of the old service send it. A fraction is cut, not
 // rounded, to microseconds. A leap second is the first second of the next
 // minute, as in Postgres, and is taken only where one can be: at 23:59:60 UTC.
-func parseTimestamp(s string) (time.Time, error) {
+func ParseTimestamp(s string) (time.Time, error) {
 	if len(s) < len("2006-01-02T15:04:05") || len(s) > maxTimestampBytes {
 		return time.Time{}, errTimestampForm
 	}
