@@ -1,0 +1,58 @@
+package pipeline
+
+import (
+	"time"
+
+	"ingot/internal/event"
+)
+
+// request is one group and its waiter.
+type request struct {
+	group    event.Group
+	bytes    int64
+	deadline time.Time
+	answered bool        // guarded by Pipeline.mu
+	slot     chan answer // one slot, filled exactly once
+}
+
+type answer struct {
+	stored []bool
+	err    error
+}
+
+// Submit queues a group and waits for its fate: for each event whether it was
+// stored (true) or was there already (false). bytes is the memory that the group
+// holds on to.
+//
+// Errors: *event.NotStoredError (at once when the queue is full or draining),
+// *event.BadDataError, *event.UnknownError. It returns within Config.Deadline and
+// the time a tick of the reaper takes.
+func (p *Pipeline) Submit(group event.Group, bytes int64) ([]bool, error) {
+	if len(group.Events) == 0 {
+		return nil, nil
+	}
+	r := &request{group: group, bytes: bytes, deadline: time.Now().Add(p.config.Deadline), slot: make(chan answer, 1)}
+	if err := p.accept(r); err != nil {
+		return nil, err
+	}
+	p.notify()
+	a := <-r.slot
+	return a.stored, a.err
+}
+
+func (p *Pipeline) accept(r *request) error {
+	n := len(r.group.Events)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.draining:
+		return &event.NotStoredError{Reason: event.ReasonDraining}
+	case p.events+n > p.config.QueueEvents || p.bytes+r.bytes > p.config.QueueBytes:
+		p.stats.Refused += int64(n)
+		return &event.NotStoredError{Reason: event.ReasonQueueFull}
+	}
+	p.events += n
+	p.bytes += r.bytes
+	p.queue = append(p.queue, r)
+	return nil
+}

@@ -1,0 +1,115 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"ingot/internal/event"
+)
+
+// deliverStored hands each request its part of a committed batch's results.
+func (p *Pipeline) deliverStored(live []*request, stored []bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.attempting = false
+	p.stats.Batches++
+	p.stats.LastBatch = len(stored)
+	for _, r := range live {
+		n := len(r.group.Events)
+		p.answerLocked(r, answer{stored: stored[:n:n]})
+		stored = stored[n:]
+	}
+}
+
+// deliverError tells each request of a batch the same.
+func (p *Pipeline) deliverError(live []*request, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.attempting = false
+	p.stats.FailedBatches++
+	for _, r := range live {
+		p.answerLocked(r, answer{err: err})
+	}
+}
+
+// giveUp refuses a batch for which there is no time left.
+func (p *Pipeline) giveUp(live []*request, err error) {
+	p.deliverError(live, &event.NotStoredError{Reason: event.ReasonDraining, Err: err})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range live {
+		p.left += len(r.group.Events)
+	}
+}
+
+// answerLocked fills the slot of a request that was not answered yet.
+func (p *Pipeline) answerLocked(r *request, a answer) {
+	if r.answered {
+		return
+	}
+	r.answered = true
+	r.slot <- a
+}
+
+// reap answers requests whose deadline has passed, until ctx ends.
+func (p *Pipeline) reap(ctx context.Context) {
+	ticker := time.NewTicker(reaperGrain)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			p.expire(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// expire answers what is due at now. All requests have the same time to live and
+// the queue is in order of arrival, so only its head can be due.
+func (p *Pipeline) expire(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for ; n < len(p.queue) && !p.queue[n].deadline.After(now); n++ {
+		r := p.queue[n]
+		p.events -= len(r.group.Events)
+		p.bytes -= r.bytes
+		p.answerLocked(r, answer{err: &event.NotStoredError{Reason: event.ReasonExpired}})
+		p.stats.Expired++
+	}
+	if n > 0 {
+		p.queue = dropFront(p.queue, n)
+	}
+	for _, r := range p.batch {
+		if !r.answered && !r.deadline.After(now) {
+			p.stats.Expired++
+			p.answerLocked(r, answer{err: p.overdueLocked()})
+		}
+	}
+}
+
+// overdueLocked is what a request of the batch is told at its deadline.
+func (p *Pipeline) overdueLocked() error {
+	if p.attempting {
+		return &event.UnknownError{Err: context.DeadlineExceeded}
+	}
+	return &event.NotStoredError{Reason: event.ReasonExpired}
+}
+
+// refuseRest answers what is still queued when the work is over, and returns how
+// many events that were.
+func (p *Pipeline) refuseRest() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.draining = true
+	left := p.left
+	for _, r := range p.queue {
+		left += len(r.group.Events)
+		p.events -= len(r.group.Events)
+		p.bytes -= r.bytes
+		p.answerLocked(r, answer{err: &event.NotStoredError{Reason: event.ReasonDraining}})
+	}
+	p.queue = nil
+	return left
+}

@@ -1,0 +1,40 @@
+// Package pipeline turns the requests of many clients into few batches and gives
+// each request its answer. The HTTP gate calls Submit; package main calls Run and
+// ends it by ending its context. The pipeline owns the waiting and nothing else:
+// it knows neither HTTP nor SQL.
+//
+//	Submit ──► accept.go    the queue: bounded in events and bytes; full -> refused now
+//	              │
+//	              ▼
+//	           batch.go     what has queued up while the committer was busy; no timer
+//	              │
+//	              ▼
+//	           commit.go    the one committer: attempt, retry, split, give up ──► Store
+//	              │
+//	              ▼
+//	           deliver.go   every waiting request gets its results, once
+//
+// Three goroutines meet here: a caller of Submit, the committer (Run), and the
+// reaper, which Run starts and waits for.
+//
+//  1. Submit puts a request into the queue and waits on its answer slot.
+//  2. The committer takes requests off the head of the queue, in order, until the
+//     batch is large enough or the queue is empty. It never splits a request.
+//  3. It marks the batch as attempting and calls Store.Merge, which tells when
+//     COMMIT is sent.
+//  4. It settles the outcome: results, a retry after a pause, or an error.
+//  5. The reaper answers requests whose deadline has passed: not stored while they
+//     are queued or between attempts, unknown while an attempt is under way (it
+//     may still commit; the committer finishes it all the same).
+//
+// Invariants:
+//
+//   - Each request is answered exactly once. The answered flag is guarded by the
+//     mutex, the slot has room for one, so nobody blocks on a waiter.
+//   - A request is told "not stored" only when no attempt on it has begun that
+//     might have committed.
+//   - Events and bytes of a request count against the queue's bounds until the
+//     committer is done with it, answered or not.
+//   - Only the committer takes from the queue; only Submit adds to it; nothing is
+//     added once draining has begun.
+package pipeline

@@ -1,0 +1,105 @@
+package pipeline
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"ingot/internal/event"
+)
+
+// Store writes batches. The committer is its only caller.
+type Store interface {
+	// Merge stores the groups in one transaction and returns, event by event in
+	// order, whether it was stored (true) or was there already (false). It calls
+	// sent right before COMMIT goes out. When ctx ends it gives up soon.
+	//
+	// It fails with *event.NotStoredError or *event.BadDataError when certainly
+	// nothing was committed, and with *event.UnknownError when that is not known.
+	Merge(ctx context.Context, groups []event.Group, sent func()) ([]bool, error)
+}
+
+// Config bounds the pipeline. All fields are required.
+type Config struct {
+	QueueEvents    int           // events queued or being committed
+	QueueBytes     int64         // bytes of their requests
+	BatchEvents    int           // a batch stops growing here; a larger request goes alone
+	BatchBytes     int64         // likewise
+	Deadline       time.Duration // a request is answered within this, give or take reaperGrain
+	AttemptTimeout time.Duration // one try at committing a batch
+	RetryBase      time.Duration // first pause between attempts; doubles up to RetryMax
+	RetryMax       time.Duration
+	DrainTimeout   time.Duration // from the stop to the last answer
+}
+
+// reaperGrain is how late a deadline may be noticed.
+const reaperGrain = 20 * time.Millisecond
+
+// Pipeline is described in the package comment.
+type Pipeline struct {
+	config Config
+	store  Store
+	log    *zap.Logger
+	wake   chan struct{} // one slot: the queue may have changed
+
+	mu         sync.Mutex
+	queue      []*request // waiting, oldest first
+	batch      []*request // what the committer works on
+	attempting bool       // Merge is under way for the batch
+	draining   bool
+	events     int   // of queue and batch
+	bytes      int64 // of queue and batch
+	left       int   // events given up while draining
+	stats      Stats
+}
+
+// New makes a pipeline; nothing happens until Run.
+func New(config Config, store Store, log *zap.Logger) *Pipeline {
+	return &Pipeline{config: config, store: store, log: log, wake: make(chan struct{}, 1)}
+}
+
+// Run commits batches until ctx ends and what was accepted by then is answered,
+// or DrainTimeout is over; then the rest is refused. It returns how many events
+// were left over (0 after a clean drain).
+func (p *Pipeline) Run(ctx context.Context) int {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var helpers sync.WaitGroup
+	helpers.Go(func() { p.reap(work) })
+	helpers.Go(func() { p.drainOn(ctx, work, cancel) })
+	p.commitAll(work)
+	left := p.refuseRest()
+	cancel()
+	helpers.Wait()
+	return left
+}
+
+// drainOn closes the queue when stop ends, and ends the work when the time for
+// draining is over.
+func (p *Pipeline) drainOn(stop, work context.Context, cancel func()) {
+	select {
+	case <-stop.Done():
+	case <-work.Done():
+		return
+	}
+	p.mu.Lock()
+	p.draining = true
+	p.mu.Unlock()
+	p.notify()
+	timer := time.NewTimer(p.config.DrainTimeout)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		cancel()
+	case <-work.Done():
+	}
+}
+
+func (p *Pipeline) notify() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,30 @@
+package pipeline
+
+// Stats is a moment of the pipeline. Counters run since the start.
+type Stats struct {
+	QueuedEvents   int   // waiting or being committed
+	QueuedBytes    int64 // of their requests
+	Batches        int64 // committed
+	LastBatch      int   // events of the batch committed last
+	CommitsSent    int64
+	FailedAttempts int64 // attempts that certainly did not commit
+	FailedBatches  int64 // batches whose requests were told an error
+	Refused        int64 // events refused for a full queue
+	Expired        int64 // requests whose deadline passed
+}
+
+// Stats returns the figures of now.
+func (p *Pipeline) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.stats
+	s.QueuedEvents, s.QueuedBytes = p.events, p.bytes
+	return s
+}
+
+// Draining tells whether new requests are refused for good.
+func (p *Pipeline) Draining() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.draining
+}
