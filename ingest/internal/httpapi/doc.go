@@ -1,0 +1,32 @@
+// Package httpapi is the gate between the world and the pipeline: HTTP in,
+// per-event results out. fasthttp lives only here.
+//
+// Package main makes a Server from a Publisher (the pipeline) and a Reader (the
+// database) and serves it on a listener. The package owns the connections and the
+// bytes of bodies in flight; both end with Shutdown.
+//
+//	connection ─► server.go    routes, request ids, panics, what is not a route
+//	                 │
+//	  POST /publish  │  publish.go   one request from its body to its answer
+//	                 │    media.go     what kind of body
+//	                 │    body.go      its bytes, paid from the budget before they are read
+//	                 │    event.Decode
+//	                 │    Publisher.Submit
+//	                 │    results.go   what became of each event
+//	                 │
+//	  GET /events    │  events.go
+//	  GET /stats     │  stats.go
+//	  GET /healthz…  │  health.go index.go
+//	                 ▼
+//	              problem.go   every refusal, as RFC 9457; the table of errors
+//
+// Invariants:
+//
+//   - No body is read before its bytes are taken from the budget. fasthttp reads
+//     ahead at most 8 KiB of it, so memory is bounded by connections × (8 KiB +
+//     buffers) + the budget.
+//   - A connection whose body was not read to its end is never used again: what is
+//     left of the body would be taken for the next request.
+//   - Nothing of a request is kept after its handler returns, except the body,
+//     which the events point into and which is never reused.
+package httpapi

@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"ingot/internal/event"
+)
+
+const (
+	defaultPageLimit = 100
+	maxPageLimit     = 1000
+)
+
+// timeLayout writes UTC with as many digits of a second as there are.
+const timeLayout = "2006-01-02T15:04:05.999999Z07:00"
+
+// events answers a page of stored events.
+func (s *Server) events(ctx *fasthttp.RequestCtx) {
+	q, err := parseQuery(ctx.QueryArgs())
+	if err != nil {
+		s.problem(ctx, problemBadParameter, err.Error())
+		return
+	}
+	q.MaxBytes = s.Limits.Page
+	bounded, cancel := context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
+	defer cancel()
+	page, err := s.Reader.Events(bounded, q)
+	var cursor *event.CursorError
+	switch {
+	case errors.As(err, &cursor):
+		s.problemOf(ctx, err)
+	case err != nil:
+		s.readFailed(ctx, err)
+	default:
+		s.respond(ctx, fasthttp.StatusOK, appendPage(nil, page))
+	}
+}
+
+// readFailed answers when the database could not be asked.
+func (s *Server) readFailed(ctx *fasthttp.RequestCtx, err error) {
+	s.Log.Warn("read failed", zap.ByteString("path", ctx.Path()), zap.Error(err))
+	s.problem(ctx, problemUnavailable, "the database did not answer; try again")
+}
+
+// parseQuery reads the parameters of GET /events. A name it does not know is
+// refused: a filter misspelt would answer with everything.
+func parseQuery(args *fasthttp.Args) (event.Query, error) {
+	q := event.Query{Limit: defaultPageLimit}
+	seen := map[string]bool{}
+	for key, value := range args.All() {
+		name, text := string(key), string(value)
+		if seen[name] {
+			return q, fmt.Errorf("%s is there more than once", shown(name))
+		}
+		seen[name] = true
+		if err := setParameter(&q, name, text); err != nil {
+			return q, err
+		}
+	}
+	return q, nil
+}
+
+func setParameter(q *event.Query, name, text string) (err error) {
+	switch name {
+	case "topic":
+		q.Topic = text
+	case "source":
+		q.Source = text
+	case "event_id":
+		q.EventID = text
+	case "cursor":
+		q.Cursor = text
+		return nil
+	case "since":
+		q.Since, err = parseTime(name, text)
+	case "until":
+		q.Until, err = parseTime(name, text)
+	case "order":
+		q.Feed = text == "asc"
+		if text != "asc" && text != "desc" {
+			return fmt.Errorf(`order must be "asc" or "desc"`)
+		}
+	case "limit":
+		q.Limit, err = strconv.Atoi(text)
+		if err != nil || q.Limit < 1 || q.Limit > maxPageLimit {
+			return fmt.Errorf("limit must be a number from 1 to %d", maxPageLimit)
+		}
+	default:
+		return fmt.Errorf("%s is not a parameter; known are topic, source, event_id, since, until, order, limit and cursor", shown(name))
+	}
+	if err == nil && !event.ValidText(text) {
+		return fmt.Errorf("%s must be UTF-8 of 1 to %d bytes without control characters", name, event.MaxTextBytes)
+	}
+	return err
+}
+
+func parseTime(name, text string) (time.Time, error) {
+	t, err := event.ParseTimestamp(text)
+	if err != nil {
+		return t, fmt.Errorf(`%s must be RFC 3339, for example "2025-12-19T10:00:00Z" ("+" in an offset is sent as %%2B)`, name)
+	}
+	return t, nil
+}
+
+func appendPage(b []byte, page event.Page) []byte {
+	b = append(b, `{"events":[`...)
+	for i := range page.Events {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendEvent(b, &page.Events[i])
+	}
+	b = append(b, `],"next_cursor":`...)
+	if page.Next == "" {
+		b = append(b, "null"...)
+	} else {
+		b = appendString(b, page.Next)
+	}
+	return append(b, '}')
+}
+
+// appendEvent writes an event with its payload as it was sent.
+func appendEvent(b []byte, e *event.Stored) []byte {
+	b = append(b, `{"event_id":`...)
+	b = appendString(b, e.ID)
+	b = append(b, `,"topic":`...)
+	b = appendString(b, e.Topic)
+	b = append(b, `,"source":`...)
+	b = appendString(b, e.Source)
+	b = append(b, `,"timestamp":"`...)
+	b = e.Timestamp.AppendFormat(b, timeLayout)
+	b = append(b, `","received_at":"`...)
+	b = e.ReceivedAt.AppendFormat(b, timeLayout)
+	b = append(b, `","payload":`...)
+	b = append(b, e.Payload...)
+	return append(b, '}')
+}

@@ -1,0 +1,33 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// readyTimeout bounds the database's answer to /readyz: a probe that takes longer
+// is a no.
+const readyTimeout = 2 * time.Second
+
+// healthz says that the process runs; it asks nobody.
+func (s *Server) healthz(ctx *fasthttp.RequestCtx) {
+	s.respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ok"}`))
+}
+
+// readyz says whether events sent now have a chance: not draining, and the
+// database answers.
+func (s *Server) readyz(ctx *fasthttp.RequestCtx) {
+	if s.draining.Load() {
+		s.problem(ctx, problemDraining, "the server is stopping")
+		return
+	}
+	bounded, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	if err := s.Reader.Ping(bounded); err != nil {
+		s.readFailed(ctx, err)
+		return
+	}
+	s.respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
+}

@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
+)
+
+// problem is a kind of refusal, after RFC 9457. Its type is stable: clients
+// branch on it.
+type problem struct {
+	status     int
+	kind       string // the type is "urn:ingot:problem:" + kind
+	title      string
+	retryAfter int // seconds; 0: no header
+}
+
+var (
+	problemBadRequest        = problem{400, "bad-request", "The request cannot be read", 0}
+	problemNotJSON           = problem{400, "not-json", "The body does not parse", 0}
+	problemBadParameter      = problem{400, "bad-parameter", "A parameter cannot be used", 0}
+	problemBadCursor         = problem{400, "bad-cursor", "The cursor cannot be used", 0}
+	problemNotFound          = problem{404, "not-found", "Nothing is here", 0}
+	problemMethod            = problem{405, "method-not-allowed", "The path does not answer to this method", 0}
+	problemTimeout           = problem{408, "too-slow", "The request did not arrive in time", 0}
+	problemCursorGone        = problem{410, "cursor-gone", "The cursor's place in the log is gone", 0}
+	problemBodyTooLarge      = problem{413, "body-too-large", "The body is too large", 0}
+	problemTooManyEvents     = problem{413, "too-many-events", "The body holds too many events", 0}
+	problemMediaType         = problem{415, "unsupported-media-type", "The body's type or encoding is not taken", 0}
+	problemInvalid           = problem{422, "invalid-events", "No event of the request is valid", 0}
+	problemRefusedByPostgres = problem{422, "refused-by-postgres", "Postgres refuses the data", 0}
+	problemHeaderTooLarge    = problem{431, "header-too-large", "The request's header is too large", 0}
+	problemInternal          = problem{500, "internal", "The server made a mistake", 0}
+	problemQueueFull         = problem{503, "queue-full", "No room now", 1}
+	problemDraining          = problem{503, "draining", "The server is stopping", 2}
+	problemExpired           = problem{503, "expired", "Not stored in time", 1}
+	problemUnavailable       = problem{503, "database-unavailable", "The database cannot be used now", 2}
+	problemUnknown           = problem{504, "outcome-unknown", "It is not known whether the events were stored", 0}
+)
+
+// notStoredProblems turns the reasons of a NotStoredError into problems.
+var notStoredProblems = map[event.Reason]problem{
+	event.ReasonQueueFull:   problemQueueFull,
+	event.ReasonDraining:    problemDraining,
+	event.ReasonExpired:     problemExpired,
+	event.ReasonUnavailable: problemUnavailable,
+}
+
+// problemOf is the one table from errors to answers.
+func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
+	var syntax *event.SyntaxError
+	var tooMany *event.TooManyError
+	var notStored *event.NotStoredError
+	var unknown *event.UnknownError
+	var cursor *event.CursorError
+	switch {
+	case errors.As(err, &syntax):
+		s.problem(ctx, problemNotJSON, "nothing was stored: "+syntax.Error())
+	case errors.As(err, &tooMany):
+		s.problem(ctx, problemTooManyEvents, fmt.Sprintf("at most %d events are taken in one request; nothing was stored", tooMany.Max))
+	case errors.As(err, &notStored):
+		p, known := notStoredProblems[notStored.Reason]
+		if !known {
+			p = problemUnavailable
+		}
+		s.problem(ctx, p, "certainly nothing of this request was stored; send it again")
+	case errors.As(err, &unknown):
+		s.problem(ctx, problemUnknown, "the events may be stored or not: send the same event_ids again, what was stored is then answered duplicate")
+	case errors.As(err, &cursor) && cursor.Gone:
+		s.problem(ctx, problemCursorGone, cursor.Detail)
+	case errors.As(err, &cursor):
+		s.problem(ctx, problemBadCursor, cursor.Detail)
+	case errors.Is(err, errBodyTooLarge):
+		s.problem(ctx, problemBodyTooLarge, fmt.Sprintf("at most %d bytes are taken in one body; nothing was stored", s.Limits.Body))
+	case errors.Is(err, errNoRoom):
+		s.problem(ctx, problemQueueFull, "too many bytes are being read already; certainly nothing of this request was stored; send it again")
+	case errors.Is(err, errBodyTimeout):
+		s.problem(ctx, problemTimeout, "the body did not arrive in time; nothing was stored")
+	case errors.Is(err, errBodyBroken):
+		s.problem(ctx, problemBadRequest, "the body broke off; nothing was stored")
+	default:
+		s.problem(ctx, problemInternal, "the server made a mistake; it is logged under this request id")
+	}
+}
+
+// problem answers with a problem document. detail is for the client to read: a
+// plain sentence without SQL or payload.
+func (s *Server) problem(ctx *fasthttp.RequestCtx, p problem, detail string) {
+	s.writeProblem(ctx, p, append(appendProblem(nil, p, detail), '}'))
+}
+
+func appendProblem(b []byte, p problem, detail string) []byte {
+	b = append(b, `{"type":"urn:ingot:problem:`...)
+	b = append(b, p.kind...)
+	b = append(b, `","title":`...)
+	b = appendString(b, p.title)
+	b = appendCount(append(b, ','), "status", p.status)
+	b = append(b, `,"detail":`...)
+	return appendString(b, detail)
+}
+
+func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) {
+	ctx.SetStatusCode(p.status)
+	ctx.Response.Header.SetContentType("application/problem+json")
+	if p.retryAfter > 0 {
+		ctx.Response.Header.Set("Retry-After", fmt.Sprint(p.retryAfter))
+	}
+	ctx.Response.SetBodyRaw(body)
+}
+
+// invalid answers a request of which no event is valid.
+func (s *Server) invalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
+	detail := "the event is invalid and was not stored"
+	if !d.Single {
+		detail = fmt.Sprintf("all %d events are invalid; nothing was stored", d.Total)
+	}
+	b := appendProblem(nil, problemInvalid, detail)
+	b = append(b, `,"errors":[`...)
+	for i, inv := range d.Invalid {
+		for j, e := range inv.Errors {
+			if i+j > 0 {
+				b = append(b, ',')
+			}
+			b = appendCount(append(b, '{'), "index", inv.Index)
+			b = appendFieldError(append(b, ','), e)
+		}
+	}
+	s.writeProblem(ctx, problemInvalid, append(b, "]}"...))
+}

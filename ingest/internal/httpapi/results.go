@@ -1,0 +1,161 @@
+package httpapi
+
+import (
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
+)
+
+// resultsShown says which events an answer lists.
+type resultsShown int
+
+const (
+	showNotStored resultsShown = iota // duplicates and invalid ones
+	showAll
+	showNone
+)
+
+func resultsWanted(ctx *fasthttp.RequestCtx) (resultsShown, bool) {
+	switch string(ctx.QueryArgs().Peek("results")) {
+	case "":
+		return showNotStored, true
+	case "all":
+		return showAll, true
+	case "none":
+		return showNone, true
+	}
+	return 0, false
+}
+
+func statusWord(stored bool) string {
+	if stored {
+		return "stored"
+	}
+	return "duplicate"
+}
+
+// appendSingle is the answer to one event object.
+func appendSingle(b []byte, e *event.Event, stored bool) []byte {
+	b = append(b, `{"status":"`...)
+	b = append(b, statusWord(stored)...)
+	b = append(b, `","event_id":`...)
+	b = appendString(b, e.ID)
+	b = append(b, `,"topic":`...)
+	b = appendString(b, e.Topic)
+	return append(b, '}')
+}
+
+// appendResults is the answer to a list of events. Events and invalid ones are
+// merged back into the order of the body.
+func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
+	n := 0
+	for _, s := range stored {
+		if s {
+			n++
+		}
+	}
+	b = appendCount(append(b, '{'), "received", d.Total)
+	b = appendCount(append(b, ','), "stored", n)
+	b = appendCount(append(b, ','), "duplicates", len(stored)-n)
+	b = appendCount(append(b, ','), "invalid", len(d.Invalid))
+	b = append(b, `,"results":[`...)
+	if show != showNone {
+		b = appendList(b, d, stored, show)
+	}
+	return append(b, "]}"...)
+}
+
+func appendList(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
+	invalid := d.Invalid
+	first := true
+	comma := func() {
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+	}
+	for i := range stored {
+		for len(invalid) > 0 && invalid[0].Index < d.Position(i) {
+			comma()
+			b = appendInvalid(b, &invalid[0])
+			invalid = invalid[1:]
+		}
+		if stored[i] && show != showAll {
+			continue
+		}
+		comma()
+		b = appendResult(b, d.Position(i), d.Events[i].ID, statusWord(stored[i]))
+		b = append(b, '}')
+	}
+	for i := range invalid {
+		comma()
+		b = appendInvalid(b, &invalid[i])
+	}
+	return b
+}
+
+// appendResult leaves the object open.
+func appendResult(b []byte, index int, id, status string) []byte {
+	b = appendCount(append(b, '{'), "index", index)
+	if id != "" {
+		b = append(b, `,"event_id":`...)
+		b = appendString(b, id)
+	}
+	b = append(b, `,"status":"`...)
+	b = append(b, status...)
+	return append(b, '"')
+}
+
+func appendInvalid(b []byte, inv *event.Invalid) []byte {
+	b = appendResult(b, inv.Index, inv.EventID, "invalid")
+	b = append(b, `,"errors":[`...)
+	for i, e := range inv.Errors {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendFieldError(append(b, '{'), e)
+	}
+	return append(b, "]}"...)
+}
+
+// appendFieldError closes the object it stands in.
+func appendFieldError(b []byte, e event.FieldError) []byte {
+	b = append(b, `"field":`...)
+	b = appendString(b, e.Field)
+	b = append(b, `,"code":`...)
+	b = appendString(b, string(e.Code))
+	b = append(b, `,"detail":`...)
+	b = appendString(b, e.Detail)
+	return append(b, '}')
+}
+
+func appendCount(b []byte, name string, n int) []byte {
+	b = append(b, '"')
+	b = append(b, name...)
+	b = append(b, `":`...)
+	return strconv.AppendInt(b, int64(n), 10)
+}
+
+// appendString quotes a valid UTF-8 string for JSON.
+func appendString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[start:i]...)
+		start = i + 1
+		if c < ' ' {
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		} else {
+			b = append(b, '\\', c)
+		}
+	}
+	b = append(b, s[start:]...)
+	return append(b, '"')
+}
