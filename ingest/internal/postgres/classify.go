@@ -39,3 +39,14 @@ func isError(err error) bool {
 	}
 	return severity == "ERROR"
 }
+
+// NotUpYet tells an error of Open that may pass by itself: nobody listens, or the
+// server is starting or stopping. A wrong password or name is not among them.
+func NotUpYet(err error) bool {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code[:2] == "57" || pgErr.Code[:2] == "53"
+	}
+	var connectErr *pgconn.ConnectError
+	return errors.As(err, &connectErr)
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"ingot/ingest/internal/httpapi"
+	"ingot/ingest/internal/pipeline"
+	"ingot/ingest/internal/postgres"
+	"ingot/internal/event"
+)
+
+// config is every flag of the server. Each is an environment variable too.
+type config struct {
+	Listen      string `default:"127.0.0.1:8080" env:"INGOT_LISTEN" help:"Address to answer HTTP on. Anyone who can reach it can publish and read."`
+	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
+	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`
+	LogLevel    string `default:"info" enum:"debug,info,warn,error" env:"INGOT_LOG_LEVEL" help:"debug, info, warn or error."`
+
+	MaxBody           byteSize      `default:"32MiB" env:"INGOT_MAX_BODY" help:"Largest body of a request."`
+	MaxEvents         int           `default:"10000" env:"INGOT_MAX_EVENTS" help:"Most events in one request."`
+	MaxPayload        byteSize      `default:"256KiB" env:"INGOT_MAX_PAYLOAD" help:"Largest payload of an event."`
+	UnknownFields     string        `default:"refuse" enum:"refuse,ignore" env:"INGOT_UNKNOWN_FIELDS" help:"What to do with unknown names in an event: refuse or ignore."`
+	MaxBodiesInFlight byteSize      `default:"128MiB" env:"INGOT_MAX_BODIES_IN_FLIGHT" help:"Bytes of all bodies being read or waited for."`
+	MaxConnections    int           `default:"16384" env:"INGOT_MAX_CONNECTIONS" help:"Open connections."`
+	BodyTimeout       time.Duration `default:"15s" env:"INGOT_BODY_TIMEOUT" help:"Time for a request to arrive, header and body."`
+	IdleTimeout       time.Duration `default:"2m" env:"INGOT_IDLE_TIMEOUT" help:"Time a connection may wait for its next request."`
+	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`
+	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading."`
+
+	QueueEvents    int           `default:"65536" env:"INGOT_QUEUE_EVENTS" help:"Events waiting or being committed; over it requests are refused with 503."`
+	QueueBytes     byteSize      `default:"64MiB" env:"INGOT_QUEUE_BYTES" help:"Bytes waiting or being committed."`
+	BatchEvents    int           `default:"5000" env:"INGOT_BATCH_EVENTS" help:"A batch stops growing here."`
+	BatchBytes     byteSize      `default:"8MiB" env:"INGOT_BATCH_BYTES" help:"A batch stops growing here."`
+	Deadline       time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
+	AttemptTimeout time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
+	LockTimeout    time.Duration `default:"5s" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for another transaction's key or for the log lock."`
+	RetryMax       time.Duration `default:"1s" env:"INGOT_RETRY_MAX" help:"Longest pause between two tries; the first is 20ms."`
+	DrainTimeout   time.Duration `default:"20s" env:"INGOT_DRAIN_TIMEOUT" help:"Time for a clean stop."`
+	DatabaseWait   time.Duration `default:"30s" env:"INGOT_DATABASE_WAIT" help:"Time to wait at the start for a database that does not answer yet."`
+}
+
+// check finds settings that contradict each other.
+func (c *config) check() error {
+	positive := map[string]int64{
+		"max-body": int64(c.MaxBody), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
+		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections),
+		"body-timeout": int64(c.BodyTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
+		"read-connections": int64(c.ReadConnections), "queue-events": int64(c.QueueEvents),
+		"queue-bytes": int64(c.QueueBytes), "batch-events": int64(c.BatchEvents), "batch-bytes": int64(c.BatchBytes),
+		"deadline": int64(c.Deadline), "attempt-timeout": int64(c.AttemptTimeout), "lock-timeout": int64(c.LockTimeout),
+		"retry-max": int64(c.RetryMax), "drain-timeout": int64(c.DrainTimeout),
+	}
+	var errs []error
+	for name, value := range positive {
+		if value <= 0 {
+			errs = append(errs, fmt.Errorf("--%s must be more than 0", name))
+		}
+	}
+	return errors.Join(append(errs, c.checkSizes()...)...)
+}
+
+// checkSizes wants each bound to hold at least one of what it bounds.
+func (c *config) checkSizes() (errs []error) {
+	wants := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	wants(c.MaxEvents <= postgres.BlockSize, "--max-events may be at most %d, the size of a block of ids", postgres.BlockSize)
+	wants(c.BatchEvents <= postgres.BlockSize, "--batch-events may be at most %d, the size of a block of ids", postgres.BlockSize)
+	wants(c.MaxEvents <= c.QueueEvents, "--queue-events must hold a request of --max-events")
+	wants(c.MaxBody <= c.QueueBytes, "--queue-bytes must hold a request of --max-body")
+	// A body of unknown length is held twice while its buffer grows.
+	wants(2*c.MaxBody <= c.MaxBodiesInFlight, "--max-bodies-in-flight must hold a request of --max-body twice")
+	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
+	return errs
+}
+
+func (c *config) pipeline() pipeline.Config {
+	return pipeline.Config{
+		QueueEvents: c.QueueEvents, QueueBytes: int64(c.QueueBytes),
+		BatchEvents: c.BatchEvents, BatchBytes: int64(c.BatchBytes),
+		Deadline: c.Deadline, AttemptTimeout: c.AttemptTimeout,
+		RetryBase: min(20*time.Millisecond, c.RetryMax), RetryMax: c.RetryMax,
+		DrainTimeout: c.DrainTimeout,
+	}
+}
+
+// timeouts are those of the server's side: it notices a dead ingester, and ends
+// what the ingester has stopped waiting for.
+func (c *config) timeouts() postgres.Timeouts {
+	return postgres.Timeouts{Statement: c.AttemptTimeout, Lock: c.LockTimeout, Idle: c.AttemptTimeout}
+}
+
+func (c *config) limits() httpapi.Limits {
+	events := event.DefaultLimits()
+	events.MaxEvents, events.MaxPayloadBytes = c.MaxEvents, int(c.MaxPayload)
+	events.IgnoreUnknown = c.UnknownFields == "ignore"
+	return httpapi.Limits{
+		Body: int(c.MaxBody), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage),
+		Header: 16 << 10, Connections: c.MaxConnections,
+		ReadTimeout: c.BodyTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: c.IdleTimeout,
+		QueryTimeout: 10 * time.Second, Events: events,
+	}
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"ingot/ingest/internal/postgres"
+)
+
+// database is an open database and what ends with it.
+type database struct {
+	url   string
+	close func()
+}
+
+// openDatabase finds or starts the database and brings it to the newest schema.
+func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, error) {
+	d := &database{url: c.DatabaseURL, close: func() {}}
+	durability, err := openWhenUp(ctx, d.url, c.DatabaseWait, log)
+	if err != nil {
+		d.close()
+		return nil, fmt.Errorf("open the database (%s): %w", postgres.Target(d.url), err)
+	}
+	report(log, d.url, durability)
+	return d, nil
+}
+
+// openWhenUp waits for a database that does not answer yet.
+func openWhenUp(ctx context.Context, url string, wait time.Duration, log *zap.Logger) (postgres.Durability, error) {
+	deadline := time.Now().Add(wait)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		durability, err := postgres.Open(ctx, url)
+		if err == nil || !postgres.NotUpYet(err) || time.Now().After(deadline) {
+			return durability, err
+		}
+		log.Warn("the database does not answer yet", zap.String("database", postgres.Target(url)), zap.Error(err))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return durability, ctx.Err()
+		}
+	}
+}
+
+// report says what a commit is worth on this database. The message is the one the
+// old service logged; scripts wait for it.
+func report(log *zap.Logger, url string, d postgres.Durability) {
+	fields := []zap.Field{
+		zap.String("database", postgres.Target(url)), zap.String("postgres", d.ServerVersion),
+		zap.String("fsync", d.Fsync), zap.String("full_page_writes", d.FullPageWrites),
+		zap.String("synchronous_commit", d.SynchronousCommit), zap.String("synchronous_standby_names", d.SynchronousNames),
+	}
+	log.Info("Database connected and tables created", fields...)
+	if !d.Safe() {
+		log.Warn("this database may lose acknowledged events when its machine crashes", fields...)
+	}
+}

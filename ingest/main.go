@@ -1,0 +1,68 @@
+// Command ingest is the server: it takes events over HTTP and makes each one a
+// row in Postgres exactly once. This package wires the packages below internal/
+// and knows them all; they do not know each other.
+//
+//	main.go    the command line
+//	config.go  every flag, checked
+//	run.go     opens downstream first, closes upstream first
+//	log.go     the log: JSON, or readable on a terminal
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line. To come: healthcheck.
+type cli struct {
+	Serve serveCommand `cmd:"" default:"withargs" help:"Answer HTTP until a signal comes (the default)."`
+}
+
+type serveCommand struct{ config }
+
+// Run implements kong's interface.
+func (c *serveCommand) Run() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	log, err := newLog(c.LogLevel)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }()
+	ctx, stop := signalContext()
+	defer stop()
+	return run(ctx, c.config, log)
+}
+
+func main() {
+	ctx := kong.Parse(&cli{},
+		kong.Name("ingest"),
+		kong.Description("Takes events over HTTP and makes each one a row in Postgres exactly once."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err := ctx.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "ingest:", err)
+		os.Exit(1)
+	}
+}
+
+// signalContext ends at the first SIGINT or SIGTERM. The second one ends the
+// process at once; a private Postgres goes with it.
+func signalContext() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() { // ends with the process
+		<-signals
+		cancel()
+		<-signals
+		fmt.Fprintln(os.Stderr, "ingest: second signal, stopping at once")
+		os.Exit(1)
+	}()
+	return ctx, cancel
+}

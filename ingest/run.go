@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"ingot/ingest/internal/httpapi"
+	"ingot/ingest/internal/pipeline"
+	"ingot/ingest/internal/postgres"
+)
+
+// closeTimeout bounds the last step of a stop: idle connections of clients.
+const closeTimeout = 3 * time.Second
+
+// run opens what flows down first (database, pipeline, HTTP), waits for the stop,
+// and closes in the order of the flow: no new requests, the queue is drained and
+// every waiter answered, connections are closed, then the database.
+func run(ctx context.Context, c config, log *zap.Logger) error {
+	listener, err := listen(c.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	limitMemory(c)
+
+	database, err := openDatabase(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer database.close()
+
+	instance := uuid.New()
+	writer := postgres.NewWriter(database.url, c.timeouts(), instance, log.Named("postgres"))
+	defer writer.Close()
+	reader, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: c.ReadConnections, Timeout: c.limits().QueryTimeout})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	queue := pipeline.New(c.pipeline(), writer, log.Named("pipeline"))
+	server := httpapi.New(httpapi.Config{
+		Limits: c.limits(), Publisher: queue, Reader: reader, Queue: queueStats(queue),
+		Log: log.Named("http"), Instance: instance.String()[:8],
+	})
+	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))
+	return serve(ctx, listener, server, queue, log)
+}
+
+// serve runs the two loops until ctx ends or the listener fails, then stops them in
+// the order of the flow.
+func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, queue *pipeline.Pipeline, log *zap.Logger) error {
+	drain, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	drained := make(chan int, 1)
+	go func() { drained <- queue.Run(drain) }() // stopped by stop, awaited below
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }() // stopped by closeServer, awaited below
+
+	var failure error
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: no new events, waiting for the queue")
+	case err := <-served:
+		failure = fmt.Errorf("serve: %w", err)
+		served <- nil
+	}
+	server.Drain()
+	stop()
+	left := <-drained
+	closeServer(server, log)
+	failure = errors.Join(failure, <-served)
+	if left > 0 {
+		failure = errors.Join(failure, fmt.Errorf("stopped with %d accepted events refused: the drain timeout was over", left))
+	}
+	log.Info("stopped", zap.Int64("batches", queue.Stats().Batches), zap.Int("events_refused", left))
+	return failure
+}
+
+// closeServer closes the connections; every request has its answer by now, and has
+// a moment to read it.
+func closeServer(server *httpapi.Server, log *zap.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		log.Debug("connections left open", zap.Error(err))
+	}
+}
+
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another address with --listen", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return listener, nil
+}
+
+// limitMemory tells the collector what this process may hold at most by its own
+// bounds, so that garbage does not double it: GOMEMLIMIT, if set, wins.
+func limitMemory(c config) {
+	if debug.SetMemoryLimit(-1) == 1<<63-1 {
+		debug.SetMemoryLimit(int64(c.QueueBytes+c.MaxBodiesInFlight)*3/2 + 64<<20)
+	}
+}
+
+func queueStats(queue *pipeline.Pipeline) func() httpapi.QueueStats {
+	return func() httpapi.QueueStats {
+		s := queue.Stats()
+		return httpapi.QueueStats{
+			QueuedEvents: s.QueuedEvents, QueuedBytes: s.QueuedBytes, Batches: s.Batches, LastBatch: s.LastBatch,
+			FailedAttempts: s.FailedAttempts, FailedBatches: s.FailedBatches, Refused: s.Refused, Expired: s.Expired,
+		}
+	}
+}
