@@ -1,0 +1,388 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testConfig is small, so that every bound can be met.
+func testConfig() Config {
+	return Config{
+		QueueEvents: 100, QueueBytes: 10_000, BatchEvents: 10, BatchBytes: 1_000,
+		Deadline: 10 * time.Second, AttemptTimeout: 8 * time.Second,
+		RetryBase: 50 * time.Millisecond, RetryMax: time.Second, DrainTimeout: 20 * time.Second,
+	}
+}
+
+// running is a pipeline on a fake store in a bubble of fake time.
+type running struct {
+	*Pipeline
+	fake *storetest.Fake
+	stop func()
+	left chan int
+}
+
+// inBubble runs a test in fake time with a running pipeline, and stops it.
+func inBubble(t *testing.T, config Config, test func(t *testing.T, p running)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		fake := storetest.NewFake()
+		ctx, cancel := context.WithCancel(t.Context())
+		p := running{Pipeline: New(config, fake, zap.NewNop()), fake: fake, stop: cancel, left: make(chan int, 1)}
+		go func() { p.left <- p.Run(ctx) }()
+		test(t, p)
+		cancel()
+		<-p.left
+	})
+}
+
+// outcome is what one Submit returned, and after how long.
+type outcome struct {
+	stored []bool
+	err    error
+	after  time.Duration
+}
+
+// submit starts a request of n bytes and returns where its outcome will be.
+func (p running) submit(bytes int64, ids ...string) chan outcome {
+	var events []event.Event
+	for _, id := range ids {
+		events = append(events, storetest.Event(id))
+	}
+	return p.submitGroup(bytes, storetest.Group(events...))
+}
+
+func (p running) submitGroup(bytes int64, g event.Group) chan outcome {
+	done := make(chan outcome, 1)
+	start := time.Now()
+	go func() {
+		stored, err := p.Submit(g, bytes)
+		done <- outcome{stored, err, time.Since(start)}
+	}()
+	synctest.Wait() // it is queued, or under way, or refused
+	return done
+}
+
+func wantStored(t *testing.T, got outcome, stored ...bool) {
+	t.Helper()
+	if got.err != nil || !cmp.Equal(got.stored, stored) {
+		t.Fatalf("got %v %v, want %v", got.stored, got.err, stored)
+	}
+}
+
+func wantNotStored(t *testing.T, got outcome, reason event.Reason) {
+	t.Helper()
+	var notStored *event.NotStoredError
+	if !errors.As(got.err, &notStored) || notStored.Reason != reason {
+		t.Fatalf("got %v %v, want not stored: %s", got.stored, got.err, reason)
+	}
+}
+
+func wantUnknown(t *testing.T, got outcome) {
+	t.Helper()
+	var unknown *event.UnknownError
+	if !errors.As(got.err, &unknown) {
+		t.Fatalf("got %v %v, want unknown", got.stored, got.err)
+	}
+}
+
+// unavailable is a failure that is certainly not a commit.
+func unavailable() storetest.Step {
+	return storetest.Step{Fail: &event.NotStoredError{Reason: event.ReasonUnavailable, Err: errors.New("no database")}}
+}
+
+func TestEachEventGetsItsFate(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		wantStored(t, <-p.submit(10, "a", "b"), true, true)
+		wantStored(t, <-p.submit(10, "b", "c", "c"), false, true, false)
+		if stored, err := p.Submit(event.Group{}, 0); len(stored) != 0 || err != nil {
+			t.Fatalf("an empty group: %v %v", stored, err)
+		}
+	})
+}
+
+// TestBatchGrowsWhileBusy: what comes in during a commit goes out together, in
+// order, up to the bounds of a batch, and no request is split.
+func TestBatchGrowsWhileBusy(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: time.Second})
+		first := p.submit(10, "first")
+		var rest []chan outcome
+		for i := range 6 {
+			rest = append(rest, p.submit(10, fmt.Sprint(i, "x"), fmt.Sprint(i, "y"), fmt.Sprint(i, "z")))
+		}
+		heavy := p.submit(2_000, "heavy") // over BatchBytes: alone
+		last := p.submit(10, "last")
+		wantStored(t, <-first, true)
+		for _, r := range rest {
+			wantStored(t, <-r, true, true, true)
+		}
+		wantStored(t, <-heavy, true)
+		wantStored(t, <-last, true)
+		if diff := cmp.Diff([]int{1, 3, 3, 1, 1}, p.fake.Batches()); diff != "" {
+			t.Fatalf("requests per batch: %s", diff)
+		}
+	})
+}
+
+func TestFullQueueRefusesAtOnce(t *testing.T) {
+	for name, fill := range map[string]struct{ bytes, more int64 }{"events": {10, 1}, "bytes": {300, 2_000}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, testConfig(), func(t *testing.T, p running) {
+				p.fake.Next(storetest.Step{After: time.Second})
+				var accepted []chan outcome
+				for i := range 33 {
+					accepted = append(accepted, p.submit(fill.bytes, fmt.Sprint(i, "a"), fmt.Sprint(i, "b"), fmt.Sprint(i, "c")))
+				}
+				refused := <-p.submit(fill.more, "over", "over the bound")
+				wantNotStored(t, refused, event.ReasonQueueFull)
+				if refused.after != 0 {
+					t.Errorf("refused after %s, want at once", refused.after)
+				}
+				for _, a := range accepted {
+					wantStored(t, <-a, true, true, true)
+				}
+				synctest.Wait()
+				wantStored(t, <-p.submit(fill.more, "over"), true) // there is room again
+				if s := p.Stats(); s.QueuedEvents != 0 && s.QueuedBytes != 0 {
+					t.Errorf("room is not given back: %+v", s)
+				}
+			})
+		})
+	}
+}
+
+func TestRetriesWhatIsCertainlyNotStored(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(unavailable(), unavailable(), unavailable())
+		got := <-p.submit(10, "a")
+		wantStored(t, got, true)
+		if got.after < 3*25*time.Millisecond || got.after > time.Second {
+			t.Errorf("three pauses took %s", got.after)
+		}
+		if p.fake.Calls() != 4 {
+			t.Errorf("%d attempts, want 4", p.fake.Calls())
+		}
+	})
+}
+
+// TestDeadlineBetweenAttempts: with the database gone, a request is told at its
+// deadline that it is not stored, and no attempt is made for nobody.
+func TestDeadlineBetweenAttempts(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		for range 100 {
+			p.fake.Next(unavailable())
+		}
+		inBatch := p.submit(10, "a")
+		queued := p.submit(10, "b")
+		for _, r := range []chan outcome{inBatch, queued} {
+			got := <-r
+			wantNotStored(t, got, event.ReasonExpired)
+			if got.after < 10*time.Second || got.after > 11*time.Second {
+				t.Errorf("answered after %s", got.after)
+			}
+		}
+		calls := p.fake.Calls()
+		time.Sleep(time.Minute)
+		if more := p.fake.Calls() - calls; more > 1 {
+			t.Errorf("%d attempts after everybody had left", more)
+		}
+		if rows := p.fake.Rows(); len(rows) != 0 {
+			t.Errorf("stored although told that it is not: %v", rows)
+		}
+	})
+}
+
+// TestDeadlineDuringAnAttempt: nobody can say whether the attempt will commit. The
+// one queued behind it is certainly not stored.
+func TestDeadlineDuringAnAttempt(t *testing.T) {
+	config := testConfig()
+	config.AttemptTimeout = time.Minute
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: 30 * time.Second})
+		attempted := p.submit(10, "a")
+		queued := p.submit(10, "b")
+		got := <-attempted
+		wantUnknown(t, got)
+		if got.after < 10*time.Second || got.after > 11*time.Second {
+			t.Errorf("answered after %s", got.after)
+		}
+		wantNotStored(t, <-queued, event.ReasonExpired)
+		time.Sleep(time.Minute)
+		if rows := p.fake.Rows(); len(rows) != 1 {
+			t.Errorf("rows %v, want a alone: b was told that it is not stored", rows)
+		}
+		wantStored(t, <-p.submit(10, "a"), false)
+	})
+}
+
+func TestLostCommitIsUnknown(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{Lose: true})
+		wantUnknown(t, <-p.submit(10, "a"))
+		if p.fake.Calls() != 1 {
+			t.Errorf("an unknown outcome was tried again: %d calls", p.fake.Calls())
+		}
+		wantStored(t, <-p.submit(10, "a"), false)
+	})
+}
+
+// TestErrorsWithoutAFateAreUnknown: a store that breaks its contract is not trusted.
+func TestErrorsWithoutAFateAreUnknown(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{Fail: errors.New("something")})
+		wantUnknown(t, <-p.submit(10, "a"))
+	})
+}
+
+// TestBadDataHurtsOnlyItsRequest: the batch is halved until the culprit is alone.
+func TestBadDataHurtsOnlyItsRequest(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: time.Second})
+		first := p.submit(10, "first")
+		var good []chan outcome
+		for i := range 3 {
+			good = append(good, p.submit(10, fmt.Sprint(i)))
+		}
+		poisoned := storetest.Event("poisoned")
+		poisoned.Source = storetest.Poison
+		bad := p.submitGroup(10, storetest.Group(storetest.Event("beside"), poisoned))
+		for i := range 3 {
+			good = append(good, p.submit(10, fmt.Sprint(i+3)))
+		}
+		wantStored(t, <-first, true)
+		for _, g := range good {
+			wantStored(t, <-g, true)
+		}
+		var badData *event.BadDataError
+		if got := <-bad; !errors.As(got.err, &badData) {
+			t.Fatalf("got %v %v, want bad data", got.stored, got.err)
+		}
+		if rows := p.fake.Rows(); len(rows) != 7 {
+			t.Errorf("%d rows, want the 7 good ones", len(rows))
+		}
+	})
+}
+
+func TestDrainCommitsWhatWasAccepted(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: time.Second}, unavailable())
+		var accepted []chan outcome
+		for i := range 30 {
+			accepted = append(accepted, p.submit(10, fmt.Sprint(i)))
+		}
+		p.stop()
+		synctest.Wait()
+		wantNotStored(t, <-p.submit(10, "late"), event.ReasonDraining)
+		for _, a := range accepted {
+			wantStored(t, <-a, true)
+		}
+		left := <-p.left
+		if left != 0 {
+			t.Errorf("%d events left over", left)
+		}
+		p.left <- left
+	})
+}
+
+func TestDrainEndsInTime(t *testing.T) {
+	config := testConfig()
+	config.Deadline, config.DrainTimeout = time.Hour, 5*time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		for range 1000 {
+			p.fake.Next(unavailable())
+		}
+		inBatch := p.submit(10, "a", "b")
+		queued := p.submit(10, "c")
+		start := time.Now()
+		p.stop()
+		left := <-p.left
+		if took := time.Since(start); took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("drained for %s", took)
+		}
+		if left != 3 {
+			t.Errorf("%d events left over, want 3", left)
+		}
+		wantNotStored(t, <-inBatch, event.ReasonDraining)
+		wantNotStored(t, <-queued, event.ReasonDraining)
+		p.left <- left
+	})
+}
+
+// TestDrainDuringAnAttempt: a COMMIT that does not come back is unknown, not refused.
+func TestDrainDuringAnAttempt(t *testing.T) {
+	config := testConfig()
+	config.Deadline, config.AttemptTimeout, config.DrainTimeout = time.Hour, time.Hour, 5*time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: time.Hour})
+		r := p.submit(10, "a")
+		p.stop()
+		wantUnknown(t, <-r)
+	})
+}
+
+// TestEveryRequestIsAnsweredOnce throws everything at once at a pipeline: each
+// Submit returns, and nothing contradicts the store.
+func TestEveryRequestIsAnsweredOnce(t *testing.T) {
+	config := testConfig()
+	config.Deadline, config.QueueEvents = 2*time.Second, 20
+	inBubble(t, config, func(t *testing.T, p running) {
+		for i := range 400 {
+			switch i % 7 {
+			case 1:
+				p.fake.Next(unavailable())
+			case 3:
+				p.fake.Next(storetest.Step{Lose: true})
+			case 5:
+				p.fake.Next(storetest.Step{Before: 300 * time.Millisecond, After: 400 * time.Millisecond})
+			default:
+				p.fake.Next(storetest.Step{After: time.Millisecond})
+			}
+		}
+		var clients sync.WaitGroup
+		var mu sync.Mutex
+		firsts, refused := map[string]int{}, map[string]bool{}
+		for c := range 40 {
+			clients.Go(func() {
+				for i := range 25 {
+					id := fmt.Sprint((c*7 + i*13) % 300)
+					stored, err := p.Submit(storetest.Group(storetest.Event(id)), 10)
+					mu.Lock()
+					var notStored *event.NotStoredError
+					switch {
+					case err == nil && stored[0]:
+						firsts[id]++
+					case errors.As(err, &notStored):
+						refused[id] = true
+					}
+					mu.Unlock()
+					time.Sleep(time.Duration(c) * time.Millisecond)
+				}
+			})
+		}
+		clients.Wait()
+		rows := p.fake.Rows()
+		for id, n := range firsts {
+			if _, there := rows[storetest.Key{ID: id, Topic: "t"}]; n != 1 || !there {
+				t.Errorf("%s: told stored %d times, in the store: %v", id, n, there)
+			}
+		}
+		if len(firsts) == 0 || len(refused) == 0 {
+			t.Errorf("the test met nothing: %d stored, %d refused", len(firsts), len(refused))
+		}
+	})
+}

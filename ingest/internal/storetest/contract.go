@@ -1,0 +1,174 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingot/internal/event"
+)
+
+// Store is what the pipeline asks of a store, and Rows what the contract needs to
+// look behind it.
+type Store interface {
+	Merge(ctx context.Context, groups []event.Group, sent func()) ([]bool, error)
+}
+
+// Opened is a fresh, empty store.
+type Opened struct {
+	Store Store
+	Rows  func() map[Key]event.Event // everything stored
+}
+
+// Contract runs the promises of a store. open returns a fresh one.
+func Contract(t *testing.T, open func(t *testing.T) Opened) {
+	t.Run("new keys are stored, known ones are not", func(t *testing.T) { storesOnce(t, open(t)) })
+	t.Run("the first copy of a key in a batch is the one stored", func(t *testing.T) { firstCopyWins(t, open(t)) })
+	t.Run("the same id under another topic is another event", func(t *testing.T) { topicsApart(t, open(t)) })
+	t.Run("what is stored is what was sent", func(t *testing.T) { keepsBytes(t, open(t)) })
+	t.Run("bad data stores nothing of the batch", func(t *testing.T) { badDataStoresNothing(t, open(t)) })
+	t.Run("a context that has ended stores nothing", func(t *testing.T) { endedContext(t, open(t)) })
+	t.Run("no events, no batch", func(t *testing.T) { emptyBatch(t, open(t)) })
+	t.Run("sent is called once, and only by a batch that commits", func(t *testing.T) { sentOnce(t, open(t)) })
+	t.Run("many batches", func(t *testing.T) { manyBatches(t, open(t)) })
+}
+
+// Event makes an event with that id.
+func Event(id string) event.Event {
+	return event.Event{
+		ID: id, Topic: "t", Source: "s", Payload: `{"id":"` + id + `"}`,
+		Timestamp: time.Date(2025, 12, 19, 10, 0, 0, 123456000, time.UTC),
+	}
+}
+
+// Group makes a group of events.
+func Group(events ...event.Event) event.Group {
+	return event.Group{Events: events, ReceivedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+}
+
+func merge(t *testing.T, s Opened, groups ...event.Group) []bool {
+	t.Helper()
+	stored, err := s.Store.Merge(t.Context(), groups, func() {})
+	if err != nil {
+		t.Fatalf("Merge: %v", err)
+	}
+	return stored
+}
+
+func want(t *testing.T, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("(-want +got)\n%s", diff)
+	}
+}
+
+func storesOnce(t *testing.T, s Opened) {
+	a, b, c := Event("a"), Event("b"), Event("c")
+	want(t, merge(t, s, Group(a), Group(b)), []bool{true, true})
+	want(t, merge(t, s, Group(b, c), Group(a)), []bool{false, true, false})
+	want(t, merge(t, s, Group(a, b, c)), []bool{false, false, false})
+	want(t, s.Rows(), map[Key]event.Event{{"a", "t"}: a, {"b", "t"}: b, {"c", "t"}: c})
+}
+
+func firstCopyWins(t *testing.T, s Opened) {
+	var groups []event.Group
+	var results []bool
+	rows := map[Key]event.Event{}
+	for i := range 200 {
+		for copyNumber := range 3 {
+			e := Event(fmt.Sprintf("%03d", (i*37)%200))
+			e.Payload = fmt.Sprint(i, copyNumber)[:1]
+			e.Source = fmt.Sprintf("copy %d", copyNumber)
+			groups = append(groups, Group(e))
+			results = append(results, copyNumber == 0)
+			if copyNumber == 0 {
+				rows[Key{e.ID, e.Topic}] = e
+			}
+		}
+	}
+	want(t, merge(t, s, groups...), results)
+	want(t, s.Rows(), rows)
+}
+
+func topicsApart(t *testing.T, s Opened) {
+	a, b := Event("a"), Event("a")
+	b.Topic = "u"
+	want(t, merge(t, s, Group(a, b, a)), []bool{true, true, false})
+	want(t, len(s.Rows()), 2)
+}
+
+func keepsBytes(t *testing.T, s Opened) {
+	rows := map[Key]event.Event{}
+	var events []event.Event
+	for i, payload := range []string{
+		`1.0`, `1e2`, `-0`, `12345678901234567890`, `"\/"`, `"\u00e9"`, `"é"`, `"<&>"`, "{ \"a\" :\r\n\t[ 1 , 2 ] }",
+		`{"a":1,"a":2}`, `{"b":1,"a":2}`, `null`, `"\ud83d\ude00"`, "\"\u2028\"", `1e131071`,
+	} {
+		e := Event(fmt.Sprintf("ä %d \U0001F600 ", i))
+		e.Payload = payload
+		e.Timestamp = time.Date(1970+i*16, 1, 1, 0, 0, 0, i*1000, time.UTC)
+		events = append(events, e)
+		rows[Key{e.ID, e.Topic}] = e
+	}
+	merge(t, s, Group(events...))
+	want(t, s.Rows(), rows)
+}
+
+func badDataStoresNothing(t *testing.T, s Opened) {
+	poisoned := Event("b")
+	poisoned.Source = Poison
+	_, err := s.Store.Merge(t.Context(), []event.Group{Group(Event("a")), Group(poisoned)}, func() { t.Error("COMMIT was sent") })
+	var badData *event.BadDataError
+	if !errors.As(err, &badData) {
+		t.Fatalf("got %v, want a *event.BadDataError", err)
+	}
+	want(t, len(s.Rows()), 0)
+	want(t, merge(t, s, Group(Event("a"))), []bool{true})
+}
+
+func endedContext(t *testing.T, s Opened) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Store.Merge(ctx, []event.Group{Group(Event("a"))}, func() { t.Error("COMMIT was sent") })
+	var notStored *event.NotStoredError
+	if !errors.As(err, &notStored) {
+		t.Fatalf("got %v, want a *event.NotStoredError", err)
+	}
+	want(t, len(s.Rows()), 0)
+	want(t, merge(t, s, Group(Event("a"))), []bool{true})
+}
+
+func emptyBatch(t *testing.T, s Opened) {
+	want(t, len(merge(t, s)), 0)
+	want(t, len(merge(t, s, Group(), Group())), 0)
+}
+
+func sentOnce(t *testing.T, s Opened) {
+	sent := 0
+	for range 3 {
+		if _, err := s.Store.Merge(t.Context(), []event.Group{Group(Event("a"))}, func() { sent++ }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, sent, 3)
+}
+
+// manyBatches goes past every point at which a store tidies up after itself.
+func manyBatches(t *testing.T, s Opened) {
+	const batches, size = 40, 300
+	for i := range batches {
+		var events []event.Event
+		var results []bool
+		for j := range size {
+			n := i*size/2 + j // half of each batch is in the batch before
+			events = append(events, Event(fmt.Sprintf("%06d", n)))
+			results = append(results, i == 0 || j >= size/2)
+		}
+		want(t, merge(t, s, Group(events...)), results)
+	}
+	want(t, len(s.Rows()), (batches+1)*size/2)
+}

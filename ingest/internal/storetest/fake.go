@@ -1,0 +1,145 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"ingot/internal/event"
+)
+
+// Poison in a source makes the fake refuse the batch, as Postgres refuses data
+// that the decoder should not have let through.
+const Poison = "\x00"
+
+// Key identifies an event.
+type Key struct{ ID, Topic string }
+
+// Fake is a store in memory. Script it with Next before the batch comes.
+type Fake struct {
+	mu      sync.Mutex
+	rows    map[Key]event.Event
+	batches [][]event.Group // every batch that was committed
+	calls   int
+	script  []Step
+}
+
+// Step changes what the next Merge does. The zero Step changes nothing.
+type Step struct {
+	Before time.Duration // passes before the rows are written
+	After  time.Duration // passes after COMMIT is sent
+	Fail   error         // returned without writing anything
+	Lose   bool          // written, but the answer is *event.UnknownError
+}
+
+// NewFake returns an empty store.
+func NewFake() *Fake { return &Fake{rows: map[Key]event.Event{}} }
+
+// Next adds steps for the next calls of Merge.
+func (f *Fake) Next(steps ...Step) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.script = append(f.script, steps...)
+}
+
+// Rows returns a copy of what is stored.
+func (f *Fake) Rows() map[Key]event.Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rows := make(map[Key]event.Event, len(f.rows))
+	for k, e := range f.rows {
+		rows[k] = e
+	}
+	return rows
+}
+
+// Batches returns the number of groups of each committed batch.
+func (f *Fake) Batches() []int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var sizes []int
+	for _, b := range f.batches {
+		sizes = append(sizes, len(b))
+	}
+	return sizes
+}
+
+// Calls tells how often Merge was called.
+func (f *Fake) Calls() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls
+}
+
+// Merge implements the store.
+func (f *Fake) Merge(ctx context.Context, groups []event.Group, sent func()) ([]bool, error) {
+	step := f.begin()
+	if err := sleep(ctx, step.Before); err != nil {
+		return nil, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}
+	}
+	if step.Fail != nil {
+		return nil, step.Fail
+	}
+	for _, g := range groups {
+		for _, e := range g.Events {
+			if strings.Contains(e.Source, Poison) {
+				return nil, &event.BadDataError{Err: errors.New("poison")}
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: ctx.Err()}
+	}
+	sent()
+	stored := f.write(groups)
+	if err := sleep(ctx, step.After); err != nil {
+		return nil, &event.UnknownError{Err: err}
+	}
+	if step.Lose {
+		return nil, &event.UnknownError{Err: errors.New("the answer was lost")}
+	}
+	return stored, nil
+}
+
+func (f *Fake) begin() (step Step) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	if len(f.script) > 0 {
+		step, f.script = f.script[0], f.script[1:]
+	}
+	return step
+}
+
+func (f *Fake) write(groups []event.Group) (stored []bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, g := range groups {
+		for _, e := range g.Events {
+			k := Key{e.ID, e.Topic}
+			_, there := f.rows[k]
+			if !there {
+				f.rows[k] = e
+			}
+			stored = append(stored, !there)
+		}
+	}
+	f.batches = append(f.batches, groups)
+	return stored
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

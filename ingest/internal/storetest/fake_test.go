@@ -1,0 +1,10 @@
+package storetest
+
+import "testing"
+
+func TestFakeKeepsTheContract(t *testing.T) {
+	Contract(t, func(*testing.T) Opened {
+		f := NewFake()
+		return Opened{Store: f, Rows: f.Rows}
+	})
+}
