@@ -1,0 +1,147 @@
+package localpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// cluster is one set of data with the binaries that open it, and all it takes to start a server.
+type cluster struct {
+	home   home
+	bin    Binaries
+	path   string // <data>/<major>
+	socket string // folder
+	opts   Options
+}
+
+// openCluster finds the cluster in a locked home, or makes it.
+func openCluster(ctx context.Context, h home, opts Options) (cluster, error) {
+	c := cluster{home: h, socket: socketFolder(h.dir), opts: opts}
+	var err error
+	if c.bin, err = chooseBinaries(h, opts.BinDirs); err != nil {
+		return c, err
+	}
+	c.path = clusterPath(h.dir, c.bin.Major)
+	if _, err := os.Stat(c.path); err != nil {
+		return c, c.initialize(ctx)
+	}
+	return c, h.owner.giveAll(c.path)
+}
+
+// chooseBinaries takes the newest only where there is no cluster yet: the data decide.
+func chooseBinaries(h home, binDirs []string) (Binaries, error) {
+	majors, err := clusters(h.dir)
+	if err != nil {
+		return Binaries{}, err
+	}
+	f := newFinder(binDirs, h.owner)
+	if len(majors) == 0 {
+		return f.newest()
+	}
+	path := clusterPath(h.dir, majors[0])
+	if _, err := os.Stat(filepath.Join(path, "PG_VERSION")); err != nil {
+		return Binaries{}, fmt.Errorf("%s is no Postgres cluster that user %s can open: %w", path, userName(os.Geteuid()), err)
+	}
+	return f.major(majors[0], path)
+}
+
+// start returns a server that answers. One that gives up because backends of a killed predecessor
+// still hold the shared memory is tried again, within HandoverTimeout.
+func (c *cluster) start(ctx context.Context) (*process, error) {
+	deadline := time.Now().Add(c.opts.HandoverTimeout)
+	if err := c.takeOver(ctx, deadline); err != nil {
+		return nil, err
+	}
+	if err := makeSocketFolder(c.socket, c.home.owner); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.opts.StartTimeout)
+	defer cancel()
+	for {
+		p, err := c.startOnce(ctx)
+		if err == nil || !errors.Is(err, errOccupied) || time.Now().After(deadline) {
+			return p, err
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *cluster) startOnce(ctx context.Context) (*process, error) {
+	log, err := openLog(c.logPath(), c.home.owner)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = log.file.Close() }()
+	cmd := c.home.owner.command(c.bin.program("postgres"), c.arguments(ctx)...)
+	cmd.Stdout, cmd.Stderr = log.file, log.file
+	p, err := launch(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("run postgres: %w", err)
+	}
+	if err := c.awaitReady(ctx, p); err != nil {
+		c.halt(context.Background(), p, 0)
+		return nil, log.explain(err)
+	}
+	return p, nil
+}
+
+// awaitReady polls the file that the server writes its state into, as pg_ctl does.
+func (c *cluster) awaitReady(ctx context.Context, p *process) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if f := readPidfile(c.path); f.pid == p.pid() && f.ready {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return fmt.Errorf("start postgres: %w", ending(p))
+		case <-ctx.Done():
+			return fmt.Errorf("wait for postgres to answer: %w", ctx.Err())
+		}
+	}
+}
+
+func (c *cluster) arguments(ctx context.Context) []string {
+	settings := c.settings(ctx)
+	names := make([]string, 0, len(settings))
+	for name := range settings {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	args := []string{"-D", c.path}
+	for _, name := range names {
+		args = append(args, "-c", name+"="+settings[name])
+	}
+	return args
+}
+
+func (c *cluster) logPath() string { return filepath.Join(c.home.dir, "postgres.log") }
+
+func (b Binaries) program(name string) string { return filepath.Join(b.Dir, name) }
+
+func ending(p *process) error {
+	if p.err != nil {
+		return fmt.Errorf("postgres (pid %d) ended: %w", p.pid(), p.err)
+	}
+	return fmt.Errorf("postgres (pid %d) ended: exit status 0", p.pid())
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,181 @@
+package localpg
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func TestKillAndRestartKeepURLAndData(t *testing.T) {
+	t.Parallel()
+	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true, Settings: map[string]string{
+		"synchronous_commit": "on", // the kernel keeps what was written; with off it may not have been
+	}})
+	query(t, srv, `CREATE TABLE kept AS SELECT 'here' AS word`)
+	busy := occupy(t, srv)
+	url, pid := srv.URL(), srv.PID()
+	for range 3 {
+		srv.Kill()
+		if srv.Err() == nil || !strings.Contains(srv.Err().Error(), "signal: killed") {
+			t.Errorf("Err after Kill: %v", srv.Err())
+		}
+		check(t, srv.Restart(testContext(t)))
+		equal(t, "word", query(t, srv, `SELECT word FROM kept`), "here")
+	}
+	if err := <-busy; err == nil {
+		t.Error("a backend of the killed server came to its end")
+	}
+	equal(t, "URL", srv.URL(), url)
+	equal(t, "same pid", srv.PID() == pid, false)
+	pid = srv.PID()
+	check(t, srv.Restart(testContext(t)))
+	equal(t, "pid after Restart of a running server", srv.PID(), pid)
+}
+
+func TestStopAfterKillLeavesTheFolderFree(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t), NoFsync: true}
+	srv := start(t, opts)
+	busy := occupy(t, srv)
+	srv.Kill()
+	check(t, srv.Stop(testContext(t)))
+	equal(t, "backends left", len(backends(srv.cluster.path)), 0)
+	<-busy
+	start(t, opts)
+}
+
+// occupy has a backend compute for ever: it never looks whether its postmaster lives.
+func occupy(t *testing.T, srv *Server) <-chan error {
+	t.Helper()
+	conn, err := pgx.Connect(testContext(t), srv.URL())
+	check(t, err)
+	began := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() { // stops when the backend is gone; the caller waits on ended
+		ended <- func() error {
+			defer func() { _ = conn.Close(context.Background()) }()
+			if _, err := conn.Exec(context.Background(), "SELECT 1"); err != nil {
+				return err
+			}
+			close(began)
+			_, err := conn.Exec(context.Background(), "DO $$ BEGIN LOOP END LOOP; END $$")
+			return err
+		}()
+	}()
+	<-began
+	for query(t, srv, "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'") != "1" {
+		check(t, pause(testContext(t), time.Millisecond))
+	}
+	return ended
+}
+
+func TestSuperviseBringsTheServerBack(t *testing.T) {
+	t.Parallel()
+	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true})
+	incidents := make(chan Incident)
+	var wg sync.WaitGroup
+	wg.Go(func() { srv.Supervise(context.Background(), func(i Incident) { incidents <- i }) }) // ends by Stop
+	for range 3 {
+		srv.Kill()
+		i := <-incidents
+		if i.Err != nil || i.Attempt != 1 || i.Cause == nil {
+			t.Errorf("incident: %+v", i)
+		}
+		equal(t, "one", query(t, srv, "SELECT '1'"), "1")
+	}
+	check(t, srv.Stop(testContext(t)))
+	wg.Wait()
+	equal(t, "ended", srv.current().ended(), true)
+}
+
+func TestSuperviseTriesAgainUntilItWorks(t *testing.T) {
+	t.Parallel()
+	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true})
+	incidents := make(chan Incident)
+	ctx, cancel := context.WithCancel(testContext(t))
+	var wg sync.WaitGroup
+	wg.Go(func() { srv.Supervise(ctx, func(i Incident) { incidents <- i }) })
+	control := filepath.Join(srv.cluster.path, "global", "pg_control")
+	check(t, os.Rename(control, control+".away"))
+	srv.Kill()
+	for n := 1; n <= 2; n++ {
+		i := <-incidents
+		if i.Attempt != n || i.Err == nil || !strings.Contains(i.Err.Error(), "pg_control") {
+			t.Errorf("incident: %+v", i)
+		}
+	}
+	check(t, os.Rename(control+".away", control))
+	for i := range incidents {
+		if i.Err == nil {
+			break
+		}
+	}
+	equal(t, "one", query(t, srv, "SELECT '1'"), "1")
+	cancel()
+	wg.Wait()
+	check(t, srv.Restart(testContext(t))) // a server outlives its supervision
+	equal(t, "one", query(t, srv, "SELECT '1'"), "1")
+}
+
+func TestAZombieIsNoServer(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t), NoFsync: true, HandoverTimeout: hang}
+	srv := start(t, opts)
+	check(t, srv.Stop(testContext(t)))
+	zombie := exec.Command("true")
+	out, err := zombie.StdoutPipe()
+	check(t, err)
+	check(t, zombie.Start())
+	defer func() { _ = zombie.Wait() }() // only now is it reaped
+	_, _ = out.Read(make([]byte, 1))     // end of file: it has ended
+	writePidfile(t, srv, zombie.Process.Pid)
+	start(t, opts)
+}
+
+func TestAStrangersPidIsNoServer(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t), NoFsync: true, HandoverTimeout: hang}
+	srv := start(t, opts)
+	check(t, srv.Stop(testContext(t)))
+	stranger := srv.cluster.home.owner.command("sleep", "1000")
+	check(t, stranger.Start())
+	defer func() { _ = stranger.Wait() }()
+	defer func() { _ = stranger.Process.Kill() }()
+	writePidfile(t, srv, stranger.Process.Pid)
+	start(t, opts)
+	check(t, stranger.Process.Signal(os.Interrupt)) // it is still there: nobody stopped it
+}
+
+// writePidfile leaves the file a crashed server leaves.
+func writePidfile(t *testing.T, srv *Server, pid int) {
+	t.Helper()
+	c := srv.cluster
+	text := fmt.Sprintf("%d\n%s\n1700000000\n5432\n%s\n\n     1         0\nready   \n", pid, c.path, c.socket)
+	path := filepath.Join(c.path, "postmaster.pid")
+	check(t, os.WriteFile(path, []byte(text), 0o600))
+	check(t, c.home.owner.give(path))
+}
+
+func TestAServerNotOursIsWaitedForAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t), NoFsync: true, HandoverTimeout: 50 * time.Millisecond}
+	srv := start(t, opts)
+	check(t, srv.Stop(testContext(t)))
+	c := srv.cluster
+	c.socket = filepath.Dir(opts.DataDir) + "/own" // as an administrator would, for maintenance
+	p, err := c.start(testContext(t))
+	check(t, err)
+	defer c.halt(testContext(t), p, hang)
+	if _, err := Start(testContext(t), opts); err == nil || !strings.Contains(err.Error(), "still held by an older postgres") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	equal(t, "ended", p.ended(), false)
+}

@@ -1,0 +1,28 @@
+// Package localpg runs a private Postgres: one server, on a unix socket only, in a folder of its own,
+// for whoever has Postgres installed but no server to point DATABASE_URL at.
+//
+// The ingester starts it when DATABASE_URL is not set, tests start it through pgtest, and the bench
+// and the crash tests start it to kill it. Start makes the data folder if there is none and returns
+// when the server answers; Stop ends it. In between the package owns:
+//
+//	<data>/lock           held (flock) while a Server exists: one owner per folder
+//	<data>/<major>/       the cluster itself, never upgraded silently
+//	<data>/postgres.log   what the server says, cut at start when it has grown
+//	/tmp/ingot-<hash>/    the socket; the hash of the data folder keeps the path short and stable
+//
+// # Who stops what
+//
+// One goroutine per postmaster starts it and waits for it; it ends when the postmaster does, and
+// Stop, Kill and Restart wait for that. The postmaster
+//
+//   - is in a process group of its own, so that Ctrl-C reaches the ingester alone, which drains
+//     before it stops the database;
+//   - gets SIGINT from the kernel when the process that started it dies (Linux), so that kill -9
+//     leaves no orphan; the next Start waits until that old server is gone;
+//   - is started again by Supervise when it dies by itself, on the same socket, so that a URL once
+//     given out stays good until Stop.
+//
+// Postgres refuses to run as root. Started by root, the server runs as the user that the data
+// belongs to, else as postgres, else as nobody; the data lie where that user can get in (see
+// Server.Notice).
+package localpg

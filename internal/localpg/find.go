@@ -1,0 +1,163 @@
+package localpg
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// minMajor is the oldest Postgres this works with: 15 brought wal_compression=lz4 and the quick
+// CREATE DATABASE that tests live on.
+const minMajor = 15
+
+// ErrNoBinaries is in the error of Find and Start when no usable Postgres is installed.
+var ErrNoBinaries = errors.New("no usable PostgreSQL found")
+
+// Binaries is one installed Postgres.
+type Binaries struct {
+	Dir     string // holds postgres and initdb
+	Major   int
+	Version string // as the server tells it: 15.18
+}
+
+// Find returns the newest installed Postgres. It looks at PG_BIN, and if that is set nowhere else;
+// then in binDirs, where pg_config points, on PATH, and where the usual packages put it.
+func Find(binDirs ...string) (Binaries, error) {
+	run, err := ownerFor("")
+	if err != nil {
+		return Binaries{}, err
+	}
+	return newFinder(binDirs, run).newest()
+}
+
+// finder knows the places and remembers what became of each, for the error.
+type finder struct {
+	places []place
+	runAs  owner
+	looked []string
+}
+
+// place is a folder or a pattern of folders, or a reason why there is none.
+type place struct {
+	name string
+	glob string
+}
+
+func newFinder(binDirs []string, runAs owner) *finder {
+	if dir := os.Getenv("PG_BIN"); dir != "" {
+		return &finder{runAs: runAs, places: []place{{"PG_BIN=" + dir, dir}}}
+	}
+	places := []place{{name: "PG_BIN (not set)"}}
+	for _, dir := range binDirs {
+		places = append(places, place{dir, dir})
+	}
+	places = append(places, place{"pg_config --bindir", configBinDir()}, place{"PATH", pathBinDir()})
+	for _, glob := range []string{
+		"/usr/lib/postgresql/*/bin",
+		"/usr/pgsql-*/bin",
+		"/opt/homebrew/opt/postgresql@*/bin",
+		"/usr/local/opt/postgresql@*/bin",
+		"/Applications/Postgres.app/Contents/Versions/*/bin",
+	} {
+		places = append(places, place{glob, glob})
+	}
+	return &finder{runAs: runAs, places: places}
+}
+
+func configBinDir() string {
+	out, err := exec.Command("pg_config", "--bindir").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func pathBinDir() string {
+	path, err := exec.LookPath("postgres")
+	if err != nil {
+		return ""
+	}
+	return filepath.Dir(path)
+}
+
+// newest prefers the earlier place among equals.
+func (f *finder) newest() (Binaries, error) {
+	var best Binaries
+	for _, b := range f.all() {
+		if b.Major > best.Major {
+			best = b
+		}
+	}
+	if best.Major == 0 {
+		return best, fmt.Errorf("%w (%d or newer; looked at %s): install it, on Debian or Ubuntu with"+
+			" `apt-get install postgresql`, on macOS with `brew install postgresql@17`, or set PG_BIN",
+			ErrNoBinaries, minMajor, strings.Join(f.looked, ", "))
+	}
+	return best, nil
+}
+
+// major finds the one version that can open an existing cluster.
+func (f *finder) major(want int, cluster string) (Binaries, error) {
+	for _, b := range f.all() {
+		if b.Major == want {
+			return b, nil
+		}
+	}
+	return Binaries{}, fmt.Errorf("%w: %s needs PostgreSQL %d (looked at %s): install it, on Debian with"+
+		" `apt-get install postgresql-%d`, or move that folder away to start afresh",
+		ErrNoBinaries, cluster, want, strings.Join(f.looked, ", "), want)
+}
+
+func (f *finder) all() []Binaries {
+	var found []Binaries
+	f.looked = nil
+	for _, p := range f.places {
+		dirs, _ := filepath.Glob(p.glob) // an unreadable folder is an empty one here
+		if len(dirs) == 0 {
+			f.looked = append(f.looked, p.name)
+		}
+		for _, dir := range dirs {
+			b, err := probe(dir, f.runAs)
+			if err == nil && b.Major >= minMajor {
+				found = append(found, b)
+			}
+			f.looked = append(f.looked, verdict(dir, b, err))
+		}
+	}
+	return found
+}
+
+func verdict(dir string, b Binaries, err error) string {
+	if err != nil {
+		return fmt.Sprintf("%s (%v)", dir, err)
+	}
+	return fmt.Sprintf("%s (%s)", dir, b.Version)
+}
+
+// "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "postgres (PostgreSQL) 19devel"
+var versionLine = regexp.MustCompile(`\(PostgreSQL\) ((\d+)[^ \n]*)`)
+
+// probe asks the server for its version as the user that will run it: a folder below somebody's
+// closed home is of no use.
+func probe(dir string, runAs owner) (Binaries, error) {
+	for _, name := range []string{"initdb", "postgres"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return Binaries{}, fmt.Errorf("no %s", name)
+		}
+	}
+	out, err := runAs.command(filepath.Join(dir, "postgres"), "--version").Output()
+	if err != nil {
+		return Binaries{}, fmt.Errorf("user %s cannot run it: %w", runAs.name, err)
+	}
+	m := versionLine.FindSubmatch(out)
+	if m == nil {
+		return Binaries{}, errors.New("tells no version")
+	}
+	major, err := strconv.Atoi(string(m[2]))
+	return Binaries{Dir: dir, Major: major, Version: string(m[1])}, err
+}

@@ -1,0 +1,101 @@
+package localpg
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// pretend makes a folder with programs that only know their version.
+func pretend(t *testing.T, version string) string {
+	t.Helper()
+	dir := filepath.Join(dataDir(t), "bin")
+	check(t, os.MkdirAll(dir, 0o755))
+	script := fmt.Sprintf("#!/bin/sh\necho 'postgres (PostgreSQL) %s'\n", version)
+	for _, name := range []string{"postgres", "initdb"} {
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755))
+	}
+	return dir
+}
+
+func finderOf(t *testing.T, dirs ...string) *finder {
+	t.Helper()
+	run, err := ownerFor("")
+	check(t, err)
+	f := &finder{runAs: run, places: []place{{name: "PG_BIN (not set)"}}}
+	for _, dir := range dirs {
+		f.places = append(f.places, place{dir, dir})
+	}
+	return f
+}
+
+func TestTheNewestWinsAndTheEarlierAmongEquals(t *testing.T) {
+	t.Parallel()
+	old, first, second := pretend(t, "15.18 (Debian 15.18-0+deb12u1)"), pretend(t, "17.2"), pretend(t, "17.4")
+	b, err := finderOf(t, old, first, second).newest()
+	check(t, err)
+	equal(t, "binaries", b, Binaries{Dir: first, Major: 17, Version: "17.2"})
+	b, err = finderOf(t, first, old).major(15, "data/15")
+	check(t, err)
+	equal(t, "binaries for existing data", b, Binaries{Dir: old, Major: 15, Version: "15.18"})
+}
+
+func TestMissingBinariesTellWhatToType(t *testing.T) {
+	t.Parallel()
+	old := pretend(t, "14.9")
+	_, err := finderOf(t, old, "/nowhere/*/bin").newest()
+	want := "no usable PostgreSQL found (15 or newer; looked at PG_BIN (not set), " + old + " (14.9), /nowhere/*/bin): install it, " +
+		"on Debian or Ubuntu with `apt-get install postgresql`, on macOS with `brew install postgresql@17`, or set PG_BIN"
+	if !errors.Is(err, ErrNoBinaries) || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestDataOfAMissingMajorAreNotUpgraded(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	check(t, os.MkdirAll(filepath.Join(dir, "12"), 0o755))
+	_, err := Start(testContext(t), Options{DataDir: dir})
+	if err == nil || !strings.Contains(err.Error(), "12 is no Postgres cluster") {
+		t.Errorf("a folder without PG_VERSION: got %v", err)
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "12", "PG_VERSION"), []byte("12\n"), 0o644))
+	_, err = Start(testContext(t), Options{DataDir: dir})
+	if !errors.Is(err, ErrNoBinaries) || !strings.Contains(err.Error(), "needs PostgreSQL 12") {
+		t.Errorf("got %v, want PostgreSQL 12 asked for", err)
+	}
+	check(t, os.RemoveAll(dir))
+}
+
+func TestPgBinIsTheOnlyPlaceWhenSet(t *testing.T) { // not parallel: it sets the environment
+	t.Setenv("PG_BIN", "/nowhere")
+	_, err := Find("/usr/lib/postgresql/15/bin")
+	if !errors.Is(err, ErrNoBinaries) || strings.Contains(err.Error(), "15/bin") {
+		t.Errorf("got %v, want PG_BIN looked at alone", err)
+	}
+}
+
+func TestMemoryAndDiskSetTheBounds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		memory, disk       uint64
+		buffers, walBudget string
+	}{
+		{0, 0, "256MB", "256MB"},
+		{256 * mib, 1 * gib, "32MB", "256MB"},
+		{8 * gib, 16 * gib, "1024MB", "2048MB"},
+		{512 * gib, 4096 * gib, "2048MB", "8192MB"},
+	} {
+		equal(t, "shared_buffers", memorySettings(c.memory)["shared_buffers"], c.buffers)
+		equal(t, "max_wal_size", logSettings(c.disk)["max_wal_size"], c.walBudget)
+	}
+}
+
+func TestTheCallersEnvironmentDoesNotSteerTheServer(t *testing.T) {
+	t.Parallel()
+	env := serverEnv([]string{"PATH=/bin", "PGPORT=1", "PGDATA=/x", "LANG=de_DE", "LC_TIME=fr_FR"})
+	equal(t, "environment", strings.Join(env, " "), "PATH=/bin LC_ALL=C")
+}

@@ -1,0 +1,127 @@
+package localpg
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+)
+
+// rootHome is where the data go when root asks for a folder that the server's user cannot enter.
+const rootHome = "/var/lib/ingot"
+
+// home is the data folder that is really used, and whose it is.
+type home struct {
+	dir    string // absolute, without symlinks
+	owner  owner
+	notice string // one line for the log when dir is not the folder asked for
+}
+
+// openHome makes the folder, or finds the one used instead.
+func openHome(wanted string) (home, error) {
+	if wanted == "" {
+		return home{}, errors.New("no data folder given")
+	}
+	dir, err := filepath.Abs(wanted)
+	if err != nil {
+		return home{}, fmt.Errorf("resolve data folder: %w", err)
+	}
+	// Once data are in the other folder they are used from there, even if dir can be entered now:
+	// starting afresh would forget every key.
+	elsewhere := filepath.Join(rootHome, shortHash(dir))
+	if os.Geteuid() == 0 && holdsData(elsewhere) && !holdsData(dir) {
+		return moveHome(elsewhere, fmt.Sprintf("the data of %s are in %s since an earlier start", dir, elsewhere))
+	}
+	return tryHome(dir, elsewhere)
+}
+
+func tryHome(dir, elsewhere string) (home, error) {
+	o, err := ownerFor(dir)
+	if err != nil {
+		return home{}, err
+	}
+	made, err := makeFolder(dir)
+	if err != nil {
+		return home{}, err
+	}
+	if o.drop && !o.canEnter(dir) {
+		if made {
+			_ = os.Remove(dir) // an empty folder would only mislead
+		}
+		return moveHome(elsewhere, fmt.Sprintf("user %s cannot enter %s: the data are kept in %s", o.name, dir, elsewhere))
+	}
+	return settleHome(dir, o, "")
+}
+
+func moveHome(dir, notice string) (home, error) {
+	o, err := ownerFor(dir)
+	if err != nil {
+		return home{}, err
+	}
+	for _, d := range []string{rootHome, dir} {
+		if _, err := makeFolder(d); err != nil {
+			return home{}, err
+		}
+	}
+	return settleHome(dir, o, notice)
+}
+
+func settleHome(dir string, o owner, notice string) (home, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return home{}, fmt.Errorf("resolve data folder: %w", err)
+	}
+	return home{dir: dir, owner: o, notice: notice}, nil
+}
+
+// makeFolder leaves the folder to whoever runs this process. For root that is the point: the
+// server's user cannot put a link where root is going to write.
+func makeFolder(dir string) (made bool, err error) {
+	if _, err := os.Stat(dir); err == nil {
+		return false, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return false, fmt.Errorf("make data folder: %w", err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // whatever the umask
+		return true, fmt.Errorf("make data folder: %w", err)
+	}
+	return true, nil
+}
+
+func clusterPath(dir string, major int) string { return filepath.Join(dir, strconv.Itoa(major)) }
+
+// clusters lists the majors that have a cluster in dir, newest first.
+func clusters(dir string) ([]int, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read data folder: %w", err)
+	}
+	var majors []int
+	for _, e := range entries {
+		if major, err := strconv.Atoi(e.Name()); err == nil && e.IsDir() {
+			majors = append(majors, major)
+		}
+	}
+	slices.Sort(majors)
+	slices.Reverse(majors)
+	return majors, nil
+}
+
+func holdsData(dir string) bool {
+	majors, err := clusters(dir)
+	return err == nil && len(majors) > 0
+}
+
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:6])
+}

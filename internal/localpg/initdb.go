@@ -1,0 +1,91 @@
+package localpg
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// initialize makes the cluster beside its place and moves it there when it is whole, with its
+// database in it: a crash on the way leaves a folder that nothing takes for a cluster.
+func (c *cluster) initialize(ctx context.Context) error {
+	c.removeUnfinished()
+	tmp, err := os.MkdirTemp(c.home.dir, unfinished(c.bin.Major))
+	if err != nil {
+		return fmt.Errorf("make cluster folder: %w", err)
+	}
+	if err := c.fill(ctx, tmp); err != nil {
+		_ = os.RemoveAll(tmp)
+		return err
+	}
+	if err := os.Rename(tmp, c.path); err != nil {
+		return fmt.Errorf("move new cluster into place: %w", err)
+	}
+	return c.syncHome()
+}
+
+func unfinished(major int) string { return strconv.Itoa(major) + ".init-*" }
+
+// removeUnfinished does what it can: a folder it cannot remove is only garbage.
+func (c *cluster) removeUnfinished() {
+	left, _ := filepath.Glob(filepath.Join(c.home.dir, unfinished(c.bin.Major)))
+	for _, dir := range left {
+		_ = os.RemoveAll(dir)
+	}
+}
+
+func (c *cluster) fill(ctx context.Context, dir string) error {
+	if err := c.home.owner.give(dir); err != nil {
+		return fmt.Errorf("give cluster folder to user %s: %w", c.home.owner.name, err)
+	}
+	if err := c.runQuietly(ctx, "", "initdb", c.initdbArguments(dir)...); err != nil {
+		return err
+	}
+	// Without exit_on_error a failed statement would end in success.
+	args := []string{"--single", "-D", dir, "-c", "exit_on_error=on"}
+	if c.opts.NoFsync {
+		args = append(args, "-F")
+	}
+	return c.runQuietly(ctx, "CREATE DATABASE "+roleName+"\n", "postgres", append(args, "postgres")...)
+}
+
+// initdbArguments trust whoever reaches the socket, which lies in a folder that only the owner and
+// root can enter, and nobody else.
+func (c *cluster) initdbArguments(dir string) []string {
+	args := []string{
+		"-D", dir, "-U", roleName, "-E", "UTF8", "--locale=C",
+		"--auth-local=trust", "--auth-host=reject", "--no-instructions",
+	}
+	if c.opts.NoFsync {
+		args = append(args, "--no-sync")
+	}
+	return args
+}
+
+// runQuietly keeps what the program says for the error.
+func (c *cluster) runQuietly(ctx context.Context, input, program string, args ...string) error {
+	var out bytes.Buffer
+	cmd := c.home.owner.command(c.bin.program(program), args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &out
+	if err := runToEnd(ctx, cmd); err != nil {
+		return fmt.Errorf("run %s: %w%s", program, err, lastLines(out.String()))
+	}
+	return nil
+}
+
+// syncHome makes the new name last through a power cut.
+func (c *cluster) syncHome() error {
+	dir, err := os.Open(c.home.dir)
+	if err != nil {
+		return fmt.Errorf("sync data folder: %w", err)
+	}
+	defer func() { _ = dir.Close() }()
+	if err := dir.Sync(); err != nil {
+		return fmt.Errorf("sync data folder: %w", err)
+	}
+	return nil
+}

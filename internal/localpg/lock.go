@@ -1,0 +1,74 @@
+package localpg
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// folderLock keeps a second process off the data folder. Without it that process would find the
+// first one's socket and write to a server that stops under it.
+type folderLock struct{ file *os.File }
+
+func lockFolder(h home) (*folderLock, error) {
+	// O_NOFOLLOW: root may be writing into a user's folder.
+	f, err := os.OpenFile(filepath.Join(h.dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open lock: %w", err)
+	}
+	if err := takeLock(f, h); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return &folderLock{file: f}, nil
+}
+
+func takeLock(f *os.File, h home) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return fmt.Errorf("data folder %s is in use by another ingest%s", h.dir, holder(f))
+	}
+	if err != nil {
+		return fmt.Errorf("lock data folder: %w", err)
+	}
+	if h.owner.drop {
+		if err := f.Chown(h.owner.uid, h.owner.gid); err != nil {
+			return fmt.Errorf("give lock to user %s: %w", h.owner.name, err)
+		}
+	}
+	return writePID(f)
+}
+
+func writePID(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return fmt.Errorf("write lock: %w", err)
+	}
+	if _, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+		return fmt.Errorf("write lock: %w", err)
+	}
+	return nil
+}
+
+// holder is what the lock's owner wrote into it: " (pid 12)", or nothing if it has not yet.
+func holder(f *os.File) string {
+	b, err := io.ReadAll(io.LimitReader(f, 32))
+	if pid := strings.TrimSpace(string(b)); err == nil && pid != "" {
+		return " (pid " + pid + ")"
+	}
+	return ""
+}
+
+// release unlocks before it closes: a child between fork and exec still has the file open.
+func (l *folderLock) release() error {
+	err := unix.Flock(int(l.file.Fd()), unix.LOCK_UN)
+	if err := errors.Join(err, l.file.Close()); err != nil {
+		return fmt.Errorf("unlock data folder: %w", err)
+	}
+	return nil
+}

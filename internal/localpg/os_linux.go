@@ -1,0 +1,88 @@
+package localpg
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// dieWithParent has the kernel ask for a fast shutdown when this process dies, however it dies.
+func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGINT }
+
+// isPostmaster says whether pid is a server that works in the cluster. The number alone proves
+// nothing: after a crash of the machine or in a new container it is anybody's. A zombie has no
+// working folder, so it is none.
+func isPostmaster(pid int, cluster string) bool {
+	if !isPostgres(pid) {
+		return false
+	}
+	works, err := worksIn(pid, cluster)
+	if errors.Is(err, fs.ErrPermission) { // root without the right to look: better wait than trample
+		return !isZombie(pid)
+	}
+	return works
+}
+
+func isPostgres(pid int) bool {
+	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return err == nil && string(bytes.TrimSpace(comm)) == "postgres"
+}
+
+// worksIn compares files, not names: the cluster may be mounted under another name over there.
+func worksIn(pid int, cluster string) (bool, error) {
+	there, err := os.Stat(fmt.Sprintf("/proc/%d/cwd", pid))
+	if err != nil {
+		return false, err
+	}
+	here, err := os.Stat(cluster)
+	return err == nil && os.SameFile(there, here), err
+}
+
+func isZombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, found := bytes.Cut(stat, []byte(") ")) // the name before it may hold anything
+	return err != nil || !found || bytes.HasPrefix(after, []byte("Z"))
+}
+
+// backends lists every Postgres process at work in the cluster. They are in sessions of their own, so
+// no process group holds them together.
+func backends(cluster string) []int {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	var pids []int
+	for _, dir := range dirs {
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil || !isPostgres(pid) {
+			continue
+		}
+		if works, _ := worksIn(pid, cluster); works {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// machineMemory is what this process may use: the machine's, or a container's share of it.
+func machineMemory() uint64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0
+	}
+	total := uint64(info.Totalram) * uint64(info.Unit)
+	for _, limit := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		b, err := os.ReadFile(limit)
+		if err != nil {
+			continue
+		}
+		if n, err := strconv.ParseUint(string(bytes.TrimSpace(b)), 10, 64); err == nil {
+			total = min(total, n)
+		}
+	}
+	return total
+}

@@ -1,0 +1,33 @@
+//go:build !linux
+
+package localpg
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// dieWithParent has no counterpart here: after a kill -9 the server lives on until the next Start
+// takes the folder and stops it.
+func dieWithParent(*syscall.SysProcAttr) {}
+
+// isPostmaster goes by the command line, which names the cluster. A zombie has none.
+func isPostmaster(pid int, cluster string) bool {
+	out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	return err == nil && strings.Contains(string(out), "-D "+cluster+" ")
+}
+
+// backends cannot be told apart here: the server itself refuses to start while they are there, and is
+// tried again.
+func backends(string) []int { return nil }
+
+func machineMemory() uint64 {
+	out, err := exec.Command("sysctl", "-n", "hw.memsize").Output()
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.ParseUint(strings.TrimSpace(string(out)), 10, 64)
+	return n
+}

@@ -1,0 +1,123 @@
+package localpg
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// owner is the user that the server runs as and that its files belong to.
+type owner struct {
+	name     string
+	uid, gid int
+	drop     bool // this process is root, and becomes that user for the server
+}
+
+// ownerFor says who runs a server on the clusters in dir: for root the user they belong to, so that
+// one run as root does not take a user's data away, else postgres or nobody.
+func ownerFor(dir string) (owner, error) {
+	if os.Geteuid() != 0 {
+		return self(), nil
+	}
+	majors, err := clusters(dir)
+	if err != nil {
+		return owner{}, err
+	}
+	if len(majors) > 0 {
+		if o, ok := fileOwner(clusterPath(dir, majors[0])); ok && o.uid != 0 {
+			return o, nil
+		}
+	}
+	return unprivileged()
+}
+
+func self() owner {
+	return owner{name: userName(os.Geteuid()), uid: os.Geteuid(), gid: os.Getegid()}
+}
+
+func fileOwner(path string) (owner, bool) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return owner{}, false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return owner{}, false
+	}
+	uid := int(st.Uid)
+	return owner{name: userName(uid), uid: uid, gid: int(st.Gid), drop: true}, true
+}
+
+func userName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return "uid " + strconv.Itoa(uid)
+}
+
+// unprivileged looks for a user in passwd: initdb refuses a uid that has no name.
+func unprivileged() (owner, error) {
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, uidErr := strconv.Atoi(u.Uid)
+		gid, gidErr := strconv.Atoi(u.Gid)
+		if uidErr == nil && gidErr == nil && uid != 0 {
+			return owner{name: name, uid: uid, gid: gid, drop: true}, nil
+		}
+	}
+	return owner{}, errors.New("postgres refuses to run as root, and there is no user postgres or nobody to run it as")
+}
+
+// command prepares a program to run as the owner. Its folder is the root: the one of this process
+// may be closed to that user, and postgres insists on knowing where it stands.
+func (o owner) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = "/"
+	cmd.Env = serverEnv(os.Environ())
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	if o.drop {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)}
+	}
+	return cmd
+}
+
+// canEnter tries it rather than reading mode bits, which know nothing of access lists.
+func (o owner) canEnter(dir string) bool {
+	cmd := o.command("/bin/sh", "-c", ":")
+	cmd.Dir = dir
+	return cmd.Run() == nil
+}
+
+// give makes the owner the owner of a file. Without root everything is theirs already.
+func (o owner) give(path string) error {
+	if !o.drop {
+		return nil
+	}
+	return os.Lchown(path, o.uid, o.gid)
+}
+
+// giveAll hands over a cluster that root copied here, say from a backup.
+func (o owner) giveAll(dir string) error {
+	if got, ok := fileOwner(dir); !o.drop || !ok || got.uid == o.uid {
+		return nil
+	}
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return o.give(path)
+	})
+	if err != nil {
+		return fmt.Errorf("give %s to user %s: %w", dir, o.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package localpg
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// child is this test binary as a process that owns a server.
+type child struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Scanner
+	pg  int
+	url string
+}
+
+func startChild(t *testing.T, program, dir string, cred *syscall.Credential) *child {
+	t.Helper()
+	c := &child{cmd: exec.Command(program)}
+	c.cmd.Env = append(os.Environ(), helperEnv+"="+dir)
+	c.cmd.Dir = "/"
+	c.cmd.Stderr = os.Stderr
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: cred, Pdeathsig: syscall.SIGKILL}
+	var err error
+	c.in, err = c.cmd.StdinPipe()
+	check(t, err)
+	out, err := c.cmd.StdoutPipe()
+	check(t, err)
+	c.out = bufio.NewScanner(out)
+	check(t, c.cmd.Start())
+	t.Cleanup(func() {
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait()
+	})
+	if _, err := fmt.Sscanf(c.read(t), "ready %d %s", &c.pg, &c.url); err != nil {
+		t.Fatalf("child is not ready: %s", c.out.Text())
+	}
+	return c
+}
+
+func (c *child) read(t *testing.T) string {
+	t.Helper()
+	if !c.out.Scan() {
+		t.Fatalf("child said nothing: %v", c.out.Err())
+	}
+	return c.out.Text()
+}
+
+func (c *child) ask(t *testing.T, question string) string {
+	t.Helper()
+	_, err := io.WriteString(c.in, question+"\n")
+	check(t, err)
+	return c.read(t)
+}
+
+func thisBinary(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	check(t, err)
+	return path
+}
+
+func TestKillNineOfTheParentLeavesNoPostgres(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	c := startChild(t, thisBinary(t), dir, nil)
+	majors, err := clusters(dir)
+	check(t, err)
+	path := clusterPath(dir, majors[0])
+	all := backends(path)
+	if len(all) < 3 {
+		t.Fatalf("backends: %v, want a postmaster and its helpers", all)
+	}
+	ends := openProcesses(t, all)
+	check(t, c.cmd.Process.Kill())
+	awaitEnds(t, ends)
+	equal(t, "processes left", len(backends(path)), 0)
+	check(t, Discard(testContext(t), dir))
+}
+
+func TestARestartRightAfterAKillWaitsForTheOldServer(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	c := startChild(t, thisBinary(t), dir, nil)
+	check(t, c.cmd.Process.Kill())
+	_ = c.cmd.Wait() // its lock is free now, its postgres may still be stopping
+	srv := start(t, Options{DataDir: dir, NoFsync: true})
+	equal(t, "URL", srv.URL(), c.url)
+	equal(t, "same pid", srv.PID() == c.pg, false)
+}
+
+func TestCtrlCReachesTheParentOnly(t *testing.T) {
+	t.Parallel()
+	c := startChild(t, thisBinary(t), dataDir(t), nil)
+	group, err := unix.Getpgid(c.pg)
+	check(t, err)
+	equal(t, "postgres' process group", group, c.pg)
+	check(t, syscall.Kill(-c.cmd.Process.Pid, syscall.SIGINT))
+	equal(t, "answer", c.ask(t, "alive?"), "alive true")
+	equal(t, "answer", c.ask(t, "stop"), "stopped <nil>")
+}
+
+func TestAPlainUserNeedsNoRoot(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user; the other tests ran as a plain one")
+	}
+	o, err := unprivileged()
+	check(t, err)
+	dir := dataDir(t)
+	check(t, o.give(filepath.Dir(dir)))
+	program := copyFile(t, thisBinary(t), dir+".test")
+	c := startChild(t, program, dir, &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)})
+	equal(t, "answer", c.ask(t, "stop"), "stopped <nil>")
+	srv := start(t, Options{DataDir: dir, NoFsync: true}) // and root leaves their data theirs
+	equal(t, "owner", srv.cluster.home.owner.name, o.name)
+	equal(t, "URL", srv.URL(), c.url)
+}
+
+func TestRootMovesDataOutOfAClosedHome(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root becomes another user")
+	}
+	closed := t.TempDir()
+	check(t, os.Chmod(closed, 0o700))
+	opts := Options{DataDir: filepath.Join(closed, "data"), NoFsync: true}
+	srv := start(t, opts)
+	t.Cleanup(func() { check(t, os.RemoveAll(srv.DataDir())) })
+	t.Cleanup(func() { check(t, srv.Stop(testContext(t))) })
+	equal(t, "folder", filepath.Dir(srv.DataDir()), rootHome)
+	if !strings.Contains(srv.Notice(), "cannot enter "+opts.DataDir) {
+		t.Errorf("notice: %q", srv.Notice())
+	}
+	query(t, srv, `CREATE TABLE kept AS SELECT 'here' AS word`)
+	check(t, srv.Stop(testContext(t)))
+	check(t, os.Chmod(closed, 0o755)) // the home opens: the data must not seem to be gone
+	check(t, os.Chmod(filepath.Dir(closed), 0o755))
+	again := start(t, opts)
+	equal(t, "folder", again.DataDir(), srv.DataDir())
+	equal(t, "word", query(t, again, `SELECT word FROM kept`), "here")
+}
+
+func TestAForeignSocketFolderIsRefused(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a folder away")
+	}
+	nobody, err := user.Lookup("nobody")
+	check(t, err)
+	dir := filepath.Join(t.TempDir(), "socket")
+	check(t, os.Mkdir(dir, 0o777))
+	o, err := unprivileged()
+	check(t, err)
+	check(t, os.Chown(dir, o.uid+1, 0))
+	if err := makeSocketFolder(dir, o); err == nil {
+		t.Errorf("a folder of uid %d was taken for %s's (nobody is %s)", o.uid+1, o.name, nobody.Uid)
+	}
+	check(t, os.Remove(dir))
+	check(t, os.Symlink("/", dir))
+	if err := makeSocketFolder(dir, o); err == nil {
+		t.Error("a link was taken for a folder")
+	}
+}
+
+// openProcesses holds on to processes that are not our children, whatever becomes of their numbers.
+func openProcesses(t *testing.T, pids []int) []int {
+	t.Helper()
+	var fds []int
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(pid, 0)
+		check(t, err)
+		t.Cleanup(func() { _ = unix.Close(fd) })
+		fds = append(fds, fd)
+	}
+	return fds
+}
+
+func awaitEnds(t *testing.T, fds []int) {
+	t.Helper()
+	for _, fd := range fds {
+		for {
+			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(hang.Milliseconds()))
+			if err == unix.EINTR {
+				continue
+			}
+			check(t, err)
+			if n == 0 {
+				t.Fatal("a process has not ended")
+			}
+			break
+		}
+	}
+}
+
+func copyFile(t *testing.T, from, to string) string {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	check(t, err)
+	check(t, os.WriteFile(to, b, 0o755))
+	return to
+}

@@ -1,0 +1,123 @@
+package localpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// errStopped is the answer of Restart once Stop was called.
+var errStopped = errors.New("the server was stopped")
+
+// Server is a running private Postgres. Its methods may be called from many goroutines.
+type Server struct {
+	cluster cluster
+	lock    *folderLock
+
+	stopping  context.Context // done when Stop is called, to cut a Restart short
+	callStop  context.CancelFunc
+	lifecycle sync.Mutex // held by the one Restart or Stop at work
+
+	mu      sync.Mutex // guards what follows
+	process *process   // the latest; it may have ended
+	stopped bool
+	stopErr error
+}
+
+// Start returns when the server answers. ctx bounds the start only, as Options.StartTimeout does; a
+// server lives until Stop. errors.Is(err, ErrNoBinaries) tells that Postgres must be installed.
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	h, err := openHome(opts.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockFolder(h)
+	if err != nil {
+		return nil, err
+	}
+	s, err := startLocked(ctx, h, opts.withDefaults())
+	if err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+func startLocked(ctx context.Context, h home, opts Options) (*Server, error) {
+	c, err := openCluster(ctx, h, opts)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.start(ctx)
+	if err != nil {
+		_ = os.Remove(c.socket) // if empty: an older server may still be using it
+		return nil, err
+	}
+	s := &Server{cluster: c, process: p}
+	s.stopping, s.callStop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// URL is what pgx.Connect wants. It stays the same over restarts, and for the next process on the
+// same data folder.
+func (s *Server) URL() string { return socketURL(s.cluster.socket) }
+
+// DataDir is the folder in use, absolute. Under root it may not be the one asked for: see Notice.
+func (s *Server) DataDir() string { return s.cluster.home.dir }
+
+// Notice is one line for the log when the data are not where Options asked for, else empty.
+func (s *Server) Notice() string { return s.cluster.home.notice }
+
+// Version is the server's own: 15.18.
+func (s *Server) Version() string { return s.cluster.bin.Version }
+
+// LogPath is the file with the server's messages.
+func (s *Server) LogPath() string { return s.cluster.logPath() }
+
+// PID is the postmaster's, or the last one's if it has ended.
+func (s *Server) PID() int { return s.current().pid() }
+
+// Done is closed when the current postmaster has ended. After a Restart it is another channel.
+func (s *Server) Done() <-chan struct{} { return s.current().done }
+
+// Err says how the postmaster ended by itself: nil while it runs, and when Stop ended it.
+func (s *Server) Err() error {
+	p := s.current()
+	if !p.ended() || s.stopping.Err() != nil {
+		return nil
+	}
+	return ending(p)
+}
+
+func (s *Server) current() *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.process
+}
+
+// Restart brings the server back after its postmaster has ended, and does nothing if it runs. Backends
+// that outlived the postmaster are seen off first. It is bounded by ctx, Options.HandoverTimeout and
+// StartTimeout, and by Stop.
+func (s *Server) Restart(ctx context.Context) error {
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
+	if s.stopping.Err() != nil {
+		return errStopped
+	}
+	if !s.current().ended() {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.stopping, cancel)()
+	p, err := s.cluster.start(ctx)
+	if err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.process = p
+	return nil
+}

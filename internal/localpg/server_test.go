@@ -1,0 +1,118 @@
+package localpg
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestStopAndStartKeepData(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t)} // fsync on: these are the ingester's own settings
+	first := start(t, opts)
+	query(t, first, `CREATE TABLE kept AS SELECT 'here' AS word`)
+	check(t, first.Stop(testContext(t)))
+	if _, err := os.Stat(first.cluster.socket); !os.IsNotExist(err) {
+		t.Errorf("socket folder after Stop: %v", err)
+	}
+	second := start(t, opts)
+	equal(t, "word", query(t, second, `SELECT word FROM kept`), "here")
+	equal(t, "URL", second.URL(), first.URL())
+	equal(t, "notice", second.Notice(), "")
+	for setting, want := range map[string]string{
+		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "listen_addresses": "",
+		"server_encoding": "UTF8", "lc_collate": "C", "server_version": first.cluster.bin.Version,
+	} {
+		if got := query(t, second, "SHOW "+setting); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s is %q, want %q", setting, got, want)
+		}
+	}
+}
+
+func TestASecondStartOnTheSameFolderIsRefused(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t), NoFsync: true}
+	start(t, opts)
+	_, err := Start(testContext(t), opts)
+	want := fmt.Sprintf("data folder %s is in use by another ingest (pid %d)", opts.DataDir, os.Getpid())
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestSettingsAreTheCallersLast(t *testing.T) {
+	t.Parallel()
+	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true, Settings: map[string]string{"work_mem": "5MB"}})
+	equal(t, "work_mem", query(t, srv, "SHOW work_mem"), "5MB")
+	equal(t, "fsync", query(t, srv, "SHOW fsync"), "off")
+	equal(t, "jit", query(t, srv, "SHOW jit"), "off")
+}
+
+func TestAFailedStartTellsWhatTheServerSaid(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t), NoFsync: true, Settings: map[string]string{"work_mem": "plenty"}}
+	_, err := Start(testContext(t), opts)
+	if err == nil || !strings.Contains(err.Error(), `invalid value for parameter "work_mem": "plenty"`) {
+		t.Errorf("got %v, want the server's own words", err)
+	}
+	opts.Settings = nil
+	start(t, opts) // and the folder is free again
+}
+
+func TestAnInterruptedInitdbIsForgotten(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	ctx, cancel := context.WithCancel(testContext(t))
+	defer cancel()
+	go cancelWhen(ctx, cancel, filepath.Join(dir, "*.init-*", "PG_VERSION")) // stops with ctx, or when it has cancelled
+	if srv, err := Start(ctx, Options{DataDir: dir, NoFsync: true}); err == nil {
+		_ = srv.Stop(testContext(t))
+		t.Fatal("a start cancelled within initdb succeeded")
+	}
+	left := filepath.Join(dir, "15.init-1") // and one that was killed could not even clean up
+	check(t, os.MkdirAll(filepath.Join(left, "base"), 0o700))
+	srv := start(t, Options{DataDir: dir, NoFsync: true})
+	equal(t, "database", query(t, srv, "SELECT current_database()"), "ingot")
+	if found, _ := filepath.Glob(filepath.Join(dir, "*.init-*")); srv.cluster.bin.Major == 15 && len(found) > 0 {
+		t.Errorf("left over: %v", found)
+	}
+}
+
+// cancelWhen cancels as soon as a file shows that initdb is at work.
+func cancelWhen(ctx context.Context, cancel context.CancelFunc, glob string) {
+	for pause(ctx, time.Millisecond) == nil {
+		if found, _ := filepath.Glob(glob); len(found) > 0 {
+			cancel()
+		}
+	}
+}
+
+func TestALongDataPathWorks(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(dataDir(t), strings.Repeat("long/", 40), "data")
+	srv := start(t, Options{DataDir: dir, NoFsync: true})
+	equal(t, "data folder", srv.DataDir(), dir)
+	equal(t, "one", query(t, srv, "SELECT '1'"), "1")
+}
+
+func TestStopIsIdempotentUnderStress(t *testing.T) {
+	t.Parallel()
+	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := srv.Stop(testContext(t)); err != nil {
+				t.Errorf("stop: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	<-srv.Done()
+	equal(t, "Err after Stop", srv.Err(), nil)
+	equal(t, "Restart after Stop", srv.Restart(testContext(t)), errStopped)
+}

@@ -1,0 +1,94 @@
+package localpg
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	mib = 1 << 20
+	gib = 1 << 30
+)
+
+// settings go on the command line, so that every start applies them to the machine as it is then.
+func (c *cluster) settings(ctx context.Context) map[string]string {
+	s := map[string]string{
+		"listen_addresses":        "",
+		"port":                    port,
+		"unix_socket_directories": c.socket,
+		"unix_socket_permissions": "0700",
+		"max_connections":         "100",
+		"cluster_name":            "ingot", // in ps, to know it from the machine's own
+		"logging_collector":       "off",   // the log goes to our file, and the last lines into our errors
+		"log_min_error_statement": "panic", // statements carry what users sent; the client has the error
+		"timezone":                "UTC",
+		"log_timezone":            "UTC",
+		"jit":                     "off", // compiling costs more than any statement of ours
+		"random_page_cost":        "1.1", // an SSD
+	}
+	maps.Copy(s, memorySettings(machineMemory()))
+	maps.Copy(s, logSettings(freeDisk(c.path)))
+	maps.Copy(s, c.durability(ctx))
+	maps.Copy(s, c.opts.Settings)
+	return s
+}
+
+// memorySettings leave most of the machine to its page cache and to the ingester.
+func memorySettings(memory uint64) map[string]string {
+	if memory == 0 {
+		memory = 2 * gib // unknown: assume little
+	}
+	return map[string]string{
+		"shared_buffers":       megabytes(clamp(memory/8, 32*mib, 2*gib)),
+		"effective_cache_size": megabytes(clamp(memory/2, 64*mib, 64*gib)),
+		"maintenance_work_mem": megabytes(clamp(memory/32, 32*mib, 512*mib)),
+		"work_mem":             "16MB",
+	}
+}
+
+// logSettings spread checkpoints out: each makes every page that is touched next go into the log
+// whole.
+func logSettings(free uint64) map[string]string {
+	largest := clamp(free/8, 256*mib, 8*gib)
+	return map[string]string{
+		"max_wal_size":                 megabytes(largest),
+		"min_wal_size":                 megabytes(clamp(largest/4, 80*mib, 1*gib)),
+		"checkpoint_timeout":           "15min",
+		"checkpoint_completion_target": "0.9",
+	}
+}
+
+func (c *cluster) durability(ctx context.Context) map[string]string {
+	if c.opts.NoFsync {
+		return map[string]string{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+	}
+	return map[string]string{
+		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on",
+		"wal_compression": c.walCompression(ctx),
+	}
+}
+
+// walCompression is lz4 where the server was built with it: pglz, which every server has, costs the
+// committer more time than the bytes are worth (a guess).
+func (c *cluster) walCompression(ctx context.Context) string {
+	err := c.runQuietly(ctx, "", "postgres", "-D", c.path, "-C", "wal_compression", "-c", "wal_compression=lz4")
+	if err != nil {
+		return "off"
+	}
+	return "lz4"
+}
+
+func freeDisk(dir string) uint64 {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0
+	}
+	return uint64(st.Bavail) * uint64(st.Bsize)
+}
+
+func clamp(n, least, most uint64) uint64 { return max(least, min(n, most)) }
+
+func megabytes(n uint64) string { return fmt.Sprintf("%dMB", n/mib) }

@@ -1,0 +1,51 @@
+package localpg
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+const (
+	port     = "5432" // names the socket file; nothing listens on the network
+	roleName = "ingot"
+)
+
+// socketFolder is short, since a socket's path may have 107 bytes (103 on macOS) and a data folder's
+// has no such limit, and the same for every start, so that a URL stays good. Not below $TMPDIR,
+// which differs from shell to shell.
+func socketFolder(dir string) string {
+	return filepath.Join("/tmp", "ingot-"+shortHash(dir))
+}
+
+// makeSocketFolder refuses a folder of somebody else: whoever owns it could put a server of their own
+// behind our URL.
+func makeSocketFolder(path string, o owner) error {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make socket folder: %w", err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("make socket folder: %w", err)
+	}
+	got, ok := fileOwner(path)
+	if !ok || !info.IsDir() || (got.uid != o.uid && got.uid != os.Geteuid()) {
+		return fmt.Errorf("socket folder %s is somebody else's (%s): remove it", path, got.name)
+	}
+	if err := os.Chmod(path, 0o700); err != nil {
+		return fmt.Errorf("make socket folder: %w", err)
+	}
+	if err := o.give(path); err != nil {
+		return fmt.Errorf("give socket folder to user %s: %w", o.name, err)
+	}
+	return nil
+}
+
+// socketURL names the port, or else PGPORT in the caller's environment would.
+func socketURL(socket string) string {
+	query := url.Values{"host": {socket}, "port": {port}}
+	return fmt.Sprintf("postgres://%s@/%s?%s", roleName, roleName, query.Encode())
+}

@@ -1,0 +1,62 @@
+package localpg
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	firstPause = 100 * time.Millisecond
+	maxPause   = 10 * time.Second // a full disk is freed by hand: no hurry
+	steadyTime = 30 * time.Second // a server that lasted so long did not die of its start
+)
+
+// Incident is one attempt to bring the server back.
+type Incident struct {
+	Cause   error         // how the postmaster ended
+	Attempt int           // 1 for the first since then
+	Down    time.Duration // since the end was seen
+	Err     error         // nil: the server is back
+}
+
+// Supervise restarts the server each time its postmaster ends by itself, and returns when ctx ends or
+// Stop is called. It starts nothing else and stops nothing: the caller runs it in a goroutine, waits for
+// that, and calls Stop. Pauses between attempts grow to 10 s, and it never gives up: a database that
+// is away is what callers answer 503 for, and the reason may pass. report is called after each
+// attempt, from this goroutine.
+func (s *Server) Supervise(ctx context.Context, report func(Incident)) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.stopping, cancel)()
+	var wait time.Duration
+	for s.stopping.Err() == nil {
+		since := time.Now()
+		select {
+		case <-s.Done():
+		case <-ctx.Done():
+			return
+		}
+		if time.Since(since) > steadyTime {
+			wait = 0
+		}
+		wait = s.revive(ctx, wait, report)
+	}
+}
+
+// revive returns the pause to begin with should the server die again soon.
+func (s *Server) revive(ctx context.Context, wait time.Duration, report func(Incident)) time.Duration {
+	seen, cause := time.Now(), s.Err()
+	for attempt := 1; pause(ctx, wait) == nil; attempt++ {
+		err := s.Restart(ctx)
+		if ctx.Err() != nil || errors.Is(err, errStopped) {
+			break
+		}
+		wait = min(max(2*wait, firstPause), maxPause)
+		report(Incident{Cause: cause, Attempt: attempt, Down: time.Since(seen), Err: err})
+		if err == nil {
+			break
+		}
+	}
+	return wait
+}
