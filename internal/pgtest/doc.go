@@ -1,0 +1,16 @@
+// Package pgtest gives tests a real Postgres: to each test a database of its own, to each test binary
+// one throw-away cluster with fsync off, and to crash tests a durable server that they may kill.
+//
+//	func TestMain(m *testing.M) { pgtest.Main(m) }
+//
+//	func TestMerge(t *testing.T) {
+//		t.Parallel()
+//		url := pgtest.New(t)                                // an empty database
+//		url := pgtest.NewFrom(t, "schema", postgres.Migrate) // a copy of a migrated one
+//		srv := pgtest.Durable(t)                            // a cluster, to be killed
+//	}
+//
+// The cluster starts with the first New and stops after the last test, in Main; should the test binary
+// be killed, the kernel stops the server (see localpg) and a later run removes the folder. Without
+// Postgres on the machine tests are skipped, unless INGOT_REQUIRE_POSTGRES=1 asks for a failure.
+package pgtest
