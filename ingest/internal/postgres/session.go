@@ -35,7 +35,10 @@ const stagingColumns = `event_id, topic, id, source, "timestamp", received_at, p
 // and for the empty table they will meet first, so the shapes that go wrong on a
 // large one are switched off, and JIT with them: a plan that has to use a
 // switched-off node carries a cost that would start the compiler on every batch.
+// transaction_read_only comes first: it can be changed only before anything is read.
 const setupSession = `
+SET transaction_read_only = off;
+SET default_transaction_read_only = off;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 SET jit = off;
@@ -96,7 +99,8 @@ type session struct {
 
 func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {
 	s := &session{opened: time.Now()}
-	conn, err := connect(ctx, url, setupSession, func(n *pgconn.Notice) { s.warned = true })
+	setup := fmt.Sprintf("%sSET statement_timeout = %d;", setupSession, milliseconds(t.Statement))
+	conn, err := connect(ctx, url, setup, func(n *pgconn.Notice) { s.warned = true })
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,285 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+)
+
+// TestBatchOfDuplicatesIsLogged: /stats counts them from the log.
+func TestBatchOfDuplicatesIsLogged(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w, r := newWriter(t, url), newReader(t, url)
+	for range 3 {
+		merge(t, w, "a", "b")
+	}
+	totals, err := r.Totals(t.Context())
+	if err != nil || totals.Received != 6 || totals.Stored != 2 || totals.Topics["t"] != 2 {
+		t.Errorf("%+v %v", totals, err)
+	}
+	checkLog(t, url)
+}
+
+// TestBlocksDieWithTheirConnection: no id is given out twice, over connections and
+// over writers.
+func TestBlocksDieWithTheirConnection(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	a, b := newWriter(t, url), newWriter(t, url)
+	merge(t, a, "1", "2")
+	merge(t, b, "3")
+	a.Close()
+	merge(t, a, "4")
+	merge(t, b, "5")
+	conn := client(t, url)
+	rows, _ := conn.Query(t.Context(), "SELECT id FROM ingot.events ORDER BY event_id")
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	want := []int64{1, 2, BlockSize + 1, 2*BlockSize + 1, BlockSize + 2}
+	if err != nil || !slices.Equal(ids, want) {
+		t.Errorf("ids %v %v, want %v", ids, err, want)
+	}
+	checkLog(t, url)
+}
+
+// TestNewBlockWhenOneIsUsedUp goes over the edge of a block with large batches.
+func TestNewBlockWhenOneIsUsedUp(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w := newWriter(t, url)
+	for i := range 4 {
+		var events []event.Event
+		for j := range 20_000 {
+			events = append(events, storetest.Event(fmt.Sprintf("%d-%d", i, j)))
+		}
+		if _, err := w.Merge(t.Context(), []event.Group{storetest.Group(events...)}, func() {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkLog(t, url)
+	tooMany := make([]event.Event, BlockSize+1)
+	var notStored *event.NotStoredError
+	if _, err := w.Merge(t.Context(), []event.Group{storetest.Group(tooMany...)}, func() {}); !errors.As(err, &notStored) {
+		t.Errorf("a batch over the block: %v", err)
+	}
+}
+
+// TestLostConnectionIsReplaced before COMMIT nothing is stored, and the next batch
+// finds a new connection.
+func TestLostConnectionIsReplaced(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w := newWriter(t, url)
+	merge(t, w, "a")
+	conn := client(t, url)
+	exec(t, conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ingot' AND datname = current_database()")
+	var notStored *event.NotStoredError
+	if _, err := w.Merge(t.Context(), groupOf("b"), func() {}); err != nil && !errors.As(err, &notStored) {
+		t.Fatalf("got %v, want not stored", err)
+	}
+	merge(t, w, "b")
+	if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 2 {
+		t.Errorf("%d rows", n)
+	}
+	checkLog(t, url)
+}
+
+// TestTransactionSaysWhatItNeeds: defaults of the role or the database do not
+// change what a batch does.
+func TestTransactionSaysWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	for _, setting := range []string{
+		"default_transaction_isolation = 'repeatable read'", "default_transaction_read_only = on",
+		"synchronous_commit = off", "TimeZone = 'Asia/Tokyo'", "DateStyle = 'German'",
+	} {
+		exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET %s", pgx.Identifier{conn.Config().Database}.Sanitize(), setting))
+	}
+	w := newWriter(t, url)
+	merge(t, w, "a", "b")
+	merge(t, w, "b", "c")
+	if got := allRows(t, conn); len(got) != 3 || got[storetest.Key{ID: "c", Topic: "t"}] != storetest.Event("c") {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestKeyHeldByAnotherTransaction ends in the lock timeout, certainly not stored.
+func TestKeyHeldByAnotherTransaction(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
+	w := newWriter(t, url)
+	w.timeouts.Lock = 1e6 // 1 ms
+	_, err := w.Merge(t.Context(), groupOf("a", "held"), func() { t.Error("COMMIT was sent") })
+	var notStored *event.NotStoredError
+	if !errors.As(err, &notStored) || !strings.Contains(err.Error(), "55P03") {
+		t.Fatalf("got %v, want not stored by 55P03", err)
+	}
+	exec(t, conn, "ROLLBACK")
+	merge(t, w, "a", "held")
+	checkLog(t, url)
+}
+
+// TestLogLockIsNotAKey: the log's lock held by somebody is not bad data and stores
+// nothing either, though COMMIT was on its way.
+func TestLogLockIsNotAKey(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", logLock))
+	w := newWriter(t, url)
+	w.timeouts.Lock = 1e6
+	_, err := w.Merge(t.Context(), groupOf("a"), func() {})
+	var notStored *event.NotStoredError
+	if !errors.As(err, &notStored) {
+		t.Fatalf("got %v, want not stored", err)
+	}
+	exec(t, conn, "ROLLBACK")
+	if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+	merge(t, w, "a")
+	checkLog(t, url)
+}
+
+// TestWarningAtCommitIsNotSuccess has a real server warn inside the commit Query.
+func TestWarningAtCommitIsNotSuccess(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	exec(t, client(t, url), `
+		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
+		CREATE TRIGGER warn AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
+	_, err := newWriter(t, url).Merge(t.Context(), groupOf("a"), func() {})
+	var unknown *event.UnknownError
+	if !errors.As(err, &unknown) {
+		t.Fatalf("got %v, want unknown", err)
+	}
+}
+
+// TestErrorInTheCommitQuery: a server that says ERROR before COMMIT has not
+// committed. A deferred constraint fails inside COMMIT itself: the same.
+func TestErrorInTheCommitQuery(t *testing.T) {
+	t.Parallel()
+	for name, timing := range map[string]string{"in the log row": "NOT DEFERRABLE", "in COMMIT": "DEFERRABLE INITIALLY DEFERRED"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			conn := client(t, url)
+			exec(t, conn, `
+				CREATE FUNCTION ingot.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+				CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON ingot.batches `+timing+` FOR EACH ROW EXECUTE FUNCTION ingot.fail()`)
+			w := newWriter(t, url)
+			var notStored *event.NotStoredError
+			if _, err := w.Merge(t.Context(), groupOf("a"), func() {}); !errors.As(err, &notStored) {
+				t.Fatalf("got %v, want not stored", err)
+			}
+			if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
+				t.Errorf("%d rows", n)
+			}
+			exec(t, conn, "DROP TRIGGER fail ON ingot.batches")
+			merge(t, w, "a")
+		})
+	}
+}
+
+func TestJudgeCommit(t *testing.T) {
+	t.Parallel()
+	tag := func(tags ...string) (results []*pgconn.Result) {
+		for _, t := range tags {
+			results = append(results, &pgconn.Result{CommandTag: pgconn.NewCommandTag(t)})
+		}
+		return results
+	}
+	pgError := func(severity, code string) error {
+		return &pgconn.PgError{Severity: severity, SeverityUnlocalized: severity, Code: code}
+	}
+	notStored, unknown, badData := new(*event.NotStoredError), new(*event.UnknownError), new(*event.BadDataError)
+	for name, c := range map[string]struct {
+		status  byte
+		results []*pgconn.Result
+		err     error
+		warned  bool
+		want    any // nil: committed
+	}{
+		"COMMIT":                             {'I', tag("SELECT 1", "INSERT 0 1", "COMMIT"), nil, false, nil},
+		"COMMIT with a warning":              {'I', tag("COMMIT"), nil, true, unknown},
+		"ROLLBACK":                           {'I', tag("ROLLBACK"), nil, false, notStored},
+		"no tag at all":                      {'I', nil, nil, false, unknown},
+		"another tag":                        {'I', tag("INSERT 0 1"), nil, false, unknown},
+		"still in the transaction":           {'T', tag("COMMIT"), nil, false, unknown},
+		"ERROR before COMMIT":                {'E', nil, pgError("ERROR", "55P03"), false, notStored},
+		"ERROR in COMMIT":                    {'I', nil, pgError("ERROR", "40001"), false, notStored},
+		"ERROR of data":                      {'E', nil, pgError("ERROR", "22003"), false, badData},
+		"FATAL":                              {'I', nil, pgError("FATAL", "57P01"), false, unknown},
+		"PANIC":                              {'I', nil, pgError("PANIC", "XX000"), false, unknown},
+		"connection lost":                    {'T', tag("SELECT 1"), errors.New("unexpected EOF"), false, unknown},
+		"ERROR, then the state is not known": {'T', nil, pgError("ERROR", "55P03"), false, unknown},
+	} {
+		err := judgeCommit(c.status, c.results, c.err, c.warned)
+		if c.want == nil && err != nil || c.want != nil && !errors.As(err, c.want) {
+			t.Errorf("%s: got %v, want %T", name, err, c.want)
+		}
+	}
+}
+
+// TestPlans: the statements of a batch use their indexes whatever the size of the
+// tables, and JIT stays off.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w := newWriter(t, url)
+	merge(t, w, "a")
+	for _, rows := range []int{0, 50_000} {
+		if rows > 0 {
+			exec(t, client(t, url), `INSERT INTO ingot.batches SELECT n + 1000, n + 1e9, n + 1e9, 1, 1, n, n, gen_random_uuid(), now() FROM generate_series(1, $1::int) AS n`, rows)
+			exec(t, client(t, url), `INSERT INTO ingot.topics SELECT n, 1 FROM generate_series(1, $1::int) AS n`, rows)
+		}
+		for name, sql := range map[string]string{
+			"log":    "EXPLAIN EXECUTE ingot_log (1, 1, 1, 1, '00000000-0000-0000-0000-000000000000')",
+			"topics": "EXPLAIN EXECUTE ingot_topics (1)",
+		} {
+			results, err := w.session.conn.Exec(t.Context(), sql).ReadAll()
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan := ""
+			for _, line := range results[0].Rows {
+				plan += string(line[0]) + "\n"
+			}
+			if strings.Contains(plan, "Seq Scan on batches") || strings.Contains(plan, "Seq Scan on topics") || strings.Contains(plan, "JIT") {
+				t.Errorf("%s with %d rows:\n%s", name, rows, plan)
+			}
+			if name == "log" && !strings.Contains(plan, "Index Scan Backward using batches_pkey") {
+				t.Errorf("%s with %d rows:\n%s", name, rows, plan)
+			}
+		}
+	}
+}
+
+func groupOf(ids ...string) []event.Group {
+	var events []event.Event
+	for _, id := range ids {
+		events = append(events, storetest.Event(id))
+	}
+	return []event.Group{storetest.Group(events...)}
+}
+
+func merge(t *testing.T, w *Writer, ids ...string) []bool {
+	t.Helper()
+	stored, err := w.Merge(context.Background(), groupOf(ids...), func() {})
+	if err != nil {
+		t.Fatalf("Merge: %v", err)
+	}
+	return stored
+}

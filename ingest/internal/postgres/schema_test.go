@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"ingot"
+	"ingot/internal/pgtest"
+)
+
+// TestOpenTogether: many processes start at once on an empty database.
+func TestOpenTogether(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	var starts sync.WaitGroup
+	for range 8 {
+		starts.Go(func() {
+			if _, err := Open(context.Background(), url); err != nil {
+				t.Errorf("Open: %v", err)
+			}
+		})
+	}
+	starts.Wait()
+	conn := client(t, url)
+	if n := number(t, conn, "SELECT count(*) FROM ingot.schema_version"); n != 1 {
+		t.Errorf("%d rows in schema_version, want 1", n)
+	}
+}
+
+// TestOldTablesAreLeftAlone: the service that Ingot replaces had a public.events.
+func TestOldTablesAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	conn := client(t, url)
+	exec(t, conn, "CREATE TABLE public.events (id serial, topic text); INSERT INTO public.events (topic) VALUES ('old')")
+	if _, err := Open(context.Background(), url); err != nil {
+		t.Fatal(err)
+	}
+	if n := number(t, conn, "SELECT count(*) FROM public.events"); n != 1 {
+		t.Errorf("%d rows in the old table", n)
+	}
+}
+
+func TestForeignSchemaIsRefused(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	exec(t, client(t, url), "CREATE SCHEMA ingot")
+	if _, err := Open(context.Background(), url); err == nil {
+		t.Error("a schema that is not ours was taken")
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	exec(t, client(t, url), "INSERT INTO ingot.schema_version (version) VALUES (999)")
+	if _, err := Open(context.Background(), url); err == nil {
+		t.Error("a schema from the future was taken")
+	}
+}
+
+func TestNotUTF8IsRefused(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	conn := client(t, url)
+	name := conn.Config().Database + "_latin1"
+	exec(t, conn, "CREATE DATABASE "+name+" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+	t.Cleanup(func() { exec(t, conn, "DROP DATABASE "+name+" WITH (FORCE)") })
+	config := conn.Config().Copy()
+	_, err := Open(context.Background(), "host="+config.Host+" user="+config.User+" dbname="+name)
+	if err == nil {
+		t.Error("a LATIN1 database was taken")
+	}
+}
+
+// TestRoadsToTheSameSchema: version 1, frozen in testdata, and the migrations lead
+// to what schema.sql makes at once.
+func TestRoadsToTheSameSchema(t *testing.T) {
+	t.Parallel()
+	v1, err := os.ReadFile("testdata/schema_v1.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := pgtest.New(t)
+	exec(t, client(t, old), string(v1)+"INSERT INTO ingot.schema_version (version) VALUES (1)")
+	if _, err := Open(context.Background(), old); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(describe(t, old), describe(t, database(t))); diff != "" {
+		t.Errorf("migrations and schema.sql differ: %s", diff)
+	}
+}
+
+// describe lists columns, indexes, constraints, sequences and options.
+func describe(t *testing.T, url string) []string {
+	t.Helper()
+	rows, err := client(t, url).Query(context.Background(), `
+		SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation)
+		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+		WHERE c.relnamespace = 'ingot'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+		UNION ALL SELECT format('%s %s %s', relname, relkind, reloptions) FROM pg_class WHERE relnamespace = 'ingot'::regnamespace
+		UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = 'ingot'::regnamespace
+		UNION ALL SELECT format('%s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint WHERE connamespace = 'ingot'::regnamespace
+		UNION ALL SELECT format('%s %s %s', seqrelid::regclass, seqincrement, seqstart) FROM pg_sequence
+		ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func TestScriptFrom(t *testing.T) {
+	t.Parallel()
+	files := fstest.MapFS{"migrations/002_x.sql": {Data: []byte("A;\n")}}
+	if got, err := scriptFrom(ingot.SchemaVersion, files); got != "" || err != nil {
+		t.Errorf("nothing to do: %q %v", got, err)
+	}
+	if got, err := migration(2, files); got != "A;\n" || err != nil {
+		t.Errorf("%q %v", got, err)
+	}
+	if _, err := migration(3, files); err == nil {
+		t.Error("a missing migration was passed over")
+	}
+}

@@ -1,0 +1,63 @@
+-- The newest schema of Ingot, in full. A fresh database is made from this file;
+-- an older one is brought here by ingest/internal/postgres/migrations.
+--
+-- Everything lives in a schema of its own: an old service's public.events may
+-- stand beside it.
+
+CREATE SCHEMA ingot;
+
+COMMENT ON SCHEMA ingot IS 'Ingot: events, each exactly once, and the log of the batches that wrote them';
+
+CREATE TABLE ingot.schema_version (
+    version     integer     NOT NULL,
+    migrated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- One row an event. event_id first: it serves look-ups by id alone, keeps
+-- time-ordered ids (UUIDv7) at one edge of the tree, and is what a distributed
+-- engine would shard by. payload is json, not jsonb: the bytes that were sent.
+CREATE TABLE ingot.events (
+    event_id    text        COLLATE "C" NOT NULL,
+    topic       text        COLLATE "C" NOT NULL,
+    id          bigint      NOT NULL,
+    source      text        NOT NULL,
+    "timestamp" timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
+    payload     json        NOT NULL,
+    CONSTRAINT events_pkey PRIMARY KEY (event_id, topic)
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+CREATE INDEX events_topic_id ON ingot.events (topic, id);
+CREATE INDEX events_id_brin ON ingot.events USING brin (id) WITH (pages_per_range = 32, autosummarize = on);
+
+COMMENT ON COLUMN ingot.events.id IS 'position within its batch: from the block of ids of the connection that wrote it';
+COMMENT ON COLUMN ingot.events.received_at IS 'when the ingester took the request in, by its clock';
+
+-- Blocks of ids. One value is the first of 65,536 ids that belong to the
+-- connection which drew it, and die with it.
+CREATE SEQUENCE ingot.id_blocks AS bigint INCREMENT BY 65536 MINVALUE 1 START WITH 1;
+
+-- The commit log: one row a committed batch, written last, under one lock, so
+-- that commit_seq is the order in which batches became visible. first_id is the
+-- identity of a batch. The totals include the row's own batch.
+CREATE TABLE ingot.batches (
+    commit_seq     bigint      NOT NULL,
+    first_id       bigint      NOT NULL,
+    last_id        bigint      NOT NULL,
+    received       integer     NOT NULL,
+    stored         integer     NOT NULL,
+    total_received bigint      NOT NULL,
+    total_stored   bigint      NOT NULL,
+    instance       uuid        NOT NULL,
+    committed_at   timestamptz NOT NULL,
+    CONSTRAINT batches_pkey PRIMARY KEY (commit_seq),
+    CONSTRAINT batches_first_id_key UNIQUE (first_id)
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- How many events each topic holds; written together with the commit log. Rows
+-- are updated again and again: the free half of a page keeps them in place.
+CREATE TABLE ingot.topics (
+    topic  text   COLLATE "C" NOT NULL,
+    events bigint NOT NULL,
+    CONSTRAINT topics_pkey PRIMARY KEY (topic)
+) WITH (fillfactor = 50);
