@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -81,7 +82,7 @@ func (c *cluster) startOnce(ctx context.Context) (*process, error) {
 	defer func() { _ = log.file.Close() }()
 	cmd := c.home.owner.command(c.bin.program("postgres"), c.arguments(ctx)...)
 	cmd.Stdout, cmd.Stderr = log.file, log.file
-	p, err := launch(cmd)
+	p, err := launch(cmd, syscall.SIGINT) // a fast shutdown
 	if err != nil {
 		return nil, fmt.Errorf("run postgres: %w", err)
 	}

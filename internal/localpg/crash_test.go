@@ -30,9 +30,7 @@ func TestKillAndRestartKeepURLAndData(t *testing.T) {
 		check(t, srv.Restart(testContext(t)))
 		equal(t, "word", query(t, srv, `SELECT word FROM kept`), "here")
 	}
-	if err := <-busy; err == nil {
-		t.Error("a backend of the killed server came to its end")
-	}
+	awaitGone(t, busy)
 	equal(t, "URL", srv.URL(), url)
 	equal(t, "same pid", srv.PID() == pid, false)
 	pid = srv.PID()
@@ -48,7 +46,7 @@ func TestStopAfterKillLeavesTheFolderFree(t *testing.T) {
 	srv.Kill()
 	check(t, srv.Stop(testContext(t)))
 	equal(t, "backends left", len(backends(srv.cluster.path)), 0)
-	<-busy
+	awaitGone(t, busy)
 	start(t, opts)
 }
 
@@ -75,6 +73,18 @@ func occupy(t *testing.T, srv *Server) <-chan error {
 		check(t, pause(testContext(t), time.Millisecond))
 	}
 	return ended
+}
+
+func awaitGone(t *testing.T, busy <-chan error) {
+	t.Helper()
+	select {
+	case err := <-busy:
+		if err == nil {
+			t.Error("a backend of the killed server came to its end")
+		}
+	case <-testContext(t).Done():
+		t.Fatal("a backend of the killed server is still at work")
+	}
 }
 
 func TestSuperviseBringsTheServerBack(t *testing.T) {
@@ -125,32 +135,29 @@ func TestSuperviseTriesAgainUntilItWorks(t *testing.T) {
 	equal(t, "one", query(t, srv, "SELECT '1'"), "1")
 }
 
-func TestAZombieIsNoServer(t *testing.T) {
+func TestAStalePidIsNoServer(t *testing.T) {
 	t.Parallel()
 	opts := Options{DataDir: dataDir(t), NoFsync: true, HandoverTimeout: hang}
 	srv := start(t, opts)
-	check(t, srv.Stop(testContext(t)))
+	startOver := func(pid int) {
+		check(t, srv.Stop(testContext(t)))
+		writePidfile(t, srv, pid)
+		srv = start(t, opts)
+	}
+
 	zombie := exec.Command("true")
 	out, err := zombie.StdoutPipe()
 	check(t, err)
 	check(t, zombie.Start())
 	defer func() { _ = zombie.Wait() }() // only now is it reaped
 	_, _ = out.Read(make([]byte, 1))     // end of file: it has ended
-	writePidfile(t, srv, zombie.Process.Pid)
-	start(t, opts)
-}
+	startOver(zombie.Process.Pid)
 
-func TestAStrangersPidIsNoServer(t *testing.T) {
-	t.Parallel()
-	opts := Options{DataDir: dataDir(t), NoFsync: true, HandoverTimeout: hang}
-	srv := start(t, opts)
-	check(t, srv.Stop(testContext(t)))
 	stranger := srv.cluster.home.owner.command("sleep", "1000")
 	check(t, stranger.Start())
 	defer func() { _ = stranger.Wait() }()
 	defer func() { _ = stranger.Process.Kill() }()
-	writePidfile(t, srv, stranger.Process.Pid)
-	start(t, opts)
+	startOver(stranger.Process.Pid)
 	check(t, stranger.Process.Signal(os.Interrupt)) // it is still there: nobody stopped it
 }
 

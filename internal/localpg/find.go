@@ -48,6 +48,14 @@ type place struct {
 	glob string
 }
 
+func (p place) folders() []string {
+	if _, err := os.Stat(p.glob); err == nil {
+		return []string{p.glob} // even with a bracket in its name
+	}
+	found, _ := filepath.Glob(p.glob) // an unreadable folder is an empty one here
+	return found
+}
+
 func newFinder(binDirs []string, runAs owner) *finder {
 	if dir := os.Getenv("PG_BIN"); dir != "" {
 		return &finder{runAs: runAs, places: []place{{"PG_BIN=" + dir, dir}}}
@@ -117,7 +125,7 @@ func (f *finder) all() []Binaries {
 	var found []Binaries
 	f.looked = nil
 	for _, p := range f.places {
-		dirs, _ := filepath.Glob(p.glob) // an unreadable folder is an empty one here
+		dirs := p.folders()
 		if len(dirs) == 0 {
 			f.looked = append(f.looked, p.name)
 		}

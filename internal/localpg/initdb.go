@@ -8,13 +8,17 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// unfinished is how the name of a cluster in the making ends.
+const unfinished = ".init-*"
 
 // initialize makes the cluster beside its place and moves it there when it is whole, with its
 // database in it: a crash on the way leaves a folder that nothing takes for a cluster.
 func (c *cluster) initialize(ctx context.Context) error {
-	c.removeUnfinished()
-	tmp, err := os.MkdirTemp(c.home.dir, unfinished(c.bin.Major))
+	c.removeUnfinished(ctx)
+	tmp, err := os.MkdirTemp(c.home.dir, strconv.Itoa(c.bin.Major)+unfinished)
 	if err != nil {
 		return fmt.Errorf("make cluster folder: %w", err)
 	}
@@ -28,12 +32,15 @@ func (c *cluster) initialize(ctx context.Context) error {
 	return c.syncHome()
 }
 
-func unfinished(major int) string { return strconv.Itoa(major) + ".init-*" }
-
-// removeUnfinished does what it can: a folder it cannot remove is only garbage.
-func (c *cluster) removeUnfinished() {
-	left, _ := filepath.Glob(filepath.Join(c.home.dir, unfinished(c.bin.Major)))
+// removeUnfinished does what it can: a folder it cannot remove is only garbage. The last child of an
+// initdb that was killed may still be writing there.
+func (c *cluster) removeUnfinished(ctx context.Context) {
+	deadline := time.Now().Add(c.opts.HandoverTimeout)
+	left, _ := filepath.Glob(filepath.Join(c.home.dir, "*"+unfinished))
 	for _, dir := range left {
+		half := *c
+		half.path = dir
+		_ = half.takeOver(ctx, deadline)
 		_ = os.RemoveAll(dir)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,6 +20,10 @@ type folderLock struct{ file *os.File }
 func lockFolder(h home) (*folderLock, error) {
 	// O_NOFOLLOW: root may be writing into a user's folder.
 	f, err := os.OpenFile(filepath.Join(h.dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("data folder %s is another user's (%s): run as that user, or choose another folder: %w",
+			h.dir, ownerName(h.dir), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}

@@ -54,6 +54,11 @@ func fileOwner(path string) (owner, bool) {
 	return owner{name: userName(uid), uid: uid, gid: int(st.Gid), drop: true}, true
 }
 
+func ownerName(path string) string {
+	o, _ := fileOwner(path)
+	return o.name
+}
+
 func userName(uid int) string {
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
 		return u.Username

@@ -16,11 +16,12 @@ type process struct {
 	err  error         // how it ended; read after done
 }
 
-// launch starts cmd in a process group of its own. The goroutine stops when the child ends; whoever
+// launch starts cmd in a process group of its own, to get the signal orphaned should this process die.
+// The goroutine stops when the child ends; whoever
 // launched it waits on done.
-func launch(cmd *exec.Cmd) (*process, error) {
+func launch(cmd *exec.Cmd, orphaned syscall.Signal) (*process, error) {
 	cmd.SysProcAttr.Setpgid = true
-	dieWithParent(cmd.SysProcAttr)
+	dieWithParent(cmd.SysProcAttr, orphaned)
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go p.run(started)
@@ -71,10 +72,11 @@ func (p *process) waitFor(ctx context.Context, d time.Duration) bool {
 	return p.ended()
 }
 
-// runToEnd is for initdb and its like, killed with their own children when ctx ends.
+// runToEnd is for initdb and its like, killed with their own children when ctx ends. Without us they are
+// killed too: initdb takes note of a SIGINT and goes on for a while.
 func runToEnd(ctx context.Context, cmd *exec.Cmd) error {
 	cmd.WaitDelay = 5 * time.Second // a grandchild holding the output pipe must not hold us
-	p, err := launch(cmd)
+	p, err := launch(cmd, syscall.SIGKILL)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,15 @@ type child struct {
 
 func startChild(t *testing.T, program, dir string, cred *syscall.Credential) *child {
 	t.Helper()
+	c := launchChild(t, program, dir, cred)
+	if _, err := fmt.Sscanf(c.read(t), "ready %d %s", &c.pg, &c.url); err != nil {
+		t.Fatalf("child is not ready: %s", c.out.Text())
+	}
+	return c
+}
+
+func launchChild(t *testing.T, program, dir string, cred *syscall.Credential) *child {
+	t.Helper()
 	c := &child{cmd: exec.Command(program)}
 	c.cmd.Env = append(os.Environ(), helperEnv+"="+dir)
 	c.cmd.Dir = "/"
@@ -42,9 +51,6 @@ func startChild(t *testing.T, program, dir string, cred *syscall.Credential) *ch
 		_ = c.cmd.Process.Kill()
 		_ = c.cmd.Wait()
 	})
-	if _, err := fmt.Sscanf(c.read(t), "ready %d %s", &c.pg, &c.url); err != nil {
-		t.Fatalf("child is not ready: %s", c.out.Text())
-	}
 	return c
 }
 
@@ -97,6 +103,22 @@ func TestARestartRightAfterAKillWaitsForTheOldServer(t *testing.T) {
 	srv := start(t, Options{DataDir: dir, NoFsync: true})
 	equal(t, "URL", srv.URL(), c.url)
 	equal(t, "same pid", srv.PID() == c.pg, false)
+}
+
+func TestAnInterruptedInitdbIsForgotten(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	c := launchChild(t, thisBinary(t), dir, nil)
+	awaitInitdb(t, dir)
+	check(t, c.cmd.Process.Kill())
+	_ = c.cmd.Wait()
+	left := filepath.Join(dir, "99.init-1", "base") // initdb may have lived to clean up; this one did not
+	check(t, os.MkdirAll(left, 0o700))
+	srv := start(t, Options{DataDir: dir, NoFsync: true})
+	equal(t, "database", query(t, srv, "SELECT current_database()"), "ingot")
+	if found, _ := filepath.Glob(filepath.Join(dir, "*.init-*")); len(found) > 0 {
+		t.Errorf("left over: %v", found)
+	}
 }
 
 func TestCtrlCReachesTheParentOnly(t *testing.T) {
