@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/internal/localpg"
 )
 
 // database is an open database and what ends with it.
@@ -19,6 +20,12 @@ type database struct {
 // openDatabase finds or starts the database and brings it to the newest schema.
 func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, error) {
 	d := &database{url: c.DatabaseURL, close: func() {}}
+	if d.url == "" {
+		var err error
+		if d, err = startPrivate(ctx, c, log); err != nil {
+			return nil, err
+		}
+	}
 	durability, err := openWhenUp(ctx, d.url, c.DatabaseWait, log)
 	if err != nil {
 		d.close()
@@ -26,6 +33,39 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 	}
 	report(log, d.url, durability)
 	return d, nil
+}
+
+// startPrivate runs a Postgres of our own below the data folder, and brings it back
+// when it dies, until close.
+func startPrivate(ctx context.Context, c config, log *zap.Logger) (*database, error) {
+	server, err := localpg.Start(ctx, localpg.Options{DataDir: c.DataDir})
+	if err != nil {
+		return nil, fmt.Errorf("start a private Postgres: %w", err)
+	}
+	if notice := server.Notice(); notice != "" {
+		log.Warn(notice)
+	}
+	log.Info("private Postgres started", zap.String("data", server.DataDir()), zap.String("version", server.Version()), zap.String("server_log", server.LogPath()))
+	supervised := make(chan struct{})
+	go func() { // ends with Stop, awaited in close
+		defer close(supervised)
+		server.Supervise(context.WithoutCancel(ctx), func(i localpg.Incident) { reportIncident(log, i) })
+	}()
+	return &database{url: server.URL(), close: func() {
+		if err := server.Stop(context.WithoutCancel(ctx)); err != nil {
+			log.Warn("private Postgres did not stop cleanly", zap.Error(err))
+		}
+		<-supervised
+	}}, nil
+}
+
+func reportIncident(log *zap.Logger, i localpg.Incident) {
+	fields := []zap.Field{zap.NamedError("cause", i.Cause), zap.Int("attempt", i.Attempt), zap.Duration("down", i.Down)}
+	if i.Err != nil {
+		log.Error("private Postgres died and does not start again yet", append(fields, zap.Error(i.Err))...)
+		return
+	}
+	log.Warn("private Postgres died and is back", fields...)
 }
 
 // openWhenUp waits for a database that does not answer yet.
