@@ -22,7 +22,7 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 	d := &database{url: c.DatabaseURL, close: func() {}}
 	if d.url == "" {
 		var err error
-		if d, err = startPrivate(ctx, c, log); err != nil {
+		if d, err = startPrivate(ctx, c.DataDir, log); err != nil {
 			return nil, err
 		}
 	}
@@ -37,8 +37,8 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 
 // startPrivate runs a Postgres of our own below the data folder, and brings it back
 // when it dies, until close.
-func startPrivate(ctx context.Context, c config, log *zap.Logger) (*database, error) {
-	server, err := localpg.Start(ctx, localpg.Options{DataDir: c.DataDir})
+func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*database, error) {
+	server, err := localpg.Start(ctx, localpg.Options{DataDir: dataDir})
 	if err != nil {
 		return nil, fmt.Errorf("start a private Postgres: %w", err)
 	}

@@ -5,7 +5,9 @@
 //	main.go    the command line
 //	config.go  every flag, checked
 //	run.go     opens downstream first, closes upstream first
+//	database.go the database: given, or private and supervised
 //	log.go     the log: JSON, or readable on a terminal
+//	verify.go  the other command: do the tables agree
 package main
 
 import (
@@ -20,7 +22,8 @@ import (
 
 // cli is the command line. To come: healthcheck.
 type cli struct {
-	Serve serveCommand `cmd:"" default:"withargs" help:"Answer HTTP until a signal comes (the default)."`
+	Serve  serveCommand  `cmd:"" default:"withargs" help:"Answer HTTP until a signal comes (the default)."`
+	Verify verifyCommand `cmd:"" help:"Hold the commit log, the topics and the events against each other."`
 }
 
 type serveCommand struct{ config }

@@ -46,7 +46,7 @@ func readDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error
 	number, _ := strconv.Atoi(string(row[1]))
 	switch encoding := string(row[2]); {
 	case number/10000 < MinVersion:
-		return d, fmt.Errorf("Postgres %s is too old; %d or newer is needed", d.ServerVersion, MinVersion)
+		return d, fmt.Errorf("the server is Postgres %s; %d or newer is needed", d.ServerVersion, MinVersion)
 	case encoding != "UTF8":
 		return d, fmt.Errorf("the database's encoding is %s; create one with ENCODING 'UTF8'", encoding)
 	case d.InRecovery:

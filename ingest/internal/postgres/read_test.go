@@ -246,8 +246,15 @@ func TestForeignCursors(t *testing.T) {
 		cursor string
 		feed   bool
 	}{
-		{"x", true}, {"!!", false}, {strings.Repeat("A", 34), true}, {feedCursor[:len(feedCursor)-1], true}, {feedCursor + "A", true},
-		{feedCursor, false}, {browsePage.Next, true}, {strings.ToLower(feedCursor), true}, {"", true},
+		{"x", true},
+		{"!!", false},
+		{strings.Repeat("A", 34), true},
+		{feedCursor[:len(feedCursor)-1], true},
+		{feedCursor + "A", true},
+		{feedCursor, false},
+		{browsePage.Next, true},
+		{strings.ToLower(feedCursor), true},
+		{"", true},
 	} {
 		_, err := r.Events(t.Context(), event.Query{Feed: c.feed, Limit: 1, MaxBytes: 1 << 20, Cursor: c.cursor})
 		var bad *event.CursorError

@@ -1,0 +1,44 @@
+# Ingot. `make` shows the targets; README.md tells the story.
+
+GO      ?= go
+DATA    ?= ./data
+DEMO    ?= ./demo-data
+SHELL   := /bin/bash
+
+# Tools live in a module of their own, so that `make run` and `make test` download
+# little.
+TOOL    := $(GO) tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test demo lint fuzz clean
+
+help: ## show this
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/ingest and bin/publisher
+	@mkdir -p bin
+	$(GO) build -o bin/ ./ingest ./publisher
+
+# exec: the server takes the place of the shell, so that Ctrl-C reaches it once.
+run: build ## answer on http://127.0.0.1:8080 with a private Postgres in ./data
+	@exec ./bin/ingest --data-dir $(DATA)
+
+test: ## all tests, with the race detector, on throw-away Postgres clusters
+	$(GO) test -race -timeout 15m ./...
+
+demo: build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
+	@./demo.sh ./bin $(DEMO)
+
+lint: ## gofumpt, go vet, staticcheck
+	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) mod tidy -diff
+
+FUZZTIME ?= 1m
+fuzz: ## each fuzzer for FUZZTIME (1m)
+	@for target in internal/event:FuzzDecode ingest/internal/postgres:FuzzCursor; do \
+	  echo "$$target"; $(GO) test -run XXX -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) ./$${target%:*} || exit 1; done
+
+clean: ## remove what was built; never the data
+	rm -rf bin

@@ -1,0 +1,100 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// invariant is a statement about the tables that no crash may break; its query
+// counts what contradicts it.
+type invariant struct{ what, query string }
+
+var invariants = []invariant{
+	{
+		"commit_seq has no gaps",
+		`SELECT count(*) FROM (SELECT commit_seq - lag(commit_seq) OVER (ORDER BY commit_seq) AS step FROM ingot.batches) AS b WHERE step <> 1`,
+	},
+	{
+		"the log's totals add up",
+		`SELECT count(*) FROM (SELECT total_received - lag(total_received) OVER w - received AS r, total_stored - lag(total_stored) OVER w - stored AS s
+			FROM ingot.batches WINDOW w AS (ORDER BY commit_seq)) AS b WHERE r <> 0 OR s <> 0`,
+	},
+	{
+		"a batch received as many events as it has ids",
+		`SELECT count(*) FROM ingot.batches WHERE received <> last_id - first_id + 1 OR stored > received`,
+	},
+	{
+		"no two batches share an id",
+		`SELECT count(*) FROM (SELECT last_id >= lead(first_id) OVER (ORDER BY first_id) AS overlap FROM ingot.batches) AS b WHERE overlap`,
+	},
+	{
+		"every event lies in a batch, and each batch has as many as it stored",
+		`SELECT count(*) FROM (
+			SELECT b.first_id, b.stored, count(e.id) AS n
+			FROM (SELECT first_id, last_id, stored FROM ingot.batches) AS b
+			FULL JOIN ingot.events AS e ON b.first_id = (SELECT max(l.first_id) FROM ingot.batches AS l WHERE l.first_id <= e.id) AND e.id <= b.last_id
+			GROUP BY b.first_id, b.stored) AS x WHERE stored IS DISTINCT FROM n`,
+	},
+	{
+		"the log's last total is the number of events",
+		`SELECT abs(coalesce((SELECT total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1), 0) - (SELECT count(*) FROM ingot.events))`,
+	},
+	{
+		"the topics' counts are those of the events",
+		`SELECT count(*) FROM ingot.topics FULL JOIN (SELECT topic, count(*) AS n FROM ingot.events GROUP BY topic) AS e USING (topic)
+			WHERE events IS DISTINCT FROM n`,
+	},
+}
+
+// Verification is what Verify found.
+type Verification struct {
+	Events, Batches, Received int64
+	Broken                    []string // invariants that do not hold, and how often
+}
+
+// Verify counts the tables and holds them against each other in one snapshot. It
+// reads everything: minutes on a large database.
+func Verify(ctx context.Context, url string) (Verification, error) {
+	conn, err := connect(ctx, url, "SET statement_timeout = 0; SET jit = off; SET work_mem = '64MB'", func(*pgconn.Notice) {})
+	if err != nil {
+		return Verification{}, err
+	}
+	defer discard(conn)
+	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").ReadAll(); err != nil {
+		return Verification{}, fmt.Errorf("begin: %w", err)
+	}
+	var v Verification
+	for _, c := range []struct {
+		into  *int64
+		query string
+	}{
+		{&v.Events, "SELECT count(*) FROM ingot.events"},
+		{&v.Batches, "SELECT count(*) FROM ingot.batches"},
+		{&v.Received, "SELECT coalesce(max(total_received), 0) FROM ingot.batches"},
+	} {
+		if *c.into, err = queryNumber(ctx, conn, c.query); err != nil {
+			return v, err
+		}
+	}
+	for _, i := range invariants {
+		n, err := queryNumber(ctx, conn, i.query)
+		if err != nil {
+			return v, fmt.Errorf("%s: %w", i.what, err)
+		}
+		if n != 0 {
+			v.Broken = append(v.Broken, fmt.Sprintf("%s: broken %d times", i.what, n))
+		}
+	}
+	return v, nil
+}
+
+func queryNumber(ctx context.Context, conn *pgconn.PgConn, query string) (int64, error) {
+	results, err := conn.Exec(ctx, query).ReadAll()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(string(results[0].Rows[0][0]), 10, 64)
+}

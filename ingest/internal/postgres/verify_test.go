@@ -1,0 +1,36 @@
+package postgres
+
+import "testing"
+
+// TestVerifySeesEveryLie breaks each invariant in turn.
+func TestVerifySeesEveryLie(t *testing.T) {
+	t.Parallel()
+	if v := checkLog(t, database(t)); v.Events != 0 || v.Batches != 0 {
+		t.Errorf("an empty database: %+v", v)
+	}
+	for lie, sql := range map[string]string{
+		"a batch is gone":           "DELETE FROM ingot.batches WHERE commit_seq = 5",
+		"an event is gone":          "DELETE FROM ingot.events WHERE id = 3",
+		"an event too many":         "INSERT INTO ingot.events SELECT 'x', topic, 999, source, timestamp, received_at, payload FROM ingot.events LIMIT 1",
+		"a count is wrong":          "UPDATE ingot.topics SET events = events + 1 WHERE topic = 'rare'",
+		"a topic is gone":           "DELETE FROM ingot.topics WHERE topic = 'rare'",
+		"a total is wrong":          "UPDATE ingot.batches SET total_stored = total_stored + 1 WHERE commit_seq = 4",
+		"received is wrong":         "UPDATE ingot.batches SET received = received + 1, total_received = total_received + 1 WHERE commit_seq = 20",
+		"an event moved":            "UPDATE ingot.events SET id = (SELECT first_id FROM ingot.batches WHERE commit_seq = 1) - 1 WHERE id = (SELECT max(id) FROM ingot.events)",
+		"two batches share the ids": "UPDATE ingot.batches SET first_id = first_id - 1, received = received + 1 WHERE commit_seq = 3",
+	} {
+		t.Run(lie, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			filled(t, url, 20)
+			if v := checkLog(t, url); v.Events == 0 || v.Batches != 20 {
+				t.Errorf("%+v", v)
+			}
+			exec(t, client(t, url), sql)
+			v, err := Verify(t.Context(), url)
+			if err != nil || len(v.Broken) == 0 {
+				t.Errorf("not seen: %+v %v", v, err)
+			}
+		})
+	}
+}

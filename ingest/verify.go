@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"ingot/ingest/internal/postgres"
+)
+
+// verifyCommand holds the tables against each other: the check for after a crash,
+// a restore, or a doubt.
+type verifyCommand struct {
+	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to look at. Not set: the private one below --data-dir."`
+	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres; no server may be running on it."`
+}
+
+// Run implements kong's interface.
+func (c *verifyCommand) Run() error {
+	ctx, stop := signalContext()
+	defer stop()
+	url := c.DatabaseURL
+	if url == "" {
+		private, err := startPrivate(ctx, c.DataDir, zap.NewNop())
+		if err != nil {
+			return err
+		}
+		defer private.close()
+		url = private.url
+	}
+	v, err := postgres.Verify(ctx, url)
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", postgres.Target(url), err)
+	}
+	fmt.Printf("events %d, batches %d, received %d, duplicates %d\n", v.Events, v.Batches, v.Received, v.Received-v.Events)
+	for _, broken := range v.Broken {
+		fmt.Println(broken)
+	}
+	if len(v.Broken) > 0 {
+		return fmt.Errorf("%d invariants do not hold", len(v.Broken))
+	}
+	fmt.Println("every invariant holds: the commit log, the topics and the events agree")
+	return nil
+}
