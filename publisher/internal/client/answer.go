@@ -1,0 +1,142 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"ingot/internal/event"
+)
+
+// errNotSettled marks an answer that says nothing about single events.
+var errNotSettled = errors.New("not settled")
+
+// settle reads what became of each event. It returns errNotSettled when the
+// answer does not tell; statuses and an error when events are invalid; and no
+// statuses when the answer contradicts what was sent.
+func settle(a answer, events []event.Event) ([]Status, error) {
+	switch {
+	case a.err != nil:
+		return nil, errNotSettled
+	case a.status == http.StatusUnprocessableEntity:
+		return allInvalid(len(events)), problem(a)
+	case a.status != http.StatusOK && a.status != http.StatusMultiStatus:
+		return nil, errNotSettled
+	}
+	var s said
+	if err := json.Unmarshal(a.body, &s); err != nil {
+		return nil, fmt.Errorf("read answer %d: %w", a.status, err)
+	}
+	if s.Status != "" && len(events) == 1 {
+		return s.single(events[0])
+	}
+	return s.batch(events)
+}
+
+// said is the body of a 200 or 207: the form for one event, or that for several.
+type said struct {
+	item
+	Topic      string `json:"topic"`
+	Received   int    `json:"received"`
+	Stored     int    `json:"stored"`
+	Duplicates int    `json:"duplicates"`
+	Invalid    int    `json:"invalid"`
+	Results    []item `json:"results"`
+}
+
+type item struct {
+	Index   int    `json:"index"`
+	EventID string `json:"event_id"`
+	Status  string `json:"status"`
+}
+
+func (s said) single(e event.Event) ([]Status, error) {
+	status, ok := statusOf(s.Status)
+	if !ok || s.EventID != e.ID || s.Topic != e.Topic {
+		return nil, fmt.Errorf("answer says %q of event %q on %q, sent was %q on %q", s.Status, s.EventID, s.Topic, e.ID, e.Topic)
+	}
+	return []Status{status}, nil
+}
+
+// batch starts from "all stored", because results lists only the others.
+func (s said) batch(events []event.Event) ([]Status, error) {
+	statuses := make([]Status, len(events))
+	for i := range statuses {
+		statuses[i] = Stored
+	}
+	var err error
+	for _, r := range s.Results {
+		status, ok := statusOf(r.Status)
+		if !ok || r.Index < 0 || r.Index >= len(events) || named(r, status) && r.EventID != events[r.Index].ID {
+			return nil, fmt.Errorf("answer says %q of event %d, %q: no such event was sent", r.Status, r.Index, r.EventID)
+		}
+		statuses[r.Index] = status
+		if status == Invalid {
+			err = fmt.Errorf("event %q is invalid", events[r.Index].ID)
+		}
+	}
+	if sum := count(statuses); s.Received != len(events) || sum != s.counts() {
+		return nil, fmt.Errorf("answer counts %+v of %d events, its results are %+v of %d", s.counts(), s.Received, sum, len(events))
+	}
+	return statuses, err
+}
+
+// named reports whether the answer must name the event: what is invalid may be
+// so for the lack of an id.
+func named(r item, s Status) bool { return s != Invalid || r.EventID != "" }
+
+type counts struct{ stored, duplicates, invalid int }
+
+func (s said) counts() counts { return counts{s.Stored, s.Duplicates, s.Invalid} }
+
+func count(statuses []Status) (c counts) {
+	for _, s := range statuses {
+		switch s {
+		case Stored:
+			c.stored++
+		case Duplicate:
+			c.duplicates++
+		case Invalid:
+			c.invalid++
+		}
+	}
+	return c
+}
+
+func statusOf(word string) (Status, bool) {
+	switch word {
+	case "stored":
+		return Stored, true
+	case "duplicate":
+		return Duplicate, true
+	case "invalid":
+		return Invalid, true
+	}
+	return Failed, false
+}
+
+func allInvalid(n int) []Status {
+	statuses := make([]Status, n)
+	for i := range statuses {
+		statuses[i] = Invalid
+	}
+	return statuses
+}
+
+// problem puts an RFC 9457 document, or whatever came in its place, in one line.
+func problem(a answer) error {
+	var p struct{ Title, Detail string }
+	if json.Unmarshal(a.body, &p) != nil || p.Title+p.Detail == "" {
+		p.Title = strings.Join(strings.Fields(string(a.body[:min(len(a.body), 200)])), " ")
+	}
+	text := strings.Trim(p.Title+": "+p.Detail, ": ")
+	if text == "" {
+		text = http.StatusText(a.status)
+	}
+	if id := a.header.Get("X-Request-Id"); id != "" {
+		text += " (request " + id + ")"
+	}
+	return fmt.Errorf("%d %s", a.status, text)
+}

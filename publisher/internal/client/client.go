@@ -1,0 +1,111 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxAnswer bounds what is read of one answer. The server's own page limit is
+// 8 MiB, and the answer to 10,000 events is about 1 MiB.
+const maxAnswer = 64 << 20
+
+// Config says whom a Client talks to and how patiently.
+type Config struct {
+	URL         string        // of the server, without a path
+	Connections int           // kept alive at most
+	Timeout     time.Duration // of one request
+	GiveUpAfter time.Duration // no retry begins later than this after the first attempt
+	Grace       time.Duration // how long a request in flight may go on when the run is stopped
+
+	// Transport replaces the Client's own; nil means a tuned one.
+	Transport http.RoundTripper
+}
+
+// Client may be used by many goroutines.
+type Client struct {
+	cfg  Config
+	http *http.Client
+}
+
+// New returns a Client; it opens nothing yet.
+func New(cfg Config) *Client {
+	cfg.URL = strings.TrimSuffix(cfg.URL, "/")
+	if cfg.Transport == nil {
+		cfg.Transport = newTransport(cfg.Connections)
+	}
+	return &Client{cfg: cfg, http: &http.Client{
+		Transport: cfg.Transport,
+		// A redirect is an answer like another: following it would turn a POST
+		// into a GET, and count what another server says.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Close ends the idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// newTransport keeps one connection for each of the parallel clients. The default
+// Transport keeps two per host, and the others would be dialled for every request.
+func newTransport(connections int) *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		MaxIdleConns:        connections,
+		MaxIdleConnsPerHost: connections,
+		IdleConnTimeout:     30 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second,
+		DisableCompression:  true, // answers are small, and the two cores are shared
+	}
+}
+
+// answer is a whole HTTP answer, or the reason why there is none.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	err    error
+}
+
+// do sends one request and reads all of its answer, within the timeout. Reading
+// all of it is also what lets the connection be used again.
+func (c *Client) do(ctx context.Context, method, path string, body io.Reader) answer {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, body)
+	if err != nil {
+		return answer{err: fmt.Errorf("build request: %w", err)}
+	}
+	req.Header.Set("User-Agent", "ingot-publisher")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return answer{err: err} // it names the method and the URL already
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return answer{err: fmt.Errorf("read answer: %w", err)}
+	}
+	return answer{status: resp.StatusCode, header: resp.Header, body: got}
+}
+
+// linger returns a context that ends grace after ctx does. A request that is cut
+// the moment the run is stopped would leave its outcome open for nothing.
+func linger(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { // ends with out, which the caller cancels
+		select {
+		case <-time.After(grace):
+			cancel()
+		case <-out.Done():
+		}
+	})
+	return out, func() { stop(); cancel() }
+}

@@ -1,0 +1,20 @@
+// Package client speaks Ingot's HTTP contract: it publishes a batch until the
+// fate of every event in it is known, and reads events back.
+//
+//	Publish ──> attempt ──> judge ──────────────> Result
+//	   ▲         (one        │ answer.go: which
+//	   │        request)     │ event became what
+//	   │                     ▼
+//	   └── retry.go <── try again: 408 429 503 504 5xx, no answer
+//
+//	Stats, Page, Lookup ──> the same loop, for reading
+//
+// A batch is always sent again with the same bytes, so with the same ids: that is
+// what makes a retry safe. An attempt that may have stored its batch without
+// telling (504, another 5xx, a connection cut, a timeout) leaves the outcome open,
+// and no later refusal closes it again: 503 says that this attempt stored nothing,
+// not that none did. Only an answer about the events themselves settles them.
+//
+// A Client starts no goroutine that outlives a call, apart from the connections
+// the Transport keeps; Close ends the idle ones.
+package client

@@ -1,0 +1,101 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"ingot/internal/event"
+	"ingot/internal/workload"
+)
+
+// Status is what became of one event.
+type Status uint8
+
+const (
+	Failed    Status = iota // certainly not stored by this batch: refused, or never taken
+	Unknown                 // an attempt left the outcome open, and no later one settled it
+	Stored                  // committed, and new
+	Duplicate               // committed, and there before
+	Invalid                 // refused for what it holds
+)
+
+// Result is what became of one batch.
+type Result struct {
+	Statuses []Status        // one per event, in the order of the batch
+	Requests int             // attempts, whether answered or not
+	Retries  []string        // the cause of each retry
+	Latency  []time.Duration // of each attempt that was answered
+
+	// Reopened tells that an attempt before the last one left the outcome open:
+	// an event answered Duplicate may be one that this batch stored itself.
+	Reopened bool
+	GaveUp   bool  // the batch was not settled in time, or not at all
+	Err      error // the last refusal, when not every event was stored or duplicate
+}
+
+// Publish sends events until each is settled, or the time to give up has come.
+// When ctx ends it stops retrying; a request in flight still gets its grace.
+func (c *Client) Publish(ctx context.Context, events []event.Event) Result {
+	body := encode(events)
+	deadline := time.Now().Add(c.cfg.GiveUpAfter)
+	var res Result
+	for n := 0; ; n++ {
+		no := c.attempt(ctx, events, body, &res)
+		if no == nil {
+			return res
+		}
+		if !no.pause(ctx, n, deadline) {
+			return res.abandon(len(events), *no)
+		}
+		res.Retries = append(res.Retries, no.cause)
+		res.Reopened = res.Reopened || no.open
+	}
+}
+
+// encode writes one event as an object and several as an array: they are
+// different forms of the contract, and their answers differ too.
+func encode(events []event.Event) []byte {
+	if len(events) == 1 {
+		return workload.AppendJSON(nil, events[0])
+	}
+	return workload.AppendArray(make([]byte, 0, 512*len(events)), events)
+}
+
+// attempt makes one request; it returns nil when that settled the batch.
+func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte, res *Result) *refusal {
+	ctx, cancel := linger(ctx, c.cfg.Grace)
+	defer cancel()
+	began := time.Now()
+	a := c.do(ctx, http.MethodPost, "/publish", bytes.NewReader(body))
+	res.Requests++
+	if a.err == nil {
+		res.Latency = append(res.Latency, time.Since(began))
+	}
+	statuses, err := settle(a, events)
+	if errors.Is(err, errNotSettled) {
+		no := refused(a)
+		return &no
+	}
+	if statuses == nil { // an answer that contradicts itself: nothing in it counts
+		return &refusal{cause: "answer", open: true, err: err}
+	}
+	res.Statuses, res.Err = statuses, err
+	return nil
+}
+
+// abandon fills in what is known of a batch that was never settled.
+func (res Result) abandon(n int, last refusal) Result {
+	status := Failed
+	if last.open || res.Reopened {
+		status = Unknown
+	}
+	res.Statuses = make([]Status, n)
+	for i := range res.Statuses {
+		res.Statuses[i] = status
+	}
+	res.GaveUp, res.Err = last.again, last.err
+	return res
+}

@@ -1,0 +1,101 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// The backoff before retry n is drawn from [0, min(maxWait, firstWait*2^n)): full
+// jitter, so that clients refused together do not come back together. Guesses:
+// firstWait is a few commits long, maxWait a restart of the server.
+const (
+	firstWait = 50 * time.Millisecond
+	maxWait   = 5 * time.Second
+)
+
+// refusal is why an attempt did not settle its request.
+type refusal struct {
+	cause string        // "connect", "cut", "timeout", "http_503", ..
+	open  bool          // the attempt may have been carried out all the same
+	again bool          // it is worth trying again
+	after time.Duration // and not before this has passed
+	err   error
+}
+
+// refused classes an answer that is not about the events themselves. This table
+// is the only place that knows what a status means for a retry.
+func refused(a answer) refusal {
+	if a.err != nil {
+		return unanswered(a.err)
+	}
+	r := refusal{cause: fmt.Sprintf("http_%d", a.status), after: retryAfter(a.header), err: problem(a)}
+	switch {
+	case a.status == http.StatusServiceUnavailable, // certainly not stored
+		a.status == http.StatusTooManyRequests,
+		a.status == http.StatusRequestTimeout:
+		r.again = true
+	case a.status >= 500:
+		r.again, r.open = true, true
+	}
+	return r
+}
+
+// unanswered classes a request that got no answer. Only one that was never
+// connected is known to have changed nothing.
+func unanswered(err error) refusal {
+	var op *net.OpError
+	var slow net.Error
+	switch {
+	case errors.As(err, &op) && op.Op == "dial":
+		return refusal{cause: "connect", again: true, err: err}
+	case errors.As(err, &slow) && slow.Timeout():
+		return refusal{cause: "timeout", again: true, open: true, err: err}
+	}
+	return refusal{cause: "cut", again: true, open: true, err: err}
+}
+
+// retryAfter reads the header in seconds, the form the contract uses; anything
+// else is no minimum.
+func retryAfter(h http.Header) time.Duration {
+	s, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || s < 0 {
+		return 0
+	}
+	return time.Duration(min(s, 24*3600)) * time.Second
+}
+
+// wait is how long to wait before retry n, counted from 0. What the server asks
+// for is a minimum, with the jitter on top.
+func (r refusal) wait(n int) time.Duration {
+	ceiling := maxWait
+	if n < 10 {
+		ceiling = min(maxWait, firstWait<<n)
+	}
+	return r.after + rand.N(ceiling)
+}
+
+// pause waits before retry n and reports whether to go on: not after a final
+// refusal, nor when the wait would pass the deadline, nor when ctx is done.
+func (r refusal) pause(ctx context.Context, n int, deadline time.Time) bool {
+	if !r.again || ctx.Err() != nil {
+		return false
+	}
+	wait := r.wait(n)
+	if time.Now().Add(wait).After(deadline) {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

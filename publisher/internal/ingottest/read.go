@@ -1,0 +1,75 @@
+package ingottest
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// view writes a row as the server does: by hand, since encoding/json would
+// rewrite the payload, which must come back byte for byte.
+func view(e Event) string {
+	at, _ := time.Parse(time.RFC3339, *e.Timestamp)
+	micros := at.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
+	return fmt.Sprintf(`{"event_id":%q,"topic":%q,"source":%q,"timestamp":%q,"received_at":"2026-01-01T00:00:00Z","payload":%s}`,
+		*e.ID, *e.Topic, *e.Source, micros, e.Payload)
+}
+
+func page(w http.ResponseWriter, rows []string, next string) {
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"events":[%s],"next_cursor":%q}`, strings.Join(rows, ","), next)
+}
+
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if q.Get("order") == "asc" {
+		s.feed(w, q.Get("cursor"), q.Get("limit"))
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []string
+	for _, e := range s.rows {
+		if *e.ID == q.Get("event_id") && *e.Topic == q.Get("topic") {
+			found = append(found, view(e))
+		}
+	}
+	page(w, found, "")
+}
+
+// feed gives pages in commit order. A cursor is a number of half rows: before
+// every third page stands an empty one whose cursor advances by a half, and the
+// page that comes after a half is a short one.
+func (s *Server) feed(w http.ResponseWriter, cursor, size string) {
+	at, err := strconv.Atoi("0" + cursor)
+	limit, err2 := strconv.Atoi(size)
+	if err != nil || err2 != nil || limit < 1 || limit > 1000 {
+		refuse(w, http.StatusBadRequest, "cursor or limit")
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := min(at/2, len(s.rows))
+	if at%2 == 0 && from < len(s.rows) && from%3 == 0 {
+		page(w, nil, strconv.Itoa(at+1))
+		return
+	}
+	if at%2 == 1 {
+		limit = (limit + 1) / 2
+	}
+	to := min(from+limit, len(s.rows))
+	var rows []string
+	for _, e := range s.rows[from:to] {
+		rows = append(rows, view(e))
+	}
+	page(w, rows, strconv.Itoa(2*to))
+}
+
+func (s *Server) stats(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.index)
+	answer(w, http.StatusOK, map[string]any{"received": s.received, "unique_processed": n + s.foreign, "duplicate_dropped": s.received - n})
+}
