@@ -19,16 +19,10 @@ type Generator struct{ seed uint64 }
 // New returns the generator of a seed.
 func New(seed uint64) Generator { return Generator{seed} }
 
-// ID returns the event_id of event i, at a fraction of the price of Event.
-func (g Generator) ID(i int) uuid.UUID {
-	d := newDraw(g.seed, uint64(i))
-	return d.uuid()
-}
-
 // Event makes event i: the same bytes for the same seed and i, always.
 func (g Generator) Event(i int) event.Event {
 	d := newDraw(g.seed, uint64(i))
-	id := d.uuid() // first, so that ID may stop here
+	id := d.uuid()
 	from := &services[d.n(len(services))]
 	topic := pick(&d, from.topics)
 	return event.Event{

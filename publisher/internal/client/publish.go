@@ -32,8 +32,9 @@ type Result struct {
 	// Reopened tells that an attempt before the last one left the outcome open:
 	// an event answered Duplicate may be one that this batch stored itself.
 	Reopened bool
-	GaveUp   bool  // the batch was not settled in time, or not at all
-	Err      error // the last refusal, when not every event was stored or duplicate
+	GaveUp   bool   // it was worth trying again, but the time was up
+	Cause    string // the kind of Err, as in Retries: "invalid", "http_403", ..
+	Err      error  // the last refusal, when not every event was stored or duplicate
 }
 
 // Publish sends events until each is settled, or the time to give up has come.
@@ -82,7 +83,9 @@ func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte,
 	if statuses == nil { // an answer that contradicts itself: nothing in it counts
 		return &refusal{cause: "answer", open: true, err: err}
 	}
-	res.Statuses, res.Err = statuses, err
+	if res.Statuses = statuses; err != nil {
+		res.Cause, res.Err = "invalid", err
+	}
 	return nil
 }
 
@@ -96,6 +99,6 @@ func (res Result) abandon(n int, last refusal) Result {
 	for i := range res.Statuses {
 		res.Statuses[i] = status
 	}
-	res.GaveUp, res.Err = last.again, last.err
+	res.GaveUp, res.Cause, res.Err = last.again, last.cause, last.err
 	return res
 }

@@ -1,0 +1,10 @@
+// Package tally counts what became of a run: per send, per event, per request.
+//
+//	client.Result ──> Tally.Add ──> Report     the numbers, with stable JSON names
+//	                     │
+//	                     ├── ledger.go   per unique event: sent? acknowledged?
+//	                     └── latency.go  a histogram, of requests
+//
+// The senders share one Tally, and the audit reads the ledger from it afterwards.
+// Always: sends done = stored + duplicates + invalid + unknown + failed.
+package tally

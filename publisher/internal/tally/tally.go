@@ -1,0 +1,101 @@
+package tally
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"ingot/publisher/internal/client"
+)
+
+// Tally is shared by all senders.
+type Tally struct {
+	planned int // sends
+
+	mu       sync.Mutex // guards what follows
+	counts   [client.Invalid + 1]int
+	attempts int
+	requests int
+	reopened int
+	retries  map[string]int
+	problems map[string]string // by cause, the first
+	latency  histogram
+	ledger   ledger
+}
+
+// New returns a Tally for planned sends of unique events.
+func New(planned, unique int) *Tally {
+	return &Tally{planned: planned, retries: make(map[string]int), problems: make(map[string]string), ledger: make(ledger, unique)}
+}
+
+// Add counts what became of a batch; indexes are its events.
+func (t *Tally) Add(indexes []int, res client.Result) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.requests += res.Requests
+	t.attempts += res.Requests * len(indexes)
+	for _, cause := range res.Retries {
+		t.retries[cause]++
+	}
+	for _, d := range res.Latency {
+		t.latency.add(d)
+	}
+	for n, i := range indexes {
+		status := res.Statuses[n]
+		t.counts[status]++
+		t.ledger.note(i, status)
+		if res.Reopened && status == client.Duplicate {
+			t.reopened++
+		}
+	}
+	if _, known := t.problems[res.Cause]; res.Err != nil && !known {
+		t.problems[res.Cause] = res.Err.Error()
+	}
+}
+
+// Sent reports whether some send of event i is done.
+func (t *Tally) Sent(i int) bool { return t.has(i, sent) }
+
+// Acked reports whether event i was answered stored or duplicate.
+func (t *Tally) Acked(i int) bool { return t.has(i, acked) }
+
+// ToldTwice reports whether event i was answered stored more than once.
+func (t *Tally) ToldTwice(i int) bool { return t.has(i, toldNewMore) }
+
+func (t *Tally) has(i int, m mark) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ledger[i]&m != 0
+}
+
+// Report sums the run up, after it has taken elapsed.
+func (t *Tally) Report(elapsed time.Duration) Report {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := Report{
+		SendsPlanned: t.planned,
+		UniqueEvents: t.ledger.count(sent),
+		AckedEvents:  t.ledger.count(acked),
+		Stored:       t.counts[client.Stored],
+		Duplicates:   t.counts[client.Duplicate],
+		Invalid:      t.counts[client.Invalid],
+		Unknown:      t.counts[client.Unknown],
+		Failed:       t.counts[client.Failed],
+		Requests:     t.requests,
+		Attempts:     t.attempts,
+		AfterOpen:    t.reopened,
+		Retries:      maps.Clone(t.retries),
+		Problems:     maps.Clone(t.problems),
+		ElapsedSecs:  elapsed.Seconds(),
+		LatencyP50Ms: millis(t.latency.percentile(50)),
+		LatencyP99Ms: millis(t.latency.percentile(99)),
+	}
+	r.SendsDone = r.Stored + r.Duplicates + r.Invalid + r.Unknown + r.Failed
+	if elapsed > 0 {
+		r.EventsPerSecond = float64(r.Stored+r.Duplicates) / elapsed.Seconds()
+	}
+	r.Notes = r.notes()
+	return r
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,127 @@
+package tally
+
+import (
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ingot/publisher/internal/client"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func answered(s ...client.Status) client.Result {
+	return client.Result{Statuses: s, Requests: 1, Latency: []time.Duration{time.Millisecond}}
+}
+
+func TestArithmetic(t *testing.T) {
+	t.Parallel()
+	tl := New(12, 8)
+	tl.Add([]int{0, 1, 0}, answered(client.Stored, client.Stored, client.Duplicate))
+	tl.Add([]int{2, 3}, client.Result{
+		Statuses: []client.Status{client.Stored, client.Duplicate}, Requests: 3,
+		Retries: []string{"http_503", "cut"}, Reopened: true, Latency: []time.Duration{5 * time.Millisecond, 9 * time.Millisecond},
+	})
+	tl.Add([]int{4}, client.Result{Statuses: []client.Status{client.Invalid}, Requests: 1, Cause: "invalid", Err: errors.New("422 bad")})
+	tl.Add([]int{5}, client.Result{Statuses: []client.Status{client.Unknown}, Requests: 2, Retries: []string{"cut"}, Cause: "cut", Err: errors.New("EOF 1")})
+	tl.Add([]int{6}, client.Result{Statuses: []client.Status{client.Failed}, Requests: 1, Cause: "cut", Err: errors.New("EOF 2")})
+	r := tl.Report(2 * time.Second)
+	want := Report{
+		SendsPlanned: 12, SendsDone: 8, Stored: 3, Duplicates: 2, Invalid: 1, Unknown: 1, Failed: 1,
+		UniqueEvents: 7, AckedEvents: 4, Requests: 8, Attempts: 3 + 6 + 1 + 2 + 1, AfterOpen: 1,
+		ElapsedSecs: 2, EventsPerSecond: 2.5,
+	}
+	got := r
+	got.Retries, got.Problems, got.Notes, got.LatencyP50Ms, got.LatencyP99Ms = nil, nil, nil, 0, 0
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+	if !maps.Equal(r.Retries, map[string]int{"http_503": 1, "cut": 2}) {
+		t.Errorf("retries %v", r.Retries)
+	}
+	if !maps.Equal(r.Problems, map[string]string{"invalid": "422 bad", "cut": "EOF 1"}) {
+		t.Errorf("problems %v, want the first of each cause", r.Problems)
+	}
+	if r.Settled() {
+		t.Error("a run with unknown sends is called settled")
+	}
+}
+
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	tl := New(9, 4)
+	tl.Add([]int{0, 1, 1}, answered(client.Stored, client.Stored, client.Stored))
+	tl.Add([]int{0, 2}, answered(client.Duplicate, client.Unknown))
+	for i, want := range []struct{ sent, acked, twice bool }{{true, true, false}, {true, true, true}, {true, false, false}, {}} {
+		if tl.Sent(i) != want.sent || tl.Acked(i) != want.acked || tl.ToldTwice(i) != want.twice {
+			t.Errorf("event %d: sent %t, acked %t, told twice %t; want %+v", i, tl.Sent(i), tl.Acked(i), tl.ToldTwice(i), want)
+		}
+	}
+	tl.Add([]int{2}, answered(client.Duplicate))
+	if !tl.Acked(2) {
+		t.Error("a repeat that was acknowledged does not count")
+	}
+}
+
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		r    Report
+		want string
+	}{
+		{"all new", Report{SendsDone: 3, Stored: 2, Duplicates: 1, UniqueEvents: 2, AckedEvents: 2}, ""},
+		{"all there", Report{SendsDone: 3, Duplicates: 3, UniqueEvents: 2, AckedEvents: 2}, "all 2 events were already there: same seed, same ids; use --seed to send new ones"},
+		{"some there", Report{SendsDone: 3, Stored: 1, Duplicates: 2, UniqueEvents: 2, AckedEvents: 2}, "1 events were already there"},
+		{"lost answers", Report{SendsDone: 3, Stored: 1, Duplicates: 2, UniqueEvents: 2, AckedEvents: 2, AfterOpen: 1}, "stored is 1 lower than the acknowledged events"},
+		{"lost answers that cost nothing", Report{SendsDone: 3, Stored: 2, Duplicates: 1, UniqueEvents: 2, AckedEvents: 2, AfterOpen: 1}, ""},
+		{"a repeat of an unknown", Report{SendsDone: 3, Stored: 1, Duplicates: 1, Unknown: 1, UniqueEvents: 2, AckedEvents: 2}, "stored is 1 lower"},
+		{"nothing", Report{}, ""},
+	} {
+		if got := strings.Join(c.r.notes(), "|"); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestPercentiles holds the histogram against a sorted list.
+func TestPercentiles(t *testing.T) {
+	t.Parallel()
+	var h histogram
+	if h.percentile(50) != 0 {
+		t.Error("an empty histogram has a median")
+	}
+	var all []time.Duration
+	for range 5000 {
+		d := time.Duration(rand.ExpFloat64()*3000) * time.Microsecond
+		all = append(all, d)
+		h.add(d)
+	}
+	slices.Sort(all)
+	for _, p := range []int64{1, 50, 99, 100} {
+		exact := all[(int64(len(all))*p+99)/100-1]
+		if got := h.percentile(p); got < exact || float64(got) > float64(exact)*1.04 {
+			t.Errorf("p%d is %v, want %v", p, got, exact)
+		}
+	}
+}
+
+func TestBucketsCoverEveryValueInOrder(t *testing.T) {
+	t.Parallel()
+	for us := range uint64(1 << 16) {
+		b := bucketOf(us)
+		if us > upperEnd(b) || b > 0 && us <= upperEnd(b-1) {
+			t.Fatalf("%d µs falls in bucket %d, which ends at %d", us, b, upperEnd(b))
+		}
+	}
+	if b := bucketOf(1<<63 + 1); b >= len(histogram{}.buckets) {
+		t.Errorf("the longest latency falls in bucket %d", b)
+	}
+}
