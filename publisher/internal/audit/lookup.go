@@ -1,0 +1,58 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// lookup asks for every event that was sent, by its key.
+//
+//  1. Each worker takes the next index, asks, and compares under one mutex.
+//  2. The first error cancels the others' requests, and is the one returned.
+//  3. All workers have ended before lookup returns.
+func (c *check) lookup(ctx context.Context, r Reader, m Meter) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex // guards next, c and m
+	next := 0
+	take := func() (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		next++
+		return next - 1, next <= c.Unique && ctx.Err() == nil
+	}
+	var workers sync.WaitGroup
+	for range max(1, c.Workers) {
+		workers.Go(func() { // stops when no index is left or ctx is done
+			for i, ok := take(); ok; i, ok = take() {
+				if err := c.ask(ctx, r, m, i, &mu); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+func (c *check) ask(ctx context.Context, r Reader, m Meter, i int, mu *sync.Mutex) error {
+	if !c.Ledger.Sent(i) {
+		return nil
+	}
+	e := c.Events.Event(i)
+	rows, err := r.Lookup(ctx, e.ID, e.Topic)
+	if err != nil {
+		return fmt.Errorf("look up an event: %w", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, row := range rows {
+		if row.ID != e.ID || row.Topic != e.Topic {
+			return fmt.Errorf("look up an event: asked for %s on %s, got %s on %s", e.ID, e.Topic, row.ID, row.Topic)
+		}
+		c.compare(i, row)
+	}
+	m.Add(1)
+	return nil
+}
