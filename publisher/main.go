@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitBad         = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// cli lists the subcommands.
+type cli struct {
+	Simulate simulate `cmd:"" help:"Send invented events, with duplicates, then audit the database through the API."`
+}
+
+// surroundings is what a subcommand may touch outside of itself.
+type surroundings struct {
+	stdout, stderr io.Writer
+	transport      http.RoundTripper // nil: the client's own
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second signal meets the default: it kills
+	os.Exit(run(ctx, os.Args[1:], surroundings{stdout: os.Stdout, stderr: os.Stderr}))
+}
+
+// code is the exit code of a subcommand that has already said why.
+type code int
+
+func (c code) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+// run is the whole command, up to its exit code.
+func run(ctx context.Context, args []string, s surroundings) int {
+	helped := false
+	parser, err := kong.New(&cli{},
+		kong.Name("publisher"),
+		kong.Description("Sends events to an Ingot server and checks what became of them."),
+		kong.Writers(s.stdout, s.stderr),
+		kong.Exit(func(int) { helped = true }), // kong goes on after --help; we do not
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	if err != nil {
+		panic(err) // the struct tags are wrong: no argument can cause this
+	}
+	command, err := parser.Parse(args)
+	if helped {
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintf(s.stderr, "publisher: %v\n", err)
+		return exitUsage
+	}
+	return exitCode(command.Run(), s.stderr)
+}
+
+func exitCode(err error, stderr io.Writer) int {
+	var c code
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &c):
+		return int(c)
+	}
+	fmt.Fprintf(stderr, "publisher: %v\n", err)
+	return exitBad
+}

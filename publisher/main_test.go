@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ingot/publisher/internal/ingottest"
+)
+
+func TestWrongCommandLines(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{},
+		{"simulat"},
+		{"simulate", "--evnts=3"},
+		{"simulate", "extra"},
+		{"simulate", "--events=0"},
+		{"simulate", "--events=many"},
+		{"simulate", "--duplicates=1"},
+		{"simulate", "--duplicates=-0.1"},
+		{"simulate", "--duplicates=NaN"},
+		{"simulate", "--concurrency=0"},
+		{"simulate", "--batch=0"},
+		{"simulate", "--batch=10001"},
+		{"simulate", "--rate=-1"},
+		{"simulate", "--seed=-1"},
+		{"simulate", "--timeout=0s"},
+		{"simulate", "--give-up-after=-1s"},
+		{"simulate", "--url=localhost:8080"},
+		{"simulate", "--url=ftp://localhost"},
+		{"simulate", "--url=http://"},
+	} {
+		exit, stdout, stderr := command(t.Context(), nil, args...)
+		if exit != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "publisher: ") {
+			t.Errorf("%q: exit %d, stdout %q, stderr %q", args, exit, stdout, stderr)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--help"}, {"simulate", "--help"}, {"simulate", "-h", "--events=0"}} {
+		if exit, stdout, stderr := command(t.Context(), nil, args...); exit != exitOK || !strings.HasPrefix(stdout, "Usage: publisher") || stderr != "" {
+			t.Errorf("%q: exit %d, stdout %q, stderr %q", args, exit, stdout, stderr)
+		}
+	}
+	_, stdout, _ := command(t.Context(), nil, "simulate", "--help")
+	for _, flag := range []string{"--url=", "INGOT_URL", "--events=20000", "--duplicates=0.30", "--concurrency=8", "--batch=1",
+		"--rate=0", "--seed=1", "--timeout=15s", "--give-up-after=60s", "--json", "--[no-]audit"} {
+		if !strings.Contains(stdout, flag) {
+			t.Errorf("the help does not tell of %s", flag)
+		}
+	}
+}
+
+// TestURLFromTheEnvironment is not parallel: it sets a variable of the process.
+func TestURLFromTheEnvironment(t *testing.T) {
+	fake := &ingottest.Server{}
+	srv := httptest.NewServer(fake)
+	defer srv.Close()
+	t.Setenv("INGOT_URL", srv.URL)
+	if exit, stdout, stderr := command(t.Context(), nil, "simulate", "--events=10"); exit != exitOK || fake.Rows() != 10 {
+		t.Errorf("exit %d, %d rows\n%s%s", exit, fake.Rows(), stdout, stderr)
+	}
+}
+
+// TestJSONNames holds the interface that scripts read.
+func TestJSONNames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, stdout, _ := command(t.Context(), ingottest.Network(t, &ingottest.Server{}), "simulate", "--json", "--events=5")
+		var top, audit map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(stdout), &top); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(top["audit"], &audit); err != nil {
+			t.Fatal(err)
+		}
+		want := "acked_events attempts audit duplicates duplicates_after_open elapsed_seconds events_per_second exit_code failed " +
+			"interrupted invalid latency_p50_ms latency_p99_ms notes problems requests retries seed sends_done sends_planned " +
+			"stored unique_events unknown url"
+		if got := strings.Join(slices.Sorted(maps.Keys(top)), " "); got != want {
+			t.Errorf("names\n%s, want\n%s", got, want)
+		}
+		want = "different expected findings found method missing open_found open_lost repeated told_twice"
+		if got := strings.Join(slices.Sorted(maps.Keys(audit)), " "); got != want {
+			t.Errorf("names of the audit\n%s, want\n%s", got, want)
+		}
+	})
+}
+
+// TestMeterWritesPlainLines: one every few seconds, where there is no terminal.
+func TestMeterWritesPlainLines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		m := newMeter(&out)
+		m.Begin("send", 100)
+		for range 100 {
+			time.Sleep(110 * time.Millisecond)
+			m.Add(1)
+		}
+		m.End()
+		if want := "send: 46 of 100\nsend: 92 of 100\n"; out.String() != want {
+			t.Errorf("%q, want %q", out.String(), want)
+		}
+	})
+}
+
+// TestMeterDrawsABar on what it takes for a terminal, and takes it away.
+func TestMeterDrawsABar(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	m := &meter{out: &out, terminal: true}
+	m.End() // without a Begin
+	m.Begin("audit", 10)
+	m.Add(25) // more than was estimated
+	m.End()
+	if !strings.Contains(out.String(), "audit") || !strings.HasSuffix(out.String(), "\r") {
+		t.Errorf("%q", out.String())
+	}
+}
+
+func TestTheTableIsOneLineEach(t *testing.T) {
+	t.Parallel()
+	var tb table
+	tb.line("problem %s", "a\nb\x1b[2Jc\u009b")
+	if got := tb.String(); got != "problem a b [2Jc \n" {
+		t.Errorf("%q", got)
+	}
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+		if got := grouped(n); got != want {
+			t.Errorf("%d is written %s, want %s", n, got, want)
+		}
+	}
+}

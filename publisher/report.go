@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"ingot/publisher/internal/audit"
+	"ingot/publisher/internal/tally"
+)
+
+// outcome is all there is to say about a run. The JSON names are an interface.
+type outcome struct {
+	URL  string `json:"url"`
+	Seed uint64 `json:"seed"`
+	tally.Report
+	Audit       *audit.Verdict `json:"audit"` // null when there was none, or it could not finish
+	Interrupted bool           `json:"interrupted"`
+	ExitCode    int            `json:"exit_code"`
+
+	tally *tally.Tally // for the audit
+}
+
+// finish prints the outcome and returns its exit code, nil for 0.
+func (o outcome) finish(w io.Writer, asJSON bool) error {
+	o.ExitCode = o.code()
+	if err := o.print(w, asJSON); err != nil {
+		return fmt.Errorf("print report: %w", err)
+	}
+	if o.ExitCode == exitOK {
+		return nil
+	}
+	return code(o.ExitCode)
+}
+
+func (o outcome) code() int {
+	switch {
+	case o.Interrupted:
+		return exitInterrupted
+	case !o.Settled() || len(o.Problems) > 0 || o.Audit != nil && !o.Audit.OK():
+		return exitBad
+	}
+	return exitOK
+}
+
+func (o outcome) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(o)
+	}
+	_, err := w.Write(o.table())
+	return err
+}
+
+// table is the report for people: names left, numbers right, remarks behind.
+func (o outcome) table() []byte {
+	var t table
+	t.line("simulate   %s   seed %d", o.URL, o.Seed)
+	t.line("")
+	t.row("sends", grouped(o.SendsDone), "of "+grouped(o.SendsPlanned)+" planned")
+	t.row("unique events", grouped(o.UniqueEvents), "")
+	t.row("stored", grouped(o.Stored), "")
+	t.row("duplicates", grouped(o.Duplicates), share(o.Duplicates, o.SendsDone)+" of the sends")
+	t.row("invalid", grouped(o.Invalid), "")
+	t.row("unknown", grouped(o.Unknown), "")
+	t.row("failed", grouped(o.Failed), "")
+	t.line("")
+	t.row("requests", grouped(o.Requests), "carrying "+grouped(o.Attempts)+" events")
+	t.row("retries", grouped(sum(o.Retries)), listed(o.Retries))
+	t.row("latency p50", fmt.Sprintf("%.2f ms", o.LatencyP50Ms), "")
+	t.row("latency p99", fmt.Sprintf("%.2f ms", o.LatencyP99Ms), "")
+	t.row("elapsed", fmt.Sprintf("%.2f s", o.ElapsedSecs), "")
+	t.row("events/s", grouped(int(o.EventsPerSecond)), "acknowledged")
+	t.line("")
+	t.audit(o.Audit)
+	for _, cause := range slices.Sorted(maps.Keys(o.Problems)) {
+		t.line("problem    %s: %s", cause, o.Problems[cause])
+	}
+	for _, note := range o.Notes {
+		t.line("note       %s", note)
+	}
+	t.line("outcome    %s", o.words())
+	return t.Bytes()
+}
+
+func (o outcome) words() string {
+	switch {
+	case o.Interrupted:
+		return "interrupted"
+	case o.Audit != nil && !o.Audit.OK():
+		return "failed: the database does not hold what was acknowledged"
+	case !o.Settled():
+		return fmt.Sprintf("failed: %s sends were not acknowledged", grouped(o.Invalid+o.Unknown+o.Failed))
+	case o.ExitCode != exitOK:
+		return "failed: see the problem"
+	case o.Audit == nil:
+		return "ok, not audited"
+	}
+	return "ok: every acknowledged event is there, once, as it was sent"
+}
+
+type table struct{ bytes.Buffer }
+
+// line writes a line, and only that: what a server says may hold line breaks, or
+// sequences that a terminal obeys.
+func (t *table) line(format string, args ...any) {
+	t.WriteString(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, fmt.Sprintf(format, args...)) + "\n")
+}
+
+func (t *table) row(name, value, remark string) {
+	t.WriteString(strings.TrimRight(fmt.Sprintf("  %-14s %12s   %s", name, value, remark), " ") + "\n")
+}
+
+func (t *table) audit(v *audit.Verdict) {
+	if v == nil {
+		return
+	}
+	t.row("audited", grouped(v.Expected), "acknowledged events, by "+v.Method)
+	t.row("missing", grouped(v.Missing), "")
+	t.row("repeated", grouped(v.Repeated), "")
+	t.row("different", grouped(v.Different), "")
+	t.row("told twice", grouped(v.ToldTwice), "")
+	if v.OpenFound+v.OpenLost > 0 {
+		t.row("open", grouped(v.OpenFound+v.OpenLost), "never acknowledged; there after all: "+grouped(v.OpenFound))
+	}
+	t.line("")
+	for _, f := range v.Findings {
+		t.line("finding    %s", f)
+	}
+}
+
+func share(part, whole int) string {
+	if whole == 0 {
+		return "0 %"
+	}
+	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole))
+}
+
+func sum(m map[string]int) (n int) {
+	for _, v := range m {
+		n += v
+	}
+	return n
+}
+
+func listed(m map[string]int) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, k+" "+grouped(m[k]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// grouped writes 1234567 as 1,234,567.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

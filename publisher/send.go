@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ingot/internal/event"
+	"ingot/publisher/internal/client"
+	"ingot/publisher/internal/tally"
+)
+
+// patience is the least number of batches in a row that must be given up before
+// the server is taken to be gone; with more clients it is one for each.
+const patience = 3
+
+// sending is one run of many clients over a sequence of events.
+type sending struct {
+	order   iter.Seq[int]                         // the index of each event to send
+	events  interface{ Event(i int) event.Event } // makes them
+	publish func(context.Context, []event.Event) client.Result
+	batch   int     // events per request
+	clients int     // requests in parallel
+	rate    float64 // events per second to offer; 0: no limit
+	tally   *tally.Tally
+	meter   *meter
+
+	givenUp atomic.Int64 // batches in a row
+}
+
+// run sends everything, or what it can until ctx ends or the server is gone; the
+// latter is its error.
+//
+//  1. The caller's goroutine deals batches over a channel without room: a batch
+//     that was dealt is in the hands of a client.
+//  2. It closes the channel when there are no more, or when ctx has ended.
+//  3. Each client settles what it took, tallies it, and ends with the channel.
+//  4. run returns when the last client has ended.
+//
+// So every batch that was dealt is in the tally, also after an interrupt.
+func (s *sending) run(ctx context.Context) error {
+	within, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	batches := make(chan []int)
+	var clients sync.WaitGroup
+	for range s.clients {
+		clients.Go(func() { // stops when deal closes the channel
+			for indexes := range batches {
+				if err := s.settle(within, indexes); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	s.deal(within, batches)
+	clients.Wait()
+	if ctx.Err() != nil {
+		return nil // interrupted: the caller knows
+	}
+	return context.Cause(within)
+}
+
+// deal hands the batches out, no faster than the rate. It alone closes out.
+func (s *sending) deal(ctx context.Context, out chan<- []int) {
+	defer close(out)
+	began, dealt := time.Now(), 0
+	for batch := range chunks(s.order, s.batch) {
+		if s.rate > 0 {
+			due := began.Add(time.Duration(float64(dealt) / s.rate * float64(time.Second)))
+			sleepUntil(ctx, due)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case out <- batch:
+			dealt += len(batch)
+		}
+	}
+}
+
+// settle publishes one batch. Its error tells that the server is gone.
+func (s *sending) settle(ctx context.Context, indexes []int) error {
+	batch := make([]event.Event, len(indexes))
+	for n, i := range indexes {
+		batch[n] = s.events.Event(i)
+	}
+	res := s.publish(ctx, batch)
+	s.tally.Add(indexes, res)
+	s.meter.Add(len(indexes))
+	if !res.GaveUp {
+		s.givenUp.Store(0)
+		return nil
+	}
+	if n := s.givenUp.Add(1); n >= int64(max(patience, s.clients)) {
+		return fmt.Errorf("gave up on %d requests in a row: %w", n, res.Err)
+	}
+	return nil
+}
+
+// chunks cuts a sequence into slices of n, the last one shorter.
+func chunks(order iter.Seq[int], n int) iter.Seq[[]int] {
+	return func(yield func([]int) bool) {
+		chunk := make([]int, 0, n)
+		for i := range order {
+			if chunk = append(chunk, i); len(chunk) < n {
+				continue
+			}
+			if !yield(chunk) {
+				return
+			}
+			chunk = make([]int, 0, n)
+		}
+		if len(chunk) > 0 {
+			yield(chunk)
+		}
+	}
+}
+
+// sleepUntil returns at the time, or earlier when ctx ends.
+func sleepUntil(ctx context.Context, at time.Time) {
+	wait := time.Until(at)
+	if wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"ingot/internal/workload"
+	"ingot/publisher/internal/audit"
+	"ingot/publisher/internal/client"
+	"ingot/publisher/internal/tally"
+)
+
+// grace is how long requests in flight may take after an interrupt: many commits
+// long, and still short for somebody who waits for the prompt.
+const grace = 2 * time.Second
+
+// simulate is the subcommand: its flags.
+type simulate struct {
+	URL         string        `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
+	Events      int           `default:"20000" help:"Unique events to send."`
+	Duplicates  float64       `default:"0.30" help:"Share of all sends that repeat an earlier event, from 0 to less than 1."`
+	Concurrency int           `default:"8" help:"Clients that send in parallel."`
+	Batch       int           `default:"1" help:"Events per request; 1 sends single objects, more sends arrays."`
+	Rate        float64       `default:"0" help:"Events per second to offer, 0 for as fast as it goes."`
+	Seed        uint64        `default:"1" help:"Same seed, same events: a second run is all duplicates."`
+	Timeout     time.Duration `default:"15s" help:"Longest wait for one answer."`
+	GiveUpAfter time.Duration `default:"60s" help:"How long one request is retried before its events count as failed or unknown."`
+	JSON        bool          `name:"json" help:"Print the report as JSON."`
+	Audit       bool          `default:"true" negatable:"" help:"Read every acknowledged event back and compare it."`
+}
+
+// Validate is called by kong once the flags are read.
+func (s *simulate) Validate() error {
+	if _, err := s.plan(); err != nil {
+		return err
+	}
+	at, err := url.Parse(s.URL)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--url: %w", err)
+	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
+		return fmt.Errorf("--url: %q is not of the form http://host:port", s.URL)
+	case s.Concurrency < 1 || s.Concurrency > 10_000:
+		return errors.New("--concurrency: want 1 to 10000")
+	case s.Batch < 1 || s.Batch > 10_000:
+		return errors.New("--batch: want 1 to 10000, what the server takes in one request")
+	case !(s.Rate >= 0):
+		return errors.New("--rate: want 0 or more")
+	case s.Timeout <= 0 || s.GiveUpAfter < 0:
+		return errors.New("--timeout and --give-up-after: want more than nothing")
+	}
+	return nil
+}
+
+func (s *simulate) plan() (workload.Plan, error) {
+	return workload.NewPlan(s.Seed, s.Events, s.Duplicates)
+}
+
+// Run sends, audits and reports.
+func (s *simulate) Run(ctx context.Context, out surroundings) error {
+	plan, err := s.plan()
+	if err != nil {
+		return err
+	}
+	c := client.New(client.Config{URL: s.URL, Connections: s.Concurrency, Timeout: s.Timeout,
+		GiveUpAfter: s.GiveUpAfter, Grace: grace, Transport: out.transport})
+	defer c.Close()
+	err = c.Reach(ctx, func(err error) {
+		fmt.Fprintf(out.stderr, "waiting up to %v for the server: %v\n", s.GiveUpAfter, err)
+	})
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	meter := newMeter(out.stderr)
+	o := s.send(ctx, plan, c, meter)
+	if s.Audit && ctx.Err() == nil {
+		s.audit(ctx, c, meter, &o)
+	}
+	o.Interrupted = ctx.Err() != nil
+	return o.finish(out.stdout, s.JSON)
+}
+
+// send publishes the plan and sums up.
+func (s *simulate) send(ctx context.Context, plan workload.Plan, c *client.Client, m *meter) outcome {
+	told := tally.New(plan.Sends(), plan.Unique())
+	m.Begin("send", plan.Sends())
+	defer m.End()
+	began := time.Now()
+	err := (&sending{
+		order: plan.All(), events: workload.New(s.Seed), batch: s.Batch, clients: s.Concurrency,
+		rate: s.Rate, publish: c.Publish, tally: told, meter: m,
+	}).run(ctx)
+	o := outcome{URL: s.URL, Seed: s.Seed, Report: told.Report(time.Since(began)), tally: told}
+	if err != nil {
+		o.Problems["stopped"] = err.Error()
+	}
+	return o
+}
+
+// audit reads the run back; what keeps it from finishing is part of the outcome.
+func (s *simulate) audit(ctx context.Context, c *client.Client, m *meter, o *outcome) {
+	v, err := audit.Run(ctx, c, audit.Subject{
+		Events: workload.New(s.Seed), Unique: s.Events, Ledger: o.tally, Workers: s.Concurrency,
+	}, m)
+	if err != nil {
+		if ctx.Err() == nil {
+			o.Problems["audit"] = err.Error()
+		}
+		return
+	}
+	o.Audit = &v
+}
