@@ -11,7 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ingot/publisher/internal/audit"
 	"ingot/publisher/internal/ingottest"
+	"ingot/publisher/internal/tally"
 )
 
 func TestWrongCommandLines(t *testing.T) {
@@ -76,11 +78,11 @@ func TestJSONNames(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, stdout, _ := command(t.Context(), ingottest.Network(t, &ingottest.Server{}), "simulate", "--json", "--events=5")
-		var top, audit map[string]json.RawMessage
+		var top, verdict map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(stdout), &top); err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal(top["audit"], &audit); err != nil {
+		if err := json.Unmarshal(top["audit"], &verdict); err != nil {
 			t.Fatal(err)
 		}
 		want := "acked_events attempts audit duplicates duplicates_after_open elapsed_seconds events_per_second exit_code failed " +
@@ -90,10 +92,38 @@ func TestJSONNames(t *testing.T) {
 			t.Errorf("names\n%s, want\n%s", got, want)
 		}
 		want = "different expected findings found method missing open_found open_lost repeated told_twice"
-		if got := strings.Join(slices.Sorted(maps.Keys(audit)), " "); got != want {
+		if got := strings.Join(slices.Sorted(maps.Keys(verdict)), " "); got != want {
 			t.Errorf("names of the audit\n%s, want\n%s", got, want)
 		}
 	})
+}
+
+// TestExitCodes: each thing that is wrong is enough by itself.
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		o    outcome
+		exit int
+		says string
+	}{
+		{"all is well", outcome{Audit: &audit.Verdict{}}, exitOK, "ok: "},
+		{"there was no audit", outcome{}, exitOK, "ok, not audited"},
+		{"an invalid event", outcome{Report: tally.Report{Invalid: 1}}, exitBad, "failed: 1 sends were not"},
+		{"an unknown event", outcome{Report: tally.Report{Unknown: 1}}, exitBad, "failed: 1 sends were not"},
+		{"a failed event", outcome{Report: tally.Report{Failed: 1}}, exitBad, "failed: 1 sends were not"},
+		{"a missing event", outcome{Audit: &audit.Verdict{Missing: 1}}, exitBad, "failed: the database"},
+		{"a repeated event", outcome{Audit: &audit.Verdict{Repeated: 1}}, exitBad, "failed: the database"},
+		{"an altered event", outcome{Audit: &audit.Verdict{Different: 1}}, exitBad, "failed: the database"},
+		{"an event told twice", outcome{Audit: &audit.Verdict{ToldTwice: 1}}, exitBad, "failed: the database"},
+		{"a problem", outcome{Report: tally.Report{Problems: map[string]string{"audit": "x"}}}, exitBad, "failed: see"},
+		{"an interrupt", outcome{Interrupted: true, Report: tally.Report{Failed: 1}}, exitInterrupted, "interrupted"},
+	} {
+		c.o.ExitCode = c.o.code()
+		if says := c.o.words(); c.o.ExitCode != c.exit || !strings.HasPrefix(says, c.says) {
+			t.Errorf("%s: exit %d, %q", c.name, c.o.ExitCode, says)
+		}
+	}
 }
 
 // TestMeterWritesPlainLines: one every few seconds, where there is no terminal.

@@ -92,7 +92,8 @@ func TestFaultsCostNothing(t *testing.T) {
 					}
 					return kinds[chance.IntN(len(kinds))]
 				}}
-				exit, o := simulateJSON(t, t.Context(), ingottest.Network(t, srv), args...)
+				// An hour: four hangs in a row come by chance now and then.
+				exit, o := simulateJSON(t, t.Context(), ingottest.Network(t, srv), append(args, "--give-up-after=1h")...)
 				if exit != exitOK || o.SendsDone != o.SendsPlanned || srv.Rows() != o.UniqueEvents {
 					t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
 				}
@@ -213,6 +214,44 @@ func TestAnInterruptIsClean(t *testing.T) {
 		interrupt()
 		if exit, o = simulateJSON(t, ctx, ingottest.Network(t, srv)); exit != exitInterrupted || o.SendsDone != 0 {
 			t.Errorf("interrupted before the start: exit %d, %+v", exit, o)
+		}
+	})
+}
+
+// without answers GET /events with a page from elsewhere.
+func without(srv http.Handler, page http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events" {
+			page(w, r)
+			return
+		}
+		srv.ServeHTTP(w, r)
+	})
+}
+
+// TestAnAuditThatCannotFinishFailsTheRun: what was not checked is not good.
+func TestAnAuditThatCannotFinishFailsTheRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := ingottest.Network(t, without(&ingottest.Server{}, http.NotFound))
+		exit, o := simulateJSON(t, t.Context(), network, "--events=70")
+		if exit != exitBad || o.Audit != nil || !strings.Contains(o.Problems["audit"], "walk the feed: ") || o.Stored != 70 {
+			t.Errorf("exit %d, audit %+v, %+v", exit, o.Audit, o)
+		}
+	})
+}
+
+func TestAnInterruptEndsTheAudit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		network := ingottest.Network(t, without(&ingottest.Server{}, func(_ http.ResponseWriter, r *http.Request) {
+			interrupt()
+			<-r.Context().Done()
+		}))
+		exit, o := simulateJSON(t, ctx, network, "--events=70")
+		if exit != exitInterrupted || o.Audit != nil || o.Stored != 70 || len(o.Problems) != 0 {
+			t.Errorf("exit %d, audit %+v, %+v", exit, o.Audit, o)
 		}
 	})
 }

@@ -98,6 +98,10 @@ func TestADishonestServerIsCaught(t *testing.T) {
 			e.Payload = []byte(strings.Replace(string(e.Payload), ":", ": ", 1))
 			return rows{e}
 		}, Verdict{Different: 1}, "payload is "},
+		{"one byte of the payload is another", func(e ingottest.Event) rows {
+			e.Payload = []byte(strings.Replace(string(e.Payload), "0", "1", 1))
+			return rows{e}
+		}, Verdict{Different: 1}, "payload is "},
 		{"the payload is of another event", func(e ingottest.Event) rows {
 			e.Payload = []byte(workload.New(1).Event(18).Payload)
 			return rows{e}
