@@ -7,7 +7,7 @@
 //	run.go     opens downstream first, closes upstream first
 //	database.go the database: given, or private and supervised
 //	log.go     the log: JSON, or readable on a terminal
-//	verify.go  the other command: do the tables agree
+//	verify.go healthcheck.go   the other commands
 package main
 
 import (
@@ -20,10 +20,11 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// cli is the command line. To come: healthcheck.
+// cli is the command line.
 type cli struct {
-	Serve  serveCommand  `cmd:"" default:"withargs" help:"Answer HTTP until a signal comes (the default)."`
-	Verify verifyCommand `cmd:"" help:"Hold the commit log, the topics and the events against each other."`
+	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer HTTP until a signal comes (the default)."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it can store events."`
+	Verify      verifyCommand      `cmd:"" help:"Hold the commit log, the topics and the events against each other."`
 }
 
 type serveCommand struct{ config }

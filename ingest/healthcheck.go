@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// healthcheckCommand asks a running server whether it can store events: for
+// containers without a shell and for scripts.
+type healthcheckCommand struct {
+	Listen  string        `default:"127.0.0.1:8080" env:"INGOT_LISTEN" help:"Address the server listens on."`
+	Timeout time.Duration `default:"3s" help:"Time for the answer."`
+}
+
+// Run implements kong's interface.
+func (c *healthcheckCommand) Run() error {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost" // it listens everywhere, so also here
+	}
+	client := http.Client{Timeout: c.Timeout, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get("http://" + net.JoinHostPort(host, port) + "/readyz")
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("healthcheck: %s answers %s", c.Listen, answer.Status)
+	}
+	return nil
+}
