@@ -54,8 +54,10 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	_, stdout, _ := command(t.Context(), nil, "simulate", "--help")
-	for _, flag := range []string{"--url=", "INGOT_URL", "--events=20000", "--duplicates=0.30", "--concurrency=8", "--batch=1",
-		"--rate=0", "--seed=1", "--timeout=15s", "--give-up-after=60s", "--json", "--[no-]audit"} {
+	for _, flag := range []string{
+		"--url=", "INGOT_URL", "--events=20000", "--duplicates=0.30", "--concurrency=8", "--batch=1",
+		"--rate=0", "--seed=1", "--timeout=15s", "--give-up-after=60s", "--json", "--[no-]audit",
+	} {
 		if !strings.Contains(stdout, flag) {
 			t.Errorf("the help does not tell of %s", flag)
 		}

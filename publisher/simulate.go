@@ -65,8 +65,10 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 	if err != nil {
 		return err
 	}
-	c := client.New(client.Config{URL: s.URL, Connections: s.Concurrency, Timeout: s.Timeout,
-		GiveUpAfter: s.GiveUpAfter, Grace: grace, Transport: out.transport})
+	c := client.New(client.Config{
+		URL: s.URL, Connections: s.Concurrency, Timeout: s.Timeout,
+		GiveUpAfter: s.GiveUpAfter, Grace: grace, Transport: out.transport,
+	})
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) {
 		fmt.Fprintf(out.stderr, "waiting up to %v for the server: %v\n", s.GiveUpAfter, err)

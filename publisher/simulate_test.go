@@ -79,8 +79,10 @@ func TestARunAndTheSameAgain(t *testing.T) {
 // in the end each event is there once, and the tally says what happened.
 func TestFaultsCostNothing(t *testing.T) {
 	t.Parallel()
-	kinds := []ingottest.Fault{ingottest.Busy, ingottest.Quota, ingottest.SlowBody, ingottest.Lost, ingottest.LostStored,
-		ingottest.Broken, ingottest.CutBefore, ingottest.CutAfter, ingottest.Hang}
+	kinds := []ingottest.Fault{
+		ingottest.Busy, ingottest.Quota, ingottest.SlowBody, ingottest.Lost, ingottest.LostStored,
+		ingottest.Broken, ingottest.CutBefore, ingottest.CutAfter, ingottest.Hang,
+	}
 	for name, args := range map[string][]string{"single": {"--events=3000"}, "batches": {"--events=20000", "--batch=20"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,12 +158,18 @@ func TestInvalidAndRefusedEventsFailTheRun(t *testing.T) {
 		problem string
 		check   func(outcome) bool
 	}{
-		"invalid": {&ingottest.Server{Invalid: func(e ingottest.Event) bool { return *e.ID == victim.ID }}, "invalid",
-			func(o outcome) bool { return o.Invalid == 1 && o.Stored == 9 && o.Audit.OpenLost == 1 }},
-		"denied": {&ingottest.Server{Fault: func(int) ingottest.Fault { return ingottest.Denied }}, "http_403",
-			func(o outcome) bool { return o.Failed == 10 && o.Audit.Expected == 0 }},
-		"garbled": {&ingottest.Server{Fault: func(int) ingottest.Fault { return ingottest.Garbled }}, "answer",
-			func(o outcome) bool { return o.Unknown == 10 && o.Audit.OpenFound == 10 }},
+		"invalid": {
+			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return *e.ID == victim.ID }}, "invalid",
+			func(o outcome) bool { return o.Invalid == 1 && o.Stored == 9 && o.Audit.OpenLost == 1 },
+		},
+		"denied": {
+			&ingottest.Server{Fault: func(int) ingottest.Fault { return ingottest.Denied }}, "http_403",
+			func(o outcome) bool { return o.Failed == 10 && o.Audit.Expected == 0 },
+		},
+		"garbled": {
+			&ingottest.Server{Fault: func(int) ingottest.Fault { return ingottest.Garbled }}, "answer",
+			func(o outcome) bool { return o.Unknown == 10 && o.Audit.OpenFound == 10 },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

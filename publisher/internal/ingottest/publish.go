@@ -139,8 +139,10 @@ func tell(w http.ResponseWriter, events []Event, statuses []string, alone bool) 
 		if invalid > 0 {
 			code = http.StatusMultiStatus
 		}
-		answer(w, code, map[string]any{"received": len(events), "stored": counts["stored"],
-			"duplicates": counts["duplicate"], "invalid": invalid, "results": results})
+		answer(w, code, map[string]any{
+			"received": len(events), "stored": counts["stored"],
+			"duplicates": counts["duplicate"], "invalid": invalid, "results": results,
+		})
 	}
 }
 
