@@ -18,12 +18,12 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 	}
 	b := &pageBuilder{query: q}
 	more := true
-	for more && !b.full() {
+	for logRows := firstLogRows; more && !b.full(); logRows = min(4*logRows, maxLogRows) {
 		if indexed(q) {
 			below, err = r.rows(ctx, b, 0, below-1)
 			more = below > 0
 		} else {
-			below, more, err = r.browseLog(ctx, b, below)
+			below, more, err = r.browseLog(ctx, b, below, logRows)
 		}
 		if err != nil {
 			return event.Page{}, err
@@ -37,7 +37,7 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 
 // browseLog reads the batches below an id, from the newest down, and returns the
 // id that everything from there up is settled, and whether batches may be left.
-func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, below int64) (settled int64, more bool, err error) {
+func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, below int64, logRows int) (settled int64, more bool, err error) {
 	b.steps++
 	rows, err := r.pool.Query(ctx, `SELECT first_id, last_id FROM ingot.batches
 		WHERE first_id < $1 ORDER BY first_id DESC LIMIT $2`, below, logRows)

@@ -12,8 +12,16 @@ import (
 	"ingot/internal/event"
 )
 
-// logRows is how many rows of the commit log are read at a time.
-const logRows = 1000
+// Rows of the commit log are read in growing pieces: a page of large batches needs
+// few, a filtered one many.
+const (
+	firstLogRows = 64
+	maxLogRows   = 1024
+)
+
+// windowIDs is how many ids one query looks at where only BRIN helps: twice the
+// largest page, so that a page of a log with few duplicates is one query.
+const windowIDs = 2048
 
 // logRow is a row of the commit log as far as reading needs it.
 type logRow struct {
@@ -32,8 +40,8 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 		return event.Page{}, err
 	}
 	b := &pageBuilder{query: q}
-	for !b.full() {
-		log, err := r.logFrom(ctx, at)
+	for logRows := firstLogRows; !b.full(); logRows = min(4*logRows, maxLogRows) {
+		log, err := r.logFrom(ctx, at, logRows)
 		if err != nil {
 			return event.Page{}, err
 		}
@@ -57,7 +65,7 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 
 // logFrom reads the rows of the log behind a position, and checks that the
 // position still is what it was.
-func (r *Reader) logFrom(ctx context.Context, at feedPosition) ([]logRow, error) {
+func (r *Reader) logFrom(ctx context.Context, at feedPosition, logRows int) ([]logRow, error) {
 	rows, err := r.pool.Query(ctx, `SELECT commit_seq, first_id, last_id, instance, committed_at::text
 		FROM ingot.batches WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2`, at.commitSeq, logRows+1)
 	if err != nil {

@@ -11,13 +11,10 @@ import (
 )
 
 const (
-	// chunkRows is how many rows one query asks for. Together with the largest
-	// payload it bounds what is read in vain when a page's bytes run out.
-	chunkRows = 128
-
-	// windowIDs is how many ids one query looks at where only BRIN helps. A guess:
-	// a few times the smallest range BRIN tells apart.
-	windowIDs = 2048
+	// firstChunk is how many rows the first query of a page asks for; the size of
+	// what came tells the next ones how many may fit. It bounds what is read in vain
+	// when a page's bytes run out.
+	firstChunk = 128
 
 	// maxSteps bounds the queries of one page. A page may be short; its cursor has
 	// advanced.
@@ -33,6 +30,17 @@ type pageBuilder struct {
 }
 
 func (b *pageBuilder) room() int { return b.query.Limit - len(b.page.Events) }
+
+// chunk is how many rows the next query should ask for: what the limit leaves, or
+// what the bytes leave if rows go on being as large as they were.
+func (b *pageBuilder) chunk() int {
+	n := len(b.page.Events)
+	if n == 0 {
+		return min(b.room(), firstChunk)
+	}
+	fit := (b.query.MaxBytes - b.bytes) / max(b.bytes/n, 1)
+	return min(b.room(), max(fit, 1))
+}
 
 // full: the limit is reached, or the bytes are, or the work for one page is done.
 func (b *pageBuilder) full() bool {
@@ -61,7 +69,7 @@ func indexed(q event.Query) bool { return q.Topic != "" || q.EventID != "" }
 // nothing is missing. It lies one before the range when nothing is.
 func (r *Reader) rows(ctx context.Context, b *pageBuilder, lo, hi int64) (int64, error) {
 	b.steps++
-	limit := min(b.room(), chunkRows)
+	limit := b.chunk()
 	sql, args := rowsQuery(b.query, lo, hi, limit)
 	result, err := r.pool.Query(ctx, sql, args...)
 	if err != nil {
