@@ -1,0 +1,120 @@
+package dedup
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"sync/atomic"
+
+	"github.com/bits-and-blooms/bloom/v3"
+
+	"ingot/internal/event"
+)
+
+// Config sizes a filter.
+type Config struct {
+	Capacity      uint    // keys of one generation
+	Generations   int     // how many are kept; at least 2, so that rotating forgets a part only
+	FalsePositive float64 // bound on the share of new keys that are suspected, all generations together
+}
+
+// Check says what is wrong with a configuration.
+func (c Config) Check() error {
+	switch {
+	case c.Capacity < 1000:
+		return fmt.Errorf("a generation must hold at least 1000 keys, not %d", c.Capacity)
+	case c.Generations < 2 || c.Generations > 64:
+		return fmt.Errorf("2 to 64 generations are possible, not %d", c.Generations)
+	case !(c.FalsePositive > 0 && c.FalsePositive < 1):
+		return fmt.Errorf("the false-positive rate must lie between 0 and 1, not %g", c.FalsePositive)
+	}
+	return nil
+}
+
+// Bytes is the memory that a filter of this configuration takes, whatever goes
+// in.
+func (c Config) Bytes() int64 {
+	m, _ := bloom.EstimateParameters(c.Capacity, c.perGeneration())
+	return int64(m+63) / 64 * 8 * int64(c.Generations)
+}
+
+// perGeneration is each generation's share of the false positives: a key is
+// suspected when any of them says so.
+func (c Config) perGeneration() float64 { return c.FalsePositive / float64(c.Generations) }
+
+// Filter is a Bloom filter over the keys seen last.
+type Filter struct {
+	config      Config
+	generations []*bloom.BloomFilter // oldest first
+	inNewest    uint                 // keys in the newest
+	seeds       [2]maphash.Seed      // of this process: nobody outside can aim at the filter
+	keys        atomic.Int64         // for Stats
+	rotations   atomic.Int64
+}
+
+// New makes an empty filter.
+func New(config Config) *Filter {
+	f := &Filter{config: config, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	for range config.Generations {
+		f.generations = append(f.generations, bloom.NewWithEstimates(config.Capacity, config.perGeneration()))
+	}
+	return f
+}
+
+// Suspect tells whether the event's key may have been added.
+func (f *Filter) Suspect(e *event.Event) bool {
+	key := f.key(e)
+	for i := len(f.generations) - 1; i >= 0; i-- {
+		if f.generations[i].Test(key[:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// Add takes in the key of an event that is committed. A key met again moves to the
+// newest generation: what is repeated is likely to be repeated again.
+func (f *Filter) Add(e *event.Event) {
+	if f.inNewest == f.config.Capacity {
+		f.rotate()
+	}
+	key := f.key(e)
+	if !f.generations[len(f.generations)-1].TestAndAdd(key[:]) {
+		f.inNewest++
+		f.keys.Add(1)
+	}
+}
+
+func (f *Filter) rotate() {
+	oldest := f.generations[0]
+	copy(f.generations, f.generations[1:])
+	f.generations[len(f.generations)-1] = oldest.ClearAll()
+	f.inNewest = 0
+	f.rotations.Add(1)
+}
+
+// key is what the filter sees of an event: 128 bits, seeded. Two keys that fold
+// into one are a false positive more.
+func (f *Filter) key(e *event.Event) (key [16]byte) {
+	for i, seed := range f.seeds {
+		// The texts hash apart, so that no border between them has to be marked.
+		h := maphash.String(seed, e.ID) ^ (maphash.String(seed, e.Topic)*0x9e3779b97f4a7c15 + 1)
+		binary.LittleEndian.PutUint64(key[8*i:], h)
+	}
+	return key
+}
+
+// Stats are the figures of a filter.
+type Stats struct {
+	Keys      int64   // added since the start
+	Rotations int64   // generations forgotten
+	Fill      float64 // of the newest generation, 0 to 1
+	Bytes     int64
+}
+
+// Stats may be called from any goroutine.
+func (f *Filter) Stats() Stats {
+	keys, rotations := f.keys.Load(), f.rotations.Load()
+	fill := float64(keys-rotations*int64(f.config.Capacity)) / float64(f.config.Capacity)
+	return Stats{Keys: keys, Rotations: rotations, Fill: fill, Bytes: f.config.Bytes()}
+}

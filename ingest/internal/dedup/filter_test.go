@@ -1,0 +1,137 @@
+package dedup
+
+import (
+	"fmt"
+	"testing"
+
+	"ingot/internal/event"
+)
+
+var small = Config{Capacity: 10_000, Generations: 4, FalsePositive: 0.01}
+
+func key(i int) *event.Event {
+	return &event.Event{ID: fmt.Sprintf("%08x-0000-4000-8000-%012x", i*2654435761, i), Topic: fmt.Sprintf("topic-%d", i%10)}
+}
+
+// TestNeverForgetsTheRecent: keys of the last generations are always suspected.
+func TestNeverForgetsTheRecent(t *testing.T) {
+	t.Parallel()
+	f := New(small)
+	kept := int(small.Capacity) * (small.Generations - 1)
+	for i := range 10 * int(small.Capacity) {
+		f.Add(key(i))
+		if old := i - kept + 1; old >= 0 && i%7 == 0 && !f.Suspect(key(old)) {
+			t.Fatalf("after %d keys the one %d back is forgotten", i+1, kept-1)
+		}
+	}
+}
+
+// TestSaturation: ten times the capacity of a generation goes in; the
+// false-positive rate stays under twice the configured one, and memory under its
+// bound.
+func TestSaturation(t *testing.T) {
+	t.Parallel()
+	f := New(small)
+	n := 10 * int(small.Capacity)
+	for i := range n {
+		f.Add(key(i))
+	}
+	const probes = 200_000
+	wrong := 0
+	for i := range probes {
+		if f.Suspect(key(n + i)) {
+			wrong++
+		}
+	}
+	rate := float64(wrong) / probes
+	t.Logf("false positives %.4f, configured %.4f; %d bytes", rate, small.FalsePositive, small.Bytes())
+	if rate > 2*small.FalsePositive {
+		t.Errorf("false-positive rate %.4f is over twice %.4f", rate, small.FalsePositive)
+	}
+	words := 0
+	for _, g := range f.generations {
+		words += len(g.BitSet().Words())
+	}
+	if int64(words)*8 > small.Bytes() || len(f.generations) != small.Generations {
+		t.Errorf("%d words in %d generations, bound %d bytes", words, len(f.generations), small.Bytes())
+	}
+	if s := f.Stats(); s.Rotations != 9 || s.Fill < 0.97 || s.Fill > 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestKeysAreApart: id and topic are two texts, not one.
+func TestKeysAreApart(t *testing.T) {
+	t.Parallel()
+	f := New(small)
+	f.Add(&event.Event{ID: "ab", Topic: "c"})
+	for _, e := range []event.Event{{ID: "a", Topic: "bc"}, {ID: "c", Topic: "ab"}, {ID: "abc"}, {Topic: "abc"}, {ID: "ab"}, {ID: "ab", Topic: "d"}} {
+		if f.Suspect(&e) {
+			t.Errorf("%q %q is suspected", e.ID, e.Topic)
+		}
+	}
+}
+
+// TestSeeded: two processes guess wrong about different keys.
+func TestSeeded(t *testing.T) {
+	t.Parallel()
+	a, b := New(small), New(small)
+	for i := range 50_000 {
+		a.Add(key(i))
+		b.Add(key(i))
+	}
+	both, one := 0, 0
+	for i := range 100_000 {
+		switch x, y := a.Suspect(key(1e6+i)), b.Suspect(key(1e6+i)); {
+		case x && y:
+			both++
+		case x || y:
+			one++
+		}
+	}
+	if one < 100 || both > one/5 {
+		t.Errorf("wrong together %d times, alone %d times", both, one)
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for _, name := range Variants {
+		g, err := Parse(name, small)
+		if err != nil || (g == nil) != (name == "off") {
+			t.Errorf("%s: %v %v", name, g, err)
+		}
+	}
+	for _, bad := range []Config{{Capacity: 10, Generations: 4, FalsePositive: 0.01}, {Capacity: 1e6, Generations: 1, FalsePositive: 0.01}, {Capacity: 1e6, Generations: 4, FalsePositive: 1}} {
+		if _, err := Parse("on", bad); err == nil {
+			t.Errorf("%+v was taken", bad)
+		}
+	}
+	if _, err := Parse("maybe", small); err == nil {
+		t.Error("maybe was taken")
+	}
+}
+
+func BenchmarkSuspect(b *testing.B) {
+	for _, name := range []string{"hit", "miss"} {
+		b.Run(name, func(b *testing.B) {
+			f := New(Config{Capacity: 1 << 22, Generations: 4, FalsePositive: 0.001})
+			for i := range 1 << 20 {
+				f.Add(key(i))
+			}
+			keys := make([]*event.Event, 1<<16)
+			for i := range keys {
+				keys[i] = key(i * 16)
+				if name == "miss" {
+					keys[i] = key(1<<30 + i)
+				}
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				f.Suspect(keys[i&(1<<16-1)])
+				i++
+			}
+		})
+	}
+}

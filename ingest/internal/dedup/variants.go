@@ -1,0 +1,52 @@
+package dedup
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"ingot/internal/event"
+)
+
+// Guesser is what the committer asks.
+type Guesser interface {
+	Suspect(e *event.Event) bool
+	Add(e *event.Event)
+	Stats() Stats
+}
+
+// Variants are the values of the flag. Only the first two are for use; the others
+// are wrong on purpose, for the test that no guess changes an answer.
+var Variants = []string{"on", "off", "always-yes", "always-no", "corrupted"}
+
+// Parse makes the filter of that name. It returns nil for "off".
+func Parse(name string, config Config) (Guesser, error) {
+	if err := config.Check(); err != nil {
+		return nil, err
+	}
+	switch name {
+	case "on":
+		return New(config), nil
+	case "off":
+		return nil, nil
+	case "always-yes":
+		return fixed(true), nil
+	case "always-no":
+		return fixed(false), nil
+	case "corrupted":
+		return corrupted{}, nil
+	}
+	return nil, fmt.Errorf("there is no filter called %q", name)
+}
+
+type fixed bool
+
+func (f fixed) Suspect(*event.Event) bool { return bool(f) }
+func (fixed) Add(*event.Event)            {}
+func (fixed) Stats() Stats                { return Stats{} }
+
+// corrupted throws a coin.
+type corrupted struct{}
+
+func (corrupted) Suspect(*event.Event) bool { return rand.IntN(2) == 0 }
+func (corrupted) Add(*event.Event)          {}
+func (corrupted) Stats() Stats              { return Stats{} }
