@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"ingot/ingest/internal/dedup"
 	"ingot/ingest/internal/httpapi"
 	"ingot/ingest/internal/pipeline"
 	"ingot/ingest/internal/postgres"
@@ -29,16 +30,21 @@ type config struct {
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`
 	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading."`
 
-	QueueEvents    int           `default:"65536" env:"INGOT_QUEUE_EVENTS" help:"Events waiting or being committed; over it requests are refused with 503."`
-	QueueBytes     byteSize      `default:"64MiB" env:"INGOT_QUEUE_BYTES" help:"Bytes waiting or being committed."`
-	BatchEvents    int           `default:"5000" env:"INGOT_BATCH_EVENTS" help:"A batch stops growing here."`
-	BatchBytes     byteSize      `default:"8MiB" env:"INGOT_BATCH_BYTES" help:"A batch stops growing here."`
-	Deadline       time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
-	AttemptTimeout time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
-	LockTimeout    time.Duration `default:"5s" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for another transaction's key or for the log lock."`
-	RetryMax       time.Duration `default:"1s" env:"INGOT_RETRY_MAX" help:"Longest pause between two tries; the first is 20ms."`
-	DrainTimeout   time.Duration `default:"20s" env:"INGOT_DRAIN_TIMEOUT" help:"Time for a clean stop."`
-	DatabaseWait   time.Duration `default:"30s" env:"INGOT_DATABASE_WAIT" help:"Time to wait at the start for a database that does not answer yet."`
+	QueueEvents        int           `default:"65536" env:"INGOT_QUEUE_EVENTS" help:"Events waiting or being committed; over it requests are refused with 503."`
+	QueueBytes         byteSize      `default:"64MiB" env:"INGOT_QUEUE_BYTES" help:"Bytes waiting or being committed."`
+	BatchEvents        int           `default:"5000" env:"INGOT_BATCH_EVENTS" help:"A batch stops growing here."`
+	BatchBytes         byteSize      `default:"8MiB" env:"INGOT_BATCH_BYTES" help:"A batch stops growing here."`
+	Deadline           time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
+	AttemptTimeout     time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
+	LockTimeout        time.Duration `default:"5s" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for another transaction's key or for the log lock."`
+	RetryMax           time.Duration `default:"1s" env:"INGOT_RETRY_MAX" help:"Longest pause between two tries; the first is 20ms."`
+	Bloom              string        `default:"on" enum:"on,off,always-yes,always-no,corrupted" env:"INGOT_BLOOM" help:"Bloom filter that spares known events the way of new ones: on or off. The other values are for tests."`
+	BloomCapacity      uint          `default:"4194304" env:"INGOT_BLOOM_CAPACITY" help:"Keys in one generation of the filter."`
+	BloomGenerations   int           `default:"4" env:"INGOT_BLOOM_GENERATIONS" help:"Generations that are kept."`
+	BloomFalsePositive float64       `default:"0.001" env:"INGOT_BLOOM_FALSE_POSITIVE" help:"Share of new keys that may be looked up in vain."`
+
+	DrainTimeout time.Duration `default:"20s" env:"INGOT_DRAIN_TIMEOUT" help:"Time for a clean stop."`
+	DatabaseWait time.Duration `default:"30s" env:"INGOT_DATABASE_WAIT" help:"Time to wait at the start for a database that does not answer yet."`
 }
 
 // check finds settings that contradict each other.
@@ -58,6 +64,9 @@ func (c *config) check() error {
 			errs = append(errs, fmt.Errorf("--%s must be more than 0", name))
 		}
 	}
+	if err := c.bloom().Check(); err != nil {
+		errs = append(errs, fmt.Errorf("--bloom-*: %w", err))
+	}
 	return errors.Join(append(errs, c.checkSizes()...)...)
 }
 
@@ -76,6 +85,10 @@ func (c *config) checkSizes() (errs []error) {
 	wants(2*c.MaxBody <= c.MaxBodiesInFlight, "--max-bodies-in-flight must hold a request of --max-body twice")
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
 	return errs
+}
+
+func (c *config) bloom() dedup.Config {
+	return dedup.Config{Capacity: c.BloomCapacity, Generations: c.BloomGenerations, FalsePositive: c.BloomFalsePositive}
 }
 
 func (c *config) pipeline() pipeline.Config {

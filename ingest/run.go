@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"ingot/ingest/internal/dedup"
 	"ingot/ingest/internal/httpapi"
 	"ingot/ingest/internal/pipeline"
 	"ingot/ingest/internal/postgres"
@@ -45,7 +46,11 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer reader.Close()
-	queue := pipeline.New(c.pipeline(), writer, log.Named("pipeline"))
+	filter, err := dedup.Parse(c.Bloom, c.bloom())
+	if err != nil {
+		return err
+	}
+	queue := pipeline.New(c.pipeline(), writer, filter, log.Named("pipeline"))
 	server := httpapi.New(httpapi.Config{
 		Limits: c.limits(), Publisher: queue, Reader: reader, Queue: queueStats(queue),
 		Log: log.Named("http"), Instance: instance.String()[:8],

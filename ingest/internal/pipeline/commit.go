@@ -65,8 +65,12 @@ func (p *Pipeline) attempt(ctx context.Context, live []*request) ([]bool, error)
 	for i, r := range live {
 		groups[i] = r.group
 	}
-	stored, err := p.store.Merge(ctx, groups, p.commitSent)
-	if err != nil && !hasFate(err) {
+	suspects := p.suspects(groups)
+	stored, err := p.store.Merge(ctx, groups, suspects, p.commitSent)
+	switch {
+	case err == nil:
+		p.learn(groups, suspects, stored)
+	case !hasFate(err):
 		err = &event.UnknownError{Err: err}
 	}
 	return stored, err

@@ -10,6 +10,7 @@
 //	              │
 //	              ▼
 //	           commit.go    the one committer: attempt, retry, split, give up ──► Store
+//	           suspect.go   asks the filter before an attempt, tells it keys after ──► Filter
 //	              │
 //	              ▼
 //	           deliver.go   every waiting request gets its results, once

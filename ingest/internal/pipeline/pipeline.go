@@ -13,12 +13,21 @@ import (
 // Store writes batches. The committer is its only caller.
 type Store interface {
 	// Merge stores the groups in one transaction and returns, event by event in
-	// order, whether it was stored (true) or was there already (false). It calls
-	// sent right before COMMIT goes out. When ctx ends it gives up soon.
+	// order, whether it was stored (true) or was there already (false). suspects, if
+	// not nil, tells for each event whether its key is likely to exist; the result
+	// does not depend on it. sent is called right before COMMIT goes out. When ctx
+	// ends it gives up soon.
 	//
 	// It fails with *event.NotStoredError or *event.BadDataError when certainly
 	// nothing was committed, and with *event.UnknownError when that is not known.
-	Merge(ctx context.Context, groups []event.Group, sent func()) ([]bool, error)
+	Merge(ctx context.Context, groups []event.Group, suspects []bool, sent func()) ([]bool, error)
+}
+
+// Filter guesses which keys exist already. The committer is its only caller. It may
+// be wrong in both directions.
+type Filter interface {
+	Suspect(e *event.Event) bool
+	Add(e *event.Event) // the event's key is committed
 }
 
 // Config bounds the pipeline. All fields are required.
@@ -41,6 +50,7 @@ const reaperGrain = 20 * time.Millisecond
 type Pipeline struct {
 	config Config
 	store  Store
+	filter Filter // nil: every event goes the way of new ones
 	log    *zap.Logger
 	wake   chan struct{} // one slot: the queue may have changed
 
@@ -55,9 +65,9 @@ type Pipeline struct {
 	stats      Stats
 }
 
-// New makes a pipeline; nothing happens until Run.
-func New(config Config, store Store, log *zap.Logger) *Pipeline {
-	return &Pipeline{config: config, store: store, log: log, wake: make(chan struct{}, 1)}
+// New makes a pipeline; nothing happens until Run. filter may be nil.
+func New(config Config, store Store, filter Filter, log *zap.Logger) *Pipeline {
+	return &Pipeline{config: config, store: store, filter: filter, log: log, wake: make(chan struct{}, 1)}
 }
 
 // Run commits batches until ctx ends and what was accepted by then is answered,

@@ -42,7 +42,7 @@ func inBubble(t *testing.T, config Config, test func(t *testing.T, p running)) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := storetest.NewFake()
 		ctx, cancel := context.WithCancel(t.Context())
-		p := running{Pipeline: New(config, fake, zap.NewNop()), fake: fake, stop: cancel, left: make(chan int, 1)}
+		p := running{Pipeline: New(config, fake, nil, zap.NewNop()), fake: fake, stop: cancel, left: make(chan int, 1)}
 		go func() { p.left <- p.Run(ctx) }()
 		test(t, p)
 		cancel()

@@ -11,6 +11,10 @@ type Stats struct {
 	FailedBatches  int64 // batches whose requests were told an error
 	Refused        int64 // events refused for a full queue
 	Expired        int64 // requests whose deadline passed
+
+	FilterHits             int64 // events whose key the filter suspected
+	FilterFalsePositives   int64 // of them, those that were new
+	FilterMissedDuplicates int64 // events that existed though the filter did not know
 }
 
 // Stats returns the figures of now.

@@ -61,14 +61,14 @@ func TestNewBlockWhenOneIsUsedUp(t *testing.T) {
 		for j := range 20_000 {
 			events = append(events, storetest.Event(fmt.Sprintf("%d-%d", i, j)))
 		}
-		if _, err := w.Merge(t.Context(), []event.Group{storetest.Group(events...)}, func() {}); err != nil {
+		if _, err := w.Merge(t.Context(), []event.Group{storetest.Group(events...)}, nil, func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	checkLog(t, url)
 	tooMany := make([]event.Event, BlockSize+1)
 	var notStored *event.NotStoredError
-	if _, err := w.Merge(t.Context(), []event.Group{storetest.Group(tooMany...)}, func() {}); !errors.As(err, &notStored) {
+	if _, err := w.Merge(t.Context(), []event.Group{storetest.Group(tooMany...)}, nil, func() {}); !errors.As(err, &notStored) {
 		t.Errorf("a batch over the block: %v", err)
 	}
 }
@@ -83,7 +83,7 @@ func TestLostConnectionIsReplaced(t *testing.T) {
 	conn := client(t, url)
 	exec(t, conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ingot' AND datname = current_database()")
 	var notStored *event.NotStoredError
-	if _, err := w.Merge(t.Context(), groupOf("b"), func() {}); err != nil && !errors.As(err, &notStored) {
+	if _, err := w.Merge(t.Context(), groupOf("b"), nil, func() {}); err != nil && !errors.As(err, &notStored) {
 		t.Fatalf("got %v, want not stored", err)
 	}
 	merge(t, w, "b")
@@ -121,7 +121,7 @@ func TestKeyHeldByAnotherTransaction(t *testing.T) {
 	exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
 	w := newWriter(t, url)
 	w.timeouts.Lock = 1e6 // 1 ms
-	_, err := w.Merge(t.Context(), groupOf("a", "held"), func() { t.Error("COMMIT was sent") })
+	_, err := w.Merge(t.Context(), groupOf("a", "held"), nil, func() { t.Error("COMMIT was sent") })
 	var notStored *event.NotStoredError
 	if !errors.As(err, &notStored) || !strings.Contains(err.Error(), "55P03") {
 		t.Fatalf("got %v, want not stored by 55P03", err)
@@ -140,7 +140,7 @@ func TestLogLockIsNotAKey(t *testing.T) {
 	exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", logLock))
 	w := newWriter(t, url)
 	w.timeouts.Lock = 1e6
-	_, err := w.Merge(t.Context(), groupOf("a"), func() {})
+	_, err := w.Merge(t.Context(), groupOf("a"), nil, func() {})
 	var notStored *event.NotStoredError
 	if !errors.As(err, &notStored) {
 		t.Fatalf("got %v, want not stored", err)
@@ -160,7 +160,7 @@ func TestWarningAtCommitIsNotSuccess(t *testing.T) {
 	exec(t, client(t, url), `
 		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
 		CREATE TRIGGER warn AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
-	_, err := newWriter(t, url).Merge(t.Context(), groupOf("a"), func() {})
+	_, err := newWriter(t, url).Merge(t.Context(), groupOf("a"), nil, func() {})
 	var unknown *event.UnknownError
 	if !errors.As(err, &unknown) {
 		t.Fatalf("got %v, want unknown", err)
@@ -181,7 +181,7 @@ func TestErrorInTheCommitQuery(t *testing.T) {
 				CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON ingot.batches `+timing+` FOR EACH ROW EXECUTE FUNCTION ingot.fail()`)
 			w := newWriter(t, url)
 			var notStored *event.NotStoredError
-			if _, err := w.Merge(t.Context(), groupOf("a"), func() {}); !errors.As(err, &notStored) {
+			if _, err := w.Merge(t.Context(), groupOf("a"), nil, func() {}); !errors.As(err, &notStored) {
 				t.Fatalf("got %v, want not stored", err)
 			}
 			if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
@@ -277,9 +277,44 @@ func groupOf(ids ...string) []event.Group {
 
 func merge(t *testing.T, w *Writer, ids ...string) []bool {
 	t.Helper()
-	stored, err := w.Merge(context.Background(), groupOf(ids...), func() {})
+	stored, err := w.Merge(context.Background(), groupOf(ids...), nil, func() {})
 	if err != nil {
 		t.Fatalf("Merge: %v", err)
 	}
 	return stored
+}
+
+// TestLookUpPlan: known keys are found by the primary key on an empty, a fresh and
+// a large table; the index on (topic, id) would read whole topics.
+func TestLookUpPlan(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w, conn := newWriter(t, url), client(t, url)
+	merge(t, w, "a")
+	ids := make([]string, 900)
+	for i := range ids {
+		ids[i] = fmt.Sprint(i * 7)
+	}
+	topics := slices.Repeat([]string{"t"}, len(ids))
+	explain := strings.ReplaceAll(strings.ReplaceAll(lookUpQuery, "$1", "'{"+strings.Join(ids, ",")+"}'"), "$2", "'{"+strings.Join(topics, ",")+"}'")
+	for _, size := range []string{"one row", "20,000 rows without statistics", "20,000 rows with statistics"} {
+		switch size {
+		case "20,000 rows without statistics":
+			exec(t, conn, `ALTER TABLE ingot.events SET (autovacuum_enabled = off)`)
+			exec(t, conn, `INSERT INTO ingot.events SELECT n::text, 't', n + 1e6, 's', now(), now(), '1' FROM generate_series(1, 20000) AS n`)
+		case "20,000 rows with statistics":
+			exec(t, conn, `ANALYZE ingot.events`)
+		}
+		results, err := w.session.conn.Exec(t.Context(), "EXPLAIN "+explain).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := ""
+		for _, line := range results[0].Rows {
+			plan += string(line[0]) + "\n"
+		}
+		if size != "one row" && !strings.Contains(plan, "using events_pkey") || strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Hash") || strings.Contains(plan, "JIT") {
+			t.Errorf("%s:\n%s", size, plan)
+		}
+	}
 }

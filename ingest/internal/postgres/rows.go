@@ -21,10 +21,12 @@ const (
 var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
 // rowStream yields the events of a batch as binary COPY rows with ids first,
-// first+1, ... in arrival order. It encodes as much as a read has room for, so
+// first+1, ... in arrival order, leaving out those that are known. It encodes as much as a read has room for, so
 // that the memory it takes does not grow with the batch.
 type rowStream struct {
 	groups []event.Group
+	known  []bool // by arrival order; nil: none
+	first  int64
 	group  int // next row: groups[group].Events[row]
 	row    int
 	id     int64
@@ -33,8 +35,8 @@ type rowStream struct {
 	ended  bool
 }
 
-func newRowStream(groups []event.Group, first int64, buf []byte) *rowStream {
-	return &rowStream{groups: groups, id: first, buf: append(buf[:0], copyHeader...)}
+func newRowStream(groups []event.Group, known []bool, first int64, buf []byte) *rowStream {
+	return &rowStream{groups: groups, known: known, first: first, id: first, buf: append(buf[:0], copyHeader...)}
 }
 
 // Read implements io.Reader.
@@ -63,7 +65,9 @@ func (s *rowStream) encodeNext() {
 		return
 	}
 	g := &s.groups[s.group]
-	s.buf = appendRow(s.buf, &g.Events[s.row], s.id, g.ReceivedAt)
+	if s.known == nil || !s.known[s.id-s.first] {
+		s.buf = appendRow(s.buf, &g.Events[s.row], s.id, g.ReceivedAt)
+	}
 	s.id++
 	s.row++
 }

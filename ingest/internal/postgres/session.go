@@ -43,6 +43,8 @@ SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 SET jit = off;
 SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
 SET plan_cache_mode = force_generic_plan;
 SET work_mem = '32MB';
 SET temp_buffers = '32MB';
@@ -67,6 +69,8 @@ PREPARE ingot_topics (bigint) AS
 	SELECT s.topic, s.events FROM pg_temp.ingot_staged_topics AS s WHERE s.first_id = $1 ORDER BY s.topic
 	ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;
 `
+
+const copyQuery = `COPY pg_temp.ingot_staging (` + stagingColumns + `) FROM STDIN (FORMAT binary)`
 
 const mergeName = "ingot_merge"
 
@@ -133,9 +137,8 @@ func beginQuery(d Durability, t Timeouts) string {
 	}
 	return fmt.Sprintf(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SET LOCAL synchronous_commit = %s; SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %d;
-SET LOCAL idle_in_transaction_session_timeout = %d;
-COPY pg_temp.ingot_staging (%s) FROM STDIN (FORMAT binary)`,
-		commit, milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle), stagingColumns)
+SET LOCAL idle_in_transaction_session_timeout = %d`,
+		commit, milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle))
 }
 
 func (s *session) expired() bool { return time.Since(s.opened) > sessionLifetime }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -45,22 +44,20 @@ func (w *Writer) Close() {
 
 // Merge writes the groups as one batch in one transaction and returns, event by
 // event in arrival order, whether it was stored (true) or its key existed
-// already (false). sent is called right before the bytes of COMMIT go out.
+// already (false). Events that are suspects (nil: none) are looked up by key, and
+// only those not found are shipped. sent is called right before the bytes of COMMIT
+// go out.
 //
 // Errors: *event.NotStoredError and *event.BadDataError are certain: nothing of
 // the batch is stored. *event.UnknownError: COMMIT was sent and its outcome is
 // not known. When ctx ends, the connection is given up; a COMMIT is never
 // cancelled, only no longer waited for.
-func (w *Writer) Merge(ctx context.Context, groups []event.Group, sent func()) ([]bool, error) {
+func (w *Writer) Merge(ctx context.Context, groups []event.Group, suspects []bool, sent func()) ([]bool, error) {
 	b := batch{groups: groups, received: count(groups)}
 	if b.received == 0 {
 		return nil, nil
 	}
-	err := w.begin(ctx, &b)
-	if err == nil {
-		err = w.merge(ctx, &b)
-	}
-	if err != nil {
+	if err := w.write(ctx, &b, suspects); err != nil {
 		w.rollback(ctx)
 		return nil, classify(err)
 	}
@@ -76,12 +73,16 @@ type batch struct {
 	groups      []event.Group
 	received    int
 	first, last int64
+	known       []bool // by arrival order: found by the look-up; nil when none was made
+	knownCount  int
 	stored      []bool // by arrival order
 	storedCount int
+	begun       bool // the transaction is open
 }
 
-// begin takes ids and ships the rows: BEGIN and COPY in one round trip.
-func (w *Writer) begin(ctx context.Context, b *batch) error {
+// write does everything before the commit Query: it looks suspects up, and ships
+// and merges what is left.
+func (w *Writer) write(ctx context.Context, b *batch, suspects []bool) error {
 	s, err := w.ready(ctx)
 	if err != nil {
 		return err
@@ -90,14 +91,17 @@ func (w *Writer) begin(ctx context.Context, b *batch) error {
 		return err
 	}
 	b.last = b.first + int64(b.received) - 1
-	s.staged += b.received
-	rows := newRowStream(b.groups, b.first, s.copyBuf)
-	_, err = s.conn.CopyFrom(ctx, rows, s.begin)
-	s.copyBuf = rows.buf
-	if err != nil {
-		return fmt.Errorf("copy staging: %w", err)
+	b.stored = make([]bool, b.received)
+	if err := s.lookUp(ctx, b, suspects); err != nil {
+		return err
 	}
-	return nil
+	if b.knownCount == b.received {
+		return nil // the log row alone is left to write
+	}
+	if err := s.ship(ctx, b); err != nil {
+		return err
+	}
+	return s.merge(ctx, b)
 }
 
 // ready returns a session that can take a batch.
@@ -116,25 +120,6 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	return w.session, nil
-}
-
-// merge runs the one statement that writes keys, and notes which were new.
-func (w *Writer) merge(ctx context.Context, b *batch) error {
-	var params [2][8]byte
-	binary.BigEndian.PutUint64(params[0][:], uint64(b.first))
-	binary.BigEndian.PutUint64(params[1][:], uint64(b.last))
-	binaryFormat := []int16{1}
-	result := w.session.conn.ExecPrepared(ctx, mergeName, [][]byte{params[0][:], params[1][:]}, binaryFormat, binaryFormat)
-	b.stored = make([]bool, b.received)
-	for result.NextRow() {
-		id := int64(binary.BigEndian.Uint64(result.Values()[0]))
-		b.stored[id-b.first] = true
-		b.storedCount++
-	}
-	if _, err := result.Close(); err != nil {
-		return fmt.Errorf("merge: %w", err)
-	}
-	return nil
 }
 
 // commit sends the log row, the topic counts and COMMIT as one Query and judges
@@ -163,8 +148,12 @@ func (w *Writer) commitQuery(b *batch) string {
 	if b.storedCount > 0 {
 		topics = fmt.Sprintf("EXECUTE ingot_topics (%d); ", b.first)
 	}
-	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d); EXECUTE ingot_log (%d, %d, %d, %d, '%s'); %sCOMMIT",
-		logLock, b.first, b.last, b.received, b.storedCount, w.instance, topics)
+	begin := ""
+	if !b.begun {
+		begin = w.session.begin + "; "
+	}
+	return fmt.Sprintf("%sSELECT pg_advisory_xact_lock(%d); EXECUTE ingot_log (%d, %d, %d, %d, '%s'); %sCOMMIT",
+		begin, logLock, b.first, b.last, b.received, b.storedCount, w.instance, topics)
 }
 
 // judgeCommit decides what the answer to the commit Query means. Only a COMMIT

@@ -15,7 +15,7 @@ import (
 // Store is what the pipeline asks of a store, and Rows what the contract needs to
 // look behind it.
 type Store interface {
-	Merge(ctx context.Context, groups []event.Group, sent func()) ([]bool, error)
+	Merge(ctx context.Context, groups []event.Group, suspects []bool, sent func()) ([]bool, error)
 }
 
 // Opened is a fresh, empty store.
@@ -34,6 +34,7 @@ func Contract(t *testing.T, open func(t *testing.T) Opened) {
 	t.Run("a context that has ended stores nothing", func(t *testing.T) { endedContext(t, open(t)) })
 	t.Run("no events, no batch", func(t *testing.T) { emptyBatch(t, open(t)) })
 	t.Run("sent is called once, and only by a batch that commits", func(t *testing.T) { sentOnce(t, open(t)) })
+	t.Run("what is suspected changes nothing", func(t *testing.T) { suspectsChangeNothing(t, open(t)) })
 	t.Run("many batches", func(t *testing.T) { manyBatches(t, open(t)) })
 }
 
@@ -52,7 +53,7 @@ func Group(events ...event.Event) event.Group {
 
 func merge(t *testing.T, s Opened, groups ...event.Group) []bool {
 	t.Helper()
-	stored, err := s.Store.Merge(t.Context(), groups, func() {})
+	stored, err := s.Store.Merge(t.Context(), groups, nil, func() {})
 	if err != nil {
 		t.Fatalf("Merge: %v", err)
 	}
@@ -121,7 +122,7 @@ func keepsBytes(t *testing.T, s Opened) {
 func badDataStoresNothing(t *testing.T, s Opened) {
 	poisoned := Event("b")
 	poisoned.Source = Poison
-	_, err := s.Store.Merge(t.Context(), []event.Group{Group(Event("a")), Group(poisoned)}, func() { t.Error("COMMIT was sent") })
+	_, err := s.Store.Merge(t.Context(), []event.Group{Group(Event("a")), Group(poisoned)}, nil, func() { t.Error("COMMIT was sent") })
 	var badData *event.BadDataError
 	if !errors.As(err, &badData) {
 		t.Fatalf("got %v, want a *event.BadDataError", err)
@@ -133,7 +134,7 @@ func badDataStoresNothing(t *testing.T, s Opened) {
 func endedContext(t *testing.T, s Opened) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Store.Merge(ctx, []event.Group{Group(Event("a"))}, func() { t.Error("COMMIT was sent") })
+	_, err := s.Store.Merge(ctx, []event.Group{Group(Event("a"))}, nil, func() { t.Error("COMMIT was sent") })
 	var notStored *event.NotStoredError
 	if !errors.As(err, &notStored) {
 		t.Fatalf("got %v, want a *event.NotStoredError", err)
@@ -150,11 +151,40 @@ func emptyBatch(t *testing.T, s Opened) {
 func sentOnce(t *testing.T, s Opened) {
 	sent := 0
 	for range 3 {
-		if _, err := s.Store.Merge(t.Context(), []event.Group{Group(Event("a"))}, func() { sent++ }); err != nil {
+		if _, err := s.Store.Merge(t.Context(), []event.Group{Group(Event("a"))}, nil, func() { sent++ }); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want(t, sent, 3)
+}
+
+// suspectsChangeNothing: right, wrong and mixed guesses, copies of a key in one
+// batch among them, and batches of which nothing is left to write.
+func suspectsChangeNothing(t *testing.T, s Opened) {
+	a, b, c, d := Event("a"), Event("b"), Event("c"), Event("d")
+	for _, step := range []struct {
+		events   []event.Event
+		suspects []bool
+		stored   []bool
+	}{
+		{[]event.Event{a, b}, []bool{true, true}, []bool{true, true}},
+		{[]event.Event{a, b}, []bool{true, true}, []bool{false, false}},
+		{[]event.Event{a, c, b, c}, []bool{true, true, false, true}, []bool{false, true, false, false}},
+		{[]event.Event{d, d, a}, []bool{false, true, true}, []bool{true, false, false}},
+		{[]event.Event{d}, []bool{true}, []bool{false}},
+		{[]event.Event{d}, nil, []bool{false}},
+	} {
+		var groups []event.Group
+		for _, e := range step.events {
+			groups = append(groups, Group(e))
+		}
+		stored, err := s.Store.Merge(t.Context(), groups, step.suspects, func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, stored, step.stored)
+	}
+	want(t, s.Rows(), map[Key]event.Event{{"a", "t"}: a, {"b", "t"}: b, {"c", "t"}: c, {"d", "t"}: d})
 }
 
 // manyBatches goes past every point at which a store tidies up after itself.

@@ -74,7 +74,7 @@ func (f *Fake) Calls() int {
 }
 
 // Merge implements the store.
-func (f *Fake) Merge(ctx context.Context, groups []event.Group, sent func()) ([]bool, error) {
+func (f *Fake) Merge(ctx context.Context, groups []event.Group, _ []bool, sent func()) ([]bool, error) {
 	step := f.begin()
 	if err := sleep(ctx, step.Before); err != nil {
 		return nil, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}

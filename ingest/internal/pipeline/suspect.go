@@ -1,0 +1,57 @@
+package pipeline
+
+import "ingot/internal/event"
+
+// suspects asks the filter about every event of a batch; nil without a filter, or
+// when nothing is suspected.
+func (p *Pipeline) suspects(groups []event.Group) []bool {
+	if p.filter == nil {
+		return nil
+	}
+	var suspects []bool
+	any := false
+	for g := range groups {
+		events := groups[g].Events
+		for i := range events {
+			s := p.filter.Suspect(&events[i])
+			suspects = append(suspects, s)
+			any = any || s
+		}
+	}
+	if !any {
+		return nil
+	}
+	return suspects
+}
+
+// learn tells the filter the keys of a committed batch, and counts how good its
+// guesses were. A suspect that was stored was suspected wrongly.
+func (p *Pipeline) learn(groups []event.Group, suspects, stored []bool) {
+	if p.filter == nil {
+		return
+	}
+	for g := range groups {
+		events := groups[g].Events
+		for i := range events {
+			p.filter.Add(&events[i])
+		}
+	}
+	hits, wrong, missed := int64(0), int64(0), int64(0)
+	for i, s := range stored {
+		suspected := suspects != nil && suspects[i]
+		switch {
+		case suspected && s:
+			wrong++
+		case !suspected && !s:
+			missed++
+		}
+		if suspected {
+			hits++
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats.FilterHits += hits
+	p.stats.FilterFalsePositives += wrong
+	p.stats.FilterMissedDuplicates += missed
+}

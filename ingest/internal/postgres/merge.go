@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// ship opens the transaction and copies the rows that are not known into the
+// staging table, in one round trip.
+func (s *session) ship(ctx context.Context, b *batch) error {
+	s.staged += b.received - b.knownCount
+	rows := newRowStream(b.groups, b.known, b.first, s.copyBuf)
+	s.copyBuf = nil // should the copy break, pgx may still be reading
+	if _, err := s.conn.CopyFrom(ctx, rows, s.begin+"; "+copyQuery); err != nil {
+		return fmt.Errorf("copy staging: %w", err)
+	}
+	s.copyBuf = rows.buf
+	b.begun = true
+	return nil
+}
+
+// merge runs the one statement that writes keys, and notes which were new.
+func (s *session) merge(ctx context.Context, b *batch) error {
+	var params [2][8]byte
+	binary.BigEndian.PutUint64(params[0][:], uint64(b.first))
+	binary.BigEndian.PutUint64(params[1][:], uint64(b.last))
+	result := s.conn.ExecPrepared(ctx, mergeName, [][]byte{params[0][:], params[1][:]}, binaryFormat, binaryFormat)
+	for result.NextRow() {
+		id := int64(binary.BigEndian.Uint64(result.Values()[0]))
+		b.stored[id-b.first] = true
+		b.storedCount++
+	}
+	if _, err := result.Close(); err != nil {
+		return fmt.Errorf("merge: %w", err)
+	}
+	return nil
+}
+
+var binaryFormat = []int16{1}
+
+// lookUpQuery finds which of the keys exist. It is planned anew each time, for the
+// size the table has by then: a plan made for an empty table may choose the index
+// on (topic, id) and read whole topics later.
+const lookUpQuery = `
+SELECT k.i FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (event_id, topic, i)
+JOIN ingot.events AS e ON e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C"`
+
+// lookUp marks the suspects whose keys exist as known. It runs outside of the
+// transaction; rows never go away, so what is found stays true.
+func (s *session) lookUp(ctx context.Context, b *batch, suspects []bool) error {
+	if suspects == nil {
+		return nil
+	}
+	ids, topics, positions := suspectKeys(b, suspects)
+	if len(positions) == 0 {
+		return nil
+	}
+	b.known = make([]bool, b.received)
+	params := [][]byte{appendTextArray(nil, ids), appendTextArray(nil, topics)}
+	result := s.conn.ExecParams(ctx, lookUpQuery, params, []uint32{pgtype.TextArrayOID, pgtype.TextArrayOID}, []int16{1, 1}, binaryFormat)
+	for result.NextRow() {
+		i := int64(binary.BigEndian.Uint64(result.Values()[0]))
+		b.known[positions[i-1]] = true
+		b.knownCount++
+	}
+	if _, err := result.Close(); err != nil {
+		return fmt.Errorf("look up suspects: %w", err)
+	}
+	return nil
+}
+
+// suspectKeys lists the keys to look up and where their events stand in the batch.
+func suspectKeys(b *batch, suspects []bool) (ids, topics []string, positions []int) {
+	at := 0
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if suspects[at] {
+				ids = append(ids, events[i].ID)
+				topics = append(topics, events[i].Topic)
+				positions = append(positions, at)
+			}
+			at++
+		}
+	}
+	return ids, topics, positions
+}
+
+// appendTextArray encodes a text[] in the binary format: dimensions, a flag for
+// NULLs, the element type, length and lower bound, then the elements.
+func appendTextArray(b []byte, texts []string) []byte {
+	for _, v := range []uint32{1, 0, pgtype.TextOID, uint32(len(texts)), 1} {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	for _, s := range texts {
+		b = appendText(b, s)
+	}
+	return b
+}
