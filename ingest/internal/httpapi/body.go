@@ -3,8 +3,6 @@ package httpapi
 import (
 	"errors"
 	"io"
-	"net"
-	"time"
 	"unsafe"
 
 	"github.com/valyala/fasthttp"
@@ -18,13 +16,6 @@ const (
 	// prefetched is how much of a body of known length fasthttp has read before the
 	// handler runs: a body up to this size can be thrown away at no cost.
 	prefetched = 8 << 10
-
-	// A refused client may still be sending. Closing at once would reset the
-	// connection and take the answer with it; so it is read and thrown away for a
-	// while, by a bounded number of goroutines.
-	lingerers  = 256
-	lingerTime = 2 * time.Second
-	lingerMax  = 64 << 20
 )
 
 var (
@@ -36,19 +27,22 @@ var (
 
 // readBody reads the body of a request into memory of its own, paid from the
 // budget before it is read. cost is what was taken, also when it fails; the caller
-// gives it back when the request is over.
+// gives it back when the request is over. A body read to its end is closed, so
+// that a stream still there is a body unread.
 func (s *Server) readBody(ctx *fasthttp.RequestCtx) (body string, cost int64, err error) {
-	length := ctx.Request.Header.ContentLength()
 	stream := ctx.RequestBodyStream()
-	switch {
-	case length > s.Limits.Body:
-		return "", 0, errBodyTooLarge
-	case length == 0 || stream == nil:
-		return "", 0, nil
-	case length > 0:
-		return s.readKnown(stream, length)
+	switch length := ctx.Request.Header.ContentLength(); {
+	case stream == nil:
+	case length >= 0:
+		body, cost, err = s.readKnown(stream, length)
+	default:
+		body, cost, err = s.readChunked(stream)
 	}
-	return s.readChunked(stream)
+	if err != nil {
+		return "", cost, bodyError(ctx, err)
+	}
+	_ = ctx.Request.CloseBodyStream()
+	return body, cost, nil
 }
 
 func (s *Server) readKnown(stream io.Reader, length int) (string, int64, error) {
@@ -58,7 +52,7 @@ func (s *Server) readKnown(stream io.Reader, length int) (string, int64, error) 
 	}
 	buf := make([]byte, length)
 	if _, err := io.ReadFull(stream, buf); err != nil {
-		return "", cost, bodyError(err)
+		return "", cost, err
 	}
 	return text(buf), cost, nil
 }
@@ -86,7 +80,7 @@ func (s *Server) readChunked(stream io.Reader) (string, int64, error) {
 			return text(buf), cost, nil
 		}
 		if err != nil && err != io.EOF {
-			return "", cost, bodyError(err)
+			return "", cost, err
 		}
 	}
 }
@@ -95,9 +89,13 @@ func (s *Server) readChunked(stream io.Reader) (string, int64, error) {
 // here and written to by nobody any more.
 func text(buf []byte) string { return unsafe.String(unsafe.SliceData(buf), len(buf)) }
 
-func bodyError(err error) error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+// bodyError says why a body could not be read to its end.
+func bodyError(ctx *fasthttp.RequestCtx, err error) error {
+	c, ok := ctx.Conn().(*conn)
+	switch {
+	case errors.Is(err, errBodyTooLarge), errors.Is(err, errNoRoom):
+		return err
+	case isTimeout(err) || ok && c.late.Load():
 		return errBodyTimeout
 	}
 	return errBodyBroken
@@ -105,39 +103,12 @@ func bodyError(err error) error {
 
 // abandon makes sure that an unread body is not taken for the next request: small
 // ones are passed over, for others the connection ends after the answer.
-func (s *Server) abandon(ctx *fasthttp.RequestCtx) {
+func abandon(ctx *fasthttp.RequestCtx) {
 	length := ctx.Request.Header.ContentLength()
-	if stream := ctx.RequestBodyStream(); stream != nil && length >= 0 && length <= prefetched {
-		if _, err := io.Copy(io.Discard, stream); err == nil {
+	if length >= 0 && length <= prefetched {
+		if _, err := io.Copy(io.Discard, ctx.RequestBodyStream()); err == nil {
 			return
 		}
 	}
-	s.hangUp(ctx)
-}
-
-// hangUp ends the connection after the answer, and lets the client finish sending
-// so that it reads the answer.
-func (s *Server) hangUp(ctx *fasthttp.RequestCtx) {
-	select {
-	case s.linger <- struct{}{}:
-	default:
-		ctx.SetConnectionClose()
-		return
-	}
-	if ctx.Request.Header.ConnectionClose() {
-		<-s.linger
-		ctx.SetConnectionClose()
-		return
-	}
-	// "close" would end the connection before the hijack; HTTP reads the token
-	// without regard to case, fasthttp does not.
-	ctx.Response.Header.Set("Connection", "Close")
-	ctx.Hijack(func(c net.Conn) {
-		defer func() { <-s.linger }()
-		_ = c.SetDeadline(time.Now().Add(lingerTime))
-		if half, ok := c.(interface{ CloseWrite() error }); ok {
-			_ = half.CloseWrite()
-		}
-		_, _ = io.CopyN(io.Discard, c, lingerMax)
-	})
+	hangUp(ctx)
 }

@@ -17,4 +17,7 @@ func (b *budget) take(n int64) bool {
 	return true
 }
 
+// fits tells whether n bytes could be taken now; it takes nothing.
+func (b *budget) fits(n int64) bool { return b.used.Load()+n <= b.max }
+
 func (b *budget) give(n int64) { b.used.Add(-n) }

@@ -5,7 +5,10 @@
 // database) and serves it on a listener. The package owns the connections and the
 // bytes of bodies in flight; both end with Shutdown.
 //
-//	connection ─► server.go    routes, request ids, panics, what is not a route
+//	connection ─► conn.go      accepts, and lets a refused client finish sending
+//	                 │
+//	              handle.go    request ids, panics, what is not a route, bodies unread
+//	                 │  framing.go   where a request ends, beyond doubt
 //	                 │
 //	  POST /publish  │  publish.go   one request from its body to its answer
 //	                 │    media.go     what kind of body
@@ -26,7 +29,8 @@
 //     ahead at most 8 KiB of it, so memory is bounded by connections × (8 KiB +
 //     buffers) + the budget.
 //   - A connection whose body was not read to its end is never used again: what is
-//     left of the body would be taken for the next request.
+//     left of the body would be taken for the next request. A body read to its end
+//     is closed, so that a stream still there when the handler is done is unread.
 //   - Nothing of a request is kept after its handler returns, except the body,
 //     which the events point into and which is never reused.
 package httpapi

@@ -41,6 +41,14 @@ var (
 	problemUnknown           = problem{504, "outcome-unknown", "It is not known whether the events were stored", 0}
 )
 
+// refusal is an error that knows its answer already.
+type refusal struct {
+	problem problem
+	detail  string
+}
+
+func (r *refusal) Error() string { return r.detail }
+
 // notStoredProblems turns the reasons of a NotStoredError into problems.
 var notStoredProblems = map[event.Reason]problem{
 	event.ReasonQueueFull:   problemQueueFull,
@@ -51,12 +59,15 @@ var notStoredProblems = map[event.Reason]problem{
 
 // problemOf is the one table from errors to answers.
 func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
+	var refused *refusal
 	var syntax *event.SyntaxError
 	var tooMany *event.TooManyError
 	var notStored *event.NotStoredError
 	var unknown *event.UnknownError
 	var cursor *event.CursorError
 	switch {
+	case errors.As(err, &refused):
+		s.problem(ctx, refused.problem, refused.detail)
 	case errors.As(err, &syntax):
 		s.problem(ctx, problemNotJSON, "nothing was stored: "+syntax.Error())
 	case errors.As(err, &tooMany):

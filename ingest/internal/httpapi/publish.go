@@ -10,32 +10,27 @@ import (
 	"ingot/internal/event"
 )
 
+// admission is what the header of a request to publish says.
+type admission struct {
+	show   resultsShown
+	format event.Format
+}
+
 // publish brings one request from its body to its answer.
 func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 	receivedAt := time.Now().UTC().Truncate(time.Microsecond)
-	if s.draining.Load() {
-		s.refuse(ctx, &event.NotStoredError{Reason: event.ReasonDraining})
-		return
-	}
-	show, ok := resultsWanted(ctx)
-	if !ok {
-		s.problem(ctx, problemBadParameter, `results must be "all" or "none", or left out to list what is not stored`)
-		s.abandon(ctx)
-		return
-	}
-	format, refusal := bodyFormat(&ctx.Request.Header)
-	if refusal != "" {
-		s.problem(ctx, problemMediaType, refusal)
-		s.abandon(ctx)
+	admitted, err := s.admit(ctx)
+	if err != nil {
+		s.problemOf(ctx, err)
 		return
 	}
 	body, cost, err := s.readBody(ctx)
 	defer s.budget.give(cost)
 	if err != nil {
-		s.refuse(ctx, err)
+		s.problemOf(ctx, err)
 		return
 	}
-	decoded, err := event.Decode(body, format, s.Limits.Events)
+	decoded, err := event.Decode(body, admitted.format, s.Limits.Events)
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
@@ -45,7 +40,24 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.invalid(ctx, &decoded)
 		return
 	}
-	s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, cost, &decoded, show)
+	s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, cost, &decoded, admitted.show)
+}
+
+// admit says what can be said before the body is read.
+func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
+	if s.draining.Load() {
+		return a, &event.NotStoredError{Reason: event.ReasonDraining}
+	}
+	if a.show, err = resultsWanted(ctx.QueryArgs()); err != nil {
+		return a, err
+	}
+	if a.format, err = bodyFormat(&ctx.Request.Header); err != nil {
+		return a, err
+	}
+	if ctx.Request.Header.ContentLength() > s.Limits.Body {
+		return a, errBodyTooLarge
+	}
+	return a, nil
 }
 
 // store waits for the fate of the valid events and answers.
@@ -68,12 +80,6 @@ func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, bytes int64,
 		}
 		s.respond(ctx, status, appendResults(nil, decoded, stored, show))
 	}
-}
-
-// refuse answers a request whose body was not read to its end.
-func (s *Server) refuse(ctx *fasthttp.RequestCtx, err error) {
-	s.problemOf(ctx, err)
-	s.abandon(ctx)
 }
 
 func (s *Server) respond(ctx *fasthttp.RequestCtx, status int, body []byte) {

@@ -17,16 +17,16 @@ const (
 	showNone
 )
 
-func resultsWanted(ctx *fasthttp.RequestCtx) (resultsShown, bool) {
-	switch string(ctx.QueryArgs().Peek("results")) {
+func resultsWanted(args *fasthttp.Args) (resultsShown, error) {
+	switch string(args.Peek("results")) {
 	case "":
-		return showNotStored, true
+		return showNotStored, nil
 	case "all":
-		return showAll, true
+		return showAll, nil
 	case "none":
-		return showNone, true
+		return showNone, nil
 	}
-	return 0, false
+	return 0, &refusal{problemBadParameter, `results must be "all" or "none", or left out to list what is not stored`}
 }
 
 func statusWord(stored bool) string {

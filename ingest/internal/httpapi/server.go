@@ -2,11 +2,7 @@ package httpapi
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
-	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -65,19 +61,12 @@ type Server struct {
 	draining atomic.Bool
 	requests atomic.Uint64 // for request ids
 	rejected atomic.Int64  // events refused as invalid since the start
-	linger   chan struct{} // places for connections being drained after a refusal
 	routes   map[string]route
-}
-
-// route is what a path answers to.
-type route struct {
-	method string // GET includes HEAD
-	handle func(*fasthttp.RequestCtx)
 }
 
 // New makes a server; it listens nowhere until Serve.
 func New(config Config) *Server {
-	s := &Server{Config: config, started: time.Now(), linger: make(chan struct{}, lingerers)}
+	s := &Server{Config: config, started: time.Now()}
 	s.budget.max = config.Limits.BodiesInFlight
 	s.routes = map[string]route{
 		"/":        {"GET", s.index},
@@ -88,10 +77,11 @@ func New(config Config) *Server {
 		"/readyz":  {"GET", s.readyz},
 	}
 	s.fast = &fasthttp.Server{
-		Handler:      s.serve,
-		ErrorHandler: s.unreadable,
-		Name:         "ingot",
-		Logger:       fastLogger{config.Log},
+		Handler:       s.serve,
+		ErrorHandler:  s.unreadable,
+		ExpectHandler: s.expect,
+		Name:          "ingot",
+		Logger:        fastLogger{config.Log},
 
 		// The body is read by the handler, once it is paid for.
 		StreamRequestBody:            true,
@@ -110,7 +100,7 @@ func New(config Config) *Server {
 }
 
 // Serve answers on the listener until Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.fast.Serve(l) }
+func (s *Server) Serve(l net.Listener) error { return s.fast.Serve(listener{l, s.Log}) }
 
 // Drain refuses new events from now on and makes /readyz say so; requests that
 // wait for their answer still get it.
@@ -121,78 +111,4 @@ func (s *Server) Drain() { s.draining.Store(true) }
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	return s.fast.ShutdownWithContext(ctx)
-}
-
-// serve is the one handler: it gives the request an id, finds its route, and
-// keeps a panic from taking the process down.
-func (s *Server) serve(ctx *fasthttp.RequestCtx) {
-	id := s.requestID(ctx)
-	defer func() {
-		if r := recover(); r != nil {
-			s.Log.Error("panic in a handler", zap.String("request_id", id), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
-			s.problem(ctx, problemInternal, "the server made a mistake; it is logged under this request id")
-		}
-		ctx.Response.Header.Set("X-Request-Id", id)
-	}()
-	if reason := smuggled(&ctx.Request.Header); reason != "" {
-		s.problem(ctx, problemBadRequest, reason)
-		s.hangUp(ctx)
-		return
-	}
-	r, found := s.routes[string(ctx.Path())]
-	method := string(ctx.Method())
-	switch {
-	case !found:
-		s.problem(ctx, problemNotFound, "there is nothing at this path; / lists what there is")
-	case method == r.method || r.method == "GET" && method == "HEAD":
-		r.handle(ctx)
-	case method == "OPTIONS":
-		ctx.Response.Header.Set("Allow", r.allow())
-		ctx.SetStatusCode(fasthttp.StatusNoContent)
-	default:
-		ctx.Response.Header.Set("Allow", r.allow())
-		s.problem(ctx, problemMethod, "this path answers to "+r.allow())
-	}
-	if ctx.Request.IsBodyStream() && r.method != "POST" {
-		s.hangUp(ctx) // a body that nobody has read
-	}
-}
-
-func (r route) allow() string {
-	if r.method == "GET" {
-		return "GET, HEAD, OPTIONS"
-	}
-	return r.method + ", OPTIONS"
-}
-
-// smuggled names what makes the length of a request ambiguous; "" when nothing
-// does.
-func smuggled(h *fasthttp.RequestHeader) string {
-	if len(h.Peek("Transfer-Encoding")) > 0 && len(h.Peek("Content-Length")) > 0 {
-		return "send Content-Length or Transfer-Encoding, not both"
-	}
-	return ""
-}
-
-// unreadable answers what fasthttp could not read as a request. It closes the
-// connection afterwards.
-func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
-	var small *fasthttp.ErrSmallBuffer
-	var timeout net.Error
-	switch {
-	case errors.As(err, &small):
-		s.problem(ctx, problemHeaderTooLarge, "the request's header is too large")
-	case errors.As(err, &timeout) && timeout.Timeout():
-		s.problem(ctx, problemTimeout, "the request did not arrive in time")
-	default:
-		s.problem(ctx, problemBadRequest, "this is not a well-formed HTTP/1.1 request")
-	}
-	ctx.Response.Header.Set("X-Request-Id", s.newRequestID())
-}
-
-// fastLogger passes what fasthttp says about broken connections to debug.
-type fastLogger struct{ log *zap.Logger }
-
-func (l fastLogger) Printf(format string, args ...any) {
-	l.log.Debug("connection", zap.String("detail", strings.TrimSpace(fmt.Sprintf(format, args...))))
 }

@@ -1,0 +1,101 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+)
+
+const (
+	// A refused client may still be sending. Closing at once would reset the
+	// connection and take the answer with it; so what it sends is read and thrown
+	// away for a while. Guesses: a client that reads notices the answer within a
+	// round trip, and 64 MiB is the largest body anybody sets out to send.
+	lingerTime = 2 * time.Second
+	lingerMax  = 64 << 20
+
+	// acceptPause is slept when the process is out of file descriptors.
+	acceptPause = 50 * time.Millisecond
+)
+
+// listener hands out connections that can linger, and outlives what passes:
+// fasthttp stops serving for good at the first accept that fails.
+type listener struct {
+	net.Listener
+	log *zap.Logger
+}
+
+func (l listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err == nil {
+			return &conn{Conn: c}, nil
+		}
+		if !passes(err) {
+			return nil, err
+		}
+		l.log.Warn("a connection could not be accepted", zap.Error(err))
+		time.Sleep(acceptPause)
+	}
+}
+
+// passes tells whether a later accept may succeed.
+func passes(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// conn is a connection that lets a refused client finish sending. It lingers in
+// the goroutine that serves it, so it counts as open until it is over, and
+// Shutdown waits for it.
+type conn struct {
+	net.Conn
+	refused atomic.Bool // linger before the end
+	late    atomic.Bool // a read ran into its deadline
+}
+
+// Read implements net.Conn. fasthttp hides the timeout of a read inside a chunk
+// from errors.As, so it is noted here.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && isTimeout(err) {
+		c.late.Store(true)
+	}
+	return n, err
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	if c.refused.Swap(false) {
+		c.linger()
+	}
+	return c.Conn.Close()
+}
+
+func (c *conn) linger() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = c.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.CopyN(io.Discard, c.Conn, lingerMax)
+}
+
+// hangUp ends the connection after the answer, with patience for a client that is
+// still sending.
+func hangUp(ctx *fasthttp.RequestCtx) {
+	ctx.SetConnectionClose()
+	if c, ok := ctx.Conn().(*conn); ok {
+		c.refused.Store(true)
+	}
+}

@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+)
+
+// route is what a path answers to.
+type route struct {
+	method string // GET includes HEAD
+	handle func(*fasthttp.RequestCtx)
+}
+
+func (r route) allow() string {
+	if r.method == "GET" {
+		return "GET, HEAD, OPTIONS"
+	}
+	return r.method + ", OPTIONS"
+}
+
+// serve is the one handler.
+func (s *Server) serve(ctx *fasthttp.RequestCtx) {
+	defer s.finish(ctx, s.requestID(ctx))
+	if r, ok := s.find(ctx); ok {
+		r.handle(ctx)
+	}
+}
+
+// expect decides whether a client that asks first (Expect: 100-continue) may send
+// its body. What is refused has its answer already and serve never sees it.
+func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
+	defer func() {
+		if status = fasthttp.StatusContinue; ctx.Response.StatusCode() != fasthttp.StatusOK {
+			status = ctx.Response.StatusCode()
+			hangUp(ctx) // it may have sent its body all the same
+		}
+	}()
+	defer s.finish(ctx, s.requestID(ctx))
+	r, ok := s.find(ctx)
+	if !ok || r.method != "POST" {
+		return
+	}
+	_, err := s.admit(ctx)
+	if err == nil && !s.budget.fits(int64(ctx.Request.Header.ContentLength())) {
+		err = errNoRoom
+	}
+	if err != nil {
+		s.problemOf(ctx, err)
+	}
+	return
+}
+
+// finish gives every answer its id, keeps a panic from taking the process down,
+// and sees to a body that nobody has read.
+func (s *Server) finish(ctx *fasthttp.RequestCtx, id string) {
+	if r := recover(); r != nil {
+		s.Log.Error("panic in a handler", zap.String("request_id", id), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+		ctx.Response.Reset()
+		s.problem(ctx, problemInternal, "the server made a mistake; it is logged under this request id")
+		hangUp(ctx)
+	}
+	if ctx.Request.IsBodyStream() {
+		abandon(ctx)
+	}
+	ctx.Response.Header.Set("X-Request-Id", id)
+}
+
+// find finds the route of a request, or answers it: framing first, because what
+// cannot be told apart from the next request must end the connection. Paths are
+// compared as they were sent: what a proxy in front compares, and lets pass, is
+// the same text.
+func (s *Server) find(ctx *fasthttp.RequestCtx) (r route, ok bool) {
+	if reason := smuggled(ctx.Request.Header.RawHeaders()); reason != "" {
+		s.problem(ctx, problemBadRequest, reason)
+		hangUp(ctx)
+		return r, false
+	}
+	r, found := s.routes[string(ctx.URI().PathOriginal())]
+	if !found {
+		s.problem(ctx, problemNotFound, "there is nothing at this path; / lists what there is")
+		return r, false
+	}
+	method := string(ctx.Method())
+	if method == r.method || r.method == "GET" && method == "HEAD" {
+		return r, true
+	}
+	ctx.Response.Header.Set("Allow", r.allow())
+	if method == "OPTIONS" {
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+	} else {
+		s.problem(ctx, problemMethod, "this path answers to "+r.allow())
+	}
+	return r, false
+}
+
+// unreadable answers what fasthttp could not read as a request. It closes the
+// connection afterwards.
+func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.As(err, &small):
+		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request's header is too large; at most %d bytes are taken", s.Limits.Header))
+	case isTimeout(err):
+		s.problem(ctx, problemTimeout, fmt.Sprintf("the request did not arrive in time; %s are given", s.Limits.ReadTimeout))
+	default:
+		s.problem(ctx, problemBadRequest, "this is not a well-formed HTTP/1.1 request")
+	}
+	hangUp(ctx)
+	ctx.Response.Header.Set("X-Request-Id", s.newRequestID())
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// fastLogger passes what fasthttp says about broken connections to debug.
+type fastLogger struct{ log *zap.Logger }
+
+func (l fastLogger) Printf(format string, args ...any) {
+	l.log.Debug("connection", zap.String("detail", strings.TrimSpace(fmt.Sprintf(format, args...))))
+}
