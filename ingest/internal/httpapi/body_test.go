@@ -1,0 +1,244 @@
+package httpapi
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"ingot/internal/event"
+)
+
+// stowaway is a request hidden in the body of another: were it answered, a body
+// had been taken for a request.
+const stowaway = "POST /publish HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
+
+// TestUnreadBody: whatever refuses a request leaves a body unread; it is passed
+// over or the connection ends, but it never becomes the next request.
+func TestUnreadBody(t *testing.T) {
+	t.Parallel()
+	bodies := map[string]string{
+		"short": strings.Repeat(stowaway, 3),
+		"long":  strings.Repeat(stowaway, 400),
+		"huge":  strings.Repeat(stowaway, 20_000), // over the limit
+	}
+	refusals := []struct {
+		name, start string
+		statuses    []int
+		prepare     func(*gate)
+	}{
+		{"media type", "POST /publish HTTP/1.1\r\nContent-Type: text/plain\r\n", []int{415}, nil},
+		{"encoding", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\nContent-Encoding: br\r\n", []int{415}, nil},
+		{"parameter", "POST /publish?results=x HTTP/1.1\r\nContent-Type: application/json\r\n", []int{400}, nil},
+		{"draining", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", []int{503}, func(g *gate) { g.Drain() }},
+		{"no room", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", []int{503, 413}, func(g *gate) { g.budget.max = 10 }},
+		{"path", "POST /nothing HTTP/1.1\r\nContent-Type: application/json\r\n", []int{404}, nil},
+		{"method", "PUT /publish HTTP/1.1\r\nContent-Type: application/json\r\n", []int{405}, nil},
+		{"method of a GET", "POST /stats HTTP/1.1\r\nContent-Type: application/json\r\n", []int{405}, nil},
+		{"options", "OPTIONS /publish HTTP/1.1\r\n", []int{204}, nil},
+		{"a GET with a body", "GET /healthz HTTP/1.1\r\n", []int{200}, nil},
+		{"a HEAD with a body", "HEAD /healthz HTTP/1.1\r\n", []int{200}, nil},
+	}
+	for _, refusal := range refusals {
+		for size, body := range bodies {
+			for framing, text := range map[string]string{
+				"length":  fmt.Sprintf("Host: gate\r\nContent-Length: %d\r\n\r\n%s", len(body), body),
+				"chunked": fmt.Sprintf("Host: gate\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body),
+			} {
+				t.Run(refusal.name+"/"+size+"/"+framing, func(t *testing.T) {
+					t.Parallel()
+					g := open(t)
+					if refusal.prepare != nil {
+						refusal.prepare(g)
+					}
+					method, _, _ := strings.Cut(refusal.start, " ")
+					followed(t, g, method, refusal.start+text, refusal.statuses)
+					if len(g.publisher.Rows()) > 0 || g.publisher.Calls() > 0 {
+						t.Error("something was published")
+					}
+				})
+			}
+		}
+	}
+}
+
+// followed sends a request and, on the same connection, another; it wants the one
+// answered, and then either the other or the end of the connection.
+func followed(t *testing.T, g *gate, method, text string, statuses []int) {
+	t.Helper()
+	w := g.dial(t)
+	go func() { // ends with the connection
+		_, _ = w.Write([]byte(text + "GET /last HTTP/1.1\r\nHost: gate\r\nX-Request-Id: last\r\n\r\n"))
+	}()
+	a := w.answer(method)
+	known := false
+	for _, status := range statuses {
+		known = known || a.status == status
+	}
+	if !known {
+		t.Errorf("got %d %s, want one of %v", a.status, a.body, statuses)
+	}
+	if a.last {
+		w.closed()
+		return
+	}
+	if next := w.answer("GET"); next.status != 404 || next.header.Get("X-Request-Id") != "last" {
+		t.Errorf("the next request was answered %d %v", next.status, next.header)
+	}
+}
+
+func TestChunked(t *testing.T) {
+	t.Parallel()
+	start := "POST /publish HTTP/1.1\r\nHost: gate\r\n" + jsonType + "\r\nTransfer-Encoding: chunked\r\n\r\n"
+	chunk := func(s string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(s), s) }
+	fill := strings.Repeat(" ", 1<<20-2)
+	for _, c := range []struct {
+		name, body string
+		status     int
+		kind       string
+		open       bool // the connection can be used again
+	}{
+		{"one chunk", chunk(valid("a")) + "0\r\n\r\n", 200, "", true},
+		{"many small chunks", chunk("[") + strings.Repeat(chunk(" "), 3000) + chunk(valid("a")) + chunk("]") + "0\r\n\r\n", 200, "", true},
+		{"chunks over many doublings", chunk("[") + strings.Repeat(chunk(strings.Repeat(" ", 10_000)), 100) + chunk("]") + "0\r\n\r\n", 200, "", true},
+		{"a trailer", chunk("[]") + "0\r\nX-Sum: 1\r\n\r\n", 200, "", true},
+		{"an extension", "2;name=value\r\n[]\r\n0\r\n\r\n", 200, "", true},
+		{"no chunk at all", "0\r\n\r\n", 400, "not-json", true},
+		{"exactly the limit", chunk("["+fill+"]") + "0\r\n\r\n", 200, "", true},
+		{"one byte more", chunk("[ "+fill+"]") + "0\r\n\r\n", 413, "body-too-large", false},
+		{"far more", strings.Repeat(chunk(fill), 30), 413, "body-too-large", false},
+		{"a size that is no number", "x\r\n", 400, "bad-request", false},
+		{"a size out of range", "ffffffffffffffffff\r\n[]", 400, "bad-request", false},
+		{"a negative size", "-2\r\n[]\r\n0\r\n\r\n", 400, "bad-request", false},
+		{"a size longer than its chunk", "5\r\n[]\r\n0\r\n\r\n", 400, "bad-request", false},
+		{"a size shorter than its chunk", "1\r\n[]\r\n0\r\n\r\n", 400, "bad-request", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			g := open(t)
+			w := g.dial(t)
+			go func() { _, _ = w.Write([]byte(start + c.body)) }() // ends with the connection
+			a := w.answer("POST")
+			if a.status != c.status || a.kind() != c.kind {
+				t.Errorf("got %d %s", a.status, a.body)
+			}
+			if !c.open {
+				w.closed()
+				return
+			}
+			w.send(request{method: "GET", target: "/healthz"}.text())
+			if a := w.answer("GET"); a.status != 200 {
+				t.Errorf("the next request: got %d", a.status)
+			}
+		})
+	}
+}
+
+// A client that asks first gets its refusal, never "100 Continue" and then a
+// refusal.
+func TestExpect(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, start string
+		length      int
+		status      int
+		prepare     func(*gate)
+	}{
+		{"taken", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", 2, 100, nil},
+		{"taken, any length", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", 1 << 20, 100, nil},
+		{"too large", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", 1<<20 + 1, 413, nil},
+		{"media type", "POST /publish HTTP/1.1\r\nContent-Type: text/plain\r\n", 2, 415, nil},
+		{"parameter", "POST /publish?results=x HTTP/1.1\r\nContent-Type: application/json\r\n", 2, 400, nil},
+		{"no room", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", 11, 503, func(g *gate) { g.budget.max = 10 }},
+		{"draining", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", 2, 503, func(g *gate) { g.Drain() }},
+		{"path", "POST /nothing HTTP/1.1\r\nContent-Type: application/json\r\n", 2, 404, nil},
+		{"method", "PUT /publish HTTP/1.1\r\nContent-Type: application/json\r\n", 2, 405, nil},
+		{"options", "OPTIONS /publish HTTP/1.1\r\n", 2, 204, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			g := open(t)
+			if c.prepare != nil {
+				c.prepare(g)
+			}
+			w := g.dial(t)
+			w.send(fmt.Sprintf("%sHost: gate\r\nExpect: 100-continue\r\nX-Request-Id: mine\r\nContent-Length: %d\r\n\r\n", c.start, c.length))
+			a := w.answer("POST")
+			if a.status != c.status {
+				t.Fatalf("got %d %s, want %d", a.status, a.body, c.status)
+			}
+			if c.status == 100 {
+				w.send("[" + strings.Repeat(" ", c.length-2) + "]")
+				if a := w.answer("POST"); a.status != 200 || a.header.Get("X-Request-Id") != "mine" {
+					t.Errorf("got %d %v %s", a.status, a.header, a.body)
+				}
+				return
+			}
+			if id := a.header.Get("X-Request-Id"); id != "mine" {
+				t.Errorf("X-Request-Id %q", id)
+			}
+			w.closed()
+		})
+	}
+}
+
+// A body that does not come in time is answered 408, whether fasthttp waits for
+// its first bytes or the handler for the rest, and gives its bytes back.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	post := "POST /publish HTTP/1.1\r\nHost: gate\r\n" + jsonType + "\r\n"
+	for name, text := range map[string]string{
+		"no byte of a header":        "",
+		"half a header":              "POST /publish HTTP/1.1\r\nHo",
+		"no byte of the body":        post + "Content-Length: 10\r\n\r\n",
+		"half of a short body":       post + "Content-Length: 10\r\n\r\n[",
+		"half of a long body":        post + "Content-Length: 100000\r\n\r\n[" + strings.Repeat(" ", 50_000),
+		"no chunk":                   post + "Transfer-Encoding: chunked\r\n\r\n",
+		"half a chunk size":          post + "Transfer-Encoding: chunked\r\n\r\n1",
+		"half a chunk":               post + "Transfer-Encoding: chunked\r\n\r\n10\r\n[",
+		"a chunk without its end":    post + "Transfer-Encoding: chunked\r\n\r\n1\r\n[",
+		"chunks without the last":    post + "Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n",
+		"a trailer that never ends":  post + "Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\nX: ",
+		"a body that was asked for ": post + "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := open(t, func(l *Limits) { l.ReadTimeout = 100 * time.Millisecond })
+			w := g.dial(t)
+			w.send(text)
+			a := w.answer("POST")
+			if a.status == 100 {
+				a = w.answer("POST")
+			}
+			if a.status != 408 || a.kind() != "too-slow" {
+				t.Errorf("got %d %s", a.status, a.body)
+			}
+			w.closed()
+		})
+	}
+}
+
+// A client that leaves, at whatever point, leaves nothing behind.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	post := "POST /publish HTTP/1.1\r\nHost: gate\r\n" + jsonType + "\r\n"
+	for _, text := range []string{
+		"", "P", post, post + "Content-Length: 10\r\n\r\n[", post + "Content-Length: 100000\r\n\r\n[" + strings.Repeat(" ", 50_000),
+		post + "Transfer-Encoding: chunked\r\n\r\n5\r\n[", post + "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n",
+	} {
+		w := g.dial(t)
+		w.send(text)
+		_ = w.Close()
+	}
+	arrived, release := make(chan struct{}), make(chan struct{})
+	g.publisher.hold = func(event.Group) { arrived <- struct{}{}; <-release }
+	w := g.dial(t)
+	w.send(request{"POST", "/publish", []string{jsonType}, valid("left")}.text())
+	<-arrived
+	_ = w.Close()
+	close(release)
+	if a := g.get(t, "/healthz"); a.status != 200 {
+		t.Errorf("got %d", a.status)
+	}
+}

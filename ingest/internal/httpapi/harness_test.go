@@ -1,0 +1,360 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Two goroutines of fasthttp outlive a server: its clock, for ever, and its pool's
+// cleaner, for up to ten seconds.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
+
+// patience is how long a test waits for what must come; it passes only in a test
+// that fails.
+const patience = 20 * time.Second
+
+// fakePublisher is the pipeline without its queue: a group goes to the fake store
+// at once. hold, if set, is called first.
+type fakePublisher struct {
+	*storetest.Fake
+	mu   sync.Mutex
+	hold func(event.Group)
+}
+
+func (p *fakePublisher) Submit(group event.Group, _ int64) ([]bool, error) {
+	p.mu.Lock()
+	hold := p.hold
+	p.mu.Unlock()
+	if hold != nil {
+		hold(group)
+	}
+	if len(group.Events) == 0 {
+		return nil, nil
+	}
+	return p.Merge(context.Background(), []event.Group{group}, nil, func() {})
+}
+
+// fakeReader answers what it is told to.
+type fakeReader struct {
+	mu     sync.Mutex
+	asked  []event.Query
+	page   event.Page
+	totals event.Totals
+	err    error
+}
+
+func (r *fakeReader) Events(_ context.Context, q event.Query) (event.Page, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, q)
+	return r.page, r.err
+}
+
+func (r *fakeReader) Totals(context.Context) (event.Totals, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.totals, r.err
+}
+
+func (r *fakeReader) Ping(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// gate is a running server with fakes behind it.
+type gate struct {
+	*Server
+	address   string
+	publisher *fakePublisher
+	reader    *fakeReader
+	logs      *observer.ObservedLogs
+}
+
+func testLimits() Limits {
+	return Limits{
+		Body: 1 << 20, BodiesInFlight: 8 << 20, Page: 1 << 20, Header: 16 << 10, Connections: 1000,
+		ReadTimeout: patience, WriteTimeout: patience, IdleTimeout: patience, QueryTimeout: patience,
+		Events: event.DefaultLimits(),
+	}
+}
+
+// open starts a server and stops it when the test is over; by then no byte of the
+// budget may be missing.
+func open(t testing.TB, change ...func(*Limits)) *gate {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openOn(t, listener, change...)
+}
+
+func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate {
+	t.Helper()
+	limits := testLimits()
+	for _, c := range change {
+		c(&limits)
+	}
+	core, logs := observer.New(zapcore.InfoLevel)
+	g := &gate{
+		address: listener.Addr().String(), logs: logs,
+		publisher: &fakePublisher{Fake: storetest.NewFake()}, reader: &fakeReader{},
+	}
+	g.Server = New(Config{
+		Limits: limits, Publisher: g.publisher, Reader: g.reader, Log: zap.New(core), Instance: "test",
+		Queue: func() QueueStats { return QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4} },
+	})
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(listener) }() // stopped by Shutdown, awaited in the cleanup
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := errors.Join(g.Shutdown(ctx), <-served); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if used := g.budget.used.Load(); used != 0 {
+			t.Errorf("%d bytes of the budget were not given back", used)
+		}
+	})
+	return g
+}
+
+// answer is one response as it came over the wire.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	last   bool // Connection: close
+}
+
+// dial opens a connection that is closed with the test.
+func (g *gate) dial(t testing.TB) *wire {
+	t.Helper()
+	c, err := net.Dial("tcp", g.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(patience))
+	return &wire{t: t, Conn: c, r: bufio.NewReader(c)}
+}
+
+// wire is a client that says exactly what it is told to.
+type wire struct {
+	net.Conn
+	t testing.TB
+	r *bufio.Reader
+}
+
+func (w *wire) send(text string) {
+	w.t.Helper()
+	if _, err := io.WriteString(w, text); err != nil {
+		w.t.Fatalf("send: %v", err)
+	}
+}
+
+// answer reads one response to a request with that method.
+func (w *wire) answer(method string) answer {
+	w.t.Helper()
+	a, err := w.next(method)
+	if err != nil {
+		w.t.Fatalf("no answer: %v", err)
+	}
+	return a
+}
+
+func (w *wire) next(method string) (answer, error) {
+	response, err := http.ReadResponse(w.r, &http.Request{Method: method})
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := io.ReadAll(response.Body)
+	a := answer{response.StatusCode, response.Header, string(body), response.Close}
+	if err == nil && a.status != http.StatusContinue {
+		a.check(w.t, method)
+	}
+	return a, err
+}
+
+// closed wants the server to have ended the connection, with nothing more to say.
+func (w *wire) closed() {
+	w.t.Helper()
+	if rest, err := io.ReadAll(w.r); err != nil || len(rest) > 0 {
+		w.t.Errorf("want the end of the connection, got %q and %v", rest, err)
+	}
+}
+
+// check holds what is true of every answer.
+func (a answer) check(t testing.TB, method string) {
+	t.Helper()
+	if a.header.Get("X-Request-Id") == "" {
+		t.Errorf("%d without X-Request-Id", a.status)
+	}
+	if a.status < 400 || method == "HEAD" {
+		return
+	}
+	var p struct {
+		Type, Title, Detail string
+		Status              int
+		Errors              []struct {
+			Index               *int
+			Field, Code, Detail *string
+		}
+	}
+	if err := json.Unmarshal([]byte(a.body), &p); err != nil {
+		t.Fatalf("%d: the body %q is not JSON: %v", a.status, a.body, err)
+	}
+	if !strings.HasPrefix(p.Type, "urn:ingot:problem:") || p.Title == "" || p.Detail == "" || p.Status != a.status ||
+		a.header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("%d: not a problem document: %v %s", a.status, a.header, a.body)
+	}
+	for _, e := range p.Errors {
+		if e.Index == nil || e.Field == nil || e.Code == nil || e.Detail == nil {
+			t.Errorf("an error without index, field, code or detail in %s", a.body)
+		}
+	}
+	if (a.status == 503) != (a.header.Get("Retry-After") != "") {
+		t.Errorf("%d with Retry-After %q", a.status, a.header.Get("Retry-After"))
+	}
+	for _, leak := range []string{"SELECT", "INSERT", "SQLSTATE", secret, "goroutine", ".go:"} {
+		if strings.Contains(a.body, leak) {
+			t.Errorf("%d tells of %q: %s", a.status, leak, a.body)
+		}
+	}
+}
+
+// kind is the problem's type without its prefix.
+func (a answer) kind() string {
+	var p struct{ Type string }
+	_ = json.Unmarshal([]byte(a.body), &p)
+	return strings.TrimPrefix(p.Type, "urn:ingot:problem:")
+}
+
+// secret stands in payloads and in errors of the fakes; no answer and no log line
+// may hold it.
+const secret = "s3cr3t-of-the-client"
+
+// request is one request; do sends it on a connection of its own.
+type request struct {
+	method, target string
+	header         []string // "Name: value"
+	body           string
+}
+
+func (r request) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: gate\r\nX-Request-Id: golden\r\n", r.method, r.target)
+	for _, h := range r.header {
+		b.WriteString(h + "\r\n")
+	}
+	if r.body != "" {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(r.body))
+	}
+	return b.String() + "\r\n" + r.body
+}
+
+func (g *gate) do(t testing.TB, r request) answer {
+	t.Helper()
+	w := g.dial(t)
+	w.send(r.text())
+	a := w.answer(r.method)
+	if id := a.header.Get("X-Request-Id"); id != "golden" {
+		t.Errorf("X-Request-Id %q is not the client's", id)
+	}
+	return a
+}
+
+func (g *gate) get(t testing.TB, target string) answer {
+	t.Helper()
+	return g.do(t, request{method: "GET", target: target})
+}
+
+const jsonType = "Content-Type: application/json"
+
+func (g *gate) post(t testing.TB, target, body string) answer {
+	t.Helper()
+	return g.do(t, request{"POST", target, []string{jsonType}, body})
+}
+
+// valid is an event of that id, as a client writes it.
+func valid(id string) string {
+	return fmt.Sprintf(`{"event_id":%q,"topic":"t","source":"s","timestamp":"2025-12-19T10:00:00Z","payload":{"x":%q}}`, id, secret)
+}
+
+// list is an array of n valid events.
+func list(n int) string {
+	events := make([]string, n)
+	for i := range events {
+		events[i] = valid(fmt.Sprintf("e%d", i))
+	}
+	return "[" + strings.Join(events, ",") + "]"
+}
+
+// transcript writes an answer for a golden file.
+func (a answer) transcript() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d\n", a.status)
+	for _, name := range []string{"Content-Type", "Allow", "Retry-After", "Accept-Encoding"} {
+		if value := a.header.Get(name); value != "" {
+			fmt.Fprintf(&b, "%s: %s\n", name, value)
+		}
+	}
+	if a.last {
+		b.WriteString("Connection: close\n")
+	}
+	var pretty bytes.Buffer
+	if json.Indent(&pretty, []byte(a.body), "", "  ") == nil {
+		fmt.Fprintf(&b, "%s\n", pretty.Bytes())
+	} else {
+		fmt.Fprintf(&b, "(%d bytes)\n", len(a.body))
+	}
+	return b.String()
+}
+
+// golden compares with testdata/<name>.golden; -update writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got)\n%s", path, diff)
+	}
+}

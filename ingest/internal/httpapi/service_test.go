@@ -1,0 +1,207 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingot/internal/event"
+)
+
+func TestStats(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	g.reader.totals = event.Totals{Received: 10, Stored: 7, Topics: map[string]int64{"a": 5, "b": 2}}
+	g.post(t, "/publish", "[1,2,{}]")
+	var got map[string]any
+	if err := json.Unmarshal([]byte(g.get(t, "/stats").body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if up, ok := got["uptime_seconds"].(float64); !ok || up < 0 || up > patience.Seconds() {
+		t.Errorf("uptime_seconds is %v", got["uptime_seconds"])
+	}
+	delete(got, "uptime_seconds")
+	want := map[string]any{
+		"received": 10.0, "unique_processed": 7.0, "duplicate_dropped": 3.0, "rejected": 3.0,
+		"topics": map[string]any{"a": 5.0, "b": 2.0}, "bodies_in_flight_bytes": 0.0,
+		"queue": map[string]any{
+			"queued_events": 1.0, "queued_bytes": 2.0, "batches": 3.0, "last_batch_events": 4.0, "failed_attempts": 0.0,
+			"failed_batches": 0.0, "refused_events": 0.0, "expired_requests": 0.0,
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	if a := g.get(t, "/healthz"); a.status != 200 || a.body != `{"status":"ok"}` {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if a := g.get(t, "/readyz"); a.status != 200 || a.body != `{"status":"ready"}` {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if a := g.get(t, "/"); a.status != 200 || !strings.Contains(a.body, "/publish") || a.header.Get("Content-Security-Policy") == "" {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+// A server that stops refuses new events, answers the ones it has, and still tells
+// that it is alive.
+func TestDraining(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	arrived, release := make(chan struct{}), make(chan struct{})
+	g.publisher.hold = func(event.Group) { close(arrived); <-release }
+	waiting := g.dial(t)
+	waiting.send(request{"POST", "/publish", []string{jsonType}, valid("a")}.text())
+	<-arrived
+	g.Drain()
+	for target, status := range map[string]int{"/readyz": 503, "/healthz": 200, "/events": 200, "/stats": 200} {
+		if a := g.get(t, target); a.status != status {
+			t.Errorf("%s: got %d %s", target, a.status, a.body)
+		}
+	}
+	if a := g.post(t, "/publish", valid("b")); a.status != 503 || a.kind() != "draining" {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	close(release)
+	if a := waiting.answer("POST"); a.status != 200 {
+		t.Errorf("the one that waited: got %d %s", a.status, a.body)
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	own := regexp.MustCompile(`^test-[0-9a-z]+$`)
+	seen := map[string]bool{}
+	for _, c := range []struct {
+		given string
+		taken bool
+	}{
+		{"abc-DEF_1.2", true}, {strings.Repeat("x", 64), true},
+		{"", false}, {strings.Repeat("x", 65), false}, {"a b", false}, {"a\"b", false}, {"ä", false}, {"a\tb", false},
+	} {
+		for _, target := range []string{"/healthz", "/nothing"} {
+			w := g.dial(t)
+			w.send("GET " + target + " HTTP/1.1\r\nHost: gate\r\nX-Request-Id: " + c.given + "\r\n\r\n")
+			id := w.answer("GET").header.Get("X-Request-Id")
+			if c.taken && id != c.given || !c.taken && (!own.MatchString(id) || seen[id]) {
+				t.Errorf("given %q, answered %q", c.given, id)
+			}
+			seen[id] = true
+		}
+	}
+}
+
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	gets := []string{"/", "/events", "/stats", "/healthz", "/readyz"}
+	for _, path := range gets {
+		if a := g.do(t, request{method: "HEAD", target: path}); a.status != 200 || a.body != "" {
+			t.Errorf("HEAD %s: got %d %q", path, a.status, a.body)
+		}
+		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "TRACE", "get", "PROPFIND"} {
+			if a := g.do(t, request{method: method, target: path}); a.status != 405 || a.header.Get("Allow") != "GET, HEAD, OPTIONS" {
+				t.Errorf("%s %s: got %d %v", method, path, a.status, a.header)
+			}
+		}
+	}
+	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE"} {
+		if a := g.do(t, request{method: method, target: "/publish"}); a.status != 405 || a.header.Get("Allow") != "POST, OPTIONS" {
+			t.Errorf("%s /publish: got %d %v", method, a.status, a.header)
+		}
+	}
+	for _, path := range append(gets, "/publish") {
+		if a := g.do(t, request{method: "OPTIONS", target: path}); a.status != 204 || a.header.Get("Allow") == "" || a.body != "" {
+			t.Errorf("OPTIONS %s: got %d %v", path, a.status, a.header)
+		}
+	}
+	for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS"} {
+		if a := g.do(t, request{method: method, target: "/nothing"}); a.status != 404 {
+			t.Errorf("%s /nothing: got %d", method, a.status)
+		}
+	}
+}
+
+// A handler that panics is answered 500 and logged; the process, the connections
+// of others and the next request live on.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	g.publisher.hold = func(event.Group) { panic("boom") }
+	other := g.dial(t)
+	other.send(request{method: "GET", target: "/healthz"}.text())
+	other.answer("GET")
+	w := g.dial(t)
+	w.send(request{"POST", "/publish", []string{jsonType}, valid("a")}.text())
+	if a := w.answer("POST"); a.status != 500 || a.kind() != "internal" {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	w.closed()
+	if n := g.logs.FilterMessage("panic in a handler").Len(); n != 1 {
+		t.Errorf("%d log lines", n)
+	}
+	other.send(request{method: "GET", target: "/healthz"}.text())
+	if a := other.answer("GET"); a.status != 200 {
+		t.Errorf("the other: got %d", a.status)
+	}
+}
+
+// fewFiles is a listener of a process that runs out of file descriptors twice.
+type fewFiles struct {
+	net.Listener
+	failures int
+}
+
+func (l *fewFiles) Accept() (net.Conn, error) {
+	if l.failures > 0 {
+		l.failures--
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
+// Running out of file descriptors must not end the server: fasthttp gives up at
+// the first accept that fails.
+func TestAcceptFails(t *testing.T) {
+	t.Parallel()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := openOn(t, &fewFiles{inner, 2})
+	if a := g.get(t, "/healthz"); a.status != 200 {
+		t.Errorf("got %d", a.status)
+	}
+	if n := g.logs.FilterMessage("a connection could not be accepted").Len(); n != 2 {
+		t.Errorf("%d log lines, want 2", n)
+	}
+}
+
+// Shutdown ends idle connections and does not wait for their clients.
+func TestShutdownWithIdleConnections(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	w := g.dial(t)
+	w.send(request{method: "GET", target: "/healthz"}.text())
+	w.answer("GET")
+	start := time.Now()
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(start); d > patience/2 {
+		t.Errorf("took %v", d)
+	}
+	w.closed()
+}
