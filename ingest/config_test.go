@@ -1,0 +1,97 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// parse reads a command line as main does, with the environment of nobody.
+func parse(t *testing.T, args ...string) (cli, error) {
+	t.Helper()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("ingest"), kong.Exit(func(int) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = parser.Parse(args)
+	return c, err
+}
+
+func TestDefaultsAreTheDesigns(t *testing.T) {
+	t.Parallel()
+	c, err := parse(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.Serve
+	if err := s.check(); err != nil {
+		t.Errorf("the defaults contradict each other: %v", err)
+	}
+	for name, ok := range map[string]bool{
+		"listen on loopback":       s.Listen == "127.0.0.1:8080",
+		"body 32 MiB":              s.MaxBody == 32<<20,
+		"items 10,000":             s.MaxEvents == 10_000,
+		"payload 256 KiB":          s.MaxPayload == 256<<10,
+		"queue 65,536 and 64 MiB":  s.QueueEvents == 65_536 && s.QueueBytes == 64<<20,
+		"bodies in flight 128 MiB": s.MaxBodiesInFlight == 128<<20,
+		"deadline 10 s":            s.Deadline == 10*time.Second,
+		"batch 5,000 and 8 MiB":    s.BatchEvents == 5000 && s.BatchBytes == 8<<20,
+		"drain 20 s":               s.DrainTimeout == 20*time.Second,
+		"page 8 MiB":               s.MaxPage == 8<<20,
+		"body read 15 s":           s.BodyTimeout == 15*time.Second,
+		"unknown names refused":    s.UnknownFields == "refuse",
+	} {
+		if !ok {
+			t.Errorf("%s: %+v", name, s.config)
+		}
+	}
+}
+
+// TestCheckNamesTheFlag: each setting that cannot work is refused by its name.
+func TestCheckNamesTheFlag(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"--deadline=0s":                          "--deadline",
+		"--queue-events=0":                       "--queue-events",
+		"--batch-events=70000":                   "--batch-events",
+		"--max-events=70000":                     "--max-events",
+		"--queue-events=9999":                    "--queue-events",
+		"--queue-bytes=31MiB":                    "--queue-bytes",
+		"--max-bodies-in-flight=63MiB":           "--max-bodies-in-flight",
+		"--bloom-false-positive=2":               "--bloom",
+		"--bloom-capacity=10":                    "--bloom",
+		"--read-connections=0":                   "--read-connections",
+		"--max-payload=65MiB --max-body=70MiB":   "--max-payload",
+		"--drain-timeout=-1s --retry-max=-1s":    "--drain-timeout",
+		"--batch-bytes=0 --idle-timeout=0s":      "--batch-bytes",
+		"--lock-timeout=0s --attempt-timeout=0s": "--attempt-timeout",
+	} {
+		c, err := parse(t, strings.Fields(args)...)
+		if err != nil {
+			t.Errorf("%s: %v", args, err)
+			continue
+		}
+		if err := c.Serve.check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want a word about %s", args, err, want)
+		}
+	}
+}
+
+func TestByteSize(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]byteSize{"0": 0, "1000": 1000, "512KiB": 512 << 10, "32MiB": 32 << 20, "2 GiB": 2 << 30, "7B": 7} {
+		var b byteSize
+		if err := b.UnmarshalText([]byte(text)); err != nil || b != want {
+			t.Errorf("%s: %d %v", text, b, err)
+		}
+	}
+	for _, text := range []string{"", "MiB", "-1", "1.5MiB", "32MB", "9999999999GiB", "ten"} {
+		var b byteSize
+		if err := b.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q was taken as %d", text, b)
+		}
+	}
+}
