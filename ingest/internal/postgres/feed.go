@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/crc32"
-	"slices"
+	"sort"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -111,7 +111,11 @@ func firstRun(log []logRow) []logRow {
 
 // feedRun reads a run into the page and returns the position reached.
 func (r *Reader) feedRun(ctx context.Context, b *pageBuilder, run []logRow, at feedPosition) (feedPosition, error) {
-	end := run[len(run)-1].lastID
+	last := run[len(run)-1]
+	end := last.lastID
+	if end < run[0].firstID { // void rows of the log: nothing to read, but to go past
+		return feedPosition{commitSeq: last.commitSeq, id: end, identity: last.identity}, nil
+	}
 	for lo := run[0].firstID; lo <= end && !b.full(); {
 		hi := end
 		if !indexed(b.query) {
@@ -129,10 +133,12 @@ func (r *Reader) feedRun(ctx context.Context, b *pageBuilder, run []logRow, at f
 	return at, nil
 }
 
-// positionOf is the place behind id, which lies in the run.
+// positionOf is the place behind id, which lies in the run. Behind the end of a
+// batch, void rows that follow it in the log are passed too.
 func positionOf(run []logRow, id int64) feedPosition {
-	i, _ := slices.BinarySearchFunc(run, id, func(l logRow, id int64) int {
-		return int(min(max(l.lastID-id, -1), 1))
-	})
+	i := sort.Search(len(run), func(i int) bool { return run[i].lastID > id })
+	if i == len(run) || run[i].firstID > id {
+		i--
+	}
 	return feedPosition{commitSeq: run[i].commitSeq, id: id, identity: run[i].identity}
 }

@@ -153,20 +153,6 @@ func TestLogLockIsNotAKey(t *testing.T) {
 	checkLog(t, url)
 }
 
-// TestWarningAtCommitIsNotSuccess has a real server warn inside the commit Query.
-func TestWarningAtCommitIsNotSuccess(t *testing.T) {
-	t.Parallel()
-	url := database(t)
-	exec(t, client(t, url), `
-		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
-		CREATE TRIGGER warn AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
-	_, err := newWriter(t, url).Merge(t.Context(), groupOf("a"), nil, func() {})
-	var unknown *event.UnknownError
-	if !errors.As(err, &unknown) {
-		t.Fatalf("got %v, want unknown", err)
-	}
-}
-
 // TestErrorInTheCommitQuery: a server that says ERROR before COMMIT has not
 // committed. A deferred constraint fails inside COMMIT itself: the same.
 func TestErrorInTheCommitQuery(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -97,6 +98,7 @@ SELECT id FROM stored`
 // tables and the block of ids.
 type session struct {
 	conn    *pgconn.PgConn
+	backend backend
 	opened  time.Time
 	nextID  int64 // the block: nextID..lastID
 	lastID  int64
@@ -127,6 +129,12 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 		return err
 	}
 	s.begin = beginQuery(d, t)
+	results, err := s.conn.Exec(ctx, backendQuery).ReadAll()
+	if err != nil || len(results[0].Rows) != 1 {
+		return fmt.Errorf("ask for the backend's name: %w", err)
+	}
+	s.backend.pid, _ = strconv.ParseInt(string(results[0].Rows[0][0]), 10, 64)
+	s.backend.start = string(results[0].Rows[0][1])
 	if _, err := s.conn.Prepare(ctx, mergeName, mergeQuery, []uint32{pgtype.Int8OID, pgtype.Int8OID}); err != nil {
 		return fmt.Errorf("prepare the merge: %w", err)
 	}

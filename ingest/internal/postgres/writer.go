@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,8 +51,8 @@ func (w *Writer) Close() {
 //
 // Errors: *event.NotStoredError and *event.BadDataError are certain: nothing of
 // the batch is stored. *event.UnknownError: COMMIT was sent and its outcome is
-// not known. When ctx ends, the connection is given up; a COMMIT is never
-// cancelled, only no longer waited for.
+// still not known when ctx ended (doubt.go). When ctx ends, the connection is given
+// up; a COMMIT is never cancelled, only no longer waited for.
 func (w *Writer) Merge(ctx context.Context, groups []event.Group, suspects []bool, sent func()) ([]bool, error) {
 	b := batch{groups: groups, received: count(groups)}
 	if b.received == 0 {
@@ -122,24 +123,36 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 	return w.session, nil
 }
 
-// commit sends the log row, the topic counts and COMMIT as one Query and judges
-// the answer. Its errors are classed already.
+// commit sends the log row, the topic counts and COMMIT as one Query, judges the
+// answer, and resolves a doubt. Its errors are classed already.
 func (w *Writer) commit(ctx context.Context, b *batch) error {
+	old := w.session.backend
+	err := w.sendCommit(ctx, b)
+	if err == nil {
+		return nil
+	}
+	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
+	var unknown *event.UnknownError
+	if !errors.As(err, &unknown) {
+		w.rollback(ctx)
+		return err
+	}
+	w.Close() // nothing that comes over this connection can be trusted
+	return w.resolve(ctx, b, old, err)
+}
+
+// sendCommit waits for the answer for half of the time there is, so that the other
+// half is left to find out what became of a COMMIT without one.
+func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
 	s := w.session
 	s.warned = false
 	results, err := s.conn.Exec(ctx, w.commitQuery(b)).ReadAll()
-	err = judgeCommit(s.conn.TxStatus(), results, err, s.warned)
-	if err != nil {
-		w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
-	}
-	switch err.(type) {
-	case nil:
-	case *event.UnknownError:
-		w.Close() // nothing that comes over this connection can be trusted
-	default:
-		w.rollback(ctx)
-	}
-	return err
+	return judgeCommit(s.conn.TxStatus(), results, err, s.warned)
 }
 
 // commitQuery holds nothing but numbers and this process's UUID.

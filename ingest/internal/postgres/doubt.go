@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"go.uber.org/zap"
+
+	"ingot/internal/event"
+)
+
+// Pauses between two tries at resolving a batch in doubt.
+const (
+	doubtPause    = 20 * time.Millisecond
+	doubtPauseMax = 500 * time.Millisecond
+)
+
+// resolve finds out what became of a batch whose COMMIT was sent and not answered.
+//
+// It fences the batch: a void row with the batch's first_id goes into the log. The
+// insert waits for the old transaction, wherever that is. If the batch's own row is
+// there then, the batch has committed. If the void row is the one that stays, the
+// old transaction can never commit any more: its own row would break the unique
+// first_id.
+//
+// It returns nil when the batch is committed, *event.NotStoredError when it never
+// can be, and the doubt it was given when ctx ends before either is certain.
+func (w *Writer) resolve(ctx context.Context, b *batch, old backend, doubt error) error {
+	for pause := doubtPause; ; pause = min(2*pause, doubtPauseMax) {
+		committed, err := w.fence(ctx, b, old)
+		switch {
+		case err == nil && committed:
+			w.log.Info("a batch in doubt was committed", zap.Int64("first_id", b.first), zap.NamedError("doubt", doubt))
+			return nil
+		case err == nil:
+			w.log.Info("a batch in doubt was not committed and never will be", zap.Int64("first_id", b.first), zap.NamedError("doubt", doubt))
+			return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: doubt}
+		}
+		w.log.Warn("a batch is in doubt", zap.Int64("first_id", b.first), zap.NamedError("doubt", doubt), zap.Error(err))
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return doubt
+		}
+	}
+}
+
+// backend names a server process beyond doubt: pids are used again.
+type backend struct {
+	pid   int64
+	start string // backend_start, as text
+}
+
+const backendQuery = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+
+// voidQuery puts a void row into the log unless a row with that first_id is there
+// or comes from a transaction that commits, and then reads what is there. The
+// message makes sure that the transaction writes something: a COMMIT that writes
+// nothing does not wait for a synchronous standby, and what was read could still be
+// lost with the primary.
+const voidQuery = `SELECT pg_advisory_xact_lock(%[1]d);
+INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
+	SELECT coalesce(last.commit_seq, 0) + 1, %[2]d, %[2]d - 1, 0, 0, coalesce(last.total_received, 0), coalesce(last.total_stored, 0), '%[3]s', clock_timestamp()
+	FROM (VALUES (1)) AS one LEFT JOIN (SELECT * FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1) AS last ON true
+	ON CONFLICT (first_id) DO NOTHING;
+SELECT pg_logical_emit_message(true, 'ingot', 'fence');
+SELECT received > 0 FROM ingot.batches WHERE first_id = %[2]d;
+COMMIT`
+
+// fence tells whether the batch has committed; an error means that it is not
+// certain yet. It uses a new connection: connect has made sure that it is not to a
+// standby.
+func (w *Writer) fence(ctx context.Context, b *batch, old backend) (committed bool, err error) {
+	s, err := w.ready(ctx)
+	if err != nil {
+		return false, err
+	}
+	// For speed only: the fence waits for the old transaction in any case.
+	end := fmt.Sprintf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND backend_start::text = '%s'", old.pid, old.start)
+	if _, err := s.conn.Exec(ctx, end).ReadAll(); err != nil {
+		w.log.Debug("the old backend was not ended", zap.Error(err))
+	}
+	s.warned = false
+	results, err := s.conn.Exec(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, logLock, b.first, w.instance)).ReadAll()
+	if err := judgeCommit(s.conn.TxStatus(), results, err, s.warned); err != nil {
+		w.Close()
+		return false, fmt.Errorf("fence: %w", err)
+	}
+	return fenceFound(results)
+}
+
+// fenceFound reads the answer of the fence's last SELECT, right before COMMIT.
+func fenceFound(results []*pgconn.Result) (committed bool, err error) {
+	found := results[len(results)-2]
+	if len(found.Rows) != 1 {
+		return false, fmt.Errorf("fence: %d rows in the log", len(found.Rows))
+	}
+	return string(found.Rows[0][0]) == "t", nil
+}
