@@ -16,6 +16,7 @@ import (
 type config struct {
 	Listen      string `default:"127.0.0.1:8080" env:"INGOT_LISTEN" help:"Address to answer HTTP on. Anyone who can reach it can publish and read."`
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
+	AllowUnsafe bool   `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start although fsync, full_page_writes or synchronous_commit is off: a crash may lose acknowledged events."`
 	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`
 	LogLevel    string `default:"info" enum:"debug,info,warn,error" env:"INGOT_LOG_LEVEL" help:"debug, info, warn or error."`
 
@@ -37,6 +38,7 @@ type config struct {
 	Deadline           time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
 	AttemptTimeout     time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
 	LockTimeout        time.Duration `default:"5s" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for another transaction's key or for the log lock."`
+	OutageGrace        time.Duration `default:"2s" env:"INGOT_OUTAGE_GRACE" help:"When the database has failed for this long, requests are refused at once, but for one at a time that tries it."`
 	RetryMax           time.Duration `default:"1s" env:"INGOT_RETRY_MAX" help:"Longest pause between two tries; the first is 20ms."`
 	Bloom              string        `default:"on" enum:"on,off,always-yes,always-no,corrupted" env:"INGOT_BLOOM" help:"Bloom filter that spares known events the way of new ones: on or off. The other values are for tests."`
 	BloomCapacity      uint          `default:"4194304" env:"INGOT_BLOOM_CAPACITY" help:"Keys in one generation of the filter."`
@@ -56,7 +58,7 @@ func (c *config) check() error {
 		"read-connections": int64(c.ReadConnections), "queue-events": int64(c.QueueEvents),
 		"queue-bytes": int64(c.QueueBytes), "batch-events": int64(c.BatchEvents), "batch-bytes": int64(c.BatchBytes),
 		"deadline": int64(c.Deadline), "attempt-timeout": int64(c.AttemptTimeout), "lock-timeout": int64(c.LockTimeout),
-		"retry-max": int64(c.RetryMax), "drain-timeout": int64(c.DrainTimeout),
+		"outage-grace": int64(c.OutageGrace), "retry-max": int64(c.RetryMax), "drain-timeout": int64(c.DrainTimeout),
 	}
 	var errs []error
 	for name, value := range positive {
@@ -96,7 +98,8 @@ func (c *config) pipeline() pipeline.Config {
 		QueueEvents: c.QueueEvents, QueueBytes: int64(c.QueueBytes),
 		BatchEvents: c.BatchEvents, BatchBytes: int64(c.BatchBytes),
 		Deadline: c.Deadline, AttemptTimeout: c.AttemptTimeout,
-		RetryBase: min(20*time.Millisecond, c.RetryMax), RetryMax: c.RetryMax,
+		OutageGrace: c.OutageGrace,
+		RetryBase:   min(20*time.Millisecond, c.RetryMax), RetryMax: c.RetryMax,
 		DrainTimeout: c.DrainTimeout,
 	}
 }

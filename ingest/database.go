@@ -32,6 +32,11 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 		return nil, fmt.Errorf("open the database (%s): %w", postgres.Target(d.url), err)
 	}
 	report(log, d.url, durability)
+	if !durability.Safe() && !c.AllowUnsafe {
+		d.close()
+		return nil, fmt.Errorf("a crash of this database may lose acknowledged events (fsync %s, full_page_writes %s, synchronous_commit %s): switch them on, or start with --allow-unsafe-durability",
+			durability.Fsync, durability.FullPageWrites, durability.SynchronousCommit)
+	}
 	return d, nil
 }
 

@@ -40,6 +40,12 @@ func (p *Pipeline) Submit(group event.Group, bytes int64) ([]bool, error) {
 	return a.stored, a.err
 }
 
+// outageLocked tells whether the store has failed for so long that waiting for it
+// is no use. Then whoever comes while nobody tries is let in, and tries.
+func (p *Pipeline) outageLocked() bool {
+	return !p.downSince.IsZero() && time.Since(p.downSince) > p.config.OutageGrace
+}
+
 func (p *Pipeline) accept(r *request) error {
 	n := len(r.group.Events)
 	p.mu.Lock()
@@ -47,6 +53,9 @@ func (p *Pipeline) accept(r *request) error {
 	switch {
 	case p.draining:
 		return &event.NotStoredError{Reason: event.ReasonDraining}
+	case p.outageLocked() && (len(p.queue) > 0 || len(p.batch) > 0):
+		p.stats.Refused += int64(n)
+		return &event.NotStoredError{Reason: event.ReasonUnavailable}
 	case p.events+n > p.config.QueueEvents || p.bytes+r.bytes > p.config.QueueBytes:
 		p.stats.Refused += int64(n)
 		return &event.NotStoredError{Reason: event.ReasonQueueFull}

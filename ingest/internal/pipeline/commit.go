@@ -41,7 +41,7 @@ func (p *Pipeline) commit(ctx context.Context, batch []*request) {
 			p.deliverStored(live, stored)
 			return
 		case errors.As(err, &badData) && len(live) > 1:
-			p.endAttempt(err)
+			p.split(err)
 			p.commit(ctx, live[:len(live)/2])
 			p.commit(ctx, live[len(live)/2:])
 			return
@@ -104,8 +104,22 @@ func (p *Pipeline) endAttempt(err error) {
 	p.mu.Lock()
 	p.attempting = false
 	p.stats.FailedAttempts++
+	if p.downSince.IsZero() {
+		p.downSince = time.Now()
+	}
 	p.mu.Unlock()
 	p.log.Warn("attempt failed, nothing of it is stored", zap.Error(err))
+}
+
+// split notes that a batch is about to be halved. The store works: it has looked at
+// the data.
+func (p *Pipeline) split(err error) {
+	p.mu.Lock()
+	p.attempting = false
+	p.downSince = time.Time{}
+	p.stats.Splits++
+	p.mu.Unlock()
+	p.log.Warn("batch refused for its data, halving it", zap.Error(err))
 }
 
 // commitSent counts the moment from which on an attempt's fate lies with Postgres.

@@ -12,6 +12,7 @@ func (p *Pipeline) deliverStored(live []*request, stored []bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.attempting = false
+	p.downSince = time.Time{}
 	p.stats.Batches++
 	p.stats.LastBatch = len(stored)
 	for _, r := range live {

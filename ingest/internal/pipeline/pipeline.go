@@ -38,6 +38,7 @@ type Config struct {
 	BatchBytes     int64         // likewise
 	Deadline       time.Duration // a request is answered within this, give or take reaperGrain
 	AttemptTimeout time.Duration // one try at committing a batch
+	OutageGrace    time.Duration // after this long without the store, one request at a time is let in
 	RetryBase      time.Duration // first pause between attempts; doubles up to RetryMax
 	RetryMax       time.Duration
 	DrainTimeout   time.Duration // from the stop to the last answer
@@ -58,6 +59,7 @@ type Pipeline struct {
 	queue      []*request // waiting, oldest first
 	batch      []*request // what the committer works on
 	attempting bool       // Merge is under way for the batch
+	downSince  time.Time  // first of the attempts that failed in a row; zero: the store works
 	draining   bool
 	events     int   // of queue and batch
 	bytes      int64 // of queue and batch

@@ -24,7 +24,7 @@ func testConfig() Config {
 	return Config{
 		QueueEvents: 100, QueueBytes: 10_000, BatchEvents: 10, BatchBytes: 1_000,
 		Deadline: 10 * time.Second, AttemptTimeout: 8 * time.Second,
-		RetryBase: 50 * time.Millisecond, RetryMax: time.Second, DrainTimeout: 20 * time.Second,
+		OutageGrace: 30 * time.Second, RetryBase: 50 * time.Millisecond, RetryMax: time.Second, DrainTimeout: 20 * time.Second,
 	}
 }
 
@@ -204,6 +204,34 @@ func TestDeadlineBetweenAttempts(t *testing.T) {
 		if rows := p.fake.Rows(); len(rows) != 0 {
 			t.Errorf("stored although told that it is not: %v", rows)
 		}
+	})
+}
+
+// TestOutage: once the store has failed for a while, requests are refused at once,
+// but for one at a time that tries it; the first success ends that.
+func TestOutage(t *testing.T) {
+	config := testConfig()
+	config.OutageGrace = 2 * time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		for range 20 {
+			p.fake.Next(unavailable())
+		}
+		trying := p.submit(10, "a")
+		early := p.submit(10, "b")
+		time.Sleep(3 * time.Second)
+		refused := <-p.submit(10, "c")
+		wantNotStored(t, refused, event.ReasonUnavailable)
+		if refused.after != 0 {
+			t.Errorf("refused after %s, want at once", refused.after)
+		}
+		wantNotStored(t, <-trying, event.ReasonExpired)
+		wantNotStored(t, <-early, event.ReasonExpired)
+		synctest.Wait()
+		time.Sleep(2 * time.Second) // the committer sees that its batch has left
+		probe := p.submit(10, "d")
+		wantNotStored(t, <-p.submit(10, "e"), event.ReasonUnavailable)
+		wantStored(t, <-probe, true)
+		wantStored(t, <-p.submit(10, "f"), true)
 	})
 }
 

@@ -8,6 +8,7 @@ type Stats struct {
 	LastBatch      int   // events of the batch committed last
 	CommitsSent    int64
 	FailedAttempts int64 // attempts that certainly did not commit
+	Splits         int64 // batches halved because Postgres refused their data
 	FailedBatches  int64 // batches whose requests were told an error
 	Refused        int64 // events refused for a full queue
 	Expired        int64 // requests whose deadline passed
