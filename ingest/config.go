@@ -37,7 +37,7 @@ type config struct {
 	BatchBytes         byteSize      `default:"8MiB" env:"INGOT_BATCH_BYTES" help:"A batch stops growing here."`
 	Deadline           time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
 	AttemptTimeout     time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
-	LockTimeout        time.Duration `default:"5s" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for another transaction's key or for the log lock."`
+	LockTimeout        time.Duration `default:"500ms" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for a key that another transaction holds, before the request with that key is set aside."`
 	OutageGrace        time.Duration `default:"2s" env:"INGOT_OUTAGE_GRACE" help:"When the database has failed for this long, requests are refused at once, but for one at a time that tries it."`
 	RetryMax           time.Duration `default:"1s" env:"INGOT_RETRY_MAX" help:"Longest pause between two tries; the first is 20ms."`
 	Bloom              string        `default:"on" enum:"on,off,always-yes,always-no,corrupted" env:"INGOT_BLOOM" help:"Bloom filter that spares known events the way of new ones: on or off. The other values are for tests."`

@@ -8,6 +8,13 @@ type Group struct {
 	ReceivedAt time.Time // UTC; when the request was taken in
 }
 
+// Batch is what one transaction writes.
+type Batch struct {
+	Groups   []Group
+	Suspects []bool // event by event: its key is likely to exist; nil: nobody knows. No result depends on it.
+	Brief    bool   // wait for keys of other transactions only for a moment
+}
+
 // The three ways in which storing a group can fail. The store raises them, the
 // pipeline decides on them and passes them on, the HTTP gate turns each into a
 // status. A fourth does not exist: what is none of these was committed.
@@ -20,6 +27,7 @@ const (
 	ReasonDraining    Reason = "draining"    // the ingester is stopping
 	ReasonExpired     Reason = "expired"     // its deadline passed before COMMIT was sent
 	ReasonUnavailable Reason = "unavailable" // Postgres cannot be written to now
+	ReasonKeyHeld     Reason = "key_held"    // another transaction holds one of its keys
 )
 
 // NotStoredError says that the group is certainly not stored and that the same

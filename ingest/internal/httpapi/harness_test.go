@@ -60,7 +60,7 @@ func (p *fakePublisher) Submit(group event.Group, _ int64) ([]bool, error) {
 	if len(group.Events) == 0 {
 		return nil, nil
 	}
-	return p.Merge(context.Background(), []event.Group{group}, nil, func() {})
+	return p.Merge(context.Background(), event.Batch{Groups: []event.Group{group}}, func() {})
 }
 
 // fakeReader answers what it is told to.

@@ -12,6 +12,7 @@ type request struct {
 	bytes    int64
 	deadline time.Time
 	answered bool        // guarded by Pipeline.mu
+	parked   bool        // in the side lane; guarded by Pipeline.mu
 	slot     chan answer // one slot, filled exactly once
 }
 

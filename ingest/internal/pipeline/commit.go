@@ -11,41 +11,45 @@ import (
 	"ingot/internal/event"
 )
 
-// commitAll is the committer: one batch at a time, until next says that it is over.
+// commitAll is the committer: one batch at a time, and between batches one request
+// of the side lane, until next says that it is over.
 func (p *Pipeline) commitAll(ctx context.Context) {
 	for {
-		batch := p.next(ctx)
-		if len(batch) == 0 {
+		batch, more := p.next(ctx)
+		if len(batch) > 0 {
+			p.commit(ctx, batch, false)
+			p.release(batch)
+		}
+		if r := p.unpark(); r != nil {
+			p.commit(ctx, []*request{r}, true)
+			p.release([]*request{r})
+		}
+		if !more {
 			return
 		}
-		p.commit(ctx, batch)
-		p.release(batch)
 	}
 }
 
 // commit brings the requests of a batch to an answer. What is certainly not
 // committed is tried again for as long as somebody waits for it. A batch that
-// Postgres refuses for its data is halved, by request, until the offending request
-// is alone; its neighbours are stored.
-func (p *Pipeline) commit(ctx context.Context, batch []*request) {
+// cannot be written because of its data, or of a key that another transaction
+// holds, is halved, by request, until the request in question is alone: bad data is
+// refused, a held key goes to the side lane, and the neighbours are stored.
+func (p *Pipeline) commit(ctx context.Context, batch []*request, brief bool) {
 	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {
 		live := p.startAttempt(batch)
 		if len(live) == 0 {
 			return
 		}
-		stored, err := p.attempt(ctx, live)
-		var notStored *event.NotStoredError
-		var badData *event.BadDataError
-		switch {
-		case err == nil:
+		stored, err := p.attempt(ctx, live, brief)
+		switch whatNow(err) {
+		case deliver:
 			p.deliverStored(live, stored)
 			return
-		case errors.As(err, &badData) && len(live) > 1:
-			p.split(err)
-			p.commit(ctx, live[:len(live)/2])
-			p.commit(ctx, live[len(live)/2:])
+		case isolate:
+			p.isolate(ctx, live, err)
 			return
-		case !errors.As(err, &notStored):
+		case giveUp:
 			p.deliverError(live, err)
 			return
 		}
@@ -57,19 +61,62 @@ func (p *Pipeline) commit(ctx context.Context, batch []*request) {
 	}
 }
 
-// attempt runs one Merge under its own time limit.
-func (p *Pipeline) attempt(ctx context.Context, live []*request) ([]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.config.AttemptTimeout)
-	defer cancel()
-	groups := make([]event.Group, len(live))
-	for i, r := range live {
-		groups[i] = r.group
-	}
-	suspects := p.suspects(groups)
-	stored, err := p.store.Merge(ctx, groups, suspects, p.commitSent)
+// verdict is what follows from the end of an attempt.
+type verdict int
+
+const (
+	deliver verdict = iota // committed
+	retry                  // certainly not committed, and no single request is to blame
+	isolate                // certainly not committed because of a request
+	giveUp                 // unknown
+)
+
+// whatNow is the one table from the end of an attempt to what follows.
+func whatNow(err error) verdict {
+	var notStored *event.NotStoredError
+	var badData *event.BadDataError
 	switch {
 	case err == nil:
-		p.learn(groups, suspects, stored)
+		return deliver
+	case errors.As(err, &badData):
+		return isolate
+	case errors.As(err, &notStored) && notStored.Reason == event.ReasonKeyHeld:
+		return isolate
+	case errors.As(err, &notStored):
+		return retry
+	}
+	return giveUp
+}
+
+// isolate halves a batch to find the request that is to blame, or deals with it when
+// it is alone. The halves wait for keys only briefly: one of them will be in vain.
+func (p *Pipeline) isolate(ctx context.Context, live []*request, err error) {
+	var badData *event.BadDataError
+	switch {
+	case len(live) > 1:
+		p.split(err)
+		p.commit(ctx, live[:len(live)/2], true)
+		p.commit(ctx, live[len(live)/2:], true)
+	case errors.As(err, &badData):
+		p.deliverError(live, err)
+	default:
+		p.park(live[0])
+	}
+}
+
+// attempt runs one Merge under its own time limit.
+func (p *Pipeline) attempt(ctx context.Context, live []*request, brief bool) ([]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.config.AttemptTimeout)
+	defer cancel()
+	b := event.Batch{Groups: make([]event.Group, len(live)), Brief: brief}
+	for i, r := range live {
+		b.Groups[i] = r.group
+	}
+	b.Suspects = p.suspects(b.Groups)
+	stored, err := p.store.Merge(ctx, b, p.commitSent)
+	switch {
+	case err == nil:
+		p.learn(b, stored)
 	case !hasFate(err):
 		err = &event.UnknownError{Err: err}
 	}
@@ -111,15 +158,15 @@ func (p *Pipeline) endAttempt(err error) {
 	p.log.Warn("attempt failed, nothing of it is stored", zap.Error(err))
 }
 
-// split notes that a batch is about to be halved. The store works: it has looked at
-// the data.
+// split notes that a batch is about to be halved. The store works: it has got as far
+// as the keys.
 func (p *Pipeline) split(err error) {
 	p.mu.Lock()
 	p.attempting = false
 	p.downSince = time.Time{}
 	p.stats.Splits++
 	p.mu.Unlock()
-	p.log.Warn("batch refused for its data, halving it", zap.Error(err))
+	p.log.Warn("a request keeps its batch from being stored, halving the batch", zap.Error(err))
 }
 
 // commitSent counts the moment from which on an attempt's fate lies with Postgres.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"ingot/internal/event"
@@ -73,15 +74,13 @@ func (p *Pipeline) expire(now time.Time) {
 	defer p.mu.Unlock()
 	n := 0
 	for ; n < len(p.queue) && !p.queue[n].deadline.After(now); n++ {
-		r := p.queue[n]
-		p.events -= len(r.group.Events)
-		p.bytes -= r.bytes
-		p.answerLocked(r, answer{err: &event.NotStoredError{Reason: event.ReasonExpired}})
+		p.dropLocked(p.queue[n], event.ReasonExpired)
 		p.stats.Expired++
 	}
 	if n > 0 {
 		p.queue = dropFront(p.queue, n)
 	}
+	p.expireSideLocked(now)
 	for _, r := range p.batch {
 		if !r.answered && !r.deadline.After(now) {
 			p.stats.Expired++
@@ -105,12 +104,10 @@ func (p *Pipeline) refuseRest() int {
 	defer p.mu.Unlock()
 	p.draining = true
 	left := p.left
-	for _, r := range p.queue {
+	for _, r := range slices.Concat(p.queue, p.side) {
 		left += len(r.group.Events)
-		p.events -= len(r.group.Events)
-		p.bytes -= r.bytes
-		p.answerLocked(r, answer{err: &event.NotStoredError{Reason: event.ReasonDraining}})
+		p.dropLocked(r, event.ReasonDraining)
 	}
-	p.queue = nil
+	p.queue, p.side = nil, nil
 	return left
 }

@@ -12,15 +12,14 @@ import (
 
 // Store writes batches. The committer is its only caller.
 type Store interface {
-	// Merge stores the groups in one transaction and returns, event by event in
-	// order, whether it was stored (true) or was there already (false). suspects, if
-	// not nil, tells for each event whether its key is likely to exist; the result
-	// does not depend on it. sent is called right before COMMIT goes out. When ctx
-	// ends it gives up soon.
+	// Merge stores a batch in one transaction and returns, event by event in order,
+	// whether it was stored (true) or was there already (false). It calls sent right
+	// before COMMIT goes out. When ctx ends it gives up soon.
 	//
 	// It fails with *event.NotStoredError or *event.BadDataError when certainly
 	// nothing was committed, and with *event.UnknownError when that is not known.
-	Merge(ctx context.Context, groups []event.Group, suspects []bool, sent func()) ([]bool, error)
+	// ReasonKeyHeld says that it is one of the keys that cannot be written now.
+	Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error)
 }
 
 // Filter guesses which keys exist already. The committer is its only caller. It may
@@ -58,11 +57,13 @@ type Pipeline struct {
 	mu         sync.Mutex
 	queue      []*request // waiting, oldest first
 	batch      []*request // what the committer works on
+	side       []*request // parked: sidelane.go
+	lastSide   time.Time  // when one of them was tried
 	attempting bool       // Merge is under way for the batch
 	downSince  time.Time  // first of the attempts that failed in a row; zero: the store works
 	draining   bool
-	events     int   // of queue and batch
-	bytes      int64 // of queue and batch
+	events     int   // of queue, batch and side lane
+	bytes      int64 // likewise
 	left       int   // events given up while draining
 	stats      Stats
 }

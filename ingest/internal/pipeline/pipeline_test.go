@@ -306,6 +306,72 @@ func TestBadDataHurtsOnlyItsRequest(t *testing.T) {
 	})
 }
 
+// TestHeldKeyHurtsOnlyItsRequest: it waits in the side lane while the others go on,
+// and is stored once it gets through.
+func TestHeldKeyHurtsOnlyItsRequest(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Hold("held")
+		p.fake.Next(storetest.Step{After: time.Second})
+		first := p.submit(10, "first")
+		var good []chan outcome
+		for i := range 3 {
+			good = append(good, p.submit(10, fmt.Sprint(i)))
+		}
+		held := p.submit(10, "beside", "held")
+		for i := range 3 {
+			good = append(good, p.submit(10, fmt.Sprint(i+3)))
+		}
+		wantStored(t, <-first, true)
+		for _, g := range good {
+			wantStored(t, <-g, true)
+		}
+		wantStored(t, <-p.submit(10, "later"), true)
+		if s := p.Stats(); s.QueuedEvents != 2 || s.Parked == 0 {
+			t.Errorf("%+v", s)
+		}
+		time.Sleep(2 * time.Second)
+		p.fake.Hold("")
+		wantStored(t, <-held, true, true)
+		time.Sleep(time.Second)
+		if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 {
+			t.Errorf("room is not given back: %+v", s)
+		}
+	})
+}
+
+// TestHeldKeyExpires: certainly not stored, whenever the key is let go.
+func TestHeldKeyExpires(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Hold("held")
+		wantNotStored(t, <-p.submit(10, "held"), event.ReasonExpired)
+		p.fake.Hold("")
+		time.Sleep(time.Minute)
+		if rows := p.fake.Rows(); len(rows) != 0 {
+			t.Errorf("%v", rows)
+		}
+		if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 {
+			t.Errorf("room is not given back: %+v", s)
+		}
+	})
+}
+
+// TestDrainWithAHeldKey: the stop waits for it as long as it may, then refuses it.
+func TestDrainWithAHeldKey(t *testing.T) {
+	config := testConfig()
+	config.Deadline, config.DrainTimeout = time.Hour, 5*time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Hold("held")
+		held := p.submit(10, "held")
+		p.stop()
+		left := <-p.left
+		if left != 1 {
+			t.Errorf("%d events left over, want 1", left)
+		}
+		wantNotStored(t, <-held, event.ReasonDraining)
+		p.left <- left
+	})
+}
+
 func TestDrainCommitsWhatWasAccepted(t *testing.T) {
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{After: time.Second}, unavailable())

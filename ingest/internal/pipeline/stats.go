@@ -8,7 +8,8 @@ type Stats struct {
 	LastBatch      int   // events of the batch committed last
 	CommitsSent    int64
 	FailedAttempts int64 // attempts that certainly did not commit
-	Splits         int64 // batches halved because Postgres refused their data
+	Splits         int64 // batches halved to find the request that kept them from being stored
+	Parked         int64 // times a request went to the side lane
 	FailedBatches  int64 // batches whose requests were told an error
 	Refused        int64 // events refused for a full queue
 	Expired        int64 // requests whose deadline passed

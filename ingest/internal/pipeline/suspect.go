@@ -26,19 +26,19 @@ func (p *Pipeline) suspects(groups []event.Group) []bool {
 
 // learn tells the filter the keys of a committed batch, and counts how good its
 // guesses were. A suspect that was stored was suspected wrongly.
-func (p *Pipeline) learn(groups []event.Group, suspects, stored []bool) {
+func (p *Pipeline) learn(b event.Batch, stored []bool) {
 	if p.filter == nil {
 		return
 	}
-	for g := range groups {
-		events := groups[g].Events
+	for g := range b.Groups {
+		events := b.Groups[g].Events
 		for i := range events {
 			p.filter.Add(&events[i])
 		}
 	}
 	hits, wrong, missed := int64(0), int64(0), int64(0)
 	for i, s := range stored {
-		suspected := suspects != nil && suspects[i]
+		suspected := b.Suspects != nil && b.Suspects[i]
 		switch {
 		case suspected && s:
 			wrong++

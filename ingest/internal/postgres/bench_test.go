@@ -90,7 +90,7 @@ func (d *draw) batch(rows int, perfect bool) (events []event.Event, suspects []b
 
 func (d *draw) write(b *testing.B, w *Writer, events []event.Event, suspects []bool) {
 	b.Helper()
-	if _, err := w.Merge(context.Background(), []event.Group{{Events: events, ReceivedAt: time.Now()}}, suspects, func() {}); err != nil {
+	if _, err := w.Merge(context.Background(), event.Batch{Groups: []event.Group{{Events: events, ReceivedAt: time.Now()}}, Suspects: suspects}, func() {}); err != nil {
 		b.Fatal(err)
 	}
 }

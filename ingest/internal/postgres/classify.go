@@ -11,6 +11,10 @@ import (
 // classify turns a failure before COMMIT into the fate it means. Nothing of the
 // batch is stored in either case.
 func classify(err error) error {
+	var held *event.NotStoredError
+	if errors.As(err, &held) {
+		return err
+	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && isBadData(pgErr.Code) {
 		return &event.BadDataError{Err: err}

@@ -166,7 +166,7 @@ func TestDoubtIsResolved(t *testing.T) {
 				ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second) // half of it is spent waiting
 				defer cancel()
 			}
-			stored, err := w.Merge(ctx, groupOf("a", "b", "c", "b"), nil, func() {})
+			stored, err := w.Merge(ctx, event.Batch{Groups: groupOf("a", "b", "c", "b")}, func() {})
 			if how == "hold" {
 				(<-p.held)() // the bytes arrive after all
 			}
@@ -211,7 +211,7 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	url := database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
 	b := batch{groups: groupOf("a"), received: 1}
-	if err := old.write(t.Context(), &b, nil); err != nil {
+	if err := old.write(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	nobody := backend{pid: 0, start: "never"}
@@ -239,7 +239,7 @@ func TestFenceWaits(t *testing.T) {
 	url := database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
 	b := batch{groups: groupOf("a", "b"), received: 2}
-	if err := old.write(t.Context(), &b, nil); err != nil {
+	if err := old.write(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	conn := client(t, url)
@@ -285,7 +285,7 @@ func TestWarningAtCommit(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
-			stored, err := w.Merge(ctx, []event.Group{storetest.Group(storetest.Event("a"))}, nil, func() {})
+			stored, err := w.Merge(ctx, event.Batch{Groups: []event.Group{storetest.Group(storetest.Event("a"))}}, func() {})
 			var unknown *event.UnknownError
 			if want && (err != nil || !equal(stored, true)) || !want && !errors.As(err, &unknown) {
 				t.Errorf("%v %v", stored, err)

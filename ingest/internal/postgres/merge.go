@@ -3,9 +3,14 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"ingot/internal/event"
 )
 
 // ship opens the transaction and copies the rows that are not known into the
@@ -14,7 +19,11 @@ func (s *session) ship(ctx context.Context, b *batch) error {
 	s.staged += b.received - b.knownCount
 	rows := newRowStream(b.groups, b.known, b.first, s.copyBuf)
 	s.copyBuf = nil // should the copy break, pgx may still be reading
-	if _, err := s.conn.CopyFrom(ctx, rows, s.begin+"; "+copyQuery); err != nil {
+	begin := s.begin
+	if b.brief {
+		begin += fmt.Sprintf("; SET LOCAL lock_timeout = %d", milliseconds(briefLock))
+	}
+	if _, err := s.conn.CopyFrom(ctx, rows, begin+"; "+copyQuery); err != nil {
 		return fmt.Errorf("copy staging: %w", err)
 	}
 	s.copyBuf = rows.buf
@@ -34,10 +43,29 @@ func (s *session) merge(ctx context.Context, b *batch) error {
 		b.storedCount++
 	}
 	if _, err := result.Close(); err != nil {
-		return fmt.Errorf("merge: %w", err)
+		return mergeFailure(fmt.Errorf("merge: %w", err))
 	}
 	return nil
 }
+
+// mergeFailure marks a lock timeout of the merge as what it is: the only locks that
+// the merge waits for are those of keys. The same SQLSTATE from another statement
+// says nothing about keys.
+func mergeFailure(err error) error {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code == lockNotAvailable {
+		return &event.NotStoredError{Reason: event.ReasonKeyHeld, Err: err}
+	}
+	return err
+}
+
+const (
+	lockNotAvailable = "55P03"
+
+	// briefLock is how long a brief batch waits for a key: long enough to be let in
+	// by another ingester's commit, short enough to hold up nobody. A guess.
+	briefLock = 10 * time.Millisecond
+)
 
 var binaryFormat = []int16{1}
 
@@ -50,11 +78,11 @@ JOIN ingot.events AS e ON e.event_id = k.event_id COLLATE "C" AND e.topic = k.to
 
 // lookUp marks the suspects whose keys exist as known. It runs outside of the
 // transaction; rows never go away, so what is found stays true.
-func (s *session) lookUp(ctx context.Context, b *batch, suspects []bool) error {
-	if suspects == nil {
+func (s *session) lookUp(ctx context.Context, b *batch) error {
+	if b.suspects == nil {
 		return nil
 	}
-	ids, topics, positions := suspectKeys(b, suspects)
+	ids, topics, positions := suspectKeys(b)
 	if len(positions) == 0 {
 		return nil
 	}
@@ -73,12 +101,12 @@ func (s *session) lookUp(ctx context.Context, b *batch, suspects []bool) error {
 }
 
 // suspectKeys lists the keys to look up and where their events stand in the batch.
-func suspectKeys(b *batch, suspects []bool) (ids, topics []string, positions []int) {
+func suspectKeys(b *batch) (ids, topics []string, positions []int) {
 	at := 0
 	for g := range b.groups {
 		events := b.groups[g].Events
 		for i := range events {
-			if suspects[at] {
+			if b.suspects[at] {
 				ids = append(ids, events[i].ID)
 				topics = append(topics, events[i].Topic)
 				positions = append(positions, at)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -61,14 +62,14 @@ func TestNewBlockWhenOneIsUsedUp(t *testing.T) {
 		for j := range 20_000 {
 			events = append(events, storetest.Event(fmt.Sprintf("%d-%d", i, j)))
 		}
-		if _, err := w.Merge(t.Context(), []event.Group{storetest.Group(events...)}, nil, func() {}); err != nil {
+		if _, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(events...)}}, func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	checkLog(t, url)
 	tooMany := make([]event.Event, BlockSize+1)
 	var notStored *event.NotStoredError
-	if _, err := w.Merge(t.Context(), []event.Group{storetest.Group(tooMany...)}, nil, func() {}); !errors.As(err, &notStored) {
+	if _, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(tooMany...)}}, func() {}); !errors.As(err, &notStored) {
 		t.Errorf("a batch over the block: %v", err)
 	}
 }
@@ -83,7 +84,7 @@ func TestLostConnectionIsReplaced(t *testing.T) {
 	conn := client(t, url)
 	exec(t, conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ingot' AND datname = current_database()")
 	var notStored *event.NotStoredError
-	if _, err := w.Merge(t.Context(), groupOf("b"), nil, func() {}); err != nil && !errors.As(err, &notStored) {
+	if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("b")}, func() {}); err != nil && !errors.As(err, &notStored) {
 		t.Fatalf("got %v, want not stored", err)
 	}
 	merge(t, w, "b")
@@ -121,10 +122,15 @@ func TestKeyHeldByAnotherTransaction(t *testing.T) {
 	exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
 	w := newWriter(t, url)
 	w.timeouts.Lock = 1e6 // 1 ms
-	_, err := w.Merge(t.Context(), groupOf("a", "held"), nil, func() { t.Error("COMMIT was sent") })
+	_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a", "held")}, func() { t.Error("COMMIT was sent") })
 	var notStored *event.NotStoredError
-	if !errors.As(err, &notStored) || !strings.Contains(err.Error(), "55P03") {
-		t.Fatalf("got %v, want not stored by 55P03", err)
+	if !errors.As(err, &notStored) || notStored.Reason != event.ReasonKeyHeld {
+		t.Fatalf("got %v, want not stored for a held key", err)
+	}
+	w.timeouts.Lock = time.Minute
+	w.Close()
+	if _, err = w.Merge(t.Context(), event.Batch{Groups: groupOf("held"), Brief: true}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonKeyHeld {
+		t.Fatalf("brief: got %v, want not stored for a held key", err)
 	}
 	exec(t, conn, "ROLLBACK")
 	merge(t, w, "a", "held")
@@ -139,13 +145,15 @@ func TestLogLockIsNotAKey(t *testing.T) {
 	conn := client(t, url)
 	exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", logLock))
 	w := newWriter(t, url)
-	w.timeouts.Lock = 1e6
-	_, err := w.Merge(t.Context(), groupOf("a"), nil, func() {})
+	w.timeouts.Statement = 1e8 // 100 ms
+	_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {})
 	var notStored *event.NotStoredError
-	if !errors.As(err, &notStored) {
-		t.Fatalf("got %v, want not stored", err)
+	if !errors.As(err, &notStored) || notStored.Reason == event.ReasonKeyHeld {
+		t.Fatalf("got %v, want not stored, and not for a key", err)
 	}
 	exec(t, conn, "ROLLBACK")
+	w.timeouts = testTimeouts
+	w.Close()
 	if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
 		t.Errorf("%d rows", n)
 	}
@@ -167,7 +175,7 @@ func TestErrorInTheCommitQuery(t *testing.T) {
 				CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON ingot.batches `+timing+` FOR EACH ROW EXECUTE FUNCTION ingot.fail()`)
 			w := newWriter(t, url)
 			var notStored *event.NotStoredError
-			if _, err := w.Merge(t.Context(), groupOf("a"), nil, func() {}); !errors.As(err, &notStored) {
+			if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, &notStored) {
 				t.Fatalf("got %v, want not stored", err)
 			}
 			if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
@@ -263,7 +271,7 @@ func groupOf(ids ...string) []event.Group {
 
 func merge(t *testing.T, w *Writer, ids ...string) []bool {
 	t.Helper()
-	stored, err := w.Merge(context.Background(), groupOf(ids...), nil, func() {})
+	stored, err := w.Merge(context.Background(), event.Batch{Groups: groupOf(ids...)}, func() {})
 	if err != nil {
 		t.Fatalf("Merge: %v", err)
 	}

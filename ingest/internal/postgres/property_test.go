@@ -25,7 +25,7 @@ func TestAcceptedIsStorable(t *testing.T) {
 			rt.Skip("not JSON")
 		}
 		accepted, refused = accepted+len(d.Events), refused+len(d.Invalid)
-		stored, err := w.Merge(t.Context(), []event.Group{{Events: d.Events}}, nil, func() {})
+		stored, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{{Events: d.Events}}}, func() {})
 		if err != nil {
 			rt.Fatalf("Postgres refuses what the decoder accepts: %v", err)
 		}

@@ -37,7 +37,7 @@ func filled(t *testing.T, url string, batches int) (order []string) {
 			n++
 		}
 		received := time.Date(2026, 1, 1, 0, 0, b, 0, time.UTC)
-		stored, err := writers[(b/3)%3].Merge(t.Context(), []event.Group{{Events: events, ReceivedAt: received}}, nil, func() {})
+		stored, err := writers[(b/3)%3].Merge(t.Context(), event.Batch{Groups: []event.Group{{Events: events, ReceivedAt: received}}}, func() {})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,20 +45,20 @@ func (w *Writer) Close() {
 
 // Merge writes the groups as one batch in one transaction and returns, event by
 // event in arrival order, whether it was stored (true) or its key existed
-// already (false). Events that are suspects (nil: none) are looked up by key, and
-// only those not found are shipped. sent is called right before the bytes of COMMIT
+// already (false). Suspects are looked up by key, and only those not found are
+// shipped. sent is called right before the bytes of COMMIT
 // go out.
 //
 // Errors: *event.NotStoredError and *event.BadDataError are certain: nothing of
 // the batch is stored. *event.UnknownError: COMMIT was sent and its outcome is
 // still not known when ctx ended (doubt.go). When ctx ends, the connection is given
 // up; a COMMIT is never cancelled, only no longer waited for.
-func (w *Writer) Merge(ctx context.Context, groups []event.Group, suspects []bool, sent func()) ([]bool, error) {
-	b := batch{groups: groups, received: count(groups)}
+func (w *Writer) Merge(ctx context.Context, write event.Batch, sent func()) ([]bool, error) {
+	b := batch{groups: write.Groups, suspects: write.Suspects, brief: write.Brief, received: count(write.Groups)}
 	if b.received == 0 {
 		return nil, nil
 	}
-	if err := w.write(ctx, &b, suspects); err != nil {
+	if err := w.write(ctx, &b); err != nil {
 		w.rollback(ctx)
 		return nil, classify(err)
 	}
@@ -72,6 +72,8 @@ func (w *Writer) Merge(ctx context.Context, groups []event.Group, suspects []boo
 // batch is one batch on its way.
 type batch struct {
 	groups      []event.Group
+	suspects    []bool // by arrival order; nil: none
+	brief       bool   // wait for keys only for a moment
 	received    int
 	first, last int64
 	known       []bool // by arrival order: found by the look-up; nil when none was made
@@ -83,7 +85,7 @@ type batch struct {
 
 // write does everything before the commit Query: it looks suspects up, and ships
 // and merges what is left.
-func (w *Writer) write(ctx context.Context, b *batch, suspects []bool) error {
+func (w *Writer) write(ctx context.Context, b *batch) error {
 	s, err := w.ready(ctx)
 	if err != nil {
 		return err
@@ -93,7 +95,7 @@ func (w *Writer) write(ctx context.Context, b *batch, suspects []bool) error {
 	}
 	b.last = b.first + int64(b.received) - 1
 	b.stored = make([]bool, b.received)
-	if err := s.lookUp(ctx, b, suspects); err != nil {
+	if err := s.lookUp(ctx, b); err != nil {
 		return err
 	}
 	if b.knownCount == b.received {
@@ -165,7 +167,9 @@ func (w *Writer) commitQuery(b *batch) string {
 	if !b.begun {
 		begin = w.session.begin + "; "
 	}
-	return fmt.Sprintf("%sSELECT pg_advisory_xact_lock(%d); EXECUTE ingot_log (%d, %d, %d, %d, '%s'); %sCOMMIT",
+	// The log's lock is held for moments, but by many: it is waited for as long as a
+	// statement may take, not as long as a key is waited for.
+	return fmt.Sprintf("%sSET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(%d); EXECUTE ingot_log (%d, %d, %d, %d, '%s'); %sCOMMIT",
 		begin, logLock, b.first, b.last, b.received, b.storedCount, w.instance, topics)
 }
 

@@ -15,7 +15,7 @@ import (
 // Store is what the pipeline asks of a store, and Rows what the contract needs to
 // look behind it.
 type Store interface {
-	Merge(ctx context.Context, groups []event.Group, suspects []bool, sent func()) ([]bool, error)
+	Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error)
 }
 
 // Opened is a fresh, empty store.
@@ -53,7 +53,7 @@ func Group(events ...event.Event) event.Group {
 
 func merge(t *testing.T, s Opened, groups ...event.Group) []bool {
 	t.Helper()
-	stored, err := s.Store.Merge(t.Context(), groups, nil, func() {})
+	stored, err := s.Store.Merge(t.Context(), event.Batch{Groups: groups}, func() {})
 	if err != nil {
 		t.Fatalf("Merge: %v", err)
 	}
@@ -122,7 +122,7 @@ func keepsBytes(t *testing.T, s Opened) {
 func badDataStoresNothing(t *testing.T, s Opened) {
 	poisoned := Event("b")
 	poisoned.Source = Poison
-	_, err := s.Store.Merge(t.Context(), []event.Group{Group(Event("a")), Group(poisoned)}, nil, func() { t.Error("COMMIT was sent") })
+	_, err := s.Store.Merge(t.Context(), event.Batch{Groups: []event.Group{Group(Event("a")), Group(poisoned)}}, func() { t.Error("COMMIT was sent") })
 	var badData *event.BadDataError
 	if !errors.As(err, &badData) {
 		t.Fatalf("got %v, want a *event.BadDataError", err)
@@ -134,7 +134,7 @@ func badDataStoresNothing(t *testing.T, s Opened) {
 func endedContext(t *testing.T, s Opened) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Store.Merge(ctx, []event.Group{Group(Event("a"))}, nil, func() { t.Error("COMMIT was sent") })
+	_, err := s.Store.Merge(ctx, event.Batch{Groups: []event.Group{Group(Event("a"))}}, func() { t.Error("COMMIT was sent") })
 	var notStored *event.NotStoredError
 	if !errors.As(err, &notStored) {
 		t.Fatalf("got %v, want a *event.NotStoredError", err)
@@ -151,7 +151,7 @@ func emptyBatch(t *testing.T, s Opened) {
 func sentOnce(t *testing.T, s Opened) {
 	sent := 0
 	for range 3 {
-		if _, err := s.Store.Merge(t.Context(), []event.Group{Group(Event("a"))}, nil, func() { sent++ }); err != nil {
+		if _, err := s.Store.Merge(t.Context(), event.Batch{Groups: []event.Group{Group(Event("a"))}}, func() { sent++ }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -178,7 +178,7 @@ func suspectsChangeNothing(t *testing.T, s Opened) {
 		for _, e := range step.events {
 			groups = append(groups, Group(e))
 		}
-		stored, err := s.Store.Merge(t.Context(), groups, step.suspects, func() {})
+		stored, err := s.Store.Merge(t.Context(), event.Batch{Groups: groups, Suspects: step.suspects}, func() {})
 		if err != nil {
 			t.Fatal(err)
 		}

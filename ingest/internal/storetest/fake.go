@@ -24,6 +24,7 @@ type Fake struct {
 	batches [][]event.Group // every batch that was committed
 	calls   int
 	script  []Step
+	held    string // id that another transaction holds
 }
 
 // Step changes what the next Merge does. The zero Step changes nothing.
@@ -36,6 +37,14 @@ type Step struct {
 
 // NewFake returns an empty store.
 func NewFake() *Fake { return &Fake{rows: map[Key]event.Event{}} }
+
+// Hold makes every batch with that id fail as if another transaction held its key,
+// until it is called again.
+func (f *Fake) Hold(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = id
+}
 
 // Next adds steps for the next calls of Merge.
 func (f *Fake) Next(steps ...Step) {
@@ -74,18 +83,21 @@ func (f *Fake) Calls() int {
 }
 
 // Merge implements the store.
-func (f *Fake) Merge(ctx context.Context, groups []event.Group, _ []bool, sent func()) ([]bool, error) {
-	step := f.begin()
+func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error) {
+	step, held := f.begin()
 	if err := sleep(ctx, step.Before); err != nil {
 		return nil, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}
 	}
 	if step.Fail != nil {
 		return nil, step.Fail
 	}
-	for _, g := range groups {
+	for _, g := range b.Groups {
 		for _, e := range g.Events {
 			if strings.Contains(e.Source, Poison) {
 				return nil, &event.BadDataError{Err: errors.New("poison")}
+			}
+			if e.ID == held {
+				return nil, &event.NotStoredError{Reason: event.ReasonKeyHeld}
 			}
 		}
 	}
@@ -93,7 +105,7 @@ func (f *Fake) Merge(ctx context.Context, groups []event.Group, _ []bool, sent f
 		return nil, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: ctx.Err()}
 	}
 	sent()
-	stored := f.write(groups)
+	stored := f.write(b.Groups)
 	if err := sleep(ctx, step.After); err != nil {
 		return nil, &event.UnknownError{Err: err}
 	}
@@ -103,14 +115,14 @@ func (f *Fake) Merge(ctx context.Context, groups []event.Group, _ []bool, sent f
 	return stored, nil
 }
 
-func (f *Fake) begin() (step Step) {
+func (f *Fake) begin() (step Step, held string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls++
 	if len(f.script) > 0 {
 		step, f.script = f.script[0], f.script[1:]
 	}
-	return step
+	return step, f.held
 }
 
 func (f *Fake) write(groups []event.Group) (stored []bool) {
