@@ -39,7 +39,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	defer database.close()
 
 	instance := uuid.New()
-	writer := postgres.NewWriter(database.url, c.timeouts(), instance, log.Named("postgres"))
+	writer := postgres.NewWriter(database.url, postgres.WritePath(c.WritePath), c.timeouts(), instance, log.Named("postgres"))
 	defer writer.Close()
 	reader, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: c.ReadConnections, Timeout: c.limits().QueryTimeout})
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // Store writes batches. The committer is its only caller.
 type Store interface {
 	// Merge stores a batch in one transaction and returns, event by event in order,
-	// whether it was stored (true) or was there already (false). It calls sent right
-	// before COMMIT goes out. When ctx ends it gives up soon.
+	// whether it was stored (true) or was there already (false). It calls sent before
+	// a COMMIT goes out, each time it tries one. When ctx ends it gives up soon.
 	//
 	// It fails with *event.NotStoredError or *event.BadDataError when certainly
 	// nothing was committed, and with *event.UnknownError when that is not known.
@@ -53,6 +53,8 @@ type Pipeline struct {
 	filter Filter // nil: every event goes the way of new ones
 	log    *zap.Logger
 	wake   chan struct{} // one slot: the queue may have changed
+
+	guesses []bool // of the batch under way; the committer's alone
 
 	mu         sync.Mutex
 	queue      []*request // waiting, oldest first

@@ -2,25 +2,19 @@ package pipeline
 
 import "ingot/internal/event"
 
-// suspects asks the filter about every event of a batch; nil without a filter, or
-// when nothing is suspected.
+// suspects asks the filter about every event of a batch; nil without a filter.
 func (p *Pipeline) suspects(groups []event.Group) []bool {
 	if p.filter == nil {
 		return nil
 	}
-	var suspects []bool
-	any := false
+	suspects := p.guesses[:0]
 	for g := range groups {
 		events := groups[g].Events
 		for i := range events {
-			s := p.filter.Suspect(&events[i])
-			suspects = append(suspects, s)
-			any = any || s
+			suspects = append(suspects, p.filter.Suspect(&events[i]))
 		}
 	}
-	if !any {
-		return nil
-	}
+	p.guesses = suspects
 	return suspects
 }
 

@@ -37,7 +37,7 @@ func BenchmarkMerge(b *testing.B) {
 
 func benchmarkMerge(b *testing.B, url string, rows, dups int, perfect bool) {
 	exec(b, client(b, url), "TRUNCATE ingot.events, ingot.batches, ingot.topics")
-	w := NewWriter(url, testTimeouts, uuid.New(), zap.NewNop())
+	w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zap.NewNop())
 	defer w.Close()
 	draw := newDraw(dups)
 	for range 100 { // something to repeat

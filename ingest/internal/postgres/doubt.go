@@ -85,7 +85,7 @@ func (w *Writer) fence(ctx context.Context, b *batch, old backend) (committed bo
 	}
 	s.warned = false
 	results, err := s.conn.Exec(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, logLock, b.first, w.instance)).ReadAll()
-	if err := judgeCommit(s.conn.TxStatus(), results, err, s.warned); err != nil {
+	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, s.warned); err != nil {
 		w.Close()
 		return false, fmt.Errorf("fence: %w", err)
 	}

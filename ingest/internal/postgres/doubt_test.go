@@ -152,43 +152,50 @@ func (p *lossyProxy) forward(client, server net.Conn) {
 // calls its own rows duplicates, and a second try stores what the first did not.
 func TestDoubtIsResolved(t *testing.T) {
 	t.Parallel()
-	for how, committed := range map[string]bool{"question": false, "answer": true, "hold": false} {
-		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			url := database(t)
-			p := newLossyProxy(t, url)
-			w := newWriter(t, p.url(t, url))
-			merge(t, w, "a")
-			p.loseNext(how)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
-			if how == "hold" {
-				ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second) // half of it is spent waiting
-				defer cancel()
-			}
-			stored, err := w.Merge(ctx, event.Batch{Groups: groupOf("a", "b", "c", "b")}, func() {})
-			if how == "hold" {
-				(<-p.held)() // the bytes arrive after all
-			}
-			var notStored *event.NotStoredError
-			if committed && (err != nil || !equal(stored, false, true, true, false)) || !committed && !errors.As(err, &notStored) {
-				t.Fatalf("got %v %v", stored, err)
-			}
-			if got := merge(t, w, "a", "b", "c", "d"); !equal(got, false, !committed, !committed, true) {
-				t.Errorf("the second try: %v", got)
-			}
-			v := checkLog(t, url)
-			wantBatches := int64(3)
-			if !committed {
-				wantBatches = 3 // the void row stands in for the lost batch
-			}
-			if v.Events != 4 || v.Batches != wantBatches {
-				t.Errorf("%+v", v)
-			}
-			if n := len(walk(t, newReader(t, url), event.Query{Feed: true, Limit: 2})); n != 4 {
-				t.Errorf("the feed has %d events", n)
-			}
-		})
+	for _, path := range []WritePath{PathStaged, PathDirect} {
+		for how, committed := range map[string]bool{"question": false, "answer": true, "hold": false} {
+			t.Run(string(path)+", "+how+" lost", func(t *testing.T) {
+				t.Parallel()
+				resolvesDoubt(t, path, how, committed)
+			})
+		}
+	}
+}
+
+func resolvesDoubt(t *testing.T, path WritePath, how string, committed bool) {
+	url := database(t)
+	p := newLossyProxy(t, url)
+	w := NewWriter(p.url(t, url), path, testTimeouts, uuid.New(), zap.NewNop())
+	t.Cleanup(w.Close)
+	merge(t, w, "a")
+	p.loseNext(how)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if how == "hold" {
+		ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second) // half of it is spent waiting
+		defer cancel()
+	}
+	stored, err := w.Merge(ctx, event.Batch{Groups: groupOf("b", "c", "b")}, func() {})
+	if how == "hold" {
+		(<-p.held)() // the bytes arrive after all
+	}
+	var notStored *event.NotStoredError
+	if committed && (err != nil || !equal(stored, true, true, false)) || !committed && !errors.As(err, &notStored) {
+		t.Fatalf("got %v %v", stored, err)
+	}
+	if got := merge(t, w, "a", "b", "c", "d"); !equal(got, false, !committed, !committed, true) {
+		t.Errorf("the second try: %v", got)
+	}
+	v := checkLog(t, url)
+	wantBatches := int64(3)
+	if !committed {
+		wantBatches = 3 // the void row stands in for the lost batch
+	}
+	if v.Events != 4 || v.Batches != wantBatches {
+		t.Errorf("%+v", v)
+	}
+	if n := len(walk(t, newReader(t, url), event.Query{Feed: true, Limit: 2})); n != 4 {
+		t.Errorf("the feed has %d events", n)
 	}
 }
 
@@ -204,6 +211,14 @@ func equal(got []bool, want ...bool) bool {
 	return true
 }
 
+// write does all of a staged batch but its commit.
+func write(ctx context.Context, w *Writer, b *batch) error {
+	if err := w.prepare(ctx, b, false); err != nil {
+		return err
+	}
+	return w.stage(ctx, b)
+}
+
 // TestFenceHoldsWithoutTheKill: the old transaction is alive and its COMMIT arrives
 // after the fence. It must break at first_id, by itself.
 func TestFenceHoldsWithoutTheKill(t *testing.T) {
@@ -211,7 +226,7 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	url := database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
 	b := batch{groups: groupOf("a"), received: 1}
-	if err := old.write(t.Context(), &b); err != nil {
+	if err := write(t.Context(), old, &b); err != nil {
 		t.Fatal(err)
 	}
 	nobody := backend{pid: 0, start: "never"}
@@ -239,7 +254,7 @@ func TestFenceWaits(t *testing.T) {
 	url := database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
 	b := batch{groups: groupOf("a", "b"), received: 2}
-	if err := old.write(t.Context(), &b); err != nil {
+	if err := write(t.Context(), old, &b); err != nil {
 		t.Fatal(err)
 	}
 	conn := client(t, url)
@@ -277,7 +292,7 @@ func TestWarningAtCommit(t *testing.T) {
 			exec(t, client(t, url), `
 				CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
 				CREATE TRIGGER warn AFTER INSERT ON ingot.batches `+trigger+` EXECUTE FUNCTION ingot.warn()`)
-			w := NewWriter(url, testTimeouts, uuid.New(), zap.NewNop())
+			w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zap.NewNop())
 			t.Cleanup(w.Close)
 			timeout := time.Minute
 			if !want {

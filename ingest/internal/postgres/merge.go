@@ -76,13 +76,13 @@ const lookUpQuery = `
 SELECT k.i FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (event_id, topic, i)
 JOIN ingot.events AS e ON e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C"`
 
-// lookUp marks the suspects whose keys exist as known. It runs outside of the
-// transaction; rows never go away, so what is found stays true.
-func (s *session) lookUp(ctx context.Context, b *batch) error {
-	if b.suspects == nil {
+// lookUp marks the suspects, or all events, whose keys exist as known. It runs
+// outside of the transaction; rows never go away, so what is found stays true.
+func (s *session) lookUp(ctx context.Context, b *batch, all bool) error {
+	if b.suspects == nil && !all {
 		return nil
 	}
-	ids, topics, positions := suspectKeys(b)
+	ids, topics, positions := keysToLookUp(b, all)
 	if len(positions) == 0 {
 		return nil
 	}
@@ -100,13 +100,13 @@ func (s *session) lookUp(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// suspectKeys lists the keys to look up and where their events stand in the batch.
-func suspectKeys(b *batch) (ids, topics []string, positions []int) {
+// keysToLookUp lists keys and where their events stand in the batch.
+func keysToLookUp(b *batch, all bool) (ids, topics []string, positions []int) {
 	at := 0
 	for g := range b.groups {
 		events := b.groups[g].Events
 		for i := range events {
-			if b.suspects[at] {
+			if all || b.suspects[at] {
 				ids = append(ids, events[i].ID)
 				topics = append(topics, events[i].Topic)
 				positions = append(positions, at)

@@ -220,7 +220,7 @@ func TestJudgeCommit(t *testing.T) {
 		"connection lost":                    {'T', tag("SELECT 1"), errors.New("unexpected EOF"), false, unknown},
 		"ERROR, then the state is not known": {'T', nil, pgError("ERROR", "55P03"), false, unknown},
 	} {
-		err := judgeCommit(c.status, c.results, c.err, c.warned)
+		err := judgeCommit(c.status, lastTag(c.results), c.err, c.warned)
 		if c.want == nil && err != nil || c.want != nil && !errors.As(err, c.want) {
 			t.Errorf("%s: got %v, want %T", name, err, c.want)
 		}

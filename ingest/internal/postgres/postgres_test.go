@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ func database(t testing.TB) string {
 }
 
 func newWriter(t testing.TB, url string) *Writer {
-	w := NewWriter(url, testTimeouts, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
+	w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
 	t.Cleanup(w.Close)
 	return w
 }
@@ -71,16 +72,45 @@ func number(t testing.TB, conn *pgx.Conn, sql string, args ...any) (n int64) {
 	return n
 }
 
-// TestContract runs what the pipeline relies on, and afterwards holds the commit
-// log against the table.
+// TestContract runs what the pipeline relies on, on every path and with guesses of
+// every quality, and afterwards holds the commit log against the table.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	storetest.Contract(t, func(t *testing.T) storetest.Opened {
-		url := database(t)
-		conn := client(t, url)
-		t.Cleanup(func() { checkLog(t, url) })
-		return storetest.Opened{Store: newWriter(t, url), Rows: func() map[storetest.Key]event.Event { return allRows(t, conn) }}
-	})
+	for _, c := range []struct {
+		path  WritePath
+		guess string
+	}{
+		{PathAuto, "as given"}, {PathAuto, "always yes"}, {PathAuto, "always no"},
+		{PathStaged, "as given"}, {PathDirect, "as given"}, {PathDirect, "a coin"},
+	} {
+		t.Run(string(c.path)+", "+c.guess, func(t *testing.T) {
+			t.Parallel()
+			storetest.Contract(t, func(t *testing.T) storetest.Opened {
+				url := database(t)
+				conn := client(t, url)
+				w := NewWriter(url, c.path, testTimeouts, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
+				t.Cleanup(w.Close)
+				t.Cleanup(func() { checkLog(t, url) })
+				return storetest.Opened{Store: guessing{w, c.guess}, Rows: func() map[storetest.Key]event.Event { return allRows(t, conn) }}
+			})
+		})
+	}
+}
+
+// guessing puts guesses of its own in place of the suspects it is given.
+type guessing struct {
+	*Writer
+	guess string
+}
+
+func (g guessing) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error) {
+	if g.guess != "as given" {
+		b.Suspects = make([]bool, count(b.Groups))
+		for i := range b.Suspects {
+			b.Suspects[i] = g.guess == "always yes" || g.guess == "a coin" && rand.IntN(2) == 0
+		}
+	}
+	return g.Writer.Merge(ctx, b, sent)
 }
 
 func allRows(t *testing.T, conn *pgx.Conn) map[storetest.Key]event.Event {

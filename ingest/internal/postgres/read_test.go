@@ -216,7 +216,7 @@ func TestRewoundLog(t *testing.T) {
 	exec(t, conn, "DELETE FROM ingot.batches WHERE commit_seq = 2; DELETE FROM ingot.events WHERE event_id IN ('2', '3')")
 	gone("log cut", first.Next)
 	gone("log cut, cursor at its end", end)
-	other := NewWriter(url, testTimeouts, uuid.New(), w.log)
+	other := NewWriter(url, PathAuto, testTimeouts, uuid.New(), w.log)
 	t.Cleanup(other.Close)
 	merge(t, other, "4", "5")
 	gone("log written again", first.Next)

@@ -105,7 +105,8 @@ type session struct {
 	staged  int  // rows in the staging table, dead ones among them
 	warned  bool // a warning arrived since it was last cleared
 	begin   string
-	copyBuf []byte
+	copyBuf []byte // of the batch; kept for the next
+	rows    []row  // likewise
 }
 
 func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {

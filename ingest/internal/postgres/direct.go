@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"ingot/internal/event"
+)
+
+// The direct path ships rows that are believed to be new straight into the table,
+// and the whole transaction in one message and one round trip:
+//
+//	BEGIN; settings; COPY staged topics; COPY events; lock; log row; topics; COMMIT
+//
+// The believer may be wrong: then COPY breaks at the primary key, the server passes
+// over the rest, nothing is stored, and the batch goes the staged way with new ids.
+// Which error it was does not matter. Whatever is not an ERROR from the server (the
+// connection ends, a FATAL, a warning) is a doubt, and resolved as any other.
+
+// directTail is what follows the two COPYs; its form is that of commitQuery.
+const directTail = "; COPY pg_temp.ingot_staged_topics (first_id, topic, events) FROM STDIN (FORMAT binary)" +
+	"; COPY ingot.events (" + stagingColumns + ") FROM STDIN (FORMAT binary); "
+
+// errFallBack says that the direct path has certainly stored nothing.
+var errFallBack = errors.New("the direct path was refused")
+
+// row is a place in the batch.
+type row struct {
+	e     *event.Event
+	group int32
+	at    int32 // by arrival order
+}
+
+// sortRows lists the rows to ship in the order of their keys, as every writer
+// does: sorted batches do not deadlock. Of several copies of a key only the first to
+// arrive is listed.
+func sortRows(b *batch, rows []row) []row {
+	rows = rows[:0]
+	at := int32(0)
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if b.known == nil || !b.known[at] {
+				rows = append(rows, row{&events[i], int32(g), at})
+			}
+			at++
+		}
+	}
+	slices.SortFunc(rows, func(x, y row) int {
+		if c := strings.Compare(x.e.ID, y.e.ID); c != 0 {
+			return c
+		}
+		if c := strings.Compare(x.e.Topic, y.e.Topic); c != 0 {
+			return c
+		}
+		return int(x.at - y.at)
+	})
+	return slices.CompactFunc(rows, func(x, y row) bool { return x.e.ID == y.e.ID && x.e.Topic == y.e.Topic })
+}
+
+// direct writes the batch on the direct path. It returns nil or errFallBack, or the
+// end of a doubt (commit).
+func (w *Writer) direct(ctx context.Context, b *batch, sent func()) error {
+	s := w.session
+	s.rows = sortRows(b, s.rows)
+	topics := countTopics(s.rows)
+	s.staged += len(topics)
+	for _, r := range s.rows {
+		b.stored[r.at] = true
+	}
+	b.storedCount = len(s.rows)
+	s.copyBuf = w.appendDirect(s.copyBuf[:0], b, topics)
+	clear(s.rows) // holds on to the batch otherwise
+
+	old := s.backend
+	sent()
+	err := s.sendDirect(ctx, s.copyBuf)
+	var unknown *event.UnknownError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &unknown):
+		return w.doubt(ctx, b, old, err)
+	}
+	w.rollback(ctx)
+	return fmt.Errorf("%w: %w", errFallBack, err)
+}
+
+// appendDirect encodes the whole exchange: the Query and the data of its two COPYs.
+func (w *Writer) appendDirect(buf []byte, b *batch, topics map[string]int64) []byte {
+	query := pgproto3.Query{String: w.session.begin + directTail + w.commitStatements(b)}
+	buf, _ = query.Encode(buf) // cannot fail: the text is short
+	buf = appendCopy(buf, func(buf []byte) []byte { return appendTopics(buf, b.first, topics) })
+	return appendCopy(buf, func(buf []byte) []byte {
+		for _, r := range w.session.rows {
+			buf = appendRow(buf, r.e, b.first+int64(r.at), b.groups[r.group].ReceivedAt)
+		}
+		return buf
+	})
+}
+
+// appendCopy frames the rows of one COPY: CopyData with header, rows and trailer,
+// then CopyDone. One message may hold a gigabyte; a batch has some megabytes.
+func appendCopy(buf []byte, rows func([]byte) []byte) []byte {
+	buf = append(buf, 'd')
+	length := len(buf)
+	buf = append(buf, 0, 0, 0, 0)
+	buf = append(buf, copyHeader...)
+	buf = rows(buf)
+	buf = append(buf, copyTrailer...)
+	binary.BigEndian.PutUint32(buf[length:], uint32(len(buf)-length))
+	return append(buf, 'c', 0, 0, 0, 4)
+}
+
+func countTopics(rows []row) map[string]int64 {
+	topics := make(map[string]int64)
+	for _, r := range rows {
+		topics[r.e.Topic]++
+	}
+	return topics
+}
+
+func appendTopics(buf []byte, first int64, topics map[string]int64) []byte {
+	for topic, n := range topics {
+		buf = binary.BigEndian.AppendUint16(buf, 3)
+		buf = appendInt64(buf, first)
+		buf = appendText(buf, topic)
+		buf = appendInt64(buf, n)
+	}
+	return buf
+}
+
+// sendDirect sends the exchange and judges the answer.
+func (s *session) sendDirect(ctx context.Context, exchange []byte) error {
+	ctx, cancel := halfOf(ctx)
+	defer cancel()
+	s.warned = false
+	tag, err := s.exchange(ctx, exchange)
+	return judgeCommit(s.conn.TxStatus(), tag, err, s.warned)
+}
+
+// exchange writes messages that form one Query with the data of its COPYs, and reads
+// the answer to its end. It returns the last command tag, and the server's error or
+// the connection's.
+func (s *session) exchange(ctx context.Context, messages []byte) (tag string, err error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = s.conn.Conn().SetWriteDeadline(deadline)
+		defer func() { _ = s.conn.Conn().SetWriteDeadline(time.Time{}) }()
+	}
+	if _, err := s.conn.Conn().Write(messages); err != nil {
+		_ = s.conn.Conn().Close() // a half message cannot be taken back
+		return "", fmt.Errorf("send the batch: %w", err)
+	}
+	var refused error
+	for {
+		message, err := s.conn.ReceiveMessage(ctx)
+		if err != nil {
+			_ = s.conn.Conn().Close()
+			return "", fmt.Errorf("wait for the answer: %w", err)
+		}
+		switch m := message.(type) {
+		case *pgproto3.CommandComplete:
+			tag = string(m.CommandTag)
+		case *pgproto3.ErrorResponse:
+			refused = pgconn.ErrorResponseToPgError(m)
+		case *pgproto3.ReadyForQuery:
+			return tag, refused
+		}
+	}
+}
