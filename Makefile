@@ -10,7 +10,7 @@ SHELL   := /bin/bash
 TOOL    := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test demo lint fuzz clean
+.PHONY: help build run test torture demo lint fuzz clean
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ run: build ## answer on http://127.0.0.1:8080 with a private Postgres in ./data
 
 test: ## all tests, with the race detector, on throw-away Postgres clusters
 	$(GO) test -race -timeout 15m ./...
+
+torture: ## crashes and overload for minutes: 30 s of ten times too much, also with the default limits
+	INGOT_LONG=1 $(GO) test -timeout 30m -count=1 -v ./torture
 
 demo: build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
 	@./demo.sh ./bin $(DEMO)

@@ -20,8 +20,10 @@
 //	   pgtest              Postgres for tests
 //	   workload            seeded events for the publisher and the benchmarks
 //
+//	torture/             hurts the real binaries, and holds what is left to the promise
+//
 // To come: internal/dedup (the Bloom filter) and internal/feed (committed
-// events to subscribers) below ingest/, bench/ and torture/ beside publisher/.
+// events to subscribers) below ingest/, and bench/ beside publisher/.
 //
 // A package below ingest/internal imports internal/event, the standard library,
 // zap, small leaf modules and the one big library it hides; never a sibling.

@@ -1,0 +1,144 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot/internal/localpg"
+)
+
+// dataFolder is one that Postgres' user can get to, which t.TempDir is not under
+// root. What is in it goes with the test.
+func dataFolder(t testing.TB) string {
+	t.Helper()
+	if _, err := localpg.Find(); errors.Is(err, localpg.ErrNoBinaries) && os.Getenv("INGOT_REQUIRE_POSTGRES") != "1" {
+		t.Skip(err)
+	}
+	top, err := os.MkdirTemp("", "ingot-torture-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(top, "data")
+	t.Cleanup(func() {
+		if _, err := os.Stat(data); err == nil { // else nobody has started on it
+			if err := localpg.Discard(context.Background(), data); err != nil {
+				t.Errorf("discard: %v", err)
+			}
+		}
+		if err := os.RemoveAll(top); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(top, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// postgresOf lists the Postgres processes at work in a data folder.
+func postgresOf(data string) (pids []string) {
+	found, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range found {
+		comm, _ := os.ReadFile(filepath.Join(dir, "comm"))
+		cwd, _ := os.Readlink(filepath.Join(dir, "cwd"))
+		if strings.TrimSpace(string(comm)) == "postgres" && strings.HasPrefix(cwd, data+"/") {
+			pids = append(pids, filepath.Base(dir))
+		}
+	}
+	return pids
+}
+
+// postmaster is the pid of the server in a data folder, 0 when there is none.
+func postmaster(data string) (pid int) {
+	found, _ := filepath.Glob(filepath.Join(data, "*", "postmaster.pid"))
+	if len(found) != 1 {
+		return 0
+	}
+	b, err := os.ReadFile(found[0])
+	if err != nil {
+		return 0
+	}
+	_, _ = fmt.Sscan(string(b), &pid)
+	return pid
+}
+
+// openFolder starts a server on the data that an ingester left.
+func openFolder(t testing.TB, data string) *pgx.Conn {
+	t.Helper()
+	server, err := localpg.Start(context.Background(), localpg.Options{DataDir: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return connect(t, server.URL())
+}
+
+// privateURL leads to the Postgres that a running ingester keeps for itself. The
+// ingester logs where it is.
+func (i *ingester) privateURL(t testing.TB) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(i.said(i.stderr), `"database":"`)
+	where, _, _ := strings.Cut(rest, `"`)
+	var host, database, user string
+	fields := strings.NewReplacer(",", "").Replace(where)
+	if _, err := fmt.Sscanf(fields, "%s database %s user %s", &host, &database, &user); err != nil {
+		t.Fatalf("the log names no database (%q): %v", where, err)
+	}
+	return fmt.Sprintf("host=%s dbname=%s user=%s port=5432", host, database, user)
+}
+
+func connect(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func execute(t testing.TB, conn *pgx.Conn, sql string) {
+	t.Helper()
+	if _, err := conn.Exec(context.Background(), sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// number runs a query for one number.
+func number(t testing.TB, conn *pgx.Conn, sql string) (n int64) {
+	t.Helper()
+	if err := conn.QueryRow(context.Background(), sql).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// block keeps batches from being written until the returned function is called;
+// reading goes on.
+func block(t testing.TB, conn *pgx.Conn) (unblock func()) {
+	t.Helper()
+	execute(t, conn, "BEGIN; LOCK TABLE ingot.events IN EXCLUSIVE MODE")
+	return func() { t.Helper(); execute(t, conn, "ROLLBACK") }
+}
+
+// verify runs the binary's own check of the tables.
+func verify(t testing.TB, flag string) {
+	t.Helper()
+	p := launch(t, binary("ingest"), "verify", flag)
+	if code := p.wait(); code != 0 {
+		t.Errorf("ingest verify: exit code %d\n%s%s", code, p.said(p.stdout), p.said(p.stderr))
+		return
+	}
+	t.Logf("ingest verify: %s", strings.TrimSpace(p.said(p.stdout)))
+}

@@ -1,0 +1,72 @@
+package torture
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestStartsThatCannotWork: each says why in one line, and changes nothing for the
+// ingester that runs.
+func TestStartsThatCannotWork(t *testing.T) {
+	data := dataFolder(t)
+	i := startIngester(t, "--data-dir", data)
+	for _, c := range []struct {
+		name  string
+		flags []string
+		says  string
+		code  int
+	}{
+		{
+			"a second ingester on the same data folder",
+			[]string{"--listen", freeAddress(t), "--data-dir", data},
+			"is in use by another ingest (pid ", 1,
+		},
+		{
+			"a port that is taken",
+			[]string{"--listen", i.address, "--data-dir", dataFolder(t)},
+			i.address + " is taken by another program", 1,
+		},
+		{
+			"a flag that does not exist",
+			[]string{"--lisen", i.address},
+			"unknown flag --lisen", usageCode,
+		},
+		{
+			"a size that is none",
+			[]string{"--max-body", "many"},
+			`"many" is not a size`, usageCode,
+		},
+		{
+			"flags that contradict each other",
+			[]string{"--max-events", "10000", "--queue-events", "100"},
+			"--queue-events must hold a request of --max-events", 1,
+		},
+		{
+			"a database URL that is none",
+			[]string{"--listen", freeAddress(t), "--database-url", "postgres://nobody@127.0.0.1:99999/x"},
+			"database", 1,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := launch(t, binary("ingest"), c.flags...)
+			code, stderr := p.wait(), p.said(p.stderr)
+			if code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			if strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "ingest: ") || !strings.Contains(stderr, c.says) {
+				t.Errorf("want one line that begins with ingest: and says %q, got\n%s", c.says, stderr)
+			}
+			if out := p.said(p.stdout); out != "" {
+				t.Errorf("on stdout: %s", out)
+			}
+			t.Logf("exit code %d: %s", code, stderr)
+		})
+	}
+	if a := i.publishBytes(events(1, 1, 1)); a.status != 200 {
+		t.Errorf("the running ingester answers %v", a)
+	}
+	i.stop(t)
+}
+
+// usageCode is what the command line's parser exits with.
+const usageCode = 80
