@@ -18,6 +18,7 @@ type config struct {
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
 	AllowUnsafe bool   `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start although fsync, full_page_writes or synchronous_commit is off: a crash may lose acknowledged events."`
 	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`
+	DebugListen string `env:"INGOT_DEBUG_LISTEN" placeholder:"ADDRESS" help:"Address for profiles (/debug/pprof/). Not set: none."`
 	LogLevel    string `default:"info" enum:"debug,info,warn,error" env:"INGOT_LOG_LEVEL" help:"debug, info, warn or error."`
 
 	MaxBody           byteSize      `default:"32MiB" env:"INGOT_MAX_BODY" help:"Largest body of a request."`

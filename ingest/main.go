@@ -7,6 +7,7 @@
 //	run.go     opens downstream first, closes upstream first
 //	database.go the database: given, or private and supervised
 //	log.go     the log: JSON, or readable on a terminal
+//	debug.go   profiles, on an address of their own
 //	verify.go healthcheck.go   the other commands
 package main
 

@@ -31,6 +31,11 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	}
 	defer listener.Close()
 	limitMemory(c)
+	stopDebug, err := serveDebug(c.DebugListen, log)
+	if err != nil {
+		return err
+	}
+	defer stopDebug()
 
 	database, err := openDatabase(ctx, c, log)
 	if err != nil {

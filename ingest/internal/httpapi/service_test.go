@@ -88,8 +88,14 @@ func TestRequestID(t *testing.T) {
 		given string
 		taken bool
 	}{
-		{"abc-DEF_1.2", true}, {strings.Repeat("x", 64), true},
-		{"", false}, {strings.Repeat("x", 65), false}, {"a b", false}, {"a\"b", false}, {"ä", false}, {"a\tb", false},
+		{"abc-DEF_1.2", true},
+		{strings.Repeat("x", 64), true},
+		{"", false},
+		{strings.Repeat("x", 65), false},
+		{"a b", false},
+		{"a\"b", false},
+		{"ä", false},
+		{"a\tb", false},
 	} {
 		for _, target := range []string{"/healthz", "/nothing"} {
 			w := g.dial(t)

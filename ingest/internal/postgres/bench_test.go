@@ -23,21 +23,21 @@ func BenchmarkMerge(b *testing.B) {
 	}
 	for _, rows := range []int{30, 1000, 5000} {
 		for _, dups := range []int{0, 30, 90} {
-			for _, filter := range []string{"off", "perfect"} {
-				if dups == 0 && filter == "perfect" {
-					continue
-				}
-				b.Run(fmt.Sprintf("rows=%d/dups=%d%%/filter=%s", rows, dups, filter), func(b *testing.B) {
-					benchmarkMerge(b, url, rows, dups, filter == "perfect")
+			for _, c := range []struct {
+				path   WritePath
+				filter string
+			}{{PathStaged, "off"}, {PathStaged, "perfect"}, {PathAuto, "perfect"}} {
+				b.Run(fmt.Sprintf("rows=%d/dups=%d%%/path=%s/filter=%s", rows, dups, c.path, c.filter), func(b *testing.B) {
+					benchmarkMerge(b, url, c.path, rows, dups, c.filter == "perfect")
 				})
 			}
 		}
 	}
 }
 
-func benchmarkMerge(b *testing.B, url string, rows, dups int, perfect bool) {
+func benchmarkMerge(b *testing.B, url string, path WritePath, rows, dups int, perfect bool) {
 	exec(b, client(b, url), "TRUNCATE ingot.events, ingot.batches, ingot.topics")
-	w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zap.NewNop())
+	w := NewWriter(url, path, testTimeouts, uuid.New(), zap.NewNop())
 	defer w.Close()
 	draw := newDraw(dups)
 	for range 100 { // something to repeat

@@ -69,9 +69,7 @@ const (
 
 var binaryFormat = []int16{1}
 
-// lookUpQuery finds which of the keys exist. It is planned anew each time, for the
-// size the table has by then: a plan made for an empty table may choose the index
-// on (topic, id) and read whole topics later.
+// lookUpQuery finds which of the keys exist.
 const lookUpQuery = `
 SELECT k.i FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (event_id, topic, i)
 JOIN ingot.events AS e ON e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C"`
@@ -87,8 +85,11 @@ func (s *session) lookUp(ctx context.Context, b *batch, all bool) error {
 		return nil
 	}
 	b.known = make([]bool, b.received)
+	if err := s.prepareLookUp(ctx); err != nil {
+		return err
+	}
 	params := [][]byte{appendTextArray(nil, ids), appendTextArray(nil, topics)}
-	result := s.conn.ExecParams(ctx, lookUpQuery, params, []uint32{pgtype.TextArrayOID, pgtype.TextArrayOID}, []int16{1, 1}, binaryFormat)
+	result := s.conn.ExecPrepared(ctx, lookUpName, params, binaryFormat, binaryFormat)
 	for result.NextRow() {
 		i := int64(binary.BigEndian.Uint64(result.Values()[0]))
 		b.known[positions[i-1]] = true
@@ -97,6 +98,35 @@ func (s *session) lookUp(ctx context.Context, b *batch, all bool) error {
 	if _, err := result.Close(); err != nil {
 		return fmt.Errorf("look up suspects: %w", err)
 	}
+	return nil
+}
+
+const (
+	lookUpName = "ingot_lookup"
+
+	// replanAfter bounds the age of the look-up's plan; other ingesters fill the table
+	// as well.
+	replanAfter = time.Minute
+)
+
+// prepareLookUp keeps the look-up's plan in step with the table. Planning costs as
+// much as looking 100 keys up, but a plan made for a table of a page may take the
+// index on (topic, id) and read whole topics once there are many. So it is made anew
+// after 1, 4, 16, .. look-ups, and every minute.
+func (s *session) prepareLookUp(ctx context.Context) error {
+	s.lookUps++
+	if s.lookUps != s.nextPlan && time.Since(s.planned) < replanAfter {
+		return nil
+	}
+	if s.lookUps > 1 {
+		if err := s.conn.Deallocate(ctx, lookUpName); err != nil {
+			return fmt.Errorf("drop the look-up's plan: %w", err)
+		}
+	}
+	if _, err := s.conn.Prepare(ctx, lookUpName, lookUpQuery, []uint32{pgtype.TextArrayOID, pgtype.TextArrayOID}); err != nil {
+		return fmt.Errorf("prepare the look-up: %w", err)
+	}
+	s.nextPlan, s.planned = 4*s.lookUps, time.Now()
 	return nil
 }
 

@@ -80,8 +80,12 @@ func TestContract(t *testing.T) {
 		path  WritePath
 		guess string
 	}{
-		{PathAuto, "as given"}, {PathAuto, "always yes"}, {PathAuto, "always no"},
-		{PathStaged, "as given"}, {PathDirect, "as given"}, {PathDirect, "a coin"},
+		{PathAuto, "as given"},
+		{PathAuto, "always yes"},
+		{PathAuto, "always no"},
+		{PathStaged, "as given"},
+		{PathDirect, "as given"},
+		{PathDirect, "a coin"},
 	} {
 		t.Run(string(c.path)+", "+c.guess, func(t *testing.T) {
 			t.Parallel()
