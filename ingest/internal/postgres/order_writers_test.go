@@ -134,8 +134,9 @@ type orderWriter struct {
 }
 
 func newOrderWriter(plan orderPlan, number int) *orderWriter {
+	paths := []WritePath{PathAuto, PathStaged, PathDirect}
 	return &orderWriter{
-		writer: NewWriter(plan.URL, PathAuto, testTimeouts, uuid.New(), zap.NewNop()),
+		writer: NewWriter(plan.URL, paths[number%len(paths)], testTimeouts, uuid.New(), zap.NewNop()),
 		number: number,
 		random: rand.New(rand.NewPCG(plan.Seed, uint64(1+number))),
 	}
@@ -209,7 +210,8 @@ func (w *orderWriter) attempt(events []event.Event) ([]bool, error) {
 	defer cancel()
 	delay := time.Duration(w.random.Int64N(int64(20 * time.Millisecond)))
 	late := w.random.IntN(50) == 0
-	return w.writer.Merge(ctx, event.Batch{Groups: []event.Group{storetest.Group(events...)}, Suspects: w.suspects(len(events))}, func() {
+	batch := event.Batch{Groups: []event.Group{storetest.Group(events...)}, Suspects: w.suspects(len(events))}
+	return w.writer.Merge(ctx, batch, func() {
 		time.Sleep(delay)
 		if late {
 			cancel()
