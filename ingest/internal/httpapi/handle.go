@@ -68,6 +68,9 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id string) {
 	if ctx.Request.IsBodyStream() {
 		abandon(ctx)
 	}
+	if s.draining.Load() {
+		ctx.SetConnectionClose() // or the client's next request meets the end of the server
+	}
 	ctx.Response.Header.Set("X-Request-Id", id)
 }
 

@@ -73,10 +73,15 @@ func TestDraining(t *testing.T) {
 	if a := g.post(t, "/publish", valid("b")); a.status != 503 || a.kind() != "draining" {
 		t.Errorf("got %d %s", a.status, a.body)
 	}
+	late := g.dial(t)
+	late.send(request{"GET", "/healthz", nil, ""}.text())
+	late.answer("GET")
+	late.closed()
 	close(release)
 	if a := waiting.answer("POST"); a.status != 200 {
 		t.Errorf("the one that waited: got %d %s", a.status, a.body)
 	}
+	waiting.closed() // or the next request on it would meet the end of the server
 }
 
 func TestRequestID(t *testing.T) {
