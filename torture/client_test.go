@@ -19,6 +19,7 @@ type answer struct {
 	status     int
 	problem    string // the end of a problem's type: queue-full, draining, ..
 	retryAfter string
+	last       bool  // the server says that it closes the connection
 	err        error // no answer
 }
 
@@ -53,7 +54,7 @@ func (i *ingester) publish(body io.Reader, length int) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	a := answer{status: got.StatusCode, retryAfter: got.Header.Get("Retry-After")}
+	a := answer{status: got.StatusCode, retryAfter: got.Header.Get("Retry-After"), last: got.Close}
 	if a.status >= 400 {
 		var p struct{ Type string }
 		_ = json.Unmarshal(text, &p)
@@ -115,6 +116,16 @@ func (l *ledger) unanswered() error {
 		}
 	}
 	return nil
+}
+
+// lasts is how many answers were the last on their connection.
+func (l *ledger) lasts() (n int) {
+	for _, a := range l.answers {
+		if a.last {
+			n++
+		}
+	}
+	return n
 }
 
 // check holds the answers against the table: acknowledged is there to the last

@@ -72,6 +72,9 @@ func stopWhileWaiting(t *testing.T, i *ingester, conn *pgx.Conn, stop func()) {
 	if got := fmt.Sprint(told.counts()); got != fmt.Sprintf("map[200:%d 503 draining:1]", waiting) {
 		t.Errorf("answers: %s", got)
 	}
+	if n := told.lasts(); n != waiting+1 {
+		t.Errorf("%d of %d answers tell that the connection ends: a next request on it would get none", n, waiting+1)
+	}
 	if code := i.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
