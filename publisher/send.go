@@ -8,25 +8,24 @@ import (
 	"sync/atomic"
 	"time"
 
-	"ingot/internal/event"
 	"ingot/publisher/internal/client"
-	"ingot/publisher/internal/tally"
 )
 
 // patience is the least number of batches in a row that must be given up before
 // the server is taken to be gone; with more clients it is one for each.
 const patience = 3
 
-// sending is one run of many clients over a sequence of events.
+// job is one batch: how many events, and what sends and tallies them.
+type job struct {
+	events int
+	do     func(context.Context) client.Result
+}
+
+// sending is one run of many clients over a sequence of batches.
 type sending struct {
-	order   iter.Seq[int]                         // the index of each event to send
-	events  interface{ Event(i int) event.Event } // makes them
-	publish func(context.Context, []event.Event) client.Result
-	batch   int     // events per request
-	clients int     // requests in parallel
-	rate    float64 // events per second to offer; 0: no limit
-	tally   *tally.Tally
-	meter   *meter
+	jobs    func(context.Context) iter.Seq[job] // it ends when its context does
+	clients int                                 // requests in parallel
+	rate    float64                             // events per second to offer; 0: no limit
 
 	givenUp atomic.Int64 // batches in a row
 }
@@ -44,12 +43,12 @@ type sending struct {
 func (s *sending) run(ctx context.Context) error {
 	within, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	batches := make(chan []int)
+	batches := make(chan job)
 	var clients sync.WaitGroup
 	for range s.clients {
 		clients.Go(func() { // stops when deal closes the channel
-			for indexes := range batches {
-				if err := s.settle(within, indexes); err != nil {
+			for j := range batches {
+				if err := s.settle(within, j); err != nil {
 					stop(err)
 				}
 			}
@@ -64,10 +63,10 @@ func (s *sending) run(ctx context.Context) error {
 }
 
 // deal hands the batches out, no faster than the rate. It alone closes out.
-func (s *sending) deal(ctx context.Context, out chan<- []int) {
+func (s *sending) deal(ctx context.Context, out chan<- job) {
 	defer close(out)
 	began, dealt := time.Now(), 0
-	for batch := range chunks(s.order, s.batch) {
+	for batch := range s.jobs(ctx) {
 		if s.rate > 0 {
 			due := began.Add(time.Duration(float64(dealt) / s.rate * float64(time.Second)))
 			sleepUntil(ctx, due)
@@ -76,20 +75,14 @@ func (s *sending) deal(ctx context.Context, out chan<- []int) {
 		case <-ctx.Done():
 			return
 		case out <- batch:
-			dealt += len(batch)
+			dealt += batch.events
 		}
 	}
 }
 
-// settle publishes one batch. Its error tells that the server is gone.
-func (s *sending) settle(ctx context.Context, indexes []int) error {
-	batch := make([]event.Event, len(indexes))
-	for n, i := range indexes {
-		batch[n] = s.events.Event(i)
-	}
-	res := s.publish(ctx, batch)
-	s.tally.Add(indexes, res)
-	s.meter.Add(len(indexes))
+// settle does one batch. Its error tells that the server is gone.
+func (s *sending) settle(ctx context.Context, j job) error {
+	res := j.do(ctx)
 	if !res.GaveUp {
 		s.givenUp.Store(0)
 		return nil

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"time"
 
+	"ingot/internal/event"
 	"ingot/internal/workload"
 	"ingot/publisher/internal/audit"
 	"ingot/publisher/internal/client"
@@ -87,14 +89,12 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 
 // send publishes the plan and sums up.
 func (s *simulate) send(ctx context.Context, plan workload.Plan, c *client.Client, m *meter) outcome {
-	told := tally.New(plan.Sends(), plan.Unique())
+	told := tally.New(plan.Sends(), plan.Unique(), "same seed, same ids; use --seed to send new ones")
 	m.Begin("send", plan.Sends())
 	defer m.End()
 	began := time.Now()
-	err := (&sending{
-		order: plan.All(), events: workload.New(s.Seed), batch: s.Batch, clients: s.Concurrency,
-		rate: s.Rate, publish: c.Publish, tally: told, meter: m,
-	}).run(ctx)
+	jobs := func(context.Context) iter.Seq[job] { return s.jobs(plan, c, told, m) }
+	err := (&sending{jobs: jobs, clients: s.Concurrency, rate: s.Rate}).run(ctx)
 	o := outcome{URL: s.URL, Seed: s.Seed, Report: told.Report(time.Since(began)), tally: told}
 	if err != nil {
 		o.Problems["stopped"] = err.Error()
@@ -102,10 +102,33 @@ func (s *simulate) send(ctx context.Context, plan workload.Plan, c *client.Clien
 	return o
 }
 
+// jobs cuts the plan into batches. The events are made by the client that sends
+// them, on its own time.
+func (s *simulate) jobs(plan workload.Plan, c *client.Client, told *tally.Tally, m *meter) iter.Seq[job] {
+	events := workload.New(s.Seed)
+	return func(yield func(job) bool) {
+		for indexes := range chunks(plan.All(), s.Batch) {
+			do := func(ctx context.Context) client.Result {
+				batch := make([]event.Event, len(indexes))
+				for n, i := range indexes {
+					batch[n] = events.Event(i)
+				}
+				res := c.Publish(ctx, batch)
+				told.Add(indexes, res)
+				m.Add(len(indexes))
+				return res
+			}
+			if !yield(job{len(indexes), do}) {
+				return
+			}
+		}
+	}
+}
+
 // audit reads the run back; what keeps it from finishing is part of the outcome.
 func (s *simulate) audit(ctx context.Context, c *client.Client, m *meter, o *outcome) {
 	v, err := audit.Run(ctx, c, audit.Subject{
-		Events: workload.New(s.Seed), Unique: s.Events, Ledger: o.tally, Workers: s.Concurrency,
+		Events: audit.Remade{Maker: workload.New(s.Seed)}, Unique: s.Events, Ledger: o.tally, Workers: s.Concurrency,
 	}, m)
 	if err != nil {
 		if ctx.Err() == nil {

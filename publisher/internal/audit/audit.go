@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"ingot/internal/event"
 	"ingot/publisher/internal/client"
 )
 
@@ -22,8 +21,11 @@ type Reader interface {
 	Lookup(ctx context.Context, id, topic string) ([]client.Row, error)
 }
 
-// Events makes the events of the run again, by index.
-type Events interface{ Event(i int) event.Event }
+// Events knows the events of the run, by index.
+type Events interface {
+	Key(i int) (id, topic string)
+	Diff(i int, row client.Row) string // how the row differs from the event, "" for not at all
+}
 
 // Ledger knows what the run was told about its events.
 type Ledger interface {

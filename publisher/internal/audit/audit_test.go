@@ -32,12 +32,12 @@ func (q *quiet) End()                      { q.ended++ }
 func publish(t *testing.T, srv *ingottest.Server) (*client.Client, Subject) {
 	t.Helper()
 	c := client.New(client.Config{URL: "http://ingot", Timeout: time.Second, GiveUpAfter: 5 * time.Second, Transport: ingottest.Network(t, srv)})
-	g, told := workload.New(1), tally.New(2*unique, unique)
+	g, told := workload.New(1), tally.New(2*unique, unique, "")
 	for n := range 2 * unique {
 		i := n % unique
 		told.Add([]int{i}, c.Publish(t.Context(), []event.Event{g.Event(i)}))
 	}
-	return c, Subject{Events: g, Unique: unique, Ledger: told, Workers: 4}
+	return c, Subject{Events: Remade{g}, Unique: unique, Ledger: told, Workers: 4}
 }
 
 // both runs a test on a table as large as the run, and on one much larger.
@@ -217,7 +217,7 @@ func TestAnAuditThatCannotFinishIsAnError(t *testing.T) {
 		"the cursor stays on a page of rows": {page: client.Page{Events: make([]client.Row, 1)}},
 		"the look-up finds something else":   {rows: make([]client.Row, 1), unique: 1000 * unique},
 	} {
-		s := Subject{Events: workload.New(1), Unique: unique, Ledger: fixed{true, true}, Workers: 4}
+		s := Subject{Events: Remade{workload.New(1)}, Unique: unique, Ledger: fixed{true, true}, Workers: 4}
 		if v, err := Run(t.Context(), r, s, &quiet{}); err == nil || r.err != nil && !errors.Is(err, r.err) {
 			t.Errorf("%s: %+v (%v), want an error", name, v, err)
 		}

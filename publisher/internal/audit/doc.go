@@ -1,13 +1,13 @@
 // Package audit holds the server to its promise: every acknowledged event is in
 // the database, once, as it was sent. It reads back through the API only.
 //
-//	ledger: which events were acknowledged      Events: any event, made again
+//	ledger: which events were acknowledged      Events: made again, or their digests
 //	          │                                     │
 //	          ▼                                     ▼
 //	Run ──> walk    the whole feed, in order  ──> check ──> Verdict
 //	   └──> lookup  key by key, when the table is much larger than the run
 //
-// Nothing of the run is kept but an index of its keys: each row is compared with
-// its event, made again. Lookup starts goroutines and waits for them; nothing
+// Nothing is kept here but an index of the run's keys: each row is compared with
+// its event, made again (Remade), or with what the caller remembers of it. Lookup starts goroutines and waits for them; nothing
 // outlives Run.
 package audit

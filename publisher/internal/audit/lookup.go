@@ -40,16 +40,16 @@ func (c *check) ask(ctx context.Context, r Reader, m Meter, i int, mu *sync.Mute
 	if !c.Ledger.Sent(i) {
 		return nil
 	}
-	e := c.Events.Event(i)
-	rows, err := r.Lookup(ctx, e.ID, e.Topic)
+	id, topic := c.Events.Key(i)
+	rows, err := r.Lookup(ctx, id, topic)
 	if err != nil {
 		return fmt.Errorf("look up an event: %w", err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
 	for _, row := range rows {
-		if row.ID != e.ID || row.Topic != e.Topic {
-			return fmt.Errorf("look up an event: asked for %s on %s, got %s on %s", e.ID, e.Topic, row.ID, row.Topic)
+		if row.ID != id || row.Topic != topic {
+			return fmt.Errorf("look up an event: asked for %s on %s, got %s on %s", id, topic, row.ID, row.Topic)
 		}
 		c.compare(i, row)
 	}

@@ -51,8 +51,7 @@ func (c *check) index() map[key]int32 {
 	index := make(map[key]int32, c.Unique)
 	for i := range c.Unique {
 		if c.Ledger.Sent(i) {
-			e := c.Events.Event(i)
-			index[keyOf(e.ID, e.Topic)] = int32(i)
+			index[keyOf(c.Events.Key(i))] = int32(i)
 		}
 	}
 	return index

@@ -40,7 +40,12 @@ type Result struct {
 // Publish sends events until each is settled, or the time to give up has come.
 // When ctx ends it stops retrying; a request in flight still gets its grace.
 func (c *Client) Publish(ctx context.Context, events []event.Event) Result {
-	body := encode(events)
+	return c.Send(ctx, events, encode(events))
+}
+
+// Send is Publish for a body that is there already: it holds these events, in
+// this order, one as an object and several as an array.
+func (c *Client) Send(ctx context.Context, events []event.Event, body []byte) Result {
 	deadline := time.Now().Add(c.cfg.GiveUpAfter)
 	var res Result
 	for n := 0; ; n++ {

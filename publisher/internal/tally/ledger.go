@@ -12,21 +12,30 @@ const (
 	toldNewMore                  // more than one was: the server broke its promise
 )
 
-// ledger holds a byte per unique event.
+// ledger holds a byte per unique event. It grows, since nobody knows how many
+// lines a stream has.
 type ledger []mark
 
-func (l ledger) note(i int, s client.Status) {
-	l[i] |= sent
+// note takes a negative index for an event that nobody will ask for.
+func (l *ledger) note(i int, s client.Status) {
+	if i < 0 {
+		return
+	}
+	if i >= len(*l) {
+		*l = append(*l, make(ledger, i+1-len(*l))...)
+	}
+	have := &(*l)[i]
+	*have |= sent
 	if s == client.Stored || s == client.Duplicate {
-		l[i] |= acked
+		*have |= acked
 	}
 	if s != client.Stored {
 		return
 	}
-	if l[i]&toldNew != 0 {
-		l[i] |= toldNewMore
+	if *have&toldNew != 0 {
+		*have |= toldNewMore
 	}
-	l[i] |= toldNew
+	*have |= toldNew
 }
 
 func (l ledger) count(m mark) (n int) {

@@ -35,7 +35,7 @@ type Report struct {
 func (r Report) Settled() bool { return r.Invalid+r.Unknown+r.Failed == 0 }
 
 // notes explains a stored that differs from what a reader expects: one per event.
-func (r Report) notes() []string {
+func (r Report) notes(again string) []string {
 	missing := r.AckedEvents - r.Stored
 	switch {
 	case missing <= 0:
@@ -43,7 +43,7 @@ func (r Report) notes() []string {
 	case r.AfterOpen+r.Unknown > 0:
 		return []string{fmt.Sprintf("stored is %d lower than the acknowledged events: %d sends were answered duplicate on a retry, after an attempt that may have stored them without telling", missing, r.AfterOpen)}
 	case r.Stored == 0 && r.Duplicates == r.SendsDone:
-		return []string{fmt.Sprintf("all %d events were already there: same seed, same ids; use --seed to send new ones", r.UniqueEvents)}
+		return []string{fmt.Sprintf("all %d events were already there: %s", r.UniqueEvents, again)}
 	}
-	return []string{fmt.Sprintf("%d events were already there: same seed, same ids; use --seed to send new ones", missing)}
+	return []string{fmt.Sprintf("%d events were already there: %s", missing, again)}
 }

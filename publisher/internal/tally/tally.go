@@ -10,7 +10,8 @@ import (
 
 // Tally is shared by all senders.
 type Tally struct {
-	planned int // sends
+	planned int    // sends
+	again   string // why events may have been there before the run
 
 	mu       sync.Mutex // guards what follows
 	counts   [client.Invalid + 1]int
@@ -23,9 +24,10 @@ type Tally struct {
 	ledger   ledger
 }
 
-// New returns a Tally for planned sends of unique events.
-func New(planned, unique int) *Tally {
-	return &Tally{planned: planned, retries: make(map[string]int), problems: make(map[string]string), ledger: make(ledger, unique)}
+// New returns a Tally for planned sends of unique events, 0 for a number that
+// nobody knows yet. again tells a reader why events were there before the run.
+func New(planned, unique int, again string) *Tally {
+	return &Tally{planned: planned, again: again, retries: make(map[string]int), problems: make(map[string]string), ledger: make(ledger, unique)}
 }
 
 // Add counts what became of a batch; indexes are its events.
@@ -65,7 +67,7 @@ func (t *Tally) ToldTwice(i int) bool { return t.has(i, toldNewMore) }
 func (t *Tally) has(i int, m mark) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.ledger[i]&m != 0
+	return i < len(t.ledger) && t.ledger[i]&m != 0
 }
 
 // Report sums the run up, after it has taken elapsed.
@@ -94,7 +96,7 @@ func (t *Tally) Report(elapsed time.Duration) Report {
 	if elapsed > 0 {
 		r.EventsPerSecond = float64(r.Stored+r.Duplicates) / elapsed.Seconds()
 	}
-	r.Notes = r.notes()
+	r.Notes = r.notes(t.again)
 	return r
 }
 

@@ -23,7 +23,7 @@ func answered(s ...client.Status) client.Result {
 
 func TestArithmetic(t *testing.T) {
 	t.Parallel()
-	tl := New(12, 8)
+	tl := New(12, 8, "why")
 	tl.Add([]int{0, 1, 0}, answered(client.Stored, client.Stored, client.Duplicate))
 	tl.Add([]int{2, 3}, client.Result{
 		Statuses: []client.Status{client.Stored, client.Duplicate}, Requests: 3,
@@ -56,7 +56,7 @@ func TestArithmetic(t *testing.T) {
 
 func TestLedger(t *testing.T) {
 	t.Parallel()
-	tl := New(9, 4)
+	tl := New(9, 4, "why")
 	tl.Add([]int{0, 1, 1}, answered(client.Stored, client.Stored, client.Stored))
 	tl.Add([]int{0, 2}, answered(client.Duplicate, client.Unknown))
 	for i, want := range []struct{ sent, acked, twice bool }{{true, true, false}, {true, true, true}, {true, false, false}, {}} {
@@ -85,7 +85,7 @@ func TestNotes(t *testing.T) {
 		{"a repeat of an unknown", Report{SendsDone: 3, Stored: 1, Duplicates: 1, Unknown: 1, UniqueEvents: 2, AckedEvents: 2}, "stored is 1 lower"},
 		{"nothing", Report{}, ""},
 	} {
-		if got := strings.Join(c.r.notes(), "|"); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+		if got := strings.Join(c.r.notes("same seed, same ids; use --seed to send new ones"), "|"); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}

@@ -1,0 +1,39 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+
+	"ingot/internal/event"
+	"ingot/publisher/internal/client"
+)
+
+// Remade is Events that can be made again, byte for byte: nothing is kept of them.
+type Remade struct {
+	Maker interface{ Event(i int) event.Event }
+}
+
+// Key implements Events.
+func (r Remade) Key(i int) (id, topic string) {
+	e := r.Maker.Event(i)
+	return e.ID, e.Topic
+}
+
+// Diff implements Events.
+func (r Remade) Diff(i int, row client.Row) string { return differences(r.Maker.Event(i), row) }
+
+// differences tells how a row differs from its event, "" for not at all. The
+// payload must be the same bytes; the timestamp only the same instant.
+func differences(e event.Event, row client.Row) string {
+	var diff []string
+	if row.Source != e.Source {
+		diff = append(diff, fmt.Sprintf("source is %q, sent was %q", row.Source, e.Source))
+	}
+	if !row.Timestamp.Equal(e.Timestamp) {
+		diff = append(diff, fmt.Sprintf("timestamp is %v, sent was %v", row.Timestamp, e.Timestamp))
+	}
+	if string(row.Payload) != e.Payload {
+		diff = append(diff, fmt.Sprintf("payload is %.400s, sent was %.400s", row.Payload, e.Payload))
+	}
+	return strings.Join(diff, "; ")
+}
