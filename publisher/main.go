@@ -23,11 +23,13 @@ const (
 
 // cli lists the subcommands.
 type cli struct {
+	Replay   replay   `cmd:"" help:"Send files: events as NDJSON, and any other text line by line; then audit them."`
 	Simulate simulate `cmd:"" help:"Send invented events, with duplicates, then audit the database through the API."`
 }
 
 // surroundings is what a subcommand may touch outside of itself.
 type surroundings struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	transport      http.RoundTripper // nil: the client's own
 }
@@ -35,7 +37,7 @@ type surroundings struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal meets the default: it kills
-	os.Exit(run(ctx, os.Args[1:], surroundings{stdout: os.Stdout, stderr: os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
 // code is the exit code of a subcommand that has already said why.

@@ -22,6 +22,7 @@ type meter struct {
 
 	mu    sync.Mutex // guards what follows, and the order of the lines
 	bar   *progressbar.ProgressBar
+	unit  string
 	what  string
 	total int
 	done  int
@@ -35,15 +36,27 @@ func newMeter(out io.Writer) *meter {
 
 // Begin starts a step of total events.
 func (m *meter) Begin(what string, total int) {
+	m.begin(what, total, "", progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"))
+}
+
+// BeginBytes starts a step of total bytes, of which 0 means that nobody knows.
+func (m *meter) BeginBytes(what string, total int64) {
+	m.begin(what, int(total), " bytes", progressbar.OptionShowBytes(true))
+}
+
+func (m *meter) begin(what string, total int, unit string, look ...progressbar.Option) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.what, m.total, m.done, m.told = what, total, 0, time.Now()
-	if m.terminal {
-		m.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(m.out), progressbar.OptionSetDescription(what),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
-		_ = m.bar.RenderBlank() // the terminal is all it could fail on
+	m.what, m.total, m.done, m.told, m.unit = what, total, 0, time.Now(), unit
+	if !m.terminal {
+		return
 	}
+	if total == 0 {
+		total = -1 // a spinner
+	}
+	m.bar = progressbar.NewOptions(total, append(look, progressbar.OptionSetWriter(m.out), progressbar.OptionSetDescription(what),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())...)
+	_ = m.bar.RenderBlank() // the terminal is all it could fail on
 }
 
 // Add tells that n more events are done.
@@ -53,13 +66,27 @@ func (m *meter) Add(n int) {
 	m.done += n
 	if m.bar != nil {
 		// The total of an audit is an estimate, and a bar refuses to pass its end.
-		_ = m.bar.Set(min(m.done, m.total))
+		_ = m.bar.Set(m.shown())
 		return
 	}
 	if now := time.Now(); now.Sub(m.told) >= quietFor {
 		m.told = now
-		fmt.Fprintf(m.out, "%s: %d of %d\n", m.what, m.done, m.total)
+		fmt.Fprintln(m.out, m.words())
 	}
+}
+
+func (m *meter) shown() int {
+	if m.total == 0 {
+		return m.done
+	}
+	return min(m.done, m.total)
+}
+
+func (m *meter) words() string {
+	if m.total == 0 {
+		return fmt.Sprintf("%s: %d%s", m.what, m.done, m.unit)
+	}
+	return fmt.Sprintf("%s: %d of %d%s", m.what, m.done, m.total, m.unit)
 }
 
 // End closes the step; without a Begin it does nothing.

@@ -30,13 +30,17 @@ type outcome struct {
 // finish prints the outcome and returns its exit code, nil for 0.
 func (o outcome) finish(w io.Writer, asJSON bool) error {
 	o.ExitCode = o.code()
-	if err := o.print(w, asJSON); err != nil {
-		return fmt.Errorf("print report: %w", err)
+	if err := show(w, asJSON, o, o.table); err != nil {
+		return err
 	}
-	if o.ExitCode == exitOK {
+	return exitError(o.ExitCode)
+}
+
+func exitError(n int) error {
+	if n == exitOK {
 		return nil
 	}
-	return code(o.ExitCode)
+	return code(n)
 }
 
 func (o outcome) code() int {
@@ -49,15 +53,21 @@ func (o outcome) code() int {
 	return exitOK
 }
 
-func (o outcome) print(w io.Writer, asJSON bool) error {
+// show prints an outcome, for scripts or for people.
+func show(w io.Writer, asJSON bool, o any, table func() []byte) error {
+	var err error
 	if asJSON {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		e.SetEscapeHTML(false)
-		return e.Encode(o)
+		err = e.Encode(o)
+	} else {
+		_, err = w.Write(table())
 	}
-	_, err := w.Write(o.table())
-	return err
+	if err != nil {
+		return fmt.Errorf("print report: %w", err)
+	}
+	return nil
 }
 
 // table is the report for people: names left, numbers right, remarks behind.
@@ -65,28 +75,9 @@ func (o outcome) table() []byte {
 	var t table
 	t.line("simulate   %s   seed %d", o.URL, o.Seed)
 	t.line("")
-	t.row("sends", grouped(o.SendsDone), "of "+grouped(o.SendsPlanned)+" planned")
-	t.row("unique events", grouped(o.UniqueEvents), "")
-	t.row("stored", grouped(o.Stored), "")
-	t.row("duplicates", grouped(o.Duplicates), share(o.Duplicates, o.SendsDone)+" of the sends")
-	t.row("invalid", grouped(o.Invalid), "")
-	t.row("unknown", grouped(o.Unknown), "")
-	t.row("failed", grouped(o.Failed), "")
-	t.line("")
-	t.row("requests", grouped(o.Requests), "carrying "+grouped(o.Attempts)+" events")
-	t.row("retries", grouped(sum(o.Retries)), listed(o.Retries))
-	t.row("latency p50", fmt.Sprintf("%.2f ms", o.LatencyP50Ms), "")
-	t.row("latency p99", fmt.Sprintf("%.2f ms", o.LatencyP99Ms), "")
-	t.row("elapsed", fmt.Sprintf("%.2f s", o.ElapsedSecs), "")
-	t.row("events/s", grouped(int(o.EventsPerSecond)), "acknowledged")
-	t.line("")
+	t.sends(o.Report)
 	t.audit(o.Audit)
-	for _, cause := range slices.Sorted(maps.Keys(o.Problems)) {
-		t.line("problem    %s: %s", cause, o.Problems[cause])
-	}
-	for _, note := range o.Notes {
-		t.line("note       %s", note)
-	}
+	t.remarks(o.Report)
 	t.line("outcome    %s", o.words())
 	return t.Bytes()
 }
@@ -122,6 +113,33 @@ func (t *table) line(format string, args ...any) {
 
 func (t *table) row(name, value, remark string) {
 	t.WriteString(strings.TrimRight(fmt.Sprintf("  %-14s %12s   %s", name, value, remark), " ") + "\n")
+}
+
+func (t *table) sends(r tally.Report) {
+	t.row("sends", grouped(r.SendsDone), "of "+grouped(r.SendsPlanned)+" planned")
+	t.row("unique events", grouped(r.UniqueEvents), "")
+	t.row("stored", grouped(r.Stored), "")
+	t.row("duplicates", grouped(r.Duplicates), share(r.Duplicates, r.SendsDone)+" of the sends")
+	t.row("invalid", grouped(r.Invalid), "")
+	t.row("unknown", grouped(r.Unknown), "")
+	t.row("failed", grouped(r.Failed), "")
+	t.line("")
+	t.row("requests", grouped(r.Requests), "carrying "+grouped(r.Attempts)+" events")
+	t.row("retries", grouped(sum(r.Retries)), listed(r.Retries))
+	t.row("latency p50", fmt.Sprintf("%.2f ms", r.LatencyP50Ms), "")
+	t.row("latency p99", fmt.Sprintf("%.2f ms", r.LatencyP99Ms), "")
+	t.row("elapsed", fmt.Sprintf("%.2f s", r.ElapsedSecs), "")
+	t.row("events/s", grouped(int(r.EventsPerSecond)), "acknowledged")
+	t.line("")
+}
+
+func (t *table) remarks(r tally.Report) {
+	for _, cause := range slices.Sorted(maps.Keys(r.Problems)) {
+		t.line("problem    %s: %s", cause, r.Problems[cause])
+	}
+	for _, note := range r.Notes {
+		t.line("note       %s", note)
+	}
 }
 
 func (t *table) audit(v *audit.Verdict) {

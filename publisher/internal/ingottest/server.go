@@ -86,3 +86,12 @@ func (s *Server) Swell(n int) {
 	defer s.mu.Unlock()
 	s.foreign += n
 }
+
+// Each calls f with every row that is kept, in the order of their coming.
+func (s *Server) Each(f func(Event)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.rows {
+		f(e)
+	}
+}

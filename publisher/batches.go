@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"ingot/internal/event"
+	"ingot/publisher/internal/client"
+)
+
+const (
+	// maxBody keeps a request below what the server takes (32 MiB), and a batch below
+	// what it commits at once (8 MiB).
+	maxBody = 4 << 20
+
+	// linger is how long the first line of a batch waits for others where lines only
+	// trickle: nothing for who watches, and many commits for the server. A guess.
+	linger = 100 * time.Millisecond
+)
+
+// bundle is a batch in the making.
+type bundle struct {
+	items []item
+	bytes int
+	due   <-chan time.Time
+}
+
+func (b *bundle) add(it item) {
+	if len(b.items) == 0 {
+		b.due = time.After(linger)
+	}
+	b.items = append(b.items, it)
+	b.bytes += len(it.JSON) + 1
+}
+
+// jobs cuts what the readers read into batches: of size events, of maxBody bytes,
+// or of what came within linger.
+func (in *intake) jobs(c *client.Client, size int, m *meter) func(context.Context) iter.Seq[job] {
+	return func(ctx context.Context) iter.Seq[job] {
+		return func(yield func(job) bool) {
+			var b bundle
+			give := func() bool {
+				ready := b.items
+				b = bundle{}
+				return len(ready) == 0 || yield(in.job(c, ready, m))
+			}
+			for going := true; going; {
+				select {
+				case it, more := <-in.items:
+					if !more {
+						give()
+						return
+					}
+					if b.bytes+len(it.JSON) > maxBody {
+						going = give()
+					}
+					if b.add(it); len(b.items) == size {
+						going = going && give()
+					}
+				case <-b.due:
+					going = give()
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}
+}
+
+func (in *intake) job(c *client.Client, items []item, m *meter) job {
+	return job{len(items), func(ctx context.Context) client.Result {
+		res := c.Send(ctx, eventsOf(items), bodyOf(items))
+		indexes, bytes := make([]int, len(items)), 0
+		for n, it := range items {
+			indexes[n] = it.index
+			bytes += it.Size
+		}
+		in.tally.Add(indexes, res)
+		in.nameUnsettled(items, res)
+		m.Add(bytes)
+		return res
+	}}
+}
+
+func (in *intake) nameUnsettled(items []item, res client.Result) {
+	words := map[client.Status]string{client.Failed: "not stored", client.Unknown: "not known to be stored", client.Invalid: "refused by the server"}
+	for n, it := range items {
+		if word, bad := words[res.Statuses[n]]; bad {
+			in.name(fmt.Sprintf("%s: %s: %v", where(it.file, it.Line), word, res.Err))
+		}
+	}
+}
+
+func eventsOf(items []item) []event.Event {
+	events := make([]event.Event, len(items))
+	for n, it := range items {
+		events[n] = it.Event
+	}
+	return events
+}
+
+// bodyOf is one event as an object, and several as an array.
+func bodyOf(items []item) []byte {
+	if len(items) == 1 {
+		return items[0].JSON
+	}
+	var body []byte
+	for n, it := range items {
+		body = append(body, "[,"[min(n, 1)])
+		body = append(body, it.JSON...)
+	}
+	return append(body, ']')
+}

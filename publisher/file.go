@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"ingot/internal/event"
+	"ingot/publisher/internal/lines"
+	"ingot/publisher/internal/record"
+)
+
+// eventRoom is what a line that is an event may have besides its payload: the
+// other members at their longest, escaped, and then some.
+const eventRoom = 16 << 10
+
+// file is one of the files to replay.
+type file struct {
+	name   string // as it was given
+	origin record.Origin
+	src    io.Reader
+	reader *lines.Reader
+	size   int64 // 0: not known
+	format string
+	now    func() time.Time // nil: the timestamp stays
+}
+
+// open opens every file, so that a wrong name is told before anything is sent.
+func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
+	in := &intake{memory: memory{limit: r.AuditLimit}, items: make(chan item), over: make(chan struct{})}
+	if !r.Audit {
+		in.memory.limit = 0
+	}
+	for _, path := range r.Files {
+		f, err := r.openFile(ctx, path, out.stdin)
+		if err != nil {
+			in.close()
+			return nil, err
+		}
+		in.files = append(in.files, f)
+	}
+	return in, nil
+}
+
+func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*file, error) {
+	f := &file{name: path, format: r.Format, origin: record.Origin{
+		Name: filepath.Base(path), Topic: r.Topic, Source: r.Source, Limit: r.MaxPayload,
+	}}
+	var err error
+	switch {
+	case path == "-":
+		f.name, f.origin.Name, f.src, f.origin.Timestamp = "stdin", "stdin", stdin, time.Now()
+	case r.Follow:
+		err = f.follow(ctx, path)
+	default:
+		err = f.openOnce(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.reader = lines.NewReader(f.src, r.MaxPayload+eventRoom)
+	if at, _ := r.timestamp(); !at.IsZero() { // Validate has seen it
+		f.origin.Timestamp, f.now = at, nil
+	}
+	return f, f.complete()
+}
+
+func (f *file) openOnce(path string) error {
+	opened, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	f.src = opened
+	info, err := opened.Stat()
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder: name the files in it", path)
+	case info.Mode().IsRegular():
+		f.size = info.Size()
+	}
+	f.origin.Timestamp = info.ModTime()
+	return nil
+}
+
+func (f *file) follow(ctx context.Context, path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("--follow: %s is no regular file", path)
+	}
+	t, err := lines.Follow(ctx, path)
+	if err != nil {
+		return err
+	}
+	f.src, f.now = t, t.ModTime
+	return nil
+}
+
+// complete fills in what no flag has said.
+func (f *file) complete() error {
+	o := &f.origin
+	if o.Topic == "" {
+		o.Topic = strings.TrimSuffix(o.Name, filepath.Ext(o.Name))
+	}
+	if o.Topic == "" { // .log
+		o.Topic = o.Name
+	}
+	if !goodText(o.Topic) {
+		return fmt.Errorf("%q makes no topic: name one with --topic", f.name)
+	}
+	if o.Source != "" {
+		return nil
+	}
+	host, err := os.Hostname()
+	if err != nil || !goodText(host) {
+		return errors.Join(errors.New("this host has no name that could be the source: name one with --source"), err)
+	}
+	o.Source = host
+	return nil
+}
+
+func goodText(s string) bool {
+	return s != "" && len(s) <= event.MaxTextBytes && utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+}
+
+func (f *file) close() {
+	if c, ok := f.src.(io.Closer); ok {
+		_ = c.Close() // it was only read
+	}
+}
+
+func where(file string, line int64) string { return fmt.Sprintf("%s:%d", file, line) }

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"ingot/publisher/internal/lines"
+	"ingot/publisher/internal/record"
+	"ingot/publisher/internal/tally"
+)
+
+// maxNamed is how many lines are named in the report; all are counted.
+const maxNamed = 10
+
+// item is an event on its way from a file to a batch.
+type item struct {
+	record.Record
+	index int // in the memory
+	file  string
+}
+
+// intake reads the files and knows what became of every line.
+type intake struct {
+	files  []*file
+	memory memory
+	tally  *tally.Tally
+	items  chan item     // from the readers to the dealer; closed when all have ended
+	over   chan struct{} // closed by stop: nobody takes items any more
+
+	mu      sync.Mutex // guards what follows
+	counts  lineCounts
+	named   []string // refused lines, and lines whose events were not acknowledged
+	failure error    // of reading
+}
+
+// lineCounts adds up: Lines = Blank + Refused + Whole + Split.
+type lineCounts struct {
+	Lines   int64 `json:"lines"`
+	Blank   int64 `json:"blank"`   // skipped
+	Refused int64 `json:"refused"` // no event could be made of them; they are named
+	Whole   int64 `json:"whole"`   // one event each
+	Split   int64 `json:"split"`   // too long for one payload: several events each
+	Pieces  int64 `json:"pieces"`  // the events of split lines
+	Base64  int64 `json:"base64"`  // events with message_base64
+	Pending int64 `json:"pending"` // bytes behind the last line feed, not sent: the line may go on
+}
+
+// start reads the files one after the other, or with each all at once. Who calls it
+// waits for what it returns, after stop.
+func (in *intake) start(ctx context.Context, each bool) *sync.WaitGroup {
+	var all, readers sync.WaitGroup
+	if each {
+		for _, f := range in.files {
+			readers.Go(func() { in.read(ctx, f) }) // stops with ctx
+		}
+	} else {
+		readers.Go(func() { // stops with the last file, or with ctx
+			for _, f := range in.files {
+				in.read(ctx, f)
+			}
+		})
+	}
+	all.Go(func() { // stops when the readers have
+		readers.Wait()
+		close(in.items)
+	})
+	return &all
+}
+
+// stop tells the readers that nobody takes what they read.
+func (in *intake) stop() { close(in.over) }
+
+func (in *intake) read(ctx context.Context, f *file) {
+	for ctx.Err() == nil {
+		l, err := f.reader.Next()
+		if err != nil {
+			in.ended(ctx, f, err)
+			return
+		}
+		if !in.line(ctx, f, l) {
+			return
+		}
+	}
+}
+
+func (in *intake) ended(ctx context.Context, f *file, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.counts.Pending += int64(f.reader.Pending())
+	if !errors.Is(err, io.EOF) && ctx.Err() == nil {
+		in.failure = errors.Join(in.failure, fmt.Errorf("read %s: %w", f.name, err))
+	}
+}
+
+// line makes one line, or piece, into an event. It reports whether to go on.
+func (in *intake) line(ctx context.Context, f *file, l lines.Line) bool {
+	if l.Part == 1 && blank(l.Text) && l.Last {
+		in.count(func(c *lineCounts) { c.Lines++; c.Blank++ })
+		return true
+	}
+	if f.format == "auto" {
+		f.format = "lines"
+		if l.Last && record.IsEvent(l.Text) {
+			f.format = "events"
+		}
+	}
+	if f.now != nil {
+		f.origin.Timestamp = f.now()
+	}
+	if f.format == "events" {
+		return in.event(ctx, f, l)
+	}
+	return in.text(ctx, f, l)
+}
+
+// blank lines are those of no bytes, also where lines end in CR LF. A line of
+// spaces is a line.
+func blank(text []byte) bool { return len(text) == 0 || len(text) == 1 && text[0] == '\r' }
+
+func (in *intake) text(ctx context.Context, f *file, l lines.Line) bool {
+	r, used := f.origin.Text(l)
+	if used < len(l.Text) {
+		f.reader.Unread(len(l.Text) - used)
+	}
+	return in.take(ctx, f, r)
+}
+
+func (in *intake) event(ctx context.Context, f *file, l lines.Line) bool {
+	if l.Part > 1 {
+		return true // refused with its first piece
+	}
+	if len(bytes.TrimSpace(l.Text)) == 0 {
+		in.count(func(c *lineCounts) { c.Lines++; c.Blank++ })
+		return true
+	}
+	r, err := f.origin.Event(l)
+	if err != nil {
+		in.refuse(f.name, l.Number, err)
+		return true
+	}
+	return in.take(ctx, f, r)
+}
+
+// take hands an event to the dealer. It is counted when the dealer has it.
+func (in *intake) take(ctx context.Context, f *file, r record.Record) bool {
+	i, other := in.memory.add(f.name, r)
+	if other != nil {
+		in.refuse(f.name, r.Line, fmt.Errorf("it has the key of %s, and another content", where(other.file, other.line)))
+		return true
+	}
+	select {
+	case in.items <- item{Record: r, index: i, file: f.name}:
+		in.count(func(c *lineCounts) { c.event(r) })
+		return true
+	case <-in.over:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+func (c *lineCounts) event(r record.Record) {
+	if r.Part <= 1 {
+		c.Lines++
+	}
+	switch r.Part {
+	case 0:
+		c.Whole++
+	case 1:
+		c.Split++
+		c.Pieces++
+	default:
+		c.Pieces++
+	}
+	if r.Base64 {
+		c.Base64++
+	}
+}
+
+func (in *intake) refuse(file string, line int64, err error) {
+	in.count(func(c *lineCounts) { c.Lines++; c.Refused++ })
+	in.name(fmt.Sprintf("%s: refused: %v", where(file, line), err))
+}
+
+func (in *intake) name(text string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.named) < maxNamed {
+		in.named = append(in.named, text)
+	}
+}
+
+func (in *intake) count(add func(*lineCounts)) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	add(&in.counts)
+}
+
+// total is the size of all files, 0 if that is not known.
+func (in *intake) total() (n int64) {
+	for _, f := range in.files {
+		if f.size == 0 {
+			return 0
+		}
+		n += f.size
+	}
+	return n
+}
+
+func (in *intake) close() {
+	for _, f := range in.files {
+		f.close()
+	}
+}

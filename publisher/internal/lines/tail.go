@@ -1,0 +1,148 @@
+package lines
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+const (
+	// poll is how often a file at its end is looked at: short for who watches, and
+	// nothing for the machine. A guess.
+	poll = 200 * time.Millisecond
+
+	// settle is how long a file that was renamed may be silent before it is left:
+	// its writer goes on until it is told to open the new one. A guess.
+	settle = time.Second
+
+	// markBytes before the offset are remembered, to notice that a file was
+	// truncated and has grown past the offset again between two looks.
+	markBytes = 256
+)
+
+// Tail is a file that grows. Read returns what was appended and waits where there
+// is nothing; ErrNewFile where the file was truncated, or replaced by another
+// under its name; and the error of its context when that ends.
+//
+// What is written and truncated away again between two looks cannot be seen, nor a
+// file that came and was renamed between two looks.
+type Tail struct {
+	ctx    context.Context
+	path   string
+	file   *os.File
+	offset int64
+	mark   []byte    // the bytes before offset
+	spoke  time.Time // when the file last had something to say
+}
+
+// Follow opens a file that must be there; Close closes it.
+func Follow(ctx context.Context, path string) (*Tail, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err // it names the file
+	}
+	return &Tail{ctx: ctx, path: path, file: file, spoke: time.Now()}, nil
+}
+
+// Close closes the file read last.
+func (t *Tail) Close() error { return t.file.Close() }
+
+// ModTime is when the file was last written to: about now, for what was just read.
+func (t *Tail) ModTime() time.Time {
+	info, err := t.file.Stat()
+	if err != nil {
+		return time.Now()
+	}
+	return info.ModTime()
+}
+
+// Read implements io.Reader.
+func (t *Tail) Read(p []byte) (int, error) {
+	for {
+		n, err := t.file.ReadAt(p, t.offset)
+		if err != nil && err != io.EOF {
+			return 0, err
+		}
+		switch rewound, err := t.rewound(); {
+		case err != nil:
+			return 0, err
+		case rewound:
+			t.offset, t.mark, t.spoke = 0, nil, time.Now()
+			return 0, ErrNewFile
+		case n > 0:
+			t.took(p[:n])
+			return n, nil
+		}
+		switched, err := t.switchFile()
+		if err != nil {
+			return 0, err
+		}
+		if switched {
+			return 0, ErrNewFile
+		}
+		if err := t.wait(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// rewound notices a truncated file: it is shorter than what was read of it, or
+// other bytes stand where the last ones were.
+func (t *Tail) rewound() (bool, error) {
+	info, err := t.file.Stat()
+	if err != nil {
+		return false, fmt.Errorf("look at %s: %w", t.path, err)
+	}
+	if info.Size() < t.offset {
+		return true, nil
+	}
+	again := make([]byte, len(t.mark))
+	n, err := t.file.ReadAt(again, t.offset-int64(len(t.mark)))
+	if err != nil && err != io.EOF {
+		return false, err
+	}
+	return !bytes.Equal(again[:n], t.mark), nil
+}
+
+func (t *Tail) took(p []byte) {
+	t.offset += int64(len(p))
+	t.spoke = time.Now()
+	t.mark = append(t.mark, p[max(0, len(p)-markBytes):]...)
+	t.mark = t.mark[max(0, len(t.mark)-markBytes):]
+}
+
+// switchFile opens the file that now has the name, once the old one is silent.
+func (t *Tail) switchFile() (bool, error) {
+	there, err := os.Stat(t.path)
+	if err != nil || time.Since(t.spoke) < settle {
+		return false, nil // renamed, and the new one is not there yet
+	}
+	here, err := t.file.Stat()
+	if err != nil {
+		return false, fmt.Errorf("look at %s: %w", t.path, err)
+	}
+	if os.SameFile(here, there) {
+		return false, nil
+	}
+	next, err := os.Open(t.path)
+	if err != nil {
+		return false, err
+	}
+	_ = t.file.Close() // it was only read
+	t.file, t.offset, t.mark, t.spoke = next, 0, nil, time.Now()
+	return true, nil
+}
+
+func (t *Tail) wait() error {
+	timer := time.NewTimer(poll)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-t.ctx.Done():
+		return t.ctx.Err()
+	}
+}

@@ -1,0 +1,160 @@
+package lines
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// tailed follows a file in a bubble; told waits until everything was looked at.
+type tailed struct {
+	*testing.T
+	path string
+	stop context.CancelFunc
+	done chan struct{}
+
+	mu   sync.Mutex // guards said
+	said []string
+}
+
+func tail(t *testing.T, begins string) *tailed {
+	t.Helper()
+	f := &tailed{T: t, path: filepath.Join(t.TempDir(), "app.log"), done: make(chan struct{})}
+	f.write(begins)
+	ctx, stop := context.WithCancel(t.Context())
+	f.stop = stop
+	src, err := Follow(ctx, f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { // stops with ctx, awaited in end
+		defer close(f.done)
+		defer src.Close()
+		for r := NewReader(src, 1000); ; {
+			l, err := r.Next()
+			if err != nil {
+				return
+			}
+			f.mu.Lock()
+			f.said = append(f.said, string(l.Text))
+			f.mu.Unlock()
+		}
+	}()
+	return f
+}
+
+func (f *tailed) write(text string) {
+	f.Helper()
+	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err == nil {
+		_, err = file.WriteString(text)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	_ = file.Close()
+}
+
+func (f *tailed) do(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// told is what was said until now, with time to notice it.
+func (f *tailed) told(want string) {
+	f.Helper()
+	time.Sleep(2 * settle)
+	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if got := strings.Join(f.said, "|"); got != want {
+		f.Errorf("%q, want %q", got, want)
+	}
+}
+
+func (f *tailed) end() { f.stop(); <-f.done }
+
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("the same line\n", 40) // longer than what is remembered
+	for name, test := range map[string]func(*tailed){
+		"appended": func(f *tailed) {
+			f.told("a")
+			f.write("b\nhal")
+			f.told("a|b")
+			f.write("f\n")
+			f.told("a|b|half")
+		},
+		"truncated": func(f *tailed) {
+			f.write("pending")
+			f.told("a")
+			f.do(os.Truncate(f.path, 0))
+			f.told("a|pending")
+			f.write("b\n")
+			f.told("a|pending|b")
+		},
+		"truncated and longer than before": func(f *tailed) {
+			f.told("a")
+			f.do(os.Truncate(f.path, 0))
+			f.write("b\nc\n")
+			f.told("a|b|c")
+		},
+		"truncated, longer, and beginning alike": func(f *tailed) {
+			f.write(long)
+			f.told("a" + strings.Repeat("|the same line", 40))
+			f.do(os.Truncate(f.path, 0))
+			f.write("a\n" + long[:len(long)-14] + "another line at the end\n")
+			f.told("a" + strings.Repeat("|the same line", 40) + "|a" + strings.Repeat("|the same line", 39) + "|another line at the end")
+		},
+		"renamed and made anew": func(f *tailed) {
+			f.told("a")
+			f.do(os.Rename(f.path, f.path+".1"))
+			f.told("a")
+			f.write("b\n")
+			f.told("a|b")
+		},
+		"renamed while its writer goes on": func(f *tailed) {
+			f.do(os.Rename(f.path, f.path+".1"))
+			f.write("new\n")
+			now := f.path
+			f.path += ".1"
+			f.write("old\nunended")
+			f.told("a|old|unended|new")
+			f.path = now
+			f.write("newer\n")
+			f.told("a|old|unended|new|newer")
+		},
+		"copied and truncated": func(f *tailed) {
+			text, err := os.ReadFile(f.path)
+			f.do(err)
+			f.do(os.WriteFile(f.path+".1", text, 0o644))
+			f.told("a")
+			f.do(os.Truncate(f.path, 0))
+			f.write("b\n")
+			f.told("a|b")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := tail(t, "a\n")
+				defer f.end()
+				test(f)
+			})
+		})
+	}
+}
+
+func TestFollowWantsTheFile(t *testing.T) {
+	t.Parallel()
+	if _, err := Follow(t.Context(), filepath.Join(t.TempDir(), "nothing")); err == nil {
+		t.Error("follows a file that is not there")
+	}
+}

@@ -1,0 +1,157 @@
+package record
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ingot/internal/event"
+	"ingot/internal/workload"
+	"ingot/publisher/internal/lines"
+)
+
+// namespace is that of the ids of lines. It never changes: with another one every
+// line replayed before would be new.
+var namespace = uuid.MustParse("0b6a4c1e-6f0d-5c3a-9b1e-2d1f5a7c9e40")
+
+// Origin is where lines come from.
+type Origin struct {
+	Name      string // the file's base name, a part of each id
+	Topic     string
+	Source    string
+	Timestamp time.Time
+	Limit     int // bytes of one payload, at least MinLimit
+}
+
+// MinLimit is the least that a piece of a line needs, with room for some text.
+const MinLimit = 256
+
+// Record is an event about to be sent.
+type Record struct {
+	Event event.Event
+	JSON  []byte // what is sent
+	Sum   Sum    // what must come back
+	Exact bool   // Sum is of source and timestamp too, not of the payload alone
+	Line  int64
+	Part  int // which piece of the line it is, from 1; 0 for all of it
+
+	Base64 bool // the text stands in message_base64
+	Size   int  // bytes of the file
+}
+
+// Sum is a digest of an event's content.
+type Sum [16]byte
+
+// SumOf digests the payload, and if exact the source and the timestamp too. Of a
+// line only the payload counts: another run, on another machine, has another
+// source, and the file may be newer, and it is still the same line.
+func SumOf(exact bool, source string, at time.Time, payload string) Sum {
+	h := sha256.New()
+	if exact {
+		var micros [8]byte
+		binary.BigEndian.PutUint64(micros[:], uint64(at.UnixMicro()))
+		h.Write(micros[:])
+		h.Write([]byte(source))
+		h.Write([]byte{0}) // no source holds it
+	}
+	h.Write([]byte(payload))
+	return Sum(h.Sum(nil)[:16])
+}
+
+// Text makes a line, or as much of it as one payload takes, into an event. It
+// returns how many bytes of the text it used: the rest is another piece.
+func (o Origin) Text(l lines.Line) (Record, int) {
+	payload, used, part := "", len(l.Text), 0
+	if l.Part == 1 && l.Last {
+		payload = whole(l.Text, o.Limit)
+	}
+	if payload == "" {
+		payload, used = piece(l, o.Limit)
+		part = l.Part
+	}
+	e := event.Event{
+		ID: o.id(l.Number, part, l.Text[:used]), Topic: o.Topic, Source: o.Source,
+		Timestamp: o.Timestamp.UTC().Truncate(time.Microsecond), Payload: payload,
+	}
+	size := l.Size
+	if used < len(l.Text) {
+		size = used
+	}
+	return Record{
+		Event: e, JSON: workload.AppendJSON(nil, e), Sum: SumOf(false, "", time.Time{}, payload),
+		Line: l.Number, Part: part, Base64: strings.HasPrefix(payload, base64Start), Size: size,
+	}, used
+}
+
+// id is the UUIDv5 of the file's name, the number of the line, and its bytes; for a
+// piece of a line the number of the piece stands behind that of the line.
+func (o Origin) id(line int64, part int, text []byte) string {
+	name := append([]byte(o.Name), 0)
+	name = strconv.AppendInt(name, line, 10)
+	if part > 0 {
+		name = strconv.AppendInt(append(name, '.'), int64(part), 10)
+	}
+	name = append(append(name, 0), text...)
+	return uuid.NewSHA1(namespace, name).String()
+}
+
+// anything lets pass what another server may take: the limits are the server's
+// affair, and it names what it refuses.
+var anything = event.Limits{MaxEvents: 1, MaxPayloadBytes: 1 << 30, MaxDepth: 10_000, IgnoreUnknown: true}
+
+// Event takes a line that is an event already. Its error says why no server would
+// take it.
+func (o Origin) Event(l lines.Line) (Record, error) {
+	if l.Part > 1 || !l.Last {
+		return Record{}, fmt.Errorf("the line has more than the %d bytes that an event may take", o.Limit)
+	}
+	text := strings.TrimSpace(string(l.Text))
+	d, err := event.Decode(text, event.NDJSON, anything)
+	switch {
+	case err != nil:
+		return Record{}, err
+	case len(d.Invalid) > 0:
+		return Record{}, reason(d.Invalid[0])
+	case len(d.Events) != 1:
+		return Record{}, errors.New("no event")
+	}
+	e := d.Events[0]
+	return Record{
+		Event: e, JSON: []byte(text), Sum: SumOf(true, e.Source, e.Timestamp, e.Payload), Exact: true,
+		Line: l.Number, Size: l.Size,
+	}, nil
+}
+
+func reason(i event.Invalid) error {
+	var said []string
+	for _, e := range i.Errors {
+		said = append(said, strings.TrimPrefix(e.Field+": "+e.Detail, ": "))
+	}
+	return errors.New(strings.Join(said, "; "))
+}
+
+// IsEvent tells whether a file whose first line this is holds events: an object
+// that names the two parts of an event's key.
+func IsEvent(text []byte) bool {
+	d, err := event.Decode(string(text), event.NDJSON, anything)
+	if err != nil || d.Total != 1 {
+		return false
+	}
+	if len(d.Events) == 1 {
+		return true
+	}
+	wrong := map[string]bool{}
+	for _, e := range d.Invalid[0].Errors {
+		wrong[e.Field] = wrong[e.Field] || e.Code == event.CodeMissing
+		if e.Code == event.CodeSyntax || e.Code == event.CodeNotObject {
+			return false
+		}
+	}
+	return !wrong["event_id"] && !wrong["topic"]
+}

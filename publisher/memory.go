@@ -1,0 +1,79 @@
+package main
+
+import (
+	"sync"
+
+	"ingot/publisher/internal/client"
+	"ingot/publisher/internal/record"
+)
+
+// key identifies an event.
+type key struct{ id, topic string }
+
+// remembered is what is kept of an event that was read, for the audit.
+type remembered struct {
+	key
+	sum   record.Sum
+	exact bool
+	line  int64
+	file  string
+}
+
+// memory holds what must come back, up to a limit: a stream has no end.
+type memory struct {
+	limit int
+
+	mu     sync.Mutex // guards what follows
+	events []remembered
+	index  map[key]int
+	beyond int // events over the limit
+}
+
+// add returns the index of an event, -1 over the limit. One that was read before
+// keeps its index; with another content it is other, and must not be sent: which
+// of the two is stored would be chance.
+func (m *memory) add(file string, r record.Record) (i int, other *remembered) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := key{r.Event.ID, r.Event.Topic}
+	if i, known := m.index[k]; known {
+		if was := &m.events[i]; was.sum != r.Sum {
+			return i, was
+		}
+		return i, nil
+	}
+	if len(m.events) >= m.limit {
+		m.beyond++
+		return -1, nil
+	}
+	if m.index == nil {
+		m.index = make(map[key]int)
+	}
+	m.index[k] = len(m.events)
+	m.events = append(m.events, remembered{key: k, sum: r.Sum, exact: r.Exact, line: r.Line, file: file})
+	return len(m.events) - 1, nil
+}
+
+func (m *memory) size() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.events)
+}
+
+// Key implements audit.Events.
+func (m *memory) Key(i int) (id, topic string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.events[i].id, m.events[i].topic
+}
+
+// Diff implements audit.Events.
+func (m *memory) Diff(i int, row client.Row) string {
+	m.mu.Lock()
+	was := m.events[i]
+	m.mu.Unlock()
+	if record.SumOf(was.exact, row.Source, row.Timestamp, string(row.Payload)) == was.sum {
+		return ""
+	}
+	return where(was.file, was.line) + ": the table holds another content under its key"
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"ingot/internal/event"
+	"ingot/publisher/internal/audit"
+	"ingot/publisher/internal/client"
+	"ingot/publisher/internal/record"
+	"ingot/publisher/internal/tally"
+)
+
+// winding is how long what was read may still be sent after an interrupt ended
+// --follow: a restart of the server. A guess.
+const winding = 10 * time.Second
+
+// forever is for --follow, which outlasts any server that is away.
+const forever = 100 * 365 * 24 * time.Hour
+
+// replay is the subcommand: its flags.
+type replay struct {
+	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events as NDJSON go as they are, any other text line by line."`
+
+	URL         string         `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
+	Topic       string         `help:"Topic of the lines. Default: the file's base name without its extension; stdin for -."`
+	Source      string         `help:"Source of the lines. Default: the name of this host."`
+	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of the lines. Default: when the file was modified, the same on every run; for - the time of the start."`
+	Format      string         `enum:"auto,events,lines" default:"auto" help:"auto looks at a file's first line; events: NDJSON of events; lines: text, whatever it looks like."`
+	Follow      bool           `short:"f" help:"Go on with what is appended, also after the file was truncated or replaced, until an interrupt."`
+	Concurrency int            `default:"4" help:"Requests in parallel; 1 keeps the order of the lines."`
+	Batch       int            `default:"1000" help:"Most events per request."`
+	Timeout     time.Duration  `default:"15s" help:"Longest wait for one answer."`
+	GiveUpAfter *time.Duration `help:"How long one request is retried. Default: 60s, and with --follow without end."`
+	MaxPayload  int            `default:"262144" help:"Bytes of one payload that the server takes; a longer line is sent in pieces."`
+	JSON        bool           `name:"json" help:"Print the report as JSON."`
+	Audit       bool           `default:"true" negatable:"" help:"Read every acknowledged event back and compare it."`
+	AuditLimit  int            `default:"1000000" help:"How many events the audit covers; each takes about 200 bytes of memory."`
+}
+
+// Validate is called by kong once the flags are read.
+func (r *replay) Validate() error {
+	at, err := url.Parse(r.URL)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--url: %w", err)
+	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
+		return fmt.Errorf("--url: %q is not of the form http://host:port", r.URL)
+	case r.Concurrency < 1 || r.Concurrency > 10_000:
+		return errors.New("--concurrency: want 1 to 10000")
+	case r.Batch < 1 || r.Batch > 10_000:
+		return errors.New("--batch: want 1 to 10000, what the server takes in one request")
+	case r.Timeout <= 0 || r.GiveUpAfter != nil && *r.GiveUpAfter < 0:
+		return errors.New("--timeout and --give-up-after: want more than nothing")
+	case r.MaxPayload < record.MinLimit || r.MaxPayload > 64<<20:
+		return fmt.Errorf("--max-payload: want %d to %d", record.MinLimit, 64<<20)
+	case r.AuditLimit < 0:
+		return errors.New("--audit-limit: want 0 or more")
+	}
+	return r.validateFiles()
+}
+
+// validateFiles refuses two files of one name: line 3 of both, if the lines are the
+// same, would have one id, and the second would be dropped as a duplicate.
+func (r *replay) validateFiles() error {
+	if _, err := r.timestamp(); err != nil {
+		return err
+	}
+	seen := map[string]string{}
+	for _, path := range r.Files {
+		base := filepath.Base(path)
+		if other, twice := seen[base]; twice {
+			return fmt.Errorf("%s and %s have the same name, and so would their lines: replay them one by one, each with a --topic of its own", other, path)
+		}
+		seen[base] = path
+	}
+	for name, text := range map[string]string{"--topic": r.Topic, "--source": r.Source} {
+		if text != "" && !goodText(text) {
+			return fmt.Errorf("%s: want 1 to %d bytes of UTF-8 without control characters", name, event.MaxTextBytes)
+		}
+	}
+	return nil
+}
+
+// timestamp is zero when the flag is not set.
+func (r *replay) timestamp() (time.Time, error) {
+	if r.Timestamp == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, r.Timestamp)
+	if err != nil || at.Year() < 1970 || at.Year() > 2200 {
+		return at, fmt.Errorf("--timestamp: %q is not of the form 2026-01-02T15:04:05Z, in the years 1970 to 2200", r.Timestamp)
+	}
+	return at, nil
+}
+
+func (r *replay) patience() time.Duration {
+	switch {
+	case r.GiveUpAfter != nil:
+		return *r.GiveUpAfter
+	case r.Follow:
+		return forever
+	}
+	return time.Minute
+}
+
+// Run opens every file before it sends a line, then sends, audits and reports.
+func (r *replay) Run(ctx context.Context, out surroundings) error {
+	in, err := r.open(ctx, out)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	c := client.New(client.Config{
+		URL: r.URL, Connections: r.Concurrency, Timeout: r.Timeout,
+		GiveUpAfter: r.patience(), Grace: grace, Transport: out.transport,
+	})
+	defer c.Close()
+	err = c.Reach(ctx, func(err error) {
+		fmt.Fprintf(out.stderr, "waiting for the server: %v\n", err)
+	})
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	meter := newMeter(out.stderr)
+	o := r.send(ctx, in, c, meter)
+	// The interrupt is how --follow ends: what it read is still audited.
+	o.Interrupted = ctx.Err() != nil && !r.Follow
+	if r.Audit && !o.Interrupted {
+		if r.Follow {
+			ctx = context.WithoutCancel(ctx)
+		}
+		r.audit(ctx, c, in, meter, &o)
+		o.Interrupted = ctx.Err() != nil
+	}
+	return o.finish(out.stdout, r.JSON)
+}
+
+// send reads the files and publishes what is in them.
+//
+//  1. One goroutine reads all files, with --follow one for each; they end with
+//     their files, or with ctx.
+//  2. The caller's goroutine cuts what they read into batches and deals these.
+//  3. With --follow an interrupt ends the reading at once, and the sending when
+//     all that was read is settled, or after winding.
+func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *meter) replayOutcome {
+	sendCtx, stop := ctx, func() {}
+	if r.Follow {
+		sendCtx, stop = outlive(ctx, winding)
+	}
+	defer stop()
+	in.tally = tally.New(0, 0, "the same lines were sent before")
+	m.BeginBytes("send", in.total())
+	began := time.Now()
+	readers := in.start(ctx, r.Follow)
+	err := (&sending{jobs: in.jobs(c, r.Batch, m), clients: r.Concurrency}).run(sendCtx)
+	in.stop()
+	readers.Wait()
+	m.End()
+	o := in.outcome(time.Since(began))
+	o.URL = r.URL
+	if err != nil {
+		o.Problems["stopped"] = err.Error()
+	}
+	return o
+}
+
+// outlive returns a context that ends a while after ctx does.
+func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { // ends with out, which the caller cancels
+		sleepUntil(out, time.Now().Add(d))
+		cancel()
+	})
+	return out, func() { stop(); cancel() }
+}
+
+// audit reads the run back; what keeps it from finishing is part of the outcome.
+func (r *replay) audit(ctx context.Context, c *client.Client, in *intake, m *meter, o *replayOutcome) {
+	v, err := audit.Run(ctx, c, audit.Subject{
+		Events: &in.memory, Unique: in.memory.size(), Ledger: in.tally, Workers: r.Concurrency,
+	}, m)
+	if err != nil {
+		if ctx.Err() == nil {
+			o.Problems["audit"] = err.Error()
+		}
+		return
+	}
+	o.Audit = &v
+}

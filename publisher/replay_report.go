@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"ingot/publisher/internal/audit"
+	"ingot/publisher/internal/tally"
+)
+
+// replayOutcome is all there is to say about a replay. The JSON names are an
+// interface.
+type replayOutcome struct {
+	URL   string     `json:"url"`
+	Files []fileSaid `json:"files"`
+	Lines lineCounts `json:"lines"`
+	tally.Report
+	Audit       *audit.Verdict `json:"audit"` // null when there was none, or it could not finish
+	Named       []string       `json:"named"` // the first lines that are not in the table, and why
+	Interrupted bool           `json:"interrupted"`
+	ExitCode    int            `json:"exit_code"`
+}
+
+type fileSaid struct {
+	Name   string `json:"name"`
+	Format string `json:"format"` // "events" or "lines"; "auto" for a file without a line
+	Topic  string `json:"topic"`  // of lines; events name their own
+}
+
+// outcome is called when the readers have ended.
+func (in *intake) outcome(elapsed time.Duration) replayOutcome {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	o := replayOutcome{Lines: in.counts, Report: in.tally.Report(elapsed), Named: append([]string{}, in.named...)}
+	o.SendsPlanned = int(in.counts.Whole + in.counts.Pieces)
+	for _, f := range in.files {
+		o.Files = append(o.Files, fileSaid{f.name, f.format, f.origin.Topic})
+	}
+	if in.failure != nil {
+		o.Problems["read"] = in.failure.Error()
+	}
+	if in.memory.limit > 0 && in.memory.beyond > 0 {
+		o.Notes = append(o.Notes, fmt.Sprintf("the audit covers the first %s events; --audit-limit takes more", grouped(in.memory.limit)))
+	}
+	if in.counts.Pending > 0 {
+		o.Notes = append(o.Notes, fmt.Sprintf("%s bytes behind the last line feed were not sent: the line may go on", grouped(int(in.counts.Pending))))
+	}
+	return o
+}
+
+// finish prints the outcome and returns its exit code, nil for 0.
+func (o replayOutcome) finish(w io.Writer, asJSON bool) error {
+	switch {
+	case o.Interrupted:
+		o.ExitCode = exitInterrupted
+	case !o.good():
+		o.ExitCode = exitBad
+	}
+	if err := show(w, asJSON, o, o.table); err != nil {
+		return err
+	}
+	return exitError(o.ExitCode)
+}
+
+func (o replayOutcome) good() bool {
+	return o.Settled() && o.SendsDone == o.SendsPlanned && o.Lines.Refused == 0 && len(o.Problems) == 0 && (o.Audit == nil || o.Audit.OK())
+}
+
+func (o replayOutcome) table() []byte {
+	var t table
+	t.line("replay     %s", o.URL)
+	for _, f := range o.Files {
+		t.line("file       %s as %s", f.Name, f.words())
+	}
+	t.line("")
+	t.row("lines", grouped(int(o.Lines.Lines)), "")
+	t.row("blank", grouped(int(o.Lines.Blank)), "skipped")
+	t.row("refused", grouped(int(o.Lines.Refused)), "")
+	if o.Lines.Split > 0 {
+		t.row("split", grouped(int(o.Lines.Split)), "lines too long for one payload, in "+grouped(int(o.Lines.Pieces))+" pieces")
+	}
+	if o.Lines.Base64 > 0 {
+		t.row("base64", grouped(int(o.Lines.Base64)), "events with bytes that JSON cannot carry")
+	}
+	t.line("")
+	t.sends(o.Report)
+	t.audit(o.Audit)
+	for _, n := range o.Named {
+		t.line("line       %s", n)
+	}
+	t.remarks(o.Report)
+	t.line("outcome    %s", o.words())
+	return t.Bytes()
+}
+
+func (f fileSaid) words() string {
+	if f.Format == "lines" {
+		return "lines, topic " + f.Topic
+	}
+	return f.Format
+}
+
+func (o replayOutcome) words() string {
+	switch {
+	case o.Interrupted:
+		return "interrupted: replay again, what is stored will be a duplicate"
+	case o.Audit != nil && !o.Audit.OK():
+		return "failed: the database does not hold what was acknowledged"
+	case !o.Settled() || o.SendsDone < o.SendsPlanned:
+		return fmt.Sprintf("failed: %s events were not acknowledged: replay again, what is stored will be a duplicate", grouped(o.SendsPlanned-o.Stored-o.Duplicates))
+	case o.Lines.Refused > 0:
+		return fmt.Sprintf("failed: %s lines were refused, all others are stored", grouped(int(o.Lines.Refused)))
+	case o.ExitCode != exitOK:
+		return "failed: see the problem"
+	case o.Audit == nil:
+		return "ok, not audited"
+	}
+	return "ok: every line is there, once, as it was sent"
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ingot/publisher/internal/ingottest"
+)
+
+// written makes a file of that name and text, modified at a known time.
+func written(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2025, 3, 4, 5, 6, 7, 0, time.UTC)
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// replayed runs replay with --json and reads the report.
+func replayed(t *testing.T, ctx context.Context, transport http.RoundTripper, stdin string, args ...string) (int, replayOutcome) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	args = append([]string{"replay", "--json", "--url=http://ingot"}, args...)
+	exit := run(ctx, args, surroundings{stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs, transport: transport})
+	var o replayOutcome
+	if err := json.Unmarshal(out.Bytes(), &o); err != nil {
+		t.Fatalf("exit %d, report is no JSON: %v\n%s%s", exit, err, out.String(), errs.String())
+	}
+	l := o.Lines
+	if exit != o.ExitCode || l.Lines != l.Blank+l.Refused+l.Whole+l.Split || int64(o.SendsPlanned) != l.Whole+l.Pieces {
+		t.Errorf("exit %d, the counts do not add up: %+v", exit, o)
+	}
+	return exit, o
+}
+
+// row is a row with its payload taken apart.
+type row struct {
+	topic, source, timestamp string
+	Message                  *string
+	Base64                   *string `json:"message_base64"`
+	Line                     int64
+	Part                     int
+}
+
+func rowsOf(t *testing.T, srv *ingottest.Server) (rows []row) {
+	t.Helper()
+	srv.Each(func(e ingottest.Event) {
+		r := row{topic: *e.Topic, source: *e.Source, timestamp: *e.Timestamp}
+		if err := json.Unmarshal(e.Payload, &r); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, r)
+	})
+	return rows
+}
+
+func (r row) text(t *testing.T) string {
+	t.Helper()
+	if r.Message != nil {
+		return *r.Message
+	}
+	b, err := base64.StdEncoding.DecodeString(*r.Base64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// nasty holds all that a text file may: Latin-1, NUL, CR LF, a lone CR, blank
+// lines of both kinds, a line of 300 KiB and no line feed at the end.
+var nasty = "plain\ncaf\xe9\nnul\x00nul\n\nends in CR LF\r\n\r\nlone\rCR\n   \n" + strings.Repeat("0123456789abcdef", 300<<10/16) + "\nno line feed"
+
+func TestNothingOfANastyFileIsLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		network := ingottest.Network(t, srv)
+		path := written(t, "nasty.log", nasty)
+		exit, o := replayed(t, t.Context(), network, "", "--concurrency=1", "--source=here", path)
+		want := lineCounts{Lines: 10, Blank: 2, Whole: 7, Split: 1, Pieces: 2, Base64: 2}
+		if exit != exitOK || o.Lines != want || o.Stored != 9 || o.Audit == nil || o.Audit.Found != 9 {
+			t.Errorf("exit %d, lines %+v, audit %+v, %+v", exit, o.Lines, o.Audit, o.Report)
+		}
+		var text strings.Builder
+		for _, r := range rowsOf(t, srv) {
+			if r.topic != "nasty" || r.source != "here" || r.timestamp != "2025-03-04T05:06:07Z" {
+				t.Errorf("%+v", r)
+			}
+			text.WriteString(r.text(t))
+			if r.Part != 1 {
+				text.WriteByte('\n')
+			}
+		}
+		lines := strings.Split(nasty, "\n")
+		lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" || l == "\r" })
+		if text.String() != strings.Join(lines, "\n")+"\n" {
+			t.Errorf("the rows are\n%.300q", text.String())
+		}
+		if exit, o = replayed(t, t.Context(), network, "", "--source=elsewhere", path); exit != exitOK || o.Duplicates != 9 || o.Stored != 0 {
+			t.Errorf("again: exit %d, %+v", exit, o)
+		}
+	})
+}
+
+const aEvent = `{"topic":"t","event_id":"%s","timestamp":"2025-01-01T00:00:00Z","source":"s","payload":{"n": %d.0}}`
+
+func TestEventsGoAsTheyAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{Invalid: func(e ingottest.Event) bool { return *e.ID == "sixth" }}
+		path := written(t, "events.ndjson", strings.Join([]string{
+			"", fmt.Sprintf(aEvent, "first", 1) + "\r", "  ", fmt.Sprintf(aEvent, "first", 1),
+			fmt.Sprintf(aEvent, "first", 2), fmt.Sprintf(aEvent, "sixth", 6), `{"broken`, "text", fmt.Sprintf(aEvent, "last", 9),
+		}, "\n"))
+		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", path)
+		if exit != exitBad || o.Lines.Blank != 2 || o.Lines.Refused != 3 || o.Stored != 2 || o.Duplicates != 1 || o.Invalid != 1 || o.Audit.Found != 2 {
+			t.Errorf("exit %d, %+v, audit %+v", exit, o, o.Audit)
+		}
+		for n, want := range []string{":5: refused: it has the key of ", ":7: refused: at byte", ":8: refused: ", ":6: refused by the server"} {
+			if n >= len(o.Named) || !strings.Contains(o.Named[n], want) {
+				t.Errorf("named %q, want %q", o.Named, want)
+			}
+		}
+		srv.Each(func(e ingottest.Event) {
+			if n := map[string]string{"first": `{"n": 1.0}`, "last": `{"n": 9.0}`}[*e.ID]; string(e.Payload) != n {
+				t.Errorf("payload of %s is %s", *e.ID, e.Payload)
+			}
+		})
+	})
+}
+
+func TestTheEndOfTheInputIsHowAPipeEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "a\nb\n", "-", "--topic=piped", "--timestamp=2025-06-07T08:09:10+02:00")
+		if exit != exitOK || o.Stored != 2 || o.Files[0] != (fileSaid{"stdin", "lines", "piped"}) {
+			t.Errorf("exit %d, %+v", exit, o)
+		}
+		for _, r := range rowsOf(t, srv) {
+			if r.topic != "piped" || r.timestamp != "2025-06-07T06:09:10Z" {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+}
+
+// TestManyLines: batches are full, bodies bounded, and faults cost nothing.
+func TestManyLines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{Fault: func(n int) ingottest.Fault {
+			return []ingottest.Fault{ingottest.None, ingottest.Busy, ingottest.CutAfter, ingottest.LostStored}[n%4]
+		}}
+		var text strings.Builder
+		for n := range 20_000 {
+			fmt.Fprintf(&text, "line %d\n", n%7)
+		}
+		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", "--batch=500", written(t, "many.log", text.String()))
+		if exit != exitOK || srv.Rows() != 20_000 || o.UniqueEvents != 20_000 || o.SendsDone != 20_000 || o.Audit.Found != 20_000 {
+			t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
+		}
+		long := strings.Repeat(strings.Repeat("x", 200_000)+"\n", 60) // 12 MB
+		srv = &ingottest.Server{}
+		exit, o = replayed(t, t.Context(), ingottest.Network(t, srv), "", written(t, "long.log", long), "--audit-limit=10")
+		if exit != exitOK || srv.Rows() != 60 || srv.Requests() != 3 || o.Audit.Found != 10 || len(o.Notes) != 1 {
+			t.Errorf("exit %d, %d rows in %d requests, %+v", exit, srv.Rows(), srv.Requests(), o)
+		}
+	})
+}
+
+func TestADishonestServerFailsTheReplay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{Keep: func(e ingottest.Event) []ingottest.Event {
+			switch {
+			case strings.Contains(string(e.Payload), "lost"):
+				return nil
+			case strings.Contains(string(e.Payload), "changed"):
+				e.Payload = []byte(`{"message":"other"}`)
+			}
+			return []ingottest.Event{e}
+		}}
+		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", written(t, "a.log", "ok\nlost\nchanged\n"))
+		if exit != exitBad || o.Audit.Missing != 1 || o.Audit.Different != 1 || !strings.Contains(o.Audit.Findings[0], "a.log:3: the table holds") {
+			t.Errorf("exit %d, %+v", exit, o.Audit)
+		}
+	})
+}
+
+func TestAServerThatIsGoneEndsTheReplay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{Fault: func(int) ingottest.Fault { return ingottest.Busy }}
+		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", "--batch=1", written(t, "a.log", strings.Repeat("x\n", 100)))
+		if exit != exitBad || o.Failed < 4 || !strings.Contains(o.Problems["stopped"], "gave up on 4 requests") || !strings.Contains(o.Named[0], "not stored") {
+			t.Errorf("exit %d, %+v", exit, o)
+		}
+	})
+}
+
+func TestWrongReplays(t *testing.T) {
+	t.Parallel()
+	dir, file := t.TempDir(), written(t, "a.log", "x\n")
+	for _, c := range []struct {
+		exit int
+		args []string
+		want string
+	}{
+		{exitUsage, nil, "expected \"<file> ...\""},
+		{exitUsage, []string{file, "other/a.log"}, "have the same name"},
+		{exitUsage, []string{file, "--batch=0"}, "--batch"},
+		{exitUsage, []string{file, "--max-payload=10"}, "--max-payload"},
+		{exitUsage, []string{file, "--timestamp=yesterday"}, "--timestamp"},
+		{exitUsage, []string{file, "--timestamp=1969-01-01T00:00:00Z"}, "--timestamp"},
+		{exitUsage, []string{file, "--topic=a\nb"}, "--topic"},
+		{exitUsage, []string{file, "--format=csv"}, "--format"},
+		{exitUsage, []string{file, "--url=localhost"}, "--url"},
+		{exitBad, []string{filepath.Join(dir, "missing.log")}, "no such file"},
+		{exitBad, []string{dir}, "is a folder"},
+		{exitBad, []string{dir, "--follow"}, "no regular file"},
+	} {
+		exit, stdout, stderr := command(t.Context(), http.DefaultTransport, append([]string{"replay"}, c.args...)...)
+		if exit != c.exit || stdout != "" || !strings.Contains(stderr, c.want) {
+			t.Errorf("%q: exit %d, stdout %q, stderr %q", c.args, exit, stdout, stderr)
+		}
+	}
+}
+
+func TestReplayJSONNames(t *testing.T) {
+	t.Parallel()
+	var top map[string]json.RawMessage
+	b, err := json.Marshal(replayOutcome{})
+	if err != nil || json.Unmarshal(b, &top) != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]string{
+		"url files lines audit named interrupted exit_code stored duplicates sends_done": string(b),
+		"lines blank refused whole split pieces base64 pending":                          string(top["lines"]),
+	} {
+		for _, word := range strings.Fields(name) {
+			if !strings.Contains(in, `"`+word+`":`) {
+				t.Errorf("no %s in %s", word, in)
+			}
+		}
+	}
+}
