@@ -10,26 +10,29 @@ SHELL   := /bin/bash
 TOOL    := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test torture demo lint fuzz clean
+.PHONY: help postgres build run test demo lint fuzz clean torture
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+postgres: ## find a Postgres on this machine, or fetch one into ./.postgres
+	@$(GO) run ./internal/localpg/getpostgres
 
 build: ## build bin/ingest and bin/publisher
 	@mkdir -p bin
 	$(GO) build -o bin/ ./ingest ./publisher
 
 # exec: the server takes the place of the shell, so that Ctrl-C reaches it once.
-run: build ## answer on http://127.0.0.1:8080 with a private Postgres in ./data
+run: postgres build ## answer on http://127.0.0.1:8080 with a private Postgres in ./data
 	@exec ./bin/ingest --data-dir $(DATA)
 
-test: ## all tests, with the race detector, on throw-away Postgres clusters
+test: postgres ## all tests, with the race detector, on throw-away Postgres clusters
 	$(GO) test -race -timeout 15m ./...
 
-torture: ## crashes and overload for minutes: 30 s of ten times too much, also with the default limits
+torture: postgres ## crashes and overload for minutes: 30 s of ten times too much, also with the default limits
 	INGOT_LONG=1 $(GO) test -timeout 30m -count=1 -v ./torture
 
-demo: build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
+demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
 	@./demo.sh ./bin $(DEMO)
 
 lint: ## gofumpt, go vet, staticcheck

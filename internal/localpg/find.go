@@ -26,7 +26,8 @@ type Binaries struct {
 }
 
 // Find returns the newest installed Postgres. It looks at PG_BIN, and if that is set nowhere else;
-// then in binDirs, where pg_config points, on PATH, and where the usual packages put it.
+// then in binDirs, where pg_config points, on PATH, where the usual packages put it, and where
+// getpostgres does.
 func Find(binDirs ...string) (Binaries, error) {
 	run, err := ownerFor("")
 	if err != nil {
@@ -74,6 +75,7 @@ func newFinder(binDirs []string, runAs owner) *finder {
 	} {
 		places = append(places, place{glob, glob})
 	}
+	places = append(places, fetchedPlaces()...)
 	return &finder{runAs: runAs, places: places}
 }
 
@@ -102,9 +104,8 @@ func (f *finder) newest() (Binaries, error) {
 		}
 	}
 	if best.Major == 0 {
-		return best, fmt.Errorf("%w (%d or newer; looked at %s): install it, on Debian or Ubuntu with"+
-			" `apt-get install postgresql`, on macOS with `brew install postgresql@17`, or set PG_BIN",
-			ErrNoBinaries, minMajor, strings.Join(f.looked, ", "))
+		return best, fmt.Errorf("%w (%d or newer; looked at %s): `make postgres` in the project"+
+			" fetches one, or %s, or set PG_BIN", ErrNoBinaries, minMajor, strings.Join(f.looked, ", "), InstallHint())
 	}
 	return best, nil
 }

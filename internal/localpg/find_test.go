@@ -47,8 +47,8 @@ func TestMissingBinariesTellWhatToType(t *testing.T) {
 	t.Parallel()
 	old := pretend(t, "14.9")
 	_, err := finderOf(t, old, "/nowhere/*/bin").newest()
-	want := "no usable PostgreSQL found (15 or newer; looked at PG_BIN (not set), " + old + " (14.9), /nowhere/*/bin): install it, " +
-		"on Debian or Ubuntu with `apt-get install postgresql`, on macOS with `brew install postgresql@17`, or set PG_BIN"
+	want := "no usable PostgreSQL found (15 or newer; looked at PG_BIN (not set), " + old + " (14.9), /nowhere/*/bin): " +
+		"`make postgres` in the project fetches one, or " + InstallHint() + ", or set PG_BIN"
 	if !errors.Is(err, ErrNoBinaries) || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -98,4 +98,51 @@ func TestTheCallersEnvironmentDoesNotSteerTheServer(t *testing.T) {
 	t.Parallel()
 	env := serverEnv([]string{"PATH=/bin", "PGPORT=1", "PGDATA=/x", "LANG=de_DE", "LC_TIME=fr_FR"})
 	equal(t, "environment", strings.Join(env, " "), "PATH=/bin LC_ALL=C")
+}
+
+func TestEverySystemIsToldWhatToType(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		system, release string
+		root            bool
+		want            string
+	}{
+		{"linux", "ID=debian\n", true, "type `apt-get install postgresql`"},
+		{"linux", "NAME=\"Linux Mint\"\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", false, "type `sudo apt-get install postgresql`"},
+		{"linux", "ID=fedora\nVERSION_ID=42\n", false, "type `sudo dnf install postgresql-server`"},
+		{"linux", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", true, "type `dnf install postgresql-server`"},
+		{"linux", "ID=alpine\n", true, "type `apk add postgresql`"},
+		{"linux", "ID=plan9\n", true, "install PostgreSQL 15 or newer from your system's packages"},
+		{"linux", "", false, "install PostgreSQL 15 or newer from your system's packages"},
+		{"darwin", "", false, "type `brew install postgresql@17`"},
+	} {
+		equal(t, c.system+" "+c.release, hint(c.system, c.release, c.root), c.want)
+	}
+}
+
+// TestAFetchedPostgresOfSomebodyElseIsNotRun: root's and our own are.
+func TestAFetchedPostgresOfSomebodyElseIsNotRun(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a folder away")
+	}
+	dir := dataDir(t)
+	check(t, os.MkdirAll(filepath.Join(dir, FetchedName), 0o755))
+	check(t, os.WriteFile(filepath.Join(dir, "go.mod"), nil, 0o644))
+	t.Chdir(dir) // so not parallel
+	want := filepath.Join(dir, FetchedName)
+	listed := func() bool {
+		for _, p := range fetchedPlaces() {
+			if p.name == want {
+				return true
+			}
+		}
+		return false
+	}
+	if !listed() {
+		t.Error("the project's own is not looked at")
+	}
+	check(t, os.Chown(want, 12345, 12345))
+	if listed() {
+		t.Error("a stranger's is looked at")
+	}
 }

