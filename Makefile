@@ -16,7 +16,7 @@ help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 postgres: ## find a Postgres on this machine, or fetch one into ./.postgres
-	@$(GO) run ./internal/localpg/getpostgres
+	@$(GO) build -o bin/ ./internal/localpg/getpostgres && bin/getpostgres
 
 build: ## build bin/ingest and bin/publisher
 	@mkdir -p bin

