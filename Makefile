@@ -10,7 +10,7 @@ SHELL   := /bin/bash
 TOOL    := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help postgres build run test demo lint fuzz clean torture
+.PHONY: help postgres build run test demo containers lint fuzz clean torture
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,10 +35,14 @@ torture: postgres ## crashes and overload for minutes: 30 s of ten times too muc
 demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
 	@./demo.sh ./bin $(DEMO)
 
+containers: postgres ## hold the compose file to its promises, and run what the Dockerfile builds
+	cd tools && $(GO) test ./...
+
 lint: ## gofumpt, go vet, staticcheck
 	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
+	cd tools && $(GO) vet ./...
 	$(GO) mod tidy -diff
 
 FUZZTIME ?= 1m
