@@ -9,6 +9,9 @@ SHELL   := /bin/bash
 # little.
 TOOL    := $(GO) tool -modfile=tools/go.mod
 
+# Where `make postgres` puts one, for all that the targets start, wherever that runs.
+export INGOT_POSTGRES := $(CURDIR)/.postgres
+
 .DEFAULT_GOAL := help
 .PHONY: help postgres build run test demo containers lint fuzz clean torture
 

@@ -31,8 +31,8 @@ func startChild(t *testing.T, program, dir string, cred *syscall.Credential) *ch
 func launchChild(t *testing.T, program, dir string, cred *syscall.Credential) *child {
 	t.Helper()
 	c := &child{cmd: exec.Command(program)}
-	c.cmd.Env = append(os.Environ(), helperEnv+"="+dir)
-	c.cmd.Dir = "/"
+	c.cmd.Env = append(os.Environ(), helperEnv+"="+dir, fetchedEnv+"="+projects()[0])
+	c.cmd.Dir = "/" // where a fetched Postgres would not be found
 	c.cmd.Stderr = os.Stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: cred, Pdeathsig: syscall.SIGKILL}
 	var err error

@@ -3,11 +3,16 @@ package localpg
 import (
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // FetchedName is the folder of a project that holds a Postgres that was fetched: one folder a
 // version, with bin, lib and share in it. getpostgres fills it.
 const FetchedName = ".postgres"
+
+// fetchedEnv names such a folder for programs that stand elsewhere: the Makefile sets it, so that
+// the processes that tests start find what the tests found.
+const fetchedEnv = "INGOT_POSTGRES"
 
 // rootFetched is where root puts it when the server's user cannot enter the project.
 const rootFetched = rootHome + "/postgres"
@@ -35,8 +40,8 @@ func Usable(binDir string) (Binaries, error) {
 	return probe(binDir, run)
 }
 
-// fetchedPlaces are the folders of fetched versions: that of the project we stand in or were built
-// in, and root's. A folder of somebody else is not looked at: whoever owns it could put a program
+// fetchedPlaces are the folders of fetched versions: INGOT_POSTGRES, that of the project we stand in
+// or were built in, and root's. A folder of somebody else is not looked at: whoever owns it could put a program
 // of their own in our hands.
 func fetchedPlaces() []place {
 	var found []place
@@ -48,9 +53,12 @@ func fetchedPlaces() []place {
 	return found
 }
 
-// projects are the .postgres folders of the module around the working folder (tests run in the
-// folders of their packages), and of the one whose bin/ this program lies in.
+// projects are INGOT_POSTGRES, the .postgres folder of the module around the working folder (tests run in the
+// folders of their packages), and that of the one whose bin/ this program lies in.
 func projects() (dirs []string) {
+	if dir := os.Getenv(fetchedEnv); dir != "" {
+		dirs = append(dirs, dir)
+	}
 	if here, err := os.Getwd(); err == nil {
 		if root := moduleRoot(here); root != "" {
 			dirs = append(dirs, filepath.Join(root, FetchedName))
@@ -59,10 +67,7 @@ func projects() (dirs []string) {
 	if exe, err := os.Executable(); err == nil {
 		dirs = append(dirs, filepath.Join(filepath.Dir(filepath.Dir(exe)), FetchedName))
 	}
-	if len(dirs) == 2 && dirs[0] == dirs[1] {
-		dirs = dirs[:1]
-	}
-	return dirs
+	return slices.Compact(dirs)
 }
 
 func moduleRoot(dir string) string {

@@ -82,11 +82,12 @@ func TestACancelledInitdbCleansUp(t *testing.T) {
 // awaitInitdb returns when initdb has begun to write below dir.
 func awaitInitdb(t *testing.T, dir string) {
 	t.Helper()
+	ctx := testContext(t)
 	for {
 		if found, _ := filepath.Glob(filepath.Join(dir, "*", "PG_VERSION")); len(found) > 0 {
 			return
 		}
-		if err := pause(testContext(t), time.Millisecond); err != nil {
+		if err := pause(ctx, time.Millisecond); err != nil {
 			t.Error("initdb does not begin")
 			return
 		}
