@@ -5,7 +5,7 @@
 // once. It answers a request only after its batch has committed, and says per
 // event what became of it.
 //
-//	publisher/           plays several services, retries, and audits what was promised
+//	publisher/           plays services or sends files, retries, and audits what was promised
 //	   │  HTTP
 //	   ▼
 //	ingest/              the server: package main wires the packages below internal/
@@ -20,6 +20,7 @@
 //	   pgtest              Postgres for tests
 //	   workload            seeded events for the publisher and the benchmarks
 //
+//	tools/               linters and the tests of the container files, a module of its own
 //	torture/             hurts the real binaries, and holds what is left to the promise
 //
 // To come: internal/dedup (the Bloom filter) and internal/feed (committed
