@@ -47,7 +47,11 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	if _, err := localpg.Find(); err == nil || os.Getenv("PG_BIN") != "" {
+	found, err := localpg.Find()
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "PostgreSQL %s is in %s\n", found.Version, found.Dir)
+	}
+	if err == nil || os.Getenv("PG_BIN") != "" {
 		return err // with PG_BIN a fetched one would not be looked at
 	}
 	project, err := os.Getwd()
