@@ -120,7 +120,7 @@ func npmPack(ctx context.Context, npm string, p pin, dir string) (string, error)
 	cmd := exec.CommandContext(ctx, npm, "pack", p.String(), "--pack-destination", dir, "--ignore-scripts", "--loglevel=error")
 	cmd.Dir, cmd.Stderr = dir, &said // in the project npm would read its .npmrc
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("npm pack %s: %w%s", p, err, firstError(said.String()))
+		return "", fmt.Errorf("npm pack: %w: %s", err, longestLine(said.String()))
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	if err != nil || len(found) != 1 {
@@ -129,13 +129,15 @@ func npmPack(ctx context.Context, npm string, p pin, dir string) (string, error)
 	return found[0], nil
 }
 
-func firstError(said string) string {
+// longestLine of npm's is the one that says why; the others name codes.
+func longestLine(said string) (longest string) {
 	for line := range strings.Lines(said) {
-		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "npm error "); ok && !strings.HasPrefix(text, "code ") {
-			return ": " + text
+		text, ok := strings.CutPrefix(strings.TrimSpace(line), "npm error ")
+		if ok && len(text) > len(longest) && !strings.HasPrefix(text, "A complete log") {
+			longest = text
 		}
 	}
-	return ""
+	return longest
 }
 
 // verify compares with what the registry said when the version was pinned: sha512-<base64>.
