@@ -22,6 +22,7 @@ type config struct {
 	LogLevel    string `default:"info" enum:"debug,info,warn,error" env:"INGOT_LOG_LEVEL" help:"debug, info, warn or error."`
 
 	MaxBody           byteSize      `default:"32MiB" env:"INGOT_MAX_BODY" help:"Largest body of a request."`
+	MaxDecompressed   byteSize      `default:"64MiB" env:"INGOT_MAX_DECOMPRESSED" help:"Largest body of a request once it is decompressed."`
 	MaxEvents         int           `default:"10000" env:"INGOT_MAX_EVENTS" help:"Most events in one request."`
 	MaxPayload        byteSize      `default:"256KiB" env:"INGOT_MAX_PAYLOAD" help:"Largest payload of an event."`
 	UnknownFields     string        `default:"refuse" enum:"refuse,ignore" env:"INGOT_UNKNOWN_FIELDS" help:"What to do with unknown names in an event: refuse or ignore."`
@@ -55,7 +56,7 @@ type config struct {
 // check finds settings that contradict each other.
 func (c *config) check() error {
 	positive := map[string]int64{
-		"max-body": int64(c.MaxBody), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
+		"max-body": int64(c.MaxBody), "max-decompressed": int64(c.MaxDecompressed), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
 		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections),
 		"body-timeout": int64(c.BodyTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
 		"read-connections": int64(c.ReadConnections), "queue-events": int64(c.QueueEvents),
@@ -85,9 +86,9 @@ func (c *config) checkSizes() (errs []error) {
 	wants(c.MaxEvents <= postgres.BlockSize, "--max-events may be at most %d, the size of a block of ids", postgres.BlockSize)
 	wants(c.BatchEvents <= postgres.BlockSize, "--batch-events may be at most %d, the size of a block of ids", postgres.BlockSize)
 	wants(c.MaxEvents <= c.QueueEvents, "--queue-events must hold a request of --max-events")
-	wants(c.MaxBody <= c.QueueBytes, "--queue-bytes must hold a request of --max-body")
-	// A body of unknown length is held twice while its buffer grows.
-	wants(2*c.MaxBody <= c.MaxBodiesInFlight, "--max-bodies-in-flight must hold a request of --max-body twice")
+	wants(max(c.MaxBody, c.MaxDecompressed) <= c.QueueBytes, "--queue-bytes must hold a request of --max-body and one of --max-decompressed")
+	peak := c.limits().Peak()
+	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body and --max-decompressed takes", peak)
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
 	return errs
 }
@@ -118,7 +119,7 @@ func (c *config) limits() httpapi.Limits {
 	events.MaxEvents, events.MaxPayloadBytes = c.MaxEvents, int(c.MaxPayload)
 	events.IgnoreUnknown = c.UnknownFields == "ignore"
 	return httpapi.Limits{
-		Body: int(c.MaxBody), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage),
+		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage),
 		Header: 16 << 10, Connections: c.MaxConnections,
 		ReadTimeout: c.BodyTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: c.IdleTimeout,
 		QueryTimeout: 10 * time.Second, Events: events,

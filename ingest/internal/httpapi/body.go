@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// chunkedStart is the first piece of the budget taken for a body of unknown
-	// length; it doubles as the body grows.
-	chunkedStart = 32 << 10
+	// growStart is the first piece of the budget taken for a body of unknown length;
+	// it doubles as the body grows. A guess: small bodies are common.
+	growStart = 32 << 10
 
 	// prefetched is how much of a body of known length fasthttp has read before the
 	// handler runs: a body up to this size can be thrown away at no cost.
@@ -26,63 +26,107 @@ var (
 )
 
 // readBody reads the body of a request into memory of its own, paid from the
-// budget before it is read. cost is what was taken, also when it fails; the caller
-// gives it back when the request is over. A body read to its end is closed, so
-// that a stream still there is a body unread.
-func (s *Server) readBody(ctx *fasthttp.RequestCtx) (body string, cost int64, err error) {
-	stream := ctx.RequestBodyStream()
-	switch length := ctx.Request.Header.ContentLength(); {
-	case stream == nil:
-	case length >= 0:
-		body, cost, err = s.readKnown(stream, length)
-	default:
-		body, cost, err = s.readChunked(stream)
-	}
+// budget before it is read. A body read to its end is closed, so that a stream
+// still there is a body unread.
+func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, a *account) (string, error) {
+	sent, err := s.readSent(ctx, a)
 	if err != nil {
-		return "", cost, bodyError(ctx, err)
+		return "", bodyError(ctx, err)
 	}
 	_ = ctx.Request.CloseBodyStream()
-	return body, cost, nil
+	if c == identity {
+		return text(sent), nil
+	}
+	paid := a.held
+	inflated, err := s.inflate(sent, c, a)
+	a.give(paid) // what was sent is garbage now
+	return text(inflated), err
 }
 
-func (s *Server) readKnown(stream io.Reader, length int) (string, int64, error) {
-	cost := int64(length)
-	if !s.budget.take(cost) {
-		return "", 0, errNoRoom
+// readSent reads the body as it was sent.
+func (s *Server) readSent(ctx *fasthttp.RequestCtx, a *account) ([]byte, error) {
+	stream, length := ctx.RequestBodyStream(), ctx.Request.Header.ContentLength()
+	if stream == nil {
+		return nil, nil
+	}
+	if length < 0 {
+		g := growing{account: a, limit: s.Limits.Body}
+		err := g.readAll(stream, growStart)
+		return g.buf, err
+	}
+	if !a.take(int64(length)) {
+		return nil, errNoRoom
 	}
 	buf := make([]byte, length)
-	if _, err := io.ReadFull(stream, buf); err != nil {
-		return "", cost, err
-	}
-	return text(buf), cost, nil
+	_, err := io.ReadFull(stream, buf)
+	return buf, err
 }
 
-func (s *Server) readChunked(stream io.Reader) (string, int64, error) {
-	cost := int64(0)
-	var buf []byte
+// growing is a buffer that is paid for as it grows.
+type growing struct {
+	account *account
+	limit   int // bytes
+	buf     []byte
+}
+
+// readAll reads r to its end. It fails with errBodyTooLarge over the limit, with
+// errNoRoom when the budget is used up, and as r does.
+func (g *growing) readAll(r io.Reader, start int) error {
 	for {
-		if len(buf) == cap(buf) {
-			size := min(max(2*cap(buf), chunkedStart), s.Limits.Body+1)
-			if len(buf) > s.Limits.Body {
-				return "", cost, errBodyTooLarge
-			}
-			if !s.budget.take(int64(size)) {
-				return "", cost, errNoRoom
-			}
-			grown := make([]byte, len(buf), size)
-			copy(grown, buf)
-			s.budget.give(cost)
-			buf, cost = grown, int64(size)
+		if len(g.buf) == g.limit {
+			return wantEnd(r)
 		}
-		n, err := stream.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if err == io.EOF && len(buf) <= s.Limits.Body {
-			return text(buf), cost, nil
+		if len(g.buf) == cap(g.buf) {
+			if err := g.grow(min(max(2*cap(g.buf), start), g.limit)); err != nil {
+				return err
+			}
 		}
-		if err != nil && err != io.EOF {
-			return "", cost, err
+		n, err := r.Read(g.buf[len(g.buf):cap(g.buf)])
+		g.buf = g.buf[:len(g.buf)+n]
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// grow takes the bytes of the new buffer while the old one is still held.
+func (g *growing) grow(size int) error {
+	if !g.account.take(int64(size)) {
+		return errNoRoom
+	}
+	buf := make([]byte, len(g.buf), size)
+	copy(buf, g.buf)
+	g.account.give(int64(cap(g.buf)))
+	g.buf = buf
+	return nil
+}
+
+// wantEnd fails if r has one byte more.
+func wantEnd(r io.Reader) error {
+	var more [1]byte
+	for {
+		switch n, err := r.Read(more[:]); {
+		case n > 0:
+			return errBodyTooLarge
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// peak is the most that readAll holds for a body of that limit: the last buffer
+// and the one before it.
+func peak(limit int64) int64 {
+	size := int64(growStart)
+	for 2*size < limit {
+		size *= 2
+	}
+	return limit + min(size, limit)
 }
 
 // text turns a buffer into a string without copying it: the buffer is given up

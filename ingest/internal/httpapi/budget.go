@@ -8,16 +8,29 @@ type budget struct {
 	used atomic.Int64
 }
 
-// take reserves n bytes, or nothing.
-func (b *budget) take(n int64) bool {
-	if b.used.Add(n) > b.max {
-		b.used.Add(-n)
-		return false
-	}
-	return true
-}
-
 // fits tells whether n bytes could be taken now; it takes nothing.
 func (b *budget) fits(n int64) bool { return b.used.Load()+n <= b.max }
 
-func (b *budget) give(n int64) { b.used.Add(-n) }
+// account is what one request holds of the budget. Whoever makes it closes it,
+// so that nothing is lost on any way out, not even a panic.
+type account struct {
+	budget *budget
+	held   int64
+}
+
+// take reserves n bytes, or nothing.
+func (a *account) take(n int64) bool {
+	if a.budget.used.Add(n) > a.budget.max {
+		a.budget.used.Add(-n)
+		return false
+	}
+	a.held += n
+	return true
+}
+
+func (a *account) give(n int64) {
+	a.held -= n
+	a.budget.used.Add(-n)
+}
+
+func (a *account) close() { a.give(a.held) }

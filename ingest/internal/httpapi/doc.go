@@ -13,6 +13,7 @@
 //	  POST /publish  │  publish.go   one request from its body to its answer
 //	                 │    media.go     what kind of body
 //	                 │    body.go      its bytes, paid from the budget before they are read
+//	                 │    inflate.go   gzip and zstd, paid as they grow
 //	                 │    event.Decode
 //	                 │    Publisher.Submit
 //	                 │    results.go   what became of each event
@@ -27,7 +28,7 @@
 //
 //   - No body is read before its bytes are taken from the budget. fasthttp reads
 //     ahead at most 8 KiB of it, so memory is bounded by connections × (8 KiB +
-//     buffers) + the budget.
+//     buffers) + the budget + one inflater a core.
 //   - A connection whose body was not read to its end is never used again: what is
 //     left of the body would be taken for the next request. A body read to its end
 //     is closed, so that a stream still there when the handler is done is unread.

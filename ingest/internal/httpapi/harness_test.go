@@ -102,7 +102,7 @@ type gate struct {
 
 func testLimits() Limits {
 	return Limits{
-		Body: 1 << 20, BodiesInFlight: 8 << 20, Page: 1 << 20, Header: 16 << 10, Connections: 1000,
+		Body: 1 << 20, Decompressed: 2 << 20, BodiesInFlight: 8 << 20, Page: 1 << 20, Header: 16 << 10, Connections: 1000,
 		ReadTimeout: patience, WriteTimeout: patience, IdleTimeout: patience, QueryTimeout: patience,
 		Events: event.DefaultLimits(),
 	}
@@ -242,6 +242,9 @@ func (a answer) check(t testing.TB, method string) {
 		if e.Index == nil || e.Field == nil || e.Code == nil || e.Detail == nil {
 			t.Errorf("an error without index, field, code or detail in %s", a.body)
 		}
+	}
+	if (p.Type == "urn:ingot:problem:unsupported-encoding") != (a.header.Get("Accept-Encoding") != "") {
+		t.Errorf("%s with Accept-Encoding %q", p.Type, a.header.Get("Accept-Encoding"))
 	}
 	if (a.status == 503) != (a.header.Get("Retry-After") != "") {
 		t.Errorf("%d with Retry-After %q", a.status, a.header.Get("Retry-After"))

@@ -10,13 +10,38 @@ import (
 	"ingot/internal/event"
 )
 
-// bodyFormat tells how a body is framed, or why it cannot be taken.
-func bodyFormat(h *fasthttp.RequestHeader) (event.Format, error) {
-	for _, encoding := range h.PeekAll("Content-Encoding") {
-		if len(encoding) > 0 && !strings.EqualFold(string(encoding), "identity") {
-			return 0, notTaken("Content-Encoding " + shown(string(encoding)) + " is not taken; send the body uncompressed")
+// coding is how a body was compressed.
+type coding int
+
+const (
+	identity coding = iota
+	gzipped
+	zstandard
+)
+
+// contentCoding reads the lines of Content-Encoding. One layer of compression is
+// taken: what is compressed twice is a mistake or a bomb.
+func contentCoding(lines [][]byte) (coding, error) {
+	given := strings.ToLower(string(bytes.Join(lines, []byte(","))))
+	names := strings.FieldsFunc(given, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+	if len(names) == 0 {
+		return identity, nil
+	}
+	if len(names) == 1 {
+		switch names[0] {
+		case "identity":
+			return identity, nil
+		case "gzip", "x-gzip":
+			return gzipped, nil
+		case "zstd":
+			return zstandard, nil
 		}
 	}
+	return identity, &refusal{problemEncoding, "Content-Encoding " + shown(given) + " is not taken; send gzip or zstd, one layer, or the body uncompressed"}
+}
+
+// bodyFormat tells how a body is framed, or why it cannot be taken.
+func bodyFormat(h *fasthttp.RequestHeader) (event.Format, error) {
 	if repeated(h.RawHeaders(), "Content-Type") {
 		return 0, notTaken("Content-Type is there more than once")
 	}

@@ -12,33 +12,40 @@ import (
 // problem is a kind of refusal, after RFC 9457. Its type is stable: clients
 // branch on it.
 type problem struct {
-	status     int
-	kind       string // the type is "urn:ingot:problem:" + kind
-	title      string
-	retryAfter int // seconds; 0: no header
+	status int
+	kind   string // the type is "urn:ingot:problem:" + kind
+	title  string
+	header [2]string // name and value, if there is one more to send
 }
 
+func retryAfter(seconds string) [2]string { return [2]string{"Retry-After", seconds} }
+
 var (
-	problemBadRequest        = problem{400, "bad-request", "The request cannot be read", 0}
-	problemNotJSON           = problem{400, "not-json", "The body does not parse", 0}
-	problemBadParameter      = problem{400, "bad-parameter", "A parameter cannot be used", 0}
-	problemBadCursor         = problem{400, "bad-cursor", "The cursor cannot be used", 0}
-	problemNotFound          = problem{404, "not-found", "Nothing is here", 0}
-	problemMethod            = problem{405, "method-not-allowed", "The path does not answer to this method", 0}
-	problemTimeout           = problem{408, "too-slow", "The request did not arrive in time", 0}
-	problemCursorGone        = problem{410, "cursor-gone", "The cursor's place in the log is gone", 0}
-	problemBodyTooLarge      = problem{413, "body-too-large", "The body is too large", 0}
-	problemTooManyEvents     = problem{413, "too-many-events", "The body holds too many events", 0}
-	problemMediaType         = problem{415, "unsupported-media-type", "The body's type or encoding is not taken", 0}
-	problemInvalid           = problem{422, "invalid-events", "No event of the request is valid", 0}
-	problemRefusedByPostgres = problem{422, "refused-by-postgres", "Postgres refuses the data", 0}
-	problemHeaderTooLarge    = problem{431, "header-too-large", "The request's header is too large", 0}
-	problemInternal          = problem{500, "internal", "The server made a mistake", 0}
-	problemQueueFull         = problem{503, "queue-full", "No room now", 1}
-	problemDraining          = problem{503, "draining", "The server is stopping", 2}
-	problemExpired           = problem{503, "expired", "Not stored in time", 1}
-	problemUnavailable       = problem{503, "database-unavailable", "The database cannot be used now", 2}
-	problemUnknown           = problem{504, "outcome-unknown", "It is not known whether the events were stored", 0}
+	none = [2]string{}
+
+	problemBadRequest        = problem{400, "bad-request", "The request cannot be read", none}
+	problemNotJSON           = problem{400, "not-json", "The body does not parse", none}
+	problemNotDecompressed   = problem{400, "not-decompressed", "The body does not decompress", none}
+	problemBadParameter      = problem{400, "bad-parameter", "A parameter cannot be used", none}
+	problemBadCursor         = problem{400, "bad-cursor", "The cursor cannot be used", none}
+	problemNotFound          = problem{404, "not-found", "Nothing is here", none}
+	problemMethod            = problem{405, "method-not-allowed", "The path does not answer to this method", none}
+	problemTimeout           = problem{408, "too-slow", "The request did not arrive in time", none}
+	problemCursorGone        = problem{410, "cursor-gone", "The cursor's place in the log is gone", none}
+	problemBodyTooLarge      = problem{413, "body-too-large", "The body is too large", none}
+	problemInflatedTooLarge  = problem{413, "decompressed-too-large", "The body is too large once it is decompressed", none}
+	problemTooManyEvents     = problem{413, "too-many-events", "The body holds too many events", none}
+	problemMediaType         = problem{415, "unsupported-media-type", "The body's type is not taken", none}
+	problemEncoding          = problem{415, "unsupported-encoding", "The body's encoding is not taken", [2]string{"Accept-Encoding", "gzip, zstd, identity"}}
+	problemInvalid           = problem{422, "invalid-events", "No event of the request is valid", none}
+	problemRefusedByPostgres = problem{422, "refused-by-postgres", "Postgres refuses the data", none}
+	problemHeaderTooLarge    = problem{431, "header-too-large", "The request's header is too large", none}
+	problemInternal          = problem{500, "internal", "The server made a mistake", none}
+	problemQueueFull         = problem{503, "queue-full", "No room now", retryAfter("1")}
+	problemDraining          = problem{503, "draining", "The server is stopping", retryAfter("2")}
+	problemExpired           = problem{503, "expired", "Not stored in time", retryAfter("1")}
+	problemUnavailable       = problem{503, "database-unavailable", "The database cannot be used now", retryAfter("2")}
+	problemUnknown           = problem{504, "outcome-unknown", "It is not known whether the events were stored", none}
 )
 
 // refusal is an error that knows its answer already.
@@ -84,6 +91,8 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 		s.problem(ctx, problemCursorGone, cursor.Detail)
 	case errors.As(err, &cursor):
 		s.problem(ctx, problemBadCursor, cursor.Detail)
+	case errors.Is(err, errInflatedTooLarge):
+		s.problem(ctx, problemInflatedTooLarge, fmt.Sprintf("at most %d bytes are taken once they are decompressed; nothing was stored", s.Limits.Decompressed))
 	case errors.Is(err, errBodyTooLarge):
 		s.problem(ctx, problemBodyTooLarge, fmt.Sprintf("at most %d bytes are taken in one body; nothing was stored", s.Limits.Body))
 	case errors.Is(err, errNoRoom):
@@ -116,8 +125,8 @@ func appendProblem(b []byte, p problem, detail string) []byte {
 func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) {
 	ctx.SetStatusCode(p.status)
 	ctx.Response.Header.SetContentType("application/problem+json")
-	if p.retryAfter > 0 {
-		ctx.Response.Header.Set("Retry-After", fmt.Sprint(p.retryAfter))
+	if p.header != none {
+		ctx.Response.Header.Set(p.header[0], p.header[1])
 	}
 	ctx.Response.SetBodyRaw(body)
 }

@@ -14,6 +14,7 @@ import (
 type admission struct {
 	show   resultsShown
 	format event.Format
+	coding coding
 }
 
 // publish brings one request from its body to its answer.
@@ -24,8 +25,9 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.problemOf(ctx, err)
 		return
 	}
-	body, cost, err := s.readBody(ctx)
-	defer s.budget.give(cost)
+	held := account{budget: &s.budget}
+	defer held.close()
+	body, err := s.readBody(ctx, admitted.coding, &held)
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
@@ -40,7 +42,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.invalid(ctx, &decoded)
 		return
 	}
-	s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, cost, &decoded, admitted.show)
+	s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, held.held, &decoded, admitted.show)
 }
 
 // admit says what can be said before the body is read.
@@ -49,6 +51,9 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 		return a, &event.NotStoredError{Reason: event.ReasonDraining}
 	}
 	if a.show, err = resultsWanted(ctx.QueryArgs()); err != nil {
+		return a, err
+	}
+	if a.coding, err = contentCoding(ctx.Request.Header.PeekAll("Content-Encoding")); err != nil {
 		return a, err
 	}
 	if a.format, err = bodyFormat(&ctx.Request.Header); err != nil {

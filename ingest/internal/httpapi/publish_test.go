@@ -91,8 +91,11 @@ var publishCases = []publishCase{
 	{name: "a Content-Type that does not parse", header: []string{"Content-Type: application/json; charset=latin1; x"}, body: valid("a"), status: 415, kind: "unsupported-media-type"},
 	{name: "two Content-Types", header: []string{"Content-Type: text/plain", jsonType}, body: valid("a"), status: 415, kind: "unsupported-media-type"},
 	{name: "multipart", header: []string{"Content-Type: multipart/form-data; boundary=x"}, body: "--x--", status: 415, kind: "unsupported-media-type"},
-	{name: "an encoding nobody takes", header: []string{jsonType, "Content-Encoding: br"}, body: "x", status: 415, kind: "unsupported-media-type"},
-	{name: "an encoding behind identity", header: []string{jsonType, "Content-Encoding: identity", "Content-Encoding: br"}, body: "x", status: 415, kind: "unsupported-media-type"},
+	{name: "an encoding nobody takes", header: []string{jsonType, "Content-Encoding: br"}, body: "x", status: 415, kind: "unsupported-encoding"},
+	{name: "an encoding behind identity", header: []string{jsonType, "Content-Encoding: identity", "Content-Encoding: br"}, body: "x", status: 415, kind: "unsupported-encoding"},
+	{name: "two layers", header: []string{jsonType, "Content-Encoding: gzip, gzip"}, body: "x", status: 415, kind: "unsupported-encoding"},
+	{name: "not what the encoding says", header: []string{jsonType, "Content-Encoding: gzip"}, body: valid("a"), status: 400, kind: "not-decompressed"},
+	{name: "an encoding and no body", header: []string{jsonType, "Content-Encoding: zstd"}, status: 400, kind: "not-decompressed"},
 
 	{name: "the queue is full", step: notStored(event.ReasonQueueFull), body: valid("a"), status: 503, kind: "queue-full"},
 	{name: "the queue drains", step: notStored(event.ReasonDraining), body: valid("a"), status: 503, kind: "draining"},

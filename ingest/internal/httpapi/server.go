@@ -31,6 +31,7 @@ type Reader interface {
 // Limits bounds what the gate takes. All fields are required.
 type Limits struct {
 	Body           int           // bytes of one body, as sent
+	Decompressed   int           // bytes of one body, inflated
 	BodiesInFlight int64         // bytes of all bodies being read or waited for
 	Page           int           // bytes of events in one page of /events
 	Header         int           // bytes of one request's header
@@ -40,6 +41,12 @@ type Limits struct {
 	IdleTimeout    time.Duration // between two requests of a connection
 	QueryTimeout   time.Duration // one read from the database
 	Events         event.Limits
+}
+
+// Peak is the most that one request can take of BodiesInFlight: bodies grow into
+// buffers of twice the size, and a compressed one is held beside what becomes of it.
+func (l Limits) Peak() int64 {
+	return max(peak(int64(l.Body)), int64(l.Body)+peak(int64(l.Decompressed)))
 }
 
 // Config is what a Server is made of.
@@ -55,18 +62,19 @@ type Config struct {
 // Server is the HTTP gate.
 type Server struct {
 	Config
-	fast     *fasthttp.Server
-	budget   budget
-	started  time.Time
-	draining atomic.Bool
-	requests atomic.Uint64 // for request ids
-	rejected atomic.Int64  // events refused as invalid since the start
-	routes   map[string]route
+	fast      *fasthttp.Server
+	budget    budget
+	started   time.Time
+	draining  atomic.Bool
+	requests  atomic.Uint64  // for request ids
+	rejected  atomic.Int64   // events refused as invalid since the start
+	inflaters chan *inflater // one for each core: inflating only computes
+	routes    map[string]route
 }
 
 // New makes a server; it listens nowhere until Serve.
 func New(config Config) *Server {
-	s := &Server{Config: config, started: time.Now()}
+	s := &Server{Config: config, started: time.Now(), inflaters: newInflaters()}
 	s.budget.max = config.Limits.BodiesInFlight
 	s.routes = map[string]route{
 		"/":        {"GET", s.index},

@@ -1,0 +1,116 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"runtime"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// zstdWindow is the largest window of a zstd frame: what RFC 9659 lets an encoder
+// use for HTTP. An inflater may hold that much beside the budget.
+const zstdWindow = 8 << 20
+
+var errInflatedTooLarge = errors.New("body too large once decompressed")
+
+// inflater holds the readers of one inflation at a time, made when they are first
+// needed. The zero value is ready.
+type inflater struct {
+	gzip *gzip.Reader
+	zstd *zstd.Decoder
+}
+
+// newInflaters makes one inflater for each core. A body is inflated after it has
+// arrived, so no slow client holds one.
+func newInflaters() chan *inflater {
+	n := runtime.GOMAXPROCS(0)
+	inflaters := make(chan *inflater, n)
+	for range n {
+		inflaters <- new(inflater)
+	}
+	return inflaters
+}
+
+// inflate undoes the one layer of compression. Its bytes are taken from the budget
+// as they come, so that a bomb costs what was inflated before a limit was met, and
+// no more. The body must be whole: a gzip body is one or more members and a zstd
+// body one or more frames (both formats say that this is their concatenation, and
+// log shippers send it), each with its checksum right, with nothing behind them.
+func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
+	in := <-s.inflaters
+	defer func() { s.inflaters <- in }()
+	defer in.forget()
+	r, err := in.open(sent, c)
+	if err != nil {
+		return nil, inflateError(err)
+	}
+	g := growing{account: a, limit: s.Limits.Decompressed}
+	if err := g.readAll(r, firstSize(len(sent))); err != nil {
+		return nil, inflateError(err)
+	}
+	return g.buf, nil
+}
+
+// firstSize is a first buffer of four times the compressed bytes, which is what JSON
+// commonly inflates to. It is one of the sizes that growing by doubling comes to, as
+// peak wants it.
+func firstSize(sent int) int {
+	size := growStart
+	for size < 4*sent {
+		size *= 2
+	}
+	return size
+}
+
+func (in *inflater) open(sent []byte, c coding) (r io.Reader, err error) {
+	source := bytes.NewReader(sent)
+	if len(sent) == 0 {
+		return nil, io.ErrUnexpectedEOF // both readers take nothing for an empty body
+	}
+	if c == gzipped {
+		if in.gzip == nil {
+			in.gzip, err = gzip.NewReader(source)
+			return in.gzip, err
+		}
+		return in.gzip, in.gzip.Reset(source)
+	}
+	if in.zstd == nil {
+		in.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(zstdWindow))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return in.zstd, in.zstd.Reset(source)
+}
+
+// forget lets go of the body that was inflated last.
+func (in *inflater) forget() {
+	if in.gzip != nil {
+		_ = in.gzip.Reset(bytes.NewReader(nil))
+	}
+	if in.zstd != nil {
+		_ = in.zstd.Reset(nil)
+	}
+}
+
+// inflateError says what is wrong with the compressed body.
+func inflateError(err error) error {
+	notWhole := func(detail string) error { return &refusal{problemNotDecompressed, detail + "; nothing was stored"} }
+	switch {
+	case errors.Is(err, errNoRoom):
+		return err
+	case errors.Is(err, errBodyTooLarge):
+		return errInflatedTooLarge
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return &refusal{problemEncoding, "zstd with a window over 8 MiB is not taken; compress with a smaller one"}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return notWhole("the compressed body breaks off before its end")
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrCRCMismatch):
+		return notWhole("the compressed body's checksum is not that of its content")
+	}
+	return notWhole("the body is not what Content-Encoding says, or something follows the compressed data")
+}

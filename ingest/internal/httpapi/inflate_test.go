@@ -1,0 +1,311 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"ingot/internal/event"
+)
+
+func gzipOf(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return b.String()
+}
+
+func zstdOf(text string, options ...zstd.EOption) string {
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b, append(options, zstd.WithEncoderConcurrency(1))...)
+	if err != nil {
+		panic(err)
+	}
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return b.String()
+}
+
+// spaces is a list of no events that inflates to n bytes.
+func spaces(n int) string { return "[" + strings.Repeat(" ", n-2) + "]" }
+
+func TestCompressed(t *testing.T) {
+	t.Parallel()
+	noise := "[" + strings.Repeat(" ", 9<<20) + "]"
+	skippable := "\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
+	one, two := "["+valid("a")+",", valid("b")+"]"
+	for _, c := range []struct {
+		name, encoding, body string
+		status               int
+		kind                 string
+		rows                 int
+	}{
+		{"gzip", "gzip", gzipOf(list(100)), 200, "", 100},
+		{"zstd", "zstd", zstdOf(list(100)), 200, "", 100},
+		{"zstd with its size in front", "zstd", string(encodeAll(list(100))), 200, "", 100},
+		{"the old name of gzip", "X-GZip", gzipOf(valid("a")), 200, "", 1},
+		{"case and blanks do not count", " ZSTD ,", zstdOf(valid("a")), 200, "", 1},
+		{"exactly the limit, gzip", "gzip", gzipOf(spaces(2 << 20)), 200, "", 0},
+		{"one byte more, gzip", "gzip", gzipOf(spaces(2<<20 + 1)), 413, "decompressed-too-large", 0},
+		{"exactly the limit, zstd", "zstd", zstdOf(spaces(2 << 20)), 200, "", 0},
+		{"one byte more, zstd", "zstd", zstdOf(spaces(2<<20 + 1)), 413, "decompressed-too-large", 0},
+		{"gzip of several members", "gzip", gzipOf(one) + gzipOf("") + gzipOf(two), 200, "", 2},
+		{"the limit counts over all members", "gzip", gzipOf("["+strings.Repeat(" ", 1<<20)) + gzipOf(strings.Repeat(" ", 1<<20)+"]"), 413, "decompressed-too-large", 0},
+		{"zstd of several frames", "zstd", zstdOf(one) + skippable + zstdOf(two) + skippable, 200, "", 2},
+		{"the limit counts over all frames", "zstd", zstdOf("["+strings.Repeat(" ", 1<<20)) + zstdOf(strings.Repeat(" ", 1<<20)+"]"), 413, "decompressed-too-large", 0},
+		{"what is inflated is not JSON", "gzip", gzipOf("x"), 400, "not-json", 0},
+		{"nothing, well compressed", "gzip", gzipOf(""), 400, "not-json", 0},
+		{"zstd of only a skippable frame", "zstd", skippable, 400, "not-json", 0},
+		{"gzip that is not", "gzip", valid("a"), 400, "not-decompressed", 0},
+		{"zstd that is not", "zstd", gzipOf(valid("a")), 400, "not-decompressed", 0},
+		{"gzip that is zstd", "gzip", zstdOf(valid("a")), 400, "not-decompressed", 0},
+		{"zeros behind gzip", "gzip", gzipOf(valid("a")) + "\x00\x00", 400, "not-decompressed", 0},
+		{"an event behind gzip", "gzip", gzipOf(valid("a")) + valid("b"), 400, "not-decompressed", 0},
+		{"an event behind zstd", "zstd", zstdOf(valid("a")) + valid("b"), 400, "not-decompressed", 0},
+		{"half of a second member", "gzip", gzipOf(valid("a")) + gzipOf(valid("b"))[:30], 400, "not-decompressed", 0},
+		{"a checksum of something else, gzip", "gzip", flipped(gzipOf(valid("a")), 8), 400, "not-decompressed", 0},
+		{"a checksum of something else, zstd", "zstd", flipped(zstdOf(valid("a")), 1), 400, "not-decompressed", 0},
+		{"a window over 8 MiB", "zstd", zstdOf(noise, zstd.WithWindowSize(16<<20)), 415, "unsupported-encoding", 0},
+		{"a window of 8 MiB is only too large in the end", "zstd", zstdOf(noise, zstd.WithWindowSize(8<<20)), 413, "decompressed-too-large", 0},
+		{"a frame that claims a terabyte", "zstd", "\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x00\x01\x00\x00\x01\x00\x00", 415, "unsupported-encoding", 0},
+		{"a dictionary nobody has", "zstd", "\x28\xb5\x2f\xfd\x21\x07\x01\x09\x00\x00a", 400, "not-decompressed", 0},
+		{"many empty members", "gzip", gzipOf("[") + strings.Repeat(gzipOf(""), 20_000) + gzipOf("]"), 200, "", 0},
+		{"two layers of gzip", "gzip", gzipOf(gzipOf(valid("a"))), 400, "not-json", 0},
+		{"two layers, and said so", "gzip, gzip", gzipOf(gzipOf(valid("a"))), 415, "unsupported-encoding", 0},
+		{"deflate", "deflate", "x", 415, "unsupported-encoding", 0},
+		{"identity beside gzip", "identity, gzip", gzipOf(valid("a")), 415, "unsupported-encoding", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			g := open(t)
+			a := g.do(t, request{"POST", "/publish?results=none", []string{jsonType, "Content-Encoding: " + c.encoding}, c.body})
+			if a.status != c.status || a.kind() != c.kind {
+				t.Errorf("got %d %s, want %d %s", a.status, a.body, c.status, c.kind)
+			}
+			if rows := len(g.publisher.Rows()); rows != c.rows {
+				t.Errorf("%d rows, want %d", rows, c.rows)
+			}
+			stillInflates(t, g)
+		})
+	}
+}
+
+// stillInflates wants every inflater to be back and to work.
+func stillInflates(t *testing.T, g *gate) {
+	t.Helper()
+	for range 2 * cap(g.inflaters) {
+		for encoding, body := range map[string]string{"gzip": gzipOf("[]"), "zstd": zstdOf("[]")} {
+			if a := g.do(t, request{"POST", "/publish", []string{jsonType, "Content-Encoding: " + encoding}, body}); a.status != 200 {
+				t.Errorf("%s afterwards: got %d %s", encoding, a.status, a.body)
+			}
+		}
+	}
+}
+
+func encodeAll(text string) []byte {
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+	return w.EncodeAll([]byte(text), nil)
+}
+
+// flipped changes one bit, at bytes from the end.
+func flipped(s string, fromEnd int) string {
+	b := []byte(s)
+	b[len(b)-fromEnd] ^= 1
+	return string(b)
+}
+
+// A compressed body that breaks off anywhere, or goes on with anything, stores
+// nothing.
+func TestCompressedNotWhole(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	for encoding, whole := range map[string]string{"gzip": gzipOf(list(3)), "zstd": zstdOf(list(3)), "zstd ": string(encodeAll(list(3)))} {
+		var bodies []string
+		for i := range len(whole) {
+			bodies = append(bodies, whole[:i])
+		}
+		for i := range 24 {
+			bodies = append(bodies, whole+strings.Repeat("x", i+1), whole+whole[:i+1])
+		}
+		w := g.dial(t)
+		for i, body := range bodies {
+			w.send(request{"POST", "/publish", []string{jsonType, "Content-Encoding: " + encoding}, body}.text())
+			if a := w.answer("POST"); a.kind() != "not-decompressed" {
+				t.Fatalf("%s, body %d of %d bytes: got %d %s", encoding, i, len(body), a.status, a.body)
+			}
+		}
+	}
+	if rows := len(g.publisher.Rows()); rows != 0 {
+		t.Errorf("%d rows", rows)
+	}
+}
+
+// The inflated bytes are paid from the same budget as those that were sent, while
+// they come; the peak is what Limits.Peak says.
+func TestInflatedBytesArePaid(t *testing.T) {
+	t.Parallel()
+	for encoding, body := range map[string]string{"gzip": gzipOf(spaces(2 << 20)), "zstd": zstdOf(spaces(2 << 20))} {
+		t.Run(encoding, func(t *testing.T) {
+			t.Parallel()
+			g := open(t)
+			var waiting int64
+			g.publisher.hold = func(event.Group) { waiting = g.budget.used.Load() }
+			r := request{"POST", "/publish", []string{jsonType, "Content-Encoding: " + encoding}, body}
+			if a := g.do(t, r); a.status != 200 || waiting != 2<<20 {
+				t.Errorf("got %d, and %d bytes were held while it waited, want %d", a.status, waiting, 2<<20)
+			}
+			need := int64(len(body)) + peak(2<<20)
+			g.budget.max = need
+			if a := g.do(t, r); a.status != 200 {
+				t.Errorf("with %d bytes: got %d %s", need, a.status, a.body)
+			}
+			g.budget.max = need - 1
+			if a := g.do(t, r); a.status != 503 || a.kind() != "queue-full" {
+				t.Errorf("with %d bytes: got %d %s", need-1, a.status, a.body)
+			}
+		})
+	}
+}
+
+// TestBomb sends bombs, eight at a time, to a server with the default limits in a
+// process of its own: each is refused, and the process stays small. A bomb is 1 GB
+// of zeros in members of 16 MiB, or 10 GB in one piece with INGOT_LONG=1.
+func TestBomb(t *testing.T) {
+	if os.Getenv("INGOT_BOMB_TARGET") != "" {
+		t.Skip("this is the other process")
+	}
+	t.Parallel()
+	bombs := map[string]string{
+		"gzip": strings.Repeat(gzipZeros(16<<20), 64), "zstd": strings.Repeat(zstdZeros(16<<20), 64),
+	}
+	if os.Getenv("INGOT_LONG") != "" {
+		bombs = map[string]string{"gzip": gzipZeros(10 << 30), "zstd": zstdZeros(10 << 30)}
+	}
+	server := exec.Command(os.Args[0], "-test.run=^TestBombTarget$", "-test.v")
+	server.Env = append(os.Environ(), "INGOT_BOMB_TARGET=1")
+	stdin, _ := server.StdinPipe()
+	stdout, _ := server.StdoutPipe()
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = stdin.Close()
+		if err := server.Wait(); err != nil {
+			t.Errorf("the server's process: %v", err)
+		}
+	}()
+	g := &gate{address: addressIn(t, stdout)}
+	go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process, awaited in Wait
+	for encoding, body := range bombs {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				a := g.do(t, request{"POST", "/publish", []string{jsonType, "Content-Encoding: " + encoding}, body})
+				if a.kind() != "decompressed-too-large" && a.kind() != "queue-full" {
+					t.Errorf("%s: got %d %s", encoding, a.status, a.body)
+				}
+			})
+		}
+		wg.Wait()
+		a := g.do(t, request{"POST", "/publish", []string{jsonType, "Content-Encoding: " + encoding}, body})
+		if a.status != 413 || a.kind() != "decompressed-too-large" {
+			t.Errorf("%s, alone: got %d %s", encoding, a.status, a.body)
+		}
+		t.Logf("%s: a bomb of %d bytes, largest resident size so far %d MiB", encoding, len(body), peakMemory(t, server.Process.Pid)>>20)
+	}
+	// The budget is 128 MiB and the collector is told what package main tells it; the
+	// race detector multiplies what it watches.
+	if rss := peakMemory(t, server.Process.Pid); rss > 900<<20 {
+		t.Errorf("the largest resident size was %d MiB", rss>>20)
+	}
+}
+
+// TestBombTarget is the server of TestBomb: it runs until its standard input ends.
+func TestBombTarget(t *testing.T) {
+	if os.Getenv("INGOT_BOMB_TARGET") == "" {
+		t.Skip("started by TestBomb")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	debug.SetMemoryLimit(352 << 20)
+	openOn(t, listener, func(l *Limits) { l.Body, l.Decompressed, l.BodiesInFlight = 32<<20, 64<<20, 128<<20 })
+	fmt.Printf("address %s\n", listener.Addr())
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// addressIn reads up to the line with the address.
+func addressIn(t *testing.T, r io.Reader) string {
+	t.Helper()
+	var line []byte
+	for one := make([]byte, 1); ; {
+		if _, err := io.ReadFull(r, one); err != nil {
+			t.Fatalf("the server's process did not start: %v", err)
+		}
+		if line = append(line, one[0]); one[0] != '\n' {
+			continue
+		}
+		if address, found := strings.CutPrefix(string(line), "address "); found {
+			return strings.TrimSpace(address)
+		}
+		line = nil
+	}
+}
+
+func gzipZeros(n int64) string {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	_, err := io.CopyN(w, zeros{}, n)
+	if err := errors.Join(err, w.Close()); err != nil {
+		panic(err)
+	}
+	return b.String()
+}
+
+func zstdZeros(n int64) string {
+	var b bytes.Buffer
+	w, _ := zstd.NewWriter(&b, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
+	_, err := io.CopyN(w, zeros{}, n)
+	if err := errors.Join(err, w.Close()); err != nil {
+		panic(err)
+	}
+	return b.String()
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// peakMemory is the largest resident size of a process so far, in bytes.
+func peakMemory(t *testing.T, pid int) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	fields := strings.Fields(rest)
+	n, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n << 10
+}
