@@ -23,6 +23,7 @@
 //	  GET /healthz…  │  health.go index.go
 //	                 ▼
 //	              problem.go   every refusal, as RFC 9457; the table of errors
+//	              failure.go   what of it is logged
 //
 // Invariants:
 //

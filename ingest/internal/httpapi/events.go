@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"go.uber.org/zap"
 
 	"ingot/internal/event"
 )
@@ -32,21 +31,25 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 	bounded, cancel := context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
 	defer cancel()
 	page, err := s.Reader.Events(bounded, q)
-	var cursor *event.CursorError
-	switch {
-	case errors.As(err, &cursor):
-		s.problemOf(ctx, err)
-	case err != nil:
-		s.readFailed(ctx, err)
-	default:
-		s.respond(ctx, fasthttp.StatusOK, appendPage(nil, page))
+	if err != nil {
+		s.problemOf(ctx, readError(err))
+		return
 	}
+	s.respond(ctx, fasthttp.StatusOK, appendPage(nil, page))
 }
 
-// readFailed answers when the database could not be asked.
-func (s *Server) readFailed(ctx *fasthttp.RequestCtx, err error) {
-	s.Log.Warn("read failed", zap.ByteString("path", ctx.Path()), zap.Error(err))
-	s.problem(ctx, problemUnavailable, "the database did not answer; try again")
+// unreadError says that the database could not be asked.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string { return "read: " + e.err.Error() }
+func (e *unreadError) Unwrap() error { return e.err }
+
+// readError tells a cursor that is the client's from a database that is away.
+func readError(err error) error {
+	if cursor := (*event.CursorError)(nil); errors.As(err, &cursor) {
+		return err
+	}
+	return &unreadError{err}
 }
 
 // parseQuery reads the parameters of GET /events. A name it does not know is

@@ -60,9 +60,8 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 // and sees to a body that nobody has read.
 func (s *Server) finish(ctx *fasthttp.RequestCtx, id string) {
 	if r := recover(); r != nil {
-		s.Log.Error("panic in a handler", zap.String("request_id", id), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
 		ctx.Response.Reset()
-		s.problem(ctx, problemInternal, "the server made a mistake; it is logged under this request id")
+		s.problemOf(ctx, &panicked{r, debug.Stack()})
 		hangUp(ctx)
 	}
 	if ctx.Request.IsBodyStream() {
@@ -72,6 +71,7 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id string) {
 		ctx.SetConnectionClose() // or the client's next request meets the end of the server
 	}
 	ctx.Response.Header.Set("X-Request-Id", id)
+	s.logFailure(ctx, id)
 }
 
 // find finds the route of a request, or answers it: framing first, because what

@@ -26,7 +26,7 @@ func (s *Server) readyz(ctx *fasthttp.RequestCtx) {
 	bounded, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	if err := s.Reader.Ping(bounded); err != nil {
-		s.readFailed(ctx, err)
+		s.problemOf(ctx, &unreadError{err})
 		return
 	}
 	s.respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))

@@ -66,12 +66,19 @@ var notStoredProblems = map[event.Reason]problem{
 
 // problemOf is the one table from errors to answers.
 func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
+	defer func() { // the answer is written; what it was made from goes to the log
+		f, _ := ctx.UserValue(failureKey{}).(failure)
+		f.cause = err
+		ctx.SetUserValue(failureKey{}, f)
+	}()
 	var refused *refusal
 	var syntax *event.SyntaxError
 	var tooMany *event.TooManyError
 	var notStored *event.NotStoredError
 	var unknown *event.UnknownError
 	var cursor *event.CursorError
+	var badData *event.BadDataError // the decoder let it through: its mistake, to be mended
+	var unread *unreadError
 	switch {
 	case errors.As(err, &refused):
 		s.problem(ctx, refused.problem, refused.detail)
@@ -87,6 +94,10 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 		s.problem(ctx, p, "certainly nothing of this request was stored; send it again")
 	case errors.As(err, &unknown):
 		s.problem(ctx, problemUnknown, "the events may be stored or not: send the same event_ids again, what was stored is then answered duplicate")
+	case errors.As(err, &badData):
+		s.problem(ctx, problemRefusedByPostgres, "Postgres refuses something in this request; nothing of it is stored")
+	case errors.As(err, &unread):
+		s.problem(ctx, problemUnavailable, "the database did not answer; try again")
 	case errors.As(err, &cursor) && cursor.Gone:
 		s.problem(ctx, problemCursorGone, cursor.Detail)
 	case errors.As(err, &cursor):
@@ -124,6 +135,7 @@ func appendProblem(b []byte, p problem, detail string) []byte {
 
 func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) {
 	ctx.SetStatusCode(p.status)
+	ctx.SetUserValue(failureKey{}, failure{kind: p.kind})
 	ctx.Response.Header.SetContentType("application/problem+json")
 	if p.header != none {
 		ctx.Response.Header.Set(p.header[0], p.header[1])

@@ -1,11 +1,10 @@
 package httpapi
 
 import (
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"go.uber.org/zap"
 
 	"ingot/internal/event"
 )
@@ -59,8 +58,8 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 	if a.format, err = bodyFormat(&ctx.Request.Header); err != nil {
 		return a, err
 	}
-	if ctx.Request.Header.ContentLength() > s.Limits.Body {
-		return a, errBodyTooLarge
+	if length := ctx.Request.Header.ContentLength(); length > s.Limits.Body {
+		return a, &refusal{problemBodyTooLarge, fmt.Sprintf("the body is %d bytes long, at most %d are taken; nothing was stored", length, s.Limits.Body)}
 	}
 	return a, nil
 }
@@ -68,12 +67,7 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 // store waits for the fate of the valid events and answers.
 func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, bytes int64, decoded *event.Decoded, show resultsShown) {
 	stored, err := s.Publisher.Submit(group, bytes)
-	var badData *event.BadDataError
 	switch {
-	case errors.As(err, &badData):
-		// The decoder let through what Postgres refuses: its mistake, to be mended.
-		s.Log.Error("Postgres refused events that the decoder accepted", zap.Error(err))
-		s.problem(ctx, problemRefusedByPostgres, "Postgres refuses something in this request; nothing of it is stored")
 	case err != nil:
 		s.problemOf(ctx, err)
 	case decoded.Single:

@@ -68,6 +68,7 @@ type Server struct {
 	draining  atomic.Bool
 	requests  atomic.Uint64  // for request ids
 	rejected  atomic.Int64   // events refused as invalid since the start
+	failures  *zap.Logger    // for answers of 5xx
 	inflaters chan *inflater // one for each core: inflating only computes
 	routes    map[string]route
 }
@@ -75,6 +76,7 @@ type Server struct {
 // New makes a server; it listens nowhere until Serve.
 func New(config Config) *Server {
 	s := &Server{Config: config, started: time.Now(), inflaters: newInflaters()}
+	s.failures = config.Log.WithOptions(zap.WrapCore(sampled))
 	s.budget.max = config.Limits.BodiesInFlight
 	s.routes = map[string]route{
 		"/":        {"GET", s.index},

@@ -160,7 +160,7 @@ func TestPanic(t *testing.T) {
 		t.Errorf("got %d %s", a.status, a.body)
 	}
 	w.closed()
-	if n := g.logs.FilterMessage("panic in a handler").Len(); n != 1 {
+	if n := g.logs.FilterMessage("request failed: internal").Len(); n != 1 {
 		t.Errorf("%d log lines", n)
 	}
 	other.send(request{method: "GET", target: "/healthz"}.text())

@@ -39,7 +39,7 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 	defer cancel()
 	totals, err := s.Reader.Totals(bounded)
 	if err != nil {
-		s.readFailed(ctx, err)
+		s.problemOf(ctx, &unreadError{err})
 		return
 	}
 	body, err := json.Marshal(statsAnswer{

@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"ingot/internal/event"
+)
+
+// A flood of refusals must not become a flood of log lines: of each kind of
+// problem the first ten of a second are logged, then each thousandth.
+func sampled(core zapcore.Core) zapcore.Core {
+	return zapcore.NewSamplerWithOptions(core, time.Second, 10, 1000)
+}
+
+// failure is what an answer was made from; it travels with the request until the
+// answer is done, and then into the log.
+type failure struct {
+	kind  string
+	cause error // nil: the detail says it all
+}
+
+type failureKey struct{}
+
+func (f failure) belongsInLog(status int) bool {
+	var badData *event.BadDataError
+	return status >= 500 || errors.As(f.cause, &badData)
+}
+
+// logFailure writes the line by which an answer of 5xx is found again. It holds
+// nothing of the body, and of the path what is fit for a line.
+func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id string) {
+	f, _ := ctx.UserValue(failureKey{}).(failure)
+	status := ctx.Response.StatusCode()
+	if !f.belongsInLog(status) {
+		return
+	}
+	level := zap.ErrorLevel
+	if status == fasthttp.StatusServiceUnavailable {
+		level = zap.WarnLevel
+	}
+	s.failures.Log(level, "request failed: "+f.kind,
+		zap.String("request_id", id), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),
+		zap.Int("status", status), zap.Error(f.cause))
+}
+
+// panicked is the cause of an answer when a handler panicked.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
