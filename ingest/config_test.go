@@ -33,6 +33,7 @@ func TestDefaultsAreTheDesigns(t *testing.T) {
 	for name, ok := range map[string]bool{
 		"listen on loopback":       s.Listen == "127.0.0.1:8080",
 		"body 32 MiB":              s.MaxBody == 32<<20,
+		"decompressed 64 MiB":      s.MaxDecompressed == 64<<20,
 		"items 10,000":             s.MaxEvents == 10_000,
 		"payload 256 KiB":          s.MaxPayload == 256<<10,
 		"queue 65,536 and 64 MiB":  s.QueueEvents == 65_536 && s.QueueBytes == 64<<20,
@@ -60,7 +61,9 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		"--max-events=70000":                     "--max-events",
 		"--queue-events=9999":                    "--queue-events",
 		"--queue-bytes=31MiB":                    "--queue-bytes",
-		"--max-bodies-in-flight=63MiB":           "--max-bodies-in-flight",
+		"--max-bodies-in-flight=127MiB":          "--max-bodies-in-flight",
+		"--max-decompressed=0":                   "--max-decompressed",
+		"--max-decompressed=65MiB":               "--queue-bytes",
 		"--bloom-false-positive=2":               "--bloom",
 		"--bloom-capacity=10":                    "--bloom",
 		"--read-connections=0":                   "--read-connections",

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -24,25 +25,43 @@ const (
 	acceptPause = 50 * time.Millisecond
 )
 
-// listener hands out connections that can linger, and outlives what passes:
-// fasthttp stops serving for good at the first accept that fails.
+// listener hands out connections that can linger, a bounded number at a time, and
+// outlives what passes: fasthttp stops serving for good at the first accept that
+// fails.
 type listener struct {
 	net.Listener
-	log *zap.Logger
+	server *Server
 }
 
+// Accept implements net.Listener.
 func (l listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
-		if err == nil {
-			return &conn{Conn: c}, nil
-		}
-		if !passes(err) {
+		switch {
+		case err == nil && l.server.connections.Add(1) <= int64(l.server.Limits.Connections):
+			return &conn{Conn: c, open: &l.server.connections}, nil
+		case err == nil:
+			l.server.connections.Add(-1)
+			l.server.turnAway(c)
+		case !passes(err):
 			return nil, err
+		default:
+			l.server.Log.Warn("a connection could not be accepted", zap.Error(err))
+			time.Sleep(acceptPause)
 		}
-		l.log.Warn("a connection could not be accepted", zap.Error(err))
-		time.Sleep(acceptPause)
 	}
+}
+
+// turnAway answers a connection too many without reading from it. It runs in the
+// goroutine that accepts: what it writes fits into the socket's empty buffer.
+func (s *Server) turnAway(c net.Conn) {
+	p := problemConnections
+	body := append(appendProblem(nil, p, "the server has as many connections as it takes; try again, and use connections more than once"), '}')
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	_, _ = fmt.Fprintf(c, "HTTP/1.1 %d Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n%s: %s\r\nX-Request-Id: %s\r\nConnection: close\r\n\r\n%s",
+		p.status, len(body), p.header[0], p.header[1], s.newRequestID(), body)
+	_ = c.Close()
+	s.failures.Warn("connection refused: "+p.kind, zap.Int("connections", s.Limits.Connections))
 }
 
 // passes tells whether a later accept may succeed.
@@ -60,6 +79,8 @@ func passes(err error) bool {
 // Shutdown waits for it.
 type conn struct {
 	net.Conn
+	open    *atomic.Int64 // connections of the server
+	closed  atomic.Bool
 	refused atomic.Bool // linger before the end
 	late    atomic.Bool // a read ran into its deadline
 }
@@ -78,6 +99,9 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) Close() error {
 	if c.refused.Swap(false) {
 		c.linger()
+	}
+	if !c.closed.Swap(true) {
+		c.open.Add(-1)
 	}
 	return c.Conn.Close()
 }

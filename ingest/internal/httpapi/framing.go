@@ -14,6 +14,8 @@ func smuggled(raw []byte) string {
 	lengths, codings := 0, 0
 	for name, value := range headerLines(raw) {
 		switch {
+		case bytes.ContainsAny(name, " \t"):
+			return "a header's name has no blank in it"
 		case bytes.EqualFold(name, []byte("Content-Length")):
 			lengths++
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
@@ -35,7 +37,10 @@ func smuggled(raw []byte) string {
 func headerLines(raw []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		for line := range bytes.Lines(raw) {
-			name, value, _ := bytes.Cut(line, []byte(":"))
+			name, value, found := bytes.Cut(line, []byte(":"))
+			if !found {
+				continue // the empty line at the end
+			}
 			if !yield(name, bytes.TrimSpace(value)) {
 				return
 			}

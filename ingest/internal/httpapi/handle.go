@@ -79,7 +79,11 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id string) {
 // compared as they were sent: what a proxy in front compares, and lets pass, is
 // the same text.
 func (s *Server) find(ctx *fasthttp.RequestCtx) (r route, ok bool) {
-	if reason := smuggled(ctx.Request.Header.RawHeaders()); reason != "" {
+	reason := smuggled(ctx.Request.Header.RawHeaders())
+	if version := string(ctx.Request.Header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
+		reason = shown(version) + " is not spoken here; send HTTP/1.1" // fasthttp reads any version as 1.1
+	}
+	if reason != "" {
 		s.problem(ctx, problemBadRequest, reason)
 		hangUp(ctx)
 		return r, false

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,11 +44,12 @@ func TestMain(m *testing.M) {
 const patience = 20 * time.Second
 
 // fakePublisher is the pipeline without its queue: a group goes to the fake store
-// at once. hold, if set, is called first.
+// at once. hold, if set, is called first; forget stores nothing and says duplicate.
 type fakePublisher struct {
 	*storetest.Fake
-	mu   sync.Mutex
-	hold func(event.Group)
+	mu     sync.Mutex
+	hold   func(event.Group)
+	forget atomic.Bool
 }
 
 func (p *fakePublisher) Submit(group event.Group, _ int64) ([]bool, error) {
@@ -57,8 +59,8 @@ func (p *fakePublisher) Submit(group event.Group, _ int64) ([]bool, error) {
 	if hold != nil {
 		hold(group)
 	}
-	if len(group.Events) == 0 {
-		return nil, nil
+	if len(group.Events) == 0 || p.forget.Load() {
+		return make([]bool, len(group.Events)), nil
 	}
 	return p.Merge(context.Background(), event.Batch{Groups: []event.Group{group}}, func() {})
 }

@@ -42,6 +42,7 @@ var (
 	problemHeaderTooLarge    = problem{431, "header-too-large", "The request's header is too large", none}
 	problemInternal          = problem{500, "internal", "The server made a mistake", none}
 	problemQueueFull         = problem{503, "queue-full", "No room now", retryAfter("1")}
+	problemConnections       = problem{503, "too-many-connections", "No room for another connection", retryAfter("1")}
 	problemDraining          = problem{503, "draining", "The server is stopping", retryAfter("2")}
 	problemExpired           = problem{503, "expired", "Not stored in time", retryAfter("1")}
 	problemUnavailable       = problem{503, "database-unavailable", "The database cannot be used now", retryAfter("2")}

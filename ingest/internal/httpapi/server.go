@@ -62,15 +62,16 @@ type Config struct {
 // Server is the HTTP gate.
 type Server struct {
 	Config
-	fast      *fasthttp.Server
-	budget    budget
-	started   time.Time
-	draining  atomic.Bool
-	requests  atomic.Uint64  // for request ids
-	rejected  atomic.Int64   // events refused as invalid since the start
-	failures  *zap.Logger    // for answers of 5xx
-	inflaters chan *inflater // one for each core: inflating only computes
-	routes    map[string]route
+	fast        *fasthttp.Server
+	budget      budget
+	connections atomic.Int64 // open now
+	started     time.Time
+	draining    atomic.Bool
+	requests    atomic.Uint64  // for request ids
+	rejected    atomic.Int64   // events refused as invalid since the start
+	failures    *zap.Logger    // for answers of 5xx
+	inflaters   chan *inflater // one for each core: inflating only computes
+	routes      map[string]route
 }
 
 // New makes a server; it listens nowhere until Serve.
@@ -98,19 +99,20 @@ func New(config Config) *Server {
 		DisablePreParseMultipartForm: true,
 		MaxRequestBodySize:           config.Limits.Body,
 		ReadBufferSize:               config.Limits.Header,
-		Concurrency:                  config.Limits.Connections,
-		ReadTimeout:                  config.Limits.ReadTimeout,
-		WriteTimeout:                 config.Limits.WriteTimeout,
-		IdleTimeout:                  config.Limits.IdleTimeout,
-		NoDefaultContentType:         true,
-		SecureErrorLogMessage:        true,
-		CloseOnShutdown:              true,
+		// The listener counts; a worker is free a moment after its connection is closed.
+		Concurrency:           2 * config.Limits.Connections,
+		ReadTimeout:           config.Limits.ReadTimeout,
+		WriteTimeout:          config.Limits.WriteTimeout,
+		IdleTimeout:           config.Limits.IdleTimeout,
+		NoDefaultContentType:  true,
+		SecureErrorLogMessage: true,
+		CloseOnShutdown:       true,
 	}
 	return s
 }
 
 // Serve answers on the listener until Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.fast.Serve(listener{l, s.Log}) }
+func (s *Server) Serve(l net.Listener) error { return s.fast.Serve(listener{l, s}) }
 
 // Drain refuses new events from now on and makes /readyz say so; requests that
 // wait for their answer still get it.
