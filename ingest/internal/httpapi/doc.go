@@ -21,6 +21,7 @@
 //	  GET /events    │  events.go
 //	  GET /stats     │  stats.go
 //	  GET /healthz…  │  health.go index.go
+//	  GET /docs      │  swagger.go openapi.json swagger/
 //	                 ▼
 //	              problem.go   every refusal, as RFC 9457; the table of errors
 //	              failure.go   what of it is logged

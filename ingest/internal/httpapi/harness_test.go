@@ -296,6 +296,8 @@ func (g *gate) do(t testing.TB, r request) answer {
 	if id := a.header.Get("X-Request-Id"); id != "golden" {
 		t.Errorf("X-Request-Id %q is not the client's", id)
 	}
+	a.documented(t, r.method, r.target)
+	a.record(t, r.method, r.target)
 	return a
 }
 

@@ -20,6 +20,7 @@ const indexPage = `<!doctype html>
   <dt>POST /publish</dt><dd>one event, an array, {"events":[..]} or NDJSON; answered after the commit</dd>
   <dt><a href="/events">GET /events</a></dt><dd>what is stored: topic, source, event_id, since, until, order, limit, cursor</dd>
   <dt><a href="/stats">GET /stats</a></dt><dd>totals and topics</dd>
+  <dt><a href="/docs">GET /docs</a></dt><dd>all of it, to read and to try; <a href="/openapi.json">/openapi.json</a> for machines</dd>
   <dt><a href="/healthz">GET /healthz</a>, <a href="/readyz">GET /readyz</a></dt><dd>is it running, can it store</dd>
 </dl>
 <pre>curl -s localhost:8080/publish -H 'Content-Type: application/json' -d '{

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -72,6 +73,10 @@ type Server struct {
 	failures    *zap.Logger    // for answers of 5xx
 	inflaters   chan *inflater // one for each core: inflating only computes
 	routes      map[string]route
+
+	mu       sync.Mutex // guards what is below
+	listener *listener
+	stopped  bool
 }
 
 // New makes a server; it listens nowhere until Serve.
@@ -86,6 +91,12 @@ func New(config Config) *Server {
 		"/stats":   {"GET", s.stats},
 		"/healthz": {"GET", s.healthz},
 		"/readyz":  {"GET", s.readyz},
+
+		"/openapi.json":              {"GET", s.openapi},
+		"/docs":                      {"GET", s.docs},
+		"/docs/docs.js":              {"GET", s.docsFile("text/javascript; charset=utf-8", docsScript)},
+		"/docs/swagger-ui.css":       {"GET", s.zipped("text/css; charset=utf-8", swaggerStyle)},
+		"/docs/swagger-ui-bundle.js": {"GET", s.zipped("text/javascript; charset=utf-8", swaggerScript)},
 	}
 	s.fast = &fasthttp.Server{
 		Handler:       s.serve,
@@ -111,16 +122,32 @@ func New(config Config) *Server {
 	return s
 }
 
-// Serve answers on the listener until Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.fast.Serve(listener{l, s}) }
+// Serve answers on the listener until Shutdown, and not at all after it.
+func (s *Server) Serve(l net.Listener) error {
+	own := &listener{Listener: l, server: s}
+	s.mu.Lock()
+	s.listener = own
+	stopped := s.stopped
+	s.mu.Unlock()
+	if stopped {
+		return own.Close()
+	}
+	return s.fast.Serve(own)
+}
 
 // Drain refuses new events from now on and makes /readyz say so; requests that
 // wait for their answer still get it.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Shutdown stops listening, closes idle connections and waits for the others
-// until ctx ends.
+// until ctx ends. It may come before Serve, and more than once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
+	s.mu.Lock()
+	s.stopped = true
+	if s.listener != nil {
+		_ = s.listener.Close() // fasthttp may not know of it yet, and would serve for ever
+	}
+	s.mu.Unlock()
 	return s.fast.ShutdownWithContext(ctx)
 }

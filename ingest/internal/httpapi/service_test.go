@@ -216,3 +216,26 @@ func TestShutdownWithIdleConnections(t *testing.T) {
 	}
 	w.closed()
 }
+
+// A stop that comes before the start, or at the same moment, is a stop all the
+// same: fasthttp alone would serve for ever.
+func TestShutdownBeforeServe(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		open(t) // is shut down, and waited for, while it starts
+	}
+	g := open(t)
+	g.get(t, "/healthz")
+	for range 2 {
+		if err := g.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Serve(l); err != nil {
+		t.Errorf("serve after the stop: %v", err)
+	}
+}

@@ -42,6 +42,9 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 		s.problemOf(ctx, &unreadError{err})
 		return
 	}
+	if totals.Topics == nil {
+		totals.Topics = map[string]int64{} // an object all the same
+	}
 	body, err := json.Marshal(statsAnswer{
 		Received:         totals.Received,
 		UniqueProcessed:  totals.Stored,

@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/binary"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/valyala/fasthttp"
+)
+
+// The API's own description, and a page that shows it. Everything comes from the
+// binary: the page works without a network, and tells nobody that it was opened.
+var (
+	//go:embed openapi.json
+	openapiDocument []byte
+
+	//go:embed swagger/docs.html
+	docsPage []byte
+
+	//go:embed swagger/docs.js
+	docsScript []byte
+
+	//go:embed swagger/swagger-ui.css.gz
+	swaggerStyle []byte
+
+	//go:embed swagger/swagger-ui-bundle.js.gz
+	swaggerScript []byte
+)
+
+// docsPolicy lets the page load what this server has and nothing else. Swagger UI
+// sets styles on its elements, and its icons are data: images.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (s *Server) openapi(ctx *fasthttp.RequestCtx) {
+	s.respond(ctx, fasthttp.StatusOK, openapiDocument)
+}
+
+func (s *Server) docs(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set("Content-Security-Policy", docsPolicy)
+	file(ctx, "text/html; charset=utf-8", docsPage)
+}
+
+func (s *Server) docsFile(contentType string, content []byte) func(*fasthttp.RequestCtx) {
+	return func(ctx *fasthttp.RequestCtx) { file(ctx, contentType, content) }
+}
+
+// zipped serves a file that is compressed in the binary. Who does not take gzip is
+// sent it inflated on the way: the whole of it is never in memory.
+func (s *Server) zipped(contentType string, content []byte) func(*fasthttp.RequestCtx) {
+	size := binary.LittleEndian.Uint32(content[len(content)-4:]) // gzip ends with the size
+	return func(ctx *fasthttp.RequestCtx) {
+		ctx.Response.Header.Set("Vary", "Accept-Encoding")
+		if ctx.Request.Header.HasAcceptEncoding("gzip") {
+			ctx.Response.Header.Set("Content-Encoding", "gzip")
+			file(ctx, contentType, content)
+			return
+		}
+		r, err := gzip.NewReader(bytes.NewReader(content))
+		if err != nil {
+			s.problemOf(ctx, err)
+			return
+		}
+		file(ctx, contentType, nil)
+		ctx.Response.SetBodyStream(r, int(size))
+	}
+}
+
+// file answers with a part of the binary: the same until the next start.
+func file(ctx *fasthttp.RequestCtx, contentType string, content []byte) {
+	ctx.Response.Header.SetContentType(contentType)
+	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	ctx.Response.Header.Set("Cache-Control", "no-cache")
+	ctx.Response.SetBodyRaw(content)
+}
