@@ -54,7 +54,7 @@ func mediaType(given string) (event.Format, error) {
 		return 0, notTaken("Content-Type is missing" + wanted)
 	}
 	media, params, err := mime.ParseMediaType(given)
-	if err != nil {
+	if err != nil || strings.ContainsFunc(given, notPlain) {
 		return 0, notTaken("Content-Type " + shown(given) + " does not parse" + wanted)
 	}
 	if charset, there := params["charset"]; there && !strings.EqualFold(charset, "utf-8") {
@@ -68,6 +68,10 @@ func mediaType(given string) (event.Format, error) {
 	}
 	return 0, notTaken("Content-Type " + shown(media) + " is not taken" + wanted)
 }
+
+// notPlain tells what stands in no media type; package mime trims some of it, for
+// example a no-break space.
+func notPlain(r rune) bool { return (r < ' ' || r > '~') && r != '\t' }
 
 func notTaken(detail string) error { return &refusal{problemMediaType, detail} }
 

@@ -17,7 +17,7 @@ func FuzzMediaType(f *testing.F) {
 		"application/json", "application/x-ndjson", "application/ndjson", "APPLICATION/JSON", "application/json;charset=utf-8",
 		`application/json; charset="UTF-8"`, "application/json; charset=latin1", "application/json;", "application/json; charset", "application/json; charset=",
 		"application/json; charset=utf-8; charset=utf-8", "application/json; charset*=utf-8''utf-8", "application/json; charset*0=utf; charset*1=-8", "text/plain", "",
-		"application/json, text/plain", "application/jsonx", "application/problem+json", "application/json; a=b", `application/json; a="b\"c"`, "application /json", " application/json ",
+		"application/json, text/plain", "application/jsonx", "application/problem+json", "application/json; a=b", `application/json; a="b\"c"`, "application /json", " application/json ", "application/json\u00a0",
 	} {
 		f.Add(contentType, "")
 		f.Add(contentType, "gzip")
