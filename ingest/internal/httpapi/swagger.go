@@ -28,9 +28,9 @@ var (
 	swaggerScript []byte
 )
 
-// docsPolicy lets the page load what this server has and nothing else. Swagger UI
-// sets styles on its elements, and its icons are data: images.
-const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+// docsPolicy lets the page load what this server has and nothing else; Swagger UI's
+// icons are data: images.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 func (s *Server) openapi(ctx *fasthttp.RequestCtx) {
