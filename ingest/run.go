@@ -57,7 +57,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	}
 	queue := pipeline.New(c.pipeline(), writer, filter, log.Named("pipeline"))
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), Publisher: queue, Reader: reader, Queue: queueStats(queue),
+		Limits: c.limits(), Publisher: queue, Reader: reader, Figures: figures(queue, filter),
 		Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))
@@ -123,12 +123,19 @@ func limitMemory(c config) {
 	}
 }
 
-func queueStats(queue *pipeline.Pipeline) func() httpapi.QueueStats {
-	return func() httpapi.QueueStats {
+// figures gathers what /stats shows of this process.
+func figures(queue *pipeline.Pipeline, filter dedup.Guesser) func() (httpapi.QueueStats, httpapi.FilterStats) {
+	return func() (httpapi.QueueStats, httpapi.FilterStats) {
 		s := queue.Stats()
+		f := httpapi.FilterStats{Hits: s.FilterHits, FalsePositives: s.FilterFalsePositives, MissedDuplicates: s.FilterMissedDuplicates}
+		if filter != nil {
+			of := filter.Stats()
+			f.Keys, f.Rotations, f.Fill, f.Bytes = of.Keys, of.Rotations, of.Fill, of.Bytes
+		}
 		return httpapi.QueueStats{
 			QueuedEvents: s.QueuedEvents, QueuedBytes: s.QueuedBytes, Batches: s.Batches, LastBatch: s.LastBatch,
 			FailedAttempts: s.FailedAttempts, FailedBatches: s.FailedBatches, Refused: s.Refused, Expired: s.Expired,
-		}
+			Splits: s.Splits, Parked: s.Parked,
+		}, f
 	}
 }

@@ -134,7 +134,9 @@ func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate 
 	}
 	g.Server = New(Config{
 		Limits: limits, Publisher: g.publisher, Reader: g.reader, Log: zap.New(core), Instance: "test",
-		Queue: func() QueueStats { return QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4} },
+		Figures: func() (QueueStats, FilterStats) {
+			return QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4}, FilterStats{Hits: 5}
+		},
 	})
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(listener) }() // stopped by Shutdown, awaited in the cleanup

@@ -55,7 +55,7 @@ type Config struct {
 	Limits    Limits
 	Publisher Publisher
 	Reader    Reader
-	Queue     func() QueueStats // figures of the pipeline, for /stats
+	Figures   func() (QueueStats, FilterStats) // of the pipeline and the filter, for /stats
 	Log       *zap.Logger
 	Instance  string // prefix of request ids
 }

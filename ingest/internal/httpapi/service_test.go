@@ -26,13 +26,20 @@ func TestStats(t *testing.T) {
 	if up, ok := got["uptime_seconds"].(float64); !ok || up < 0 || up > patience.Seconds() {
 		t.Errorf("uptime_seconds is %v", got["uptime_seconds"])
 	}
+	if n, ok := got["mallocs_total"].(float64); !ok || n <= 0 {
+		t.Errorf("mallocs_total is %v", got["mallocs_total"])
+	}
 	delete(got, "uptime_seconds")
+	delete(got, "mallocs_total")
 	want := map[string]any{
 		"received": 10.0, "unique_processed": 7.0, "duplicate_dropped": 3.0, "rejected": 3.0,
 		"topics": map[string]any{"a": 5.0, "b": 2.0}, "bodies_in_flight_bytes": 0.0,
 		"queue": map[string]any{
 			"queued_events": 1.0, "queued_bytes": 2.0, "batches": 3.0, "last_batch_events": 4.0, "failed_attempts": 0.0,
-			"failed_batches": 0.0, "refused_events": 0.0, "expired_requests": 0.0,
+			"failed_batches": 0.0, "refused_events": 0.0, "expired_requests": 0.0, "split_batches": 0.0, "parked_requests": 0.0,
+		},
+		"filter": map[string]any{
+			"hits": 5.0, "false_positives": 0.0, "missed_duplicates": 0.0, "keys": 0.0, "rotations": 0.0, "fill": 0.0, "bytes": 0.0,
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"runtime/metrics"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -18,6 +19,19 @@ type QueueStats struct {
 	FailedBatches  int64 `json:"failed_batches"`
 	Refused        int64 `json:"refused_events"`
 	Expired        int64 `json:"expired_requests"`
+	Splits         int64 `json:"split_batches"`
+	Parked         int64 `json:"parked_requests"`
+}
+
+// FilterStats are the Bloom filter's figures in /stats.
+type FilterStats struct {
+	Hits             int64   `json:"hits"`
+	FalsePositives   int64   `json:"false_positives"`
+	MissedDuplicates int64   `json:"missed_duplicates"`
+	Keys             int64   `json:"keys"`
+	Rotations        int64   `json:"rotations"`
+	Fill             float64 `json:"fill"`
+	Bytes            int64   `json:"bytes"`
 }
 
 // statsAnswer is the body of GET /stats. The first three and topics are totals of
@@ -32,6 +46,8 @@ type statsAnswer struct {
 	UptimeSeconds    float64          `json:"uptime_seconds"`
 	BodiesInFlight   int64            `json:"bodies_in_flight_bytes"`
 	Queue            QueueStats       `json:"queue"`
+	Filter           FilterStats      `json:"filter"`
+	Mallocs          uint64           `json:"mallocs_total"`
 }
 
 func (s *Server) stats(ctx *fasthttp.RequestCtx) {
@@ -45,6 +61,7 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 	if totals.Topics == nil {
 		totals.Topics = map[string]int64{} // an object all the same
 	}
+	queue, filter := s.Figures()
 	body, err := json.Marshal(statsAnswer{
 		Received:         totals.Received,
 		UniqueProcessed:  totals.Stored,
@@ -53,11 +70,20 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 		Topics:           totals.Topics,
 		UptimeSeconds:    time.Since(s.started).Round(time.Millisecond).Seconds(),
 		BodiesInFlight:   s.budget.used.Load(),
-		Queue:            s.Queue(),
+		Queue:            queue,
+		Filter:           filter,
+		Mallocs:          mallocs(),
 	})
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
 	}
 	s.respond(ctx, fasthttp.StatusOK, body)
+}
+
+// mallocs is how many objects the process has put on the heap.
+func mallocs() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
