@@ -1,0 +1,19 @@
+// Package mix is what a scenario sends: which kind of ids, how large a payload,
+// how many duplicates; and the bytes of it, for HTTP and for COPY.
+//
+//	workload ──> templates   a thousand events, encoded once, with a gap for the id
+//	                 │
+//	Source ──> i ────┤        which event is next: a fresh one, or a duplicate
+//	                 ▼
+//	              Encoder     template i mod n, with id i in its gap
+//	              ├─ AppendEvent   JSON for POST /publish
+//	              ├─ AppendRow     binary COPY, for the limit
+//	              └─ Key           for the truth check
+//
+// Event i of a mix is a pure function of i, so nobody has to remember what was
+// sent, and a run can go on where another one ended. Encoding is a copy and 36
+// bytes of id: the client must not be what is measured.
+//
+// The package starts nothing. An Encoder may be shared between goroutines, a
+// Source too; a Draw belongs to one.
+package mix
