@@ -1,0 +1,131 @@
+package truth
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot/bench/internal/mix"
+)
+
+// Verdict is what Check found.
+type Verdict struct {
+	Rows    int `json:"rows"`    // that the run added
+	Stored  int `json:"stored"`  // answers that said so
+	Settled int `json:"settled"` // different events answered stored or duplicate
+	Missing int `json:"missing"` // of those, not in the table
+	Twice   int `json:"twice"`   // rows over one per key
+	Unknown int `json:"unknown"` // stored answers that a lost response may have hidden
+}
+
+// Err says what is wrong, or nil.
+func (v Verdict) Err() error {
+	switch {
+	case v.Missing > 0:
+		return fmt.Errorf("%d of %d acknowledged events are not in the table", v.Missing, v.Settled)
+	case v.Twice > 0:
+		return fmt.Errorf("%d rows repeat a key", v.Twice)
+	case v.Rows < v.Stored || v.Rows > v.Stored+v.Unknown:
+		return fmt.Errorf("%d rows, but %d events were answered stored", v.Rows, v.Stored)
+	}
+	return nil
+}
+
+// LastID is the highest id in the log: rows above it are of whoever comes next.
+func LastID(ctx context.Context, url string) (int64, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return 0, fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var last int64
+	err = conn.QueryRow(ctx, "SELECT coalesce(max(last_id), 0) FROM ingot.batches").Scan(&last)
+	return last, err
+}
+
+// Check counts the rows with ids above after, and looks every settled event up by
+// its key.
+func Check(ctx context.Context, url string, e *mix.Encoder, settled iter.Seq[int], after int64) (v Verdict, err error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return v, fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	const setup = `SET jit = off; SET work_mem = '128MB'; SET temp_buffers = '128MB';
+		CREATE TEMP TABLE settled (event_id text COLLATE "C", topic text COLLATE "C")`
+	if _, err := conn.Exec(ctx, setup); err != nil {
+		return v, fmt.Errorf("make a table of acknowledged keys: %w", err)
+	}
+	rows := &keyRows{encoder: e}
+	next, stop := iter.Pull(settled)
+	defer stop()
+	rows.next = next
+	tag, err := conn.PgConn().CopyFrom(ctx, rows, "COPY settled FROM STDIN (FORMAT binary)")
+	if err != nil {
+		return v, fmt.Errorf("copy acknowledged keys: %w", err)
+	}
+	v.Settled = int(tag.RowsAffected())
+	return v, count(ctx, conn, after, &v)
+}
+
+// count is exact whatever the constraints of the table: "no key twice" does not
+// trust the primary key that should see to it.
+func count(ctx context.Context, conn *pgx.Conn, after int64, v *Verdict) error {
+	if _, err := conn.Exec(ctx, "ANALYZE settled"); err != nil {
+		return fmt.Errorf("analyze: %w", err)
+	}
+	const added = `SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(n - 1), 0)::bigint
+		FROM (SELECT count(*) AS n FROM ingot.events WHERE id > $1 GROUP BY event_id, topic) AS keys`
+	if err := conn.QueryRow(ctx, added, after).Scan(&v.Rows, &v.Twice); err != nil {
+		return fmt.Errorf("count rows: %w", err)
+	}
+	const missing = `SELECT count(*) FROM settled AS s
+		WHERE NOT EXISTS (SELECT FROM ingot.events AS e WHERE e.event_id = s.event_id AND e.topic = s.topic)`
+	if err := conn.QueryRow(ctx, missing).Scan(&v.Missing); err != nil {
+		return fmt.Errorf("look acknowledged events up: %w", err)
+	}
+	return nil
+}
+
+// keyRows streams keys as binary COPY rows.
+type keyRows struct {
+	encoder *mix.Encoder
+	next    func() (int, bool)
+	buf     []byte
+	begun   bool
+	ended   bool
+}
+
+// Read implements io.Reader.
+func (r *keyRows) Read(p []byte) (int, error) {
+	if !r.begun {
+		r.begun, r.buf = true, append(r.buf, mix.CopyHeader...)
+	}
+	for len(r.buf) < len(p) && !r.ended {
+		r.encodeNext()
+	}
+	if len(r.buf) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, r.buf)
+	r.buf = append(r.buf[:0], r.buf[n:]...)
+	return n, nil
+}
+
+func (r *keyRows) encodeNext() {
+	i, ok := r.next()
+	if !ok {
+		r.ended, r.buf = true, append(r.buf, mix.CopyTrailer...)
+		return
+	}
+	r.buf = binary.BigEndian.AppendUint16(r.buf, 2)
+	id, topic := r.encoder.Key(i)
+	for _, text := range [...]string{id, topic} {
+		r.buf = binary.BigEndian.AppendUint32(r.buf, uint32(len(text)))
+		r.buf = append(r.buf, text...)
+	}
+}

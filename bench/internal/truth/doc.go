@@ -1,0 +1,12 @@
+// Package truth holds what a run was told against what the database holds. A fast
+// ingester that loses a row is not fast.
+//
+//	Acks    every event that was settled, noted by the clients as they go
+//	  │
+//	  ▼
+//	Check   rows = answers that said stored
+//	        every settled event is there, and no key is there twice
+//
+// Only rows that the run itself added are counted, so that a check works on a table
+// that was full before.
+package truth
