@@ -1,0 +1,151 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ingot/bench/internal/mix"
+)
+
+// patience is how long after the end of a run a response may still come.
+const patience = 60 * time.Second
+
+// Closed is a run of n connections that each send again when they were answered.
+type Closed struct {
+	Addresses   []string // connections are spread over them in turn
+	Connections int
+	Array       int // events in a request; 0: one, as an object
+	Warm        time.Duration
+	Measure     time.Duration
+	Encoder     *mix.Encoder
+	Source      *mix.Source
+	Ack         func(picks []int) // called by many goroutines; the events are settled
+
+	// Open and Close are called as the window of measurement opens and closes.
+	Open, Close func()
+}
+
+// The phases of a run.
+const (
+	warming int32 = iota
+	measuring
+	stopping
+)
+
+// Run drives the connections until the window is over. An error is a connection
+// that broke; the tally still holds what was answered.
+func (c *Closed) Run(ctx context.Context) (*Tally, error) {
+	conns, err := c.dialAll(ctx)
+	defer func() {
+		for _, conn := range conns {
+			conn.close()
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	var phase atomic.Int32
+	workers := make([]worker, len(conns))
+	var running sync.WaitGroup
+	for i := range workers {
+		workers[i] = worker{run: c, conn: conns[i], draw: c.Source.NewDraw(i), tally: newTally(), phase: &phase}
+		running.Go(workers[i].loop) // stops with the phase or its connection's deadline, awaited below
+	}
+	elapsed, err := c.time(ctx, &phase)
+	running.Wait()
+	total := newTally()
+	total.Elapsed = elapsed
+	for i := range workers {
+		total.merge(workers[i].tally)
+		err = errors.Join(err, workers[i].err)
+	}
+	return total, err
+}
+
+func (c *Closed) dialAll(ctx context.Context) (conns []*conn, err error) {
+	deadline := time.Now().Add(c.Warm + c.Measure + patience)
+	for i := range c.Connections {
+		conn, err := dial(ctx, c.Addresses[i%len(c.Addresses)], deadline)
+		if err != nil {
+			return conns, fmt.Errorf("connection %d: %w", i+1, err)
+		}
+		conns = append(conns, conn)
+	}
+	return conns, nil
+}
+
+// time leads the workers through the phases.
+func (c *Closed) time(ctx context.Context, phase *atomic.Int32) (time.Duration, error) {
+	defer phase.Store(stopping)
+	if err := sleep(ctx, c.Warm); err != nil {
+		return 0, err
+	}
+	if c.Open != nil {
+		c.Open()
+	}
+	start := time.Now()
+	phase.Store(measuring)
+	err := sleep(ctx, c.Measure)
+	phase.Store(stopping)
+	elapsed := time.Since(start)
+	if c.Close != nil {
+		c.Close()
+	}
+	return elapsed, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// worker is one connection's loop and its own tally: nothing is shared on the way
+// of a request but the source's counter.
+type worker struct {
+	run   *Closed
+	conn  *conn
+	draw  *mix.Draw
+	tally *Tally
+	phase *atomic.Int32
+	err   error
+}
+
+func (w *worker) loop() {
+	array := w.run.Array > 0
+	picks := make([]int, 0, max(1, w.run.Array))
+	var request []byte
+	for w.phase.Load() != stopping {
+		picks = w.draw.Append(picks[:0], max(1, w.run.Array))
+		request = appendRequest(request[:0], w.run.Encoder, picks, array)
+		if w.err = w.send(request, picks); w.err != nil {
+			return
+		}
+	}
+}
+
+func (w *worker) send(request []byte, picks []int) error {
+	start := time.Now()
+	status, body, err := w.conn.do(request)
+	if err != nil && !errors.Is(err, errServerCloses) {
+		w.tally.fail(err, len(picks))
+		return err
+	}
+	measured := w.phase.Load() == measuring
+	if measured {
+		w.tally.latency(time.Since(start))
+	}
+	if w.tally.settle(status, body, len(picks), measured) && w.run.Ack != nil {
+		w.run.Ack(picks)
+	}
+	return err
+}

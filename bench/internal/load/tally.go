@@ -1,0 +1,96 @@
+package load
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Latencies are kept in microseconds, to 1 %: two digits keep a histogram at 30 KB,
+// and every connection has one.
+const (
+	latencyMin    = 1
+	latencyMax    = 120_000_000
+	latencyDigits = 2
+)
+
+// Counts are requests and what became of their events.
+type Counts struct {
+	Requests   int `json:"requests"`
+	Stored     int `json:"stored"`
+	Duplicates int `json:"duplicates"`
+	Refused    int `json:"refused,omitempty"` // events of requests answered 503: certainly not stored
+	Failed     int `json:"failed,omitempty"`  // events with any other answer, or none
+}
+
+// Events are those settled: stored, or a duplicate of one that is.
+func (c Counts) Events() int { return c.Stored + c.Duplicates }
+
+func (c *Counts) add(o Counts) {
+	c.Requests += o.Requests
+	c.Stored += o.Stored
+	c.Duplicates += o.Duplicates
+	c.Refused += o.Refused
+	c.Failed += o.Failed
+}
+
+// Tally is what a run of load came to.
+type Tally struct {
+	Total    Counts        // of the whole run
+	Measured Counts        // of the window alone
+	Elapsed  time.Duration // of the window
+	Latency  *hdrhistogram.Histogram
+	Failures map[string]int // what went wrong, and how often
+}
+
+func newTally() *Tally {
+	return &Tally{Latency: hdrhistogram.New(latencyMin, latencyMax, latencyDigits), Failures: map[string]int{}}
+}
+
+// settle books a response to n events. It says whether all of them are settled.
+func (t *Tally) settle(status int, body []byte, n int, measured bool) bool {
+	c := Counts{Requests: 1}
+	a, err := answer{}, error(nil)
+	switch status {
+	case 200:
+		if a, err = parseAnswer(body, n); err == nil {
+			c.Stored, c.Duplicates = a.stored, a.duplicates
+		}
+	case 503:
+		c.Refused = n
+	default:
+		err = fmt.Errorf("status %d: %.120q", status, body)
+	}
+	if err != nil {
+		t.fail(err, 0)
+		c.Failed = n
+	}
+	t.Total.add(c)
+	if measured {
+		t.Measured.add(c)
+	}
+	return c.Events() == n
+}
+
+// fail notes what went wrong with n events that were not booked.
+func (t *Tally) fail(err error, n int) {
+	t.Failures[err.Error()]++
+	t.Total.Failed += n
+}
+
+func (t *Tally) latency(d time.Duration) {
+	_ = t.Latency.RecordValue(min(max(d.Microseconds(), latencyMin), latencyMax))
+}
+
+func (t *Tally) merge(o *Tally) {
+	t.Total.add(o.Total)
+	t.Measured.add(o.Measured)
+	t.Latency.Merge(o.Latency)
+	for what, n := range o.Failures {
+		t.Failures[what] += n
+	}
+}
+
+// Rate is n a second of the window.
+func (t *Tally) Rate(n int) float64 { return float64(n) / t.Elapsed.Seconds() }
