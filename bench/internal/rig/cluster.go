@@ -1,0 +1,134 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot"
+	"ingot/internal/localpg"
+)
+
+// settings are those under which figures are compared (docs/facts.md, Speed).
+// Whatever else counts is chosen by localpg, as for `make run`.
+var settings = map[string]string{"shared_buffers": "2GB", "max_wal_size": "8GB", "max_connections": "200"}
+
+// stopTimeout bounds a clean stop of the server, which writes what 2 GB of buffers
+// hold.
+const stopTimeout = 2 * time.Minute
+
+// Cluster is a Postgres that databases can be created on.
+type Cluster struct {
+	server *localpg.Server // nil: it was given
+	admin  string
+}
+
+// OpenCluster starts a private Postgres with its data below dir, or takes the one
+// behind admin if that is not empty.
+func OpenCluster(ctx context.Context, dir, admin string) (*Cluster, error) {
+	if admin != "" {
+		return &Cluster{admin: admin}, nil
+	}
+	server, err := localpg.Start(ctx, localpg.Options{DataDir: dir, Settings: settings, StopTimeout: stopTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("start a private Postgres: %w", err)
+	}
+	return &Cluster{server: server, admin: server.URL()}, nil
+}
+
+// Close stops a private server.
+func (c *Cluster) Close(ctx context.Context) error {
+	if c.server == nil {
+		return nil
+	}
+	return c.server.Stop(ctx)
+}
+
+// PID is the postmaster's, 0 if the server was given.
+func (c *Cluster) PID() int {
+	if c.server == nil {
+		return 0
+	}
+	return c.server.PID()
+}
+
+// URL is that of a database of this cluster.
+func (c *Cluster) URL(database string) (string, error) {
+	u, err := url.Parse(c.admin)
+	if err != nil {
+		return "", fmt.Errorf("database url: %w", err)
+	}
+	u.Path = "/" + database
+	return u.String(), nil
+}
+
+// Create makes an empty database, in place of an older one of the name.
+func (c *Cluster) Create(ctx context.Context, name string) (string, error) {
+	if err := c.Drop(ctx, name); err != nil {
+		return "", err
+	}
+	if err := c.exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return "", fmt.Errorf("create database: %w", err)
+	}
+	return c.URL(name)
+}
+
+// Drop removes a database, whoever is connected to it.
+func (c *Cluster) Drop(ctx context.Context, name string) error {
+	if err := c.exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("drop database: %w", err)
+	}
+	return nil
+}
+
+// CreateWithSchema makes a database with the tables of the ingester, for limits.
+func (c *Cluster) CreateWithSchema(ctx context.Context, name string) (string, error) {
+	u, err := c.Create(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	return u, Exec(ctx, u, ingot.Schema)
+}
+
+// Exists tells whether there is a database of the name.
+func (c *Cluster) Exists(ctx context.Context, name string) (found bool, err error) {
+	err = c.query(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = '"+name+"')", &found)
+	return found, err
+}
+
+// Checkpoint writes all that is dirty now, so that a run is not charged for what
+// came before it.
+func (c *Cluster) Checkpoint(ctx context.Context) error { return c.exec(ctx, "CHECKPOINT") }
+
+// Settings are those that figures depend on, as the server has them.
+func (c *Cluster) Settings(ctx context.Context) (all string, err error) {
+	const query = `SELECT 'Postgres ' || current_setting('server_version') || ', ' || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
+		FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size', 'wal_compression', 'checkpoint_timeout')`
+	err = c.query(ctx, query, &all)
+	return all, err
+}
+
+func (c *Cluster) exec(ctx context.Context, sql string) error { return Exec(ctx, c.admin, sql) }
+
+// Exec runs SQL on a database.
+func Exec(ctx context.Context, url, sql string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.PgConn().Exec(ctx, sql).ReadAll()
+	return err
+}
+
+func (c *Cluster) query(ctx context.Context, sql string, into any) error {
+	conn, err := pgx.Connect(ctx, c.admin)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	return conn.QueryRow(ctx, sql).Scan(into)
+}

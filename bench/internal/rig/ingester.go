@@ -1,0 +1,112 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Server is something that answers HTTP: an ingester, or the server of a limit.
+type Server struct {
+	Address string
+	process *Process // nil: it was given with --url
+}
+
+// readyTimeout bounds the start of an ingester: migration, and in later versions
+// filling a filter from millions of rows.
+const readyTimeout = 5 * time.Minute
+
+// StartIngester runs the binary on a database and waits until it can store events.
+func StartIngester(ctx context.Context, binary, logDir, database string, flags []string) (*Server, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"serve", "--listen", address, "--database-url", database}, flags...)
+	s, err := startServer(ctx, filepath.Join(logDir, "ingest-"+port(address)+".log"), address, binary, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.awaitReady(ctx); err != nil {
+		_ = s.Stop()
+		return nil, fmt.Errorf("wait for the ingester: %w", err)
+	}
+	return s, nil
+}
+
+// StartLimit runs a server of package limit: a subcommand of this binary that
+// takes --listen.
+func StartLimit(ctx context.Context, binary, logDir, command string, args ...string) (*Server, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	args = append([]string{command, "--listen", address}, args...)
+	return startServer(ctx, filepath.Join(logDir, command+".log"), address, binary, args)
+}
+
+// Given is a server that runs already.
+func Given(address string) *Server { return &Server{Address: address} }
+
+func startServer(ctx context.Context, log, address, binary string, args []string) (*Server, error) {
+	p, err := start(log, binary, args...)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.awaitPort(ctx, address); err != nil {
+		_ = p.Stop()
+		return nil, err
+	}
+	return &Server{Address: address, process: p}, nil
+}
+
+func (s *Server) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Address+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if answer, err := client.Do(r); err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if err := s.process.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// PID is the process's, 0 if the server was given.
+func (s *Server) PID() int {
+	if s.process == nil {
+		return 0
+	}
+	return s.process.PID()
+}
+
+// Stop ends a server that was started, cleanly, and waits for it.
+func (s *Server) Stop() error {
+	if s.process == nil {
+		return nil
+	}
+	return s.process.Stop()
+}
+
+// Takes tells whether the ingester knows a flag: scenarios of later versions are
+// left out on an older binary.
+func Takes(binary, flag string) bool {
+	name, _, _ := strings.Cut(flag, "=")
+	help, err := exec.Command(binary, "serve", "--help").CombinedOutput()
+	return err == nil && strings.Contains(string(help), name+"=")
+}
+
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }

@@ -1,0 +1,115 @@
+package rig
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// sampleEvery is how often a Watch looks: a look costs the ingester a query.
+const sampleEvery = 250 * time.Millisecond
+
+// Stats is what of GET /stats the bench reads. A name that an ingester does not
+// have stays 0.
+type Stats struct {
+	Received     int64 `json:"received"`
+	Unique       int64 `json:"unique_processed"`
+	MallocsTotal int64 `json:"mallocs_total"`
+	Queue        struct {
+		QueuedEvents int   `json:"queued_events"`
+		Batches      int64 `json:"batches"`
+	} `json:"queue"`
+}
+
+// Sample is one look.
+type Sample struct {
+	At       time.Duration `json:"at"` // since the watch began
+	Received int64         `json:"received"`
+	Batches  int64         `json:"batches"`
+	Queued   int           `json:"queued"`
+}
+
+// Watch samples servers on one database. Start it once, Stop it once.
+type Watch struct {
+	servers []*Server
+	client  *http.Client
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	samples []Sample // the loop's, until Stop
+}
+
+// StartWatch samples until Stop.
+func StartWatch(ctx context.Context, servers []*Server) *Watch {
+	w := &Watch{servers: servers, client: &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}}
+	ctx, w.stop = context.WithCancel(ctx)
+	w.done.Go(func() { w.loop(ctx) }) // ends with Stop, which waits
+	return w
+}
+
+// Stop ends the watch and returns what it saw. Looks that failed are left out: an
+// overloaded server may not answer in time.
+func (w *Watch) Stop() []Sample {
+	w.stop()
+	w.done.Wait()
+	w.client.CloseIdleConnections()
+	return w.samples
+}
+
+func (w *Watch) loop(ctx context.Context) {
+	begin := time.Now()
+	ticks := time.NewTicker(sampleEvery)
+	defer ticks.Stop()
+	for {
+		if s, err := w.look(ctx); err == nil {
+			s.At = time.Since(begin)
+			w.samples = append(w.samples, s)
+		}
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// look adds up batches and queues; received is the database's, so one server's
+// answer is everybody's.
+func (w *Watch) look(ctx context.Context) (Sample, error) {
+	var s Sample
+	for _, server := range w.servers {
+		stats, err := readStats(ctx, w.client, server)
+		if err != nil {
+			return s, err
+		}
+		s.Received = max(s.Received, stats.Received)
+		s.Batches += stats.Queue.Batches
+		s.Queued += stats.Queue.QueuedEvents
+	}
+	return s, nil
+}
+
+// ReadStats asks a server once.
+func ReadStats(ctx context.Context, s *Server) (Stats, error) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	return readStats(ctx, client, s)
+}
+
+func readStats(ctx context.Context, client *http.Client, server *Server) (Stats, error) {
+	var s Stats
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+server.Address+"/stats", nil)
+	if err != nil {
+		return s, err
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return s, fmt.Errorf("stats: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return s, fmt.Errorf("stats: status %d", answer.StatusCode)
+	}
+	return s, json.NewDecoder(answer.Body).Decode(&s)
+}
