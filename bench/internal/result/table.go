@@ -1,0 +1,128 @@
+package result
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"ingot/bench/internal/score"
+)
+
+// Table prints a line a scenario: medians over the rounds, ± half their spread.
+func (r *Result) Table(out io.Writer) {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "scenario\tasked/s\trequests/s\tevents/s\t±\tp50 ms\tp99 ms\tp99.9 ms\tbatch\tCPU client\tingester\tPostgres\tRSS MB\ttruth\t")
+	for i := range r.Scenarios {
+		if s := &r.Scenarios[i]; len(s.Rounds) > 0 {
+			fmt.Fprintln(t, s.row())
+		}
+	}
+	t.Flush()
+	r.ratioTable(out)
+	for i := range r.Scenarios {
+		s := &r.Scenarios[i]
+		if s.Skipped != "" {
+			fmt.Fprintf(out, "%s: left out: %s\n", s.Name, s.Skipped)
+		}
+		if bad := s.Bad(); bad != "" {
+			fmt.Fprintf(out, "%s: %s\n", s.Name, bad)
+		}
+	}
+}
+
+func (s *Scenario) row() string {
+	events := score.Summarize(Each(s.Rounds, func(r Run) float64 { return r.Events }))
+	median := func(figure func(Run) float64) float64 { return score.Median(Each(s.Rounds, figure)) }
+	cells := []string{
+		s.Name,
+		count(median(func(r Run) float64 { return r.Asked })),
+		count(median(func(r Run) float64 { return r.Requests })),
+		count(events.Median),
+		percent(events.Spread()),
+		millis(median(func(r Run) float64 { return float64(r.Latency.P50) })),
+		millis(median(func(r Run) float64 { return float64(r.Latency.P99) })),
+		millis(median(func(r Run) float64 { return float64(r.Latency.P999) })),
+		count(median(func(r Run) float64 { return r.Batch })),
+		percent(median(func(r Run) float64 { return r.Share(r.CPU.Client) })),
+		percent(median(func(r Run) float64 { return r.Share(r.CPU.Ingester) })),
+		percent(median(func(r Run) float64 { return r.Share(r.CPU.Postgres) })),
+		count(median(func(r Run) float64 { return float64(r.Memory) / (1 << 20) })),
+		s.truth(),
+	}
+	return strings.Join(cells, "\t") + "\t"
+}
+
+func (s *Scenario) truth() string {
+	switch {
+	case s.Bad() != "":
+		return "BROKEN"
+	case s.Rounds[0].Run.Unchecked != "":
+		return "unchecked"
+	}
+	return "holds"
+}
+
+// ratioTable prints a line a ratio.
+func (r *Result) ratioTable(out io.Writer) {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\nscenario\tratio\tmedian\tleast\tmost\tlimit/s\tgoal\t")
+	any := false
+	for i := range r.Scenarios {
+		s := &r.Scenarios[i]
+		for _, ratio := range s.Ratios {
+			if values := ratio.Over(s.Rounds); len(values) > 0 {
+				any = true
+				fmt.Fprintln(t, ratio.row(s, score.Summarize(values)))
+			}
+		}
+	}
+	if any {
+		t.Flush()
+		fmt.Fprintln(out)
+	}
+}
+
+func (r Ratio) row(s *Scenario, v score.Summary) string {
+	limits := make([]float64, 0, len(s.Rounds))
+	for _, round := range s.Rounds {
+		sides := round.Limits[r.Limit]
+		limits = append(limits, (sides[0]+sides[1])/2)
+	}
+	return fmt.Sprintf("%s\t%s\t%.2f\t%.2f\t%.2f\t%s\t%s\t", s.Name, r.Label(), v.Median, v.Least, v.Most,
+		count(score.Median(limits)), r.goal(s.Rounds))
+}
+
+func (r Ratio) goal(rounds []Round) string {
+	if r.Goal == 0 {
+		return ""
+	}
+	sign, met := "≥", "reached"
+	if r.LowerIsBetter() {
+		sign = "≤"
+	}
+	if !r.Reached(rounds) {
+		met = "not reached"
+	}
+	return fmt.Sprintf("%s %.4g %s", sign, r.Goal, met)
+}
+
+// Share is CPU time as a share of one core over the window.
+func (r Run) Share(d interface{ Seconds() float64 }) float64 { return d.Seconds() / r.Seconds }
+
+func count(v float64) string {
+	if v == 0 || math.IsNaN(v) {
+		return ""
+	}
+	return fmt.Sprintf("%.0f", v)
+}
+
+func percent(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return ""
+	}
+	return fmt.Sprintf("%.0f%%", v*100)
+}
+
+func millis(micros float64) string { return fmt.Sprintf("%.2f", micros/1000) }
