@@ -1,0 +1,30 @@
+// Command bench measures the whole: the real ingester, over HTTP, on a durable
+// Postgres, against what the machine allows in the same minute.
+//
+//	bench list                   the scenarios
+//	bench run [SCENARIO..]       measure, print the table, write JSON and a report
+//	bench limits                 measure the limits alone
+//	bench compare OLD NEW        did it get better or worse, or is it noise?
+//	bench report RESULT          the JSON of a run as one HTML file
+//
+// A run, in the order of the files:
+//
+//	run.go          flags, then one scenario after another; resumes where it was cut
+//	   │
+//	scenarios.go    the table of what is measured, and against which limit
+//	   │
+//	stage.go        a scenario on stage: limit, round, limit, round, .. limit
+//	   │  ├── meters.go    the limits a scenario is held against
+//	   │  └── round.go     fresh database, ingesters, load, watch, truth check
+//	   ▼
+//	internal/result      every round of it, as JSON; table, comparison
+//	internal/page        the report
+//
+// Machines drift by a factor of two within minutes. So each run stands between two
+// runs of its limit, a ratio is taken per round, and the median over the rounds and
+// their spread are what is shown. A figure of yesterday is compared by its ratio.
+//
+// In every round the rows of the table are held against the answers (package
+// truth); a scenario whose truth does not hold has no figure, and the exit code is
+// 1.
+package main

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"ingot/bench/internal/rig"
+)
+
+// place is where and on what to measure: flags that `run` and `limits` share.
+type place struct {
+	DataDir     string `default:"./bench-data" help:"Folder for Postgres, logs and results."`
+	DatabaseURL string `name:"database-url" placeholder:"URL" help:"Postgres to use in place of a private one; its user must be able to create databases. With --url: the database of that server."`
+	Ingest      string `placeholder:"FILE" help:"The ingester to measure. Not set: it is built from the source."`
+	URL         string `name:"url" placeholder:"URL" help:"A server that runs already, taken as it is: nothing is restarted, and rows stay."`
+}
+
+// house is what all scenarios of a run share.
+type house struct {
+	place
+	cluster *rig.Cluster // nil with --url and no --database-url
+	binary  string       // the ingester
+	self    string       // this program
+	logs    string
+	given   *rig.Server // with --url
+}
+
+// openHouse builds the ingester and starts the database.
+func openHouse(ctx context.Context, p place) (*house, error) {
+	h := &house{place: p, logs: filepath.Join(p.DataDir, "logs")}
+	if err := os.MkdirAll(h.logs, 0o755); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	var err error
+	if h.self, err = os.Executable(); err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	if err := h.findIngester(ctx); err != nil {
+		return nil, err
+	}
+	if h.URL != "" && h.DatabaseURL == "" {
+		return h, nil
+	}
+	h.cluster, err = rig.OpenCluster(ctx, filepath.Join(p.DataDir, "postgres"), p.DatabaseURL)
+	return h, err
+}
+
+// findIngester leaves a binary to start, or a server that runs.
+func (h *house) findIngester(ctx context.Context) error {
+	if h.URL != "" {
+		u, err := url.Parse(h.URL)
+		if err != nil || u.Scheme != "http" || u.Port() == "" {
+			return fmt.Errorf("--url %q: want http://host:port", h.URL)
+		}
+		h.given = rig.Given(u.Host)
+		return nil
+	}
+	if h.Ingest != "" {
+		var err error
+		h.binary, err = filepath.Abs(h.Ingest)
+		return err
+	}
+	bin, err := filepath.Abs(filepath.Join(h.DataDir, "ingest"))
+	if err != nil {
+		return err
+	}
+	h.binary = bin
+	build := exec.CommandContext(ctx, "go", "build", "-o", bin, "ingot/ingest")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the ingester (or name one with --ingest): %w\n%s", err, out)
+	}
+	return nil
+}
+
+// close stops what was opened, also when ctx has ended.
+func (h *house) close(ctx context.Context) error {
+	if h.cluster == nil {
+		return nil
+	}
+	return h.cluster.Close(context.WithoutCancel(ctx))
+}
+
+// errNoDatabase is why a limit or a truth is left out.
+var errNoDatabase = errors.New("needs --database-url beside --url")

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+type listCommand struct{}
+
+// Run implements kong's interface.
+func (listCommand) Run(s streams) error {
+	t := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SCENARIO\tSET\tWHAT\tAGAINST")
+	for _, c := range scenarios() {
+		var against []string
+		for _, r := range c.Against {
+			against = append(against, r.Limit)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", c.Name, c.Set, c.About, strings.Join(against, ", "))
+	}
+	return t.Flush()
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli lists the subcommands.
+type cli struct {
+	List    listCommand    `cmd:"" help:"Show the scenarios."`
+	Run     runCommand     `cmd:"" help:"Measure scenarios, with their limits; without names the quick set."`
+	Nothing nothingCommand `cmd:"" hidden:"" help:"Serve answers that say stored, and do nothing."`
+	Naive   naiveCommand   `cmd:"" hidden:"" help:"Serve with one INSERT per request."`
+}
+
+// streams are where a command writes.
+type streams struct{ stdout, stderr io.Writer }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second signal meets the default: it kills
+	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
+}
+
+// run is the whole command, up to its exit code: 0, 1 when something did not hold,
+// 2 for a wrong command line.
+func run(ctx context.Context, args []string, s streams) int {
+	helped := false
+	parser, err := kong.New(&cli{},
+		kong.Name("bench"),
+		kong.Description("Measures the ingester against the limits of the machine."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(s.stdout, s.stderr),
+		kong.Exit(func(int) { helped = true }), // kong goes on after --help; we do not
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	if err != nil {
+		panic(err) // the struct tags are wrong: no argument can cause this
+	}
+	command, err := parser.Parse(args)
+	if helped {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(s.stderr, "bench:", err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(s.stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}

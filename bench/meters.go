@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ingot/bench/internal/limit"
+	"ingot/bench/internal/load"
+	"ingot/bench/internal/mix"
+	"ingot/bench/internal/rig"
+)
+
+// meter measures a limit, a second, again and again. Close ends what it holds.
+type meter struct {
+	measure func(ctx context.Context) (float64, error)
+	close   func()
+}
+
+// How much is measured of a limit. It stands twice beside every run, so it may be
+// shorter than one.
+const (
+	limitWarm    = 200 * time.Millisecond
+	limitMeasure = time.Second
+	limitCommits = 400 * time.Millisecond
+	copyRows     = 100_000
+	copyBytes    = 100 << 20 // fewer rows when they are large
+)
+
+// limitDatabase is where limits keep their tables.
+const limitDatabase = "bench_limit"
+
+// openMeter makes the meter of a limit for a scenario: it sends the same events
+// over as many connections.
+func (h *house) openMeter(ctx context.Context, name string, s scenario, window window) (*meter, error) {
+	if other, ok := find(name); ok {
+		return h.scenarioMeter(other, window), nil
+	}
+	if name != nothing && h.cluster == nil {
+		return nil, errNoDatabase
+	}
+	encoder, err := mix.NewEncoder(s.Mix)
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case rawCopy:
+		return h.copyMeter(ctx, encoder, s.events())
+	case commit:
+		return h.commitMeter(ctx)
+	case nothing:
+		server, err := rig.StartLimit(ctx, h.self, h.logs, nothing)
+		if err != nil {
+			return nil, err
+		}
+		return serverMeter(server, encoder, s, func(context.Context) error { return nil }), nil
+	case naive:
+		return h.naiveMeter(ctx, encoder, s)
+	}
+	return nil, fmt.Errorf("there is no limit or scenario %q", name)
+}
+
+func (h *house) copyMeter(ctx context.Context, e *mix.Encoder, size int) (*meter, error) {
+	url, err := h.cluster.CreateWithSchema(ctx, limitDatabase)
+	if err != nil {
+		return nil, err
+	}
+	rows := min(copyRows, max(1000, copyBytes/e.Len(0)))
+	c, err := limit.OpenCopy(ctx, url, e, rows, size)
+	if err != nil {
+		return nil, err
+	}
+	return &meter{measure: c.Measure, close: func() { c.Close(context.WithoutCancel(ctx)) }}, nil
+}
+
+func (h *house) commitMeter(ctx context.Context) (*meter, error) {
+	url, err := h.cluster.CreateWithSchema(ctx, limitDatabase+"_commit")
+	if err != nil {
+		return nil, err
+	}
+	return &meter{close: func() {}, measure: func(ctx context.Context) (float64, error) {
+		median, err := limit.Commit(ctx, url, limitCommits)
+		return 1 / median.Seconds(), err
+	}}, nil
+}
+
+// naiveMeter gives the server a database of its own; its table is emptied before
+// each run.
+func (h *house) naiveMeter(ctx context.Context, e *mix.Encoder, s scenario) (*meter, error) {
+	url, err := h.cluster.CreateWithSchema(ctx, limitDatabase+"_naive")
+	if err != nil {
+		return nil, err
+	}
+	server, err := rig.StartLimit(ctx, h.self, h.logs, naive, "--database-url", url)
+	if err != nil {
+		return nil, err
+	}
+	return serverMeter(server, e, s, func(ctx context.Context) error {
+		return rig.Exec(ctx, url, "TRUNCATE ingot.events")
+	}), nil
+}
+
+// serverMeter drives the server of a limit as the scenario drives the ingester,
+// one event a request.
+func serverMeter(server *rig.Server, e *mix.Encoder, s scenario, prepare func(context.Context) error) *meter {
+	measure := func(ctx context.Context) (float64, error) {
+		if err := prepare(ctx); err != nil {
+			return 0, err
+		}
+		run := load.Closed{
+			Addresses: []string{server.Address}, Connections: max(1, s.Connections),
+			Warm: limitWarm, Measure: limitMeasure,
+			Encoder: e, Source: mix.NewSource(s.Mix.Duplicates, 0, 0),
+		}
+		t, err := run.Run(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if len(t.Failures) > 0 {
+			return 0, fmt.Errorf("limit: %v", t.Failures)
+		}
+		return t.Rate(t.Measured.Events()), nil
+	}
+	return &meter{measure: measure, close: func() { _ = server.Stop() }}
+}
+
+// scenarioMeter is another scenario as the limit: the same thing on an empty
+// table, with one ingester, in memory.
+func (h *house) scenarioMeter(other scenario, w window) *meter {
+	measure := func(ctx context.Context) (float64, error) {
+		r, err := h.round(ctx, other, w)
+		return r.Events, errors.Join(err, r.Truth.Err())
+	}
+	return &meter{measure: measure, close: func() {}}
+}
