@@ -1,0 +1,14 @@
+// Package slowpg stands between an ingester and Postgres and makes commits slow:
+// the answer to each COMMIT is held back. The machine the bench runs on may commit
+// in 50 µs; a real disk takes 2 ms, a standby in another town 5.
+//
+//	ingester ──────────────── bytes as they are ───────────────> Postgres
+//	         <── messages as they are; CommandComplete "COMMIT" ──
+//	             waits first
+//
+// What it does not imitate: with a slow disk Postgres holds the locks of the
+// transaction while it waits, here they are free by then. One committer with one
+// transaction at a time does not notice the difference.
+//
+// A Proxy owns its listener and two goroutines a connection; Close ends them all.
+package slowpg
