@@ -40,14 +40,16 @@ const (
 // that broke; the tally still holds what was answered.
 func (c *Closed) Run(ctx context.Context) (*Tally, error) {
 	conns, err := c.dialAll(ctx)
-	defer func() {
+	hangUp := func() {
 		for _, conn := range conns {
 			conn.close()
 		}
-	}()
+	}
+	defer hangUp()
 	if err != nil {
 		return nil, err
 	}
+	defer context.AfterFunc(ctx, hangUp)() // nobody waits for answers after Ctrl-C
 	var phase atomic.Int32
 	workers := make([]worker, len(conns))
 	var running sync.WaitGroup
@@ -141,10 +143,7 @@ func (w *worker) send(request []byte, picks []int) error {
 		return err
 	}
 	measured := w.phase.Load() == measuring
-	if measured {
-		w.tally.latency(time.Since(start))
-	}
-	if w.tally.settle(status, body, len(picks), measured) && w.run.Ack != nil {
+	if w.tally.settle(status, body, len(picks), measured, time.Since(start)) && w.run.Ack != nil {
 		w.run.Ack(picks)
 	}
 	return err

@@ -27,7 +27,8 @@ type Counts struct {
 // Events are those settled: stored, or a duplicate of one that is.
 func (c Counts) Events() int { return c.Stored + c.Duplicates }
 
-func (c *Counts) add(o Counts) {
+// Add adds o.
+func (c *Counts) Add(o Counts) {
 	c.Requests += o.Requests
 	c.Stored += o.Stored
 	c.Duplicates += o.Duplicates
@@ -48,8 +49,9 @@ func newTally() *Tally {
 	return &Tally{Latency: hdrhistogram.New(latencyMin, latencyMax, latencyDigits), Failures: map[string]int{}}
 }
 
-// settle books a response to n events. It says whether all of them are settled.
-func (t *Tally) settle(status int, body []byte, n int, measured bool) bool {
+// settle books a response to n events that took so long. It says whether all of
+// them are settled; only then does the time count: a refusal is quick.
+func (t *Tally) settle(status int, body []byte, n int, measured bool, took time.Duration) bool {
 	c := Counts{Requests: 1}
 	a, err := answer{}, error(nil)
 	switch status {
@@ -66,11 +68,15 @@ func (t *Tally) settle(status int, body []byte, n int, measured bool) bool {
 		t.fail(err, 0)
 		c.Failed = n
 	}
-	t.Total.add(c)
+	t.Total.Add(c)
+	settled := c.Events() == n
 	if measured {
-		t.Measured.add(c)
+		t.Measured.Add(c)
+		if settled {
+			t.latency(took)
+		}
 	}
-	return c.Events() == n
+	return settled
 }
 
 // fail notes what went wrong with n events that were not booked.
@@ -84,8 +90,8 @@ func (t *Tally) latency(d time.Duration) {
 }
 
 func (t *Tally) merge(o *Tally) {
-	t.Total.add(o.Total)
-	t.Measured.add(o.Measured)
+	t.Total.Add(o.Total)
+	t.Measured.Add(o.Measured)
 	t.Latency.Merge(o.Latency)
 	for what, n := range o.Failures {
 		t.Failures[what] += n

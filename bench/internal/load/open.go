@@ -1,0 +1,129 @@
+package load
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"ingot/bench/internal/mix"
+)
+
+// maxWorkers bounds the requests vegeta keeps open. When all wait, it sends no
+// more: the rate achieved then falls below the rate asked, which is the sign to
+// look for.
+const maxWorkers = 4096
+
+// Open is a run at a fixed rate, whether or not answers come.
+type Open struct {
+	Address string
+	Rate    int // requests a second
+	Array   int // events in a request; 0: one, as an object
+	Warm    time.Duration
+	Measure time.Duration
+	Encoder *mix.Encoder
+	Source  *mix.Source
+	Ack     func(picks []int)
+
+	// Open and Close are called as the window of measurement opens and closes.
+	Open, Close func()
+}
+
+// Run attacks for Warm and Measure, then waits for the last answers. Requests count
+// for the window in which their answer came.
+func (o *Open) Run(ctx context.Context) (*Tally, error) {
+	attacker := vegeta.NewAttacker(vegeta.MaxWorkers(maxWorkers), vegeta.MaxConnections(maxWorkers),
+		vegeta.Connections(maxWorkers), vegeta.HTTP2(false), vegeta.Timeout(patience))
+	begin := time.Now()
+	defer o.hooks()()
+	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
+	ledger := newPicks(o)
+	pace := vegeta.ConstantPacer{Freq: o.Rate, Per: time.Second}
+	tally := newTally()
+	tally.Elapsed = o.Measure
+	for r := range attacker.Attack(ledger.target, pace, o.Warm+o.Measure, "") {
+		o.book(tally, r, ledger.take(r.Headers.Get(requestID)), begin)
+	}
+	return tally, ctx.Err()
+}
+
+// hooks calls Open and Close at their times; the function returned waits for them.
+func (o *Open) hooks() (wait func()) {
+	var running sync.WaitGroup
+	after := func(d time.Duration, hook func()) {
+		if hook != nil {
+			running.Add(1)
+			time.AfterFunc(d, func() { defer running.Done(); hook() }) // ends by itself, awaited by wait
+		}
+	}
+	after(o.Warm, o.Open)
+	after(o.Warm+o.Measure, o.Close)
+	return running.Wait
+}
+
+// book settles one result. picks is nil when the answer did not say which request
+// it belongs to; a lost answer is counted all the same.
+func (o *Open) book(t *Tally, r *vegeta.Result, picks []int, begin time.Time) {
+	n := max(1, o.Array)
+	if r.Code == 0 {
+		t.fail(errNoAnswer(r.Error), n)
+		return
+	}
+	answered := r.Timestamp.Add(r.Latency).Sub(begin)
+	measured := answered >= o.Warm && answered < o.Warm+o.Measure
+	if t.settle(int(r.Code), r.Body, n, measured, r.Latency) && o.Ack != nil {
+		o.Ack(picks)
+	}
+}
+
+type errNoAnswer string
+
+func (e errNoAnswer) Error() string { return "no answer: " + string(e) }
+
+// requestID is echoed by the ingester: it tells which request an answer is for,
+// which vegeta does not.
+const requestID = "X-Request-Id"
+
+// picks makes vegeta's targets and remembers what was in them.
+type picks struct {
+	run *Open
+
+	mu   sync.Mutex // guards what follows: vegeta's workers ask at the same time
+	draw *mix.Draw
+	sent map[string][]int
+	next int
+}
+
+func newPicks(o *Open) *picks {
+	return &picks{run: o, draw: o.Source.NewDraw(0), sent: map[string][]int{}}
+}
+
+// target is a vegeta.Targeter.
+func (p *picks) target(t *vegeta.Target) error {
+	events, id := p.deal()
+	t.Method, t.URL = http.MethodPost, "http://"+p.run.Address+Path
+	t.Header = http.Header{"Content-Type": {"application/json"}, requestID: {id}}
+	t.Body = appendBody(nil, p.run.Encoder, events, p.run.Array > 0)
+	return nil
+}
+
+func (p *picks) deal() (events []int, id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next++
+	id = "bench-" + strconv.Itoa(p.next)
+	events = p.draw.Append(nil, max(1, p.run.Array))
+	p.sent[id] = events
+	return events, id
+}
+
+func (p *picks) take(id string) []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	events := p.sent[id]
+	delete(p.sent, id)
+	return events
+}

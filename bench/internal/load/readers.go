@@ -1,0 +1,98 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Readers read pages while others write: every second one follows the feed from
+// its beginning, the others look at the newest events.
+type Readers struct {
+	Address string
+	Count   int
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	pages   atomic.Int64
+	failed  atomic.Pointer[error] // the first failure
+}
+
+const (
+	feedLimit   = "1000"
+	browseLimit = "100"
+
+	// readPause is between two looks of one reader: ten a second are a busy screen.
+	// A follower that is behind does not wait.
+	readPause = 100 * time.Millisecond
+)
+
+// Start lets them read until Stop.
+func (r *Readers) Start(ctx context.Context) {
+	ctx, r.stop = context.WithCancel(ctx)
+	for i := range r.Count {
+		query := url.Values{"limit": {browseLimit}}
+		if i%2 == 0 {
+			query = url.Values{"limit": {feedLimit}, "order": {"asc"}}
+		}
+		r.running.Go(func() { r.loop(ctx, query) }) // ends with Stop, which waits
+	}
+}
+
+// Stop ends them and returns how many pages they read.
+func (r *Readers) Stop() (pages int, err error) {
+	r.stop()
+	r.running.Wait()
+	if failed := r.failed.Load(); failed != nil {
+		err = fmt.Errorf("reader: %w", *failed)
+	}
+	return int(r.pages.Load()), err
+}
+
+func (r *Readers) loop(ctx context.Context, query url.Values) {
+	client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
+	defer client.CloseIdleConnections()
+	for ctx.Err() == nil {
+		events, next, err := r.page(ctx, client, query)
+		if err != nil {
+			if ctx.Err() == nil {
+				r.failed.CompareAndSwap(nil, &err)
+			}
+			return
+		}
+		r.pages.Add(1)
+		follows := query.Get("order") == "asc"
+		if follows {
+			query.Set("cursor", next)
+		}
+		if !follows || events == 0 {
+			_ = sleep(ctx, readPause)
+		}
+	}
+}
+
+func (r *Readers) page(ctx context.Context, client *http.Client, query url.Values) (events int, next string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.Address+"/events?"+query.Encode(), nil)
+	if err != nil {
+		return 0, "", err
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return 0, "", fmt.Errorf("status %d", answer.StatusCode)
+	}
+	var page struct {
+		Events []json.RawMessage
+		Next   string `json:"next_cursor"`
+	}
+	err = json.NewDecoder(answer.Body).Decode(&page)
+	return len(page.Events), page.Next, err
+}
