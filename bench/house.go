@@ -28,11 +28,14 @@ type house struct {
 	self    string       // this program
 	logs    string
 	given   *rig.Server // with --url
+	flags   []string    // of every ingester, beside those of the scenario
+
+	progress *progress
 }
 
 // openHouse builds the ingester and starts the database.
-func openHouse(ctx context.Context, p place) (*house, error) {
-	h := &house{place: p, logs: filepath.Join(p.DataDir, "logs")}
+func openHouse(ctx context.Context, p place, told *progress) (*house, error) {
+	h := &house{place: p, logs: filepath.Join(p.DataDir, "logs"), progress: told}
 	if err := os.MkdirAll(h.logs, 0o755); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}

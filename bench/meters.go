@@ -10,6 +10,7 @@ import (
 	"ingot/bench/internal/load"
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/rig"
+	"ingot/bench/internal/slowpg"
 )
 
 // meter measures a limit, a second, again and again. Close ends what it holds.
@@ -28,9 +29,6 @@ const (
 	copyBytes    = 100 << 20 // fewer rows when they are large
 )
 
-// limitDatabase is where limits keep their tables.
-const limitDatabase = "bench_limit"
-
 // openMeter makes the meter of a limit for a scenario: it sends the same events
 // over as many connections.
 func (h *house) openMeter(ctx context.Context, name string, s scenario, window window) (*meter, error) {
@@ -48,7 +46,7 @@ func (h *house) openMeter(ctx context.Context, name string, s scenario, window w
 	case rawCopy:
 		return h.copyMeter(ctx, encoder, s.events())
 	case commit:
-		return h.commitMeter(ctx)
+		return h.commitMeter(ctx, s.CommitDelay)
 	case nothing:
 		server, err := rig.StartLimit(ctx, h.self, h.logs, nothing)
 		if err != nil {
@@ -61,8 +59,15 @@ func (h *house) openMeter(ctx context.Context, name string, s scenario, window w
 	return nil, fmt.Errorf("there is no limit or scenario %q", name)
 }
 
+// limitDatabase makes the database of a limit, and what drops it.
+func (h *house) limitDatabase(ctx context.Context, limit string) (url string, drop func(), err error) {
+	name := "bench_limit_" + limit
+	url, err = h.cluster.CreateWithSchema(ctx, name)
+	return url, func() { _ = h.cluster.Drop(context.WithoutCancel(ctx), name) }, err
+}
+
 func (h *house) copyMeter(ctx context.Context, e *mix.Encoder, size int) (*meter, error) {
-	url, err := h.cluster.CreateWithSchema(ctx, limitDatabase)
+	url, drop, err := h.limitDatabase(ctx, rawCopy)
 	if err != nil {
 		return nil, err
 	}
@@ -71,15 +76,27 @@ func (h *house) copyMeter(ctx context.Context, e *mix.Encoder, size int) (*meter
 	if err != nil {
 		return nil, err
 	}
-	return &meter{measure: c.Measure, close: func() { c.Close(context.WithoutCancel(ctx)) }}, nil
+	return &meter{measure: c.Measure, close: func() { c.Close(context.WithoutCancel(ctx)); drop() }}, nil
 }
 
-func (h *house) commitMeter(ctx context.Context) (*meter, error) {
-	url, err := h.cluster.CreateWithSchema(ctx, limitDatabase+"_commit")
+// commitMeter goes through a proxy if the scenario does: its commits are as slow.
+func (h *house) commitMeter(ctx context.Context, delay time.Duration) (*meter, error) {
+	url, drop, err := h.limitDatabase(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
-	return &meter{close: func() {}, measure: func(ctx context.Context) (float64, error) {
+	closed := drop
+	if delay > 0 {
+		proxy, err := slowpg.Open(url, delay)
+		if err != nil {
+			return nil, fmt.Errorf("open proxy: %w", err)
+		}
+		closed = func() { proxy.Close(); drop() }
+		if url, err = proxy.URL(url); err != nil {
+			return nil, err
+		}
+	}
+	return &meter{close: closed, measure: func(ctx context.Context) (float64, error) {
 		median, err := limit.Commit(ctx, url, limitCommits)
 		return 1 / median.Seconds(), err
 	}}, nil
@@ -88,7 +105,7 @@ func (h *house) commitMeter(ctx context.Context) (*meter, error) {
 // naiveMeter gives the server a database of its own; its table is emptied before
 // each run.
 func (h *house) naiveMeter(ctx context.Context, e *mix.Encoder, s scenario) (*meter, error) {
-	url, err := h.cluster.CreateWithSchema(ctx, limitDatabase+"_naive")
+	url, drop, err := h.limitDatabase(ctx, naive)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +113,10 @@ func (h *house) naiveMeter(ctx context.Context, e *mix.Encoder, s scenario) (*me
 	if err != nil {
 		return nil, err
 	}
-	return serverMeter(server, e, s, func(ctx context.Context) error {
-		return rig.Exec(ctx, url, "TRUNCATE ingot.events")
-	}), nil
+	m := serverMeter(server, e, s, func(ctx context.Context) error { return rig.Exec(ctx, url, "TRUNCATE ingot.events") })
+	stop := m.close
+	m.close = func() { stop(); drop() }
+	return m, nil
 }
 
 // serverMeter drives the server of a limit as the scenario drives the ingester,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -14,26 +15,11 @@ import (
 	"ingot/bench/internal/truth"
 )
 
-// runDatabase is the fresh database of each round.
-const runDatabase = "bench_run"
-
-// trial is one round as it is set up and runs.
-type trial struct {
-	*house
-	scenario
-	window
-	encoder  *mix.Encoder
-	database string // "" when it is not known
-	servers  []*rig.Server
-	source   *mix.Source
-	acks     *truth.Acks
-	lastID   int64 // rows above it are this round's
-	opened   rig.CPU
-	cpu      rig.CPU
-}
-
 // round measures a scenario once, on a fresh database, and checks the truth.
 func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, err error) {
+	if s.Lasts > 0 {
+		w.measure = s.Lasts
+	}
 	t := &trial{house: h, scenario: s, window: w}
 	if t.encoder, err = mix.NewEncoder(s.Mix); err != nil {
 		return r, err
@@ -48,72 +34,55 @@ func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, 
 	return r, t.check(ctx, &r)
 }
 
-// setUp brings the database and the ingesters up.
-func (t *trial) setUp(ctx context.Context) (err error) {
-	if t.given != nil {
-		t.servers, t.database = []*rig.Server{t.given}, t.DatabaseURL
-	} else if err := t.startOwn(ctx); err != nil {
-		return err
-	}
-	first := 0
-	if t.database != "" {
-		if t.lastID, err = truth.LastID(ctx, t.database); err != nil {
-			return err
-		}
-		// Every event that ever got here took an id: fresh ones begin above.
-		first = int(t.lastID)
-	}
-	t.source, t.acks = mix.NewSource(t.Mix.Duplicates, first, 0), truth.NewAcks(first)
-	return nil
-}
-
-func (t *trial) startOwn(ctx context.Context) (err error) {
-	if t.database, err = t.cluster.Create(ctx, runDatabase); err != nil {
-		return err
-	}
-	for range t.ingesters() {
-		s, err := rig.StartIngester(ctx, t.binary, t.logs, t.database, t.Flags)
-		if err != nil {
-			return err
-		}
-		t.servers = append(t.servers, s)
-	}
-	return nil
-}
-
 // measure runs the load and reads the meters around it.
 func (t *trial) measure(ctx context.Context) (result.Run, error) {
 	before, err := rig.ReadStats(ctx, t.servers[0])
 	if err != nil {
 		return result.Run{}, err
 	}
+	readers := load.Readers{Address: t.servers[0].Address, Count: t.Readers}
 	watch := rig.StartWatch(ctx, t.servers)
-	tally, err := t.closed().Run(ctx)
-	samples := watch.Stop()
-	if err != nil {
-		return result.Run{}, fmt.Errorf("load: %w", err)
+	readers.Start(ctx)
+	begin := time.Now()
+	r, err := t.drive(ctx)
+	pages, failed := readers.Stop()
+	r.Pages = float64(pages) / time.Since(begin).Seconds()
+	r.Samples = watch.Stop()
+	if err := errors.Join(err, failed); err != nil {
+		return r, fmt.Errorf("load: %w", err)
 	}
-	r := summary(tally)
-	r.Samples, r.CPU, r.Memory = samples, t.cpu, rig.PeakMemory(t.servers)
+	r.Memory = rig.PeakMemory(t.servers)
 	after, err := rig.ReadStats(ctx, t.servers[0])
-	r.Mallocs = float64(after.MallocsTotal-before.MallocsTotal) / float64(max(1, tally.Total.Events()))
-	r.Batch = meanBatch(samples)
+	r.Mallocs = float64(after.MallocsTotal-before.MallocsTotal) / float64(max(1, r.Counts.Events()))
+	r.Batch = meanBatch(r.Samples)
 	return r, err
 }
 
-func (t *trial) closed() *load.Closed {
+// drive runs the load, closed or open.
+func (t *trial) drive(ctx context.Context) (result.Run, error) {
+	if t.open() {
+		return t.rise(ctx)
+	}
 	var addresses []string
 	for _, s := range t.servers {
 		addresses = append(addresses, s.Address)
 	}
-	return &load.Closed{
+	closed := load.Closed{
 		Addresses: addresses, Connections: t.Connections, Array: t.Array,
 		Warm: t.warm, Measure: t.window.measure,
 		Encoder: t.encoder, Source: t.source, Ack: t.acks.Add,
-		Open:  func() { t.opened = t.readCPU() },
-		Close: func() { t.cpu = t.readCPU().Sub(t.opened) },
+		Open: t.openWindow, Close: t.closeWindow,
 	}
+	tally, err := closed.Run(ctx)
+	if tally == nil {
+		return result.Run{}, err
+	}
+	return t.summary(tally), err
 }
+
+func (t *trial) openWindow() { t.opened = t.readCPU() }
+
+func (t *trial) closeWindow() { t.cpu = t.readCPU().Sub(t.opened) }
 
 func (t *trial) readCPU() rig.CPU {
 	postmaster := 0
@@ -124,14 +93,16 @@ func (t *trial) readCPU() rig.CPU {
 }
 
 // summary is a tally as it is kept.
-func summary(t *load.Tally) result.Run {
+func (t *trial) summary(tally *load.Tally) result.Run {
 	return result.Run{
-		Requests: t.Rate(t.Measured.Requests), Events: t.Rate(t.Measured.Events()), Seconds: t.Elapsed.Seconds(),
-		Counts: t.Total, Failures: t.Failures, Latency: latency(t.Latency),
+		Requests: tally.Rate(tally.Measured.Requests), Events: tally.Rate(tally.Measured.Events()),
+		Seconds: tally.Elapsed.Seconds(), CPU: t.cpu,
+		Counts: tally.Total, Failures: tally.Failures, Latency: latency(tally.Latency),
 	}
 }
 
-// curveShares are the points of a distribution that are kept, tail first in mind.
+// curveShares are the points of a distribution that are kept: more of them towards
+// the tail.
 func curveShares() []float64 {
 	return []float64{0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1}
 }
@@ -166,20 +137,5 @@ func (t *trial) check(ctx context.Context, r *result.Run) error {
 	var err error
 	r.Truth, err = truth.Check(ctx, t.database, t.encoder, t.acks.All(), t.lastID)
 	r.Truth.Stored, r.Truth.Unknown = r.Counts.Stored, r.Counts.Failed
-	return err
-}
-
-func (t *trial) stop() (err error) {
-	for _, s := range t.servers {
-		err = errors.Join(err, s.Stop())
-	}
-	return err
-}
-
-func (t *trial) tearDown(ctx context.Context) error {
-	err := t.stop()
-	if t.given == nil && !t.keeps() {
-		err = errors.Join(err, t.cluster.Drop(ctx, runDatabase))
-	}
 	return err
 }

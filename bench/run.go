@@ -1,21 +1,31 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
+	"ingot/bench/internal/page"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/rig"
 )
 
 type runCommand struct {
 	place
 	Scenarios []string      `arg:"" optional:"" name:"scenario" help:"What to measure; see list."`
 	Full      bool          `help:"All scenarios, not just the quick set."`
+	Resume    bool          `help:"Go on where the last run with the same ingester and the same flags was cut."`
 	Rounds    int           `default:"5" help:"Runs of each scenario; compare wants at least 5."`
 	Warm      time.Duration `default:"400ms" help:"Load before the window of measurement."`
 	Measure   time.Duration `default:"2s" help:"Window of measurement."`
+	Payloads  string        `placeholder:"FILE" help:"NDJSON whose payloads the scenario payload-file sends."`
+	Flag      []string      `placeholder:"FLAG" help:"A flag for the ingester in all scenarios, as --flag=--batch-events=2000."`
 	Out       string        `placeholder:"FILE" help:"Where the result goes; the report is put beside it. Default: below --data-dir."`
 }
 
@@ -25,25 +35,122 @@ func (c *runCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(ctx, c.place)
+	h, err := openHouse(ctx, c.place, newProgress(s.stderr))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close(ctx)) }()
-	r := &result.Result{Version: result.Version, Started: time.Now()}
-	for _, scenario := range chosen {
-		got, err := h.stage(ctx, scenario, c.Rounds, window{c.Warm, c.Measure}, func() {})
-		if err != nil {
-			return fmt.Errorf("%s: %w", scenario.Name, err)
+	h.flags = c.Flag
+	r, err := c.begin(ctx, h)
+	if err != nil {
+		return err
+	}
+	if err := c.all(ctx, h, chosen, r); err != nil {
+		return err
+	}
+	return c.finish(s, r)
+}
+
+// begin is an empty result, or what a run that was cut has left.
+func (c *runCommand) begin(ctx context.Context, h *house) (*result.Result, error) {
+	r, err := describe(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	r.Command = c.command()
+	if c.Resume {
+		if cut, err := result.Read(c.state()); err == nil && cut.Ingester == r.Ingester && cut.Command == r.Command {
+			h.progress.say("going on with the run of %s: %d scenarios are done", cut.Started.Format(time.DateTime), len(cut.Scenarios))
+			return cut, nil
+		}
+	}
+	return r, nil
+}
+
+// command is what to type for the same figures.
+func (c *runCommand) command() string {
+	return strings.Join(append([]string{"bench"}, os.Args[1:]...), " ")
+}
+
+// state is the result so far.
+func (c *runCommand) state() string { return filepath.Join(c.DataDir, "unfinished.json") }
+
+// all measures what is not done yet, and saves after each scenario.
+func (c *runCommand) all(ctx context.Context, h *house, chosen []scenario, r *result.Result) error {
+	for i, s := range chosen {
+		if r.Find(s.Name) != nil {
+			continue
+		}
+		h.progress.say("[%d/%d] %s: %s", i+1, len(chosen), s.Name, s.About)
+		got := c.one(ctx, h, s)
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted at %s; the same command with --resume goes on", s.Name)
+		}
+		if bad := cmp.Or(got.Skipped, got.Bad()); bad != "" {
+			h.progress.say("%s: %s", s.Name, bad)
 		}
 		r.Scenarios = append(r.Scenarios, got)
+		if err := r.Write(c.state()); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// one measures a scenario. What breaks it is in its result: the others go on.
+func (c *runCommand) one(ctx context.Context, h *house, s scenario) result.Scenario {
+	if why := c.unable(h, s); why != "" {
+		return result.Scenario{Name: s.Name, About: s.About, Skipped: why}
+	}
+	h.progress.begin(s.Name, c.Rounds)
+	defer h.progress.end()
+	got, err := h.stage(ctx, s, c.Rounds, window{c.Warm, c.Measure})
+	if err != nil {
+		got.Error = err.Error()
+	}
+	return got
+}
+
+// unable says why a scenario cannot be measured here.
+func (c *runCommand) unable(h *house, s scenario) string {
+	if s.Name == payloadFile && s.Mix.File == "" {
+		return "no file is given with --payloads"
+	}
+	special := s.ingesters() > 1 || s.stored() > 0 || s.CommitDelay > 0 || len(s.Flags) > 0
+	if h.given != nil {
+		if special {
+			return "a server given with --url is taken as it is"
+		}
+		return ""
+	}
+	for _, flag := range slices.Concat(s.Flags, c.Flag) {
+		if !rig.Takes(h.binary, flag) {
+			return "the ingester has no flag " + flag
+		}
+	}
+	return ""
+}
+
+// finish prints the table and leaves the result and its report.
+func (c *runCommand) finish(s streams, r *result.Result) error {
+	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+".json"))
+	report := strings.TrimSuffix(path, ".json") + ".html"
+	if err := errors.Join(r.Write(path), page.Write(report, r)); err != nil {
+		return err
+	}
+	_ = os.Remove(c.state())
 	r.Table(s.stdout)
+	fmt.Fprintf(s.stdout, "result %s\nreport %s\n", path, report)
+	for i := range r.Scenarios {
+		if bad := r.Scenarios[i].Bad(); bad != "" {
+			return fmt.Errorf("%s: %s", r.Scenarios[i].Name, bad)
+		}
+	}
 	return nil
 }
 
 // chosen are the scenarios asked for, in the order of the table.
-func (c *runCommand) chosen() ([]scenario, error) {
+func (c *runCommand) chosen() (chosen []scenario, err error) {
 	wanted := map[string]bool{}
 	for _, name := range c.Scenarios {
 		if _, ok := find(name); !ok {
@@ -51,8 +158,10 @@ func (c *runCommand) chosen() ([]scenario, error) {
 		}
 		wanted[name] = true
 	}
-	var chosen []scenario
 	for _, s := range scenarios() {
+		if s.Name == payloadFile {
+			s.Mix.File = c.Payloads
+		}
 		if wanted[s.Name] || len(wanted) == 0 && (c.Full || s.Set == quick) {
 			chosen = append(chosen, s)
 		}

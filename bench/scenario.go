@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	"ingot/bench/internal/mix"
@@ -30,8 +32,9 @@ type scenario struct {
 	// What is offered. Connections make it a closed loop, Rates an open one.
 	Mix         mix.Mix
 	Connections int
-	Rates       []int // requests a second; several: rising, until it no longer keeps up
-	Array       int   // events in a request; 0: one, as an object
+	Rates       []int         // requests a second; several: rising, until it no longer keeps up
+	Array       int           // events in a request; 0: one, as an object
+	Lasts       time.Duration // window of measurement; 0: that of the run
 
 	// To what.
 	Ingesters   int           // 0: one
@@ -51,5 +54,18 @@ func (s *scenario) events() int { return max(1, s.Array) }
 
 func (s *scenario) open() bool { return len(s.Rates) > 0 }
 
-// keeps tells whether its database outlives a round.
+// keeps tells whether its database outlives the run.
 func (s *scenario) keeps() bool { return s.Base > 0 }
+
+// stored is how many rows are there before the first round, and known how many of
+// them may be repeated.
+func (s *scenario) stored() int { return max(s.Base, s.Known) }
+
+// database is the name of the one it runs on: fresh for each round, or kept for
+// each kind of ids.
+func (s *scenario) database() string {
+	if s.keeps() {
+		return fmt.Sprintf("bench_base_%d_%s", s.Base, cmp.Or(s.Mix.IDs, mix.UUIDv4))
+	}
+	return "bench_run"
+}

@@ -1,40 +1,102 @@
 package main
 
 import (
+	"slices"
+	"time"
+
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/result"
 )
 
-// scenarios is the table. The goals are what the project set out to reach on two
-// cores for client, ingester and Postgres together.
+// baseRows is what "a full table" means. It is loaded once per kind of ids.
+const baseRows = 20_000_000
+
+// scenarios is the table of everything that is measured. The goals are what the
+// project set out to reach on two cores for client, ingester and Postgres
+// together.
 func scenarios() []scenario {
-	atLeast := func(limit string, goal float64) result.Ratio {
-		return result.Ratio{Figure: result.Events, Limit: limit, Goal: goal}
-	}
 	usual := mix.Mix{Duplicates: 0.30}
+	uuid7 := mix.Mix{IDs: mix.UUIDv7, Duplicates: 0.30}
+	staged := []string{"--write-path=staged"}
+	return slices.Concat([]scenario{
+		{Name: "single-64", Set: quick, About: "single events, 64 connections", Mix: usual, Connections: 64, Against: against(atLeast(nothing, 0.33), atLeast(naive, 3))},
+		{Name: "single-256", Set: quick, About: "single events, 256 connections", Mix: usual, Connections: 256, Against: against(atLeast(nothing, 0.45), atLeast(naive, 3.3))},
+		{Name: "single-1024", Set: full, About: "single events, 1,024 connections", Mix: usual, Connections: 1024, Against: against(beside(nothing), beside(naive))},
+		{Name: "array-100", Set: quick, About: "arrays of 100, 8 connections", Mix: usual, Connections: 8, Array: 100, Against: against(atLeast(rawCopy, 0.65))},
+		{Name: "array-1000", Set: quick, About: "arrays of 1,000, 4 connections", Mix: usual, Connections: 4, Array: 1000, Against: against(atLeast(rawCopy, 0.80))},
+
+		{Name: "open-1000", Set: full, About: "single events, 1,000 a second", Mix: usual, Rates: []int{1000}, Against: inCommits(0, 0)},
+		{Name: "open-5000", Set: quick, About: "single events, 5,000 a second", Mix: usual, Rates: []int{5000}, Against: inCommits(5, 25)},
+		{Name: "open-10000", Set: full, About: "single events, 10,000 a second", Mix: usual, Rates: []int{10_000}, Against: inCommits(0, 0)},
+		{Name: "open-knee", Set: full, About: "single events, rising until it no longer keeps up", Mix: usual, Rates: rising(2000, 40_000)},
+
+		{Name: "dups-0", Set: full, About: "arrays of 1,000, no duplicates", Connections: 4, Array: 1000, Against: against(beside(rawCopy))},
+		{Name: "dups-90", Set: full, About: "arrays of 1,000, 90 % duplicates", Mix: mix.Mix{Duplicates: 0.90}, Connections: 4, Array: 1000, Against: against(atLeast("array-1000", 2))},
+		{Name: "dups-cold", Set: full, About: "arrays of 1,000, 90 % duplicates, after a restart", Mix: mix.Mix{Duplicates: 0.90}, Known: mix.DefaultWindow, Connections: 4, Array: 1000, Against: against(beside("dups-90"))},
+		{Name: "replay", Set: full, About: "arrays of 1,000, known events alone, after a restart", Mix: mix.Mix{Duplicates: 1}, Known: mix.DefaultWindow, Connections: 4, Array: 1000, Against: against(atLeast("dups-90", 1))},
+
+		{Name: "ids-uuid7", Set: full, About: "arrays of 1,000, ids UUIDv7", Mix: uuid7, Connections: 4, Array: 1000, Against: against(beside(rawCopy))},
+		{Name: "ids-text", Set: full, About: "arrays of 1,000, ids are text of 21 to 60 bytes", Mix: mix.Mix{IDs: mix.Text, Duplicates: 0.30}, Connections: 4, Array: 1000, Against: against(beside(rawCopy))},
+
+		{Name: "payload-100", Set: full, About: "arrays of 100, payloads of 100 B", Mix: payload(100), Connections: 8, Array: 100, Against: against(beside(rawCopy))},
+		{Name: "payload-1k", Set: full, About: "arrays of 100, payloads of 1 KB", Mix: payload(1 << 10), Connections: 8, Array: 100, Against: against(beside(rawCopy))},
+		{Name: "payload-16k", Set: full, About: "arrays of 100, payloads of 16 KB", Mix: payload(16 << 10), Connections: 8, Array: 100, Against: against(beside(rawCopy))},
+		{Name: payloadFile, Set: full, About: "arrays of 100, payloads from --payloads", Mix: usual, Connections: 8, Array: 100, Against: against(beside(rawCopy))},
+
+		{Name: "ingesters-2", Set: full, About: "2 ingesters, duplicates crossing", Mix: usual, Ingesters: 2, Connections: 8, Array: 100, Against: against(beside("array-100"))},
+		{Name: "ingesters-4", Set: full, About: "4 ingesters, duplicates crossing", Mix: usual, Ingesters: 4, Connections: 8, Array: 100, Against: against(beside("array-100"))},
+		{Name: "staged-100", Set: full, About: "array-100 through the staging table alone", Mix: usual, Connections: 8, Array: 100, Flags: staged, Against: against(atLeast(rawCopy, 0.42))},
+		{Name: "staged-1000", Set: full, About: "array-1000 through the staging table alone", Mix: usual, Connections: 4, Array: 1000, Flags: staged, Against: against(atLeast(rawCopy, 0.55))},
+		{Name: "staged-ingesters-4", Set: full, About: "4 ingesters, staging tables alone", Mix: usual, Ingesters: 4, Connections: 8, Array: 100, Flags: staged, Against: against(atLeast("staged-100", 0.90))},
+
+		{Name: "rows-20m-uuid4", Set: full, About: "20 million rows there, ids UUIDv4", Mix: usual, Base: baseRows, Connections: 4, Array: 1000, Against: against(atLeast("array-1000", 0.70))},
+		{Name: "rows-20m-uuid7", Set: full, About: "20 million rows there, ids UUIDv7", Mix: uuid7, Base: baseRows, Connections: 4, Array: 1000, Against: against(atLeast("ids-uuid7", 0.90))},
+	}, slowScenarios(usual))
+}
+
+// slowScenarios have a database that is slow to commit, or busy with readers.
+func slowScenarios(usual mix.Mix) []scenario {
 	return []scenario{
+		{Name: "commit-2ms", Set: full, About: "single events, 256 connections, a commit takes 2 ms more", Mix: usual, Connections: 256, CommitDelay: 2 * time.Millisecond, Against: against(beside(commit))},
+		{Name: "commit-5ms", Set: full, About: "single events, 256 connections, a commit takes 5 ms more", Mix: usual, Connections: 256, CommitDelay: 5 * time.Millisecond, Against: against(atLeast(commit, 200))},
+		{Name: "readers", Set: full, About: "arrays of 100 with 4 readers beside", Mix: usual, Connections: 8, Array: 100, Readers: 4, Against: against(beside("array-100"))},
+
+		// A commit of 100 ms and batches of 1,000 make 10,000 events a second at best;
+		// ten times as many are offered, for long enough to fill the queue.
 		{
-			Name: "single-64", Set: quick, About: "single events, 64 connections",
-			Mix: usual, Connections: 64,
-			Against: []result.Ratio{atLeast(nothing, 0.33), atLeast(naive, 3)},
-		},
-		{
-			Name: "single-256", Set: quick, About: "single events, 256 connections",
-			Mix: usual, Connections: 256,
-			Against: []result.Ratio{atLeast(nothing, 0.45), atLeast(naive, 3.3)},
-		},
-		{
-			Name: "array-100", Set: quick, About: "arrays of 100, 8 connections",
-			Mix: usual, Connections: 8, Array: 100,
-			Against: []result.Ratio{atLeast(rawCopy, 0.65)},
-		},
-		{
-			Name: "array-1000", Set: quick, About: "arrays of 1,000, 4 connections",
-			Mix: usual, Connections: 4, Array: 1000,
-			Against: []result.Ratio{atLeast(rawCopy, 0.80)},
+			Name: "overload", Set: full, About: "10 times what a slowed database takes, arrays of 100", Mix: usual,
+			Rates: []int{1000}, Array: 100, Lasts: 10 * time.Second,
+			CommitDelay: 100 * time.Millisecond, Flags: []string{"--batch-events=1000"},
 		},
 	}
 }
+
+func against(ratios ...result.Ratio) []result.Ratio { return ratios }
+
+func atLeast(limit string, goal float64) result.Ratio {
+	return result.Ratio{Figure: result.Events, Limit: limit, Goal: goal}
+}
+
+// beside shows a ratio without a goal.
+func beside(limit string) result.Ratio { return atLeast(limit, 0) }
+
+// inCommits holds latencies against the time of a commit: at most so many.
+func inCommits(p50, p99 float64) []result.Ratio {
+	return against(result.Ratio{Figure: result.P50, Limit: commit, Goal: p50}, result.Ratio{Figure: result.P99, Limit: commit, Goal: p99})
+}
+
+func payload(bytes int) mix.Mix { return mix.Mix{Payload: bytes, Duplicates: 0.30} }
+
+// rising are rates from one to another, a quarter more each.
+func rising(from, to int) (rates []int) {
+	for rate := from; rate <= to; rate += rate / 4 {
+		rates = append(rates, rate)
+	}
+	return rates
+}
+
+// payloadFile is the scenario that --payloads gives its file to.
+const payloadFile = "payload-file"
 
 // find returns the scenario of a name.
 func find(name string) (scenario, bool) {

@@ -12,8 +12,8 @@ import (
 type window struct{ warm, measure time.Duration }
 
 // stage measures a scenario: its limits, a round, its limits, a round, and so on.
-// The limits between two rounds belong to both. told is called as each round ends.
-func (h *house) stage(ctx context.Context, s scenario, rounds int, w window, told func()) (result.Scenario, error) {
+// The limits between two rounds belong to both.
+func (h *house) stage(ctx context.Context, s scenario, rounds int, w window) (result.Scenario, error) {
 	out := result.Scenario{Name: s.Name, About: s.About, Open: s.open(), Ratios: s.Against}
 	meters := map[string]*meter{}
 	defer func() {
@@ -32,17 +32,35 @@ func (h *house) stage(ctx context.Context, s scenario, rounds int, w window, tol
 		meters[ratio.Limit] = m
 	}
 	before, err := measureAll(ctx, meters)
-	for range rounds {
+	for len(out.Rounds) < rounds {
 		if err != nil {
 			break
 		}
 		var round result.Round
 		if round, before, err = h.between(ctx, s, w, meters, before); err == nil {
 			out.Rounds = append(out.Rounds, round)
-			told()
+			h.tell(s, round, len(out.Rounds), rounds)
 		}
 	}
+	if err == nil && s.keeps() {
+		err = h.verify(ctx, s)
+	}
 	return out, err
+}
+
+// tell shows a round as it ends.
+func (h *house) tell(s scenario, r result.Round, n, of int) {
+	if h.progress.terminal {
+		h.progress.set(n)
+		return
+	}
+	line := fmt.Sprintf("  round %d of %d: %.0f events/s, p99 %.1f ms", n, of, r.Run.Events, float64(r.Run.Latency.P99)/1000)
+	for _, ratio := range s.Against {
+		if v, ok := ratio.Of(r); ok {
+			line += fmt.Sprintf(", %.2f %s", v, ratio.Label())
+		}
+	}
+	h.progress.say("%s", line)
 }
 
 // between runs one round and the limits behind it.

@@ -60,8 +60,11 @@ func (r Ratio) Reached(rounds []Round) bool {
 
 // Label says what a ratio is: "of copy", "p50 in commits".
 func (r Ratio) Label() string {
-	if r.LowerIsBetter() {
+	switch {
+	case r.LowerIsBetter():
 		return string(r.Figure) + " in commits"
+	case r.Limit == "commit":
+		return "events per commit"
 	}
 	return "of " + r.Limit
 }

@@ -52,7 +52,7 @@ type Round struct {
 // Run is one measurement. Figures are of its window, counts and truth of all of it.
 type Run struct {
 	Asked     float64        `json:"asked,omitempty"`    // requests a second, open loop
-	Requests  float64        `json:"requests"`           // answered with 200, a second
+	Requests  float64        `json:"requests"`           // answered, a second
 	Events    float64        `json:"events"`             // settled, a second
 	Pages     float64        `json:"pages,omitempty"`    // read beside, a second
 	Seconds   float64        `json:"seconds"`            // the window
@@ -62,10 +62,20 @@ type Run struct {
 	Batch     float64        `json:"batch,omitempty"`    // mean events a batch
 	Counts    load.Counts    `json:"counts"`             // of the whole run
 	Failures  map[string]int `json:"failures,omitempty"` // and what they said
-	Latency   Latency        `json:"latency"`
+	Latency   Latency        `json:"latency"`            // of requests whose events are settled
+	Steps     []Step         `json:"steps,omitempty"`    // of a rising rate, up to the knee
 	Samples   []rig.Sample   `json:"samples,omitempty"`
 	Truth     truth.Verdict  `json:"truth"`
 	Unchecked string         `json:"unchecked,omitempty"` // why there is no truth
+}
+
+// Step is one rate on the way to the knee.
+type Step struct {
+	Asked    float64 `json:"asked"` // requests a second
+	Achieved float64 `json:"achieved"`
+	P50      int64   `json:"p50"` // microseconds
+	P99      int64   `json:"p99"`
+	Client   float64 `json:"client"` // cores the client took: it may be what gives up first
 }
 
 // Latency is a distribution, in microseconds.

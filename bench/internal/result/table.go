@@ -13,10 +13,10 @@ import (
 // Table prints a line a scenario: medians over the rounds, ± half their spread.
 func (r *Result) Table(out io.Writer) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "scenario\tasked/s\trequests/s\tevents/s\t±\tp50 ms\tp99 ms\tp99.9 ms\tbatch\tCPU client\tingester\tPostgres\tRSS MB\ttruth\t")
+	fmt.Fprintln(t, strings.Join(Headings(), "\t")+"\t")
 	for i := range r.Scenarios {
 		if s := &r.Scenarios[i]; len(s.Rounds) > 0 {
-			fmt.Fprintln(t, s.row())
+			fmt.Fprintln(t, strings.Join(s.Cells(), "\t")+"\t")
 		}
 	}
 	t.Flush()
@@ -32,10 +32,16 @@ func (r *Result) Table(out io.Writer) {
 	}
 }
 
-func (s *Scenario) row() string {
+// Headings are those of Cells.
+func Headings() []string {
+	return []string{"scenario", "asked/s", "requests/s", "events/s", "±", "p50 ms", "p99 ms", "p99.9 ms", "batch", "CPU client", "ingester", "Postgres", "RSS MB", "mallocs", "truth"}
+}
+
+// Cells are the figures of a scenario: medians over its rounds.
+func (s *Scenario) Cells() []string {
 	events := score.Summarize(Each(s.Rounds, func(r Run) float64 { return r.Events }))
 	median := func(figure func(Run) float64) float64 { return score.Median(Each(s.Rounds, figure)) }
-	cells := []string{
+	return []string{
 		s.Name,
 		count(median(func(r Run) float64 { return r.Asked })),
 		count(median(func(r Run) float64 { return r.Requests })),
@@ -49,9 +55,9 @@ func (s *Scenario) row() string {
 		percent(median(func(r Run) float64 { return r.Share(r.CPU.Ingester) })),
 		percent(median(func(r Run) float64 { return r.Share(r.CPU.Postgres) })),
 		count(median(func(r Run) float64 { return float64(r.Memory) / (1 << 20) })),
+		few(median(func(r Run) float64 { return r.Mallocs })),
 		s.truth(),
 	}
-	return strings.Join(cells, "\t") + "\t"
 }
 
 func (s *Scenario) truth() string {
@@ -116,6 +122,13 @@ func count(v float64) string {
 		return ""
 	}
 	return fmt.Sprintf("%.0f", v)
+}
+
+func few(v float64) string {
+	if v == 0 || math.IsNaN(v) {
+		return ""
+	}
+	return fmt.Sprintf("%.1f", v)
 }
 
 func percent(v float64) string {

@@ -1,0 +1,77 @@
+package page
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+
+	"ingot/bench/internal/result"
+)
+
+//go:embed report.html.tmpl
+var source string
+
+// view is what the template shows.
+type view struct {
+	*result.Result
+	Memory    string
+	Headings  []string
+	Rows      []row
+	Bars      []barGroup
+	Scenarios []scenarioView
+	Bad       int
+}
+
+type row struct {
+	Cells  []string
+	Broken bool
+}
+
+type scenarioView struct {
+	Name, About, Note string
+	Rounds            int
+	Charts            []template.HTML
+}
+
+// Write renders the report of a result into a file.
+func Write(path string, r *result.Result) error {
+	b, err := Render(r)
+	if err != nil {
+		return err
+	}
+	return result.WriteFile(path, b)
+}
+
+// Render makes the report.
+func Render(r *result.Result) ([]byte, error) {
+	t, err := template.New("report").Parse(source)
+	if err != nil {
+		return nil, fmt.Errorf("report template: %w", err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, look(r)); err != nil {
+		return nil, fmt.Errorf("render report: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func look(r *result.Result) view {
+	v := view{Result: r, Memory: fmt.Sprintf("%.0f GB", float64(r.Machine.Memory)/(1<<30)), Headings: result.Headings(), Bars: barGroups(r)}
+	for i := range r.Scenarios {
+		s := &r.Scenarios[i]
+		if len(s.Rounds) > 0 {
+			v.Rows = append(v.Rows, row{s.Cells(), s.Bad() != ""})
+		}
+		note := s.Skipped
+		if note != "" {
+			note = "left out: " + note
+		}
+		if bad := s.Bad(); bad != "" {
+			note = bad
+			v.Bad++
+		}
+		v.Scenarios = append(v.Scenarios, scenarioView{Name: s.Name, About: s.About, Note: note, Rounds: len(s.Rounds), Charts: curves(s)})
+	}
+	return v
+}

@@ -1,0 +1,84 @@
+package result
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"ingot/bench/internal/score"
+)
+
+// Change is one figure of two results.
+type Change struct {
+	Scenario, Figure string
+	Old, New         float64 // medians
+	Worse            bool    // the direction, whether or not it is noise
+	score.Difference
+}
+
+// Compare holds two results against each other, scenario by scenario. Where there
+// is a ratio to a limit it is compared, not the figure: the machine may have been
+// twice as fast on the other day.
+func Compare(old, new *Result) (changes []Change) {
+	for i := range new.Scenarios {
+		n := &new.Scenarios[i]
+		o := old.Find(n.Name)
+		if o == nil || len(o.Rounds) == 0 || len(n.Rounds) == 0 {
+			continue
+		}
+		for _, ratio := range n.Ratios {
+			if slices.Contains(ratioKinds(o), ratio.kind()) {
+				changes = append(changes, change(n.Name, ratio.Label(), ratio.LowerIsBetter(), ratio.Over(o.Rounds), ratio.Over(n.Rounds)))
+			}
+		}
+		if len(n.Ratios) == 0 {
+			events := func(r Run) float64 { return r.Events }
+			changes = append(changes, change(n.Name, string(Events), false, Each(o.Rounds, events), Each(n.Rounds, events)))
+		}
+	}
+	return changes
+}
+
+// kind is a ratio without its goal, which may have been set anew.
+func (r Ratio) kind() Ratio { return Ratio{Figure: r.Figure, Limit: r.Limit} }
+
+func ratioKinds(s *Scenario) (kinds []Ratio) {
+	for _, r := range s.Ratios {
+		kinds = append(kinds, r.kind())
+	}
+	return kinds
+}
+
+func change(scenario, figure string, lowerIsBetter bool, old, new []float64) Change {
+	c := Change{Scenario: scenario, Figure: figure, Old: score.Median(old), New: score.Median(new), Difference: score.Compare(old, new)}
+	c.Worse = c.Change < 0 != lowerIsBetter
+	return c
+}
+
+// Verdict says in words what a change is.
+func (c Change) Verdict() string {
+	switch {
+	case c.TooFew:
+		return "too few rounds to tell"
+	case !c.Different:
+		return "within noise"
+	case c.Worse:
+		return "WORSE"
+	}
+	return "better"
+}
+
+// PrintChanges prints a line a change, and returns how many are worse.
+func PrintChanges(out io.Writer, changes []Change) (worse int) {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "scenario\tfigure\told\tnew\tchange\tchance\tverdict\t")
+	for _, c := range changes {
+		fmt.Fprintf(t, "%s\t%s\t%.4g\t%.4g\t%+.1f%%\t%.3f\t%s\t\n", c.Scenario, c.Figure, c.Old, c.New, 100*c.Change, c.Chance, c.Verdict())
+		if c.Different && c.Worse {
+			worse++
+		}
+	}
+	t.Flush()
+	return worse
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"ingot/bench/internal/mix"
+	"ingot/bench/internal/score"
+)
+
+type limitsCommand struct {
+	place
+	Rounds int `default:"3" help:"Runs of each."`
+}
+
+// limitLine is a limit and the load it is measured with.
+type limitLine struct {
+	what, limit string
+	load        scenario
+}
+
+func limitLines() []limitLine {
+	return []limitLine{
+		{"raw COPY, whole or in chunks of 100, rows/s", rawCopy, scenario{Array: 100}},
+		{"raw COPY, whole or in chunks of 1,000, rows/s", rawCopy, scenario{Array: 1000}},
+		{"raw COPY, UUIDv7, rows/s", rawCopy, scenario{Array: 1000, Mix: mix.Mix{IDs: mix.UUIDv7}}},
+		{"HTTP that does nothing, 64 connections, requests/s", nothing, scenario{Connections: 64}},
+		{"HTTP that does nothing, 256 connections, requests/s", nothing, scenario{Connections: 256}},
+		{"one INSERT per request, 64 connections, requests/s", naive, scenario{Connections: 64}},
+		{"one INSERT per request, 256 connections, requests/s", naive, scenario{Connections: 256}},
+		{"one row and COMMIT, one connection, commits/s", commit, scenario{}},
+	}
+}
+
+// Run implements kong's interface.
+func (c *limitsCommand) Run(ctx context.Context, s streams) (err error) {
+	c.Ingest = "none" // no ingester is needed, so none is built
+	h, err := openHouse(ctx, c.place, newProgress(s.stderr))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close(ctx)) }()
+	t := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "LIMIT\tMEDIAN\tLEAST\tMOST")
+	for _, line := range limitLines() {
+		h.progress.say("%s", line.what)
+		v, err := c.line(ctx, h, line)
+		if err != nil {
+			return fmt.Errorf("%s: %w", line.what, err)
+		}
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\n", line.what, v.Median, v.Least, v.Most)
+	}
+	return t.Flush()
+}
+
+func (c *limitsCommand) line(ctx context.Context, h *house, line limitLine) (score.Summary, error) {
+	m, err := h.openMeter(ctx, line.limit, line.load, window{})
+	if err != nil {
+		return score.Summary{}, err
+	}
+	defer m.close()
+	var values []float64
+	for range c.Rounds {
+		v, err := m.measure(ctx)
+		if err != nil {
+			return score.Summary{}, err
+		}
+		values = append(values, v)
+	}
+	return score.Summarize(values), nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// quietFor is how often a progress that is on no terminal writes a line within one
+// step.
+const quietFor = 5 * time.Second
+
+// progress shows how far a step is: a bar on a terminal, elsewhere plain lines. It
+// belongs to one goroutine.
+type progress struct {
+	out      io.Writer
+	terminal bool
+	bar      *progressbar.ProgressBar
+	what     string
+	total    int
+	told     time.Time
+}
+
+func newProgress(out io.Writer) *progress {
+	f, ok := out.(*os.File)
+	return &progress{out: out, terminal: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// say writes a line that stays.
+func (p *progress) say(format string, args ...any) {
+	if p.bar != nil {
+		_ = p.bar.Clear() // the terminal is all it could fail on
+	}
+	fmt.Fprintf(p.out, format+"\n", args...)
+}
+
+// begin starts a step, within which set tells how much is done.
+func (p *progress) begin(what string, total int) {
+	p.what, p.total, p.told = what, total, time.Now()
+	if !p.terminal {
+		return
+	}
+	p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(100*time.Millisecond))
+	_ = p.bar.RenderBlank()
+}
+
+func (p *progress) set(done int) {
+	if p.bar != nil {
+		_ = p.bar.Set(min(done, p.total))
+		return
+	}
+	if now := time.Now(); !p.terminal && now.Sub(p.told) >= quietFor {
+		p.told = now
+		fmt.Fprintf(p.out, "%s: %d of %d\n", p.what, done, p.total)
+	}
+}
+
+func (p *progress) end() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+		p.bar = nil
+	}
+}

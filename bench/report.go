@@ -1,0 +1,30 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"ingot/bench/internal/page"
+	"ingot/bench/internal/result"
+)
+
+type reportCommand struct {
+	Result string `arg:"" help:"Result (JSON) of a run."`
+	Out    string `placeholder:"FILE" help:"Where the report goes. Default: beside the result."`
+}
+
+// Run implements kong's interface.
+func (c *reportCommand) Run(s streams) error {
+	r, err := result.Read(c.Result)
+	if err != nil {
+		return err
+	}
+	r.Table(s.stdout)
+	path := cmp.Or(c.Out, strings.TrimSuffix(c.Result, ".json")+".html")
+	if err := page.Write(path, r); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.stdout, "report", path)
+	return nil
+}

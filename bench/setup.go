@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+
+	"ingot/bench/internal/mix"
+	"ingot/bench/internal/rig"
+	"ingot/bench/internal/slowpg"
+	"ingot/bench/internal/truth"
+)
+
+// trial is one round as it is set up and runs.
+type trial struct {
+	*house
+	scenario
+	window
+	encoder  *mix.Encoder
+	database string // "" when it is not known
+	proxy    *slowpg.Proxy
+	servers  []*rig.Server
+	source   *mix.Source
+	acks     *truth.Acks
+	lastID   int64 // rows above it are this round's
+	opened   rig.CPU
+	cpu      rig.CPU
+}
+
+// setUp brings the database and the ingesters up.
+func (t *trial) setUp(ctx context.Context) (err error) {
+	if t.given != nil {
+		t.servers, t.database = []*rig.Server{t.given}, t.DatabaseURL
+	} else if err := t.startOwn(ctx); err != nil {
+		return err
+	}
+	first, known := 0, 0
+	if t.database != "" {
+		if t.lastID, err = truth.LastID(ctx, t.database); err != nil {
+			return err
+		}
+		// Every event that ever got here took an id: fresh ones begin above.
+		first, known = int(t.lastID), t.Known
+	}
+	t.source, t.acks = mix.NewSource(t.Mix.Duplicates, first, known), truth.NewAcks(first-known)
+	return nil
+}
+
+// startOwn makes the database, puts rows in, and starts ingesters that have seen
+// nothing of them.
+func (t *trial) startOwn(ctx context.Context) error {
+	if err := t.openDatabase(ctx); err != nil {
+		return err
+	}
+	url := t.database
+	if t.CommitDelay > 0 {
+		var err error
+		if t.proxy, err = slowpg.Open(t.database, t.CommitDelay); err != nil {
+			return fmt.Errorf("open proxy: %w", err)
+		}
+		if url, err = t.proxy.URL(t.database); err != nil {
+			return err
+		}
+	}
+	for range t.ingesters() {
+		s, err := rig.StartIngester(ctx, t.binary, t.logs, url, t.ingesterFlags())
+		if err != nil {
+			return err
+		}
+		t.servers = append(t.servers, s)
+	}
+	return nil
+}
+
+// openDatabase is a fresh one, or the one kept for scenarios on a full table.
+func (t *trial) openDatabase(ctx context.Context) (err error) {
+	name := t.scenario.database()
+	there := false
+	if t.keeps() {
+		if there, err = t.cluster.Exists(ctx, name); err != nil {
+			return err
+		}
+	}
+	if there {
+		t.database, err = t.cluster.URL(name)
+	} else {
+		t.database, err = t.cluster.Create(ctx, name)
+	}
+	if err != nil || t.stored() == 0 {
+		return err
+	}
+	return t.fill(ctx)
+}
+
+// fill has an ingester make the tables, and loads what is missing.
+func (t *trial) fill(ctx context.Context) error {
+	s, err := rig.StartIngester(ctx, t.binary, t.logs, t.database, t.ingesterFlags())
+	if err != nil {
+		return err
+	}
+	if err := s.Stop(); err != nil {
+		return err
+	}
+	have, err := truth.LastID(ctx, t.database)
+	if err != nil || int(have) >= t.stored() {
+		return err
+	}
+	t.progress.begin(fmt.Sprintf("load %d rows", t.stored()), t.stored())
+	defer t.progress.end()
+	if err := rig.Fill(ctx, t.database, t.encoder, t.stored(), t.progress.set); err != nil {
+		return err
+	}
+	return rig.Settle(ctx, t.database)
+}
+
+func (t *trial) ingesterFlags() []string { return slices.Concat(t.scenario.Flags, t.flags) }
+
+func (t *trial) stop() (err error) {
+	for _, s := range t.servers {
+		err = errors.Join(err, s.Stop())
+	}
+	return err
+}
+
+func (t *trial) tearDown(ctx context.Context) error {
+	err := t.stop()
+	if t.proxy != nil {
+		t.proxy.Close()
+	}
+	if t.given == nil && !t.keeps() {
+		err = errors.Join(err, t.cluster.Drop(ctx, t.scenario.database()))
+	}
+	return err
+}
+
+// verify has the ingester hold its tables against each other: for the tables too
+// large to be counted in every round.
+func (h *house) verify(ctx context.Context, s scenario) error {
+	url, err := h.cluster.URL(s.database())
+	if err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, h.binary, "verify", "--database-url", url).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ingest verify: %w: %s", err, out)
+	}
+	return nil
+}
