@@ -25,6 +25,7 @@ type runCommand struct {
 	Warm      time.Duration `default:"400ms" help:"Load before the window of measurement."`
 	Measure   time.Duration `default:"2s" help:"Window of measurement."`
 	Payloads  string        `placeholder:"FILE" help:"NDJSON whose payloads the scenario payload-file sends."`
+	Rows      int           `default:"20000000" help:"Rows of the table that is full; loaded once, and kept for the next run."`
 	Flag      []string      `placeholder:"FLAG" help:"A flag for the ingester in all scenarios, as --flag=--batch-events=2000."`
 	Out       string        `placeholder:"FILE" help:"Where the result goes; the report is put beside it. Default: below --data-dir."`
 }
@@ -161,6 +162,10 @@ func (c *runCommand) chosen() (chosen []scenario, err error) {
 	for _, s := range scenarios() {
 		if s.Name == payloadFile {
 			s.Mix.File = c.Payloads
+		}
+		if s.Base > 0 {
+			s.Base = c.Rows
+			s.About = fmt.Sprintf("%s: %d rows", s.About, s.Base)
 		}
 		if wanted[s.Name] || len(wanted) == 0 && (c.Full || s.Set == quick) {
 			chosen = append(chosen, s)

@@ -11,7 +11,7 @@ import (
 // The size of a line chart and the room around it, in SVG units.
 const (
 	chartWidth, chartHeight = 360.0, 190.0
-	roomLeft, roomRight     = 46.0, 14.0
+	roomLeft, roomRight     = 46.0, 24.0
 	roomTop, roomBottom     = 26.0, 34.0
 )
 

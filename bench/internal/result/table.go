@@ -34,7 +34,7 @@ func (r *Result) Table(out io.Writer) {
 
 // Headings are those of Cells.
 func Headings() []string {
-	return []string{"scenario", "asked/s", "requests/s", "events/s", "±", "p50 ms", "p99 ms", "p99.9 ms", "batch", "CPU client", "ingester", "Postgres", "RSS MB", "mallocs", "truth"}
+	return []string{"scenario", "asked/s", "requests/s", "events/s", "±", "refused", "p50 ms", "p99 ms", "p99.9 ms", "batch", "CPU client", "ingester", "Postgres", "RSS MB", "mallocs", "truth"}
 }
 
 // Cells are the figures of a scenario: medians over its rounds.
@@ -47,6 +47,7 @@ func (s *Scenario) Cells() []string {
 		count(median(func(r Run) float64 { return r.Requests })),
 		count(events.Median),
 		percent(events.Spread()),
+		some(median(func(r Run) float64 { return r.refused() })),
 		millis(median(func(r Run) float64 { return float64(r.Latency.P50) })),
 		millis(median(func(r Run) float64 { return float64(r.Latency.P99) })),
 		millis(median(func(r Run) float64 { return float64(r.Latency.P999) })),
@@ -114,6 +115,12 @@ func (r Ratio) goal(rounds []Round) string {
 	return fmt.Sprintf("%s %.4g %s", sign, r.Goal, met)
 }
 
+// refused is the share of all events that were.
+func (r Run) refused() float64 {
+	c := r.Counts
+	return float64(c.Refused) / float64(max(1, c.Events()+c.Refused+c.Failed))
+}
+
 // Share is CPU time as a share of one core over the window.
 func (r Run) Share(d interface{ Seconds() float64 }) float64 { return d.Seconds() / r.Seconds }
 
@@ -129,6 +136,14 @@ func few(v float64) string {
 		return ""
 	}
 	return fmt.Sprintf("%.1f", v)
+}
+
+// some is a share, and nothing where there is none.
+func some(v float64) string {
+	if v == 0 {
+		return ""
+	}
+	return percent(v)
 }
 
 func percent(v float64) string {

@@ -1,0 +1,116 @@
+package limit
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot"
+	"ingot/bench/internal/mix"
+	"ingot/internal/pgtest"
+)
+
+func database(t *testing.T) string {
+	t.Helper()
+	return pgtest.NewFrom(t, "bench", func(ctx context.Context, url string) error {
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		_, err = conn.PgConn().Exec(ctx, ingot.Schema).ReadAll()
+		return err
+	})
+}
+
+func encoder(t *testing.T) *mix.Encoder {
+	t.Helper()
+	e, err := mix.NewEncoder(mix.Mix{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// TestCopy: Measure itself fails unless Postgres took every row.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 100, 300, 5000} {
+		c, err := OpenCopy(t.Context(), database(t), encoder(t), 1000, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close(context.Background())
+		for range 2 { // a fresh table each time
+			if rate, err := c.Measure(t.Context()); err != nil || rate <= 0 {
+				t.Errorf("chunks of %d: %v rows/s, %v", size, rate, err)
+			}
+		}
+	}
+}
+
+func TestCommit(t *testing.T) {
+	t.Parallel()
+	if median, err := Commit(t.Context(), database(t), time.Millisecond); err != nil || median <= 0 {
+		t.Errorf("%v, %v", median, err)
+	}
+}
+
+// serving runs a server of a limit until the test ends.
+func serving(t *testing.T, serve func(context.Context, net.Listener) error) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, l) }() // stopped and awaited in Cleanup
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + l.Addr().String() + "/publish"
+}
+
+func publish(t *testing.T, url, body string) string {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := client.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, _ := io.ReadAll(r.Body)
+	return string(b)
+}
+
+func TestNothingSaysStored(t *testing.T) {
+	t.Parallel()
+	url := serving(t, ServeNothing)
+	for range 2 {
+		if got := publish(t, url, "{}"); got != storedAnswer {
+			t.Errorf("%s", got)
+		}
+	}
+}
+
+func TestNaiveStoresOnce(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	url := serving(t, func(ctx context.Context, l net.Listener) error { return ServeNaive(ctx, l, db) })
+	body := string(encoder(t).AppendEvent(nil, 1))
+	for i, want := range []string{`{"status":"stored"`, `{"status":"duplicate"`} {
+		if got := publish(t, url, body); !strings.HasPrefix(got, want) {
+			t.Errorf("time %d: %s", i+1, got)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ingot/bench/internal/mix"
+)
+
+// pretender answers like an ingester whose database is a map.
+type pretender struct {
+	mu   sync.Mutex
+	keys map[string]bool
+	bad  bool // refuse everything
+	read chan struct{}
+}
+
+func (p *pretender) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(requestID, r.Header.Get(requestID))
+	if r.Method == http.MethodGet {
+		_, _ = io.WriteString(w, `{"events":[{}],"next_cursor":"c"}`)
+		select {
+		case p.read <- struct{}{}:
+		default:
+		}
+		return
+	}
+	if p.bad {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	single := !strings.HasPrefix(string(body), "[")
+	if single {
+		body = []byte("[" + string(body) + "]")
+	}
+	var events []struct {
+		ID    string `json:"event_id"`
+		Topic string `json:"topic"`
+	}
+	if err := json.Unmarshal(body, &events); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	stored := 0
+	p.mu.Lock()
+	for _, e := range events {
+		if key := e.ID + " " + e.Topic; !p.keys[key] {
+			p.keys[key] = true
+			stored++
+		}
+	}
+	p.mu.Unlock()
+	switch {
+	case !single:
+		fmt.Fprintf(w, `{"received":%d,"stored":%d,"duplicates":%d,"invalid":0,"results":[]}`, len(events), stored, len(events)-stored)
+	case stored == 1:
+		_, _ = io.WriteString(w, `{"status":"stored"}`)
+	default:
+		_, _ = io.WriteString(w, `{"status":"duplicate"}`)
+	}
+}
+
+// noted collects what was acknowledged.
+type noted struct {
+	mu   sync.Mutex
+	seen map[int]bool
+}
+
+func (n *noted) ack(picks []int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, i := range picks {
+		n.seen[i] = true
+	}
+}
+
+func start(t *testing.T, p *pretender) (address string) {
+	t.Helper()
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+func encoder(t *testing.T) *mix.Encoder {
+	t.Helper()
+	e, err := mix.NewEncoder(mix.Mix{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// TestClosedLoop and TestOpenLoop hold the tally against what the server has: how
+// many there are depends on the time, that they agree does not.
+func TestClosedLoop(t *testing.T) {
+	t.Parallel()
+	for _, array := range []int{0, 7} {
+		p, n := &pretender{keys: map[string]bool{}}, &noted{seen: map[int]bool{}}
+		run := Closed{
+			Addresses: []string{start(t, p)}, Connections: 3, Array: array, Measure: 100 * time.Millisecond,
+			Encoder: encoder(t), Source: mix.NewSource(0.3, 0, 0), Ack: n.ack,
+		}
+		tally, err := run.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkTally(t, tally, p, n)
+	}
+}
+
+func TestOpenLoop(t *testing.T) {
+	t.Parallel()
+	for _, array := range []int{0, 7} {
+		p, n := &pretender{keys: map[string]bool{}}, &noted{seen: map[int]bool{}}
+		run := Open{
+			Address: start(t, p), Rate: 200, Array: array, Measure: 200 * time.Millisecond,
+			Encoder: encoder(t), Source: mix.NewSource(0.3, 0, 0), Ack: n.ack,
+		}
+		tally, err := run.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkTally(t, tally, p, n)
+	}
+}
+
+func checkTally(t *testing.T, tally *Tally, p *pretender, n *noted) {
+	t.Helper()
+	if tally.Total.Stored == 0 || tally.Total.Stored != len(p.keys) || len(n.seen) != len(p.keys) {
+		t.Errorf("%d stored, %d acknowledged, the server has %d", tally.Total.Stored, len(n.seen), len(p.keys))
+	}
+	if tally.Total.Failed+tally.Total.Refused > 0 || len(tally.Failures) > 0 {
+		t.Errorf("%+v, %v", tally.Total, tally.Failures)
+	}
+}
+
+func TestRefusedIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	n := &noted{seen: map[int]bool{}}
+	run := Closed{
+		Addresses: []string{start(t, &pretender{bad: true})}, Connections: 1, Array: 2, Measure: 50 * time.Millisecond,
+		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), Ack: n.ack,
+	}
+	tally, err := run.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(n.seen) > 0 || tally.Total.Refused == 0 || tally.Total.Events() > 0 || tally.Latency.TotalCount() > 0 {
+		t.Errorf("%d acknowledged, %+v", len(n.seen), tally.Total)
+	}
+}
+
+func TestLoadStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	run := Closed{
+		Addresses: []string{start(t, &pretender{keys: map[string]bool{}})}, Connections: 2, Measure: time.Hour,
+		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), Open: cancel,
+	}
+	if _, err := run.Run(ctx); err == nil {
+		t.Error("a run that was cut short has no error")
+	}
+}
+
+func TestReaders(t *testing.T) {
+	t.Parallel()
+	p := &pretender{read: make(chan struct{}, 8)}
+	r := Readers{Address: start(t, p), Count: 2}
+	r.Start(t.Context())
+	for range cap(p.read) { // each reader but waits for its last page
+		<-p.read
+	}
+	if pages, err := r.Stop(); pages < cap(p.read)-r.Count || err != nil {
+		t.Errorf("%d pages, %v", pages, err)
+	}
+}

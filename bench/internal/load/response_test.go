@@ -1,0 +1,108 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// answerOnce is a server for one connection: it reads the request and writes the
+// pieces one by one.
+func answerOnce(t *testing.T, pieces ...string) *conn {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { // ends with its one connection, awaited in Cleanup
+		defer close(done)
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = io.ReadFull(c, make([]byte, len(anyRequest)))
+		for _, piece := range pieces {
+			_, _ = io.WriteString(c, piece)
+		}
+	}()
+	c, err := dial(context.Background(), l.Addr().String(), time.Now().Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.close(); _ = l.Close(); <-done })
+	return c
+}
+
+const anyRequest = "GET / HTTP/1.1\r\n\r\n"
+
+func TestOddResponses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pieces []string
+		status int
+		body   string
+		err    error
+	}{
+		"plain":                     {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"}, 200, "hi", nil},
+		"byte by byte":              {strings.Split("HTTP/1.1 207 Multi-Status\r\nServer: x\r\nCONTENT-LENGTH:   2  \r\n\r\nhi", ""), 207, "hi", nil},
+		"no body":                   {[]string{"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"}, 204, "", nil},
+		"larger than the buffer":    {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", strings.Repeat("x", 100_000)}, 200, strings.Repeat("x", 100_000), nil},
+		"an old server that closes": {[]string{"HTTP/1.0 503 No\r\nConnection: Close\r\nContent-Length: 1\r\n\r\n!"}, 503, "!", errServerCloses},
+		"chunked":                   {[]string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"}, 0, "", errProtocol},
+		"no length":                 {[]string{"HTTP/1.1 200 OK\r\n\r\n"}, 0, "", errProtocol},
+		"a bad length":              {[]string{"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"}, 0, "", errProtocol},
+		"not HTTP":                  {[]string{"SSH-2.0-OpenSSH_9.2\r\n\r\n"}, 0, "", errProtocol},
+		"a status of letters":       {[]string{"HTTP/1.1 abc\r\n\r\n"}, 0, "", errProtocol},
+		"a header without a colon":  {[]string{"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"}, 0, "", errProtocol},
+		"a head without an end":     {[]string{"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxHead)}, 0, "", errProtocol},
+		"more than was asked":       {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nhHTTP/1.1 200 OK\r\n"}, 0, "", errProtocol},
+		"cut in the head":           {[]string{"HTTP/1.1 200"}, 0, "", io.EOF},
+		"cut in the body":           {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"}, 0, "", io.EOF},
+		"nothing at all":            {nil, 0, "", io.EOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			status, body, err := answerOnce(t, c.pieces...).do([]byte(anyRequest))
+			if status != c.status || string(body) != c.body || !errors.Is(err, c.err) {
+				t.Errorf("%d %.40q %v, want %d %.40q %v", status, body, err, c.status, c.body, c.err)
+			}
+		})
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body string
+		sent int
+		want answer
+		ok   bool
+	}{
+		"stored":            {`{"status":"stored","event_id":"e","topic":"t"}`, 1, answer{1, 0}, true},
+		"duplicate":         {`{"status":"duplicate","event_id":"e","topic":"t"}`, 1, answer{0, 1}, true},
+		"an array of one":   {`{"received":1,"stored":1,"duplicates":0,"invalid":0,"results":[]}`, 1, answer{1, 0}, true},
+		"several":           {`{"received":3,"stored":1,"duplicates":2,"invalid":0,"results":[..`, 3, answer{1, 2}, true},
+		"another status":    {`{"status":"queued"}`, 1, answer{}, false},
+		"one for several":   {`{"status":"stored"}`, 3, answer{}, false},
+		"too few":           {`{"received":2,"stored":1,"duplicates":1,"invalid":0,`, 3, answer{}, false},
+		"an invalid one":    {`{"received":3,"stored":1,"duplicates":1,"invalid":1,`, 3, answer{}, false},
+		"does not add up":   {`{"received":3,"stored":1,"duplicates":1,"invalid":0,`, 3, answer{}, false},
+		"no number":         {`{"received":,"stored":1,"duplicates":1,"invalid":0,`, 3, answer{}, false},
+		"nothing":           {``, 1, answer{}, false},
+		"a page of somehow": {`<html>`, 1, answer{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := parseAnswer([]byte(c.body), c.sent)
+			if (err == nil) != c.ok || c.ok && got != c.want {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+}

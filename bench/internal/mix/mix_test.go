@@ -1,0 +1,125 @@
+package mix
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ingot/internal/event"
+)
+
+// TestTheServerTakesWhatIsSent has the server's own decoder read every kind of
+// mix, and finds each event under the key that the truth check will look for.
+func TestTheServerTakesWhatIsSent(t *testing.T) {
+	t.Parallel()
+	for name, m := range map[string]Mix{
+		"usual": {}, "uuid7": {IDs: UUIDv7}, "text": {IDs: Text},
+		"smallest": {Payload: smallestPayload}, "16 KB": {Payload: 16 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, err := NewEncoder(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys := map[[2]string]bool{}
+			for i := range 3000 {
+				id, topic := e.Key(i)
+				keys[[2]string{id, topic}] = true
+				checkEvent(t, m, string(e.AppendEvent(nil, i)), id, topic, e.Len(i))
+			}
+			if len(keys) != 3000 {
+				t.Errorf("3000 events have %d keys", len(keys))
+			}
+		})
+	}
+}
+
+func checkEvent(t *testing.T, m Mix, body, id, topic string, length int) {
+	t.Helper()
+	d, err := event.Decode(body, event.JSON, event.DefaultLimits())
+	if err != nil || len(d.Events) != 1 {
+		t.Fatalf("%s: %v, %v", body, d.Invalid, err)
+	}
+	if got := d.Events[0]; got.ID != id || got.Topic != topic || len(body) != length {
+		t.Fatalf("sent (%s, %s) of %d bytes, Key says (%s, %s), Len %d", got.ID, got.Topic, len(body), id, topic, length)
+	}
+	if m.Payload > 0 && len(d.Events[0].Payload) != m.Payload {
+		t.Fatalf("a payload of %d bytes, want %d", len(d.Events[0].Payload), m.Payload)
+	}
+}
+
+func TestUUIDv7AscendAndSayTheirVersion(t *testing.T) {
+	t.Parallel()
+	e, err := NewEncoder(Mix{IDs: UUIDv7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := ""
+	for i := 0; i < 10_000; i += perMillisecond {
+		id, _ := e.Key(i)
+		if id <= last || id[14] != '7' {
+			t.Fatalf("%s follows %s", id, last)
+		}
+		last = id
+	}
+}
+
+func TestSourceDealsTheShareOfDuplicatesFromTheWindow(t *testing.T) {
+	t.Parallel()
+	s := NewSource(0.3, 500_000, 0)
+	d, fresh := s.NewDraw(1), 500_000
+	repeats := 0
+	for range 400_000 {
+		i := d.Next()
+		switch {
+		case i == fresh:
+			fresh++
+		case i < 500_000 || i >= fresh || i < fresh-DefaultWindow:
+			t.Fatalf("event %d after %d fresh ones", i, fresh)
+		default:
+			repeats++
+		}
+	}
+	if share := float64(repeats) / 400_000; share < 0.29 || share > 0.31 {
+		t.Errorf("%.3f of the sends are duplicates, want 0.3", share)
+	}
+}
+
+func TestSourceOfKnownEventsAloneDealsNoFreshOne(t *testing.T) {
+	t.Parallel()
+	s := NewSource(1, 1000, 1000)
+	d := s.NewDraw(1)
+	for range 10_000 {
+		if i := d.Next(); i < 0 || i >= 1000 {
+			t.Fatalf("event %d is not known", i)
+		}
+	}
+}
+
+func TestPayloadsOfAFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "payloads")
+	lines := `{"topic":"a","source":"b","event_id":"c","payload":{"n":1.0}}` + "\n\n[1, 2]\n"
+	if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e, err := NewEncoder(Mix{File: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := string(e.AppendEvent(nil, 0)), string(e.AppendEvent(nil, 1))
+	if !strings.Contains(first, `"topic":"a"`) || !strings.Contains(first, `"payload":{"n":1.0}}`) || !strings.Contains(second, `"payload":[1, 2]}`) {
+		t.Errorf("%s\n%s", first, second)
+	}
+}
+
+func TestWhatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	for _, m := range []Mix{{IDs: "ulid"}, {Duplicates: 1.5}, {Payload: 3}, {File: "/does/not/exist"}} {
+		if _, err := NewEncoder(m); err == nil {
+			t.Errorf("%+v was taken", m)
+		}
+	}
+}

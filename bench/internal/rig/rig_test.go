@@ -1,0 +1,139 @@
+package rig
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ingot"
+	"ingot/bench/internal/mix"
+	"ingot/internal/pgtest"
+)
+
+// TestFillGoesOnWhereItWasCut loads two chunks, then the rest: ids and events keep
+// in step.
+func TestFillGoesOnWhereItWasCut(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	if err := Exec(t.Context(), url, ingot.Schema); err != nil {
+		t.Fatal(err)
+	}
+	e, err := mix.NewEncoder(mix.Mix{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range []int{fillChunk, fillChunk, fillChunk + 1000} {
+		if err := Fill(t.Context(), url, e, rows, func(int) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := Cluster{admin: url}
+	counts := map[string]int{}
+	for name, sql := range map[string]string{
+		"events":  "SELECT count(*)::int FROM ingot.events",
+		"batches": "SELECT count(*)::int FROM ingot.batches",
+		"topics":  "SELECT sum(events)::int FROM ingot.topics",
+		"log":     "SELECT max(total_stored)::int FROM ingot.batches",
+	} {
+		n := 0
+		if err := c.query(t.Context(), sql, &n); err != nil {
+			t.Fatal(err)
+		}
+		counts[name] = n
+	}
+	want := map[string]int{"events": fillChunk + 1000, "batches": 2, "topics": fillChunk + 1000, "log": fillChunk + 1000}
+	if !maps.Equal(counts, want) {
+		t.Errorf("%v, want %v", counts, want)
+	}
+}
+
+func TestDatabasesComeAndGo(t *testing.T) {
+	t.Parallel()
+	c := Cluster{admin: pgtest.New(t)}
+	for range 2 { // the second takes the place of the first
+		if _, err := c.CreateWithSchema(t.Context(), "bench_rig_test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if there, err := c.Exists(t.Context(), "bench_rig_test"); !there || err != nil {
+		t.Errorf("after Create: %v, %v", there, err)
+	}
+	if err := c.Drop(t.Context(), "bench_rig_test"); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := c.Exists(t.Context(), "bench_rig_test"); there || err != nil {
+		t.Errorf("after Drop: %v, %v", there, err)
+	}
+}
+
+func TestProcessStops(t *testing.T) {
+	t.Parallel()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip(err)
+	}
+	p, err := start(filepath.Join(t.TempDir(), "log"), sleep, "3600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := readStat(p.PID()); s.parent != os.Getpid() {
+		t.Errorf("its parent is %d, want %d", s.parent, os.Getpid())
+	}
+	if err := p.Stop(); err == nil || !strings.Contains(err.Error(), "terminated") {
+		t.Errorf("sleep ended with %v", err)
+	}
+	if s := readStat(p.PID()); s.parent != 0 {
+		t.Error("it is still there")
+	}
+}
+
+func TestAChildThatEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := startServer(t.Context(), filepath.Join(t.TempDir(), "log"), "127.0.0.1:1", "/bin/sh", []string{"-c", "echo the port is taken; exit 3"})
+	if err == nil || !strings.Contains(err.Error(), "the port is taken") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestUsageOfThisProcess(t *testing.T) {
+	t.Parallel()
+	self := []*Server{{process: &Process{cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}}}
+	c := ReadCPU(self, os.Getpid())
+	if c.Client <= 0 || c.Postgres < c.Ingester || c.Sub(c) != (CPU{}) {
+		t.Errorf("%+v", c)
+	}
+	if m := PeakMemory(self); m < 1<<20 {
+		t.Errorf("a peak of %d bytes", m)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"received":7,"mallocs_total":9,"queue":{"batches":2,"queued_events":3},"topics":{}}`))
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+	}))
+	defer server.Close()
+	s := Given(strings.TrimPrefix(server.URL, "http://"))
+	w := StartWatch(context.Background(), []*Server{s, s})
+	<-asked
+	<-asked                           // the second server of the first look
+	for _, sample := range w.Stop() { // the look may be cut, then there is none
+		if sample.Received != 7 || sample.Batches != 4 || sample.Queued != 6 {
+			t.Errorf("%+v", sample)
+		}
+	}
+	if stats, err := ReadStats(t.Context(), s); err != nil || stats.MallocsTotal != 9 {
+		t.Errorf("%+v, %v", stats, err)
+	}
+}

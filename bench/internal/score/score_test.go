@@ -1,0 +1,76 @@
+package score
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	s := Summarize([]float64{9, 100, 11, 10, 8})
+	if s.Median != 10 || s.Least != 8 || s.Most != 100 || s.Rounds != 5 || s.Spread() != 4.6 {
+		t.Errorf("%+v, spread %v", s, s.Spread())
+	}
+	if m := Median([]float64{4, 1, 3, 2}); m != 2.5 {
+		t.Errorf("the median of four is %v", m)
+	}
+	if s := Summarize(nil); !math.IsNaN(s.Median) {
+		t.Errorf("no rounds have the median %v", s.Median)
+	}
+}
+
+func TestWorseByAFifthIsFlagged(t *testing.T) {
+	t.Parallel()
+	old := []float64{0.61, 0.63, 0.60, 0.62, 0.58}
+	worse := make([]float64, len(old))
+	for i := range old {
+		worse[i] = 0.8 * old[i]
+	}
+	if d := Compare(old, worse); !d.Different || math.Abs(d.Change+0.2) > 1e-9 || math.Abs(d.Chance-2.0/252) > 1e-9 {
+		t.Errorf("%+v", d)
+	}
+}
+
+// TestEqualNoisyRunsAreNotFlagged draws pairs of runs of one distribution, with
+// 15 % of noise: the rank test alone would flag 0.8 % of them.
+func TestEqualNoisyRunsAreNotFlagged(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	draw := func() (rounds []float64) {
+		for range 5 {
+			rounds = append(rounds, 100*(1+0.15*rng.NormFloat64()))
+		}
+		return rounds
+	}
+	flagged := 0
+	for range 500 {
+		if Compare(draw(), draw()).Different {
+			flagged++
+		}
+	}
+	if flagged > 10 {
+		t.Errorf("%d of 500 pairs of equal runs are flagged", flagged)
+	}
+}
+
+func TestASmallChangeIsNoise(t *testing.T) {
+	t.Parallel()
+	old := []float64{100, 100.1, 100.2, 100.3, 100.4}
+	if d := Compare(old, []float64{97, 97.1, 97.2, 97.3, 97.4}); d.Different || d.Chance > 0.01 {
+		t.Errorf("3 %% less, in every round: %+v", d)
+	}
+	if d := Compare(old, old); d.Different || d.Chance != 1 {
+		t.Errorf("a run against itself: %+v", d)
+	}
+}
+
+func TestFewRoundsTellNothing(t *testing.T) {
+	t.Parallel()
+	if d := Compare([]float64{100, 101, 102}, []float64{10, 11, 12}); d.Different || !d.TooFew {
+		t.Errorf("three rounds: %+v", d)
+	}
+	if d := Compare(nil, []float64{1}); d.Different || !d.TooFew {
+		t.Errorf("no rounds: %+v", d)
+	}
+}

@@ -1,0 +1,9 @@
+package slowpg
+
+import (
+	"testing"
+
+	"ingot/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }

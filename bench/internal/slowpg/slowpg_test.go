@@ -1,0 +1,108 @@
+package slowpg
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot/internal/pgtest"
+)
+
+const (
+	selectComplete = "C\x00\x00\x00\x0dSELECT 1\x00"
+	beginComplete  = "C\x00\x00\x00\x0aBEGIN\x00"
+	ready          = "Z\x00\x00\x00\x05I"
+)
+
+// TestRelayHoldsCommitsAlone checks after which bytes the relay holds, however the
+// stream is cut into reads.
+func TestRelayHoldsCommitsAlone(t *testing.T) {
+	t.Parallel()
+	row := "D\x00\x00\x00\x0f" + "COMMIT\x00C\x00\x00\x00" // looks like one, but is data
+	stream := beginComplete + selectComplete + row + commitComplete + ready + commitComplete + ready
+	want := []int{len(beginComplete + selectComplete + row), len(beginComplete + selectComplete + row + commitComplete + ready)}
+	for name, cut := range map[string]func(io.Reader) io.Reader{
+		"whole": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader, "halves": iotest.HalfReader,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			var held []int
+			err := relay(&out, cut(strings.NewReader(stream)), func() { held = append(held, out.Len()) })
+			if err != io.EOF || out.String() != stream {
+				t.Fatalf("%v, %q", err, out.String())
+			}
+			if len(held) != 2 || held[0] != want[0] || held[1] != want[1] {
+				t.Errorf("held after %v bytes, want %v", held, want)
+			}
+		})
+	}
+}
+
+func TestRelayRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	err := relay(io.Discard, strings.NewReader("C\x00\x00\x00\x00......"), func() {})
+	if err == nil || err == io.EOF {
+		t.Errorf("a message shorter than its own length: %v", err)
+	}
+}
+
+// TestProxyBeforePostgres commits three times, once in a block and once with other
+// statements, and counts how often the proxy held.
+func TestProxyBeforePostgres(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	var held atomic.Int32
+	p, err := open(url, func() { held.Add(1) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	slow, err := p.URL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	for _, sql := range []string{"CREATE TABLE t (n int)", "BEGIN", "INSERT INTO t VALUES (1)", "COMMIT", "BEGIN; INSERT INTO t VALUES (2); COMMIT", "BEGIN", "ROLLBACK"} {
+		if _, err := conn.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	rows := 0
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM t").Scan(&rows); err != nil || rows != 2 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+	if held.Load() != 2 {
+		t.Errorf("held %d times, want 2", held.Load())
+	}
+}
+
+func TestProxyCloseEndsConnections(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	p, err := Open(url, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, err := p.URL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+	if err := conn.Ping(t.Context()); err == nil {
+		t.Error("the connection outlives the proxy")
+	}
+}

@@ -1,0 +1,98 @@
+package truth
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot"
+	"ingot/bench/internal/mix"
+	"ingot/internal/pgtest"
+)
+
+// settled are the events of the tests: 0..999.
+const settled = 1000
+
+// table is a database with the settled events, and a connection to it.
+func table(t *testing.T, e *mix.Encoder) (string, *pgx.Conn) {
+	t.Helper()
+	url := pgtest.NewFrom(t, "bench", func(ctx context.Context, url string) error {
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		_, err = conn.PgConn().Exec(ctx, ingot.Schema).ReadAll()
+		return err
+	})
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	stream := []byte(mix.CopyHeader)
+	for i := range settled {
+		stream = e.AppendRow(stream, i, int64(101+i))
+	}
+	stream = append(stream, mix.CopyTrailer...)
+	if _, err := conn.PgConn().CopyFrom(t.Context(), strings.NewReader(string(stream)), "COPY ingot.events ("+mix.CopyColumns+") FROM STDIN (FORMAT binary)"); err != nil {
+		t.Fatal(err)
+	}
+	return url, conn
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		harm    string // what an ingester does wrong
+		stored  int
+		unknown int
+		wrong   string // in the error; "" when the truth holds
+	}{
+		"all is there":                   {"", settled, 0, ""},
+		"a row is lost":                  {"DELETE FROM ingot.events WHERE id = 700", settled, 0, "1 of 1000 acknowledged events are not in the table"},
+		"a row has another topic":        {"UPDATE ingot.events SET topic = 'x' WHERE id = 700", settled, 0, "1 of 1000"},
+		"a row is there twice":           {"ALTER TABLE ingot.events DROP CONSTRAINT events_pkey; INSERT INTO ingot.events SELECT * FROM ingot.events WHERE id = 700", settled, 0, "1 rows repeat a key"},
+		"a duplicate was called stored":  {"", settled + 1, 0, "1000 rows, but 1001"},
+		"a stored was called duplicate":  {"", settled - 1, 0, "1000 rows, but 999"},
+		"a lost answer may have stored":  {"", settled - 1, 1, ""},
+		"a lost answer explains no less": {"", settled + 1, 1, "1000 rows, but 1001"},
+		"rows from before do not count":  {"UPDATE ingot.events SET id = id - 101 WHERE id < 151", settled - 50, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, err := mix.NewEncoder(mix.Mix{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			url, conn := table(t, e)
+			if _, err := conn.PgConn().Exec(t.Context(), c.harm).ReadAll(); err != nil {
+				t.Fatal(err)
+			}
+			acks := NewAcks(0)
+			for i := range settled {
+				acks.Add([]int{i, i / 2})
+			}
+			v, err := Check(t.Context(), url, e, acks.All(), 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.Stored, v.Unknown = c.stored, c.unknown
+			if err := v.Err(); (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
+				t.Errorf("%+v: %v, want %q", v, err, c.wrong)
+			}
+		})
+	}
+}
+
+func TestAcks(t *testing.T) {
+	t.Parallel()
+	a := NewAcks(1000)
+	a.Add([]int{1063, 1000, 1064, 999, 3, 1000})
+	if got := slices.Collect(a.All()); !slices.Equal(got, []int{1000, 1063, 1064}) {
+		t.Errorf("%v", got)
+	}
+}

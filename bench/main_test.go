@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ingot"
+	"ingot/bench/internal/limit"
+	"ingot/bench/internal/mix"
+	"ingot/bench/internal/result"
+	"ingot/bench/internal/rig"
+	"ingot/internal/pgtest"
+)
+
+// fasthttp's clean-up and clock goroutines look up from their sleep seconds after
+// the server has stopped; they end, or belong to the process.
+func TestMain(m *testing.M) {
+	pgtest.Main(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+}
+
+// TestScenarioTable holds the table to what the code that reads it relies on.
+func TestScenarioTable(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, s := range scenarios() {
+		if names[s.Name] || s.Name == "" || s.About == "" {
+			t.Errorf("%q: a name that is empty or not its own, or nothing about it", s.Name)
+		}
+		names[s.Name] = true
+		if s.Set != quick && s.Set != full {
+			t.Errorf("%s: set %q", s.Name, s.Set)
+		}
+		if s.open() == (s.Connections > 0) || !slices.IsSorted(s.Rates) {
+			t.Errorf("%s: want either connections or rising rates", s.Name)
+		}
+		if s.Connections%s.ingesters() != 0 || s.open() && s.ingesters() > 1 {
+			t.Errorf("%s: %d connections cannot be spread evenly over %d ingesters", s.Name, s.Connections, s.ingesters())
+		}
+		if s.Base > 0 && s.Known > 0 {
+			t.Errorf("%s: in a table that is kept nobody knows which events may be repeated", s.Name)
+		}
+		if _, err := mix.NewEncoder(s.Mix); err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+		for _, r := range s.Against {
+			checkRatio(t, s, r)
+		}
+	}
+}
+
+func checkRatio(t *testing.T, s scenario, r result.Ratio) {
+	t.Helper()
+	other, isScenario := find(r.Limit)
+	switch {
+	case isScenario:
+		if other.keeps() || other.open() || other.Array != s.Array || other.Connections != s.Connections || other.Mix.IDs != s.Mix.IDs {
+			t.Errorf("%s: %s is not the same thing in better circumstances", s.Name, r.Limit)
+		}
+	case !slices.Contains([]string{rawCopy, nothing, naive, commit}, r.Limit):
+		t.Errorf("%s: there is no limit %q", s.Name, r.Limit)
+	case (r.Limit == nothing || r.Limit == naive) && s.Array > 0:
+		t.Errorf("%s: %s answers single events", s.Name, r.Limit)
+	}
+	if r.LowerIsBetter() && r.Limit != commit {
+		t.Errorf("%s: a latency is counted in commits, not in %s", s.Name, r.Limit)
+	}
+}
+
+func TestQuickSetIsQuick(t *testing.T) {
+	t.Parallel()
+	c := runCommand{Rows: baseRows}
+	chosen, err := c.chosen()
+	if err != nil || len(chosen) < 4 || len(chosen) > 6 {
+		t.Errorf("%d scenarios, %v", len(chosen), err)
+	}
+	c.Full = true
+	if all, _ := c.chosen(); len(all) != len(scenarios()) {
+		t.Errorf("--full chooses %d of %d", len(all), len(scenarios()))
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"list":               {[]string{"list"}, 0, "array-1000"},
+		"no command":         {nil, 2, "bench:"},
+		"an unknown command": {[]string{"race"}, 2, "bench:"},
+		"an unknown one":     {[]string{"run", "single-65"}, 1, `there is no scenario "single-65"`},
+		"not a result":       {[]string{"compare", "/dev/null", "/dev/null"}, 1, "read result"},
+		"a bad URL":          {[]string{"run", "--url", "localhost", "--data-dir", t.TempDir()}, 1, "want http://host:port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if code := run(t.Context(), c.args, streams{&out, &out}); code != c.code || !strings.Contains(out.String(), c.says) {
+				t.Errorf("exit code %d, want %d:\n%s", code, c.code, out.String())
+			}
+		})
+	}
+}
+
+func TestReportAndCompareReadAResult(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("internal/page/testdata/result.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "r.json")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"report", path}, streams{&out, &out}); code != 0 || !strings.Contains(out.String(), "r.html") {
+		t.Errorf("report: exit code %d:\n%s", code, out.String())
+	}
+	if code := run(t.Context(), []string{"compare", path, path}, streams{&out, &out}); code != 0 || strings.Contains(out.String(), "WORSE") {
+		t.Errorf("compare: exit code %d:\n%s", code, out.String())
+	}
+}
+
+// TestAnIngesterThatStoresNothing: a server that says "stored" to everything is the
+// fastest there is, and the round must not stand.
+func TestAnIngesterThatStoresNothing(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	if err := rig.Exec(t.Context(), url, ingot.Schema); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- limit.ServeNothing(ctx, l) }() // stopped and awaited below
+	h := &house{place: place{DatabaseURL: url}, given: rig.Given(l.Addr().String())}
+	r, err := h.round(t.Context(), scenario{Name: "liar", Connections: 2}, window{0, 50 * time.Millisecond})
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := result.Scenario{Rounds: []result.Round{{Run: r}}}
+	if r.Truth.Missing == 0 || r.Truth.Missing != r.Counts.Stored || s.Bad() == "" {
+		t.Errorf("%+v: %q", r.Truth, s.Bad())
+	}
+}
