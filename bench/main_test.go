@@ -162,3 +162,11 @@ func TestAnIngesterThatStoresNothing(t *testing.T) {
 		t.Errorf("%+v: %q", r.Truth, s.Bad())
 	}
 }
+
+func TestAResumedRunIsTheSameCommand(t *testing.T) {
+	t.Parallel()
+	args := []string{"run", "--full", "--resume", "--rounds", "3"}
+	if got := command(args); got != "bench run --full --rounds 3" || len(args) != 5 || args[2] != "--resume" {
+		t.Errorf("%q, %q", got, args)
+	}
+}

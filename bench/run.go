@@ -58,7 +58,7 @@ func (c *runCommand) begin(ctx context.Context, h *house) (*result.Result, error
 	if err != nil {
 		return nil, err
 	}
-	r.Command = c.command()
+	r.Command = command(os.Args[1:])
 	if c.Resume {
 		if cut, err := result.Read(c.state()); err == nil && cut.Ingester == r.Ingester && cut.Command == r.Command {
 			h.progress.say("going on with the run of %s: %d scenarios are done", cut.Started.Format(time.DateTime), len(cut.Scenarios))
@@ -68,9 +68,11 @@ func (c *runCommand) begin(ctx context.Context, h *house) (*result.Result, error
 	return r, nil
 }
 
-// command is what to type for the same figures.
-func (c *runCommand) command() string {
-	return strings.Join(append([]string{"bench"}, os.Args[1:]...), " ")
+// command is what to type for the same figures: whether they came in one go is no
+// part of it.
+func command(args []string) string {
+	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--resume" })
+	return strings.Join(append([]string{"bench"}, args...), " ")
 }
 
 // state is the result so far.
