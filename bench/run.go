@@ -61,6 +61,7 @@ func (c *runCommand) begin(ctx context.Context, h *house) (*result.Result, error
 	r.Command = command(os.Args[1:])
 	if c.Resume {
 		if cut, err := result.Read(c.state()); err == nil && cut.Ingester == r.Ingester && cut.Command == r.Command {
+			cut.Scenarios = slices.DeleteFunc(cut.Scenarios, func(s result.Scenario) bool { return s.Error != "" || s.Skipped != "" })
 			h.progress.say("going on with the run of %s: %d scenarios are done", cut.Started.Format(time.DateTime), len(cut.Scenarios))
 			return cut, nil
 		}

@@ -15,27 +15,17 @@ type window struct{ warm, measure time.Duration }
 // The limits between two rounds belong to both.
 func (h *house) stage(ctx context.Context, s scenario, rounds int, w window) (result.Scenario, error) {
 	out := result.Scenario{Name: s.Name, About: s.About, Open: s.open(), Ratios: s.Against}
-	meters := map[string]*meter{}
+	meters, err := h.openMeters(ctx, s, w)
 	defer func() {
 		for _, m := range meters {
 			m.close()
 		}
 	}()
-	for _, ratio := range s.Against {
-		if meters[ratio.Limit] != nil {
-			continue
-		}
-		m, err := h.openMeter(ctx, ratio.Limit, s, w)
-		if err != nil {
-			return out, fmt.Errorf("limit %s: %w", ratio.Limit, err)
-		}
-		meters[ratio.Limit] = m
+	if err != nil {
+		return out, err
 	}
 	before, err := measureAll(ctx, meters)
-	for len(out.Rounds) < rounds {
-		if err != nil {
-			break
-		}
+	for err == nil && len(out.Rounds) < rounds {
 		var round result.Round
 		if round, before, err = h.between(ctx, s, w, meters, before); err == nil {
 			out.Rounds = append(out.Rounds, round)
@@ -46,6 +36,23 @@ func (h *house) stage(ctx context.Context, s scenario, rounds int, w window) (re
 		err = h.verify(ctx, s)
 	}
 	return out, err
+}
+
+// openMeters opens each limit of a scenario once. Those that are open are returned
+// with an error, too.
+func (h *house) openMeters(ctx context.Context, s scenario, w window) (map[string]*meter, error) {
+	meters := map[string]*meter{}
+	for _, ratio := range s.Against {
+		if meters[ratio.Limit] != nil {
+			continue
+		}
+		m, err := h.openMeter(ctx, ratio.Limit, s, w)
+		if err != nil {
+			return meters, fmt.Errorf("limit %s: %w", ratio.Limit, err)
+		}
+		meters[ratio.Limit] = m
+	}
+	return meters, nil
 }
 
 // tell shows a round as it ends.
