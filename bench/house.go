@@ -30,6 +30,8 @@ type house struct {
 	given   *rig.Server // with --url
 	flags   []string    // of every ingester, beside those of the scenario
 
+	profiles bool // take a CPU profile of the ingester in each round
+
 	progress *progress
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -36,26 +37,43 @@ func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, 
 
 // measure runs the load and reads the meters around it.
 func (t *trial) measure(ctx context.Context) (result.Run, error) {
-	before, err := rig.ReadStats(ctx, t.servers[0])
+	before, err := rig.Mallocs(ctx, t.servers[0])
 	if err != nil {
 		return result.Run{}, err
 	}
+	r, err := t.watched(ctx)
+	if err != nil {
+		return r, fmt.Errorf("load: %w", err)
+	}
+	r.Memory, r.Batch = rig.PeakMemory(t.servers), meanBatch(r.Samples)
+	after, err := rig.Mallocs(ctx, t.servers[0])
+	// Of several ingesters this one served its share of the connections.
+	r.Mallocs = float64(after-before) * float64(len(t.servers)) / float64(max(1, r.Counts.Events()))
+	return r, err
+}
+
+// watched is the load with all that goes on beside it: samples, readers, a profile.
+func (t *trial) watched(ctx context.Context) (result.Run, error) {
 	readers := load.Readers{Address: t.servers[0].Address, Count: t.Readers}
 	watch := rig.StartWatch(ctx, t.servers)
 	readers.Start(ctx)
+	profiled := make(chan error, 1)
+	go func() { profiled <- t.profile(ctx) }() // ends by itself, awaited below
 	begin := time.Now()
 	r, err := t.drive(ctx)
 	pages, failed := readers.Stop()
 	r.Pages = float64(pages) / time.Since(begin).Seconds()
 	r.Samples = watch.Stop()
-	if err := errors.Join(err, failed); err != nil {
-		return r, fmt.Errorf("load: %w", err)
+	return r, errors.Join(err, failed, <-profiled)
+}
+
+// profile takes a CPU profile of the first ingester over warming up and measuring,
+// if one is wanted. The last round's is kept.
+func (t *trial) profile(ctx context.Context) error {
+	if !t.profiles {
+		return nil
 	}
-	r.Memory = rig.PeakMemory(t.servers)
-	after, err := rig.ReadStats(ctx, t.servers[0])
-	r.Mallocs = float64(after.MallocsTotal-before.MallocsTotal) / float64(max(1, r.Counts.Events()))
-	r.Batch = meanBatch(r.Samples)
-	return r, err
+	return rig.Profile(ctx, t.servers[0], t.warm+t.window.measure, filepath.Join(t.DataDir, "profiles", t.Name+".pprof"))
 }
 
 // drive runs the load, closed or open.

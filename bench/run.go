@@ -27,6 +27,7 @@ type runCommand struct {
 	Payloads  string        `placeholder:"FILE" help:"NDJSON whose payloads the scenario payload-file sends."`
 	Rows      int           `default:"20000000" help:"Rows of the table that is full; loaded once, and kept for the next run."`
 	Flag      []string      `placeholder:"FLAG" help:"A flag for the ingester in all scenarios, as --flag=--batch-events=2000."`
+	Profile   bool          `help:"Take a CPU profile of the ingester in each round, below --data-dir; it costs a little of what is measured."`
 	Out       string        `placeholder:"FILE" help:"Where the result goes; the report is put beside it. Default: below --data-dir."`
 }
 
@@ -41,7 +42,7 @@ func (c *runCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close(ctx)) }()
-	h.flags = c.Flag
+	h.flags, h.profiles = c.Flag, c.Profile
 	r, err := c.begin(ctx, h)
 	if err != nil {
 		return err

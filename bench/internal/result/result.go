@@ -58,7 +58,7 @@ type Run struct {
 	Seconds   float64        `json:"seconds"`            // the window
 	CPU       rig.CPU        `json:"cpu"`                // in the window
 	Memory    int64          `json:"memory,omitempty"`   // peak of the ingester, bytes
-	Mallocs   float64        `json:"mallocs,omitempty"`  // an event, where /stats tells
+	Mallocs   float64        `json:"mallocs,omitempty"`  // an event, where the ingester tells
 	Batch     float64        `json:"batch,omitempty"`    // mean events a batch
 	Counts    load.Counts    `json:"counts"`             // of the whole run
 	Failures  map[string]int `json:"failures,omitempty"` // and what they said

@@ -14,6 +14,7 @@ import (
 type Server struct {
 	Address string
 	process *Process // nil: it was given with --url
+	debug   string   // address of its profiles; "" when it has none
 }
 
 // readyTimeout bounds the start of an ingester: migration, and in later versions
@@ -27,10 +28,18 @@ func StartIngester(ctx context.Context, binary, logDir, database string, flags [
 		return nil, err
 	}
 	args := append([]string{"serve", "--listen", address, "--database-url", database}, flags...)
+	debug := ""
+	if Takes(binary, debugFlag) {
+		if debug, err = freeAddress(); err != nil {
+			return nil, err
+		}
+		args = append(args, debugFlag, debug)
+	}
 	s, err := startServer(ctx, filepath.Join(logDir, "ingest-"+port(address)+".log"), address, binary, args)
 	if err != nil {
 		return nil, err
 	}
+	s.debug = debug
 	if err := s.awaitReady(ctx); err != nil {
 		_ = s.Stop()
 		return nil, fmt.Errorf("wait for the ingester: %w", err)

@@ -117,7 +117,7 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{}, 2)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"received":7,"mallocs_total":9,"queue":{"batches":2,"queued_events":3},"topics":{}}`))
+		_, _ = w.Write([]byte(`{"received":7,"queue":{"batches":2,"queued_events":3},"topics":{}}`))
 		select {
 		case asked <- struct{}{}:
 		default:
@@ -133,7 +133,22 @@ func TestWatch(t *testing.T) {
 			t.Errorf("%+v", sample)
 		}
 	}
-	if stats, err := ReadStats(t.Context(), s); err != nil || stats.MallocsTotal != 9 {
-		t.Errorf("%+v, %v", stats, err)
+}
+
+func TestMallocs(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.String() != "/debug/pprof/heap?debug=1" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_, _ = w.Write([]byte("heap profile: 1: 2 [3: 4] @ heap/1048576\n\n# runtime.MemStats\n# TotalAlloc = 5\n# Mallocs = 678\n# Frees = 9\n"))
+	}))
+	defer server.Close()
+	if n, err := Mallocs(t.Context(), &Server{debug: strings.TrimPrefix(server.URL, "http://")}); n != 678 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if n, err := Mallocs(t.Context(), &Server{}); n != 0 || err != nil {
+		t.Errorf("a server that has no profiles: %d, %v", n, err)
 	}
 }

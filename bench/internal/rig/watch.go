@@ -15,10 +15,8 @@ const sampleEvery = 250 * time.Millisecond
 // Stats is what of GET /stats the bench reads. A name that an ingester does not
 // have stays 0.
 type Stats struct {
-	Received     int64 `json:"received"`
-	Unique       int64 `json:"unique_processed"`
-	MallocsTotal int64 `json:"mallocs_total"`
-	Queue        struct {
+	Received int64 `json:"received"`
+	Queue    struct {
 		QueuedEvents int   `json:"queued_events"`
 		Batches      int64 `json:"batches"`
 	} `json:"queue"`
@@ -89,12 +87,6 @@ func (w *Watch) look(ctx context.Context) (Sample, error) {
 		s.Queued += stats.Queue.QueuedEvents
 	}
 	return s, nil
-}
-
-// ReadStats asks a server once.
-func ReadStats(ctx context.Context, s *Server) (Stats, error) {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	return readStats(ctx, client, s)
 }
 
 func readStats(ctx context.Context, client *http.Client, server *Server) (Stats, error) {

@@ -1,0 +1,77 @@
+package rig
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// debugFlag is how an ingester is told to serve profiles.
+const debugFlag = "--debug-listen"
+
+// Mallocs is how many objects a server has allocated since its start, by the text
+// form of its heap profile. 0: it does not tell.
+func Mallocs(ctx context.Context, s *Server) (int64, error) {
+	if s.debug == "" {
+		return 0, nil
+	}
+	body, err := s.getDebug(ctx, "heap?debug=1")
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), "# Mallocs = "); ok {
+			return strconv.ParseInt(value, 10, 64)
+		}
+	}
+	return 0, lines.Err()
+}
+
+// Profile writes a CPU profile of a server over the time given into a file.
+func Profile(ctx context.Context, s *Server, during time.Duration, path string) error {
+	if s.debug == "" {
+		return fmt.Errorf("profile: the ingester does not take %s", debugFlag)
+	}
+	body, err := s.getDebug(ctx, fmt.Sprintf("profile?seconds=%d", max(1, int(during.Seconds()))))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	defer out.Close()
+	_, err = io.Copy(out, body)
+	return err
+}
+
+func (s *Server) getDebug(ctx context.Context, what string) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.debug+"/debug/pprof/"+what, nil)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Minute}
+	answer, err := client.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		answer.Body.Close()
+		return nil, fmt.Errorf("profile: status %d", answer.StatusCode)
+	}
+	return answer.Body, nil
+}
