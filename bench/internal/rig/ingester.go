@@ -23,16 +23,14 @@ const readyTimeout = 5 * time.Minute
 
 // StartIngester runs the binary on a database and waits until it can store events.
 func StartIngester(ctx context.Context, binary, logDir, database string, flags []string) (*Server, error) {
-	address, err := freeAddress()
+	addresses, err := freeAddresses(2)
 	if err != nil {
 		return nil, err
 	}
+	address, debug := addresses[0], ""
 	args := append([]string{"serve", "--listen", address, "--database-url", database}, flags...)
-	debug := ""
 	if Takes(binary, debugFlag) {
-		if debug, err = freeAddress(); err != nil {
-			return nil, err
-		}
+		debug = addresses[1]
 		args = append(args, debugFlag, debug)
 	}
 	s, err := startServer(ctx, filepath.Join(logDir, "ingest-"+port(address)+".log"), address, binary, args)
@@ -50,10 +48,11 @@ func StartIngester(ctx context.Context, binary, logDir, database string, flags [
 // StartLimit runs a server of package limit: a subcommand of this binary that
 // takes --listen.
 func StartLimit(ctx context.Context, binary, logDir, command string, args ...string) (*Server, error) {
-	address, err := freeAddress()
+	addresses, err := freeAddresses(1)
 	if err != nil {
 		return nil, err
 	}
+	address := addresses[0]
 	args = append([]string{command, "--listen", address}, args...)
 	return startServer(ctx, filepath.Join(logDir, command+".log"), address, binary, args)
 }
