@@ -90,5 +90,5 @@ func (h *house) close(ctx context.Context) error {
 	return h.cluster.Close(context.WithoutCancel(ctx))
 }
 
-// errNoDatabase is why a limit or a truth is left out.
+// errNoDatabase is why limits and the truth are left out.
 var errNoDatabase = errors.New("needs --database-url beside --url")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -47,6 +48,9 @@ func (h *house) openMeters(ctx context.Context, s scenario, w window) (map[strin
 			continue
 		}
 		m, err := h.openMeter(ctx, ratio.Limit, s, w)
+		if errors.Is(err, errNoDatabase) {
+			continue // there is a figure, only no ratio
+		}
 		if err != nil {
 			return meters, fmt.Errorf("limit %s: %w", ratio.Limit, err)
 		}

@@ -20,7 +20,8 @@ type view struct {
 	Rows      []row
 	Bars      []barGroup
 	Scenarios []scenarioView
-	Bad       int
+	Bad       int // scenarios that did not hold
+	Unchecked int // scenarios without a truth check
 }
 
 type row struct {
@@ -61,6 +62,9 @@ func look(r *result.Result) view {
 	for i := range r.Scenarios {
 		s := &r.Scenarios[i]
 		if len(s.Rounds) > 0 {
+			if s.Rounds[0].Run.Unchecked != "" {
+				v.Unchecked++
+			}
 			v.Rows = append(v.Rows, row{s.Cells(), s.Bad() != ""})
 		}
 		note := s.Skipped
