@@ -13,7 +13,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 export INGOT_POSTGRES := $(CURDIR)/.postgres
 
 .DEFAULT_GOAL := help
-.PHONY: help postgres build run test demo containers lint fuzz clean torture
+.PHONY: help postgres build run test demo bench bench-full containers lint fuzz clean torture
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,14 @@ torture: postgres ## crashes and overload for minutes: 30 s of ten times too muc
 
 demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
 	@./demo.sh ./bin $(DEMO)
+
+bench: build ## the quick set against this machine's limits: under 3 minutes
+	$(GO) build -o bin/ ./bench
+	@./bin/bench run --ingest ./bin/ingest
+
+bench-full: build ## everything, resumable; loads 20 million rows per kind of ids once (20 GB)
+	$(GO) build -o bin/ ./bench
+	@./bin/bench run --full --resume --ingest ./bin/ingest
 
 containers: postgres ## hold the compose file to its promises, and run what the Dockerfile builds
 	cd tools && $(GO) test ./...
