@@ -11,6 +11,7 @@
 //	ingest/              the server: package main wires the packages below internal/
 //	   internal/httpapi    the gate: HTTP in, per-event results out    (fasthttp)
 //	   internal/pipeline   accept, batch, commit, deliver: owns the waiting
+//	   internal/dedup      guesses which keys exist                     (bloom)
 //	   internal/postgres   merge, commit log, reads, schema             (pgx)
 //	   │
 //	   ▼
@@ -22,9 +23,9 @@
 //
 //	tools/               linters and the tests of the container files, a module of its own
 //	torture/             hurts the real binaries, and holds what is left to the promise
+//	bench/               measures the whole against its limits
 //
-// To come: internal/dedup (the Bloom filter) and internal/feed (committed
-// events to subscribers) below ingest/, and bench/ beside publisher/.
+// To come: internal/feed (committed events to subscribers) below ingest/.
 //
 // A package below ingest/internal imports internal/event, the standard library,
 // zap, small leaf modules and the one big library it hides; never a sibling.
