@@ -182,6 +182,28 @@ func TestExpect(t *testing.T) {
 	}
 }
 
+// A client that asks and does not wait for the answer gets it all the same, whole,
+// and not a reset.
+func TestExpectWithoutWaiting(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	body := strings.Repeat(stowaway, 2000)
+	w := g.dial(t)
+	sent := make(chan struct{})
+	go func() { // ends with the connection
+		defer close(sent)
+		_, _ = fmt.Fprintf(w, "POST /publish HTTP/1.1\r\nHost: gate\r\nContent-Type: text/plain\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}()
+	if a := w.answer("POST"); a.status != 415 {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	<-sent
+	w.closed()
+	if g.publisher.Calls() > 0 {
+		t.Error("something was published")
+	}
+}
+
 // A body that does not come in time is answered 408, whether fasthttp waits for
 // its first bytes or the handler for the rest, and gives its bytes back.
 func TestSlowBody(t *testing.T) {
