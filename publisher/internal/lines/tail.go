@@ -14,8 +14,9 @@ const (
 	// nothing for the machine. A guess.
 	poll = 200 * time.Millisecond
 
-	// settle is how long a file that was renamed may be silent before it is left:
-	// its writer goes on until it is told to open the new one. A guess.
+	// settle is how long a file that was renamed is read on after another has its
+	// name, and after it said something: its writer goes on until it is told to
+	// open the new one. A guess.
 	settle = time.Second
 
 	// markBytes before the offset are remembered, to notice that a file was
@@ -35,7 +36,7 @@ type Tail struct {
 	file   *os.File
 	offset int64
 	mark   []byte    // the bytes before offset
-	spoke  time.Time // when the file last had something to say
+	quiet  time.Time // since when another has its name, and it says nothing; zero: neither
 }
 
 // Follow opens a file that must be there; Close closes it.
@@ -44,7 +45,7 @@ func Follow(ctx context.Context, path string) (*Tail, error) {
 	if err != nil {
 		return nil, err // it names the file
 	}
-	return &Tail{ctx: ctx, path: path, file: file, spoke: time.Now()}, nil
+	return &Tail{ctx: ctx, path: path, file: file}, nil
 }
 
 // Close closes the file read last.
@@ -70,7 +71,7 @@ func (t *Tail) Read(p []byte) (int, error) {
 		case err != nil:
 			return 0, err
 		case rewound:
-			t.offset, t.mark, t.spoke = 0, nil, time.Now()
+			t.offset, t.mark, t.quiet = 0, nil, time.Time{}
 			return 0, ErrNewFile
 		case n > 0:
 			t.took(p[:n])
@@ -109,7 +110,7 @@ func (t *Tail) rewound() (bool, error) {
 
 func (t *Tail) took(p []byte) {
 	t.offset += int64(len(p))
-	t.spoke = time.Now()
+	t.quiet = time.Time{}
 	t.mark = append(t.mark, p[max(0, len(p)-markBytes):]...)
 	t.mark = t.mark[max(0, len(t.mark)-markBytes):]
 }
@@ -117,14 +118,14 @@ func (t *Tail) took(p []byte) {
 // switchFile opens the file that now has the name, once the old one is silent.
 func (t *Tail) switchFile() (bool, error) {
 	there, err := os.Stat(t.path)
-	if err != nil || time.Since(t.spoke) < settle {
+	if err != nil {
 		return false, nil // renamed, and the new one is not there yet
 	}
 	here, err := t.file.Stat()
 	if err != nil {
 		return false, fmt.Errorf("look at %s: %w", t.path, err)
 	}
-	if os.SameFile(here, there) {
+	if os.SameFile(here, there) || !t.settled() {
 		return false, nil
 	}
 	next, err := os.Open(t.path)
@@ -132,8 +133,15 @@ func (t *Tail) switchFile() (bool, error) {
 		return false, err
 	}
 	_ = t.file.Close() // it was only read
-	t.file, t.offset, t.mark, t.spoke = next, 0, nil, time.Now()
+	t.file, t.offset, t.mark, t.quiet = next, 0, nil, time.Time{}
 	return true, nil
+}
+
+func (t *Tail) settled() bool {
+	if t.quiet.IsZero() {
+		t.quiet = time.Now()
+	}
+	return time.Since(t.quiet) >= settle
 }
 
 func (t *Tail) wait() error {

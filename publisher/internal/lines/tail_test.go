@@ -121,15 +121,19 @@ func TestFollow(t *testing.T) {
 			f.told("a|b")
 		},
 		"renamed while its writer goes on": func(f *tailed) {
+			f.told("a") // and is silent for a while
 			f.do(os.Rename(f.path, f.path+".1"))
 			f.write("new\n")
 			now := f.path
 			f.path += ".1"
-			f.write("old\nunended")
-			f.told("a|old|unended|new")
+			time.Sleep(settle / 2)
+			f.write("old\n")
+			time.Sleep(settle * 3 / 4)
+			f.write("older\nunended")
+			f.told("a|old|older|unended|new")
 			f.path = now
 			f.write("newer\n")
-			f.told("a|old|unended|new|newer")
+			f.told("a|old|older|unended|new|newer")
 		},
 		"copied and truncated": func(f *tailed) {
 			text, err := os.ReadFile(f.path)

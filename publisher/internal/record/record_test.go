@@ -106,13 +106,16 @@ func TestIDs(t *testing.T) {
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	chance := rand.New(rand.NewPCG(3, 4))
-	kinds := []string{"abcdefgh", "é", "😀", "\"", "\\", "\x01", "\r", "\x00", "\xff", "\xe9t\xe9", "\n", "\n"}
+	kinds := []string{"abcdefgh", "é", "😀", "\"", "\\", "\x01", "\r", "\x00", "\xff", "\xe9t\xe9", "a"}
 	limits := event.DefaultLimits()
 	for range 1000 {
 		var in []byte
 		some := kinds[chance.IntN(len(kinds)):]
-		for range chance.IntN(400) {
-			in = append(in, some[chance.IntN(len(some))]...)
+		for range chance.IntN(40) { // runs of the same, up to lines of several pieces
+			in = append(in, bytes.Repeat([]byte(some[chance.IntN(len(some))]), 1+chance.IntN(100))...)
+			if chance.IntN(4) == 0 {
+				in = append(in, '\n')
+			}
 		}
 		o := origin
 		o.Limit = MinLimit + chance.IntN(1500)
