@@ -90,16 +90,9 @@ func (t *Tail) Read(p []byte) (int, error) {
 	}
 }
 
-// rewound notices a truncated file: it is shorter than what was read of it, or
-// other bytes stand where the last ones were.
+// rewound notices a truncated file: nothing stands where the last bytes were, or
+// other ones.
 func (t *Tail) rewound() (bool, error) {
-	info, err := t.file.Stat()
-	if err != nil {
-		return false, fmt.Errorf("look at %s: %w", t.path, err)
-	}
-	if info.Size() < t.offset {
-		return true, nil
-	}
 	again := make([]byte, len(t.mark))
 	n, err := t.file.ReadAt(again, t.offset-int64(len(t.mark)))
 	if err != nil && err != io.EOF {

@@ -106,7 +106,7 @@ func TestIDs(t *testing.T) {
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	chance := rand.New(rand.NewPCG(3, 4))
-	kinds := []string{"abcdefgh", "é", "😀", "\"", "\\", "\x01", "\r", "\x00", "\xff", "\xe9t\xe9", "a"}
+	kinds := []string{"\x00", "\xff", "\xe9t\xe9", "abcdefgh", "\"", "\\", "\x01", "\r", "é", "😀", "a"}
 	limits := event.DefaultLimits()
 	for range 1000 {
 		var in []byte
@@ -128,6 +128,9 @@ func TestNothingIsLost(t *testing.T) {
 				t.Fatalf("%q: %v %+v", rec.JSON, err, d.Invalid)
 			}
 			seen[rec.Event.ID] = true
+			if rec.Base64 && readable(in) {
+				t.Fatalf("readable text became %s", rec.JSON)
+			}
 			var p payload
 			if err := json.Unmarshal([]byte(rec.Event.Payload), &p); err != nil {
 				t.Fatal(err)
