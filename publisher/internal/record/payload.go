@@ -31,11 +31,10 @@ func whole(text []byte, limit int) string {
 
 // piece is the payload of the beginning of what is left of a long line, and how
 // many bytes that is. A piece says which line it is of, and whether it is the last.
+// The text of a line that goes on is at least as long as the limit, so the piece
+// ends before it does, between two runes.
 func piece(l lines.Line, limit int) (string, int) {
 	text, room := l.Text, limit-frame
-	if !l.Last {
-		text = text[:len(text)-unfinishedRune(text)]
-	}
 	n := fit(text, room)
 	var out []byte
 	if readable(text[:n]) {
@@ -52,19 +51,6 @@ func piece(l lines.Line, limit int) (string, int) {
 
 // readable tells whether JSON and Postgres can hold the text as a string.
 func readable(text []byte) bool { return utf8.Valid(text) && bytes.IndexByte(text, 0) < 0 }
-
-// unfinishedRune is how many bytes at the end begin a rune that goes on behind it.
-func unfinishedRune(text []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
-		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
-			if utf8.FullRune(last) {
-				return 0
-			}
-			return n
-		}
-	}
-	return 0
-}
 
 // fit is the longest beginning of text that takes at most room bytes as a JSON
 // string, cut between runes.
