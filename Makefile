@@ -38,11 +38,11 @@ torture: postgres ## crashes and overload for minutes: 30 s of ten times too muc
 demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
 	@./demo.sh ./bin $(DEMO)
 
-bench: build ## the quick set against this machine's limits: under 3 minutes
+bench: postgres build ## the quick set against this machine's limits: under 3 minutes
 	$(GO) build -o bin/ ./bench
 	@./bin/bench run --ingest ./bin/ingest
 
-bench-full: build ## everything, resumable; loads 20 million rows per kind of ids once (20 GB)
+bench-full: postgres build ## everything, resumable; loads 20 million rows per kind of ids once (20 GB)
 	$(GO) build -o bin/ ./bench
 	@./bin/bench run --full --resume --ingest ./bin/ingest
 
