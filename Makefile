@@ -13,7 +13,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 export INGOT_POSTGRES := $(CURDIR)/.postgres
 
 .DEFAULT_GOAL := help
-.PHONY: help postgres build run test demo bench bench-full containers lint fuzz clean torture
+.PHONY: help postgres build run test demo bench bench-full containers lint fuzz clean torture openapi test-browser
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,14 @@ bench-full: postgres build ## everything, resumable; loads 20 million rows per k
 containers: postgres ## hold the compose file to its promises, and run what the Dockerfile builds
 	cd tools && $(GO) test ./...
 
+openapi: ## hold /openapi.json against every exchange of the HTTP tests, and its examples against the binary
+	@exchanges=$$(mktemp) && trap 'rm -f "$$exchanges"' EXIT && \
+	  INGOT_EXCHANGES=$$exchanges $(GO) test -count=1 ./ingest/internal/httpapi && \
+	  INGOT_EXCHANGES=$$exchanges $(GO) -C tools test -count=1 ./openapi
+
+test-browser: postgres build ## "Try it out" of /docs in headless Chromium (wants chromium, node and npm)
+	cd ingest/internal/httpapi/browsertest && npm ci --silent && node docs.mjs $(CURDIR)/bin/ingest $(SCREENSHOTS)
+
 lint: ## gofumpt, go vet, staticcheck
 	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
@@ -58,7 +66,7 @@ lint: ## gofumpt, go vet, staticcheck
 
 FUZZTIME ?= 1m
 fuzz: ## each fuzzer for FUZZTIME (1m)
-	@for target in internal/event:FuzzDecode ingest/internal/postgres:FuzzCursor; do \
+	@for target in internal/event:FuzzDecode ingest/internal/postgres:FuzzCursor ingest/internal/httpapi:FuzzMediaType; do \
 	  echo "$$target"; $(GO) test -run XXX -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) ./$${target%:*} || exit 1; done
 
 clean: ## remove what was built; never the data
