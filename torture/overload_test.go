@@ -33,7 +33,7 @@ func TestOverload(t *testing.T) {
 	small := overload{
 		flags: []string{
 			"--queue-events=1000", "--max-events=100", "--batch-events=100",
-			"--max-body=1MiB", "--queue-bytes=8MiB", "--max-bodies-in-flight=16MiB",
+			"--max-body=1MiB", "--max-decompressed=1MiB", "--queue-bytes=8MiB", "--max-bodies-in-flight=16MiB",
 			"--deadline=2500ms", // about the way through the queue: some expire in it, some under way
 		},
 		queueBytes: 8 << 20, inFlight: 16 << 20,

@@ -163,7 +163,8 @@ func oracleCharacters(raw string) bool {
 			unit, _ = strconv.ParseUint(raw[m[2]:m[3]], 16, 32)
 		}
 		low := 0xDC00 <= unit && unit < 0xE000
-		if high != (low && m[0] == highEnd) && (high || low) {
+		pair := high && low && m[0] == highEnd
+		if (high || low) && !pair {
 			return false
 		}
 		high, highEnd = 0xD800 <= unit && unit < 0xDC00, m[1]

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
+	"strings"
 
 	"ingot/internal/event"
 )
@@ -51,7 +52,7 @@ func seal(b []byte) string {
 // unseal returns what was sealed, without the checksum.
 func unseal(cursor string, kind byte, size int) ([]byte, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(b) < 5 {
+	if err != nil || len(b) < 5 || strings.ContainsAny(cursor, "\r\n") { // base64 passes over line ends
 		return nil, &event.CursorError{Detail: "not one of ours; take next_cursor as it is"}
 	}
 	body, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
