@@ -76,6 +76,10 @@ type stats struct {
 		Events int   `json:"queued_events"`
 		Bytes  int64 `json:"queued_bytes"`
 	}
+	Filter struct {
+		Hits           int64
+		FalsePositives int64 `json:"false_positives"`
+	}
 }
 
 // stats fails while the database is away.
