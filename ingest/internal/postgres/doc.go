@@ -5,15 +5,25 @@
 // HTTP gate. The Writer belongs to one goroutine, the committer, and owns one
 // connection; the Reader owns a small pool and may be used by everybody.
 //
-// One batch, in three round trips:
+// A batch (writer.go) is given ids, and the keys that somebody suspects to exist are
+// looked up (merge.go). What is left goes one of two ways, which path.go chooses.
+//
+// The staged way, in three round trips:
 //
 //  1. BEGIN, local settings, and COPY of all rows into a session temp table.
 //  2. The merge: one sorted INSERT .. SELECT .. ON CONFLICT DO NOTHING RETURNING
 //     id. An id that does not come back belongs to a key that exists already.
 //     The same statement stages how many events each topic got.
-//  3. ONE simple-protocol Query: take the log lock, write the row of the commit
-//     log, add the staged topic counts, COMMIT. No network gap can hold the lock,
-//     and no text of a user stands in that Query.
+//  3. ONE simple-protocol Query (commit.go): take the log lock, write the row of the
+//     commit log, add the staged topic counts, COMMIT. No network gap can hold the
+//     lock, and no text of a user stands in that Query.
+//
+// The direct way (direct.go), in one: BEGIN, COPY of sorted rows straight into the
+// table, and step 3, all in one Query. A key that exists breaks it, and the batch is
+// staged.
+//
+// A COMMIT that was sent and not answered is resolved by a fence (doubt.go). Reading
+// walks the commit log (feed.go) or goes by id (browse.go).
 //
 // What this gives:
 //
@@ -24,7 +34,7 @@
 //     let go only after the commit is.
 //   - The first copy of a key in arrival order is the one stored: rows are sorted
 //     by key and then by id, and ids are given out in arrival order.
-//   - A failure before step 3 is certainly not committed. In step 3, an ERROR from
+//   - A failure before COMMIT is sent is certainly none. After it, an ERROR from
 //     the server is the same; anything else but a clean COMMIT (a lost connection,
 //     a FATAL, a warning, a missing tag) is an outcome nobody knows.
 //

@@ -3,11 +3,9 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
 	"ingot/internal/event"
@@ -94,20 +92,6 @@ func (w *Writer) staged(ctx context.Context, b *batch, sent func()) ([]bool, err
 	return b.stored, nil
 }
 
-// batch is one batch on its way.
-type batch struct {
-	groups      []event.Group
-	suspects    []bool // by arrival order; nil: nobody was asked
-	brief       bool   // wait for keys only for a moment
-	received    int
-	first, last int64  // its ids; 0 before they are taken
-	known       []bool // by arrival order: found by the look-up; nil when none was made
-	knownCount  int
-	stored      []bool // by arrival order
-	storedCount int
-	begun       bool // the transaction is open
-}
-
 // prepare takes ids and looks keys up.
 func (w *Writer) prepare(ctx context.Context, b *batch, lookUpAll bool) error {
 	s, err := w.ready(ctx)
@@ -152,40 +136,6 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 	return s.merge(ctx, b)
 }
 
-// unsuspected counts the events that nobody suspected, and how many of them the
-// look-up found all the same. After a direct batch without a look-up that is none:
-// it would have broken.
-func unsuspected(b *batch) (misses, wrong int) {
-	for i, suspected := range b.suspects {
-		if suspected {
-			continue
-		}
-		misses++
-		if b.known != nil && b.known[i] {
-			wrong++
-		}
-	}
-	return misses, wrong
-}
-
-// wrongInHindsight does the same for a batch that the staged path has stored in the
-// end. Later copies of a key in the batch are no wrong guesses.
-func wrongInHindsight(b *batch) (misses, wrong int) {
-	if b.suspects == nil {
-		return 0, 0
-	}
-	for _, r := range sortRows(&batch{groups: b.groups}, nil) {
-		if b.suspects[r.at] {
-			continue
-		}
-		misses++
-		if !b.stored[r.at] {
-			wrong++
-		}
-	}
-	return misses, wrong
-}
-
 // ready returns a session that can take a batch.
 func (w *Writer) ready(ctx context.Context) (*session, error) {
 	if w.session != nil && (w.session.conn.IsClosed() || w.session.expired()) {
@@ -202,97 +152,6 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	return w.session, nil
-}
-
-// commit ends a staged batch: log row, topic counts and COMMIT as one Query. It
-// resolves a doubt; its errors are classed already.
-func (w *Writer) commit(ctx context.Context, b *batch) error {
-	old := w.session.backend
-	err := w.sendCommit(ctx, b)
-	if err == nil {
-		return nil
-	}
-	var unknown *event.UnknownError
-	if errors.As(err, &unknown) {
-		return w.doubt(ctx, b, old, err)
-	}
-	w.rollback(ctx)
-	return err
-}
-
-// doubt gives the connection up, nothing that comes over it can be trusted, and
-// finds out what became of the batch.
-func (w *Writer) doubt(ctx context.Context, b *batch, old backend, err error) error {
-	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
-	w.Close()
-	return w.resolve(ctx, b, old, err)
-}
-
-// sendCommit sends the commit Query of a staged batch and judges the answer.
-func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
-	ctx, cancel := halfOf(ctx)
-	defer cancel()
-	s := w.session
-	s.warned = false
-	results, err := s.conn.Exec(ctx, w.commitQuery(b)).ReadAll()
-	return judgeCommit(s.conn.TxStatus(), lastTag(results), err, s.warned)
-}
-
-// halfOf leaves half of the time there is to find out what became of a COMMIT
-// without an answer.
-func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithTimeout(ctx, time.Until(deadline)/2)
-	}
-	return context.WithCancel(ctx)
-}
-
-func lastTag(results []*pgconn.Result) string {
-	if len(results) == 0 {
-		return ""
-	}
-	return results[len(results)-1].CommandTag.String()
-}
-
-// commitQuery ends a staged batch, or is all of a batch of known keys.
-func (w *Writer) commitQuery(b *batch) string {
-	if b.begun {
-		return w.commitStatements(b)
-	}
-	return w.session.begin + "; " + w.commitStatements(b)
-}
-
-// commitStatements hold nothing but numbers and this process's UUID. The log's lock
-// is held for moments, but by many: it is waited for as long as a statement may
-// take, not as long as a key is waited for.
-func (w *Writer) commitStatements(b *batch) string {
-	topics := ""
-	if b.storedCount > 0 {
-		topics = fmt.Sprintf("EXECUTE ingot_topics (%d); ", b.first)
-	}
-	return fmt.Sprintf("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(%d); EXECUTE ingot_log (%d, %d, %d, %d, '%s'); %sCOMMIT",
-		logLock, b.first, b.last, b.received, b.storedCount, w.instance, topics)
-}
-
-// judgeCommit decides what the answer to the commit Query means. Only a COMMIT
-// tag without any warning is a commit. An ERROR is certainly none: the server
-// stops at the statement that failed. Everything else is unknown.
-func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
-	if err != nil {
-		if isError(err) && (txStatus == 'E' || txStatus == 'I') {
-			return classify(fmt.Errorf("write the commit log: %w", err))
-		}
-		return &event.UnknownError{Err: fmt.Errorf("commit: %w", err)}
-	}
-	switch {
-	case tag == "ROLLBACK":
-		return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: fmt.Errorf("COMMIT answered ROLLBACK")}
-	case tag != "COMMIT" || txStatus != 'I':
-		return &event.UnknownError{Err: fmt.Errorf("COMMIT answered %q", tag)}
-	case warned:
-		return &event.UnknownError{Err: fmt.Errorf("COMMIT came with a warning")}
-	}
-	return nil
 }
 
 // rollback leaves the session clean, or drops it.
