@@ -231,7 +231,11 @@ func TestOutage(t *testing.T) {
 		probe := p.submit(10, "d")
 		wantNotStored(t, <-p.submit(10, "e"), event.ReasonUnavailable)
 		wantStored(t, <-probe, true)
-		wantStored(t, <-p.submit(10, "f"), true)
+		p.fake.Next(storetest.Step{After: time.Second})
+		slow := p.submit(10, "f")
+		beside := p.submit(10, "g") // no probe any more: everybody is let in
+		wantStored(t, <-slow, true)
+		wantStored(t, <-beside, true)
 	})
 }
 

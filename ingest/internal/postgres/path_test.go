@@ -19,6 +19,7 @@ func TestPlan(t *testing.T) {
 		want     plan
 	}{
 		"cold: look everything up":         {pathChooser{path: PathAuto}, asked, false, plan{direct: true, lookUpAll: true}},
+		"hardly warm: look everything up":  {pathChooser{path: PathAuto, misses: missesToTrust - 1}, asked, false, plan{direct: true, lookUpAll: true}},
 		"warm: believe the filter":         {trusting(pathChooser{path: PathAuto}), asked, false, plan{direct: true}},
 		"often wrong: look everything up":  {trusting(pathChooser{path: PathAuto, wrong: 100}), asked, false, plan{direct: true, lookUpAll: true}},
 		"no filter: nothing is known":      {trusting(pathChooser{path: PathAuto}), nil, false, plan{}},
