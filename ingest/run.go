@@ -135,7 +135,7 @@ func figures(queue *pipeline.Pipeline, filter dedup.Guesser) func() (httpapi.Que
 		return httpapi.QueueStats{
 			QueuedEvents: s.QueuedEvents, QueuedBytes: s.QueuedBytes, Batches: s.Batches, LastBatch: s.LastBatch,
 			FailedAttempts: s.FailedAttempts, FailedBatches: s.FailedBatches, Refused: s.Refused, Expired: s.Expired,
-			Splits: s.Splits, Parked: s.Parked,
+			Splits: s.Splits, Parked: s.Parked, DecoderMisses: s.DecoderMisses,
 		}, f
 	}
 }

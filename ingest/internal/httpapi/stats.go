@@ -21,6 +21,7 @@ type QueueStats struct {
 	Expired        int64 `json:"expired_requests"`
 	Splits         int64 `json:"split_batches"`
 	Parked         int64 `json:"parked_requests"`
+	DecoderMisses  int64 `json:"decoder_misses"`
 }
 
 // FilterStats are the Bloom filter's figures in /stats.

@@ -98,6 +98,7 @@ func (p *Pipeline) isolate(ctx context.Context, live []*request, err error) {
 		p.commit(ctx, live[:len(live)/2], true)
 		p.commit(ctx, live[len(live)/2:], true)
 	case errors.As(err, &badData):
+		p.missed()
 		p.deliverError(live, err)
 	default:
 		p.park(live[0])
@@ -167,6 +168,15 @@ func (p *Pipeline) split(err error) {
 	p.stats.Splits++
 	p.mu.Unlock()
 	p.log.Warn("a request keeps its batch from being stored, halving the batch", zap.Error(err))
+}
+
+// missed counts a request with data that the decoder should have refused. The store
+// works: it has read the data.
+func (p *Pipeline) missed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.downSince = time.Time{}
+	p.stats.DecoderMisses++
 }
 
 // commitSent counts the moment from which on an attempt's fate lies with Postgres.

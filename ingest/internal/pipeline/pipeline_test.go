@@ -307,6 +307,9 @@ func TestBadDataHurtsOnlyItsRequest(t *testing.T) {
 		if rows := p.fake.Rows(); len(rows) != 7 {
 			t.Errorf("%d rows, want the 7 good ones", len(rows))
 		}
+		if s := p.Stats(); s.DecoderMisses != 1 || s.Splits != 3 {
+			t.Errorf("%d decoder misses and %d splits, want 1 and 3: %+v", s.DecoderMisses, s.Splits, s)
+		}
 	})
 }
 
