@@ -41,6 +41,7 @@ type config struct {
 	AttemptTimeout     time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
 	LockTimeout        time.Duration `default:"500ms" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for a key that another transaction holds, before the request with that key is set aside."`
 	OutageGrace        time.Duration `default:"2s" env:"INGOT_OUTAGE_GRACE" help:"When the database has failed for this long, requests are refused at once, but for one at a time that tries it."`
+	SplitsPerSecond    int           `default:"50" env:"INGOT_SPLITS_PER_SECOND" help:"Batches halved at once in a second, to find a request that keeps its batch from being stored; halves of more wait, and are tried every 50ms."`
 	RetryMax           time.Duration `default:"1s" env:"INGOT_RETRY_MAX" help:"Longest pause between two tries; the first is 20ms."`
 	Bloom              string        `default:"on" enum:"on,off,always-yes,always-no,corrupted" env:"INGOT_BLOOM" help:"Bloom filter that spares known events the way of new ones: on or off. The other values are for tests."`
 	BloomCapacity      uint          `default:"4194304" env:"INGOT_BLOOM_CAPACITY" help:"Keys in one generation of the filter."`
@@ -63,6 +64,7 @@ func (c *config) check() error {
 		"queue-bytes": int64(c.QueueBytes), "batch-events": int64(c.BatchEvents), "batch-bytes": int64(c.BatchBytes),
 		"deadline": int64(c.Deadline), "attempt-timeout": int64(c.AttemptTimeout), "lock-timeout": int64(c.LockTimeout),
 		"outage-grace": int64(c.OutageGrace), "retry-max": int64(c.RetryMax), "drain-timeout": int64(c.DrainTimeout),
+		"splits-per-second": int64(c.SplitsPerSecond),
 	}
 	var errs []error
 	for name, value := range positive {
@@ -104,7 +106,7 @@ func (c *config) pipeline() pipeline.Config {
 		Deadline: c.Deadline, AttemptTimeout: c.AttemptTimeout,
 		OutageGrace: c.OutageGrace,
 		RetryBase:   min(20*time.Millisecond, c.RetryMax), RetryMax: c.RetryMax,
-		DrainTimeout: c.DrainTimeout,
+		DrainTimeout: c.DrainTimeout, SplitsPerSecond: c.SplitsPerSecond,
 	}
 }
 

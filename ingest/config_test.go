@@ -69,6 +69,7 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		"--read-connections=0":                   "--read-connections",
 		"--max-payload=65MiB --max-body=70MiB":   "--max-payload",
 		"--drain-timeout=-1s --retry-max=-1s":    "--drain-timeout",
+		"--splits-per-second=0":                  "--splits-per-second",
 		"--batch-bytes=0 --idle-timeout=0s":      "--batch-bytes",
 		"--lock-timeout=0s --attempt-timeout=0s": "--attempt-timeout",
 	} {

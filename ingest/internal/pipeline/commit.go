@@ -11,7 +11,7 @@ import (
 	"ingot/internal/event"
 )
 
-// commitAll is the committer: one batch at a time, and between batches one request
+// commitAll is the committer: one batch at a time, and between batches one parcel
 // of the side lane, until next says that it is over.
 func (p *Pipeline) commitAll(ctx context.Context) {
 	for {
@@ -20,9 +20,9 @@ func (p *Pipeline) commitAll(ctx context.Context) {
 			p.commit(ctx, batch, false)
 			p.release(batch)
 		}
-		if r := p.unpark(); r != nil {
-			p.commit(ctx, []*request{r}, true)
-			p.release([]*request{r})
+		if parcel := p.unpark(); len(parcel) > 0 {
+			p.commit(ctx, parcel, true)
+			p.release(parcel)
 		}
 		if !more {
 			return
@@ -90,18 +90,23 @@ func whatNow(err error) verdict {
 
 // isolate halves a batch to find the request that is to blame, or deals with it when
 // it is alone. The halves wait for keys only briefly: one of them will be in vain.
+// When too many were halved lately they wait in the side lane, and everybody else
+// goes on.
 func (p *Pipeline) isolate(ctx context.Context, live []*request, err error) {
 	var badData *event.BadDataError
 	switch {
 	case len(live) > 1:
-		p.split(err)
-		p.commit(ctx, live[:len(live)/2], true)
-		p.commit(ctx, live[len(live)/2:], true)
+		treat := p.park
+		if p.split(err) {
+			treat = func(half []*request) { p.commit(ctx, half, true) }
+		}
+		treat(live[:len(live)/2])
+		treat(live[len(live)/2:])
 	case errors.As(err, &badData):
 		p.missed()
 		p.deliverError(live, err)
 	default:
-		p.park(live[0])
+		p.park(live)
 	}
 }
 
@@ -159,15 +164,20 @@ func (p *Pipeline) endAttempt(err error) {
 	p.log.Warn("attempt failed, nothing of it is stored", zap.Error(err))
 }
 
-// split notes that a batch is about to be halved. The store works: it has got as far
-// as the keys.
-func (p *Pipeline) split(err error) {
+// split notes that a batch is halved, and tells whether the halves may be tried now.
+// The store works: it has got as far as the keys.
+func (p *Pipeline) split(err error) (now bool) {
 	p.mu.Lock()
 	p.attempting = false
 	p.downSince = time.Time{}
 	p.stats.Splits++
+	now = p.maySplitLocked()
 	p.mu.Unlock()
+	if !now {
+		return false // the log has told of those before
+	}
 	p.log.Warn("a request keeps its batch from being stored, halving the batch", zap.Error(err))
+	return true
 }
 
 // missed counts a request with data that the decoder should have refused. The store

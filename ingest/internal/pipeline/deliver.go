@@ -104,7 +104,7 @@ func (p *Pipeline) refuseRest() int {
 	defer p.mu.Unlock()
 	p.draining = true
 	left := p.left
-	for _, r := range slices.Concat(p.queue, p.side) {
+	for _, r := range slices.Concat(append(p.side, p.queue)...) {
 		left += len(r.group.Events)
 		p.dropLocked(r, event.ReasonDraining)
 	}

@@ -11,7 +11,7 @@
 //	              ▼
 //	           commit.go    the one committer: attempt, retry, split, give up ──► Store
 //	           suspect.go   asks the filter before an attempt, tells it keys after ──► Filter
-//	              │        sidelane.go  requests with a key that somebody else holds
+//	              │        sidelane.go  what waits: held keys, halves of a batch when many are halved
 //	              ▼
 //	           deliver.go   every waiting request gets its results, once
 //
@@ -37,7 +37,8 @@
 //   - Events and bytes of a request count against the queue's bounds until the
 //     committer is done with it, answered or not.
 //   - A request that is to blame for a failed attempt (bad data, a held key) hurts
-//     no other one: batches are halved until it is alone.
+//     no other one: batches are halved until it is alone. Only so many are halved
+//     in a second; the other halves wait in the side lane for their turn.
 //   - Only the committer takes from the queue; only Submit adds to it; nothing is
 //     added once draining has begun.
 package pipeline

@@ -31,16 +31,17 @@ type Filter interface {
 
 // Config bounds the pipeline. All fields are required.
 type Config struct {
-	QueueEvents    int           // events queued or being committed
-	QueueBytes     int64         // bytes of their requests
-	BatchEvents    int           // a batch stops growing here; a larger request goes alone
-	BatchBytes     int64         // likewise
-	Deadline       time.Duration // a request is answered within this, give or take reaperGrain
-	AttemptTimeout time.Duration // one try at committing a batch
-	OutageGrace    time.Duration // after this long without the store, one request at a time is let in
-	RetryBase      time.Duration // first pause between attempts; doubles up to RetryMax
-	RetryMax       time.Duration
-	DrainTimeout   time.Duration // from the stop to the last answer
+	QueueEvents     int           // events queued or being committed
+	QueueBytes      int64         // bytes of their requests
+	BatchEvents     int           // a batch stops growing here; a larger request goes alone
+	BatchBytes      int64         // likewise
+	Deadline        time.Duration // a request is answered within this, give or take reaperGrain
+	AttemptTimeout  time.Duration // one try at committing a batch
+	OutageGrace     time.Duration // after this long without the store, one request at a time is let in
+	RetryBase       time.Duration // first pause between attempts; doubles up to RetryMax
+	RetryMax        time.Duration
+	DrainTimeout    time.Duration // from the stop to the last answer
+	SplitsPerSecond int           // batches halved at once; halves of others wait in the side lane
 }
 
 // reaperGrain is how late a deadline may be noticed.
@@ -57,12 +58,14 @@ type Pipeline struct {
 	guesses []bool // of the batch under way; the committer's alone
 
 	mu         sync.Mutex
-	queue      []*request // waiting, oldest first
-	batch      []*request // what the committer works on
-	side       []*request // parked: sidelane.go
-	lastSide   time.Time  // when one of them was tried
-	attempting bool       // Merge is under way for the batch
-	downSince  time.Time  // first of the attempts that failed in a row; zero: the store works
+	queue      []*request   // waiting, oldest first
+	batch      []*request   // what the committer works on
+	side       [][]*request // parked: sidelane.go
+	lastSide   time.Time    // when one of them was tried
+	splits     float64      // halvings that may be made at once; grows with time since splitAt
+	splitAt    time.Time
+	attempting bool      // Merge is under way for the batch
+	downSince  time.Time // first of the attempts that failed in a row; zero: the store works
 	draining   bool
 	events     int   // of queue, batch and side lane
 	bytes      int64 // likewise

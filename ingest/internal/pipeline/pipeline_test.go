@@ -24,7 +24,7 @@ func testConfig() Config {
 	return Config{
 		QueueEvents: 100, QueueBytes: 10_000, BatchEvents: 10, BatchBytes: 1_000,
 		Deadline: 10 * time.Second, AttemptTimeout: 8 * time.Second,
-		OutageGrace: 30 * time.Second, RetryBase: 50 * time.Millisecond, RetryMax: time.Second, DrainTimeout: 20 * time.Second,
+		OutageGrace: 30 * time.Second, RetryBase: 50 * time.Millisecond, RetryMax: time.Second, DrainTimeout: 20 * time.Second, SplitsPerSecond: 100,
 	}
 }
 
@@ -309,6 +309,50 @@ func TestBadDataHurtsOnlyItsRequest(t *testing.T) {
 		}
 		if s := p.Stats(); s.DecoderMisses != 1 || s.Splits != 3 {
 			t.Errorf("%d decoder misses and %d splits, want 1 and 3: %+v", s.DecoderMisses, s.Splits, s)
+		}
+	})
+}
+
+// TestPoisonDoesNotTakeTheCommitter: with poison in every batch only so many are
+// halved at once. The other halves wait, everybody gets the answer that is due in
+// time, and those who come meanwhile are not held up.
+func TestPoisonDoesNotTakeTheCommitter(t *testing.T) {
+	config := testConfig()
+	config.SplitsPerSecond, config.QueueEvents, config.BatchEvents, config.Deadline = 5, 10_000, 64, time.Minute
+	inBubble(t, config, func(t *testing.T, p running) {
+		var good, bad []chan outcome
+		for round := range 10 {
+			p.fake.Next(storetest.Step{After: 100 * time.Millisecond})
+			good = append(good, p.submit(10, fmt.Sprint("first ", round)))
+			poisoned := storetest.Event("poisoned")
+			poisoned.Source = storetest.Poison
+			for i := range 60 {
+				good = append(good, p.submit(10, fmt.Sprint(round, " ", i)))
+				if i%15 == 0 {
+					bad = append(bad, p.submitGroup(10, storetest.Group(poisoned)))
+				}
+			}
+			time.Sleep(200 * time.Millisecond)
+			if beside := <-p.submit(10, fmt.Sprint("beside ", round)); beside.err != nil || beside.after > 0 {
+				t.Errorf("held up for %s: %v", beside.after, beside.err)
+			}
+		}
+		// In two seconds: five at the start, ten more, and 20 a second of the side lane.
+		if n := p.Stats().Splits; n > 5+10+2*20 {
+			t.Errorf("%d batches halved in two seconds", n)
+		}
+		var badData *event.BadDataError
+		for _, b := range bad {
+			if got := <-b; !errors.As(got.err, &badData) {
+				t.Errorf("got %v %v, want bad data", got.stored, got.err)
+			}
+		}
+		for _, g := range good {
+			wantStored(t, <-g, true)
+		}
+		synctest.Wait()
+		if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 || s.DecoderMisses != 40 {
+			t.Errorf("%+v", s)
 		}
 	})
 }

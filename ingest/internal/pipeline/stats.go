@@ -9,7 +9,7 @@ type Stats struct {
 	CommitsSent    int64
 	FailedAttempts int64 // attempts that certainly did not commit
 	Splits         int64 // batches halved to find the request that kept them from being stored
-	Parked         int64 // times a request went to the side lane
+	Parked         int64 // times a request went to the side lane: for a held key, or half of a batch
 	DecoderMisses  int64 // requests that Postgres had to refuse though the decoder had let them pass
 	FailedBatches  int64 // batches whose requests were told an error
 	Refused        int64 // events refused for a full queue
