@@ -35,10 +35,11 @@ func (p *Pipeline) next(ctx context.Context) (batch []*request, more bool) {
 }
 
 // take makes a batch of the head of the queue. Requests that expired while they
-// were queued have left it already.
+// were queued have left it already, and those leave now for which there is no time.
 func (p *Pipeline) take() (batch []*request, drained, side bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.expireQueueLocked(p.horizonLocked())
 	n, events, bytes := 0, 0, int64(0)
 	for _, r := range p.queue {
 		events += len(r.group.Events)

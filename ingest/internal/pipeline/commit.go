@@ -137,17 +137,24 @@ func hasFate(err error) bool {
 	return errors.As(err, &notStored) || errors.As(err, &badData) || errors.As(err, &unknown)
 }
 
-// startAttempt marks the batch as under way and returns what still has a waiter.
+// startAttempt marks the batch as under way and returns what still has a waiter, and
+// the time to be answered in.
 func (p *Pipeline) startAttempt(batch []*request) []*request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	live := batch[:0:0]
+	horizon := p.horizonLocked()
 	for _, r := range batch {
-		if !r.answered {
+		switch {
+		case r.answered:
+		case r.deadline.After(horizon):
 			live = append(live, r)
+		default:
+			p.stats.Expired++
+			p.answerLocked(r, answer{err: &event.NotStoredError{Reason: event.ReasonExpired}})
 		}
 	}
-	p.attempting = len(live) > 0
+	p.begun, p.attempting = time.Now(), len(live) > 0
 	return live
 }
 

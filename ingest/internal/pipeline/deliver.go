@@ -14,6 +14,7 @@ func (p *Pipeline) deliverStored(live []*request, stored []bool) {
 	defer p.mu.Unlock()
 	p.attempting = false
 	p.downSince = time.Time{}
+	p.tookLocked(time.Since(p.begun))
 	p.stats.Batches++
 	p.stats.LastBatch = len(stored)
 	for _, r := range live {
@@ -67,19 +68,11 @@ func (p *Pipeline) reap(ctx context.Context) {
 	}
 }
 
-// expire answers what is due at now. All requests have the same time to live and
-// the queue is in order of arrival, so only its head can be due.
+// expire answers what is due at now.
 func (p *Pipeline) expire(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := 0
-	for ; n < len(p.queue) && !p.queue[n].deadline.After(now); n++ {
-		p.dropLocked(p.queue[n], event.ReasonExpired)
-		p.stats.Expired++
-	}
-	if n > 0 {
-		p.queue = dropFront(p.queue, n)
-	}
+	p.expireQueueLocked(now)
 	p.expireSideLocked(now)
 	for _, r := range p.batch {
 		if !r.answered && !r.deadline.After(now) {
@@ -87,6 +80,32 @@ func (p *Pipeline) expire(now time.Time) {
 			p.answerLocked(r, answer{err: p.overdueLocked()})
 		}
 	}
+}
+
+// expireQueueLocked refuses what is due at that time. All requests have the same time
+// to live and the queue is in order of arrival, so only its head can be due.
+func (p *Pipeline) expireQueueLocked(at time.Time) {
+	n := 0
+	for ; n < len(p.queue) && !p.queue[n].deadline.After(at); n++ {
+		p.dropLocked(p.queue[n], event.ReasonExpired)
+		p.stats.Expired++
+	}
+	if n > 0 {
+		p.queue = dropFront(p.queue, n)
+	}
+}
+
+// horizonLocked is the earliest deadline that an attempt begun now is likely to meet.
+// With less time a request would most likely be stored and told that nobody knows
+// (504); refused now, it is certainly not stored (503) and leaves its place to one
+// that can still be answered.
+func (p *Pipeline) horizonLocked() time.Time { return time.Now().Add(p.commitTime) }
+
+// tookLocked learns from a commit how long one takes: the longest of late, forgotten
+// by a tenth with each commit. At half of the deadline it ends: whatever commits take,
+// who has just come is let try.
+func (p *Pipeline) tookLocked(took time.Duration) {
+	p.commitTime = min(max(took, p.commitTime*9/10), p.config.Deadline/2)
 }
 
 // overdueLocked is what a request of the batch is told at its deadline.

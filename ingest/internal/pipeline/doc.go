@@ -21,6 +21,7 @@
 //  1. Submit puts a request into the queue and waits on its answer slot.
 //  2. The committer takes requests off the head of the queue, in order, until the
 //     batch is large enough or the queue is empty. It never splits a request.
+//     What could not be answered in time any more is refused first.
 //  3. It marks the batch as attempting and calls Store.Merge, which tells when
 //     COMMIT is sent.
 //  4. It settles the outcome: results, a retry after a pause, or an error.

@@ -64,8 +64,10 @@ type Pipeline struct {
 	lastSide   time.Time    // when one of them was tried
 	splits     float64      // halvings that may be made at once; grows with time since splitAt
 	splitAt    time.Time
-	attempting bool      // Merge is under way for the batch
-	downSince  time.Time // first of the attempts that failed in a row; zero: the store works
+	begun      time.Time     // of the attempt under way, or the last
+	commitTime time.Duration // what a commit takes these days: tookLocked
+	attempting bool          // Merge is under way for the batch
+	downSince  time.Time     // first of the attempts that failed in a row; zero: the store works
 	draining   bool
 	events     int   // of queue, batch and side lane
 	bytes      int64 // likewise

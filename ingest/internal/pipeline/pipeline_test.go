@@ -262,6 +262,50 @@ func TestDeadlineDuringAnAttempt(t *testing.T) {
 	})
 }
 
+// TestNoAttemptThatWouldEndTooLate: a request that has come so far up the queue that an
+// attempt would end after its deadline is refused, not tried and told that nobody knows.
+func TestNoAttemptThatWouldEndTooLate(t *testing.T) {
+	config := testConfig()
+	config.BatchEvents = 1
+	inBubble(t, config, func(t *testing.T, p running) {
+		var all []chan outcome
+		for i := range 20 {
+			p.fake.Next(storetest.Step{After: 900 * time.Millisecond})
+			all = append(all, p.submit(10, fmt.Sprint(i)))
+		}
+		for i, r := range all {
+			got := <-r
+			if i < 11 { // the eleventh commit ends after 9.9 s
+				wantStored(t, got, true)
+				continue
+			}
+			wantNotStored(t, got, event.ReasonExpired)
+			if got.after > 10*time.Second {
+				t.Errorf("answered after %s", got.after)
+			}
+		}
+		if rows := p.fake.Rows(); len(rows) != 11 {
+			t.Errorf("%d rows, want 11", len(rows))
+		}
+		wantStored(t, <-p.submit(10, "later"), true)
+	})
+}
+
+// TestSlowCommitsDoNotRefuseForEver: one commit took longer than anybody may wait; who
+// comes afterwards is tried all the same.
+func TestSlowCommitsDoNotRefuseForEver(t *testing.T) {
+	config := testConfig()
+	config.AttemptTimeout = time.Minute
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: 30 * time.Second})
+		wantUnknown(t, <-p.submit(10, "a"))
+		time.Sleep(time.Minute)
+		for i := range 3 {
+			wantStored(t, <-p.submit(10, fmt.Sprint(i)), true)
+		}
+	})
+}
+
 func TestLostCommitIsUnknown(t *testing.T) {
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{Lose: true})
