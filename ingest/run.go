@@ -69,7 +69,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, queue *pipeline.Pipeline, log *zap.Logger) error {
 	drain, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	drained := make(chan int, 1)
+	drained := make(chan pipeline.Left, 1)
 	go func() { drained <- queue.Run(drain) }() // stopped by stop, awaited below
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }() // stopped by closeServer, awaited below
@@ -87,10 +87,10 @@ func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, q
 	left := <-drained
 	closeServer(server, log)
 	failure = errors.Join(failure, <-served)
-	if left > 0 {
-		failure = errors.Join(failure, fmt.Errorf("stopped with %d accepted events refused: the drain timeout was over", left))
+	if left != (pipeline.Left{}) {
+		failure = errors.Join(failure, fmt.Errorf("the drain timeout was over: %d accepted events were refused, of %d nobody knows whether they are stored", left.Refused, left.Unknown))
 	}
-	log.Info("stopped", zap.Int64("batches", queue.Stats().Batches), zap.Int("events_refused", left))
+	log.Info("stopped", zap.Int64("batches", queue.Stats().Batches), zap.Int("events_refused", left.Refused), zap.Int("events_unknown", left.Unknown))
 	return failure
 }
 

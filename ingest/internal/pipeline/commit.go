@@ -51,6 +51,9 @@ func (p *Pipeline) commit(ctx context.Context, batch []*request, brief bool) {
 			return
 		case giveUp:
 			p.deliverError(live, err)
+			if ctx.Err() != nil {
+				p.leave(live, &p.left.Unknown)
+			}
 			return
 		}
 		p.endAttempt(err)

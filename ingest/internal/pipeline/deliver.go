@@ -38,10 +38,15 @@ func (p *Pipeline) deliverError(live []*request, err error) {
 // giveUp refuses a batch for which there is no time left.
 func (p *Pipeline) giveUp(live []*request, err error) {
 	p.deliverError(live, &event.NotStoredError{Reason: event.ReasonDraining, Err: err})
+	p.leave(live, &p.left.Refused)
+}
+
+// leave counts the events of a batch that was left over when the time was up.
+func (p *Pipeline) leave(live []*request, as *int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range live {
-		p.left += len(r.group.Events)
+		*as += len(r.group.Events)
 	}
 }
 
@@ -116,15 +121,15 @@ func (p *Pipeline) overdueLocked() error {
 	return &event.NotStoredError{Reason: event.ReasonExpired}
 }
 
-// refuseRest answers what is still queued when the work is over, and returns how
-// many events that were.
-func (p *Pipeline) refuseRest() int {
+// refuseRest answers what is still queued when the work is over, and returns what was
+// left over in all.
+func (p *Pipeline) refuseRest() Left {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.draining = true
 	left := p.left
 	for _, r := range slices.Concat(append(p.side, p.queue)...) {
-		left += len(r.group.Events)
+		left.Refused += len(r.group.Events)
 		p.dropLocked(r, event.ReasonDraining)
 	}
 	p.queue, p.side = nil, nil

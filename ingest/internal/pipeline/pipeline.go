@@ -71,7 +71,7 @@ type Pipeline struct {
 	draining   bool
 	events     int   // of queue, batch and side lane
 	bytes      int64 // likewise
-	left       int   // events given up while draining
+	left       Left  // events given up while draining
 	stats      Stats
 }
 
@@ -80,10 +80,16 @@ func New(config Config, store Store, filter Filter, log *zap.Logger) *Pipeline {
 	return &Pipeline{config: config, store: store, filter: filter, log: log, wake: make(chan struct{}, 1)}
 }
 
+// Left is what a stop could not bring to its end in time, in events: none after a
+// clean one.
+type Left struct {
+	Refused int // accepted, and certainly not stored
+	Unknown int // their COMMIT was sent and not answered
+}
+
 // Run commits batches until ctx ends and what was accepted by then is answered,
-// or DrainTimeout is over; then the rest is refused. It returns how many events
-// were left over (0 after a clean drain).
-func (p *Pipeline) Run(ctx context.Context) int {
+// or DrainTimeout is over; then the rest is refused. It returns what was left over.
+func (p *Pipeline) Run(ctx context.Context) Left {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var helpers sync.WaitGroup

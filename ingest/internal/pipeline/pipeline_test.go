@@ -33,7 +33,7 @@ type running struct {
 	*Pipeline
 	fake *storetest.Fake
 	stop func()
-	left chan int
+	left chan Left
 }
 
 // inBubble runs a test in fake time with a running pipeline, and stops it.
@@ -42,7 +42,7 @@ func inBubble(t *testing.T, config Config, test func(t *testing.T, p running)) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := storetest.NewFake()
 		ctx, cancel := context.WithCancel(t.Context())
-		p := running{Pipeline: New(config, fake, nil, zap.NewNop()), fake: fake, stop: cancel, left: make(chan int, 1)}
+		p := running{Pipeline: New(config, fake, nil, zap.NewNop()), fake: fake, stop: cancel, left: make(chan Left, 1)}
 		go func() { p.left <- p.Run(ctx) }()
 		test(t, p)
 		cancel()
@@ -459,8 +459,8 @@ func TestDrainWithAHeldKey(t *testing.T) {
 		held := p.submit(10, "held")
 		p.stop()
 		left := <-p.left
-		if left != 1 {
-			t.Errorf("%d events left over, want 1", left)
+		if left != (Left{Refused: 1}) {
+			t.Errorf("left over: %+v, want 1 refused", left)
 		}
 		wantNotStored(t, <-held, event.ReasonDraining)
 		p.left <- left
@@ -481,8 +481,8 @@ func TestDrainCommitsWhatWasAccepted(t *testing.T) {
 			wantStored(t, <-a, true)
 		}
 		left := <-p.left
-		if left != 0 {
-			t.Errorf("%d events left over", left)
+		if left != (Left{}) {
+			t.Errorf("left over: %+v", left)
 		}
 		p.left <- left
 	})
@@ -503,8 +503,8 @@ func TestDrainEndsInTime(t *testing.T) {
 		if took := time.Since(start); took < 5*time.Second || took > 6*time.Second {
 			t.Errorf("drained for %s", took)
 		}
-		if left != 3 {
-			t.Errorf("%d events left over, want 3", left)
+		if left != (Left{Refused: 3}) {
+			t.Errorf("left over: %+v, want 3 refused", left)
 		}
 		wantNotStored(t, <-inBatch, event.ReasonDraining)
 		wantNotStored(t, <-queued, event.ReasonDraining)
@@ -518,9 +518,14 @@ func TestDrainDuringAnAttempt(t *testing.T) {
 	config.Deadline, config.AttemptTimeout, config.DrainTimeout = time.Hour, time.Hour, 5*time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{After: time.Hour})
-		r := p.submit(10, "a")
+		r := p.submit(10, "a", "b")
 		p.stop()
 		wantUnknown(t, <-r)
+		left := <-p.left
+		if left != (Left{Unknown: 2}) {
+			t.Errorf("left over: %+v, want 2 unknown", left)
+		}
+		p.left <- left
 	})
 }
 
