@@ -46,11 +46,17 @@ func drop(t testing.TB, name string) {
 // a second or two, and is removed when the test ends.
 func Durable(t testing.TB) *localpg.Server {
 	t.Helper()
+	return DurableWith(t, nil)
+}
+
+// DurableWith does so with settings of the test's own.
+func DurableWith(t testing.TB, settings map[string]string) *localpg.Server {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 	defer cancel()
 	dir, err := makeFolder()
 	need(t, err)
-	srv, err := start(ctx, localpg.Options{DataDir: dir})
+	srv, err := start(ctx, localpg.Options{DataDir: dir, Settings: settings})
 	need(t, err)
 	t.Cleanup(func() {
 		if err := stop(srv); err != nil {

@@ -11,40 +11,26 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// keepAlive finds a dead peer on an idle connection.
-const keepAlive = 15 * time.Second
-
 // errNoSecondDial keeps pgx from sending cancel requests, which it would send
 // over a second connection of its own whenever a connection breaks.
 var errNoSecondDial = errors.New("cancel requests are not sent")
 
-// dialOnce returns a dial function that works for one connection attempt over
-// all hosts of the URL and refuses once the session is up (closed is set).
-func dialOnce(closed *bool) pgconn.DialFunc {
-	dialer := net.Dialer{KeepAlive: keepAlive}
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if *closed {
-			return nil, errNoSecondDial
-		}
-		return dialer.DialContext(ctx, network, addr)
-	}
-}
-
-// connect opens one connection and runs setup on it as one simple Query.
-func connect(ctx context.Context, url, setup string, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
+// connect opens one connection and runs setup on it as one simple Query. unanswered is
+// for the network: see dial.
+func connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
 	config, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
 	up := false
-	config.DialFunc = dialOnce(&up)
+	config.DialFunc = dialOnce(&up, dial(unanswered))
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { onNotice(n) }
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Postgres: %w", err)
 	}
 	up = true
-	if _, err := conn.Exec(ctx, setup).ReadAll(); err != nil {
+	if _, err := conn.Exec(ctx, setup+serverTimeouts(unanswered)).ReadAll(); err != nil {
 		discard(conn)
 		return nil, fmt.Errorf("set up the session: %w", err)
 	}
@@ -57,6 +43,7 @@ func parse(url string) (*pgconn.Config, error) {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	config.RuntimeParams["application_name"] = "ingot"
+	config.ConnectTimeout = orConnectTimeout(config.ConnectTimeout)
 	return config, nil
 }
 

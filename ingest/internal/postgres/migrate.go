@@ -29,7 +29,7 @@ const migrationLock = 0x696e676f74_01
 // and reports what the server promises about a commit.
 func Open(ctx context.Context, url string) (Durability, error) {
 	// Creating an index on a large table takes its time: no statement timeout.
-	conn, err := connect(ctx, url, "SET client_min_messages = warning; SET lock_timeout = 0; SET statement_timeout = 0", func(*pgconn.Notice) {})
+	conn, err := connect(ctx, url, "SET client_min_messages = warning; SET lock_timeout = 0; SET statement_timeout = 0", unansweredDefault, func(*pgconn.Notice) {})
 	if err != nil {
 		return Durability{}, err
 	}

@@ -32,10 +32,12 @@ func OpenReader(url string, config ReaderConfig) (*Reader, error) {
 	c.MaxConns = int32(config.Connections)
 	c.MaxConnLifetime = sessionLifetime
 	c.ConnConfig.RuntimeParams["application_name"] = "ingot reader"
+	c.ConnConfig.DialFunc = dial(config.Timeout)
+	c.ConnConfig.ConnectTimeout = orConnectTimeout(c.ConnConfig.ConnectTimeout)
+	setup := fmt.Sprintf("SET default_transaction_read_only = on; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off%s",
+		milliseconds(config.Timeout), serverTimeouts(config.Timeout))
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, fmt.Sprintf(
-			"SET default_transaction_read_only = on; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off",
-			milliseconds(config.Timeout)))
+		_, err := conn.Exec(ctx, setup)
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), c)

@@ -115,8 +115,8 @@ type session struct {
 
 func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {
 	s := &session{opened: time.Now()}
-	setup := fmt.Sprintf("%sSET statement_timeout = %d;", setupSession, milliseconds(t.Statement))
-	conn, err := connect(ctx, url, setup, func(n *pgconn.Notice) { s.warned = true })
+	setup := fmt.Sprintf("%sSET statement_timeout = %d", setupSession, milliseconds(t.Statement))
+	conn, err := connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ type Verification struct {
 // Verify counts the tables and holds them against each other in one snapshot. It
 // reads everything: minutes on a large database.
 func Verify(ctx context.Context, url string) (Verification, error) {
-	conn, err := connect(ctx, url, "SET statement_timeout = 0; SET jit = off; SET work_mem = '64MB'", func(*pgconn.Notice) {})
+	conn, err := connect(ctx, url, "SET statement_timeout = 0; SET jit = off; SET work_mem = '64MB'", unansweredDefault, func(*pgconn.Notice) {})
 	if err != nil {
 		return Verification{}, err
 	}
