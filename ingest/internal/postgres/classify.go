@@ -8,17 +8,24 @@ import (
 	"ingot/internal/event"
 )
 
-// classify turns a failure before COMMIT into the fate it means. Nothing of the
-// batch is stored in either case.
+// classify turns a failure of a statement that ships or merges rows into the fate it
+// means; what comes from any other statement has its class already. Nothing of the batch
+// is stored in either case.
 func classify(err error) error {
-	var held *event.NotStoredError
-	if errors.As(err, &held) {
+	var classed *event.NotStoredError
+	if errors.As(err, &classed) {
 		return err
 	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && isBadData(pgErr.Code) {
 		return &event.BadDataError{Err: err}
 	}
+	return unavailable(err)
+}
+
+// unavailable is the fate of a batch that some failure, not its data, has kept from
+// being stored.
+func unavailable(err error) error {
 	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}
 }
 

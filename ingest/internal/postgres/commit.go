@@ -84,11 +84,12 @@ func (w *Writer) commitStatements(b *batch) string {
 
 // judgeCommit decides what the answer to the commit Query means. Only a COMMIT
 // tag without any warning is a commit. An ERROR is certainly none: the server
-// stops at the statement that failed. Everything else is unknown.
+// stops at the statement that failed. It is nobody's data's fault, whatever its class:
+// no user's text stands in that Query. Everything else is unknown.
 func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
 	if err != nil {
 		if isError(err) && (txStatus == 'E' || txStatus == 'I') {
-			return classify(fmt.Errorf("write the commit log: %w", err))
+			return unavailable(fmt.Errorf("write the commit log: %w", err))
 		}
 		return &event.UnknownError{Err: fmt.Errorf("commit: %w", err)}
 	}

@@ -187,6 +187,32 @@ func TestErrorInTheCommitQuery(t *testing.T) {
 	}
 }
 
+// TestErrorsAreClassedByStatement: the same SQLSTATE blames the data when the merge
+// raises it, and nobody when it comes from the log or from setting up the session.
+func TestErrorsAreClassedByStatement(t *testing.T) {
+	t.Parallel()
+	const raise = `CREATE FUNCTION ingot.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '22023'; END $$;`
+	for name, c := range map[string]struct {
+		failing string
+		want    any
+	}{
+		"merge":   {raise + `CREATE TRIGGER fail BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.fail()`, new(*event.BadDataError)},
+		"log":     {raise + `CREATE TRIGGER fail BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.fail()`, new(*event.NotStoredError)},
+		"topics":  {raise + `CREATE TRIGGER fail BEFORE INSERT ON ingot.topics FOR EACH ROW EXECUTE FUNCTION ingot.fail()`, new(*event.NotStoredError)},
+		"session": {`ALTER SEQUENCE ingot.id_blocks MAXVALUE 65537 RESTART 65537; SELECT nextval('ingot.id_blocks')`, new(*event.NotStoredError)}, // 2200H
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			exec(t, client(t, url), c.failing)
+			w := newWriter(t, url)
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, c.want) {
+				t.Errorf("got %v %v, want %T", stored, err, c.want)
+			}
+		})
+	}
+}
+
 func TestJudgeCommit(t *testing.T) {
 	t.Parallel()
 	tag := func(tags ...string) (results []*pgconn.Result) {
@@ -198,7 +224,7 @@ func TestJudgeCommit(t *testing.T) {
 	pgError := func(severity, code string) error {
 		return &pgconn.PgError{Severity: severity, SeverityUnlocalized: severity, Code: code}
 	}
-	notStored, unknown, badData := new(*event.NotStoredError), new(*event.UnknownError), new(*event.BadDataError)
+	notStored, unknown := new(*event.NotStoredError), new(*event.UnknownError)
 	for name, c := range map[string]struct {
 		status  byte
 		results []*pgconn.Result
@@ -214,7 +240,7 @@ func TestJudgeCommit(t *testing.T) {
 		"still in the transaction":           {'T', tag("COMMIT"), nil, false, unknown},
 		"ERROR before COMMIT":                {'E', nil, pgError("ERROR", "55P03"), false, notStored},
 		"ERROR in COMMIT":                    {'I', nil, pgError("ERROR", "40001"), false, notStored},
-		"ERROR of data":                      {'E', nil, pgError("ERROR", "22003"), false, badData},
+		"ERROR of the class of bad data":     {'E', nil, pgError("ERROR", "22003"), false, notStored},
 		"FATAL":                              {'I', nil, pgError("FATAL", "57P01"), false, unknown},
 		"PANIC":                              {'I', nil, pgError("PANIC", "XX000"), false, unknown},
 		"connection lost":                    {'T', tag("SELECT 1"), errors.New("unexpected EOF"), false, unknown},

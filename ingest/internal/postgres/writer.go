@@ -99,7 +99,7 @@ func (w *Writer) prepare(ctx context.Context, b *batch, lookUpAll bool) error {
 		return err
 	}
 	if err := s.number(ctx, b); err != nil {
-		return err
+		return unavailable(err)
 	}
 	return s.lookUp(ctx, b, lookUpAll)
 }
@@ -136,7 +136,8 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 	return s.merge(ctx, b)
 }
 
-// ready returns a session that can take a batch.
+// ready returns a session that can take a batch. Its errors are classed: a setting
+// that the server refuses says nothing about anybody's data.
 func (w *Writer) ready(ctx context.Context) (*session, error) {
 	if w.session != nil && (w.session.conn.IsClosed() || w.session.expired()) {
 		w.Close()
@@ -144,12 +145,12 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 	if w.session == nil {
 		s, err := openSession(ctx, w.url, w.timeouts)
 		if err != nil {
-			return nil, err
+			return nil, unavailable(err)
 		}
 		w.session = s
 	}
 	if err := w.session.tidy(ctx); err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
 	return w.session, nil
 }
