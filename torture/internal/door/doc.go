@@ -1,0 +1,14 @@
+// Package door is what the proxies of the torture tests have in common: a listener
+// on a free port of 127.0.0.1, the moods that hold for all connections, and faults
+// that wait for their moment. pgproxy and netproxy say what a connection does.
+//
+//	Pass       connections are served
+//	Delay      the same, and slowly: the proxy says what waits
+//	BlackHole  sockets are kept and nothing moves in either direction, as when
+//	           packets are dropped; what waited goes on after Pass
+//	Refuse     connections are cut, and new ones at once
+//	Cut        not a mood: those that are there end with an RST, now
+//
+// A Door owns its listener and one goroutine a connection, which may start others
+// with Conn.Go; Close ends and awaits them all.
+package door

@@ -1,0 +1,21 @@
+// Package pgproxy stands between an ingester and Postgres, reads the protocol that
+// passes, and breaks it at a chosen message. The torture tests own one for each
+// ingester:
+//
+//	p, err := pgproxy.Listen("unix", "/run/.s.PGSQL.5432")
+//	lost := p.Arm(pgproxy.Fault{At: pgproxy.Commit, Do: pgproxy.SwallowAfter})
+//	.. <-lost.Done()
+//
+// Messages pass as the bytes they are, whatever their size: only the first
+// kilobytes of one are looked at, and none is kept. The moods of all connections
+// (Pass, Delay, BlackHole, Refuse) and Cut are those of package door; Delay waits
+// before each message that asks for an answer, once a round trip.
+//
+// An error is not forged: in place of the message the server is sent a statement
+// that raises that SQLSTATE, so that a transaction fails in the server as it does in
+// the ingester, and what belongs to the message (the data of its COPY, the messages
+// up to Sync) is passed over by the server as after any error. Only what ends the
+// connection is the proxy's own word: a FATAL, after which it cuts the server off.
+//
+// An encrypted connection passes unread. What ends: see door.
+package pgproxy

@@ -1,0 +1,86 @@
+package pgproxy
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// begins finds a Query that opens its transaction by itself: the error that takes its
+// place has to fail one as well.
+var begins = regexp.MustCompile(`(?i)^\s*BEGIN\b`)
+
+// ending are the codes after which Postgres ends the connection.
+var ending = map[string]bool{
+	"57P01": true, // the administrator ended it
+	"57P02": true, // another backend crashed
+	"57P03": true, // not yet, or no longer, up
+	"53300": true, // too many connections
+	"25P03": true, // idle in a transaction for too long
+}
+
+// fail takes the message away and has the server raise an error in its place; that
+// of a prepared statement where its Sync would be.
+func (t *talk) fail(m Message, sqlstate string) error {
+	if m.Type == 0 || ending[sqlstate] {
+		return t.fatal(sqlstate)
+	}
+	if _, err := t.in.Discard(m.Bytes); err != nil {
+		return err
+	}
+	if m.Type == 'B' {
+		t.due = sqlstate
+		return nil
+	}
+	return t.raise(sqlstate, begins.MatchString(m.SQL))
+}
+
+// pastError passes over what belongs to a statement that has failed.
+func (t *talk) pastError(m Message) error {
+	if _, err := t.in.Discard(m.Bytes); err != nil {
+		return err
+	}
+	if m.Type != 'S' {
+		return nil
+	}
+	sqlstate := t.due
+	t.due = ""
+	return t.raise(sqlstate, false)
+}
+
+func (t *talk) raise(sqlstate string, begin bool) error {
+	sql := fmt.Sprintf("DO $pgproxy$BEGIN RAISE EXCEPTION 'raised by pgproxy' USING ERRCODE = '%s'; END$pgproxy$", sqlstate)
+	if begin {
+		sql = "BEGIN; " + sql
+	}
+	message, err := (&pgproto3.Query{String: sql}).Encode(nil)
+	if err != nil {
+		return err
+	}
+	t.count()
+	if _, err := t.out.Write(message); err != nil {
+		return err
+	}
+	return t.out.Flush()
+}
+
+// fatal ends the connection with an error of the proxy's own. The client is left to
+// read it: closing with bytes unread would take it away again.
+func (t *talk) fatal(sqlstate string) error {
+	t.keepBack(HangAfter, false)
+	_ = t.c.Upstream().Close()
+	message, err := (&pgproto3.ErrorResponse{
+		Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: sqlstate, Message: "said by pgproxy",
+	}).Encode(nil)
+	if err != nil {
+		return err
+	}
+	if _, err := t.c.Client().Write(message); err != nil {
+		return errStruck
+	}
+	_ = t.c.Client().CloseWrite()
+	_, _ = io.Copy(io.Discard, t.in)
+	return errStruck
+}

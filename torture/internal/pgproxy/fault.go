@@ -1,0 +1,90 @@
+package pgproxy
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ingot/torture/internal/door"
+)
+
+// Point is a moment in an ingester's talk with Postgres. A message may be several:
+// the Query that ends a staged batch is Log and Commit, that of the direct path
+// is Direct as well.
+type Point string
+
+const (
+	Connect Point = "connect" // the startup message
+	Setup   Point = "setup"   // the session's settings and temp tables
+	Copy    Point = "copy"    // COPY into the staging table
+	Merge   Point = "merge"   // the statement that writes staged keys
+	LookUp  Point = "look-up" // which of these keys exist
+	Log     Point = "log"     // the row of the commit log, its lock, the topics
+	Commit  Point = "commit"  // COMMIT of a batch
+	Direct  Point = "direct"  // the direct path's one message; its rows follow
+	Rows    Point = "rows"    // the data of a COPY: a CopyData message
+	Fence   Point = "fence"   // the void log row of a batch in doubt, with its COMMIT
+	Read    Point = "read"    // a query of GET /events or /stats
+	Any     Point = "any"     // whatever asks for an answer, once connected
+)
+
+// Action is what happens to the message.
+type Action string
+
+const (
+	// Error answers with SQLSTATE in place of forwarding. Codes that end a connection
+	// (57P01, 57P03, 53300, ..), and every one at Connect, come as FATAL and end it.
+	Error Action = "error"
+	// DropBefore cuts both sides: the message never arrives.
+	DropBefore Action = "drop before"
+	// SwallowAfter forwards, waits until the server is ready again, and cuts both
+	// sides in place of passing the answer on.
+	SwallowAfter Action = "swallow after"
+	// HangAfter forwards and never passes an answer on again; the client's socket
+	// stays open until the client closes it.
+	HangAfter Action = "hang after"
+	// HalfThenCut forwards half of the message's bytes and cuts both sides.
+	HalfThenCut Action = "half, then cut"
+	// DelayBefore forwards after Delay, even if the client has gone by then.
+	DelayBefore Action = "delay before"
+)
+
+// Fault is what is to happen, and when.
+type Fault struct {
+	At       Point
+	Do       Action
+	SQLSTATE string             // of Error
+	Delay    time.Duration      // of DelayBefore
+	Times    int                // 0 is once
+	Match    func(Message) bool // nil: every message of the Point; must not call the Proxy
+}
+
+// Message is what a Match may look at.
+type Message struct {
+	Type   byte // 'Q' Query, 'B' Bind, 'd' CopyData; 0 the startup message
+	SQL    string
+	Bytes  int // all of the message
+	points []Point
+}
+
+// At tells whether the message is that point.
+func (m Message) At(p Point) bool { return slices.Contains(m.points, p) }
+
+// Armed tells what became of a fault.
+type Armed = door.Armed
+
+// Arm sets a fault for the next message it fits, on any connection. Of several the
+// first that was armed strikes, one at a message. It panics when the fault makes no sense.
+func (p *Proxy) Arm(f Fault) *Armed {
+	if f.Do == Error && (len(f.SQLSTATE) != 5 || f.At == Rows) {
+		panic(fmt.Sprintf("pgproxy: no such fault: %+v", f))
+	}
+	return p.faults.Add(f, f.Times)
+}
+
+// Disarm takes back what has not struck.
+func (p *Proxy) Disarm() { p.faults.Disarm() }
+
+func (p *Proxy) take(m Message) (Fault, bool) {
+	return p.faults.Take(func(f Fault) bool { return m.At(f.At) && (f.Match == nil || f.Match(m)) })
+}

@@ -1,0 +1,105 @@
+package pgproxy
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingot/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// hang bounds what must not hang.
+const hang = time.Minute
+
+// schema is as much of the product's as its texts need.
+const schema = `CREATE SCHEMA ingot;
+CREATE TABLE ingot.events (event_id text PRIMARY KEY);
+CREATE TABLE ingot.batches (first_id int);`
+
+// house is a database with a proxy before it.
+type house struct {
+	*Proxy
+	url  string
+	tidy *pgconn.PgConn // goes past the proxy
+}
+
+func newHouse(t *testing.T) house {
+	t.Helper()
+	url := pgtest.New(t)
+	config, err := pgconn.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, address := pgconn.NetworkAddress(config.Host, config.Port)
+	p, err := Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := house{Proxy: p, url: url, tidy: open(t, url)}
+	t.Cleanup(p.Close)
+	exec(t, h.tidy, schema)
+	return h
+}
+
+// through is the database's URL by way of the proxy.
+func (h house) through(t *testing.T) string {
+	t.Helper()
+	config, err := pgconn.ParseConfig(h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, _ := net.SplitHostPort(h.Address())
+	return "host=" + host + " port=" + port + " user=" + config.User + " dbname=" + config.Database
+}
+
+func open(t *testing.T, url string) *pgconn.PgConn {
+	t.Helper()
+	conn, err := pgconn.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(conn) })
+	return conn
+}
+
+// end leaves no goroutine of pgx behind, which says goodbye to who does not listen.
+func end(conn *pgconn.PgConn) {
+	_ = conn.Conn().Close()
+	ctx, cancel := context.WithTimeout(context.Background(), hang)
+	defer cancel()
+	_ = conn.Close(ctx)
+	<-conn.CleanupDone()
+}
+
+func exec(t *testing.T, conn *pgconn.PgConn, sql string) [][][]byte {
+	t.Helper()
+	results, err := conn.Exec(context.Background(), sql).ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	if len(results) == 0 {
+		return nil
+	}
+	return results[len(results)-1].Rows
+}
+
+// batches is how many were committed.
+func (h house) batches(t *testing.T) string {
+	t.Helper()
+	return string(exec(t, h.tidy, "SELECT count(*) FROM ingot.batches")[0][0])
+}
+
+// await polls until it is so.
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for began := time.Now(); !so(); time.Sleep(2 * time.Millisecond) {
+		if time.Since(began) > hang {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}

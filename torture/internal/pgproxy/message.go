@@ -1,0 +1,125 @@
+package pgproxy
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+const (
+	headSize = 5 // type and length
+
+	// lookAt is how much of a message is looked at. The longest text of an ingester
+	// is that of the session's setup, 2 KB.
+	lookAt = 16 << 10
+)
+
+// peek looks at the head of what comes next: the type, and the size with its head.
+func peek(in *bufio.Reader) (kind byte, size int, err error) {
+	head, err := in.Peek(headSize)
+	if err != nil {
+		return 0, 0, err
+	}
+	kind, size = head[0], 1+int(int32(binary.BigEndian.Uint32(head[1:])))
+	if size < headSize {
+		return 0, 0, fmt.Errorf("a message of %d bytes", size)
+	}
+	return kind, size, nil
+}
+
+// statements are those that a connection has prepared, by name.
+type statements map[string]Message
+
+// recognise looks at the next message of a client. asks is true for those that the
+// server answers with ReadyForQuery in the end.
+func (s statements) recognise(in *bufio.Reader) (m Message, asks bool, err error) {
+	kind, size, err := peek(in)
+	if err != nil {
+		return Message{}, false, err
+	}
+	m = Message{Type: kind, Bytes: size}
+	switch kind {
+	case 'd':
+		m.points = []Point{Rows}
+		return m, false, nil
+	case 'Q', 'P', 'B', 'C':
+	default:
+		return m, kind == 'S' || kind == 'F', nil
+	}
+	head, err := in.Peek(min(size, lookAt))
+	if err != nil {
+		return Message{}, false, err
+	}
+	s.read(&m, head[headSize:])
+	return m, kind == 'Q', nil
+}
+
+// read fills in what the body tells, and keeps what the connection prepares.
+func (s statements) read(m *Message, body []byte) {
+	switch first, rest := text(body); m.Type {
+	case 'Q':
+		m.SQL = first
+		m.points = append(pointsOf(first), Any)
+	case 'P': // the statement's name, its text
+		sql, _ := text(rest)
+		s[first] = Message{SQL: sql, points: extendedPointsOf(sql)}
+	case 'B': // the portal, the statement's name
+		name, _ := text(rest)
+		m.SQL, m.points = s[name].SQL, append(s[name].points, Any)
+	case 'C':
+		if len(first) > 0 && first[0] == 'S' {
+			delete(s, first[1:])
+		}
+	}
+}
+
+// text is a string that ends with a zero byte, or where what is looked at ends.
+func text(b []byte) (string, []byte) {
+	before, after, _ := bytes.Cut(b, []byte{0})
+	return string(before), after
+}
+
+// commits finds COMMIT as a statement; ON COMMIT is none.
+var commits = regexp.MustCompile(`(?i)(^|;)\s*COMMIT\s*(;|$)`)
+
+// pointsOf tells what a Query of the writer is. It goes by what a text has to
+// contain to do its work.
+func pointsOf(sql string) (points []Point) {
+	has := func(s string) bool { return strings.Contains(sql, s) }
+	if has("CREATE TEMP TABLE") {
+		return []Point{Setup}
+	}
+	if has("pg_logical_emit_message") {
+		return []Point{Fence}
+	}
+	if has("EXECUTE ingot_log") || has("INSERT INTO ingot.batches") {
+		points = append(points, Log)
+	}
+	if commits.MatchString(sql) {
+		points = append(points, Commit)
+	}
+	if has("COPY ingot.events") {
+		points = append(points, Direct)
+	}
+	if has("COPY pg_temp.ingot_staging ") {
+		points = append(points, Copy)
+	}
+	return append(points, extendedPointsOf(sql)...)
+}
+
+// extendedPointsOf tells what a prepared statement is.
+func extendedPointsOf(sql string) []Point {
+	has := func(s string) bool { return strings.Contains(sql, s) }
+	switch {
+	case has("INSERT INTO ingot.events"):
+		return []Point{Merge}
+	case has("unnest(") && has("ingot.events"):
+		return []Point{LookUp}
+	case has("FROM ingot.") && !has("INSERT"):
+		return []Point{Read}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package pgproxy
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// step is one exchange of an ingester, in the form that it has there.
+type step struct {
+	name   string
+	points []Point
+	do     func(ctx context.Context, conn *pgconn.PgConn) error
+}
+
+func query(sql string) func(context.Context, *pgconn.PgConn) error {
+	return func(ctx context.Context, conn *pgconn.PgConn) error {
+		_, err := conn.Exec(ctx, sql).ReadAll()
+		return err
+	}
+}
+
+func copying(sql string, rows func() io.Reader) func(context.Context, *pgconn.PgConn) error {
+	return func(ctx context.Context, conn *pgconn.PgConn) error {
+		_, err := conn.CopyFrom(ctx, rows(), sql)
+		return err
+	}
+}
+
+func few(rows string) func() io.Reader {
+	return func() io.Reader { return strings.NewReader(rows) }
+}
+
+func prepared(name string) func(context.Context, *pgconn.PgConn) error {
+	return func(ctx context.Context, conn *pgconn.PgConn) error {
+		return conn.ExecPrepared(ctx, name, nil, nil, nil).Read().Err
+	}
+}
+
+const (
+	mergeSQL  = "INSERT INTO ingot.events SELECT event_id FROM pg_temp.ingot_staging AS s ORDER BY 1 ON CONFLICT DO NOTHING RETURNING event_id"
+	lookUpSQL = "SELECT k FROM unnest('{a}'::text[]) AS k JOIN ingot.events AS e ON e.event_id = k"
+)
+
+// session is what an ingester does, in its order.
+var session = []step{
+	{"setup", []Point{Setup, Any}, query("SET jit = off; CREATE TEMP TABLE ingot_staging (event_id text) ON COMMIT PRESERVE ROWS; PREPARE ingot_log AS INSERT INTO ingot.batches VALUES (1)")},
+	{"prepare", nil, func(ctx context.Context, conn *pgconn.PgConn) error {
+		for name, sql := range map[string]string{"merge": mergeSQL, "look-up": lookUpSQL} {
+			if _, err := conn.Prepare(ctx, name, sql, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"look-up", []Point{LookUp, Any}, prepared("look-up")},
+	{"copy", []Point{Copy, Rows, Any}, copying("BEGIN; SET LOCAL lock_timeout = 1; COPY pg_temp.ingot_staging (event_id) FROM STDIN", few("a\nb\n"))},
+	{"merge", []Point{Merge, Any}, prepared("merge")},
+	{"commit", []Point{Log, Commit, Any}, query("SELECT 1; EXECUTE ingot_log; COMMIT")},
+	{"direct", []Point{Direct, Rows, Log, Commit, Any}, copying("BEGIN; COPY ingot.events (event_id) FROM STDIN; EXECUTE ingot_log; COMMIT", few("c\nd\n"))},
+	{"fence", []Point{Fence, Any}, query("BEGIN; INSERT INTO ingot.batches VALUES (2); SELECT pg_logical_emit_message(true, 'ingot', 'fence'); COMMIT")},
+	{"tidy", []Point{Any}, query("TRUNCATE pg_temp.ingot_staging")},
+	{"read", []Point{Read, Any}, func(ctx context.Context, conn *pgconn.PgConn) error {
+		return conn.ExecParams(ctx, "SELECT first_id FROM ingot.batches WHERE first_id >= $1", [][]byte{[]byte("1")}, nil, nil, nil).Read().Err
+	}},
+}
+
+// opened is a connection through the proxy on which the steps before that of a name
+// have been done.
+func (h house) opened(t *testing.T, before string) *pgconn.PgConn {
+	t.Helper()
+	exec(t, h.tidy, "TRUNCATE ingot.events") // the keys are new each time
+	conn := open(t, h.through(t))
+	for _, s := range session {
+		if s.name == before {
+			break
+		}
+		if err := s.do(t.Context(), conn); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+	}
+	return conn
+}
+
+func stepNamed(name string) step {
+	for _, s := range session {
+		if s.name == name {
+			return s
+		}
+	}
+	panic(name)
+}
+
+// points are all there are.
+var points = []Point{Connect, Setup, Copy, Merge, LookUp, Log, Commit, Direct, Rows, Fence, Read, Any}
+
+// TestPoints: each point is met at its steps and at no other.
+func TestPoints(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var mu sync.Mutex
+	met := map[Point]bool{}
+	for _, p := range points {
+		h.Arm(Fault{At: p, Match: func(Message) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			met[p] = true
+			return false
+		}})
+	}
+	check := func(name string, want []Point) {
+		t.Helper()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, p := range points {
+			if met[p] != slices.Contains(want, p) {
+				t.Errorf("%s is met at %s: %v", name, p, met[p])
+			}
+		}
+		clear(met)
+	}
+	conn := open(t, h.through(t))
+	check("connect", []Point{Connect})
+	for _, s := range session {
+		if err := s.do(t.Context(), conn); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+		check(s.name, s.points)
+	}
+}

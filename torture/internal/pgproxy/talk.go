@@ -1,0 +1,98 @@
+package pgproxy
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"sync"
+
+	"ingot/torture/internal/door"
+)
+
+const bufferSize = 64 << 10 // over lookAt
+
+// talk is one connection: what the client asks is read in ask.go, what the server
+// answers in answer.go.
+type talk struct {
+	p     *Proxy
+	c     *door.Conn
+	in    *bufio.Reader // from the client
+	out   *bufio.Writer // to the server
+	known statements
+	due   string // SQLSTATE to raise at the next Sync; up to there nothing counts
+
+	mu       sync.Mutex // guards what follows
+	asked    int        // messages sent that end in ReadyForQuery, the startup among them
+	answered int
+	kept     Action // SwallowAfter or HangAfter: the answers from keptFrom on are kept back
+	keptFrom int
+}
+
+func newTalk(p *Proxy, c *door.Conn) *talk {
+	return &talk{
+		p: p, c: c, known: statements{},
+		in: bufio.NewReaderSize(c.Client(), bufferSize), out: bufio.NewWriterSize(c.Upstream(), bufferSize),
+	}
+}
+
+// The codes that stand in place of a protocol version.
+const (
+	cancelRequest = 80877102
+	sslRequest    = 80877103
+	gssRequest    = 80877104
+)
+
+// greet passes what comes before the messages. plain is false when what follows
+// cannot be read: an encrypted connection, or the end of a cancel request.
+func (t *talk) greet() (plain bool, err error) {
+	for {
+		head, err := t.in.Peek(8)
+		if err != nil {
+			return false, err
+		}
+		size, code := int(int32(binary.BigEndian.Uint32(head))), binary.BigEndian.Uint32(head[4:])
+		if size < len(head) {
+			return false, fmt.Errorf("a startup message of %d bytes", size)
+		}
+		switch code {
+		case cancelRequest:
+			return false, t.forward(size)
+		case sslRequest, gssRequest:
+			if yes, err := t.negotiate(size); err != nil || yes {
+				return false, err
+			}
+		default:
+			return true, t.step(Message{Bytes: size, points: []Point{Connect}}, true)
+		}
+	}
+}
+
+// negotiate passes a request for encryption and its answer, one byte.
+func (t *talk) negotiate(size int) (yes bool, err error) {
+	if err := t.forward(size); err != nil {
+		return false, err
+	}
+	var answer [1]byte
+	if _, err := io.ReadFull(t.c.Upstream(), answer[:]); err != nil {
+		return false, err
+	}
+	_, err = t.c.Client().Write(answer[:])
+	return answer[0] != 'N', err
+}
+
+// forward passes the next message, and what waits before it.
+func (t *talk) forward(size int) error {
+	if _, err := io.CopyN(t.out, t.in, int64(size)); err != nil {
+		return err
+	}
+	if t.in.Buffered() > 0 {
+		return nil
+	}
+	return t.out.Flush()
+}
+
+func (t *talk) passUnread() {
+	_, _ = io.Copy(t.c.Client(), t.c.Upstream())
+	t.c.End()
+}
