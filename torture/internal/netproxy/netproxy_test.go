@@ -1,0 +1,148 @@
+package netproxy
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// server answers with as many bytes as it was sent, and counts what it read to the
+// end.
+type server struct {
+	*Proxy
+	whole  atomic.Int32
+	broken atomic.Int32
+	client *http.Client
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	s := &server{client: &http.Client{Transport: &http.Transport{}}}
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			s.broken.Add(1)
+			return
+		}
+		s.whole.Add(1)
+		_, _ = w.Write(body)
+	}))
+	p, err := Listen(h.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Proxy = p
+	t.Cleanup(func() { s.client.CloseIdleConnections(); p.Close(); h.Close() })
+	return s
+}
+
+// send posts n bytes and returns what came back.
+func (s *server) send(n int) (got int, err error) {
+	// Of no known type, so that net/http does not send it again by itself.
+	body := io.MultiReader(bytes.NewReader(bytes.Repeat([]byte("x"), n)))
+	request, err := http.NewRequest("POST", "http://"+s.Address(), body)
+	if err != nil {
+		return 0, err
+	}
+	request.ContentLength = int64(n)
+	answer, err := s.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	all, err := io.ReadAll(answer.Body)
+	return len(all), err
+}
+
+func await(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for began := time.Now(); !so(); time.Sleep(2 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+const size = 1 << 20
+
+func TestPasses(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for range 3 {
+		if n, err := s.send(size); n != size || err != nil {
+			t.Errorf("%d %v", n, err)
+		}
+	}
+	if s.Connections() != 1 {
+		t.Errorf("%d connections for one client", s.Connections())
+	}
+}
+
+func TestCutRequest(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	if _, err := s.send(1); err != nil { // the next is the connection's second
+		t.Fatal(err)
+	}
+	armed := s.Arm(Fault{Do: CutRequest, After: size / 2})
+	if n, err := s.send(size); err == nil {
+		t.Errorf("answered with %d bytes", n)
+	}
+	<-armed.Done()
+	await(t, "the server to see it", func() bool { return s.broken.Load() == 1 })
+	if s.whole.Load() != 1 {
+		t.Error("the request arrived")
+	}
+}
+
+func TestSwallowResponse(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	armed := s.Arm(Fault{Do: SwallowResponse})
+	if n, err := s.send(10); err == nil {
+		t.Errorf("answered with %d bytes", n)
+	}
+	if s.whole.Load() != 1 || !armed.Fired() {
+		t.Errorf("arrived %d times, fired: %v", s.whole.Load(), armed.Fired())
+	}
+}
+
+func TestCutResponse(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.Arm(Fault{Do: CutResponse, After: size / 2})
+	n, err := s.send(size)
+	if err == nil || n == 0 || n > size/2 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if n, err = s.send(size); n != size || err != nil {
+		t.Errorf("the next: %d %v", n, err)
+	}
+}
+
+func TestDelayAndRefuse(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.Delay(50 * time.Millisecond)
+	began := time.Now()
+	if _, err := s.send(1); err != nil || time.Since(began) < 100*time.Millisecond {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	s.Refuse()
+	if _, err := s.send(1); err == nil || strings.Contains(err.Error(), "timeout") {
+		t.Errorf("%v", err)
+	}
+	s.Pass()
+	if _, err := s.send(1); err != nil {
+		t.Error(err)
+	}
+}
