@@ -1,7 +1,8 @@
 // Package torture runs the real binaries against a real Postgres, hurts them, and
-// holds what is left against what was promised. It holds tests and nothing else; it
-// is to become the full fault-injection harness (networks that break, disks that
-// fill, standbys, a history checked by a model). What exists now:
+// holds what is left against what was promised. It holds tests, and below internal/
+// what they hurt the binaries with; it is to become the full fault-injection harness
+// (networks that break, disks that fill, standbys, a history checked by a model). What
+// exists now:
 //
 //	main_test.go      builds ingest and publisher once, for all tests
 //	process_test.go   one process: start, signal, kill -9, wait
@@ -14,6 +15,11 @@
 //	crash_test.go     kill -9 of the ingester and of Postgres, under load
 //	full_test.go      a full queue refuses at once
 //	overload_test.go  ten times what the database takes: memory, answers, truth
+//	proxy_test.go     an ingester between two proxies, which know it
+//
+//	internal/pgproxy  faults between ingester and Postgres, at a chosen message
+//	internal/netproxy faults between clients and ingester, at a byte
+//	internal/door     what the two have in common
 //
 // Faults come at moments of progress, drawn from a seed that is printed, never
 // after a time. Each test takes the machine for itself: none is parallel.
