@@ -95,6 +95,33 @@ func TestFatal(t *testing.T) {
 	}
 }
 
+// TestRollBack: no error, and nothing written.
+func TestRollBack(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for _, name := range []string{"commit", "direct", "fence"} {
+		conn := h.opened(t, name)
+		before := h.batches(t)
+		at := Commit
+		if name == "fence" {
+			at = Fence
+		}
+		h.Arm(Fault{At: at, Do: RollBack})
+		if err := stepNamed(name).do(t.Context(), conn); err != nil || conn.TxStatus() != 'I' {
+			t.Errorf("%s: %v, status %c", name, err, conn.TxStatus())
+		}
+		if after := h.batches(t); after != before {
+			t.Errorf("%s: %s batches, %s before", name, after, before)
+		}
+	}
+	conn := h.opened(t, "commit")
+	h.Arm(Fault{At: Commit, Do: RollBack})
+	results, err := conn.Exec(t.Context(), "EXECUTE ingot_log; COMMIT").ReadAll()
+	if err != nil || len(results) != 1 || results[0].CommandTag.String() != "ROLLBACK" {
+		t.Errorf("%v, %v", results, err)
+	}
+}
+
 // TestCuts: what arrived and what did not, on either path and in a COPY's data.
 func TestCuts(t *testing.T) {
 	t.Parallel()

@@ -51,6 +51,8 @@ func (t *talk) step(m Message, asks bool) error {
 	switch fault.Do {
 	case Error:
 		return t.fail(m, fault.SQLSTATE)
+	case RollBack:
+		return t.replace(m, "ROLLBACK")
 	case DropBefore:
 		t.c.Reset()
 		return errStruck

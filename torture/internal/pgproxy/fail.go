@@ -27,14 +27,23 @@ func (t *talk) fail(m Message, sqlstate string) error {
 	if m.Type == 0 || ending[sqlstate] {
 		return t.fatal(sqlstate)
 	}
+	if m.Type == 'B' {
+		t.due = sqlstate
+		_, err := t.in.Discard(m.Bytes)
+		return err
+	}
+	return t.replace(m, raise(sqlstate))
+}
+
+// replace sends sql in place of a Query, in a transaction if that opens one.
+func (t *talk) replace(m Message, sql string) error {
 	if _, err := t.in.Discard(m.Bytes); err != nil {
 		return err
 	}
-	if m.Type == 'B' {
-		t.due = sqlstate
-		return nil
+	if begins.MatchString(m.SQL) {
+		sql = "BEGIN; " + sql
 	}
-	return t.raise(sqlstate, begins.MatchString(m.SQL))
+	return t.query(sql)
 }
 
 // pastError passes over what belongs to a statement that has failed.
@@ -47,14 +56,15 @@ func (t *talk) pastError(m Message) error {
 	}
 	sqlstate := t.due
 	t.due = ""
-	return t.raise(sqlstate, false)
+	return t.query(raise(sqlstate))
 }
 
-func (t *talk) raise(sqlstate string, begin bool) error {
-	sql := fmt.Sprintf("DO $pgproxy$BEGIN RAISE EXCEPTION 'raised by pgproxy' USING ERRCODE = '%s'; END$pgproxy$", sqlstate)
-	if begin {
-		sql = "BEGIN; " + sql
-	}
+// raise is a statement that fails with that code.
+func raise(sqlstate string) string {
+	return fmt.Sprintf("DO $pgproxy$BEGIN RAISE EXCEPTION 'raised by pgproxy' USING ERRCODE = '%s'; END$pgproxy$", sqlstate)
+}
+
+func (t *talk) query(sql string) error {
 	message, err := (&pgproto3.Query{String: sql}).Encode(nil)
 	if err != nil {
 		return err

@@ -45,6 +45,9 @@ const (
 	HangAfter Action = "hang after"
 	// HalfThenCut forwards half of the message's bytes and cuts both sides.
 	HalfThenCut Action = "half, then cut"
+	// RollBack sends ROLLBACK in place of a Query, within its transaction: the answer
+	// is no error, and says ROLLBACK where a COMMIT would say COMMIT.
+	RollBack Action = "roll back"
 	// DelayBefore forwards after Delay, even if the client has gone by then.
 	DelayBefore Action = "delay before"
 )
@@ -76,7 +79,8 @@ type Armed = door.Armed
 // Arm sets a fault for the next message it fits, on any connection. Of several the
 // first that was armed strikes, one at a message. It panics when the fault makes no sense.
 func (p *Proxy) Arm(f Fault) *Armed {
-	if f.Do == Error && (len(f.SQLSTATE) != 5 || f.At == Rows) {
+	query := f.At == Log || f.At == Commit || f.At == Direct || f.At == Fence
+	if f.Do == Error && (len(f.SQLSTATE) != 5 || f.At == Rows) || f.Do == RollBack && !query {
 		panic(fmt.Sprintf("pgproxy: no such fault: %+v", f))
 	}
 	return p.faults.Add(f, f.Times)
