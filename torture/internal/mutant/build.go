@@ -1,0 +1,67 @@
+package mutant
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Build compiles ingest with the edits of the mutants, of none: as it is, into the
+// file out. It must be called inside of the module. flags are those of go build, as
+// -race.
+func Build(ctx context.Context, out string, flags []string, mutants ...Mutant) error {
+	root, err := Root(ctx)
+	if err != nil {
+		return err
+	}
+	files, err := apply(root, mutants...)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "ingot-mutant-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	overlay, err := writeOverlay(dir, root, files)
+	if err != nil {
+		return err
+	}
+	args := append([]string{"build", "-overlay", overlay, "-o", out}, flags...)
+	said, err := exec.CommandContext(ctx, "go", append(args, "ingot/ingest")...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, said)
+	}
+	return nil
+}
+
+// Root is the folder of the module.
+func Root(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "ingot").Output()
+	if err != nil {
+		return "", fmt.Errorf("go list: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// writeOverlay puts the files into dir, with the list that go build wants.
+func writeOverlay(dir, root string, files map[string]string) (list string, err error) {
+	replace := map[string]string{}
+	for file, text := range files {
+		changed := filepath.Join(dir, fmt.Sprint(len(replace))+filepath.Ext(file))
+		if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(root, filepath.FromSlash(file))] = changed
+	}
+	b, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	list = filepath.Join(dir, "overlay.json")
+	return list, os.WriteFile(list, b, 0o600)
+}

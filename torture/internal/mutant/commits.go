@@ -1,0 +1,68 @@
+package mutant
+
+// commits are mutants of when a batch counts as committed.
+var commits = []Mutant{
+	{
+		Name:   "answer-before-commit",
+		Breaks: "waiters hear their results when COMMIT goes out, not when it is answered",
+		Caught: "stored means a row: COMMIT lost, kill -9",
+		Edits: []Edit{
+			{"internal/event/fate.go", `// Group is the events`, `// Early is told the results before COMMIT.
+var Early func([]bool)
+
+// Group is the events`},
+			{"ingest/internal/pipeline/commit.go", `	stored, err := p.store.Merge(ctx, b, p.commitSent)`, `	event.Early = func(stored []bool) { p.deliverStored(live, stored) }
+	stored, err := p.store.Merge(ctx, b, p.commitSent)`},
+			{"ingest/internal/postgres/writer.go", `	sent()
+	if err := w.commit(ctx, b); err != nil {`, `	event.Early(b.stored)
+	sent()
+	if err := w.commit(ctx, b); err != nil {`},
+			{"ingest/internal/postgres/direct.go", `	sent()
+	err := s.sendDirect(`, `	event.Early(b.stored)
+	sent()
+	err := s.sendDirect(`},
+		},
+	},
+	{
+		Name:   "synchronous-commit-off",
+		Breaks: "COMMIT is answered before it is on the disk",
+		Caught: "stored means a row: kill -9 of Postgres",
+		Edits:  []Edit{{"ingest/internal/postgres/session.go", `commit := "on"`, `commit := "off"`}},
+	},
+	{
+		Name:   "blind-re-run",
+		Breaks: "a batch in doubt is tried again without a fence",
+		Caught: "a row has one stored, or an attempt that is unknown: the answer to COMMIT is swallowed",
+		Edits: []Edit{{
+			"ingest/internal/postgres/commit.go", `	return w.resolve(ctx, b, old, err)`,
+			`	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}`,
+		}},
+	},
+	{
+		Name:   "commit-tag-unchecked",
+		Breaks: "COMMIT that is answered ROLLBACK counts",
+		Caught: "stored means a row: ROLLBACK in place of COMMIT",
+		Edits: []Edit{
+			{"ingest/internal/postgres/commit.go", `	case tag == "ROLLBACK":`, `	case tag == "NEVER":`},
+			{"ingest/internal/postgres/commit.go", `	case tag != "COMMIT" || txStatus != 'I':`, `	case txStatus != 'I':`},
+		},
+	},
+	{
+		Name:   "committer-panic-swallowed",
+		Breaks: "the committer panics after a COMMIT now and then, and goes on as if the batch had failed",
+		Caught: "503 means no row",
+		Edits: []Edit{
+			{"ingest/internal/pipeline/commit.go", `	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {`, `	defer func() {
+		if r := recover(); r != nil {
+			p.deliverError(batch, &event.NotStoredError{Reason: event.ReasonUnavailable})
+		}
+	}()
+	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {`},
+			{"ingest/internal/pipeline/commit.go", `	case err == nil:
+		p.learn(b, stored)`, `	case err == nil && rand.N(200) == 0:
+		panic("a mistake")
+	case err == nil:
+		p.learn(b, stored)`},
+		},
+	},
+}

@@ -1,0 +1,35 @@
+package mutant
+
+// feed are mutants of the order in which batches become visible.
+var feed = []Mutant{
+	{
+		Name:   "feed-by-id",
+		Breaks: "the feed's cursor is the last id that was read, in place of the commit log's order",
+		Caught: "a reader that follows sees the whole table: two ingesters",
+		Edits: []Edit{
+			{
+				"ingest/internal/postgres/feed.go", `		FROM ingot.batches WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2` + "`, at.commitSeq, logRows+1)",
+				`		FROM ingot.batches WHERE last_id >= $1 ORDER BY first_id LIMIT $2` + "`, at.id, logRows+1)",
+			},
+			{
+				"ingest/internal/postgres/feed.go", `	if len(log) == 0 || log[0].commitSeq != at.commitSeq || log[0].identity != at.identity {`,
+				`	if len(log) == 0 {`,
+			},
+		},
+	},
+	{
+		Name:   "log-without-its-lock",
+		Breaks: "the number of a batch in the log comes from a sequence, not from the row before under the lock",
+		Caught: "the totals are those of the table; a reader that follows sees all of it",
+		Edits: []Edit{
+			{
+				"ingest/internal/postgres/commit.go", `SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(%d); EXECUTE ingot_log`,
+				`SET LOCAL lock_timeout = 0; SELECT %d; EXECUTE ingot_log`,
+			},
+			{
+				"ingest/internal/postgres/session.go", `	SELECT coalesce(last.commit_seq, 0) + 1, $1, $2, $3, $4,`,
+				`	SELECT nextval('ingot.id_blocks'), $1, $2, $3, $4,`,
+			},
+		},
+	},
+}

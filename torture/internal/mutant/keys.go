@@ -1,0 +1,58 @@
+package mutant
+
+// keys are mutants of what is new and what is there already.
+var keys = []Mutant{
+	{
+		Name:   "filter-add-before-commit",
+		Breaks: "keys enter the filter with the attempt: what failed is suspected when it comes again",
+		Caught: "the filter's false positives stay near its rate",
+		Edits: []Edit{{"ingest/internal/pipeline/commit.go", `	b.Suspects = p.suspects(b.Groups)
+`, `	b.Suspects = p.suspects(b.Groups)
+	if p.filter != nil {
+		for g := range b.Groups {
+			for i := range b.Groups[g].Events {
+				p.filter.Add(&b.Groups[g].Events[i])
+			}
+		}
+	}
+`}},
+	},
+	{
+		Name:   "filter-hit-is-duplicate",
+		Breaks: "what the filter suspects is a duplicate, and Postgres is not asked",
+		Caught: "duplicate means a row: an ingester with a small filter",
+		Edits: []Edit{{"ingest/internal/postgres/merge.go", `		return fmt.Errorf("look up suspects: %w", err)
+	}
+`, `		return fmt.Errorf("look up suspects: %w", err)
+	}
+	for i, suspected := range b.suspects {
+		if suspected && !b.known[i] {
+			b.known[i] = true
+			b.knownCount++
+		}
+	}
+`}},
+	},
+	{
+		Name:   "primary-key-dropped",
+		Breaks: "a key may be in the table twice",
+		Caught: "one row a key, one stored a key",
+		Edits: []Edit{
+			{"schema.sql", `PRIMARY KEY (event_id, topic)`, `PRIMARY KEY (event_id, topic, id)`},
+			{"ingest/internal/postgres/session.go", `	ON CONFLICT (event_id, topic) DO NOTHING
+`, `	ON CONFLICT DO NOTHING
+`},
+		},
+	},
+	{
+		Name:   "not-the-first-copy",
+		Breaks: "of several copies of a key in a batch the last is stored",
+		Caught: "the first copy in a request is the one stored",
+		Edits: []Edit{
+			{"ingest/internal/postgres/direct.go", `return int(x.at - y.at)`, `return int(y.at - x.at)`},
+			{"ingest/internal/postgres/session.go", `ORDER BY s.event_id, s.topic, s.id
+`, `ORDER BY s.event_id, s.topic, s.id DESC
+`},
+		},
+	},
+}

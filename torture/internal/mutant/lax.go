@@ -1,0 +1,27 @@
+package mutant
+
+// Lax lets through what the decoder exists to refuse: a stand-in for its mistakes,
+// on whatever column. Postgres refuses it then, and the batch has to be halved.
+var Lax = Mutant{
+	Name:   "lax",
+	Breaks: "the decoder lets poison of every column through",
+	Edits: []Edit{
+		invalidUTF8Passes,
+		{"internal/event/text.go", `case c < ' ' || c == 0x7F:`, `case c != 0 && c < ' ' || c == 0x7F:`},
+		{"internal/event/limits.go", `const MaxTextBytes = 512`, `const MaxTextBytes = 64 << 10`},
+		{"internal/event/limits.go", `const maxSyntaxDepth = 10_000`, `const maxSyntaxDepth = 100_000`},
+		{"internal/event/scan.go", `if len(d.stack) > d.limits.MaxDepth {`, `if len(d.stack) > maxSyntaxDepth {`},
+		{
+			"internal/event/scan.go", `	default:
+		return d.fail(i, "a bad escape inside a string")`, `	case 'q':
+		return i + 2
+	default:
+		return d.fail(i, "a bad escape inside a string")`,
+		},
+		{"internal/event/timestamp.go", `return time.Time{}, errTimestampRange`, `return time.UnixMicro(-1 << 62), nil`},
+	},
+}
+
+var invalidUTF8Passes = Edit{
+	"internal/event/scan.go", `if r == utf8.RuneError && size == 1 {`, `if r == utf8.RuneError && size == 0 {`,
+}
