@@ -16,6 +16,20 @@ type batch struct {
 	begun       bool // the transaction is open
 }
 
+// countTopics adds up the stored events of each topic.
+func (b *batch) countTopics(counts map[string]int64) {
+	at := 0
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if b.stored[at] {
+				counts[events[i].Topic]++
+			}
+			at++
+		}
+	}
+}
+
 // unsuspected counts the events that nobody suspected, and how many of them the
 // look-up found all the same. After a direct batch without a look-up that is none:
 // it would have broken.

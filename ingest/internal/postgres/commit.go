@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -70,16 +72,32 @@ func (w *Writer) commitQuery(b *batch) string {
 	return w.session.begin + "; " + w.commitStatements(b)
 }
 
-// commitStatements hold nothing but numbers and this process's UUID. The log's lock
-// is held for moments, but by many: it is waited for as long as a statement may
-// take, not as long as a key is waited for.
+// commitStatements hold nothing but numbers, this process's UUID and topics as hex
+// digits. The log's lock is held for moments, but by many: it is waited for as long
+// as a statement may take, not as long as a key is waited for.
 func (w *Writer) commitStatements(b *batch) string {
 	topics := ""
 	if b.storedCount > 0 {
-		topics = fmt.Sprintf("EXECUTE ingot_topics (%d); ", b.first)
+		topics = w.session.topicsStatement(b)
 	}
 	return fmt.Sprintf("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(%d); EXECUTE ingot_log (%d, %d, %d, %d, '%s'); %sCOMMIT",
 		logLock, b.first, b.last, b.received, b.storedCount, w.instance, topics)
+}
+
+// topicsStatement adds what the batch stored to the counts of its topics.
+func (s *session) topicsStatement(b *batch) string {
+	defer clear(s.topics) // holds on to the batch otherwise
+	b.countTopics(s.topics)
+	names, counts := []byte("EXECUTE ingot_topics ('{"), []byte(nil)
+	for topic, n := range s.topics {
+		if len(counts) > 0 {
+			names, counts = append(names, ','), append(counts, ',')
+		}
+		names = hex.AppendEncode(names, []byte(topic))
+		counts = strconv.AppendInt(counts, n, 10)
+	}
+	names = append(append(names, "}', '{"...), counts...)
+	return string(append(names, "}'); "...))
 }
 
 // judgeCommit decides what the answer to the commit Query means. Only a COMMIT

@@ -18,16 +18,14 @@ import (
 // The direct path ships rows that are believed to be new straight into the table,
 // and the whole transaction in one message and one round trip:
 //
-//	BEGIN; settings; COPY staged topics; COPY events; lock; log row; topics; COMMIT
+//	BEGIN; settings; COPY events; lock; log row; topics; COMMIT
 //
 // The believer may be wrong: then COPY breaks at the primary key, the server passes
 // over the rest, nothing is stored, and the batch goes the staged way with new ids.
 // Which error it was does not matter. Whatever is not an ERROR from the server (the
 // connection ends, a FATAL, a warning) is a doubt, and resolved as any other.
 
-// directTail is what follows the two COPYs; its form is that of commitQuery.
-const directTail = "; COPY pg_temp.ingot_staged_topics (first_id, topic, events) FROM STDIN (FORMAT binary)" +
-	"; COPY ingot.events (" + stagingColumns + ") FROM STDIN (FORMAT binary); "
+const directCopy = "; COPY ingot.events (" + stagingColumns + ") FROM STDIN (FORMAT binary); "
 
 // errFallBack says that the direct path has certainly stored nothing.
 var errFallBack = errors.New("the direct path was refused")
@@ -71,13 +69,11 @@ func sortRows(b *batch, rows []row) []row {
 func (w *Writer) direct(ctx context.Context, b *batch, sent func()) error {
 	s := w.session
 	s.rows = sortRows(b, s.rows)
-	topics := countTopics(s.rows)
-	s.staged += len(topics)
 	for _, r := range s.rows {
 		b.stored[r.at] = true
 	}
 	b.storedCount = len(s.rows)
-	s.copyBuf = w.appendDirect(s.copyBuf[:0], b, topics)
+	s.copyBuf = w.appendDirect(s.copyBuf[:0], b)
 	clear(s.rows) // holds on to the batch otherwise
 
 	old := s.backend
@@ -94,11 +90,10 @@ func (w *Writer) direct(ctx context.Context, b *batch, sent func()) error {
 	return fmt.Errorf("%w: %w", errFallBack, err)
 }
 
-// appendDirect encodes the whole exchange: the Query and the data of its two COPYs.
-func (w *Writer) appendDirect(buf []byte, b *batch, topics map[string]int64) []byte {
-	query := pgproto3.Query{String: w.session.begin + directTail + w.commitStatements(b)}
-	buf, _ = query.Encode(buf) // cannot fail: the text is short
-	buf = appendCopy(buf, func(buf []byte) []byte { return appendTopics(buf, b.first, topics) })
+// appendDirect encodes the whole exchange: the Query and the data of its COPY.
+func (w *Writer) appendDirect(buf []byte, b *batch) []byte {
+	query := pgproto3.Query{String: w.session.begin + directCopy + w.commitStatements(b)}
+	buf, _ = query.Encode(buf) // cannot fail: some megabytes at most, if each event has a topic of its own
 	return appendCopy(buf, func(buf []byte) []byte {
 		for _, r := range w.session.rows {
 			buf = appendRow(buf, r.e, b.first+int64(r.at), b.groups[r.group].ReceivedAt)
@@ -120,24 +115,6 @@ func appendCopy(buf []byte, rows func([]byte) []byte) []byte {
 	return append(buf, 'c', 0, 0, 0, 4)
 }
 
-func countTopics(rows []row) map[string]int64 {
-	topics := make(map[string]int64)
-	for _, r := range rows {
-		topics[r.e.Topic]++
-	}
-	return topics
-}
-
-func appendTopics(buf []byte, first int64, topics map[string]int64) []byte {
-	for topic, n := range topics {
-		buf = binary.BigEndian.AppendUint16(buf, 3)
-		buf = appendInt64(buf, first)
-		buf = appendText(buf, topic)
-		buf = appendInt64(buf, n)
-	}
-	return buf
-}
-
 // sendDirect sends the exchange and judges the answer.
 func (s *session) sendDirect(ctx context.Context, exchange []byte) error {
 	ctx, cancel := halfOf(ctx)
@@ -147,7 +124,7 @@ func (s *session) sendDirect(ctx context.Context, exchange []byte) error {
 	return judgeCommit(s.conn.TxStatus(), tag, err, s.warned)
 }
 
-// exchange writes messages that form one Query with the data of its COPYs, and reads
+// exchange writes messages that form one Query with the data of its COPY, and reads
 // the answer to its end. It returns the last command tag, and the server's error or
 // the connection's.
 func (s *session) exchange(ctx context.Context, messages []byte) (tag string, err error) {

@@ -13,10 +13,9 @@
 //  1. BEGIN, local settings, and COPY of all rows into a session temp table.
 //  2. The merge: one sorted INSERT .. SELECT .. ON CONFLICT DO NOTHING RETURNING
 //     id. An id that does not come back belongs to a key that exists already.
-//     The same statement stages how many events each topic got.
 //  3. ONE simple-protocol Query (commit.go): take the log lock, write the row of the
-//     commit log, add the staged topic counts, COMMIT. No network gap can hold the
-//     lock, and no text of a user stands in that Query.
+//     commit log, add to the counts of the topics, COMMIT. No network gap can hold
+//     the lock, and no text of a user stands in that Query but topics in hex.
 //
 // The direct way (direct.go), in one: BEGIN, COPY of sorted rows straight into the
 // table, and step 3, all in one Query. A key that exists breaks it, and the batch is

@@ -267,7 +267,7 @@ func TestPlans(t *testing.T) {
 		}
 		for name, sql := range map[string]string{
 			"log":    "EXPLAIN EXECUTE ingot_log (1, 1, 1, 1, '00000000-0000-0000-0000-000000000000')",
-			"topics": "EXPLAIN EXECUTE ingot_topics (1)",
+			"topics": "EXPLAIN EXECUTE ingot_topics ('{61}', '{1}')",
 		} {
 			results, err := w.session.conn.Exec(t.Context(), sql).ReadAll()
 			if err != nil {

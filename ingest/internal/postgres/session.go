@@ -58,9 +58,6 @@ CREATE TEMP TABLE ingot_staging (
 	event_id text COLLATE "C", topic text COLLATE "C", id bigint, source text,
 	"timestamp" timestamptz, received_at timestamptz, payload json
 ) ON COMMIT PRESERVE ROWS;
-CREATE TEMP TABLE ingot_staged_topics (
-	first_id bigint, topic text COLLATE "C", events bigint
-) ON COMMIT PRESERVE ROWS;
 PREPARE ingot_log (bigint, bigint, integer, integer, uuid) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
 		total_received, total_stored, instance, committed_at)
@@ -70,9 +67,9 @@ PREPARE ingot_log (bigint, bigint, integer, integer, uuid) AS
 		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
 	) AS last ON true
 	RETURNING commit_seq;
-PREPARE ingot_topics (bigint) AS
+PREPARE ingot_topics (text[], bigint[]) AS
 	INSERT INTO ingot.topics AS t (topic, events)
-	SELECT s.topic, s.events FROM pg_temp.ingot_staged_topics AS s WHERE s.first_id = $1 ORDER BY s.topic
+	SELECT convert_from(decode(s.topic, 'hex'), 'UTF8'), s.events FROM unnest($1, $2) AS s (topic, events)
 	ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;
 `
 
@@ -81,21 +78,15 @@ const copyQuery = `COPY pg_temp.ingot_staging (` + stagingColumns + `) FROM STDI
 const mergeName = "ingot_merge"
 
 const mergeQuery = `
-WITH stored AS (
-	INSERT INTO ingot.events (` + stagingColumns + `)
-	SELECT ` + stagingColumns + ` FROM pg_temp.ingot_staging AS s
-	WHERE s.id BETWEEN $1 AND $2
-	ORDER BY s.event_id, s.topic, s.id
-	ON CONFLICT (event_id, topic) DO NOTHING
-	RETURNING id, topic
-), counted AS (
-	INSERT INTO pg_temp.ingot_staged_topics (first_id, topic, events)
-	SELECT $1, topic, count(*) FROM stored GROUP BY topic
-)
-SELECT id FROM stored`
+INSERT INTO ingot.events (` + stagingColumns + `)
+SELECT ` + stagingColumns + ` FROM pg_temp.ingot_staging AS s
+WHERE s.id BETWEEN $1 AND $2
+ORDER BY s.event_id, s.topic, s.id
+ON CONFLICT (event_id, topic) DO NOTHING
+RETURNING id`
 
 // session is one connection of the writer with what dies with it: the temp
-// tables and the block of ids.
+// table and the block of ids.
 type session struct {
 	conn     *pgconn.PgConn
 	backend  backend
@@ -109,12 +100,13 @@ type session struct {
 	nextPlan int
 	planned  time.Time
 
-	copyBuf []byte // of the batch; kept for the next
-	rows    []row  // likewise
+	copyBuf []byte           // of the batch; kept for the next
+	rows    []row            // likewise
+	topics  map[string]int64 // likewise
 }
 
 func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {
-	s := &session{opened: time.Now()}
+	s := &session{opened: time.Now(), topics: map[string]int64{}}
 	setup := fmt.Sprintf("%sSET statement_timeout = %d", setupSession, milliseconds(t.Statement))
 	conn, err := connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
 	if err != nil {
@@ -187,13 +179,13 @@ func (s *session) drawBlock(ctx context.Context) error {
 	return nil
 }
 
-// tidy empties the staging tables now and then. It runs outside of any
+// tidy empties the staging table now and then. It runs outside of any
 // transaction: TRUNCATE inside one would unlink files during COMMIT.
 func (s *session) tidy(ctx context.Context) error {
 	if s.staged < stagingKept {
 		return nil
 	}
-	if _, err := s.conn.Exec(ctx, "TRUNCATE pg_temp.ingot_staging, pg_temp.ingot_staged_topics").ReadAll(); err != nil {
+	if _, err := s.conn.Exec(ctx, "TRUNCATE pg_temp.ingot_staging").ReadAll(); err != nil {
 		return fmt.Errorf("empty the staging table: %w", err)
 	}
 	s.staged = 0

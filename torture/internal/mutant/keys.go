@@ -39,8 +39,10 @@ var keys = []Mutant{
 		Caught: "one row a key, one stored a key",
 		Edits: []Edit{
 			{"schema.sql", `PRIMARY KEY (event_id, topic)`, `PRIMARY KEY (event_id, topic, id)`},
-			{"ingest/internal/postgres/session.go", `	ON CONFLICT (event_id, topic) DO NOTHING
-`, `	ON CONFLICT DO NOTHING
+			{"ingest/internal/postgres/session.go", `
+ON CONFLICT (event_id, topic) DO NOTHING
+`, `
+ON CONFLICT DO NOTHING
 `},
 		},
 	},
