@@ -9,11 +9,35 @@ type batch struct {
 	brief       bool   // wait for keys only for a moment
 	received    int
 	first, last int64  // its ids; 0 before they are taken
-	known       []bool // by arrival order: found by the look-up; nil when none was made
+	known       []bool // by arrival order: found by the look-up, or to be checked; nil when there are none
 	knownCount  int
+	check       bool   // known is what the filter says; the direct path's Query makes sure
 	stored      []bool // by arrival order
 	storedCount int
 	begun       bool // the transaction is open
+}
+
+// believe takes the suspects for known, if they are few enough to be checked by the
+// Query that writes the others, and if there are others.
+func (b *batch) believe() bool {
+	n := 0
+	for _, suspected := range b.suspects {
+		if suspected {
+			n++
+		}
+	}
+	if n == 0 || n == b.received || n > checkedKeys {
+		return false
+	}
+	b.check, b.known, b.knownCount = true, b.suspects, n
+	return true
+}
+
+// doubtKnown takes back what was only believed.
+func (b *batch) doubtKnown() {
+	if b.check {
+		b.known, b.knownCount = nil, 0
+	}
 }
 
 // countTopics adds up the stored events of each topic.
@@ -30,36 +54,39 @@ func (b *batch) countTopics(counts map[string]int64) {
 	}
 }
 
-// unsuspected counts the events that nobody suspected, and how many of them the
-// look-up found all the same. After a direct batch without a look-up that is none:
-// it would have broken.
-func unsuspected(b *batch) (misses, wrong int) {
+// guesses counts what the batch has shown of the filter's guesses. After a direct
+// batch without a look-up that is none wrong: it would have broken.
+func (b *batch) guesses() (g guesses) {
 	for i, suspected := range b.suspects {
-		if suspected {
-			continue
-		}
-		misses++
-		if b.known != nil && b.known[i] {
-			wrong++
-		}
+		known := b.known != nil && b.known[i]
+		g.add(suspected, known)
 	}
-	return misses, wrong
+	return g
 }
 
-// wrongInHindsight does the same for a batch that the staged path has stored in the
-// end. Later copies of a key in the batch are no wrong guesses.
-func wrongInHindsight(b *batch) (misses, wrong int) {
+// guessesInHindsight does the same for a batch that the staged path has stored in the
+// end. Later copies of a key in the batch are no guesses.
+func (b *batch) guessesInHindsight() (g guesses) {
 	if b.suspects == nil {
-		return 0, 0
+		return g
 	}
 	for _, r := range sortRows(&batch{groups: b.groups}, nil) {
-		if b.suspects[r.at] {
-			continue
+		g.add(b.suspects[r.at], !b.stored[r.at])
+	}
+	return g
+}
+
+func (g *guesses) add(suspected, existed bool) {
+	switch {
+	case suspected:
+		g.hits++
+		if !existed {
+			g.unfounded++
 		}
-		misses++
-		if !b.stored[r.at] {
-			wrong++
+	default:
+		g.misses++
+		if existed {
+			g.wrong++
 		}
 	}
-	return misses, wrong
 }

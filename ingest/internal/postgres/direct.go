@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,10 +19,12 @@ import (
 // The direct path ships rows that are believed to be new straight into the table,
 // and the whole transaction in one message and one round trip:
 //
-//	BEGIN; settings; COPY events; lock; log row; topics; COMMIT
+//	BEGIN; settings; check; COPY events; lock; log row; topics; COMMIT
 //
-// The believer may be wrong: then COPY breaks at the primary key, the server passes
-// over the rest, nothing is stored, and the batch goes the staged way with new ids.
+// Suspects are left out. They were looked up beforehand, or the Query checks that
+// they exist. The believer may be wrong: then the check fails, or COPY breaks at the
+// primary key, the server passes over the rest, nothing is stored, and the batch goes
+// the staged way with new ids.
 // Which error it was does not matter. Whatever is not an ERROR from the server (the
 // connection ends, a FATAL, a warning) is a doubt, and resolved as any other.
 
@@ -92,7 +95,7 @@ func (w *Writer) direct(ctx context.Context, b *batch, sent func()) error {
 
 // appendDirect encodes the whole exchange: the Query and the data of its COPY.
 func (w *Writer) appendDirect(buf []byte, b *batch) []byte {
-	query := pgproto3.Query{String: w.session.begin + directCopy + w.commitStatements(b)}
+	query := pgproto3.Query{String: w.session.begin + checkStatement(b) + directCopy + w.commitStatements(b)}
 	buf, _ = query.Encode(buf) // cannot fail: some megabytes at most, if each event has a topic of its own
 	return appendCopy(buf, func(buf []byte) []byte {
 		for _, r := range w.session.rows {
@@ -100,6 +103,29 @@ func (w *Writer) appendDirect(buf []byte, b *batch) []byte {
 		}
 		return buf
 	})
+}
+
+// checkStatement fails the transaction unless all keys that are believed to exist do.
+func checkStatement(b *batch) string {
+	if !b.check {
+		return ""
+	}
+	ids, topics := []byte("; EXECUTE "+checkName+" ('{"), []byte("}', '{")
+	at, n := 0, 0
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if b.known[at] {
+				if n++; n > 1 {
+					ids, topics = append(ids, ','), append(topics, ',')
+				}
+				ids = hex.AppendEncode(ids, []byte(events[i].ID))
+				topics = hex.AppendEncode(topics, []byte(events[i].Topic))
+			}
+			at++
+		}
+	}
+	return string(ids) + string(topics) + fmt.Sprintf("}', %d)", n)
 }
 
 // appendCopy frames the rows of one COPY: CopyData with header, rows and trailer,

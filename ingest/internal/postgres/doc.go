@@ -17,9 +17,10 @@
 //     commit log, add to the counts of the topics, COMMIT. No network gap can hold
 //     the lock, and no text of a user stands in that Query but topics in hex.
 //
-// The direct way (direct.go), in one: BEGIN, COPY of sorted rows straight into the
-// table, and step 3, all in one Query. A key that exists breaks it, and the batch is
-// staged.
+// The direct way (direct.go), in one: BEGIN, a check of the suspects that were not
+// looked up, COPY of sorted rows straight into the table, and step 3, all in one
+// Query. A key that exists breaks it, a suspect that does not exist as well, and the
+// batch is staged.
 //
 // A COMMIT that was sent and not answered is resolved by a fence (doubt.go). Reading
 // walks the commit log (feed.go) or goes by id (browse.go).

@@ -84,10 +84,10 @@ func (s *session) lookUp(ctx context.Context, b *batch, all bool) error {
 	if len(positions) == 0 {
 		return nil
 	}
-	b.known = make([]bool, b.received)
 	if err := s.prepareLookUp(ctx); err != nil {
 		return err
 	}
+	b.known = make([]bool, b.received)
 	params := [][]byte{appendTextArray(nil, ids), appendTextArray(nil, topics)}
 	result := s.conn.ExecPrepared(ctx, lookUpName, params, binaryFormat, binaryFormat)
 	for result.NextRow() {
@@ -101,33 +101,54 @@ func (s *session) lookUp(ctx context.Context, b *batch, all bool) error {
 	return nil
 }
 
+// checkQuery does the same for keys in hex, as a part of the direct path's Query. It
+// fails, and the whole Query with it, unless all $3 of them exist.
+const checkQuery = `
+SELECT 1 / (count(*) = $3)::int FROM unnest($1::text[], $2::text[]) AS k (event_id, topic)
+JOIN ingot.events AS e ON e.event_id = convert_from(decode(k.event_id, 'hex'), 'UTF8') COLLATE "C"
+	AND e.topic = convert_from(decode(k.topic, 'hex'), 'UTF8') COLLATE "C"`
+
 const (
 	lookUpName = "ingot_lookup"
+	checkName  = "ingot_check"
 
-	// replanAfter bounds the age of the look-up's plan; other ingesters fill the table
-	// as well.
+	// replanAfter bounds the age of a plan that reads events; other ingesters fill the
+	// table as well.
 	replanAfter = time.Minute
 )
 
-// prepareLookUp keeps the look-up's plan in step with the table. Planning costs as
-// much as looking 100 keys up, but a plan made for a table of a page may take the
-// index on (topic, id) and read whole topics once there are many. So it is made anew
-// after 1, 4, 16, .. look-ups, and every minute.
-func (s *session) prepareLookUp(ctx context.Context) error {
-	s.lookUps++
-	if s.lookUps != s.nextPlan && time.Since(s.planned) < replanAfter {
+// planned keeps a statement's plan in step with the table. Planning costs as much as
+// looking 100 keys up, but a plan made for a table of a page may take the index on
+// (topic, id) and read whole topics once there are many. So it is made anew after 1,
+// 4, 16, .. uses, and every minute.
+type planned struct {
+	uses, next int
+	at         time.Time
+}
+
+func (p *planned) prepare(ctx context.Context, conn *pgconn.PgConn, name, query string, params ...uint32) error {
+	p.uses++
+	if p.uses != p.next && time.Since(p.at) < replanAfter {
 		return nil
 	}
-	if s.lookUps > 1 {
-		if err := s.conn.Deallocate(ctx, lookUpName); err != nil {
-			return fmt.Errorf("drop the look-up's plan: %w", err)
+	if p.next > 0 {
+		if err := conn.Deallocate(ctx, name); err != nil {
+			return fmt.Errorf("drop the plan of %s: %w", name, err)
 		}
 	}
-	if _, err := s.conn.Prepare(ctx, lookUpName, lookUpQuery, []uint32{pgtype.TextArrayOID, pgtype.TextArrayOID}); err != nil {
-		return fmt.Errorf("prepare the look-up: %w", err)
+	if _, err := conn.Prepare(ctx, name, query, params); err != nil {
+		return fmt.Errorf("prepare %s: %w", name, err)
 	}
-	s.nextPlan, s.planned = 4*s.lookUps, time.Now()
+	p.next, p.at = 4*p.uses, time.Now()
 	return nil
+}
+
+func (s *session) prepareLookUp(ctx context.Context) error {
+	return s.lookUpPlan.prepare(ctx, s.conn, lookUpName, lookUpQuery, pgtype.TextArrayOID, pgtype.TextArrayOID)
+}
+
+func (s *session) prepareCheck(ctx context.Context) error {
+	return s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextArrayOID, pgtype.TextArrayOID, pgtype.Int8OID)
 }
 
 // keysToLookUp lists keys and where their events stand in the batch.

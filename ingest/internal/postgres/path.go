@@ -10,17 +10,22 @@ const (
 )
 
 // The direct path is wrong once for each key that is there though nobody suspected
-// it, and then the whole batch is written twice. So it is taken only while such
-// misses are rare. The figures are guesses that keep the expected cost of wrong
-// batches at a few percent.
+// it, and once for each suspect that is not there though nobody looked; then the whole
+// batch is written twice. So it is taken only while such guesses are rare. The figures
+// are guesses that keep the expected cost of wrong batches at a few percent.
 const (
-	// missesToTrust is how many unsuspected keys must have been looked up before the
+	// guessesToTrust is how many unsuspected keys must have been looked up before the
 	// filter is believed. After a restart it knows nothing: every key is looked up
 	// until it has proven itself.
-	missesToTrust = 2_000
+	guessesToTrust = 2_000
 
-	// missesKept bounds the memory of the rate: over it both counts are halved.
-	missesKept = 100_000
+	// guessesKept bounds the memory of the rates: over it all counts are halved.
+	guessesKept = 100_000
+
+	// checkedKeys is how many suspects the direct path's own Query may check. They
+	// stand in it as text; for more of them a look-up beforehand, with its binary
+	// parameters, costs less than the round trip that it takes. A guess.
+	checkedKeys = 512
 
 	// wrongPerBatch is how many wrong guesses a batch may expect.
 	wrongPerBatch = 0.02
@@ -36,16 +41,24 @@ const (
 // pathChooser decides for each batch how it is written. It belongs to the writer.
 type pathChooser struct {
 	path   WritePath
-	misses float64 // unsuspected keys whose truth was seen
-	wrong  float64 // of them, those that existed
+	seen   guesses
 	races  float64 // moving share of direct batches that fell back
 	staged int     // batches still to be staged because of races
+}
+
+// guesses counts guesses about keys of which the truth was seen.
+type guesses struct {
+	misses    float64 // not suspected
+	wrong     float64 // of them, those that existed
+	hits      float64 // suspected
+	unfounded float64 // of them, those that did not exist
 }
 
 // plan is how one batch is written.
 type plan struct {
 	direct    bool
 	lookUpAll bool // not only suspects
+	check     bool // suspects are taken for known, and the direct path's Query makes sure
 }
 
 // plan chooses for a batch of n events. suspects is nil when there is no filter:
@@ -55,28 +68,38 @@ func (c *pathChooser) plan(n int, suspects []bool, brief bool) plan {
 	case brief || c.path == PathStaged:
 		return plan{}
 	case c.path == PathDirect:
-		return plan{direct: true}
+		return plan{direct: true, check: c.believed(n)}
 	case suspects == nil:
 		return plan{}
 	case c.staged > 0:
 		c.staged--
 		return plan{}
 	}
-	return plan{direct: true, lookUpAll: !c.trusted(n)}
+	trusted := c.trusted(n)
+	return plan{direct: true, lookUpAll: !trusted, check: trusted && c.believed(n)}
 }
 
 // trusted tells whether a batch of n unsuspected keys may go without a look-up.
 func (c *pathChooser) trusted(n int) bool {
-	return c.misses >= missesToTrust && c.wrong/c.misses*float64(n) <= wrongPerBatch
+	return c.seen.misses >= guessesToTrust && c.seen.wrong/c.seen.misses*float64(n) <= wrongPerBatch
 }
 
-// saw counts unsuspected keys of which the truth is known now.
-func (c *pathChooser) saw(misses, wrong int) {
-	c.misses += float64(misses)
-	c.wrong += float64(wrong)
-	if c.misses > missesKept {
-		c.misses /= 2
-		c.wrong /= 2
+// believed tells whether the suspects of a batch of n events may be taken for known.
+// It is new keys that become unfounded suspects, so the rate is one of all guesses.
+func (c *pathChooser) believed(n int) bool {
+	all := c.seen.misses + c.seen.hits
+	return all >= guessesToTrust && c.seen.unfounded/all*float64(n) <= wrongPerBatch
+}
+
+// saw counts guesses of which the truth is known now.
+func (c *pathChooser) saw(g guesses) {
+	s := &c.seen
+	s.misses += g.misses
+	s.wrong += g.wrong
+	s.hits += g.hits
+	s.unfounded += g.unfounded
+	if s.misses+s.hits > guessesKept {
+		*s = guesses{s.misses / 2, s.wrong / 2, s.hits / 2, s.unfounded / 2}
 	}
 }
 

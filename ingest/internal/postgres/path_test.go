@@ -11,7 +11,10 @@ import (
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	asked := make([]bool, 10)
-	trusting := func(c pathChooser) pathChooser { c.misses = 10_000; return c }
+	trusting := func(c pathChooser) pathChooser {
+		c.seen.misses, c.seen.hits = 10_000, 10_000
+		return c
+	}
 	for name, c := range map[string]struct {
 		chooser  pathChooser
 		suspects []bool
@@ -19,9 +22,10 @@ func TestPlan(t *testing.T) {
 		want     plan
 	}{
 		"cold: look everything up":         {pathChooser{path: PathAuto}, asked, false, plan{direct: true, lookUpAll: true}},
-		"hardly warm: look everything up":  {pathChooser{path: PathAuto, misses: missesToTrust - 1}, asked, false, plan{direct: true, lookUpAll: true}},
-		"warm: believe the filter":         {trusting(pathChooser{path: PathAuto}), asked, false, plan{direct: true}},
-		"often wrong: look everything up":  {trusting(pathChooser{path: PathAuto, wrong: 100}), asked, false, plan{direct: true, lookUpAll: true}},
+		"hardly warm: look everything up":  {pathChooser{path: PathAuto, seen: guesses{misses: guessesToTrust - 1}}, asked, false, plan{direct: true, lookUpAll: true}},
+		"warm: believe the filter":         {trusting(pathChooser{path: PathAuto}), asked, false, plan{direct: true, check: true}},
+		"often wrong: look everything up":  {trusting(pathChooser{path: PathAuto, seen: guesses{wrong: 100}}), asked, false, plan{direct: true, lookUpAll: true}},
+		"unfounded: look suspects up":      {trusting(pathChooser{path: PathAuto, seen: guesses{unfounded: 100}}), asked, false, plan{direct: true}},
 		"no filter: nothing is known":      {trusting(pathChooser{path: PathAuto}), nil, false, plan{}},
 		"brief: the path that can wait":    {trusting(pathChooser{path: PathAuto}), asked, true, plan{}},
 		"races lately: staged for a while": {trusting(pathChooser{path: PathAuto, staged: 1}), asked, false, plan{}},
@@ -101,6 +105,50 @@ func TestAutoLearns(t *testing.T) {
 	write(first, 4000, 5000, false) // trusted, and wrong
 	if first.chooser.trusted(1000) {
 		t.Errorf("trust after a wrong batch: %+v", first.chooser)
+	}
+	checkLog(t, url)
+}
+
+// TestSuspectsAreChecked: suspects that have proven to exist are not looked up any
+// more, but the Query that writes the others makes sure. A suspect that does not
+// exist is stored all the same, by the staged path, and costs the trust.
+func TestSuspectsAreChecked(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w := newWriter(t, url)
+	w.chooser.seen = guesses{misses: guessesToTrust, hits: guessesToTrust}
+	write := func(suspects string, ids ...string) string {
+		t.Helper()
+		b := event.Batch{Groups: groupOf(make([]string, len(ids))...)}
+		for i := range ids {
+			b.Groups[0].Events[i].ID = ids[i]
+			b.Suspects = append(b.Suspects, suspects[i] == 's')
+		}
+		stored, err := w.Merge(t.Context(), b, func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(stored)
+	}
+	awkward := `a'b\c"{},NULL ü`
+	write("nnn", "a", awkward, "b")
+	if got := write("nssn", "c", "a", awkward, "d"); got != "[true false false true]" {
+		t.Errorf("two that exist, two that do not: stored %s", got)
+	}
+	if w.session.checkPlan.uses != 1 || w.session.lookUpPlan.uses != 0 || w.session.staged != 0 {
+		t.Errorf("not one direct batch with a check: %+v, %+v, %d rows staged", w.session.checkPlan, w.session.lookUpPlan, w.session.staged)
+	}
+	if got := write("sssn", "a", "new", "b", "e"); got != "[false true false true]" {
+		t.Errorf("a suspect that does not exist: stored %s", got)
+	}
+	if w.session.staged != 4 || w.chooser.believed(1000) {
+		t.Errorf("%d rows staged, chooser %+v", w.session.staged, w.chooser)
+	}
+	if got := write("sn", "c", "f"); got != "[false true]" || w.session.lookUpPlan.uses != 0 {
+		t.Errorf("a small batch: stored %s", got)
+	}
+	if got := write("s", "a"); got != "[false]" || w.session.lookUpPlan.uses != 1 {
+		t.Errorf("nothing to write: stored %s, %d look-ups", got, w.session.lookUpPlan.uses)
 	}
 	checkLog(t, url)
 }

@@ -88,17 +88,17 @@ RETURNING id`
 // session is one connection of the writer with what dies with it: the temp
 // table and the block of ids.
 type session struct {
-	conn     *pgconn.PgConn
-	backend  backend
-	opened   time.Time
-	nextID   int64 // the block: nextID..lastID
-	lastID   int64
-	staged   int  // rows in the staging table, dead ones among them
-	warned   bool // a warning arrived since it was last cleared
-	begin    string
-	lookUps  int // counts them, for the plan
-	nextPlan int
-	planned  time.Time
+	conn    *pgconn.PgConn
+	backend backend
+	opened  time.Time
+	nextID  int64 // the block: nextID..lastID
+	lastID  int64
+	staged  int  // rows in the staging table, dead ones among them
+	warned  bool // a warning arrived since it was last cleared
+	begin   string
+
+	lookUpPlan planned
+	checkPlan  planned
 
 	copyBuf []byte           // of the batch; kept for the next
 	rows    []row            // likewise

@@ -57,43 +57,59 @@ func (w *Writer) Merge(ctx context.Context, write event.Batch, sent func()) ([]b
 		return nil, nil
 	}
 	p := w.chooser.plan(b.received, b.suspects, b.brief)
-	if err := w.prepare(ctx, &b, p.lookUpAll); err != nil {
+	if err := w.prepare(ctx, &b, p); err != nil {
 		w.rollback(ctx)
 		return nil, classify(err)
 	}
-	if p.direct && b.knownCount < b.received {
-		err := w.direct(ctx, &b, sent)
-		if w.chooser.ended(errors.Is(err, errFallBack)); err == nil {
-			w.chooser.saw(unsuspected(&b))
-			return b.stored, nil
-		}
-		if !errors.Is(err, errFallBack) {
-			return nil, err
-		}
-		w.log.Debug("direct path refused, staging the batch", zap.Error(err))
-	}
-	stored, err := w.staged(ctx, &b, sent)
-	if err == nil && p.direct {
-		w.chooser.saw(wrongInHindsight(&b))
-	}
-	return stored, err
-}
-
-// staged writes a prepared batch by the staging table.
-func (w *Writer) staged(ctx context.Context, b *batch, sent func()) ([]bool, error) {
-	if err := w.stage(ctx, b); err != nil {
-		w.rollback(ctx)
-		return nil, classify(err)
-	}
-	sent()
-	if err := w.commit(ctx, b); err != nil {
+	err := w.write(ctx, &b, p, sent)
+	if err != nil {
 		return nil, err
 	}
 	return b.stored, nil
 }
 
-// prepare takes ids and looks keys up.
-func (w *Writer) prepare(ctx context.Context, b *batch, lookUpAll bool) error {
+// write takes one of the two paths, or one after the other, and notes what that says
+// of the filter.
+func (w *Writer) write(ctx context.Context, b *batch, p plan, sent func()) error {
+	if !p.direct || b.knownCount == b.received {
+		err := w.staged(ctx, b, sent)
+		if err == nil && p.direct {
+			w.chooser.saw(b.guesses())
+		}
+		return err
+	}
+	err := w.direct(ctx, b, sent)
+	switch {
+	case err == nil:
+		w.chooser.saw(b.guesses())
+		w.chooser.ended(false)
+		return nil
+	case !errors.Is(err, errFallBack):
+		return err
+	}
+	w.log.Debug("direct path refused, staging the batch", zap.Error(err))
+	b.doubtKnown()
+	if err := w.staged(ctx, b, sent); err != nil {
+		return err
+	}
+	g := b.guessesInHindsight()
+	w.chooser.saw(g)
+	w.chooser.ended(!b.check || g.unfounded == 0)
+	return nil
+}
+
+// staged writes a prepared batch by the staging table.
+func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
+	if err := w.stage(ctx, b); err != nil {
+		w.rollback(ctx)
+		return classify(err)
+	}
+	sent()
+	return w.commit(ctx, b)
+}
+
+// prepare takes ids and finds out which keys are known.
+func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
 	s, err := w.ready(ctx)
 	if err != nil {
 		return err
@@ -101,7 +117,10 @@ func (w *Writer) prepare(ctx context.Context, b *batch, lookUpAll bool) error {
 	if err := s.number(ctx, b); err != nil {
 		return unavailable(err)
 	}
-	return s.lookUp(ctx, b, lookUpAll)
+	if p.check && b.believe() {
+		return s.prepareCheck(ctx)
+	}
+	return s.lookUp(ctx, b, p.lookUpAll)
 }
 
 // number gives the batch ids and an empty result. It may be called again when a

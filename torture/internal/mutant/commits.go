@@ -14,9 +14,9 @@ var Early func([]bool)
 			{"ingest/internal/pipeline/commit.go", `	stored, err := p.store.Merge(ctx, b, p.commitSent)`, `	event.Early = func(stored []bool) { p.deliverStored(live, stored) }
 	stored, err := p.store.Merge(ctx, b, p.commitSent)`},
 			{"ingest/internal/postgres/writer.go", `	sent()
-	if err := w.commit(ctx, b); err != nil {`, `	event.Early(b.stored)
+	return w.commit(ctx, b)`, `	event.Early(b.stored)
 	sent()
-	if err := w.commit(ctx, b); err != nil {`},
+	return w.commit(ctx, b)`},
 			{"ingest/internal/postgres/direct.go", `	sent()
 	err := s.sendDirect(`, `	event.Early(b.stored)
 	sent()

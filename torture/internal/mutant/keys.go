@@ -31,7 +31,7 @@ var keys = []Mutant{
 			b.knownCount++
 		}
 	}
-`}},
+`}, {"ingest/internal/postgres/merge.go", `SELECT 1 / (count(*) = $3)::int`, `SELECT count(*), $3`}},
 	},
 	{
 		Name:   "primary-key-dropped",
