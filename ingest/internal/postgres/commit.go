@@ -17,14 +17,13 @@ import (
 // commit ends a staged batch: log row, topic counts and COMMIT as one Query. It
 // resolves a doubt; its errors are classed already.
 func (w *Writer) commit(ctx context.Context, b *batch) error {
-	old := w.session.backend
 	err := w.sendCommit(ctx, b)
 	if err == nil {
 		return nil
 	}
 	var unknown *event.UnknownError
 	if errors.As(err, &unknown) {
-		return w.doubt(ctx, b, old, err)
+		return w.doubt(ctx, b, err)
 	}
 	w.rollback(ctx)
 	return err
@@ -32,10 +31,10 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 
 // doubt gives the connection up, nothing that comes over it can be trusted, and
 // finds out what became of the batch.
-func (w *Writer) doubt(ctx context.Context, b *batch, old backend, err error) error {
+func (w *Writer) doubt(ctx context.Context, b *batch, err error) error {
 	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
-	w.Close()
-	return w.resolve(ctx, b, old, err)
+	w.abandon()
+	return w.resolve(ctx, b, err)
 }
 
 // sendCommit sends the commit Query of a staged batch and judges the answer.

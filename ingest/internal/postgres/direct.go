@@ -79,7 +79,6 @@ func (w *Writer) direct(ctx context.Context, b *batch, sent func()) error {
 	s.copyBuf = w.appendDirect(s.copyBuf[:0], b)
 	clear(s.rows) // holds on to the batch otherwise
 
-	old := s.backend
 	sent()
 	err := s.sendDirect(ctx, s.copyBuf)
 	var unknown *event.UnknownError
@@ -87,7 +86,7 @@ func (w *Writer) direct(ctx context.Context, b *batch, sent func()) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unknown):
-		return w.doubt(ctx, b, old, err)
+		return w.doubt(ctx, b, err)
 	}
 	w.rollback(ctx)
 	return fmt.Errorf("%w: %w", errFallBack, err)

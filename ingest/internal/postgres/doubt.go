@@ -28,9 +28,9 @@ const (
 //
 // It returns nil when the batch is committed, *event.NotStoredError when it never
 // can be, and the doubt it was given when ctx ends before either is certain.
-func (w *Writer) resolve(ctx context.Context, b *batch, old backend, doubt error) error {
+func (w *Writer) resolve(ctx context.Context, b *batch, doubt error) error {
 	for pause := doubtPause; ; pause = min(2*pause, doubtPauseMax) {
-		committed, err := w.fence(ctx, b, old)
+		committed, err := w.fence(ctx, b)
 		switch {
 		case err == nil && committed:
 			w.log.Info("a batch in doubt was committed", zap.Int64("first_id", b.first), zap.NamedError("doubt", doubt))
@@ -60,33 +60,51 @@ const backendQuery = "SELECT pid, backend_start::text FROM pg_stat_activity WHER
 // or comes from a transaction that commits, and then reads what is there. The
 // message makes sure that the transaction writes something: a COMMIT that writes
 // nothing does not wait for a synchronous standby, and what was read could still be
-// lost with the primary.
+// lost with the primary. A row of another instance is not the batch's: after a failover
+// that lost the last ids to be drawn they are drawn once more.
 const voidQuery = `SELECT pg_advisory_xact_lock(%[1]d);
 INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
 	SELECT coalesce(last.commit_seq, 0) + 1, %[2]d, %[2]d - 1, 0, 0, coalesce(last.total_received, 0), coalesce(last.total_stored, 0), '%[3]s', clock_timestamp()
 	FROM (VALUES (1)) AS one LEFT JOIN (SELECT * FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1) AS last ON true
 	ON CONFLICT (first_id) DO NOTHING;
 SELECT pg_logical_emit_message(true, 'ingot', 'fence');
-SELECT received > 0 FROM ingot.batches WHERE first_id = %[2]d;
+SELECT received > 0 AND instance = '%[3]s' FROM ingot.batches WHERE first_id = %[2]d;
 COMMIT`
+
+// abandon gives up a connection whose COMMIT was not answered. Its backend may wait
+// with that COMMIT for as long as a synchronous standby is away, and would be one more
+// with every try: the next connection ends it.
+func (w *Writer) abandon() {
+	w.abandoned = append(w.abandoned, w.session.backend)
+	w.Close()
+}
+
+// endAbandoned ends the backends that were given up, on a new connection. No answer
+// depends on it: the fence waits for the old transaction in any case, and less long
+// for one that is ended.
+func (w *Writer) endAbandoned(ctx context.Context, s *session) {
+	for _, old := range w.abandoned {
+		end := fmt.Sprintf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND backend_start::text = '%s'", old.pid, old.start)
+		if _, err := s.conn.Exec(ctx, end).ReadAll(); err != nil {
+			w.log.Debug("an abandoned backend was not ended", zap.Error(err))
+			return
+		}
+	}
+	w.abandoned = nil
+}
 
 // fence tells whether the batch has committed; an error means that it is not
 // certain yet. It uses a new connection: connect has made sure that it is not to a
 // standby.
-func (w *Writer) fence(ctx context.Context, b *batch, old backend) (committed bool, err error) {
+func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error) {
 	s, err := w.ready(ctx)
 	if err != nil {
 		return false, err
 	}
-	// For speed only: the fence waits for the old transaction in any case.
-	end := fmt.Sprintf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND backend_start::text = '%s'", old.pid, old.start)
-	if _, err := s.conn.Exec(ctx, end).ReadAll(); err != nil {
-		w.log.Debug("the old backend was not ended", zap.Error(err))
-	}
 	s.warned = false
 	results, err := s.conn.Exec(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, logLock, b.first, w.instance)).ReadAll()
 	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, s.warned); err != nil {
-		w.Close()
+		w.abandon()
 		return false, fmt.Errorf("fence: %w", err)
 	}
 	return fenceFound(results)

@@ -229,13 +229,12 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	if err := write(t.Context(), old, &b); err != nil {
 		t.Fatal(err)
 	}
-	nobody := backend{pid: 0, start: "never"}
-	committed, err := w.fence(t.Context(), &b, nobody)
+	committed, err := w.fence(t.Context(), &b)
 	if err != nil || committed {
 		t.Fatalf("%v %v", committed, err)
 	}
 	// The fence's own answer may be lost too: fencing again finds the void row.
-	if committed, err = w.fence(t.Context(), &b, nobody); err != nil || committed {
+	if committed, err = w.fence(t.Context(), &b); err != nil || committed {
 		t.Fatalf("fenced again: %v %v", committed, err)
 	}
 	var notStored *event.NotStoredError
@@ -247,12 +246,31 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	}
 }
 
+// TestFenceKnowsItsOwn: a row of another instance with the batch's first_id, drawn once
+// more after a failover that lost it, is not the batch.
+func TestFenceKnowsItsOwn(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w := newWriter(t, url)
+	b := batch{groups: groupOf("a"), received: 1}
+	if err := write(t.Context(), w, &b); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	exec(t, client(t, url), `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
+		VALUES (1, $1, $1, 1, 1, 1, 1, gen_random_uuid(), now())`, b.first)
+	if committed, err := w.fence(t.Context(), &b); err != nil || committed {
+		t.Errorf("%v %v, want not committed", committed, err)
+	}
+}
+
 // TestFenceWaits: while the old transaction can still commit, the fence waits for
 // it, and then tells what it did.
 func TestFenceWaits(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
+	w.instance = old.instance
 	b := batch{groups: groupOf("a", "b"), received: 2}
 	if err := write(t.Context(), old, &b); err != nil {
 		t.Fatal(err)
@@ -264,7 +282,7 @@ func TestFenceWaits(t *testing.T) {
 	waitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
 	fenced := make(chan bool, 1)
 	go func() {
-		committed, err := w.fence(context.Background(), &b, backend{start: "never"})
+		committed, err := w.fence(context.Background(), &b)
 		fenced <- committed
 		results <- err
 	}()

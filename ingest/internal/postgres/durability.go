@@ -27,9 +27,11 @@ func (d Durability) Safe() bool {
 	return d.Fsync == "on" && d.FullPageWrites == "on" && d.SynchronousCommit != "off"
 }
 
+// durabilityQuery asks for what the session began with: the writer's sets
+// synchronous_commit for itself.
 const durabilityQuery = `SELECT current_setting('server_version'), current_setting('server_version_num'),
 	current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
-	current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), pg_is_in_recovery()::text`
+	(SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'), pg_is_in_recovery()::text`
 
 // readDurability asks the server what it promises, and refuses one that cannot
 // hold events at all: too old, not UTF-8, or not a primary.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"strconv"
 	"time"
@@ -40,9 +39,14 @@ const stagingColumns = `event_id, topic, id, source, "timestamp", received_at, p
 // has to use a switched-off node carries a cost that would start the compiler on
 // every batch.
 // transaction_read_only comes first: it can be changed only before anything is read.
+// Batches and fences say themselves what their COMMIT waits for. What else the session
+// commits (temp tables, their removal when the backend ends, ids that no committed row
+// has yet) is of use to it alone and waits for no standby: while that is away, no session
+// could be opened to look into a doubt, nor end, even when it is told to.
 const setupSession = `
 SET transaction_read_only = off;
 SET default_transaction_read_only = off;
+SET synchronous_commit = local;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 SET jit = off;
@@ -170,11 +174,11 @@ func (s *session) takeIDs(ctx context.Context, n int) (first int64, err error) {
 }
 
 func (s *session) drawBlock(ctx context.Context) error {
-	result := s.conn.ExecParams(ctx, "SELECT nextval('ingot.id_blocks')", nil, nil, nil, []int16{1}).Read()
-	if result.Err != nil {
-		return fmt.Errorf("draw a block of ids: %w", result.Err)
+	first, err := queryNumber(ctx, s.conn, "SELECT nextval('ingot.id_blocks')")
+	if err != nil {
+		return fmt.Errorf("draw a block of ids: %w", err)
 	}
-	s.nextID = int64(binary.BigEndian.Uint64(result.Rows[0][0]))
+	s.nextID = first
 	s.lastID = s.nextID + BlockSize - 1
 	return nil
 }

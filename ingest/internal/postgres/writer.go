@@ -26,6 +26,8 @@ type Writer struct {
 	log      *zap.Logger
 	chooser  pathChooser
 	session  *session // nil while there is no usable connection
+
+	abandoned []backend // of connections given up in doubt; the next connection ends them
 }
 
 // NewWriter connects at the first Merge. instance names this process in the
@@ -167,6 +169,7 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 			return nil, unavailable(err)
 		}
 		w.session = s
+		w.endAbandoned(ctx, s)
 	}
 	if err := w.session.tidy(ctx); err != nil {
 		return nil, unavailable(err)
