@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,13 +19,19 @@ type ingester struct {
 	*process
 	address string
 	flags   []string
+	change  func(*exec.Cmd) // how it is launched
 	http    *http.Client
 }
 
 // startIngester returns when the ingester is ready.
 func startIngester(t testing.TB, flags ...string) *ingester {
 	t.Helper()
-	i := &ingester{address: freeAddress(t), flags: flags, http: &http.Client{
+	return startIngesterAs(t, func(*exec.Cmd) {}, flags...)
+}
+
+func startIngesterAs(t testing.TB, change func(*exec.Cmd), flags ...string) *ingester {
+	t.Helper()
+	i := &ingester{address: freeAddress(t), flags: flags, change: change, http: &http.Client{
 		Timeout:   hang,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 1024},
 	}}
@@ -35,7 +42,7 @@ func startIngester(t testing.TB, flags ...string) *ingester {
 
 func (i *ingester) start(t testing.TB) {
 	t.Helper()
-	i.process = launch(t, binary("ingest"), append([]string{"--listen", i.address}, i.flags...)...)
+	i.process = launchAs(t, i.change, binary("ingest"), append([]string{"--listen", i.address}, i.flags...)...)
 	await(t, "an ingester that is ready", func() bool {
 		if i.ended() {
 			t.Fatalf("the ingester did not start: %s", i.said(i.stderr))

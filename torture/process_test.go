@@ -28,6 +28,12 @@ type process struct {
 // launch starts a program that knows nothing of this process's own settings.
 func launch(t testing.TB, program string, args ...string) *process {
 	t.Helper()
+	return launchAs(t, func(*exec.Cmd) {}, program, args...)
+}
+
+// launchAs does so after change.
+func launchAs(t testing.TB, change func(*exec.Cmd), program string, args ...string) *process {
+	t.Helper()
 	dir := t.TempDir()
 	p := &process{
 		t: t, cmd: exec.Command(program, args...), done: make(chan struct{}),
@@ -38,6 +44,7 @@ func launch(t testing.TB, program string, args ...string) *process {
 	})
 	// A test binary that dies takes its children along.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	change(p.cmd)
 	started := make(chan error, 1)
 	go p.run(started) // ends with the child, awaited in the cleanup
 	if err := <-started; err != nil {

@@ -32,6 +32,12 @@ func TestCtrlCDrainsBeforePostgresStops(t *testing.T) {
 	i := startIngester(t, append(patient, "--data-dir", data)...)
 	conn := connect(t, i.privateURL(t))
 	stopWhileWaiting(t, i, conn, func() { i.signalGroup(syscall.SIGINT) })
+	checkStopped(t, data)
+}
+
+// checkStopped: whoever waited is stored, and the private Postgres is gone.
+func checkStopped(t *testing.T, data string) {
+	t.Helper()
 	if left := postgresOf(data); len(left) > 0 {
 		t.Errorf("Postgres processes left: %v", left)
 	}
@@ -51,14 +57,12 @@ const (
 func stopWhileWaiting(t *testing.T, i *ingester, conn *pgx.Conn, stop func()) {
 	t.Helper()
 	unblock := block(t, conn)
-	told := newLedger(waitingEvents)
-	var waiters sync.WaitGroup
-	for request := range waiting {
-		waiters.Go(func() { told.add(request, i.publishBytes(events(request, waitingEvents, 10))) }) // ends with its answer
-	}
-	i.awaitStats(t, "a queue with all of them", func(s stats) bool { return s.Queue.Events == waiting*waitingEvents })
+	told, waiters := fillQueue(t, i)
 	stop()
-	await(t, "the log to say that it stops", func() bool { return i.logged("stopping: no new events, waiting for the queue") })
+	awaitStopping(t, i)
+	if ready := i.status("/readyz"); ready != http.StatusServiceUnavailable {
+		t.Errorf("/readyz says %d after the signal", ready)
+	}
 	late := i.publishBytes(events(waiting, waitingEvents, 10))
 	if late.status != http.StatusServiceUnavailable || late.problem != "draining" || late.retryAfter == "" {
 		t.Errorf("a request after the signal is answered %v", late)
@@ -78,6 +82,32 @@ func stopWhileWaiting(t *testing.T, i *ingester, conn *pgx.Conn, stop func()) {
 	if code := i.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// fillQueue returns when as many requests wait as there are to be.
+func fillQueue(t *testing.T, i *ingester) (told *ledger, waiters *sync.WaitGroup) {
+	t.Helper()
+	told, waiters = newLedger(waitingEvents), new(sync.WaitGroup)
+	for request := range waiting {
+		waiters.Go(func() { told.add(request, i.publishBytes(events(request, waitingEvents, 10))) }) // ends with its answer
+	}
+	i.awaitStats(t, "a queue with all of them", func(s stats) bool { return s.Queue.Events == waiting*waitingEvents })
+	return told, waiters
+}
+
+func awaitStopping(t *testing.T, i *ingester) {
+	t.Helper()
+	await(t, "the log to say that it stops", func() bool { return i.logged("stopping: no new events, waiting for the queue") })
+}
+
+// status is that of a GET, 0 without an answer.
+func (i *ingester) status(path string) int {
+	answer, err := i.http.Get(i.url(path))
+	if err != nil {
+		return 0
+	}
+	defer answer.Body.Close()
+	return answer.StatusCode
 }
 
 // TestStopUnderLoad: SIGTERM while many clients send as fast as they can. Whoever was

@@ -1,0 +1,107 @@
+package torture
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestCtrlCInATerminal: the same as for a process group, on a real terminal, whose line
+// discipline decides who gets the signal.
+func TestCtrlCInATerminal(t *testing.T) {
+	keyboard, terminal := openTerminal(t)
+	data := dataFolder(t)
+	i := startIngesterAs(t, func(cmd *exec.Cmd) {
+		cmd.Stdin = terminal
+		cmd.SysProcAttr.Setpgid = false // the session's first process leads its group already
+		cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty, cmd.SysProcAttr.Ctty = true, true, 0
+	}, append(patient, "--data-dir", data)...)
+	conn := connect(t, i.privateURL(t))
+	stopWhileWaiting(t, i, conn, func() {
+		if _, err := keyboard.Write([]byte{3}); err != nil { // Ctrl-C
+			t.Error(err)
+		}
+	})
+	checkStopped(t, data)
+}
+
+// openTerminal opens a pseudo terminal: what is written to keyboard is typed on it.
+func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
+	t.Helper()
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo terminals here: ", err)
+	}
+	t.Cleanup(func() { _ = keyboard.Close() })
+	if err := unix.IoctlSetPointerInt(int(keyboard.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(keyboard.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = terminal.Close() })
+	return keyboard, terminal
+}
+
+// TestSecondSignalStopsAtOnce: while a batch hangs and hours of draining are allowed.
+// Nobody is told anything, the private Postgres goes too, and the same requests sent
+// again after the next start are stored once.
+func TestSecondSignalStopsAtOnce(t *testing.T) {
+	data := dataFolder(t)
+	i := startIngester(t, append(patient, "--data-dir", data)...)
+	block(t, connect(t, i.privateURL(t)))
+	told, waiters := fillQueue(t, i)
+	i.signal(syscall.SIGTERM)
+	awaitStopping(t, i)
+	if i.ended() {
+		t.Fatal("the first signal ended it")
+	}
+	i.signal(syscall.SIGTERM)
+	if code := i.wait(); code != 1 || !strings.Contains(i.said(i.stderr), "ingest: second signal, stopping at once") {
+		t.Errorf("exit code %d", code)
+	}
+	waiters.Wait()
+	if got := fmt.Sprint(told.counts()); got != fmt.Sprintf("map[none:%d]", waiting) {
+		t.Errorf("answers: %s", got)
+	}
+	await(t, "the private Postgres to go", func() bool { return len(postgresOf(data)) == 0 })
+	i.start(t)
+	settle(t, i, told)
+	checkSettled(t, connect(t, i.privateURL(t)), told)
+	i.stop(t)
+}
+
+// TestDrainTimeoutEndsWithAnError: what could not be brought to its end in time is told
+// to the waiters, and counted, and the exit code is not that of a clean stop.
+func TestDrainTimeoutEndsWithAnError(t *testing.T) {
+	data := dataFolder(t)
+	i := startIngester(t, append(patient, "--drain-timeout=1s", "--batch-events=20", "--data-dir", data)...)
+	block(t, connect(t, i.privateURL(t)))
+	told, waiters := fillQueue(t, i)
+	i.signal(syscall.SIGTERM)
+	code := i.wait()
+	waiters.Wait()
+	counts := told.counts()
+	t.Logf("exit code %d, answers %v", code, counts)
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	if counts["503 draining"] == 0 || counts["503 draining"]+counts["504 outcome-unknown"] != waiting {
+		t.Errorf("answers: %v", counts)
+	}
+	says := fmt.Sprintf("%d accepted events were refused, of %d nobody knows", waitingEvents*counts["503 draining"], waitingEvents*counts["504 outcome-unknown"])
+	if !strings.Contains(i.said(i.stderr), says) {
+		t.Errorf("the last line does not say %q:\n%s", says, i.said(i.stderr))
+	}
+	told.check(t, openFolder(t, data))
+}
