@@ -32,7 +32,7 @@ run: postgres build ## answer on http://127.0.0.1:8080 with a private Postgres i
 test: postgres ## all tests, with the race detector, on throw-away Postgres clusters
 	$(GO) test -race -timeout 15m ./...
 
-torture: postgres ## crashes and overload for minutes: 30 s of ten times too much, also with the default limits
+torture: postgres ## crashes and overload for minutes: 60 s of ten times too much, also with the default limits
 	INGOT_LONG=1 $(GO) test -timeout 30m -count=1 -v ./torture
 
 demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit

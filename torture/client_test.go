@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -21,6 +22,7 @@ type answer struct {
 	retryAfter string
 	last       bool  // the server says that it closes the connection
 	err        error // no answer
+	took       time.Duration
 }
 
 // String is how counts and messages name an answer: 200, "503 queue-full", ..
@@ -39,6 +41,13 @@ func (a answer) String() string {
 
 // publish sends a body of JSON and reads the answer to its end.
 func (i *ingester) publish(body io.Reader, length int) answer {
+	began := time.Now()
+	a := i.send(body, length)
+	a.took = time.Since(began)
+	return a
+}
+
+func (i *ingester) send(body io.Reader, length int) answer {
 	request, err := http.NewRequest("POST", i.url("/publish?results=none"), body)
 	if err != nil {
 		return answer{err: err}

@@ -12,6 +12,10 @@
 //
 //	start_test.go     starts that cannot work say so in one line
 //	stop_test.go      a stop answers every waiter before the database goes
+//	signals_test.go   Ctrl-C on a terminal, a second signal, a drain that takes too long
+//	down_test.go      the database gone, hung, full, out of connections, and back
+//	pair_test.go      a primary and its synchronous standby
+//	standby_test.go   the standby away, and a failover
 //	crash_test.go     kill -9 of the ingester and of Postgres, under load
 //	full_test.go      a full queue refuses at once
 //	overload_test.go  ten times what the database takes: memory, answers, truth
@@ -24,7 +28,7 @@
 // Faults come at moments of progress, drawn from a seed that is printed, never
 // after a time. Each test takes the machine for itself: none is parallel.
 //
-//	INGOT_LONG=1        the overload tests run for 30 s, and with the default limits
+//	INGOT_LONG=1        the overload tests run for 60 s, and with the default limits
 //	INGOT_BUILD_RACE=1  the binaries are built with the race detector (memory is
 //	                    not judged then)
 package torture

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -23,12 +24,14 @@ type overload struct {
 	rate       int    // requests a second
 	slow       int    // clients that take seconds to send a body, beside those
 	duration   time.Duration
-	reach      bool // the bound on bodies must really be reached
+	deadline   time.Duration // as the flags or the defaults say
+	reach      bool          // the bound on bodies must really be reached
 }
 
 // TestOverload: what cannot be taken is refused, what is refused is not stored, what
-// is acknowledged is, everybody gets an answer, and the memory stays within what the
-// limits promise: twice the bytes of the queue and of the bodies, and 100 MB.
+// is acknowledged is, everybody gets an answer, those accepted within the deadline and
+// those refused for a full queue without waiting in it, and the memory stays within what
+// the limits promise: twice the bytes of the queue and of the bodies, and 100 MB.
 func TestOverload(t *testing.T) {
 	small := overload{
 		flags: []string{
@@ -38,9 +41,10 @@ func TestOverload(t *testing.T) {
 		},
 		queueBytes: 8 << 20, inFlight: 16 << 20,
 		pause: "0.1 + random() * 0.3", size: 100, payload: 1500, rate: 80, duration: 5 * time.Second,
+		deadline: 2500 * time.Millisecond,
 	}
 	if long() {
-		small.duration = 30 * time.Second
+		small.duration = time.Minute
 	}
 	t.Run("small limits", func(t *testing.T) { small.run(t) })
 	if !long() {
@@ -48,8 +52,9 @@ func TestOverload(t *testing.T) {
 	}
 	defaults := overload{
 		queueBytes: 64 << 20, inFlight: 128 << 20,
-		pause: "2", size: 100, payload: 10_000, rate: 80, slow: 100, duration: 30 * time.Second,
-		reach: true,
+		pause: "2", size: 100, payload: 10_000, rate: 80, slow: 100, duration: time.Minute,
+		deadline: 10 * time.Second,
+		reach:    true,
 	}
 	t.Run("default limits, bodies of a megabyte", func(t *testing.T) { defaults.run(t) })
 }
@@ -94,11 +99,14 @@ func (o overload) load(i *ingester, told *ledger) {
 	requests.Wait()
 }
 
+// slowClients is where the numbers of their requests begin.
+const slowClients = 1_000_000
+
 // sendSlowly publishes bodies that take seconds to arrive: they hold their bytes of
 // the budget all that time.
 func (o overload) sendSlowly(i *ingester, told *ledger, client int, until time.Time) {
 	for n := 0; time.Now().Before(until); n++ {
-		request := 1_000_000 + 1_000*client + n
+		request := slowClients + 1_000*client + n
 		body := events(request, o.size, o.payload)
 		a := i.publish(&slowReader{bytes.NewReader(body), len(body) / 16}, len(body))
 		told.add(request, a)
@@ -132,6 +140,7 @@ func (o overload) judge(t *testing.T, told *ledger, seen peaks) {
 	if n := counts["none"] + counts["no connection"]; n > 0 {
 		t.Errorf("%d requests got no answer, one of them: %v", n, told.unanswered())
 	}
+	o.judgeTimes(t, told)
 	if taken, sent := counts["200"], len(told.answers); taken == 0 || sent < 10*taken {
 		t.Errorf("%d requests sent, %d taken: not ten times", sent, taken)
 	}
@@ -140,6 +149,34 @@ func (o overload) judge(t *testing.T, told *ledger, seen peaks) {
 	}
 	if o.reach && seen.bodies < o.inFlight*9/10 {
 		t.Errorf("bodies in flight reached %.1f MB, their bound is %.1f MB", mb(seen.bodies), mb(o.inFlight))
+	}
+}
+
+// judgeTimes looks at those who sent as fast as they could. The client's and the
+// machine's own slowness are in its figures, hence the margin: without deadlines they
+// would grow with the test.
+func (o overload) judgeTimes(t *testing.T, told *ledger) {
+	t.Helper()
+	const margin = 5 * time.Second
+	for kind, most := range map[string]time.Duration{
+		"200": o.deadline + margin, "503 expired": o.deadline + margin, "504 outcome-unknown": o.deadline + margin, "503 queue-full": o.deadline,
+	} {
+		var took []time.Duration
+		for request, a := range told.answers {
+			if request < slowClients && a.String() == kind {
+				took = append(took, a.took)
+			}
+		}
+		if len(took) == 0 {
+			continue
+		}
+		slices.Sort(took)
+		last := took[len(took)-1]
+		t.Logf("%s: %d answered, half of them within %v, 99 %% within %v, all within %v", kind, len(took),
+			took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), last.Round(time.Millisecond))
+		if last > most {
+			t.Errorf("%s after %v, want it within %v", kind, last, most)
+		}
 	}
 }
 
