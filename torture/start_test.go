@@ -3,6 +3,8 @@ package torture
 import (
 	"strings"
 	"testing"
+
+	"ingot/internal/pgtest"
 )
 
 // TestStartsThatCannotWork: each says why in one line, and changes nothing for the
@@ -70,3 +72,22 @@ func TestStartsThatCannotWork(t *testing.T) {
 
 // usageCode is what the command line's parser exits with.
 const usageCode = 80
+
+// TestUnsafeDurabilityIsRefused: a database that may lose what it has acknowledged is
+// used only by whoever says so.
+func TestUnsafeDurabilityIsRefused(t *testing.T) {
+	for _, setting := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
+		t.Run(setting, func(t *testing.T) {
+			server := pgtest.DurableWith(t, map[string]string{setting: "off"})
+			p := launch(t, binary("ingest"), "--listen", freeAddress(t), "--database-url", server.URL())
+			if code := p.wait(); code != 1 || !strings.Contains(p.said(p.stderr), "a crash of this database may lose acknowledged events") {
+				t.Errorf("exit code %d: %s", code, p.said(p.stderr))
+			}
+			i := startIngester(t, "--database-url", server.URL(), "--allow-unsafe-durability")
+			if !i.logged("this database may lose acknowledged events when its machine crashes") {
+				t.Error("it starts without a warning")
+			}
+			i.stop(t)
+		})
+	}
+}
