@@ -37,11 +37,15 @@ func (p *Pipeline) commitAll(ctx context.Context) {
 // refused, a held key goes to the side lane, and the neighbours are stored.
 func (p *Pipeline) commit(ctx context.Context, batch []*request, brief bool) {
 	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {
+		err := p.connect(ctx)
 		live := p.startAttempt(batch)
 		if len(live) == 0 {
 			return
 		}
-		stored, err := p.attempt(ctx, live, brief)
+		var stored []bool
+		if err == nil {
+			stored, err = p.attempt(ctx, live, brief)
+		}
 		switch whatNow(err) {
 		case deliver:
 			p.deliverStored(live, stored)
@@ -111,6 +115,14 @@ func (p *Pipeline) isolate(ctx context.Context, live []*request, err error) {
 	default:
 		p.park(live)
 	}
+}
+
+// connect readies the store for an attempt, under the time limit of one. It is none yet:
+// whose deadline passes meanwhile is certainly not stored.
+func (p *Pipeline) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.config.AttemptTimeout)
+	defer cancel()
+	return p.store.Ready(ctx)
 }
 
 // attempt runs one Merge under its own time limit.

@@ -22,7 +22,7 @@
 //  2. The committer takes requests off the head of the queue, in order, until the
 //     batch is large enough or the queue is empty. It never splits a request.
 //     What could not be answered in time any more is refused first.
-//  3. It marks the batch as attempting and calls Store.Merge, which tells when
+//  3. It sees to it that the store has a connection, marks the batch as attempting and calls Store.Merge, which tells when
 //     COMMIT is sent.
 //  4. It settles the outcome: results, a retry after a pause, or an error.
 //  5. The reaper answers requests whose deadline has passed: not stored while they

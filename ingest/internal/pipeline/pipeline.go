@@ -12,6 +12,10 @@ import (
 
 // Store writes batches. The committer is its only caller.
 type Store interface {
+	// Ready connects if there is no connection. It fails with *event.NotStoredError;
+	// nothing of any batch is under way while it takes its time.
+	Ready(ctx context.Context) error
+
 	// Merge stores a batch in one transaction and returns, event by event in order,
 	// whether it was stored (true) or was there already (false). It calls sent before
 	// a COMMIT goes out, each time it tries one. When ctx ends it gives up soon.

@@ -239,6 +239,25 @@ func TestOutage(t *testing.T) {
 	})
 }
 
+// TestDeadlineWhileConnecting: nothing is under way to a store that does not answer, so
+// nobody is told that the outcome is not known.
+func TestDeadlineWhileConnecting(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Silence(true)
+		got := <-p.submit(10, "a")
+		wantNotStored(t, got, event.ReasonExpired)
+		if got.after < 10*time.Second || got.after > 11*time.Second {
+			t.Errorf("answered after %s", got.after)
+		}
+		time.Sleep(time.Minute)
+		p.fake.Silence(false)
+		wantStored(t, <-p.submit(10, "b"), true)
+		if rows := p.fake.Rows(); len(rows) != 1 {
+			t.Errorf("rows %v, want b alone", rows)
+		}
+	})
+}
+
 // TestDeadlineDuringAnAttempt: nobody can say whether the attempt will commit. The
 // one queued behind it is certainly not stored.
 func TestDeadlineDuringAnAttempt(t *testing.T) {

@@ -157,6 +157,12 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 	return s.merge(ctx, b)
 }
 
+// Ready connects if there is no usable connection; *event.NotStoredError if that fails.
+func (w *Writer) Ready(ctx context.Context) error {
+	_, err := w.ready(ctx)
+	return err
+}
+
 // ready returns a session that can take a batch. Its errors are classed: a setting
 // that the server refuses says nothing about anybody's data.
 func (w *Writer) ready(ctx context.Context) (*session, error) {

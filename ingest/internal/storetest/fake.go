@@ -25,6 +25,7 @@ type Fake struct {
 	calls   int
 	script  []Step
 	held    string // id that another transaction holds
+	silent  bool   // nobody answers who connects
 }
 
 // Step changes what the next Merge does. The zero Step changes nothing.
@@ -44,6 +45,25 @@ func (f *Fake) Hold(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.held = id
+}
+
+// Silence makes every connecting last until it is given up, until it is called again.
+func (f *Fake) Silence(silent bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.silent = silent
+}
+
+// Ready implements the store.
+func (f *Fake) Ready(ctx context.Context) error {
+	f.mu.Lock()
+	silent := f.silent
+	f.mu.Unlock()
+	if !silent {
+		return nil
+	}
+	<-ctx.Done()
+	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: ctx.Err()}
 }
 
 // Next adds steps for the next calls of Merge.
