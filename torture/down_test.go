@@ -40,10 +40,7 @@ func TestDownAndBack(t *testing.T) {
 			server := pgtest.DurableWith(t, map[string]string{"max_connections": "20"})
 			i := startIngester(t, "--database-url", server.URL(), "--deadline=2s", "--attempt-timeout=3s", "--outage-grace=500ms")
 			told := newLedger(1)
-			sendAll(i, told, 0, 5)
-			if n := told.counts()["200"]; n != 5 {
-				t.Fatalf("before: %v", told.counts())
-			}
+			storeAll(t, i, told, 5)
 			back := c.down(t, server)
 			awaitRefusals(t, i, told)
 			if status := i.status("/readyz"); (status == http.StatusOK) != c.ready {
@@ -171,7 +168,7 @@ func TestDiskFull(t *testing.T) {
 	})
 	i := startIngester(t, "--data-dir", data, "--deadline=2s", "--attempt-timeout=3s", "--outage-grace=500ms")
 	told := newLedger(10)
-	sendAll(i, told, 0, 5)
+	storeAll(t, i, told, 5)
 	filler := filepath.Join(disk, "filler")
 	fill(t, filler)
 	for told.counts()["503 database-unavailable"] == 0 { // what was reserved is used up first
