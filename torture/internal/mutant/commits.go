@@ -34,7 +34,7 @@ var Early func([]bool)
 		Breaks: "a batch in doubt is tried again without a fence",
 		Caught: "a row has one stored, or an attempt that is unknown: the answer to COMMIT is swallowed",
 		Edits: []Edit{{
-			"ingest/internal/postgres/commit.go", `	return w.resolve(ctx, b, old, err)`,
+			"ingest/internal/postgres/commit.go", `	return w.resolve(ctx, b, err)`,
 			`	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}`,
 		}},
 	},
