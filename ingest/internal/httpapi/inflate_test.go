@@ -201,19 +201,23 @@ func TestBomb(t *testing.T) {
 	}
 	server := exec.Command(os.Args[0], "-test.run=^TestBombTarget$", "-test.v")
 	server.Env = append(os.Environ(), "INGOT_BOMB_TARGET=1")
+	server.Stderr = os.Stderr // goleak speaks there
 	stdin, _ := server.StdinPipe()
 	stdout, _ := server.StdoutPipe()
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	var said bytes.Buffer
+	ended := make(chan struct{})
 	defer func() {
 		_ = stdin.Close()
+		<-ended
 		if err := server.Wait(); err != nil {
-			t.Errorf("the server's process: %v", err)
+			t.Errorf("the server's process: %v\n%s", err, said.Bytes())
 		}
 	}()
 	g := &gate{address: addressIn(t, stdout)}
-	go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process, awaited in Wait
+	go func() { _, _ = io.Copy(&said, stdout); close(ended) }()
 	for encoding, body := range bombs {
 		var wg sync.WaitGroup
 		for range 8 {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -149,5 +150,23 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		_ = s.listener.Close() // fasthttp may not know of it yet, and would serve for ever
 	}
 	s.mu.Unlock()
-	return s.fast.ShutdownWithContext(ctx)
+	if err := s.fast.ShutdownWithContext(ctx); err != nil {
+		return err
+	}
+	return s.awaitLingering(ctx)
+}
+
+// awaitLingering waits for connections that are still read from after their answer
+// (conn.linger): fasthttp counts them as done by then.
+func (s *Server) awaitLingering(ctx context.Context) error {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for s.connections.Load() > 0 {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%d connections are still open: %w", s.connections.Load(), ctx.Err())
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"regexp"
 	"strings"
@@ -223,6 +224,30 @@ func TestShutdownWithIdleConnections(t *testing.T) {
 		t.Errorf("took %v", d)
 	}
 	w.closed()
+}
+
+// A refused client that is still sending keeps its connection, and a stop waits for
+// it: a reset would take the answer with it.
+func TestShutdownWaitsForWhoIsRefused(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	w := g.dial(t)
+	w.send(fmt.Sprintf("POST /publish HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: %d\r\n\r\n%s", jsonType, g.Limits.Body+1, strings.Repeat(" ", prefetched)))
+	if a := w.answer("POST"); a.status != 413 {
+		t.Fatalf("got %d", a.status)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- g.Shutdown(t.Context()) }() // ends with the connection, awaited below
+	select {
+	case err := <-ended:
+		t.Errorf("the stop did not wait: %v", err)
+		return
+	case <-time.After(lingerTime / 10):
+	}
+	_ = w.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // A stop that comes before the start, or at the same moment, is a stop all the
