@@ -67,7 +67,7 @@ func (s *Server) turnAway(c net.Conn) {
 	body := append(appendProblem(nil, p, "the server has as many connections as it takes; try again, and use connections more than once"), '}')
 	_ = c.SetDeadline(time.Now().Add(time.Second))
 	_, _ = fmt.Fprintf(c, "HTTP/1.1 %d Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n%s: %s\r\nX-Request-Id: %s\r\nConnection: close\r\n\r\n%s",
-		p.status, len(body), p.header[0], p.header[1], s.newRequestID(), body)
+		p.status, len(body), p.header[0], p.header[1], s.appendNewRequestID(nil), body)
 	_ = c.Close()
 	s.failures.Warn("connection refused: "+p.kind, zap.Int("connections", s.Limits.Connections))
 }

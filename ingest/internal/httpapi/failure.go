@@ -28,13 +28,16 @@ type failure struct {
 type failureKey struct{}
 
 func (f failure) belongsInLog(status int) bool {
+	if f.cause == nil {
+		return status >= 500
+	}
 	var badData *event.BadDataError
 	return status >= 500 || errors.As(f.cause, &badData)
 }
 
 // logFailure writes the line by which an answer of 5xx is found again. It holds
 // nothing of the body, and of the path what is fit for a line.
-func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id string) {
+func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	f, _ := ctx.UserValue(failureKey{}).(failure)
 	status := ctx.Response.StatusCode()
 	if !f.belongsInLog(status) {
@@ -45,7 +48,7 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id string) {
 		level = zap.WarnLevel
 	}
 	s.failures.Log(level, "request failed: "+f.kind,
-		zap.String("request_id", id), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),
+		zap.String("request_id", string(id)), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),
 		zap.Int("status", status), zap.Error(f.cause))
 }
 

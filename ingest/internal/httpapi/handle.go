@@ -26,7 +26,9 @@ func (r route) allow() string {
 
 // serve is the one handler.
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
-	defer s.finish(ctx, s.requestID(ctx))
+	var space [maxRequestID]byte
+	id := s.appendRequestID(space[:0], ctx)
+	defer func() { s.finish(ctx, id, recover()) }()
 	if r, ok := s.find(ctx); ok {
 		r.handle(ctx)
 	}
@@ -41,7 +43,9 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 			hangUp(ctx) // it may have sent its body all the same
 		}
 	}()
-	defer s.finish(ctx, s.requestID(ctx))
+	var space [maxRequestID]byte
+	id := s.appendRequestID(space[:0], ctx)
+	defer func() { s.finish(ctx, id, recover()) }()
 	r, ok := s.find(ctx)
 	if !ok || r.method != "POST" {
 		return
@@ -58,10 +62,10 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 
 // finish gives every answer its id, keeps a panic from taking the process down,
 // and sees to a body that nobody has read.
-func (s *Server) finish(ctx *fasthttp.RequestCtx, id string) {
-	if r := recover(); r != nil {
+func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
+	if panic != nil {
 		ctx.Response.Reset()
-		s.problemOf(ctx, &panicked{r, debug.Stack()})
+		s.problemOf(ctx, &panicked{panic, debug.Stack()})
 		hangUp(ctx)
 	}
 	if ctx.Request.IsBodyStream() {
@@ -70,7 +74,7 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id string) {
 	if s.draining.Load() {
 		ctx.SetConnectionClose() // or the client's next request meets the end of the server
 	}
-	ctx.Response.Header.Set("X-Request-Id", id)
+	ctx.Response.Header.SetBytesV("X-Request-Id", id)
 	s.logFailure(ctx, id)
 }
 
@@ -119,7 +123,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 		s.problem(ctx, problemBadRequest, "this is not a well-formed HTTP/1.1 request")
 	}
 	hangUp(ctx)
-	ctx.Response.Header.Set("X-Request-Id", s.newRequestID())
+	ctx.Response.Header.SetBytesV("X-Request-Id", s.appendNewRequestID(nil))
 }
 
 func isTimeout(err error) bool {

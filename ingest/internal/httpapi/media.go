@@ -22,6 +22,9 @@ const (
 // contentCoding reads the lines of Content-Encoding. One layer of compression is
 // taken: what is compressed twice is a mistake or a bomb.
 func contentCoding(lines [][]byte) (coding, error) {
+	if len(lines) == 0 {
+		return identity, nil
+	}
 	given := strings.ToLower(string(bytes.Join(lines, []byte(","))))
 	names := strings.FieldsFunc(given, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 	if len(names) == 0 {
@@ -44,6 +47,9 @@ func contentCoding(lines [][]byte) (coding, error) {
 func bodyFormat(h *fasthttp.RequestHeader) (event.Format, error) {
 	if repeated(h.RawHeaders(), "Content-Type") {
 		return 0, notTaken("Content-Type is there more than once")
+	}
+	if string(h.ContentType()) == "application/json" { // what nearly everybody sends need not be parsed
+		return event.JSON, nil
 	}
 	return mediaType(string(h.ContentType()))
 }

@@ -24,9 +24,9 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.problemOf(ctx, err)
 		return
 	}
-	held := account{budget: &s.budget}
-	defer held.close()
-	body, err := s.readBody(ctx, admitted.coding, &held)
+	w := s.takeWork()
+	defer s.returnWork(w)
+	body, err := s.readBody(ctx, admitted.coding, &w.held)
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
@@ -41,7 +41,32 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.invalid(ctx, &decoded)
 		return
 	}
-	s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, held.held, &decoded, admitted.show)
+	s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, w, &decoded, admitted.show)
+}
+
+// work is what a request to publish needs beside its body, from a pool.
+type work struct {
+	held   account
+	answer []byte
+}
+
+// answerKept is the size up to which the buffer of an answer is used again; a guess
+// that keeps the pool small and serves all but lists of a thousand duplicates.
+const answerKept = 64 << 10
+
+func (s *Server) takeWork() *work {
+	if w, ok := s.works.Get().(*work); ok {
+		return w
+	}
+	return &work{held: account{budget: &s.budget}}
+}
+
+// returnWork also gives back what the request holds of the budget, on any way out.
+func (s *Server) returnWork(w *work) {
+	w.held.close()
+	if cap(w.answer) <= answerKept {
+		s.works.Put(w)
+	}
 }
 
 // admit says what can be said before the body is read.
@@ -65,20 +90,24 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 }
 
 // store waits for the fate of the valid events and answers.
-func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, bytes int64, decoded *event.Decoded, show resultsShown) {
-	stored, err := s.Publisher.Submit(group, bytes)
-	switch {
-	case err != nil:
+func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, decoded *event.Decoded, show resultsShown) {
+	stored, err := s.Publisher.Submit(group, w.held.held)
+	if err != nil {
 		s.problemOf(ctx, err)
-	case decoded.Single:
-		s.respond(ctx, fasthttp.StatusOK, appendSingle(nil, &group.Events[0], stored[0]))
-	default:
-		status := fasthttp.StatusOK
-		if len(decoded.Invalid) > 0 {
-			status = fasthttp.StatusMultiStatus
-		}
-		s.respond(ctx, status, appendResults(nil, decoded, stored, show))
+		return
 	}
+	status := fasthttp.StatusOK
+	if len(decoded.Invalid) > 0 {
+		status = fasthttp.StatusMultiStatus
+	}
+	if decoded.Single {
+		w.answer = appendSingle(w.answer[:0], &group.Events[0], stored[0])
+	} else {
+		w.answer = appendResults(w.answer[:0], decoded, stored, show)
+	}
+	ctx.SetStatusCode(status)
+	ctx.Response.Header.SetContentType("application/json")
+	ctx.Response.SetBody(w.answer)
 }
 
 func (s *Server) respond(ctx *fasthttp.RequestCtx, status int, body []byte) {

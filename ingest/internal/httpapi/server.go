@@ -73,6 +73,7 @@ type Server struct {
 	rejected    atomic.Int64   // events refused as invalid since the start
 	failures    *zap.Logger    // for answers of 5xx
 	inflaters   chan *inflater // one for each core: inflating only computes
+	works       sync.Pool      // of *work
 	routes      map[string]route
 
 	mu       sync.Mutex // guards what is below
