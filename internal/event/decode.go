@@ -54,7 +54,6 @@ func (e *TooManyError) Error() string {
 // wrong with a single event is in Decoded.Invalid and concerns no other event.
 func Decode(body string, format Format, limits Limits) (Decoded, error) {
 	d := decoder{src: body, limits: limits}
-	d.stack = d.room[:0]
 	var err error
 	if format == NDJSON {
 		err = d.lines()
@@ -78,8 +77,7 @@ type decoder struct {
 	event  eventState
 	flaw   flaw     // first thing Postgres would reject in the value being read
 	escape bool     // the string read last holds a backslash
-	stack  []byte   // open brackets of the value being read
-	room   [64]byte // where the stack begins: as deep as a payload may be by default
+	open   brackets // of the value being read
 }
 
 // stop is returned by scanning methods in place of a position.

@@ -97,15 +97,15 @@ func (d *decoder) space(i int) int {
 // decoder's, not on the goroutine's, so that a body of nothing but brackets
 // costs one byte a level.
 func (d *decoder) value(i int) int {
-	d.stack = d.stack[:0]
+	d.open.depth = 0
 	for {
 		switch c := d.at(i); c {
 		case '{', '[':
-			if len(d.stack) == maxSyntaxDepth {
+			if d.open.depth == maxSyntaxDepth {
 				return d.fail(i, "nested more than %d deep", maxSyntaxDepth)
 			}
-			d.stack = append(d.stack, c)
-			if len(d.stack) > d.limits.MaxDepth {
+			d.open.push(c)
+			if d.open.depth > d.limits.MaxDepth {
 				d.note(CodePayloadTooDeep, i)
 			}
 			i = d.space(i + 1)
@@ -118,7 +118,7 @@ func (d *decoder) value(i int) int {
 				continue
 			}
 			i++
-			d.stack = d.stack[:len(d.stack)-1]
+			d.open.depth--
 		case '"':
 			i = d.str(i)
 		case 't':
@@ -140,15 +140,45 @@ func (d *decoder) value(i int) int {
 	}
 }
 
+// brackets is a stack of open brackets. The outer ones are bits of one word: what
+// nests as deep as payloads may costs no allocation.
+type brackets struct {
+	depth int
+	outer uint64 // of the first 64: is it a brace
+	inner []byte
+}
+
+func (b *brackets) push(c byte) {
+	switch at := b.depth - 64; {
+	case at >= 0:
+		b.inner = append(b.inner[:at], c)
+	case c == '{':
+		b.outer |= 1 << b.depth
+	default:
+		b.outer &^= 1 << b.depth
+	}
+	b.depth++
+}
+
+func (b *brackets) top() byte {
+	switch at := b.depth - 65; {
+	case at >= 0:
+		return b.inner[at]
+	case b.outer>>(b.depth-1)&1 == 1:
+		return '{'
+	}
+	return '['
+}
+
 // afterValue closes brackets until a comma asks for another value (more) or
 // none is open.
 func (d *decoder) afterValue(i int) (next int, more bool) {
-	for len(d.stack) > 0 {
-		open := d.stack[len(d.stack)-1]
+	for d.open.depth > 0 {
+		open := d.open.top()
 		i = d.space(i)
 		switch d.at(i) {
 		case open + 2:
-			d.stack = d.stack[:len(d.stack)-1]
+			d.open.depth--
 			i++
 		case ',':
 			i = d.space(i + 1)

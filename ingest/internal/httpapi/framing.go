@@ -1,9 +1,6 @@
 package httpapi
 
-import (
-	"bytes"
-	"iter"
-)
+import "bytes"
 
 // smuggled names what makes the end of a request ambiguous; "" when nothing does.
 // A proxy in front may have taken the other reading, and would then pass on a
@@ -12,7 +9,9 @@ import (
 // Transfer-Encoding: identity altogether.
 func smuggled(raw []byte) string {
 	lengths, codings := 0, 0
-	for name, value := range headerLines(raw) {
+	for len(raw) > 0 {
+		var name, value []byte
+		name, value, raw = cutHeaderLine(raw)
 		switch {
 		case bytes.ContainsAny(name, " \t"):
 			return "a header's name has no blank in it"
@@ -33,17 +32,13 @@ func smuggled(raw []byte) string {
 	return ""
 }
 
-// headerLines goes through the lines of a header as they were sent.
-func headerLines(raw []byte) iter.Seq2[[]byte, []byte] {
-	return func(yield func(name, value []byte) bool) {
-		for line := range bytes.Lines(raw) {
-			name, value, found := bytes.Cut(line, []byte(":"))
-			if !found {
-				continue // the empty line at the end
-			}
-			if !yield(name, bytes.TrimSpace(value)) {
-				return
-			}
-		}
+// cutHeaderLine takes the first line off a header as it was sent. A line without a
+// colon, as the empty one at the end, has no name.
+func cutHeaderLine(raw []byte) (name, value, rest []byte) {
+	line, rest, _ := bytes.Cut(raw, []byte("\n"))
+	name, value, found := bytes.Cut(line, []byte(":"))
+	if !found {
+		return nil, nil, rest
 	}
+	return name, bytes.TrimSpace(value), rest
 }

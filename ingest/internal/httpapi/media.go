@@ -85,7 +85,9 @@ func notTaken(detail string) error { return &refusal{problemMediaType, detail} }
 // takes the last one, a proxy in front perhaps the first.
 func repeated(raw []byte, header string) bool {
 	n := 0
-	for name := range headerLines(raw) {
+	for len(raw) > 0 {
+		var name []byte
+		name, _, raw = cutHeaderLine(raw)
 		if bytes.EqualFold(name, []byte(header)) {
 			n++
 		}

@@ -1,12 +1,15 @@
 package pipeline
 
 import (
+	"sync/atomic"
 	"time"
 
 	"ingot/internal/event"
 )
 
-// request is one group and its waiter.
+// request is one group and its waiter. Two hold on to it, the waiter and the batch;
+// whoever lets go last puts it back into the pool. One that leaves by another way
+// than in a batch is garbage.
 type request struct {
 	group    event.Group
 	bytes    int64
@@ -14,6 +17,25 @@ type request struct {
 	answered bool        // guarded by Pipeline.mu
 	parked   bool        // in the side lane; guarded by Pipeline.mu
 	slot     chan answer // one slot, filled exactly once
+	holders  atomic.Int32
+}
+
+func (p *Pipeline) newRequest(group event.Group, bytes int64) *request {
+	r, ok := p.requests.Get().(*request)
+	if !ok {
+		r = &request{slot: make(chan answer, 1)}
+	}
+	r.group, r.bytes, r.deadline = group, bytes, time.Now().Add(p.config.Deadline)
+	r.answered, r.parked = false, false
+	r.holders.Store(2)
+	return r
+}
+
+func (p *Pipeline) letGo(r *request) {
+	if r.holders.Add(-1) == 0 {
+		r.group = event.Group{} // the pool must not keep bodies alive
+		p.requests.Put(r)
+	}
 }
 
 type answer struct {
@@ -32,12 +54,13 @@ func (p *Pipeline) Submit(group event.Group, bytes int64) ([]bool, error) {
 	if len(group.Events) == 0 {
 		return nil, nil
 	}
-	r := &request{group: group, bytes: bytes, deadline: time.Now().Add(p.config.Deadline), slot: make(chan answer, 1)}
+	r := p.newRequest(group, bytes)
 	if err := p.accept(r); err != nil {
 		return nil, err
 	}
 	p.notify()
 	a := <-r.slot
+	p.letGo(r)
 	return a.stored, a.err
 }
 

@@ -72,6 +72,7 @@ func (p *Pipeline) release(batch []*request) {
 		}
 		p.events -= len(r.group.Events)
 		p.bytes -= r.bytes
+		p.letGo(r)
 	}
 	p.batch = nil
 }

@@ -80,11 +80,12 @@ const (
 
 // whatNow is the one table from the end of an attempt to what follows.
 func whatNow(err error) verdict {
+	if err == nil {
+		return deliver
+	}
 	var notStored *event.NotStoredError
 	var badData *event.BadDataError
 	switch {
-	case err == nil:
-		return deliver
 	case errors.As(err, &badData):
 		return isolate
 	case errors.As(err, &notStored) && notStored.Reason == event.ReasonKeyHeld:
@@ -157,7 +158,7 @@ func hasFate(err error) bool {
 func (p *Pipeline) startAttempt(batch []*request) []*request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	live := batch[:0:0]
+	live := make([]*request, 0, len(batch))
 	horizon := p.horizonLocked()
 	for _, r := range batch {
 		switch {

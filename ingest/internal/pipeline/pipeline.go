@@ -59,7 +59,8 @@ type Pipeline struct {
 	log    *zap.Logger
 	wake   chan struct{} // one slot: the queue may have changed
 
-	guesses []bool // of the batch under way; the committer's alone
+	guesses  []bool    // of the batch under way; the committer's alone
+	requests sync.Pool // of *request
 
 	mu         sync.Mutex
 	queue      []*request   // waiting, oldest first

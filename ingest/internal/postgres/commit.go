@@ -2,10 +2,8 @@ package postgres
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -66,43 +64,15 @@ func lastTag(results []*pgconn.Result) string {
 // commitQuery ends a staged batch, or is all of a batch of known keys.
 func (w *Writer) commitQuery(b *batch) string {
 	if b.begun {
-		return w.commitStatements(b)
+		return string(w.appendCommit(nil, b))
 	}
-	return w.session.begin + "; " + w.commitStatements(b)
-}
-
-// commitStatements hold nothing but numbers, this process's UUID and topics as hex
-// digits. The log's lock is held for moments, but by many: it is waited for as long
-// as a statement may take, not as long as a key is waited for.
-func (w *Writer) commitStatements(b *batch) string {
-	topics := ""
-	if b.storedCount > 0 {
-		topics = w.session.topicsStatement(b)
-	}
-	return fmt.Sprintf("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(%d); EXECUTE ingot_log (%d, %d, %d, %d, '%s'); %sCOMMIT",
-		logLock, b.first, b.last, b.received, b.storedCount, w.instance, topics)
-}
-
-// topicsStatement adds what the batch stored to the counts of its topics.
-func (s *session) topicsStatement(b *batch) string {
-	defer clear(s.topics) // holds on to the batch otherwise
-	b.countTopics(s.topics)
-	names, counts := []byte("EXECUTE ingot_topics ('{"), []byte(nil)
-	for topic, n := range s.topics {
-		if len(counts) > 0 {
-			names, counts = append(names, ','), append(counts, ',')
-		}
-		names = hex.AppendEncode(names, []byte(topic))
-		counts = strconv.AppendInt(counts, n, 10)
-	}
-	names = append(append(names, "}', '{"...), counts...)
-	return string(append(names, "}'); "...))
+	return string(w.appendCommit([]byte(w.session.begin+"; "), b))
 }
 
 // judgeCommit decides what the answer to the commit Query means. Only a COMMIT
 // tag without any warning is a commit. An ERROR is certainly none: the server
 // stops at the statement that failed. It is nobody's data's fault, whatever its class:
-// no user's text stands in that Query. Everything else is unknown.
+// all that stands in that Query has been in the rows. Everything else is unknown.
 func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
 	if err != nil {
 		if isError(err) && (txStatus == 'E' || txStatus == 'I') {

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -92,52 +90,25 @@ func (w *Writer) direct(ctx context.Context, b *batch, sent func()) error {
 	return fmt.Errorf("%w: %w", errFallBack, err)
 }
 
-// appendDirect encodes the whole exchange: the Query and the data of its COPY.
+// appendDirect encodes the whole exchange: the Query, and CopyData with header, rows
+// and trailer, CopyDone. One message may hold a gigabyte; a batch has some megabytes.
 func (w *Writer) appendDirect(buf []byte, b *batch) []byte {
-	query := pgproto3.Query{String: w.session.begin + checkStatement(b) + directCopy + w.commitStatements(b)}
-	buf, _ = query.Encode(buf) // cannot fail: some megabytes at most, if each event has a topic of its own
-	return appendCopy(buf, func(buf []byte) []byte {
-		for _, r := range w.session.rows {
-			buf = appendRow(buf, r.e, b.first+int64(r.at), b.groups[r.group].ReceivedAt)
-		}
-		return buf
-	})
-}
-
-// checkStatement fails the transaction unless all keys that are believed to exist do.
-func checkStatement(b *batch) string {
-	if !b.check {
-		return ""
+	s := w.session
+	buf = append(beginMessage(buf, 'Q'), s.begin...)
+	if b.check {
+		buf = s.appendCheck(buf, b)
 	}
-	ids, topics := []byte("; EXECUTE "+checkName+" ('{"), []byte("}', '{")
-	at, n := 0, 0
-	for g := range b.groups {
-		events := b.groups[g].Events
-		for i := range events {
-			if b.known[at] {
-				if n++; n > 1 {
-					ids, topics = append(ids, ','), append(topics, ',')
-				}
-				ids = hex.AppendEncode(ids, []byte(events[i].ID))
-				topics = hex.AppendEncode(topics, []byte(events[i].Topic))
-			}
-			at++
-		}
-	}
-	return string(ids) + string(topics) + fmt.Sprintf("}', %d)", n)
-}
+	buf = w.appendCommit(append(buf, directCopy...), b)
+	buf = endMessage(append(buf, 0), 0)
 
-// appendCopy frames the rows of one COPY: CopyData with header, rows and trailer,
-// then CopyDone. One message may hold a gigabyte; a batch has some megabytes.
-func appendCopy(buf []byte, rows func([]byte) []byte) []byte {
-	buf = append(buf, 'd')
-	length := len(buf)
-	buf = append(buf, 0, 0, 0, 0)
-	buf = append(buf, copyHeader...)
-	buf = rows(buf)
-	buf = append(buf, copyTrailer...)
-	binary.BigEndian.PutUint32(buf[length:], uint32(len(buf)-length))
-	return append(buf, 'c', 0, 0, 0, 4)
+	copied := len(buf)
+	buf = append(beginMessage(buf, 'd'), copyHeader...)
+	for _, r := range s.rows {
+		buf = appendRow(buf, r.e, b.first+int64(r.at), b.groups[r.group].ReceivedAt)
+	}
+	buf = endMessage(append(buf, copyTrailer...), copied)
+	done := len(buf)
+	return endMessage(beginMessage(buf, 'c'), done)
 }
 
 // sendDirect sends the exchange and judges the answer.
@@ -149,32 +120,47 @@ func (s *session) sendDirect(ctx context.Context, exchange []byte) error {
 	return judgeCommit(s.conn.TxStatus(), tag, err, s.warned)
 }
 
+// watch ends what is read and written on the connection when ctx ends, until stop is
+// called. pgx would do so anew for each message.
+func (s *session) watch(ctx context.Context) (stop func()) {
+	conn := s.conn.Conn()
+	ended := make(chan struct{})
+	off := context.AfterFunc(ctx, func() {
+		_ = conn.SetDeadline(time.Unix(1, 0))
+		close(ended)
+	})
+	return func() {
+		if !off() {
+			<-ended
+			_ = conn.SetDeadline(time.Time{})
+		}
+	}
+}
+
 // exchange writes messages that form one Query with the data of its COPY, and reads
 // the answer to its end. It returns the last command tag, and the server's error or
 // the connection's.
 func (s *session) exchange(ctx context.Context, messages []byte) (tag string, err error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = s.conn.Conn().SetWriteDeadline(deadline)
-		defer func() { _ = s.conn.Conn().SetWriteDeadline(time.Time{}) }()
-	}
+	defer s.watch(ctx)()
 	if _, err := s.conn.Conn().Write(messages); err != nil {
 		_ = s.conn.Conn().Close() // a half message cannot be taken back
 		return "", fmt.Errorf("send the batch: %w", err)
 	}
 	var refused error
+	last := make([]byte, 0, 32) // a tag is short
 	for {
-		message, err := s.conn.ReceiveMessage(ctx)
+		message, err := s.conn.ReceiveMessage(context.Background()) // watch ends it with ctx
 		if err != nil {
 			_ = s.conn.Conn().Close()
 			return "", fmt.Errorf("wait for the answer: %w", err)
 		}
 		switch m := message.(type) {
 		case *pgproto3.CommandComplete:
-			tag = string(m.CommandTag)
+			last = append(last[:0], m.CommandTag...)
 		case *pgproto3.ErrorResponse:
 			refused = pgconn.ErrorResponseToPgError(m)
 		case *pgproto3.ReadyForQuery:
-			return tag, refused
+			return string(last), refused
 		}
 	}
 }

@@ -107,6 +107,8 @@ type session struct {
 	copyBuf []byte           // of the batch; kept for the next
 	rows    []row            // likewise
 	topics  map[string]int64 // likewise
+	names   []byte           // for the two arrays of a statement; likewise
+	numbers []byte
 }
 
 func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {

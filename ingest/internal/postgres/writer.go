@@ -22,7 +22,7 @@ type Timeouts struct {
 type Writer struct {
 	url      string
 	timeouts Timeouts
-	instance uuid.UUID
+	instance string // a UUID
 	log      *zap.Logger
 	chooser  pathChooser
 	session  *session // nil while there is no usable connection
@@ -33,7 +33,7 @@ type Writer struct {
 // NewWriter connects at the first Merge. instance names this process in the
 // commit log.
 func NewWriter(url string, path WritePath, timeouts Timeouts, instance uuid.UUID, log *zap.Logger) *Writer {
-	return &Writer{url: url, timeouts: timeouts, instance: instance, log: log, chooser: pathChooser{path: path}}
+	return &Writer{url: url, timeouts: timeouts, instance: instance.String(), log: log, chooser: pathChooser{path: path}}
 }
 
 // Close ends the connection.

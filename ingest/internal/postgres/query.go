@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"strconv"
+)
+
+// The texts of the simple-protocol Queries that end a batch. Such a Query is read
+// whole before any of it runs, and has no parameters. So it holds numbers, this
+// process's UUID, and users' text as hex digits alone: nothing in it needs quoting.
+
+// appendCommit appends what ends a batch's transaction. The log's lock is held for
+// moments, but by many: it is waited for as long as a statement may take, not as long
+// as a key is waited for.
+func (w *Writer) appendCommit(q []byte, b *batch) []byte {
+	q = append(q, "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock("...)
+	q = strconv.AppendInt(q, logLock, 10)
+	q = append(q, "); EXECUTE ingot_log ("...)
+	for _, n := range [...]int64{b.first, b.last, int64(b.received), int64(b.storedCount)} {
+		q = append(strconv.AppendInt(q, n, 10), ", "...)
+	}
+	q = append(append(append(q, '\''), w.instance...), "'); "...)
+	if b.storedCount > 0 {
+		q = w.session.appendTopics(q, b)
+	}
+	return append(q, "COMMIT"...)
+}
+
+// appendTopics appends the statement that adds what the batch stored to the counts of
+// its topics.
+func (s *session) appendTopics(q []byte, b *batch) []byte {
+	defer clear(s.topics) // holds on to the batch otherwise
+	b.countTopics(s.topics)
+	s.names, s.numbers = s.names[:0], s.numbers[:0]
+	for topic, n := range s.topics {
+		s.names = append(appendHex(s.names, topic), ',')
+		s.numbers = append(strconv.AppendInt(s.numbers, n, 10), ',')
+	}
+	q = appendArray(append(q, "EXECUTE ingot_topics ("...), s.names)
+	q = appendArray(append(q, ", "...), s.numbers)
+	return append(q, "); "...)
+}
+
+// appendCheck appends the statement that fails the transaction unless all keys that
+// are believed to exist do.
+func (s *session) appendCheck(q []byte, b *batch) []byte {
+	s.names, s.numbers = s.names[:0], s.numbers[:0]
+	at := 0
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if b.known[at] {
+				s.names = append(appendHex(s.names, events[i].ID), ',')
+				s.numbers = append(appendHex(s.numbers, events[i].Topic), ',')
+			}
+			at++
+		}
+	}
+	q = appendArray(append(q, "; EXECUTE "+checkName+" ("...), s.names)
+	q = appendArray(append(q, ", "...), s.numbers)
+	q = strconv.AppendInt(append(q, ", "...), int64(b.knownCount), 10)
+	return append(q, ')')
+}
+
+// appendArray appends an array literal of elements that each end with a comma.
+func appendArray(q, elements []byte) []byte {
+	q = append(q, "'{"...)
+	q = append(q, elements[:len(elements)-1]...)
+	return append(q, "}'"...)
+}
+
+func appendHex(b []byte, s string) []byte {
+	const digits = "0123456789abcdef"
+	for i := range len(s) {
+		b = append(b, digits[s[i]>>4], digits[s[i]&15])
+	}
+	return b
+}
+
+// beginMessage and endMessage frame one message of the protocol: type, length, body.
+func beginMessage(buf []byte, kind byte) []byte { return append(buf, kind, 0, 0, 0, 0) }
+
+func endMessage(buf []byte, begun int) []byte {
+	binary.BigEndian.PutUint32(buf[begun+1:], uint32(len(buf)-begun-1))
+	return buf
+}
