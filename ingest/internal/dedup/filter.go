@@ -1,7 +1,6 @@
 package dedup
 
 import (
-	"encoding/binary"
 	"fmt"
 	"hash/maphash"
 	"sync/atomic"
@@ -45,27 +44,30 @@ func (c Config) perGeneration() float64 { return c.FalsePositive / float64(c.Gen
 // Filter is a Bloom filter over the keys seen last.
 type Filter struct {
 	config      Config
-	generations []*bloom.BloomFilter // oldest first
+	generations []*bloom.BloomFilter // newest first
+	used        int                  // of them; the others are empty
 	inNewest    uint                 // keys in the newest
 	seeds       [2]maphash.Seed      // of this process: nobody outside can aim at the filter
+	locations   []uint64             // of the key at hand, the same in all generations
 	keys        atomic.Int64         // for Stats
 	rotations   atomic.Int64
 }
 
 // New makes an empty filter.
 func New(config Config) *Filter {
-	f := &Filter{config: config, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	f := &Filter{config: config, used: 1, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	for range config.Generations {
 		f.generations = append(f.generations, bloom.NewWithEstimates(config.Capacity, config.perGeneration()))
 	}
+	f.locations = make([]uint64, f.generations[0].K())
 	return f
 }
 
 // Suspect tells whether the event's key may have been added.
 func (f *Filter) Suspect(e *event.Event) bool {
-	key := f.key(e)
-	for i := len(f.generations) - 1; i >= 0; i-- {
-		if f.generations[i].Test(key[:]) {
+	f.locate(e)
+	for _, g := range f.generations[:f.used] {
+		if g.TestLocations(f.locations) {
 			return true
 		}
 	}
@@ -78,30 +80,40 @@ func (f *Filter) Add(e *event.Event) {
 	if f.inNewest == f.config.Capacity {
 		f.rotate()
 	}
-	key := f.key(e)
-	if !f.generations[len(f.generations)-1].TestAndAdd(key[:]) {
-		f.inNewest++
-		f.keys.Add(1)
+	f.locate(e)
+	newest := f.generations[0]
+	if newest.TestLocations(f.locations) {
+		return
 	}
+	for _, at := range f.locations {
+		newest.BitSet().Set(uint(at % uint64(newest.Cap())))
+	}
+	f.inNewest++
+	f.keys.Add(1)
 }
 
 func (f *Filter) rotate() {
-	oldest := f.generations[0]
-	copy(f.generations, f.generations[1:])
-	f.generations[len(f.generations)-1] = oldest.ClearAll()
+	last := len(f.generations) - 1
+	oldest := f.generations[last]
+	copy(f.generations[1:], f.generations)
+	f.generations[0] = oldest.ClearAll()
+	f.used = min(f.used+1, len(f.generations))
 	f.inNewest = 0
 	f.rotations.Add(1)
 }
 
-// key is what the filter sees of an event: 128 bits, seeded. Two keys that fold
-// into one are a false positive more.
-func (f *Filter) key(e *event.Event) (key [16]byte) {
+// locate computes the bits of an event's key from two seeded hashes of it, as
+// h1 + i*h2 (Kirsch and Mitzenmacher, Less Hashing, Same Performance, 2006): two keys
+// for which both are the same are a false positive more.
+func (f *Filter) locate(e *event.Event) {
+	var h [2]uint64
 	for i, seed := range f.seeds {
 		// The texts hash apart, so that no border between them has to be marked.
-		h := maphash.String(seed, e.ID) ^ (maphash.String(seed, e.Topic)*0x9e3779b97f4a7c15 + 1)
-		binary.LittleEndian.PutUint64(key[8*i:], h)
+		h[i] = maphash.String(seed, e.ID) ^ (maphash.String(seed, e.Topic)*0x9e3779b97f4a7c15 + 1)
 	}
-	return key
+	for i := range f.locations {
+		f.locations[i] = h[0] + uint64(i)*h[1]
+	}
 }
 
 // Stats are the figures of a filter.
