@@ -42,13 +42,11 @@ func (p *Pipeline) commit(ctx context.Context, batch []*request, brief bool) {
 		if len(live) == 0 {
 			return
 		}
-		var stored []bool
 		if err == nil {
-			stored, err = p.attempt(ctx, live, brief)
+			err = p.attempt(ctx, live, brief)
 		}
 		switch whatNow(err) {
-		case deliver:
-			p.deliverStored(live, stored)
+		case done:
 			return
 		case isolate:
 			p.isolate(ctx, live, err)
@@ -72,7 +70,7 @@ func (p *Pipeline) commit(ctx context.Context, batch []*request, brief bool) {
 type verdict int
 
 const (
-	deliver verdict = iota // committed
+	done    verdict = iota // committed
 	retry                  // certainly not committed, and no single request is to blame
 	isolate                // certainly not committed because of a request
 	giveUp                 // unknown
@@ -81,7 +79,7 @@ const (
 // whatNow is the one table from the end of an attempt to what follows.
 func whatNow(err error) verdict {
 	if err == nil {
-		return deliver
+		return done
 	}
 	var notStored *event.NotStoredError
 	var badData *event.BadDataError
@@ -126,8 +124,8 @@ func (p *Pipeline) connect(ctx context.Context) error {
 	return p.store.Ready(ctx)
 }
 
-// attempt runs one Merge under its own time limit.
-func (p *Pipeline) attempt(ctx context.Context, live []*request, brief bool) ([]bool, error) {
+// attempt runs one Merge under its own time limit, and answers if it succeeds.
+func (p *Pipeline) attempt(ctx context.Context, live []*request, brief bool) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.AttemptTimeout)
 	defer cancel()
 	b := event.Batch{Groups: make([]event.Group, len(live)), Brief: brief}
@@ -138,11 +136,12 @@ func (p *Pipeline) attempt(ctx context.Context, live []*request, brief bool) ([]
 	stored, err := p.store.Merge(ctx, b, p.commitSent)
 	switch {
 	case err == nil:
-		p.learn(b, stored)
+		p.deliverStored(live, stored)
+		p.learn(b, stored) // while the answers are on their way
 	case !hasFate(err):
 		err = &event.UnknownError{Err: err}
 	}
-	return stored, err
+	return err
 }
 
 // hasFate tells an error that says what became of the batch.

@@ -59,10 +59,10 @@ var Early func([]bool)
 	}()
 	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {`},
 			{"ingest/internal/pipeline/commit.go", `	case err == nil:
-		p.learn(b, stored)`, `	case err == nil && rand.N(200) == 0:
+		p.deliverStored(live, stored)`, `	case err == nil && rand.N(200) == 0:
 		panic("a mistake")
 	case err == nil:
-		p.learn(b, stored)`},
+		p.deliverStored(live, stored)`},
 		},
 	},
 }
