@@ -1,0 +1,172 @@
+package oracle
+
+import (
+	"io"
+	"slices"
+	"testing"
+)
+
+var (
+	key   = Key{"id", "topic"}
+	other = Key{"id", "other"}
+)
+
+// told is one sending of a made-up history: the fates of its events, all on one key.
+// They get the prints 1, 2, 3, .. over the whole history.
+type told struct {
+	fates []Fate
+	late  bool // answered only after all that follows
+}
+
+func at(fates ...Fate) told { return told{fates: fates} }
+
+// tell makes a history of sendings on key.
+func tell(h *History, sendings []told) {
+	type answer struct {
+		first int
+		fates []Fate
+	}
+	var late []answer
+	for n, s := range sendings {
+		first := h.Reserve(len(s.fates))
+		events := make([]Event, len(s.fates))
+		for i := range events {
+			events[i] = Event{key, uint64(first + i + 1)}
+		}
+		h.Send(first, n, "A", events)
+		if s.late {
+			late = append(late, answer{first, s.fates})
+			continue
+		}
+		h.Tell(first, s.fates, "answer")
+	}
+	for _, a := range late {
+		h.Tell(a.first, a.fates, "answer")
+	}
+}
+
+func broken(h *History) (names []string) {
+	for _, v := range h.Violations() {
+		if !slices.Contains(names, v.Rule) {
+			names = append(names, v.Rule)
+		}
+	}
+	return names
+}
+
+func newHistory() *History { return New(io.Discard, func() string { return "" }) }
+
+func rows(prints ...uint64) (rows []Row) {
+	for _, p := range prints {
+		rows = append(rows, Row{key, p})
+	}
+	return rows
+}
+
+// TestRules: each rule is broken by a history made up for it, and by no other of
+// its kind; what is allowed breaks none.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	const (
+		once      = "at most one attempt on a key is told stored"
+		preceded  = "a duplicate is of an attempt that could have come first"
+		first     = "of the copies in one request the first is the stored one"
+		there     = "told stored or duplicate: there is a row"
+		single    = "at most one row a key"
+		refused   = "only definite refusals: there is no row"
+		nobody    = "a row, and nobody was told unknown: exactly one was told stored"
+		bytes     = "the row has the bytes of the attempt that was told stored"
+		undecided = Unknown
+	)
+	for _, c := range []struct {
+		name     string
+		sendings []told
+		rows     []Row
+		breaks   []string
+	}{
+		{"stored, then a duplicate", []told{at(Stored), at(Duplicate)}, rows(1), nil},
+		{"a duplicate that was answered before the stored one", []told{{fates: []Fate{Stored}, late: true}, at(Duplicate)}, rows(1), nil},
+		{"copies in a request", []told{at(Stored, Duplicate, Duplicate)}, rows(1), nil},
+		{"unknown and stored", []told{at(undecided)}, rows(1), nil},
+		{"unknown and not stored", []told{at(undecided)}, nil, nil},
+		{"unknown, then stored", []told{at(undecided), at(Stored)}, rows(2), nil},
+		{"unknown, then a duplicate of it", []told{at(undecided), at(Duplicate)}, rows(1), nil},
+		{"under way for ever", []told{at(Open)}, rows(1), nil},
+		{"refused, then stored", []told{at(Refused), at(Stored)}, rows(2), nil},
+		{"only refused", []told{at(Refused), at(Refused)}, nil, nil},
+
+		{"stored twice", []told{at(Stored), at(Stored)}, rows(1), []string{once}},
+		{"a duplicate of nothing", []told{at(Duplicate)}, rows(1), []string{preceded, nobody, bytes}},
+		{"a duplicate of a refusal", []told{at(Refused), at(Duplicate)}, rows(2), []string{preceded, nobody, bytes}},
+		{"a duplicate of what came later", []told{at(Duplicate), at(Stored)}, rows(2), []string{preceded}},
+		{"a duplicate of a later copy", []told{at(Duplicate, Stored)}, rows(2), []string{preceded, first}},
+		{"a later copy, with an earlier attempt", []told{at(undecided), at(Duplicate, Stored)}, rows(3), []string{first}},
+		{"stored and gone", []told{at(Stored)}, nil, []string{there}},
+		{"a duplicate and gone", []told{at(undecided), at(Duplicate)}, nil, []string{there}},
+		{"two rows", []told{at(Stored), at(Duplicate)}, rows(1, 1), []string{single}},
+		{"refused and there", []told{at(Refused)}, rows(1), []string{refused, nobody, bytes}},
+		{"another attempt's bytes", []told{at(Stored), at(Duplicate)}, rows(2), []string{bytes}},
+		{"a duplicate with its own bytes", []told{at(undecided), at(Duplicate)}, rows(2), []string{bytes}},
+		{"nobody's bytes", []told{at(Stored)}, rows(9), []string{bytes}},
+	} {
+		h := newHistory()
+		tell(h, c.sendings)
+		h.CheckAll(c.rows)
+		got, want := broken(h), slices.Clone(c.breaks)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: broken are %q, want %q", c.name, got, want)
+		}
+	}
+}
+
+// TestSeenAtOnce: what needs no table is found with the answer.
+func TestSeenAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, sendings := range map[string][]told{
+		"stored twice":           {at(Stored), at(Stored)},
+		"a duplicate of nothing": {at(Refused), at(Duplicate)},
+		"a later copy":           {at(Duplicate, Stored)},
+	} {
+		h := newHistory()
+		tell(h, sendings)
+		select {
+		case <-h.Broken():
+		default:
+			t.Errorf("%s: not seen", name)
+		}
+	}
+}
+
+func TestRowsOfNobody(t *testing.T) {
+	t.Parallel()
+	h := newHistory()
+	tell(h, []told{at(Stored)})
+	h.CheckAll([]Row{{key, 1}, {other, 1}})
+	if got := broken(h); !slices.Equal(got, []string{"every row was sent"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestCheckTold: in the middle of a run only what was told before the table was read
+// has to be in it.
+func TestCheckTold(t *testing.T) {
+	t.Parallel()
+	h := newHistory()
+	tell(h, []told{at(Stored)})
+	until := h.Now()
+	first := h.Reserve(1)
+	h.Send(first, 1, "A", []Event{{other, 2}})
+	h.Tell(first, []Fate{Stored}, "200")
+	h.CheckTold(rows(1), until)
+	if got := broken(h); got != nil {
+		t.Errorf("%q", got)
+	}
+	h.CheckTold(rows(7), until)
+	h.CheckTold(nil, until)
+	want := []string{"the row has the bytes of the attempt that was told stored", "told stored or duplicate: there is a row"}
+	if got := broken(h); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

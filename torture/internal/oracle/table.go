@@ -1,0 +1,66 @@
+package oracle
+
+import "fmt"
+
+// CheckTold holds a table that was read after a tick against what was told before it:
+// what is acknowledged is there, also right after a crash, and has the right bytes.
+func (h *History) CheckTold(rows []Row, until int64) {
+	table := byKey(rows)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for k, attempts := range h.keys {
+		for _, a := range attempts {
+			if !a.Fate.settled() || a.Told > until {
+				continue
+			}
+			if how := toldAndGone(attempts, table[k]); how != "" {
+				h.violateLocked("told stored or duplicate: there is a row", k, how, attempts)
+			} else if how := otherBytes(attempts, table[k]); a.Fate == Stored && how != "" {
+				h.violateLocked("the row has the bytes of the attempt that was told stored", k, how, attempts)
+			}
+			break
+		}
+	}
+}
+
+// CheckAll holds the whole table against the whole history. Nothing may be under way.
+func (h *History) CheckAll(rows []Row) {
+	table := byKey(rows)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for k := range h.keys {
+		h.judgeLocked(k, table[k], false)
+	}
+	for k, found := range table {
+		if len(h.keys[k]) == 0 {
+			h.violateLocked("every row was sent", k, fmt.Sprintf("%d rows that nobody sent", len(found)), nil)
+		}
+	}
+}
+
+func byKey(rows []Row) map[Key][]Row {
+	table := make(map[Key][]Row, len(rows))
+	for _, r := range rows {
+		table[r.Key] = append(table[r.Key], r)
+	}
+	return table
+}
+
+// Totals are the figures of /stats beside a count of the rows.
+type Totals struct{ Rows, Unique, Received, Duplicates int64 }
+
+// CheckTotals holds /stats against the table and the history.
+func (h *History) CheckTotals(t Totals) {
+	c := h.Counts()
+	definite := c.Stored + c.Duplicates
+	if t.Unique != t.Rows {
+		h.Violate("unique_processed is the number of rows", fmt.Sprintf("%d, with %d rows", t.Unique, t.Rows))
+	}
+	if t.Received != t.Unique+t.Duplicates {
+		h.Violate("received is stored and duplicates", fmt.Sprintf("%+v", t))
+	}
+	if t.Received < definite || t.Received > definite+c.Unknown {
+		h.Violate("received lies between what is definite and what is unknown besides",
+			fmt.Sprintf("%d, with %d definite and %d unknown", t.Received, definite, c.Unknown))
+	}
+}
