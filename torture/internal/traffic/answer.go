@@ -1,0 +1,157 @@
+package traffic
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"ingot/torture/internal/oracle"
+)
+
+// Answer is what a response says.
+type Answer struct {
+	Name  string        // "200", "503 queue-full", ..
+	Fates []oracle.Fate // event by event
+	Wrong string        // what no response to this request may say; "" is nothing
+}
+
+// Settled tells whether there is nothing more to ask for.
+func (r *Request) Settled(a Answer) bool {
+	for _, f := range a.Fates {
+		if f == oracle.Unknown {
+			return false
+		}
+	}
+	return !strings.HasPrefix(a.Name, "503") && !r.Blamed(a)
+}
+
+// Blamed tells whether a request that is good was refused for its data: only an error
+// that was injected explains that.
+func (r *Request) Blamed(a Answer) bool { return a.Name == RefusedByPostgres && r.bad() == 0 }
+
+// RefusedByPostgres is told for what the decoder should have refused.
+const RefusedByPostgres = "422 refused-by-postgres"
+
+// Read reads the response to a sending of the request.
+func (r *Request) Read(got Response) Answer {
+	switch got.Status {
+	case 200, 207:
+		return r.readResults(got)
+	}
+	var problem struct{ Type string }
+	err := json.Unmarshal(got.Body, &problem)
+	kind, ours := strings.CutPrefix(problem.Type, "urn:ingot:problem:")
+	a := Answer{Name: fmt.Sprintf("%d %s", got.Status, kind)}
+	if err != nil || !ours {
+		a.Wrong = fmt.Sprintf("not a problem document: %.200q", got.Body)
+	}
+	switch got.Status {
+	case 400, 413, 415, 422, 503:
+		a.Fates = r.all(oracle.Refused)
+	default:
+		a.Fates = r.all(oracle.Unknown)
+	}
+	if a.Wrong == "" {
+		a.Wrong = r.mayBe(a.Name, got)
+	}
+	return a
+}
+
+func (r *Request) all(f oracle.Fate) []oracle.Fate {
+	fates := make([]oracle.Fate, len(r.Events))
+	for i := range fates {
+		fates[i] = f
+	}
+	return fates
+}
+
+// mayBe says why a request may not be told that problem.
+func (r *Request) mayBe(name string, got Response) string {
+	bad := r.bad()
+	switch {
+	case got.Status == 503 && got.RetryAfter == "":
+		return "503 without Retry-After"
+	case got.Status == 503:
+		return ""
+	case r.Spoil != Unspoilt:
+		if name != spoilProblems[r.Spoil] {
+			return fmt.Sprintf("told %q, has to be %q", name, spoilProblems[r.Spoil])
+		}
+		return ""
+	case name == "422 invalid-events" && bad == len(r.Events):
+		return ""
+	case name == "504 outcome-unknown" || name == RefusedByPostgres:
+		return ""
+	}
+	return fmt.Sprintf("told %q, %d of %d events are bad: %.300s", name, bad, len(r.Events), got.Body)
+}
+
+func (r *Request) bad() (n int) {
+	for _, e := range r.Events {
+		if e.Bad != Good {
+			n++
+		}
+	}
+	return n
+}
+
+// results is the answer to a list, or with Status to a single event.
+type results struct {
+	Status   string
+	EventID  string `json:"event_id"`
+	Topic    string
+	Received int
+	Results  []struct {
+		Index  int
+		Status string
+	}
+}
+
+func (r *Request) readResults(got Response) Answer {
+	a := Answer{Name: fmt.Sprint(got.Status), Fates: r.all(oracle.Unknown)}
+	var told results
+	if err := json.Unmarshal(got.Body, &told); err != nil {
+		a.Wrong = fmt.Sprintf("%v: %.200q", err, got.Body)
+		return a
+	}
+	statuses := make([]string, len(r.Events))
+	switch {
+	case r.Form == Single:
+		statuses[0] = told.Status
+		if k := r.Events[0].Key; told.EventID != k.ID || told.Topic != k.Topic {
+			a.Wrong = fmt.Sprintf("an answer about %q %q", told.EventID, told.Topic)
+		}
+	case told.Received != len(r.Events):
+		a.Wrong = fmt.Sprintf("an answer about %d events", told.Received)
+	default:
+		for _, one := range told.Results {
+			if one.Index >= 0 && one.Index < len(statuses) {
+				statuses[one.Index] = one.Status
+			}
+		}
+	}
+	a.read(r, statuses)
+	return a
+}
+
+// read turns the words into fates. What is not listed is stored, unless every event
+// was asked for.
+func (a *Answer) read(r *Request, statuses []string) {
+	for i, word := range statuses {
+		want := "stored or duplicate"
+		if r.Events[i].Bad != Good || r.Spoil != Unspoilt {
+			want = "invalid"
+		}
+		switch {
+		case word == "stored" || word == "" && !r.All && r.Form != Single:
+			a.Fates[i] = oracle.Stored
+		case word == "duplicate":
+			a.Fates[i] = oracle.Duplicate
+		case word == "invalid":
+			a.Fates[i] = oracle.Refused
+		}
+		if bad := want == "invalid"; a.Wrong == "" && (a.Fates[i] == oracle.Unknown || bad != (a.Fates[i] == oracle.Refused)) {
+			a.Wrong = fmt.Sprintf("event %d is told %q, has to be %s", i, word, want)
+		}
+	}
+}

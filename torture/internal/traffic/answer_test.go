@@ -1,0 +1,105 @@
+package traffic
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+func list(n int) Request { return Fresh(1, 1, n) }
+
+// TestRead: each answer means what design.md says, and what may not be said is wrong.
+func TestRead(t *testing.T) {
+	t.Parallel()
+	single := list(1)
+	single.Form = Single
+	id := single.Events[0].Key.ID
+	bad := list(2)
+	bad.Events[1].Bad = BadUTF8
+	short := list(2)
+	short.All = false
+	spoilt := list(1)
+	spoilt.Spoil = CutShort
+	problem := func(kind string) string { return fmt.Sprintf(`{"type":"urn:ingot:problem:%s"}`, kind) }
+	for _, c := range []struct {
+		name    string
+		r       Request
+		status  int
+		body    string
+		fates   string
+		wrong   bool
+		settled bool
+	}{
+		{"single", single, 200, `{"status":"stored","event_id":"` + id + `","topic":"fresh"}`, "[stored]", false, true},
+		{"another's answer", single, 200, `{"status":"stored","event_id":"x","topic":"fresh"}`, "[stored]", true, true},
+		{"list", list(2), 200, `{"received":2,"results":[{"index":0,"status":"stored"},{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", false, true},
+		{"list of what is not stored", short, 200, `{"received":2,"results":[{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", false, true},
+		{"one is missing", list(2), 200, `{"received":2,"results":[{"index":1,"status":"duplicate"}]}`, "[unknown duplicate]", true, false},
+		{"of another length", list(2), 200, `{"received":1,"results":[]}`, "[unknown unknown]", true, false},
+		{"not JSON", list(1), 200, `oops`, "[unknown]", true, false},
+		{"one is bad", bad, 207, `{"received":2,"results":[{"index":0,"status":"stored"},{"index":1,"status":"invalid"}]}`, "[stored refused]", false, true},
+		{"a bad one is taken", bad, 200, `{"received":2,"results":[{"index":0,"status":"stored"},{"index":1,"status":"stored"}]}`, "[stored stored]", true, true},
+		{"a good one is refused", list(1), 207, `{"received":1,"results":[{"index":0,"status":"invalid"}]}`, "[refused]", true, true},
+		{"a spoilt one is taken", spoilt, 200, `{"received":1,"results":[{"index":0,"status":"stored"}]}`, "[stored]", true, true},
+		{"spoilt", spoilt, 400, problem("not-json"), "[refused]", false, true},
+		{"a good one is called spoilt", list(1), 400, problem("not-json"), "[refused]", true, true},
+		{"unavailable", list(2), 503, problem("database-unavailable"), "[refused refused]", false, false},
+		{"unknown", list(2), 504, problem("outcome-unknown"), "[unknown unknown]", false, false},
+		{"a mistake", list(1), 500, problem("internal"), "[unknown]", true, false},
+		{"refused for its data", list(1), 422, problem("refused-by-postgres"), "[refused]", false, false},
+		{"bad and refused for its data", bad, 422, problem("refused-by-postgres"), "[refused refused]", false, true},
+		{"no problem document", list(1), 503, `busy`, "[refused]", true, false},
+	} {
+		a := c.r.Read(Response{Status: c.status, RetryAfter: "1", Body: []byte(c.body)})
+		if got := fmt.Sprint(a.Fates); got != c.fates || (a.Wrong != "") != c.wrong || c.r.Settled(a) != c.settled {
+			t.Errorf("%s: %+v, settled %v", c.name, a, c.r.Settled(a))
+		}
+	}
+	r := list(1)
+	if a := r.Read(Response{Status: 503, Body: []byte(problem("draining"))}); a.Wrong == "" {
+		t.Error("503 without Retry-After is taken for right")
+	}
+}
+
+// TestClient: one connection while it lasts; an end is an error once, and then there
+// is another connection.
+func TestClient(t *testing.T) {
+	t.Parallel()
+	connections := 0
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, got *http.Request) {
+		if got.URL.Path == "/panic" {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(207)
+	}))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) { // called by one goroutine: Serve
+		if s == http.StateNew {
+			connections++
+		}
+	}
+	server.Start()
+	c := Client{Address: server.Listener.Addr().String(), Patience: 10 * time.Second}
+	request := func(path string) []byte {
+		return []byte(strings.ReplaceAll("POST "+path+" HTTP/1.1\nHost: x\nContent-Length: 0\n\n", "\n", "\r\n"))
+	}
+	for _, path := range []string{"/", "/", "/panic", "/"} {
+		got, err := c.Exchange(request(path))
+		if (err != nil) != (path == "/panic") || err == nil && got.Status != 207 {
+			t.Errorf("%s: %+v %v", path, got, err)
+		}
+	}
+	if err := c.Leave(request("/"), 5); err != nil || c.Open() {
+		t.Errorf("leave: %v", err)
+	}
+	server.Close()
+	if connections != 2 {
+		t.Errorf("%d connections, want 2", connections)
+	}
+	if _, err := c.Exchange(request("/")); err == nil || !strings.Contains(err.Error(), ErrNotSent.Error()) {
+		t.Errorf("nobody listens: %v", err)
+	}
+}
