@@ -17,6 +17,7 @@ import (
 // ingester is an ingest at one address, over its restarts.
 type ingester struct {
 	*process
+	program string
 	address string
 	flags   []string
 	change  func(*exec.Cmd) // how it is launched
@@ -31,18 +32,26 @@ func startIngester(t testing.TB, flags ...string) *ingester {
 
 func startIngesterAs(t testing.TB, change func(*exec.Cmd), flags ...string) *ingester {
 	t.Helper()
-	i := &ingester{address: freeAddress(t), flags: flags, change: change, http: &http.Client{
+	i := newIngester(t, binary("ingest"), flags...)
+	i.change = change
+	i.start(t)
+	return i
+}
+
+// newIngester does not start it yet.
+func newIngester(t testing.TB, program string, flags ...string) *ingester {
+	t.Helper()
+	i := &ingester{program: program, address: freeAddress(t), flags: flags, change: func(*exec.Cmd) {}, http: &http.Client{
 		Timeout:   hang,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 1024},
 	}}
 	t.Cleanup(i.http.CloseIdleConnections)
-	i.start(t)
 	return i
 }
 
 func (i *ingester) start(t testing.TB) {
 	t.Helper()
-	i.process = launchAs(t, i.change, binary("ingest"), append([]string{"--listen", i.address}, i.flags...)...)
+	i.process = launchAs(t, i.change, i.program, append([]string{"--listen", i.address}, i.flags...)...)
 	await(t, "an ingester that is ready", func() bool {
 		if i.ended() {
 			t.Fatalf("the ingester did not start: %s", i.said(i.stderr))
@@ -82,8 +91,10 @@ type stats struct {
 	Queue          struct {
 		Events int   `json:"queued_events"`
 		Bytes  int64 `json:"queued_bytes"`
+		Parked int64 `json:"parked_requests"`
 	}
 	Filter struct {
+		Keys           int64
 		Hits           int64
 		FalsePositives int64 `json:"false_positives"`
 	}

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(built{m}) }
 type built struct{ tests *testing.M }
 
 func (b built) Run() int {
+	flag.Parse()
 	dir, err := build()
 	defer func() { _ = os.RemoveAll(dir) }()
 	if err != nil {
@@ -49,4 +51,12 @@ func builtWithRace() bool { return os.Getenv("INGOT_BUILD_RACE") == "1" }
 
 func long() bool { return os.Getenv("INGOT_LONG") == "1" }
 
-func binary(name string) string { return filepath.Join(binaries, name) }
+// ingestPath is an ingest to torture in place of one built from here: a mutant.
+var ingestPath = flag.String("ingest", "", "`path` of the ingest to torture; built from this tree if not given")
+
+func binary(name string) string {
+	if name == "ingest" && *ingestPath != "" {
+		return *ingestPath
+	}
+	return filepath.Join(binaries, name)
+}

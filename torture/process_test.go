@@ -23,6 +23,7 @@ type process struct {
 	stdout string // files
 	stderr string
 	done   chan struct{} // closed when the child has been reaped
+	quiet  bool          // a failed test does not repeat its log
 }
 
 // launch starts a program that knows nothing of this process's own settings.
@@ -134,7 +135,7 @@ func (p *process) clean() {
 	if strings.Contains(log, "WARNING: DATA RACE") { // a kill -9 leaves no exit code to tell it
 		p.t.Errorf("%s raced", p.cmd.Path)
 	}
-	if p.t.Failed() {
+	if p.t.Failed() && !p.quiet {
 		p.t.Logf("%s said at last:\n%s", strings.Join(p.cmd.Args, " "), log[max(0, len(log)-4000):])
 	}
 }

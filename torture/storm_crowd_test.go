@@ -1,0 +1,69 @@
+package torture
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot/torture/internal/pgproxy"
+	"ingot/torture/internal/traffic"
+)
+
+// crowdFaults bring clients of their own.
+func (s *storm) crowdFaults() (faults []fault) {
+	for _, i := range s.ingesters {
+		faults = append(faults,
+			fault{kind: "more than the queue holds", detail: i.name, strike: func() bool { return s.crowd(i) }},
+			fault{kind: "a key held by a lock", detail: i.name, strike: func() bool { return s.holdKey(i) }})
+	}
+	return faults
+}
+
+// crowd sends more events than the queue holds while a batch dawdles.
+func (s *storm) crowd(i *stormIngester) bool {
+	full := s.gate.told("503 queue-full")
+	armed := i.back.Arm(pgproxy.Fault{At: pgproxy.Commit, Do: pgproxy.DelayBefore, Delay: 300 * time.Millisecond, Times: 3})
+	if !s.until(armed.Fired) {
+		return false
+	}
+	for range 14 {
+		s.bring(s.extra(200), i)
+	}
+	return s.until(func() bool { return s.gate.told("503 queue-full") > full })
+}
+
+// holdKey keeps a key in a transaction that is never committed. Who needs it waits,
+// and all others go on.
+func (s *storm) holdKey(i *stormIngester) bool {
+	r := s.extra(3)
+	before, err := i.stats()
+	if err != nil {
+		return false
+	}
+	parked := false
+	err = s.database.askOnce(func(ctx context.Context, conn *pgx.Conn) error {
+		if err := hold(ctx, conn, r); err != nil {
+			return err
+		}
+		s.bring(r, i)
+		parked = s.until(func() bool {
+			now, err := i.stats()
+			return err == nil && now.Queue.Parked > before.Queue.Parked
+		})
+		s.hold(30)
+		_, err := conn.Exec(ctx, "ROLLBACK")
+		return err
+	})
+	return err == nil && parked
+}
+
+func hold(ctx context.Context, conn *pgx.Conn, r traffic.Request) error {
+	if _, err := conn.Exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	k := r.Events[1].Key
+	_, err := conn.Exec(ctx, `INSERT INTO ingot.events (event_id, topic, id, source, "timestamp", received_at, payload)
+		VALUES ($1, $2, -1, 'storm', now(), now(), '0')`, k.ID, k.Topic)
+	return err
+}

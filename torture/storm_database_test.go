@@ -1,0 +1,149 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
+
+	"ingot/internal/localpg"
+	"ingot/torture/internal/oracle"
+	"ingot/torture/internal/traffic"
+)
+
+// stormDatabase is a Postgres whose life the storm controls.
+type stormDatabase struct {
+	*localpg.Server
+	top  string
+	disk bool // its folder is a file system of its own, which can be filled
+}
+
+// stormDisk is the size of that file system: room for a seed and its log.
+const stormDisk = 1 << 30
+
+// stormSettings: without wal_writer_delay a commit that does not wait for its flush
+// would be flushed by somebody else before most kills.
+var stormSettings = map[string]string{
+	"max_wal_size": "128MB", "min_wal_size": "64MB", "shared_buffers": "128MB",
+	"wal_writer_delay": "10s", "wal_writer_flush_after": "1GB",
+}
+
+// openStormDatabase starts it in a folder of its own, on a small file system in
+// memory where this process may mount one.
+func openStormDatabase(t *testing.T) *stormDatabase {
+	t.Helper()
+	data := dataFolder(t) // removes what is in it, before the mount goes
+	d := &stormDatabase{top: filepath.Dir(data)}
+	if err := unix.Mount("ingot-storm", d.top, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", stormDisk)); err == nil {
+		d.disk = true
+	} else {
+		t.Logf("the disk will not be filled, nothing can be mounted: %v", err)
+	}
+	t.Cleanup(func() { d.close(t) })
+	server, err := localpg.Start(context.Background(), localpg.Options{DataDir: data, Settings: stormSettings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Server = server
+	return d
+}
+
+// close stops the server and takes the file system away.
+func (d *stormDatabase) close(t *testing.T) {
+	if d.Server != nil {
+		if err := d.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	if !d.disk {
+		return
+	}
+	if err := localpg.Discard(context.Background(), filepath.Join(d.top, "data")); err != nil {
+		t.Error(err)
+	}
+	if err := unix.Unmount(d.top, 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// socket is where the server listens.
+func (d *stormDatabase) socket() string {
+	u, err := url.Parse(d.URL())
+	if err != nil {
+		panic(err) // localpg wrote it
+	}
+	return filepath.Join(u.Query().Get("host"), ".s.PGSQL."+u.Query().Get("port"))
+}
+
+// through is the server's URL by way of a proxy.
+func (d *stormDatabase) through(address string) string {
+	return "postgres://ingot@" + address + "/ingot?sslmode=disable"
+}
+
+// fill leaves no room on the disk until the returned function is called.
+func (d *stormDatabase) fill() (free func() error, err error) {
+	ballast := filepath.Join(d.top, "ballast")
+	f, err := os.Create(ballast)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for chunk := make([]byte, 1<<20); err == nil; {
+		_, err = f.Write(chunk)
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		return nil, err
+	}
+	return func() error { return os.Remove(ballast) }, nil
+}
+
+// ask runs queries on a connection of the storm's own, past the proxies. What is
+// asked is tried again while the server starts.
+func (d *stormDatabase) ask(use func(ctx context.Context, conn *pgx.Conn) error) (err error) {
+	for end := time.Now().Add(recoverWithin); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if err = d.askOnce(use); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (d *stormDatabase) askOnce(use func(ctx context.Context, conn *pgx.Conn) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), recoverWithin)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, d.URL())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	return use(ctx, conn)
+}
+
+// number runs a query for one number.
+func (d *stormDatabase) number(sql string) (n int64, err error) {
+	err = d.ask(func(ctx context.Context, conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&n) })
+	return n, err
+}
+
+// rows is the table.
+func (d *stormDatabase) rows() (rows []oracle.Row, err error) {
+	err = d.ask(func(ctx context.Context, conn *pgx.Conn) error {
+		rows = nil
+		found, _ := conn.Query(ctx, `SELECT event_id, topic, source, "timestamp", payload::text FROM ingot.events`)
+		var id, topic, source, payload string
+		var at time.Time
+		_, err := pgx.ForEachRow(found, []any{&id, &topic, &source, &at, &payload}, func() error {
+			rows = append(rows, oracle.Row{Key: oracle.Key{ID: id, Topic: topic}, Print: traffic.Print(source, at, []byte(payload))})
+			return nil
+		})
+		return err
+	})
+	return rows, err
+}

@@ -1,0 +1,71 @@
+package torture
+
+import (
+	"fmt"
+
+	"ingot/torture/internal/netproxy"
+	"ingot/torture/internal/pgproxy"
+)
+
+// stormIngester is an ingester whose clients and whose Postgres are behind proxies.
+type stormIngester struct {
+	*ingester
+	name  string
+	front *netproxy.Proxy
+	back  *pgproxy.Proxy
+	debug string // address of its profiles
+
+	wrongGuesses float64 // share of new keys that its filter may suspect
+	staged       bool    // every batch goes by COPY into the staging table and a merge
+	filter       stats   // as it was last seen in this life
+	logs         []*stormLog
+	base         figures
+}
+
+// stormFlags keep every wait short, so that a fault is over when the storm is, and
+// the queue small, so that it can be full.
+var stormFlags = []string{
+	"--deadline=1500ms", "--attempt-timeout=1500ms", "--lock-timeout=150ms", "--outage-grace=300ms", "--retry-max=100ms",
+	"--queue-events=2000", "--max-events=1000", "--batch-events=500", "--database-wait=60s",
+}
+
+// stormKinds are the ingesters of a storm. Between them they take every way to write,
+// with a filter that is hardly ever wrong and with one that often is.
+var stormKinds = []struct {
+	name         string
+	wrongGuesses float64
+	staged       bool
+	flags        []string
+}{
+	{name: "A", wrongGuesses: 0.001},
+	{name: "B", wrongGuesses: 0.1, staged: true, flags: []string{
+		"--write-path=staged", "--bloom-capacity=1000", "--bloom-generations=4", "--bloom-false-positive=0.1",
+	}},
+}
+
+// openIngesters starts them; they and their proxies end with s.end.
+func (s *storm) openIngesters() {
+	for _, kind := range stormKinds {
+		i := &stormIngester{name: kind.name, wrongGuesses: kind.wrongGuesses, staged: kind.staged, debug: freeAddress(s.T)}
+		var err error
+		if i.back, err = pgproxy.Listen("unix", s.database.socket()); err != nil {
+			s.Fatal(err)
+		}
+		flags := append(append([]string{}, stormFlags...), "--debug-listen", i.debug, "--database-url", s.database.through(i.back.Address()))
+		i.ingester = newIngester(s.T, binary("ingest"), append(flags, kind.flags...)...)
+		if i.front, err = netproxy.Listen(i.address); err != nil {
+			s.Fatal(err)
+		}
+		s.ingesters = append(s.ingesters, i)
+		s.begin(i)
+	}
+}
+
+// begin starts a life of the ingester.
+func (s *storm) begin(i *stormIngester) {
+	s.Helper()
+	i.filter = stats{}
+	i.start(s.T)
+	i.quiet = true
+	i.logs = append(i.logs, &stormLog{file: i.stderr, life: fmt.Sprint(i.name, len(i.logs)+1)})
+}
