@@ -8,7 +8,7 @@ import (
 )
 
 // violationsKept bounds the report: the first few tell what happened.
-const violationsKept = 20
+const violationsKept = 8
 
 // attemptsShown is how many attempts of a key a message lists, from the first on.
 const attemptsShown = 30
