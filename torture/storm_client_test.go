@@ -34,7 +34,7 @@ type stormClient struct {
 type stormLine struct {
 	traffic.Client
 	to   *stormIngester
-	last int64 // tick of the last answer on it
+	last int64 // tick before the last request on it: it was good at some time after that
 }
 
 func (s *storm) newClient(name string) *stormClient {
@@ -94,7 +94,6 @@ func (c *stormClient) send(line *stormLine, r *traffic.Request) (settled bool) {
 	if c.s.ctx.Err() != nil {
 		return false // the end of the storm cuts what is under way
 	}
-	line.last = h.Now()
 	switch {
 	case errors.Is(err, traffic.ErrNotSent):
 		c.tell(first, fates(len(r.Events), oracle.Refused), "no connection")
@@ -123,9 +122,11 @@ func (c *stormClient) write(line *stormLine, r *traffic.Request) (first int, sin
 	first = h.Reserve(len(r.Events))
 	s = r.Sending(first, c.name)
 	since = h.Now()
+	before := since
 	if line.Open() {
 		since = line.last
 	}
+	line.last = before
 	h.Send(first, r.Number, line.to.name, s.Events)
 	c.s.report.sent(len(r.Events), r.Form == traffic.Single)
 	return first, since, s

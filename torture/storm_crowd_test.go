@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ingot/torture/internal/mutant"
 	"ingot/torture/internal/pgproxy"
 	"ingot/torture/internal/traffic"
 )
@@ -17,7 +18,42 @@ func (s *storm) crowdFaults() (faults []fault) {
 			fault{kind: "more than the queue holds", detail: i.name, strike: func() bool { return s.crowd(i) }},
 			fault{kind: "a key held by a lock", detail: i.name, strike: func() bool { return s.holdKey(i) }})
 	}
+	return append(faults, s.poison()...)
+}
+
+// poison is what a lax decoder lets through, a third of the kinds for each of three
+// seeds in a row.
+func (s *storm) poison() (faults []fault) {
+	i := s.ingesters[len(s.ingesters)-1]
+	for n, p := range mutant.Poisons() {
+		switch {
+		case !i.lax:
+			s.report.cannot("poison: "+p.Name, "no ingester of this storm has a lax decoder")
+		case n%3 == int(s.seed%3):
+			faults = append(faults, fault{kind: "poison: " + p.Name, detail: i.name, strike: func() bool { return s.poisoned(i, p) }})
+		}
+	}
 	return faults
+}
+
+// poisoned sends a poisoned event, with two good ones in its request and others beside
+// it, while a batch dawdles: it is refused with its own request and no other.
+func (s *storm) poisoned(i *stormIngester, p mutant.Poison) bool {
+	refused := s.gate.told(traffic.RefusedByPostgres)
+	if !s.aim(i) {
+		return false
+	}
+	r := s.extra(3)
+	r.Patient = false
+	e := &r.Events[1]
+	e.Bad, e.Raw = traffic.BadRaw, p.Event(s.random, e.Key.ID, e.Key.Topic)
+	for n := range 8 {
+		if n == 4 {
+			s.bring(r, i)
+		}
+		s.bring(s.extra(2), i)
+	}
+	return s.until(func() bool { return s.gate.told(traffic.RefusedByPostgres) > refused })
 }
 
 // crowd sends more events than the queue holds while a batch dawdles.

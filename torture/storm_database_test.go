@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +30,9 @@ type stormDatabase struct {
 // stormDisk is the size of that file system: room for a seed and its log.
 const stormDisk = 1 << 30
 
+// stormMount is how it is called in /proc/mounts.
+const stormMount = "ingot-storm"
+
 // stormSettings: without wal_writer_delay a commit that does not wait for its flush
 // would be flushed by somebody else before most kills.
 var stormSettings = map[string]string{
@@ -39,9 +44,10 @@ var stormSettings = map[string]string{
 // memory where this process may mount one.
 func openStormDatabase(t *testing.T) *stormDatabase {
 	t.Helper()
+	sweepStormDisks()
 	data := dataFolder(t) // removes what is in it, before the mount goes
 	d := &stormDatabase{top: filepath.Dir(data)}
-	if err := unix.Mount("ingot-storm", d.top, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", stormDisk)); err == nil {
+	if err := unix.Mount(stormMount, d.top, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", stormDisk)); err == nil {
 		d.disk = true
 	} else {
 		t.Logf("the disk will not be filled, nothing can be mounted: %v", err)
@@ -71,6 +77,38 @@ func (d *stormDatabase) close(t *testing.T) {
 	if err := unix.Unmount(d.top, 0); err != nil {
 		t.Error(err)
 	}
+}
+
+// sweepStormDisks takes away what storms left that were killed themselves. One that is
+// in use is not discarded, and stays.
+func sweepStormDisks() {
+	mounts, _ := os.ReadFile("/proc/mounts")
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || fields[0] != stormMount {
+			continue
+		}
+		if localpg.Discard(context.Background(), filepath.Join(fields[1], "data")) == nil && unix.Unmount(fields[1], 0) == nil {
+			_ = os.Remove(fields[1])
+		}
+	}
+}
+
+// crash kills every process of the server in the same moment. A backend that outlives
+// its postmaster would clean up, and flush the log as it does.
+func (d *stormDatabase) crash() {
+	pids := []int{d.PID()} // first: it would start others
+	for _, text := range postgresOf(d.DataDir()) {
+		if pid, err := strconv.Atoi(text); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	for _, signal := range []unix.Signal{unix.SIGSTOP, unix.SIGKILL} {
+		for _, pid := range pids {
+			_ = unix.Kill(pid, signal)
+		}
+	}
+	d.Kill() // awaits the end
 }
 
 // socket is where the server listens.

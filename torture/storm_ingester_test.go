@@ -2,7 +2,10 @@ package torture
 
 import (
 	"fmt"
+	"os"
+	"testing"
 
+	"ingot/torture/internal/mutant"
 	"ingot/torture/internal/netproxy"
 	"ingot/torture/internal/pgproxy"
 )
@@ -17,6 +20,7 @@ type stormIngester struct {
 
 	wrongGuesses float64 // share of new keys that its filter may suspect
 	staged       bool    // every batch goes by COPY into the staging table and a merge
+	lax          bool    // its decoder lets poison through
 	filter       stats   // as it was last seen in this life
 	logs         []*stormLog
 	base         figures
@@ -34,31 +38,63 @@ var stormFlags = []string{
 var stormKinds = []struct {
 	name         string
 	wrongGuesses float64
-	staged       bool
+	staged, lax  bool
 	flags        []string
 }{
 	{name: "A", wrongGuesses: 0.001},
 	{name: "B", wrongGuesses: 0.1, staged: true, flags: []string{
 		"--write-path=staged", "--bloom-capacity=1000", "--bloom-generations=4", "--bloom-false-positive=0.1",
 	}},
+	{name: "C", lax: true, flags: []string{"--write-path=direct", "--bloom=off"}},
 }
 
 // openIngesters starts them; they and their proxies end with s.end.
-func (s *storm) openIngesters() {
+func (s *storm) openIngesters(scale float64) {
 	for _, kind := range stormKinds {
-		i := &stormIngester{name: kind.name, wrongGuesses: kind.wrongGuesses, staged: kind.staged, debug: freeAddress(s.T)}
+		program := binary("ingest")
+		if kind.lax {
+			if scale < laxScale {
+				continue
+			}
+			program = laxIngest(s.T)
+		}
+		i := &stormIngester{name: kind.name, wrongGuesses: kind.wrongGuesses, staged: kind.staged, lax: kind.lax, debug: freeAddress(s.T)}
 		var err error
 		if i.back, err = pgproxy.Listen("unix", s.database.socket()); err != nil {
 			s.Fatal(err)
 		}
 		flags := append(append([]string{}, stormFlags...), "--debug-listen", i.debug, "--database-url", s.database.through(i.back.Address()))
-		i.ingester = newIngester(s.T, binary("ingest"), append(flags, kind.flags...)...)
+		i.ingester = newIngester(s.T, program, append(flags, kind.flags...)...)
 		if i.front, err = netproxy.Listen(i.address); err != nil {
 			s.Fatal(err)
 		}
 		s.ingesters = append(s.ingesters, i)
 		s.begin(i)
 	}
+}
+
+// laxScale is from where on a storm is worth the build of the lax ingester.
+const laxScale = 0.2
+
+// laxIngest builds the ingester whose decoder lets poison through, once. One that was
+// given on the command line has to be lax itself.
+func laxIngest(t *testing.T) string {
+	t.Helper()
+	if *ingestPath != "" {
+		return *ingestPath
+	}
+	program := binary("ingest-lax")
+	if _, err := os.Stat(program); err == nil {
+		return program
+	}
+	var flags []string
+	if builtWithRace() {
+		flags = append(flags, "-race")
+	}
+	if err := mutant.Build(t.Context(), program, flags, mutant.Lax); err != nil {
+		t.Fatal(err)
+	}
+	return program
 }
 
 // begin starts a life of the ingester.

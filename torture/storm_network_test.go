@@ -8,7 +8,7 @@ import (
 	"ingot/torture/internal/pgproxy"
 )
 
-// lostCommits are the four ways of losing a COMMIT, the fence that comes after it
+// lostCommits are the four ways of losing a COMMIT, one that is undone, the fence that comes after it
 // disturbed as well, and a doubt that outlasts the deadline.
 func (s *storm) lostCommits() (faults []fault) {
 	add := func(kind string, i *stormIngester, strike func() bool) {
@@ -25,6 +25,7 @@ func (s *storm) lostCommits() (faults []fault) {
 		})
 	}
 	for _, i := range s.ingesters {
+		add("COMMIT answered ROLLBACK", i, func() bool { return s.struck(i, pgproxy.Fault{At: pgproxy.Commit, Do: pgproxy.RollBack}, 10) })
 		add("doubt past the deadline", i, func() bool { return s.outlast(i) })
 	}
 	return faults
@@ -49,7 +50,7 @@ func (s *storm) lostMessages() (faults []fault) {
 	add(staged, pgproxy.Fault{At: pgproxy.Rows, Do: pgproxy.HalfThenCut}, 10)
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.DropBefore}, 10)
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.SwallowAfter}, 10)
-	add(s.anyone(), pgproxy.Fault{At: pgproxy.LookUp, Do: pgproxy.HalfThenCut}, 10)
+	add(s.ingesters[s.random.IntN(2)], pgproxy.Fault{At: pgproxy.LookUp, Do: pgproxy.HalfThenCut}, 10)
 	add(s.anyone(), pgproxy.Fault{At: pgproxy.Connect, Do: pgproxy.DropBefore}, 0)
 	// Late messages let the batches of two ingesters overtake each other while readers look.
 	for _, at := range []pgproxy.Point{pgproxy.Merge, pgproxy.Log, pgproxy.Commit, pgproxy.Commit} {

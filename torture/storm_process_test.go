@@ -21,8 +21,9 @@ func (s *storm) processFaults() (faults []fault) {
 		i, aimed := s.ingesters[n%len(s.ingesters)], n%3 != 0
 		faults = append(faults, fault{kind: "ingester kill -9", detail: i.name, kills: true, strike: func() bool { return s.killIngester(i, aimed) }})
 	}
-	for n := range 4 {
-		faults = append(faults, fault{kind: "Postgres kill -9", strike: func() bool { return s.killPostgres(n%2 == 0) }})
+	faults = append(faults, fault{kind: "postmaster kill -9", strike: func() bool { return s.killPostgres(true, s.database.Kill) }})
+	for n := range 3 {
+		faults = append(faults, fault{kind: "Postgres kill -9", strike: func() bool { return s.killPostgres(n > 0, s.database.crash) }})
 	}
 	for n := range 3 {
 		faults = append(faults, fault{kind: "pg_terminate_backend", strike: func() bool { return s.terminate(n%2 == 0) }})
@@ -61,14 +62,13 @@ func (s *storm) killIngester(i *stormIngester, aimed bool) bool {
 	return true
 }
 
-// killPostgres kills the postmaster and starts it again; what was acknowledged is
-// there afterwards.
-func (s *storm) killPostgres(aimed bool) bool {
+// killPostgres kills it and starts it again; what was acknowledged is there afterwards.
+func (s *storm) killPostgres(aimed bool, kill func()) bool {
 	if i := s.anyone(); aimed && !s.aim(i) {
 		return false
 	}
-	s.database.Kill()
-	s.hold(40)
+	kill()
+	s.hold(5 + s.random.IntN(30))
 	s.restartPostgres()
 	return true
 }
@@ -90,8 +90,8 @@ func (s *storm) restartPostgres() {
 // terminate ends all backends of the ingesters, or one that is in a transaction.
 func (s *storm) terminate(aimed bool) bool {
 	which := ""
-	if i := s.anyone(); aimed {
-		if !s.aim(i) {
+	if aimed {
+		if !s.aim(s.writerAt(pgproxy.Merge)) { // who has begun before he sends COMMIT
 			return false
 		}
 		which = "AND state LIKE 'idle in transaction%'"
@@ -111,8 +111,8 @@ func (s *storm) terminate(aimed bool) bool {
 // a batch is on its way, so that there is something to wait for.
 func (s *storm) roll() bool {
 	for _, i := range s.ingesters {
-		i.back.Delay(50 * time.Millisecond)
-		s.hold(20)
+		i.back.Delay(20 * time.Millisecond)
+		s.hold(10)
 		over := s.history.Excuse(i.name)
 		s.down[i] = true
 		i.signal(syscall.SIGTERM)
@@ -125,7 +125,7 @@ func (s *storm) roll() bool {
 		s.begin(i)
 		s.down[i] = false
 		over()
-		s.hold(20)
+		s.hold(10)
 	}
 	return true
 }

@@ -20,7 +20,7 @@ import (
 const recoverWithin = time.Minute
 
 // requestsPerFault is the piece of the plan that a fault has for itself.
-const requestsPerFault = 240
+const requestsPerFault = 180
 
 // storm is one seed. What it does itself runs in the goroutine of the test; clients
 // and readers have their own.
@@ -59,7 +59,7 @@ type storm struct {
 // runStorm is one seed from start to end.
 func runStorm(t *testing.T, seed uint64, scale float64, r *report) {
 	began := time.Now()
-	s := openStorm(t, seed, r)
+	s := openStorm(t, seed, scale, r)
 	faults := s.schedule(scale)
 	s.plan = traffic.Plan(seed, (len(faults)+1)*requestsPerFault)
 	s.gate = newGate(len(s.plan), stormClients)
@@ -73,7 +73,7 @@ func runStorm(t *testing.T, seed uint64, scale float64, r *report) {
 	r.ended(seed, time.Since(began))
 }
 
-func openStorm(t *testing.T, seed uint64, r *report) *storm {
+func openStorm(t *testing.T, seed uint64, scale float64, r *report) *storm {
 	t.Helper()
 	dir, err := os.MkdirTemp(*stormKeep, fmt.Sprintf("ingot-storm-%d-", seed))
 	if err != nil {
@@ -93,7 +93,7 @@ func openStorm(t *testing.T, seed uint64, r *report) *storm {
 	t.Cleanup(func() { s.keep(out, log) })
 	s.database = openStormDatabase(t)
 	t.Cleanup(s.end)
-	s.openIngesters()
+	s.openIngesters(scale)
 	s.warmUp()
 	return s
 }
@@ -142,11 +142,11 @@ func (s *storm) startClients() {
 }
 
 func (s *storm) startReaders() {
-	a, b := s.ingesters[0], s.ingesters[1]
+	a, b := s.ingesters[0], s.ingesters[1] // and the lax one's rows are in the feed as well
 	for _, f := range []follower{
 		&pages{"reader of A", []*stormIngester{a}, 1000},
 		&pages{"reader of B", []*stormIngester{b}, 100},
-		&pages{"reader of both", []*stormIngester{a, b}, 500},
+		&pages{"reader of all", s.ingesters, 500},
 	} {
 		s.readers.Go(func() { // ends with s.reading or s.end, awaited in judge and end
 			if seen, ended := f.follow(s); ended {

@@ -13,21 +13,7 @@ import (
 // The storm: a few ingesters on one Postgres, behind proxies that break what passes,
 // clients and readers that never stop, and faults one after the other, all drawn from
 // one seed. What was told is held against what is there.
-//
-//	storm_test.go           which seeds, and how to repeat one
-//	storm_run_test.go       one seed from start to end
-//	storm_database_test.go  its Postgres: killed, filled up, read
-//	storm_ingester_test.go  an ingester between its proxies
-//	storm_gate_test.go      how far the clients may go: faults come at moments of progress
-//	storm_client_test.go    clients, which retry as real ones do
-//	storm_reader_test.go    readers of the feed
-//	storm_schedule_test.go  which faults, in which order
-//	storm_process_test.go   faults of processes
-//	storm_network_test.go   faults on the way to Postgres and to clients
-//	storm_crowd_test.go     faults that bring clients of their own
-//	storm_check_test.go     what is held against what
-//	storm_figures_test.go   goroutines, descriptors, memory, logs
-//	storm_report_test.go    the table, and what has to be in it
+// doc.go has the map.
 var (
 	stormSeeds   = flag.String("storm.seeds", "", "seeds of the storm, `1,2,3`; none given: a short one")
 	stormMinutes = flag.Int("storm.minutes", 0, "storm with fresh seeds for so many `minutes`")

@@ -93,6 +93,10 @@ func zipped(body []byte) []byte {
 
 // write writes one attempt at an event.
 func (e *Event) write(b *bytes.Buffer, attempt int, source string) oracle.Event {
+	if e.Bad == BadRaw {
+		b.WriteString(e.Raw)
+		return oracle.Event{Key: e.Key}
+	}
 	timestamp := epoch.Add(time.Duration(attempt) * time.Microsecond)
 	payload := e.payload(attempt)
 	id, topic := quoted(e.Key.ID), quoted(e.Key.Topic)

@@ -23,6 +23,7 @@ type Event struct {
 	Key    oracle.Key
 	Filler int // bytes in the payload beside what tells attempts apart
 	Bad    Bad
+	Raw    string // of BadRaw: the event as it is sent
 }
 
 // Request is what a client wants to be stored. It may be sent many times.
@@ -127,7 +128,7 @@ func (p *planner) event(before []Event) Event {
 		p.keys = append(p.keys, e.Key)
 	}
 	if p.chance(shareBad) {
-		e.Bad = 1 + Bad(p.IntN(int(bads)-1))
+		e.Bad = 1 + Bad(p.IntN(int(BadRaw)-1))
 		e.Key = oracle.Key{ID: fmt.Sprintf("bad-%d-%d", p.seed, p.Uint64()), Topic: "bad"} // nobody else's
 	}
 	return e

@@ -13,7 +13,7 @@ const (
 	BadNUL             // in the payload
 	BadEmpty           // no topic
 	BadUnknownName     // beside the five
-	bads
+	BadRaw             // in no plan: what it is, its sender knows
 )
 
 // Spoil is what is wrong with a whole request.
