@@ -13,7 +13,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 export INGOT_POSTGRES := $(CURDIR)/.postgres
 
 .DEFAULT_GOAL := help
-.PHONY: help postgres build run test demo bench bench-full containers lint fuzz clean torture openapi test-browser
+.PHONY: help postgres build run test demo bench bench-full containers lint fuzz clean torture torture-long overload openapi test-browser
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,14 @@ run: postgres build ## answer on http://127.0.0.1:8080 with a private Postgres i
 test: postgres ## all tests, with the race detector, on throw-away Postgres clusters
 	$(GO) test -race -timeout 15m ./...
 
-torture: postgres ## crashes and overload for minutes: 60 s of ten times too much, also with the default limits
+torture: postgres ## three storms of 80 faults each: crashes, lost COMMITs, black holes, a full disk (4 minutes)
+	$(GO) test -timeout 20m -count=1 -v -run 'TestStorm$$' ./torture -storm.seeds=1,2,3
+
+MINUTES ?= 30
+torture-long: postgres ## storms with fresh seeds for MINUTES (30); one that fails is printed with the command to repeat it
+	$(GO) test -timeout $$(($(MINUTES) + 20))m -count=1 -v -run 'TestStorm$$' ./torture -storm.minutes=$(MINUTES)
+
+overload: postgres ## ten times what the database takes for 60 s, also with the default limits; histories on every path
 	INGOT_LONG=1 $(GO) test -timeout 30m -count=1 -v ./torture
 
 demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit

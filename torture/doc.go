@@ -1,8 +1,5 @@
 // Package torture runs the real binaries against a real Postgres, hurts them, and
-// holds what is left against what was promised. It holds tests, and below internal/
-// what they hurt the binaries with; it is to become the full fault-injection harness
-// (networks that break, disks that fill, standbys, a history checked by a model). What
-// exists now:
+// holds what is left against what was promised. It holds tests and nothing else.
 //
 //	main_test.go      builds ingest and publisher once, for all tests
 //	process_test.go   one process: start, signal, kill -9, wait
@@ -19,15 +16,42 @@
 //	crash_test.go     kill -9 of the ingester and of Postgres, under load
 //	full_test.go      a full queue refuses at once
 //	overload_test.go  ten times what the database takes: memory, answers, truth
-//	proxy_test.go     an ingester between two proxies, which know it
+//	history_test.go   one history under every filter and on every path
+//	proxy_test.go     every point of the proxies is met by a real ingester
 //
-//	internal/pgproxy  faults between ingester and Postgres, at a chosen message
-//	internal/netproxy faults between clients and ingester, at a byte
-//	internal/door     what the two have in common
+// The storm is all faults at once, from one seed: ingesters on one Postgres, clients
+// and readers that never stop, faults one after the other, and an oracle.
+//
+//	storm_test.go           which seeds, and how to repeat one
+//	storm_run_test.go       one seed from start to end
+//	storm_database_test.go  its Postgres: killed, filled up, read
+//	storm_ingester_test.go  its ingesters, each between two proxies
+//	storm_gate_test.go      how far the clients may go: the storm's clock
+//	storm_client_test.go    clients, which retry as real ones do
+//	storm_reader_test.go    readers of the feed
+//	storm_schedule_test.go  which faults, in which order; SQLSTATEs
+//	storm_process_test.go   faults of processes and of the disk
+//	storm_network_test.go   faults on the way to Postgres and to clients
+//	storm_crowd_test.go     faults that bring clients of their own: a crowd, a held key, poison
+//	storm_check_test.go     what is held against what, and when
+//	storm_figures_test.go   goroutines, descriptors, memory, logs, the filter
+//	storm_report_test.go    the table at the end, and what has to be in it
+//
+//	internal/oracle    what was asked, told and is there; the rules between them
+//	internal/traffic   seeded requests, and clients that never send twice by themselves
+//	internal/pgproxy   breaks what passes between an ingester and Postgres, at a chosen message
+//	internal/netproxy  breaks what passes between clients and an ingester
+//	internal/door      what the two have in common
+//	internal/mutant    ingesters that are broken on purpose, and one whose decoder is lax
 //
 // Faults come at moments of progress, drawn from a seed that is printed, never
 // after a time. Each test takes the machine for itself: none is parallel.
 //
+//	-storm.seeds=1,2,3  these seeds, whole; none given: one short storm
+//	-storm.minutes=N    fresh seeds for so long
+//	-storm.scale=F      a share of a seed's faults and requests
+//	-storm.keep=FOLDER  where the history of a failed seed stays
+//	-ingest=PATH        an ingest to torture in place of one that is built here
 //	INGOT_LONG=1        the overload tests run for 60 s, and with the default limits
 //	INGOT_BUILD_RACE=1  the binaries are built with the race detector (memory is
 //	                    not judged then)
