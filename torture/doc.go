@@ -36,6 +36,7 @@
 //	storm_check_test.go     what is held against what, and when
 //	storm_figures_test.go   goroutines, descriptors, memory, logs, the filter
 //	storm_report_test.go    the table at the end, and what has to be in it
+//	storm_self_test.go      what the storm itself could get wrong
 //
 //	internal/oracle    what was asked, told and is there; the rules between them
 //	internal/traffic   seeded requests, and clients that never send twice by themselves

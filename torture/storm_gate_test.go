@@ -79,7 +79,7 @@ type progress struct {
 func (g *gate) progress() progress {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return progress{g.settled, g.answers, g.open, g.idle == g.clients}
+	return progress{g.settled, g.answers, g.open, g.idle == g.clients && g.next >= min(g.open, g.total)}
 }
 
 // told is how often an answer of that name was given.
