@@ -40,6 +40,7 @@ func (p *pages) follow(s *storm) (seen int, ended bool) {
 		rows, next, err := p.page(s, client, p.from[n%len(p.from)], cursor)
 		switch {
 		case err != nil:
+			s.stuck.Store(p.name, fmt.Sprintf("after %d rows: %v", seen, err))
 			s.sleep(20 * time.Millisecond)
 			continue
 		case len(rows) == 0 && next == cursor && last:
@@ -49,6 +50,7 @@ func (p *pages) follow(s *storm) (seen int, ended bool) {
 		}
 		s.feed.Saw(p.name, seen, rows)
 		seen += len(rows)
+		s.read.Add(int64(len(rows)))
 		cursor = next
 	}
 	return seen, false

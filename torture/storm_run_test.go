@@ -48,12 +48,14 @@ type storm struct {
 	clients    sync.WaitGroup
 	extras     sync.WaitGroup // clients that a fault has brought
 	readers    sync.WaitGroup
+	read       atomic.Int64 // rows that readers have seen
 	fresh      atomic.Int64 // numbers requests that are not in the plan
 	on         atomic.Value // string: the fault that is on
 	blamed     atomic.Int64 // good requests that were refused for their data
 	toBlame    int64        // errors about data that were injected
 	once       sync.Once
 	seen       sync.Map // reader to how many rows it saw
+	stuck      sync.Map // reader to what it met last
 }
 
 // runStorm is one seed from start to end.
@@ -86,6 +88,7 @@ func openStorm(t *testing.T, seed uint64, scale float64, r *report) *storm {
 	out := bufio.NewWriterSize(log, 1<<20)
 	s := &storm{T: t, seed: seed, random: rand.New(rand.NewPCG(seed, 2)), report: r, dir: dir, down: map[*stormIngester]bool{}}
 	s.on.Store("")
+	t.TempDir() // made first, it is removed last: logs lie in it
 	s.history = oracle.New(out, func() string { return s.on.Load().(string) })
 	s.feed = oracle.NewFeed(s.history)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -131,7 +134,13 @@ func (s *storm) keep(out *bufio.Writer, log *os.File) {
 		_ = os.RemoveAll(s.dir)
 		return
 	}
-	s.Logf("seed %d: the history is in %s", s.seed, s.dir)
+	for _, i := range s.ingesters {
+		for _, l := range i.logs {
+			text, _ := os.ReadFile(l.file)
+			_ = os.WriteFile(filepath.Join(s.dir, l.life+".log"), text, 0o600)
+		}
+	}
+	s.Logf("seed %d: the history and the ingesters' logs are in %s", s.seed, s.dir)
 }
 
 func (s *storm) startClients() {

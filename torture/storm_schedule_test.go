@@ -34,13 +34,13 @@ var (
 )
 
 // schedule draws the faults of the seed: always the same kinds, in another order and
-// with other targets. Towards the end no ingester dies any more, so that what a fault
+// with other targets. In the later part no ingester dies any more, so that what a fault
 // leaks is there to be seen when the storm is over.
 func (s *storm) schedule(scale float64) []fault {
 	all := slices.Concat(s.processFaults(), s.lostCommits(), s.injected(), s.lostMessages(), s.networkFaults(), s.crowdFaults())
 	s.random.Shuffle(len(all), func(x, y int) { all[x], all[y] = all[y], all[x] })
 	all = all[:int(math.Ceil(scale*float64(len(all))))]
-	quiet := len(all) * 4 / 5
+	quiet := len(all) * 3 / 5
 	for late := quiet; late < len(all); late++ {
 		for all[late].kills {
 			early := slices.IndexFunc(all[:quiet], func(f fault) bool { return !f.kills })

@@ -3,6 +3,7 @@ package traffic
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ingot/torture/internal/oracle"
@@ -78,7 +79,7 @@ func (r *Request) mayBe(name string, got Response) string {
 			return fmt.Sprintf("told %q, has to be %q", name, spoilProblems[r.Spoil])
 		}
 		return ""
-	case name == "422 invalid-events" && bad == len(r.Events):
+	case name == "422 invalid-events" && bad == len(r.Events), name == "400 not-json" && r.raw():
 		return ""
 	case name == "504 outcome-unknown" || name == RefusedByPostgres:
 		return ""
@@ -93,6 +94,11 @@ func (r *Request) bad() (n int) {
 		}
 	}
 	return n
+}
+
+// raw tells whether an event is sent that may not even parse.
+func (r *Request) raw() bool {
+	return slices.ContainsFunc(r.Events, func(e Event) bool { return e.Bad == BadRaw })
 }
 
 // results is the answer to a list, or with Status to a single event.

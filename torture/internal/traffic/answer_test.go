@@ -24,6 +24,8 @@ func TestRead(t *testing.T) {
 	short.All = false
 	spoilt := list(1)
 	spoilt.Spoil = CutShort
+	raw := list(1)
+	raw.Events[0].Bad = BadRaw
 	problem := func(kind string) string { return fmt.Sprintf(`{"type":"urn:ingot:problem:%s"}`, kind) }
 	for _, c := range []struct {
 		name    string
@@ -47,6 +49,7 @@ func TestRead(t *testing.T) {
 		{"a spoilt one is taken", spoilt, 200, `{"received":1,"results":[{"index":0,"status":"stored"}]}`, "[stored]", true, true},
 		{"spoilt", spoilt, 400, problem("not-json"), "[refused]", false, true},
 		{"a good one is called spoilt", list(1), 400, problem("not-json"), "[refused]", true, true},
+		{"poison that does not parse", raw, 400, problem("not-json"), "[refused]", false, true},
 		{"unavailable", list(2), 503, problem("database-unavailable"), "[refused refused]", false, false},
 		{"unknown", list(2), 504, problem("outcome-unknown"), "[unknown unknown]", false, false},
 		{"a mistake", list(1), 500, problem("internal"), "[unknown]", true, false},
