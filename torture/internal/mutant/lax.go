@@ -10,7 +10,7 @@ var Lax = Mutant{
 		{"internal/event/text.go", `case c < ' ' || c == 0x7F:`, `case c != 0 && c < ' ' || c == 0x7F:`},
 		{"internal/event/limits.go", `const MaxTextBytes = 512`, `const MaxTextBytes = 64 << 10`},
 		{"internal/event/limits.go", `const maxSyntaxDepth = 10_000`, `const maxSyntaxDepth = 100_000`},
-		{"internal/event/scan.go", `if d.open.depth > d.limits.MaxDepth {`, `if len(d.stack) > maxSyntaxDepth {`},
+		{"internal/event/scan.go", `if d.open.depth > d.limits.MaxDepth {`, `if d.open.depth > maxSyntaxDepth {`},
 		{
 			"internal/event/scan.go", `	default:
 		return d.fail(i, "a bad escape inside a string")`, `	case 'q':
