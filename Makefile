@@ -13,7 +13,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 export INGOT_POSTGRES := $(CURDIR)/.postgres
 
 .DEFAULT_GOAL := help
-.PHONY: help postgres build run test demo bench bench-full containers lint fuzz clean torture torture-long overload openapi test-browser
+.PHONY: help postgres build run test demo bench bench-full containers lint fuzz clean torture torture-long overload mutants openapi test-browser
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ torture-long: postgres ## storms with fresh seeds for MINUTES (30); one that fai
 
 overload: postgres ## ten times what the database takes for 60 s, also with the default limits; histories on every path
 	INGOT_LONG=1 $(GO) test -timeout 30m -count=1 -v ./torture
+
+MUTANTS ?= all
+mutants: postgres ## the storm against ingesters that are broken on purpose: it has to catch every one (MUTANTS=a,b)
+	$(GO) test -timeout 10h -count=1 -v -run 'TestMutants$$' ./torture -mutants=$(MUTANTS)
 
 demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
 	@./demo.sh ./bin $(DEMO)
