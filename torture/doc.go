@@ -18,6 +18,8 @@
 //	overload_test.go  ten times what the database takes: memory, answers, truth
 //	history_test.go   one history under every filter and on every path
 //	proxy_test.go     every point of the proxies is met by a real ingester
+//	poison_test.go    what Postgres refuses, when the decoder lets it through
+//	mutants_test.go   the storm against ingesters that are broken on purpose
 //
 // The storm is all faults at once, from one seed: ingesters on one Postgres, clients
 // and readers that never stop, faults one after the other, and an oracle.
