@@ -25,6 +25,7 @@ func (s *storm) processFaults() (faults []fault) {
 	for n := range 3 {
 		faults = append(faults, fault{kind: "Postgres kill -9", strike: func() bool { return s.killPostgres(n > 0, s.database.crash) }})
 	}
+	faults = append(faults, fault{kind: "Postgres kill -9 at rest", strike: s.killPostgresAtRest})
 	for n := range 3 {
 		faults = append(faults, fault{kind: "pg_terminate_backend", strike: func() bool { return s.terminate(n%2 == 0) }})
 	}
@@ -69,6 +70,19 @@ func (s *storm) killPostgres(aimed bool, kill func()) bool {
 	}
 	kill()
 	s.hold(5 + s.random.IntN(30))
+	s.restartPostgres()
+	return true
+}
+
+// killPostgresAtRest kills it when everything is told and nothing is under way. A
+// commit that does not wait for its flush is certainly lost then: it lies in the last
+// page of WAL. Each page that fills wakes the WAL writer, whatever its delay, and under
+// load the next batch fills it soon.
+func (s *storm) killPostgresAtRest() bool {
+	if !s.until(func() bool { return s.gate.progress().stalled }) {
+		return false
+	}
+	s.database.crash()
 	s.restartPostgres()
 	return true
 }
