@@ -106,9 +106,19 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	} {
 		exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET %s", pgx.Identifier{conn.Config().Database}.Sanitize(), setting))
 	}
+	exec(t, conn, `
+		CREATE TABLE public.said (settings text);
+		CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			INSERT INTO public.said VALUES (concat_ws(', ', current_setting('synchronous_commit'), current_setting('transaction_isolation')));
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER note AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION public.note()`)
 	w := newWriter(t, url)
 	merge(t, w, "a", "b")
 	merge(t, w, "b", "c")
+	if n := number(t, conn, "SELECT count(*) FROM public.said WHERE settings = 'on, read committed'"); n != 2 {
+		t.Errorf("%d of 2 batches were committed durably, in the isolation they rely on", n)
+	}
 	if got := allRows(t, conn); len(got) != 3 || got[storetest.Key{ID: "c", Topic: "t"}] != storetest.Event("c") {
 		t.Errorf("%v", got)
 	}
