@@ -43,8 +43,9 @@ overload: postgres ## ten times what the database takes for 60 s, also with the 
 	INGOT_LONG=1 $(GO) test -timeout 30m -count=1 -v ./torture
 
 MUTANTS ?= all
-mutants: postgres ## the storm against ingesters that are broken on purpose: it has to catch every one (MUTANTS=a,b)
-	$(GO) test -timeout 10h -count=1 -v -run 'TestMutants$$' ./torture -mutants=$(MUTANTS)
+SEEDS   ?= 1,2,3
+mutants: postgres ## the storms against ingesters that are broken on purpose: each has to be caught (MUTANTS=a,b SEEDS=1)
+	$(GO) test -timeout 10h -count=1 -v -run 'TestMutants$$' ./torture -mutants=$(MUTANTS) -mutants.seeds=$(SEEDS)
 
 demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
 	@./demo.sh ./bin $(DEMO)
