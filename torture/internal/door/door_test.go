@@ -118,7 +118,7 @@ func TestBlackHole(t *testing.T) {
 		_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 		var timeout net.Error
 		if err := say(t, c); !errors.As(err, &timeout) || !timeout.Timeout() {
-			t.Errorf("%v", err)
+			t.Fatalf("%v", err)
 		}
 		_ = c.SetReadDeadline(time.Time{})
 		d.Pass()
