@@ -66,7 +66,7 @@ func TestFilterLearnsWhatIsCommitted(t *testing.T) {
 		fake, filter := storetest.NewFake(), remembering{}
 		p := running{Pipeline: New(testConfig(), fake, filter, zap.NewNop()), fake: fake}
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan int, 1)
+		done := make(chan Left, 1)
 		go func() { done <- p.Run(ctx) }() // ends with ctx, awaited below
 		fake.Next(unavailable(), unavailable())
 		wantStored(t, <-p.submit(10, "a"), true)
