@@ -78,7 +78,7 @@ lint: ## gofumpt, go vet, staticcheck
 
 FUZZTIME ?= 1m
 fuzz: ## each fuzzer for FUZZTIME (1m)
-	@for target in internal/event:FuzzDecode ingest/internal/postgres:FuzzCursor ingest/internal/httpapi:FuzzMediaType; do \
+	@for target in internal/event:FuzzDecode internal/event:FuzzCursor ingest/internal/httpapi:FuzzMediaType; do \
 	  echo "$$target"; $(GO) test -run XXX -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) ./$${target%:*} || exit 1; done
 
 clean: ## remove what was built; never the data

@@ -50,9 +50,12 @@ CREATE TABLE ingot.batches (
     total_stored   bigint      NOT NULL,
     instance       uuid        NOT NULL,
     committed_at   timestamptz NOT NULL,
+    heap_blocks    bigint      NOT NULL DEFAULT 0,
     CONSTRAINT batches_pkey PRIMARY KEY (commit_seq),
     CONSTRAINT batches_first_id_key UNIQUE (first_id)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+COMMENT ON COLUMN ingot.batches.heap_blocks IS 'length of ingot.events when the batch was written: its rows stand right before; 0 when that is not known';
 
 -- How many events each topic holds; written together with the commit log. Rows
 -- are updated again and again: the free half of a page keeps them in place.

@@ -5,13 +5,13 @@ import "time"
 // Stored is an event as it stands in the table.
 type Stored struct {
 	Event
-	Seq        int64     // id column: position within its batch, and roughly over all
+	Position             // its place in the feed; browsing by id sets only ID
 	ReceivedAt time.Time // UTC
 }
 
 // Query asks for a page of stored events. Zero values do not filter.
 type Query struct {
-	Topic   string
+	Topics  []string // one of them, each at most once
 	Source  string
 	EventID string
 	Since   time.Time // received_at >= Since
@@ -27,11 +27,17 @@ type Query struct {
 type Page struct {
 	Events []Stored
 	Next   string // cursor behind this page; "" when nothing can follow (never in feed order)
+
+	// In feed order: Next as a position, and whether nothing was committed behind it
+	// when the page was read.
+	At  Position
+	End bool
 }
 
 // CursorError says that a cursor cannot be gone on from.
 type CursorError struct {
-	Gone   bool // it was good once: the log it belongs to was rewound or cut
+	Gone   bool   // it was good once: the log it belongs to was rewound or cut
+	Oldest string // when it is gone: the oldest cursor that is good now
 	Detail string
 }
 

@@ -192,10 +192,11 @@ func TestExamples(t *testing.T) {
 }
 
 // opaque requests are refused for what no schema can say: what a compressed body or a
-// cursor holds.
+// cursor holds, what is stored, and which parameters there are not.
 func opaque(e example) bool {
 	return e.encoding == "gzip" || strings.Contains(e.target, "cursor=") || strings.Contains(e.target, "topics=") ||
-		strings.Contains(e.target, "since=yesterday") || strings.Contains(e.target, "topic=a&topic=b")
+		strings.Contains(e.target, "since=yesterday") || strings.Contains(e.target, "source=a&source=b") ||
+		e.status == 404 || strings.HasPrefix(e.target, "/events/a/b?")
 }
 
 func validate(router routers.Router, r *http.Request, e example) (*openapi3filter.RequestValidationInput, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 const (
 	defaultPageLimit = 100
 	maxPageLimit     = 1000
+
+	// maxTopics bounds the topics of one request: each is a search of its own. A guess.
+	maxTopics = 100
 )
 
 // timeLayout writes UTC with as many digits of a second as there are.
@@ -38,6 +42,47 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 	s.respond(ctx, fasthttp.StatusOK, appendPage(nil, page))
 }
 
+// event answers one event by its key. A topic or an id may hold anything that is
+// text: a slash in it is sent as %2F.
+func (s *Server) event(ctx *fasthttp.RequestCtx) {
+	topic, err := keyPart(ctx, "topic")
+	if err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
+	id, err := keyPart(ctx, "event_id")
+	if err == nil && ctx.QueryArgs().Len() > 0 {
+		err = &refusal{problemBadParameter, "one event takes no parameter"}
+	}
+	if err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
+	bounded, cancel := context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
+	defer cancel()
+	e, there, err := s.Reader.Event(bounded, topic, id)
+	switch {
+	case err != nil:
+		s.problemOf(ctx, &unreadError{err})
+	case !there:
+		s.problem(ctx, problemNoEvent, "no event with this topic and event_id is stored")
+	default:
+		s.respond(ctx, fasthttp.StatusOK, appendEvent(nil, &e))
+	}
+}
+
+func keyPart(ctx *fasthttp.RequestCtx, name string) (string, error) {
+	text, err := pathValue(ctx, name)
+	if err == nil && !event.ValidText(text) {
+		err = &refusal{problemBadParameter, notText(name)}
+	}
+	return text, err
+}
+
+func notText(name string) string {
+	return fmt.Sprintf("%s must be UTF-8 of 1 to %d bytes without control characters", name, event.MaxTextBytes)
+}
+
 // unreadError says that the database could not be asked.
 type unreadError struct{ err error }
 
@@ -59,7 +104,7 @@ func parseQuery(args *fasthttp.Args) (event.Query, error) {
 	seen := map[string]bool{}
 	for key, value := range args.All() {
 		name, text := string(key), string(value)
-		if seen[name] {
+		if seen[name] && name != "topic" {
 			return q, fmt.Errorf("%s is there more than once", shown(name))
 		}
 		seen[name] = true
@@ -73,7 +118,12 @@ func parseQuery(args *fasthttp.Args) (event.Query, error) {
 func setParameter(q *event.Query, name, text string) (err error) {
 	switch name {
 	case "topic":
-		q.Topic = text
+		if !slices.Contains(q.Topics, text) {
+			q.Topics = append(q.Topics, text)
+		}
+		if len(q.Topics) > maxTopics {
+			return fmt.Errorf("topic may be there at most %d times", maxTopics)
+		}
 	case "source":
 		q.Source = text
 	case "event_id":
@@ -99,7 +149,7 @@ func setParameter(q *event.Query, name, text string) (err error) {
 		return fmt.Errorf("%s is not a parameter; known are topic, source, event_id, since, until, order, limit and cursor", shown(name))
 	}
 	if err == nil && !event.ValidText(text) {
-		return fmt.Errorf("%s must be UTF-8 of 1 to %d bytes without control characters", name, event.MaxTextBytes)
+		return errors.New(notText(name))
 	}
 	return err
 }
@@ -132,7 +182,7 @@ func appendPage(b []byte, page event.Page) []byte {
 // appendEvent writes an event with its payload as it was sent.
 func appendEvent(b []byte, e *event.Stored) []byte {
 	b = append(b, `{"event_id":`...)
-	b = appendString(b, e.ID)
+	b = appendString(b, e.Event.ID)
 	b = append(b, `,"topic":`...)
 	b = appendString(b, e.Topic)
 	b = append(b, `,"source":`...)

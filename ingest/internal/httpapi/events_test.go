@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 )
 
@@ -24,10 +25,10 @@ var storedPage = event.Page{
 	Events: []event.Stored{
 		{
 			Event:      event.Event{ID: `a"\`, Topic: "ä\u2028", Source: "<s>", Timestamp: at("2025-12-19T10:00:00.12Z"), Payload: `{"n": 1.0, "n": 2}`},
-			Seq:        7,
+			Position:   event.Position{ID: 7},
 			ReceivedAt: at("2026-01-01T00:00:00.000001Z"),
 		},
-		{Event: event.Event{ID: "b", Topic: "t", Source: "s", Timestamp: at("1970-01-01T00:00:00Z"), Payload: "null"}, Seq: 6, ReceivedAt: at("2026-01-01T00:00:00Z")},
+		{Event: event.Event{ID: "b", Topic: "t", Source: "s", Timestamp: at("1970-01-01T00:00:00Z"), Payload: "null"}, Position: event.Position{ID: 6}, ReceivedAt: at("2026-01-01T00:00:00Z")},
 	},
 	Next: "abc",
 }
@@ -45,11 +46,12 @@ func TestEvents(t *testing.T) {
 		want         event.Query
 	}{
 		{"no parameter: the newest hundred", "/events", base},
-		{"a filter", "/events?topic=t", query(func(q *event.Query) { q.Topic = "t" })},
+		{"a filter", "/events?topic=t", query(func(q *event.Query) { q.Topics = []string{"t"} })},
 		{"every filter", "/events?topic=t&source=s&event_id=e&since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00%2B01:00", query(func(q *event.Query) {
-			q.Topic, q.Source, q.EventID, q.Since, q.Until = "t", "s", "e", at("2026-01-01T00:00:00Z"), at("2026-01-01T23:00:00Z")
+			q.Topics, q.Source, q.EventID, q.Since, q.Until = []string{"t"}, "s", "e", at("2026-01-01T00:00:00Z"), at("2026-01-01T23:00:00Z")
 		})},
-		{"escapes are undone", "/events?topic=a%20b%26+%C3%A4", query(func(q *event.Query) { q.Topic = "a b& ä" })},
+		{"several topics, each once", "/events?topic=b&source=s&topic=a&topic=b", query(func(q *event.Query) { q.Topics, q.Source = []string{"b", "a"}, "s" })},
+		{"escapes are undone", "/events?topic=a%20b%26+%C3%A4", query(func(q *event.Query) { q.Topics = []string{"a b& ä"} })},
 		{"a URL inside a filter is no absolute URI", "/events?source=http://other/stats", query(func(q *event.Query) { q.Source = "http://other/stats" })},
 		{"the feed", "/events?order=asc&cursor=x&limit=1000", query(func(q *event.Query) { q.Feed, q.Cursor, q.Limit = true, "x", 1000 })},
 		{"browsing on", "/events?order=desc&cursor=x&limit=1", query(func(q *event.Query) { q.Cursor, q.Limit = "x", 1 })},
@@ -86,6 +88,37 @@ func TestEventsPage(t *testing.T) {
 	}
 }
 
+func manyTopics() (parameters string) {
+	for i := range maxTopics {
+		parameters += fmt.Sprintf("&topic=%d", i)
+	}
+	return parameters
+}
+
+// One event is found by the two parts of its key, whatever they hold.
+func TestEvent(t *testing.T) {
+	t.Parallel()
+	for target, key := range map[string]storetest.Key{
+		"/events/t/e":                     {Topic: "t", ID: "e"},
+		"/events/a%2Fb/%2f":               {Topic: "a/b", ID: "/"},
+		"/events/a+b%20c/%C3%A4%3F%25":    {Topic: "a+b c", ID: "ä?%"},
+		"/events/%7Btopic%7D/{event_id}":  {Topic: "{topic}", ID: "{event_id}"},
+		"/events/{topic}/{event_id}":      {Topic: "{topic}", ID: "{event_id}"},
+		"/events/stream/x":                {Topic: "stream", ID: "x"},
+		"/events/%2e%2e/..%2Fpublish":     {Topic: "..", ID: "../publish"},
+		"/events/t/550e8400-e29b-41d4;v=": {Topic: "t", ID: "550e8400-e29b-41d4;v="},
+	} {
+		g := open(t)
+		e := storedPage.Events[0]
+		e.Event.ID, e.Topic = key.ID, key.Topic
+		g.reader.page = event.Page{Events: []event.Stored{e}}
+		a := g.get(t, target)
+		if diff := cmp.Diff([]storetest.Key{key}, g.reader.keys); diff != "" || a.status != 200 || a.body != string(appendEvent(nil, &e)) {
+			t.Errorf("%s: got %d %s %s", target, a.status, a.body, diff)
+		}
+	}
+}
+
 func TestEventsRefused(t *testing.T) {
 	t.Parallel()
 	databaseDown := errors.New(`ERROR: SELECT failed (SQLSTATE 57P01) ` + secret)
@@ -96,7 +129,15 @@ func TestEventsRefused(t *testing.T) {
 		kind         string
 	}{
 		{"a name nobody knows", "/events?topics=t", nil, 400, "bad-parameter"},
-		{"a filter twice", "/events?topic=a&topic=b", nil, 400, "bad-parameter"},
+		{"a filter twice", "/events?source=a&source=b", nil, 400, "bad-parameter"},
+		{"too many topics", "/events?topic=x" + manyTopics(), nil, 400, "bad-parameter"},
+		{"no such event", "/events/t/e", nil, 404, "event-not-found"},
+		{"a key that is not UTF-8", "/events/%ff/e", nil, 400, "bad-parameter"},
+		{"a key with an escape that is none", "/events/t/%zz", nil, 400, "bad-parameter"},
+		{"a key with a parameter", "/events/t/e?limit=1", nil, 400, "bad-parameter"},
+		{"a key without a topic", "/events//e", nil, 404, "not-found"},
+		{"a key of three parts", "/events/a/b/c", nil, 404, "not-found"},
+		{"no database for one event", "/events/t/e", databaseDown, 503, "database-unavailable"},
 		{"an empty filter", "/events?topic=", nil, 400, "bad-parameter"},
 		{"a filter no event can match", "/events?topic=%00", nil, 400, "bad-parameter"},
 		{"a filter that is not UTF-8", "/events?source=%ff", nil, 400, "bad-parameter"},
@@ -111,7 +152,7 @@ func TestEventsRefused(t *testing.T) {
 		{"a plus that became a blank", "/events?until=2026-01-01T00:00:00+01:00", nil, 400, "bad-parameter"},
 		{"markup in a name", "/events?%3Cscript%3E=%22", nil, 400, "bad-parameter"},
 		{"a cursor that does not parse", "/events?cursor=x", &event.CursorError{Detail: "it does not parse"}, 400, "bad-cursor"},
-		{"a cursor of a log that was rewound", "/events?order=asc&cursor=x", &event.CursorError{Gone: true, Detail: "the log was rewound; start again without a cursor"}, 410, "cursor-gone"},
+		{"a cursor of a log that was rewound", "/events?order=asc&cursor=x", &event.CursorError{Gone: true, Oldest: "Zg", Detail: "the log was rewound"}, 410, "cursor-gone"},
 		{"no database", "/events", databaseDown, 503, "database-unavailable"},
 		{"no database for the totals", "/stats", databaseDown, 503, "database-unavailable"},
 		{"no database, so not ready", "/readyz", databaseDown, 503, "database-unavailable"},
@@ -127,7 +168,7 @@ func TestEventsRefused(t *testing.T) {
 				if a.status != c.status || a.kind() != c.kind {
 					t.Errorf("got %d %s, want %d %s", a.status, a.body, c.status, c.kind)
 				}
-				if c.err == nil && len(g.reader.asked) > 0 {
+				if c.err == nil && c.status != 404 && len(g.reader.asked)+len(g.reader.keys) > 0 {
 					t.Error("the database was asked")
 				}
 				transcripts[i] = fmt.Sprintf("=== %s\n%s", c.name, a.transcript())

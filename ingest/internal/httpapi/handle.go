@@ -11,26 +11,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// route is what a path answers to.
-type route struct {
-	method string // GET includes HEAD
-	handle func(*fasthttp.RequestCtx)
-}
-
-func (r route) allow() string {
-	if r.method == "GET" {
-		return "GET, HEAD, OPTIONS"
-	}
-	return r.method + ", OPTIONS"
-}
-
 // serve is the one handler.
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	var space [maxRequestID]byte
 	id := s.appendRequestID(space[:0], ctx)
 	defer func() { s.finish(ctx, id, recover()) }()
-	if r, ok := s.find(ctx); ok {
-		r.handle(ctx)
+	if handle, ok := s.find(ctx); ok {
+		handle(ctx)
 	}
 }
 
@@ -46,8 +33,7 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	var space [maxRequestID]byte
 	id := s.appendRequestID(space[:0], ctx)
 	defer func() { s.finish(ctx, id, recover()) }()
-	r, ok := s.find(ctx)
-	if !ok || r.method != "POST" {
+	if _, ok := s.find(ctx); !ok || string(ctx.URI().PathOriginal()) != "/publish" {
 		return
 	}
 	_, err := s.admit(ctx)
@@ -82,7 +68,7 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 // cannot be told apart from the next request must end the connection. Paths are
 // compared as they were sent: what a proxy in front compares, and lets pass, is
 // the same text.
-func (s *Server) find(ctx *fasthttp.RequestCtx) (r route, ok bool) {
+func (s *Server) find(ctx *fasthttp.RequestCtx) (handle func(*fasthttp.RequestCtx), ok bool) {
 	reason := smuggled(ctx.Request.Header.RawHeaders())
 	if version := string(ctx.Request.Header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
 		reason = shown(version) + " is not spoken here; send HTTP/1.1" // fasthttp reads any version as 1.1
@@ -90,24 +76,23 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (r route, ok bool) {
 	if reason != "" {
 		s.problem(ctx, problemBadRequest, reason)
 		hangUp(ctx)
-		return r, false
+		return nil, false
 	}
-	r, found := s.routes[string(ctx.URI().PathOriginal())]
+	r, found := s.route(ctx)
 	if !found {
 		s.problem(ctx, problemNotFound, "there is nothing at this path; / lists what there is")
-		return r, false
+		return nil, false
 	}
-	method := string(ctx.Method())
-	if method == r.method || r.method == "GET" && method == "HEAD" {
-		return r, true
+	if handle := r.handler(string(ctx.Method())); handle != nil {
+		return handle, true
 	}
 	ctx.Response.Header.Set("Allow", r.allow())
-	if method == "OPTIONS" {
+	if ctx.IsOptions() {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 	} else {
 		s.problem(ctx, problemMethod, "this path answers to "+r.allow())
 	}
-	return r, false
+	return nil, false
 }
 
 // unreadable answers what fasthttp could not read as a request. It closes the

@@ -69,6 +69,7 @@ func (p *fakePublisher) Submit(group event.Group, _ int64) ([]bool, error) {
 type fakeReader struct {
 	mu     sync.Mutex
 	asked  []event.Query
+	keys   []storetest.Key // asked for one by one
 	page   event.Page
 	totals event.Totals
 	err    error
@@ -79,6 +80,18 @@ func (r *fakeReader) Events(_ context.Context, q event.Query) (event.Page, error
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, q)
 	return r.page, r.err
+}
+
+func (r *fakeReader) Event(_ context.Context, topic, id string) (event.Stored, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keys = append(r.keys, storetest.Key{ID: id, Topic: topic})
+	for _, e := range r.page.Events {
+		if e.Event.ID == id && e.Topic == topic {
+			return e, true, r.err
+		}
+	}
+	return event.Stored{}, false, r.err
 }
 
 func (r *fakeReader) Totals(context.Context) (event.Totals, error) {

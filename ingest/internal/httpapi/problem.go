@@ -29,6 +29,7 @@ var (
 	problemBadParameter      = problem{400, "bad-parameter", "A parameter cannot be used", none}
 	problemBadCursor         = problem{400, "bad-cursor", "The cursor cannot be used", none}
 	problemNotFound          = problem{404, "not-found", "Nothing is here", none}
+	problemNoEvent           = problem{404, "event-not-found", "There is no such event", none}
 	problemMethod            = problem{405, "method-not-allowed", "The path does not answer to this method", none}
 	problemTimeout           = problem{408, "too-slow", "The request did not arrive in time", none}
 	problemCursorGone        = problem{410, "cursor-gone", "The cursor's place in the log is gone", none}
@@ -100,7 +101,9 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &unread):
 		s.problem(ctx, problemUnavailable, "the database did not answer; try again")
 	case errors.As(err, &cursor) && cursor.Gone:
-		s.problem(ctx, problemCursorGone, cursor.Detail)
+		b := appendProblem(nil, problemCursorGone, cursor.Detail)
+		b = appendString(append(b, `,"oldest_cursor":`...), cursor.Oldest)
+		s.writeProblem(ctx, problemCursorGone, append(b, '}'))
 	case errors.As(err, &cursor):
 		s.problem(ctx, problemBadCursor, cursor.Detail)
 	case errors.Is(err, errInflatedTooLarge):

@@ -26,6 +26,8 @@ type Publisher interface {
 type Reader interface {
 	// Events fails with *event.CursorError for a cursor it cannot go on from.
 	Events(ctx context.Context, q event.Query) (event.Page, error)
+	// Event reads one event by its key; false: there is none.
+	Event(ctx context.Context, topic, id string) (event.Stored, bool, error)
 	Totals(ctx context.Context) (event.Totals, error)
 	Ping(ctx context.Context) error
 }
@@ -87,18 +89,20 @@ func New(config Config) *Server {
 	s.failures = config.Log.WithOptions(zap.WrapCore(sampled))
 	s.budget.max = config.Limits.BodiesInFlight
 	s.routes = map[string]route{
-		"/":        {"GET", s.index},
-		"/publish": {"POST", s.publish},
-		"/events":  {"GET", s.events},
-		"/stats":   {"GET", s.stats},
-		"/healthz": {"GET", s.healthz},
-		"/readyz":  {"GET", s.readyz},
+		"/":        {"GET": s.index},
+		"/publish": {"POST": s.publish},
+		"/events":  {"GET": s.events},
+		"/stats":   {"GET": s.stats},
+		"/healthz": {"GET": s.healthz},
+		"/readyz":  {"GET": s.readyz},
 
-		"/openapi.json":              {"GET", s.openapi},
-		"/docs":                      {"GET", s.docs},
-		"/docs/docs.js":              {"GET", s.docsFile("text/javascript; charset=utf-8", docsScript)},
-		"/docs/swagger-ui.css":       {"GET", s.zipped("text/css; charset=utf-8", swaggerStyle)},
-		"/docs/swagger-ui-bundle.js": {"GET", s.zipped("text/javascript; charset=utf-8", swaggerScript)},
+		"/events/{topic}/{event_id}": {"GET": s.event},
+
+		"/openapi.json":              {"GET": s.openapi},
+		"/docs":                      {"GET": s.docs},
+		"/docs/docs.js":              {"GET": s.docsFile("text/javascript; charset=utf-8", docsScript)},
+		"/docs/swagger-ui.css":       {"GET": s.zipped("text/css; charset=utf-8", swaggerStyle)},
+		"/docs/swagger-ui-bundle.js": {"GET": s.zipped("text/javascript; charset=utf-8", swaggerScript)},
 	}
 	s.fast = &fasthttp.Server{
 		Handler:       s.serve,

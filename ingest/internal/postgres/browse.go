@@ -1,77 +1,158 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"ingot/internal/event"
 )
 
+// maxScanned is how many rows of a topic one query looks at when a filter that no
+// index answers may refuse them.
+const maxScanned = 4096
+
+func newPage(q event.Query) *pageBuilder { return &pageBuilder{query: q, started: time.Now()} }
+
 // browse reads a page newest first, by id. Where a filter has an index it is asked
-// at once; otherwise the commit log tells which ids exist, and BRIN finds them.
+// at once; otherwise the commit log tells which ids exist.
 func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) {
-	below, err := parseBrowseCursor(q.Cursor)
+	below, err := event.ParseBrowseCursor(q.Cursor)
 	if err != nil {
 		return event.Page{}, err
 	}
-	b := &pageBuilder{query: q}
-	more := true
+	s, err := r.span(ctx, q)
+	if err != nil {
+		return event.Page{}, err
+	}
+	lo, hi, err := r.idsOf(ctx, s)
+	if err != nil {
+		return event.Page{}, err
+	}
+	b := newPage(q)
+	below = min(below-1, hi) + 1 // without an overflow
+	more := below > lo
 	for logRows := firstLogRows; more && !b.full(); logRows = min(4*logRows, maxLogRows) {
 		if indexed(q) {
-			below, err = r.rows(ctx, b, 0, below-1)
-			more = below > 0
+			below, more, err = r.browseIndex(ctx, b, lo, below)
 		} else {
-			below, more, err = r.browseLog(ctx, b, below, logRows)
+			below, more, err = r.browseLog(ctx, b, lo, below, logRows)
 		}
 		if err != nil {
 			return event.Page{}, err
 		}
 	}
 	if more {
-		b.page.Next = browseCursor(below)
+		b.page.Next = event.BrowseCursor(below)
 	}
 	return b.page, nil
 }
 
-// browseLog reads the batches below an id, from the newest down, and returns the
-// id that everything from there up is settled, and whether batches may be left.
-func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, below int64, logRows int) (settled int64, more bool, err error) {
+// browseIndex reads rows with ids from lo to below by the index of their topics or of
+// their event_id. It returns the id that everything from there up is settled, and
+// whether rows may be left.
+func (r *Reader) browseIndex(ctx context.Context, b *pageBuilder, lo, below int64) (settled int64, more bool, err error) {
 	b.steps++
-	rows, err := r.pool.Query(ctx, `SELECT first_id, last_id FROM ingot.batches
-		WHERE first_id < $1 ORDER BY first_id DESC LIMIT $2`, below, logRows)
-	if err != nil {
-		return 0, false, fmt.Errorf("read the commit log: %w", err)
+	s := newStatement(b.query)
+	limit := b.room()
+	wanted := s.filters()
+	if wanted != "true" {
+		limit = maxScanned
 	}
-	log, err := pgx.CollectRows(rows, pgx.RowToStructByPos[idRange])
+	rows, err := r.pool.Query(ctx, s.newest(wanted, lo, below, limit), s.args...)
 	if err != nil {
-		return 0, false, fmt.Errorf("read the commit log: %w", err)
+		return 0, false, fmt.Errorf("browse: %w", err)
+	}
+	var found []place
+	var p place
+	var want bool
+	read := 0
+	settled = below
+	_, err = pgx.ForEachRow(rows, []any{&p.ctid, &p.id, &want}, func() error {
+		read++
+		settled = p.id
+		if want {
+			found = append(found, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("browse: %w", err)
+	}
+	return r.settle(ctx, b, found, settled, read == limit)
+}
+
+// newest is the query for the places of the newest rows by an index. Each topic is
+// asked for its own newest: an index holds a topic in order, not several.
+func (s *statement) newest(wanted string, lo, below int64, limit int) string {
+	ids := fmt.Sprintf("e.id >= %s AND e.id < %s", s.arg(lo), s.arg(below))
+	if s.query.EventID != "" {
+		topics := ""
+		if len(s.query.Topics) > 0 {
+			topics = "AND e.topic = ANY(" + s.arg(s.query.Topics) + ")"
+		}
+		return fmt.Sprintf(`SELECT e.ctid, e.id, %s FROM ingot.events AS e
+			WHERE e.event_id = %s %s AND %s ORDER BY e.id DESC LIMIT %d`, wanted, s.arg(s.query.EventID), topics, ids, limit)
+	}
+	return fmt.Sprintf(`SELECT f.* FROM unnest(%[1]s::text[]) AS t (topic) CROSS JOIN LATERAL (
+			SELECT e.ctid, e.id, %[2]s FROM ingot.events AS e WHERE e.topic = t.topic AND %[3]s ORDER BY e.id DESC LIMIT %[4]d
+		) AS f (ctid, id, wanted) ORDER BY f.id DESC LIMIT %[4]d`, s.arg(s.query.Topics), wanted, ids, limit)
+}
+
+// browseLog does the same by the batches below an id, from the newest down.
+func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64, logRows int) (settled int64, more bool, err error) {
+	log, err := r.log(ctx, "WHERE first_id < $1 AND last_id >= $2 ORDER BY first_id DESC LIMIT $3", below, lo, logRows)
+	if err != nil {
+		return 0, false, err
 	}
 	more = len(log) == logRows
 	for len(log) > 0 {
-		n := downRun(log)
-		lo := log[n-1].First
-		for hi := min(log[0].Last, below-1); hi >= lo; hi = below - 1 {
-			if b.full() {
-				return below, true, nil
-			}
-			if below, err = r.rows(ctx, b, max(lo, hi-windowIDs+1), hi); err != nil {
-				return 0, false, err
-			}
+		if b.full() {
+			return below, true, nil
 		}
-		log = log[n:]
+		step := browseStep(log)
+		log = log[len(step):]
+		b.steps++
+		found, _, err := r.find(ctx, b.query, step)
+		if err != nil {
+			return 0, false, err
+		}
+		found = slices.DeleteFunc(found, func(p place) bool { return p.id >= below })
+		slices.SortFunc(found, func(a, b place) int { return cmp.Compare(b.id, a.id) })
+		end := step[len(step)-1].first
+		if below, _, err = r.settle(ctx, b, found, end, true); err != nil || below > end {
+			return below, true, err
+		}
 	}
 	return below, more, nil
 }
 
-type idRange struct{ First, Last int64 }
-
-// downRun counts the ranges at the beginning that follow each other without a gap.
-func downRun(log []idRange) int {
-	n := 1
-	for n < len(log) && log[n].Last == log[n-1].First-1 {
+func browseStep(log []logRow) []logRow {
+	n, ids := 1, log[0].ids()
+	for n < len(log) && ids < firstStepIDs && !far(&log[0], &log[n]) {
+		ids += log[n].ids()
 		n++
 	}
-	return n
+	return log[:n]
+}
+
+// settle fetches what was found, newest first. Everything from the id it returns up
+// is settled: that is end, or the last event that the page had room for.
+func (r *Reader) settle(ctx context.Context, b *pageBuilder, found []place, end int64, more bool) (int64, bool, error) {
+	before := len(b.page.Events)
+	if err := r.fetch(ctx, b, found); err != nil {
+		return 0, false, err
+	}
+	taken := b.page.Events[before:]
+	if len(taken) == len(found) {
+		return end, more, nil
+	}
+	if len(taken) > 0 {
+		return taken[len(taken)-1].Position.ID, true, nil
+	}
+	return found[0].id + 1, true, nil
 }

@@ -1,144 +1,147 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"hash/crc32"
-	"sort"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
+	"slices"
 
 	"ingot/internal/event"
 )
 
-// Rows of the commit log are read in growing pieces: a page of large batches needs
-// few, a filtered one many.
 const (
+	// Rows of the commit log are read in growing pieces: a page of large batches needs
+	// few, a filtered one many.
 	firstLogRows = 64
-	maxLogRows   = 1024
+	maxLogRows   = 8192
+
+	// A step through the log begins with this many ids, and grows while it finds little.
+	firstStepIDs = 8192
+	maxStepIDs   = 1 << 26
+
+	// maxHeapSpan is how many blocks of the table one step may lie apart.
+	maxHeapSpan = 4096
 )
 
-// windowIDs is how many ids one query looks at where only BRIN helps: twice the
-// largest page, so that a page of a log with few duplicates is one query.
-const windowIDs = 2048
-
-// logRow is a row of the commit log as far as reading needs it.
-type logRow struct {
-	commitSeq int64
-	firstID   int64
-	lastID    int64
-	identity  uint32
-}
-
-// feed reads a page in commit order: it walks the commit log from the cursor and
-// reads the ids of each batch. Batches that follow each other in the log and in
-// their ids are read as one run.
+// feed reads a page in commit order: it walks the commit log from the cursor, some
+// batches a step, and finds their rows.
 func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
-	at, err := parseFeedCursor(q.Cursor)
+	at, err := event.ParsePosition(q.Cursor)
 	if err != nil {
 		return event.Page{}, err
 	}
-	b := &pageBuilder{query: q}
-	for logRows := firstLogRows; !b.full(); logRows = min(4*logRows, maxLogRows) {
-		log, err := r.logFrom(ctx, at, logRows)
+	s, err := r.span(ctx, q)
+	if err != nil {
+		return event.Page{}, err
+	}
+	f := &feedWalk{reader: r, pageBuilder: newPage(q), at: at, until: s.until, stepIDs: firstStepIDs}
+	if err := f.skipTo(ctx, s.begin); err != nil {
+		return event.Page{}, err
+	}
+	for logRows := firstLogRows; !f.full(); logRows = min(4*logRows, maxLogRows) {
+		log, err := r.logFrom(ctx, f.at, logRows)
 		if err != nil {
 			return event.Page{}, err
 		}
-		if len(log) == 0 {
+		if f.page.End = len(log) == 0 || log[0].commit > f.until; f.page.End {
 			break
 		}
-		for len(log) > 0 && !b.full() {
-			run := firstRun(log)
-			if at, err = r.feedRun(ctx, b, run, at); err != nil {
-				return event.Page{}, err
-			}
-			log = log[len(run):]
+		if err := f.walk(ctx, log); err != nil {
+			return event.Page{}, err
 		}
-		b.steps++
 	}
-	if b.page.Next = q.Cursor; at != (feedPosition{}) {
-		b.page.Next = at.cursor()
+	f.page.At, f.page.Next = f.at, f.at.Cursor()
+	if f.at == (event.Position{}) {
+		f.page.Next = q.Cursor
 	}
-	return b.page, nil
+	return f.page, nil
 }
 
-// logFrom reads the rows of the log behind a position, and checks that the
-// position still is what it was.
-func (r *Reader) logFrom(ctx context.Context, at feedPosition, logRows int) ([]logRow, error) {
-	rows, err := r.pool.Query(ctx, `SELECT commit_seq, first_id, last_id, instance, committed_at::text
-		FROM ingot.batches WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2`, at.commitSeq, logRows+1)
-	if err != nil {
-		return nil, fmt.Errorf("read the commit log: %w", err)
-	}
-	log, err := pgx.CollectRows(rows, scanLogRow)
-	if err != nil {
-		return nil, fmt.Errorf("read the commit log: %w", err)
-	}
-	if at.commitSeq == 0 {
-		return log, nil
-	}
-	if len(log) == 0 || log[0].commitSeq != at.commitSeq || log[0].identity != at.identity {
-		return nil, &event.CursorError{Gone: true, Detail: "the log it belongs to was rewound or cut; start again from the beginning"}
-	}
-	if at.id >= log[0].lastID {
-		return log[1:], nil
-	}
-	log[0].firstID = at.id + 1
-	return log, nil
+// feedWalk is a page on its way through the log.
+type feedWalk struct {
+	*pageBuilder
+	reader  *Reader
+	at      event.Position // everything up to here is in the page, or unwanted
+	until   int64          // no batch behind this
+	stepIDs int64
 }
 
-func scanLogRow(row pgx.CollectableRow) (logRow, error) {
-	var l logRow
-	var instance uuid.UUID
-	var committedAt string
-	if err := row.Scan(&l.commitSeq, &l.firstID, &l.lastID, &instance, &committedAt); err != nil {
-		return l, err
+// skipTo leaves out what lies before begin. The cursor must be good all the same.
+func (f *feedWalk) skipTo(ctx context.Context, begin event.Position) error {
+	if f.at.Compare(begin) >= 0 {
+		return nil
 	}
-	// last_id and not first_id, which logFrom moves: both are fixed when written.
-	l.identity = crc32.ChecksumIEEE(fmt.Appendf(nil, "%d %d %s %s", l.commitSeq, l.lastID, instance, committedAt))
-	return l, nil
+	_, err := f.reader.logFrom(ctx, f.at, 0)
+	f.at = begin
+	return err
 }
 
-// firstRun is the longest beginning of the log whose ids have no gap.
-func firstRun(log []logRow) []logRow {
+// walk goes through rows of the log until the page is full.
+func (f *feedWalk) walk(ctx context.Context, log []logRow) error {
+	for len(log) > 0 && log[0].commit <= f.until && !f.full() {
+		step := f.step(log)
+		tooMany, err := f.read(ctx, step)
+		if err != nil {
+			return err
+		}
+		if !tooMany {
+			log = log[len(step):]
+		}
+	}
+	return nil
+}
+
+// step is how much of the log is looked at next: at least one batch.
+func (f *feedWalk) step(log []logRow) []logRow {
 	n := 1
-	for n < len(log) && log[n].firstID == log[n-1].lastID+1 {
-		n++
+	for ids := log[0].ids(); n < len(log) && log[n].commit <= f.until; n++ {
+		if ids += log[n].ids(); ids > f.stepIDs || !indexed(f.query) && far(&log[0], &log[n]) {
+			break
+		}
 	}
 	return log[:n]
 }
 
-// feedRun reads a run into the page and returns the position reached.
-func (r *Reader) feedRun(ctx context.Context, b *pageBuilder, run []logRow, at feedPosition) (feedPosition, error) {
-	last := run[len(run)-1]
-	end := last.lastID
-	if end < run[0].firstID { // void rows of the log: nothing to read, but to go past
-		return feedPosition{commitSeq: last.commitSeq, id: end, identity: last.identity}, nil
+func (l *logRow) ids() int64 { return l.last - l.first + 1 }
+
+// far batches are not looked for in one scan of the table.
+func far(a, b *logRow) bool { return max(a.blocks-b.blocks, b.blocks-a.blocks) > maxHeapSpan }
+
+// read adds a step's rows to the page and moves on: behind the step, or behind the
+// last event taken.
+func (f *feedWalk) read(ctx context.Context, step []logRow) (tooMany bool, err error) {
+	f.steps++
+	found, tooMany, err := f.reader.find(ctx, f.query, step)
+	if err != nil {
+		return false, err
 	}
-	for lo := run[0].firstID; lo <= end && !b.full(); {
-		hi := end
-		if !indexed(b.query) {
-			hi = min(end, lo+windowIDs-1)
-		}
-		settled, err := r.rows(ctx, b, lo, hi)
-		if err != nil {
-			return at, err
-		}
-		if settled >= lo {
-			at = positionOf(run, settled)
-		}
-		lo = settled + 1
+	if tooMany {
+		f.stepIDs = max(f.stepIDs/4, 1)
+		return true, nil
 	}
-	return at, nil
+	found = slices.DeleteFunc(found, func(p place) bool { return p.row.at(p.id).Compare(f.at) <= 0 })
+	slices.SortFunc(found, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.row.commit, b.row.commit), cmp.Compare(a.id, b.id))
+	})
+	if 4*len(found) < f.room() {
+		f.grow()
+	}
+	before := len(f.page.Events)
+	if err := f.reader.fetch(ctx, f.pageBuilder, found); err != nil {
+		return false, err
+	}
+	switch taken := f.page.Events[before:]; {
+	case len(taken) == len(found):
+		f.at = step[len(step)-1].end()
+	case len(taken) > 0:
+		f.at = taken[len(taken)-1].Position
+	}
+	return false, nil
 }
 
-// positionOf is the place behind id, which lies in the run. Behind the end of a
-// batch, void rows that follow it in the log are passed too.
-func positionOf(run []logRow, id int64) feedPosition {
-	i := sort.Search(len(run), func(i int) bool { return run[i].lastID > id })
-	if i == len(run) || run[i].firstID > id {
-		i--
+func (f *feedWalk) grow() {
+	most := int64(maxStepIDs)
+	if !indexed(f.query) {
+		most = 8 * firstStepIDs // all of it is read
 	}
-	return feedPosition{commitSeq: run[i].commitSeq, id: id, identity: run[i].identity}
+	f.stepIDs = min(8*f.stepIDs, most)
 }

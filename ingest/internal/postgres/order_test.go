@@ -193,7 +193,7 @@ func (f *feedReader) next(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	for _, e := range page.Events {
-		f.seen = append(f.seen, e.Seq)
+		f.seen = append(f.seen, e.Position.ID)
 	}
 	more = page.Next != f.cursor
 	f.cursor = page.Next

@@ -36,7 +36,7 @@ func filled(t *testing.T, url string, batches int) (order []string) {
 			events = append(events, e)
 			n++
 		}
-		received := time.Date(2026, 1, 1, 0, 0, b, 0, time.UTC)
+		received := time.Date(2026, 1, 1, 0, b, 0, 0, time.UTC)
 		stored, err := writers[(b/3)%3].Merge(t.Context(), event.Batch{Groups: []event.Group{{Events: events, ReceivedAt: received}}}, func() {})
 		if err != nil {
 			t.Fatal(err)
@@ -47,6 +47,7 @@ func filled(t *testing.T, url string, batches int) (order []string) {
 			}
 		}
 	}
+	exec(t, client(t, url), "UPDATE ingot.batches SET committed_at = '2026-01-01 00:00:01Z'::timestamptz + (commit_seq - 1) * interval '1 minute'")
 	return order
 }
 
@@ -65,7 +66,7 @@ func walk(t *testing.T, r *Reader, q event.Query) (keys []string) {
 			t.Fatalf("%d events, the limit is %d", len(page.Events), q.Limit)
 		}
 		for _, e := range page.Events {
-			keys = append(keys, e.Topic+"/"+e.ID)
+			keys = append(keys, e.Topic+"/"+e.Event.ID)
 		}
 		if page.Next == "" || page.Next == q.Cursor {
 			return keys
@@ -92,7 +93,7 @@ func TestPages(t *testing.T) {
 		if diff := cmp.Diff(order, walk(t, r, event.Query{Feed: true, Limit: limit})); diff != "" {
 			t.Errorf("feed, limit %d: %s", limit, diff)
 		}
-		if diff := cmp.Diff(only(order, rare), walk(t, r, event.Query{Feed: true, Limit: limit, Topic: "rare"})); diff != "" {
+		if diff := cmp.Diff(only(order, rare), walk(t, r, event.Query{Feed: true, Limit: limit, Topics: []string{"rare"}})); diff != "" {
 			t.Errorf("feed of rare, limit %d: %s", limit, diff)
 		}
 		sorted := slices.Sorted(slices.Values(order))
@@ -102,7 +103,7 @@ func TestPages(t *testing.T) {
 				t.Errorf("%s, limit %d: %s", name, limit, diff)
 			}
 		}
-		got := walk(t, r, event.Query{Limit: limit, Topic: "rare"})
+		got := walk(t, r, event.Query{Limit: limit, Topics: []string{"rare"}})
 		if diff := cmp.Diff(slices.Sorted(slices.Values(only(order, rare))), slices.Sorted(slices.Values(got))); diff != "" {
 			t.Errorf("browse rare, limit %d: %s", limit, diff)
 		}
@@ -117,17 +118,21 @@ func TestFilters(t *testing.T) {
 	url := database(t)
 	filled(t, url, 60)
 	r, conn := newReader(t, url), client(t, url)
-	at := func(second int) time.Time { return time.Date(2026, 1, 1, 0, 0, second, 0, time.UTC) }
+	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
 	for where, q := range map[string]event.Query{
-		"true":                                  {},
-		"source = 's1'":                         {Source: "s1"},
-		"topic = 'rare' AND source = 's0'":      {Topic: "rare", Source: "s0"},
-		"topic = 'none'":                        {Topic: "none"},
-		"event_id = '00010'":                    {EventID: "00010"},
-		"event_id = '00010' AND topic = 'rare'": {EventID: "00010", Topic: "rare"},
-		"received_at >= '2026-01-01 00:00:20Z'": {Since: at(20)},
-		"received_at < '2026-01-01 00:00:20Z'":  {Until: at(20)},
-		"received_at BETWEEN '2026-01-01 00:00:20Z' AND '2026-01-01 00:00:29Z'": {Since: at(20), Until: at(30)},
+		"true":                             {},
+		"source = 's1'":                    {Source: "s1"},
+		"topic = 'rare' AND source = 's0'": {Topics: []string{"rare"}, Source: "s0"},
+		"topic IN ('rare', 'frequent')":    {Topics: []string{"rare", "frequent"}},
+		"topic IN ('rare', 'none') AND source = 's0' AND received_at < '2026-01-01 00:20:00Z'": {Topics: []string{"none", "rare"}, Source: "s0", Until: at(20)},
+		"event_id = '00010' AND topic IN ('rare', 'frequent')":                                 {EventID: "00010", Topics: []string{"rare", "frequent"}},
+		"received_at >= '2026-01-01 00:40:00Z' AND topic = 'rare'":                             {Since: at(40), Topics: []string{"rare"}},
+		"topic = 'none'":                                                        {Topics: []string{"none"}},
+		"event_id = '00010'":                                                    {EventID: "00010"},
+		"event_id = '00010' AND topic = 'rare'":                                 {EventID: "00010", Topics: []string{"rare"}},
+		"received_at >= '2026-01-01 00:20:00Z'":                                 {Since: at(20)},
+		"received_at < '2026-01-01 00:20:00Z'":                                  {Until: at(20)},
+		"received_at BETWEEN '2026-01-01 00:20:00Z' AND '2026-01-01 00:29:00Z'": {Since: at(20), Until: at(30)},
 	} {
 		want := int(number(t, conn, "SELECT count(*) FROM ingot.events WHERE "+where))
 		for _, feed := range []bool{true, false} {
@@ -136,6 +141,67 @@ func TestFilters(t *testing.T) {
 				t.Errorf("%s, feed %v: %d events, want %d", where, feed, len(got), want)
 			}
 		}
+	}
+}
+
+// TestWhereTheTableEndedIsAHint: whatever the log says of where rows stand, the pages
+// are the same.
+func TestWhereTheTableEndedIsAHint(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	order := filled(t, url, 120)
+	r, conn := newReader(t, url), client(t, url)
+	for _, hint := range []string{"heap_blocks", "0", "1", "heap_blocks + 100000", "CASE commit_seq % 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE 9 END"} {
+		exec(t, conn, "UPDATE ingot.batches SET heap_blocks = "+hint)
+		for _, limit := range []int{7, 1000} {
+			if diff := cmp.Diff(order, walk(t, r, event.Query{Feed: true, Limit: limit})); diff != "" {
+				t.Errorf("feed, hint %s: %s", hint, diff)
+			}
+			if got := walk(t, r, event.Query{Limit: limit}); len(got) != len(order) {
+				t.Errorf("browse, hint %s: %d events, want %d", hint, len(got), len(order))
+			}
+		}
+	}
+}
+
+// TestSpan: since and until leave out the batches that are more than the slack of the
+// clocks away, and no other.
+func TestSpan(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 60)
+	r := newReader(t, url)
+	at := func(minute, second int) time.Time { return time.Date(2026, 1, 1, 0, minute, second, 0, time.UTC) }
+	for _, c := range []struct {
+		since, until time.Time
+		begin, end   int64
+	}{
+		{at(30, 0), at(40, 0), 20, 50}, // batch n is committed at minute n-1, second 1
+		{at(30, 1), at(40, 1), 20, 50},
+		{at(30, 2), at(40, 2), 21, 51},
+		{at(5, 0), at(100, 0), 0, 60},
+		{at(100, 0), at(200, 0), 60, 60},
+		{at(-60, 0), at(-50, 0), 0, 0},
+	} {
+		s, err := r.span(t.Context(), event.Query{Since: c.since, Until: c.until})
+		if err != nil || s.begin.Commit != c.begin || s.until != c.end {
+			t.Errorf("%v to %v: %+v %v, want batches behind %d up to %d", c.since, c.until, s, err, c.begin, c.end)
+		}
+	}
+}
+
+// TestEvent reads one event by its key.
+func TestEvent(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	merge(t, newWriter(t, url), "1", "2")
+	r := newReader(t, url)
+	e, there, err := r.Event(t.Context(), "t", "2")
+	if err != nil || !there || e.Event.ID != "2" || e.Topic != "t" || e.Payload != `{"id":"2"}` || e.ReceivedAt.IsZero() {
+		t.Errorf("%+v %v %v", e, there, err)
+	}
+	if _, there, err := r.Event(t.Context(), "2", "t"); err != nil || there {
+		t.Errorf("an event that is not there: %v %v", there, err)
 	}
 }
 
@@ -151,7 +217,7 @@ func TestBrowseIsNewestFirst(t *testing.T) {
 		want = append(want, "t/"+id)
 	}
 	slices.Reverse(want)
-	for _, q := range []event.Query{{Limit: 50}, {Limit: 50, Topic: "t"}, {Limit: 50, Source: "s"}} {
+	for _, q := range []event.Query{{Limit: 50}, {Limit: 50, Topics: []string{"t"}}, {Limit: 50, Source: "s"}} {
 		if diff := cmp.Diff(want, walk(t, r, q)); diff != "" {
 			t.Errorf("%+v: %s", q, diff)
 		}
@@ -180,7 +246,7 @@ func TestFeedGoesOn(t *testing.T) {
 		}
 		q.Cursor = page.Next
 		for _, e := range page.Events {
-			got = append(got, e.ID)
+			got = append(got, e.Event.ID)
 		}
 	}
 	if len(got) != 20 {
@@ -207,10 +273,17 @@ func TestRewoundLog(t *testing.T) {
 	end := walkEnd(t, r)
 	gone := func(when, cursor string) {
 		t.Helper()
+		if _, err := r.Start(t.Context(), cursor); err == nil {
+			t.Errorf("%s: it may be started from", when)
+		}
 		var c *event.CursorError
 		_, err := r.Events(t.Context(), event.Query{Feed: true, Limit: 1, MaxBytes: 1 << 20, Cursor: cursor})
 		if !errors.As(err, &c) || !c.Gone {
 			t.Errorf("%s: got %v, want a cursor that is gone", when, err)
+			return
+		}
+		if _, err := r.Events(t.Context(), event.Query{Feed: true, Limit: 1, MaxBytes: 1 << 20, Cursor: c.Oldest}); err != nil || c.Oldest == "" {
+			t.Errorf("%s: the oldest cursor %q: %v", when, c.Oldest, err)
 		}
 	}
 	exec(t, conn, "DELETE FROM ingot.batches WHERE commit_seq = 2; DELETE FROM ingot.events WHERE event_id IN ('2', '3')")
@@ -262,21 +335,6 @@ func TestForeignCursors(t *testing.T) {
 			t.Errorf("%q, feed %v: %v", c.cursor, c.feed, err)
 		}
 	}
-}
-
-// FuzzCursor: no text makes a cursor that is not ours pass, or panics.
-func FuzzCursor(f *testing.F) {
-	f.Add(feedPosition{1, 2, 3}.cursor())
-	f.Add(browseCursor(7))
-	f.Add("")
-	f.Fuzz(func(t *testing.T, text string) {
-		if p, err := parseFeedCursor(text); err == nil && text != "" && p.cursor() != text {
-			t.Errorf("%q is read as %+v", text, p)
-		}
-		if id, err := parseBrowseCursor(text); err == nil && text != "" && browseCursor(id) != text {
-			t.Errorf("%q is read as %d", text, id)
-		}
-	})
 }
 
 // TestTotalsOfNothing: an empty database has totals too.

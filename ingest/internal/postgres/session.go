@@ -64,9 +64,10 @@ CREATE TEMP TABLE ingot_staging (
 ) ON COMMIT PRESERVE ROWS;
 PREPARE ingot_log (bigint, bigint, integer, integer, uuid) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
-		total_received, total_stored, instance, committed_at)
+		total_received, total_stored, instance, committed_at, heap_blocks)
 	SELECT coalesce(last.commit_seq, 0) + 1, $1, $2, $3, $4,
-		coalesce(last.total_received, 0) + $3, coalesce(last.total_stored, 0) + $4, $5, clock_timestamp()
+		coalesce(last.total_received, 0) + $3, coalesce(last.total_stored, 0) + $4, $5, clock_timestamp(),
+		pg_relation_size('ingot.events') / current_setting('block_size')::bigint
 	FROM (VALUES (1)) AS one LEFT JOIN (
 		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
 	) AS last ON true

@@ -8,12 +8,12 @@ var feed = []Mutant{
 		Caught: "a reader that follows sees the whole table: two ingesters",
 		Edits: []Edit{
 			{
-				"ingest/internal/postgres/feed.go", `		FROM ingot.batches WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2` + "`, at.commitSeq, logRows+1)",
-				`		FROM ingot.batches WHERE last_id >= $1 ORDER BY first_id LIMIT $2` + "`, at.id, logRows+1)",
+				"ingest/internal/postgres/log.go", `"WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2", at.Commit, n+1)`,
+				`"WHERE last_id >= $1 ORDER BY first_id LIMIT $2", at.ID, n+1)`,
 			},
 			{
-				"ingest/internal/postgres/feed.go", `	if len(log) == 0 || log[0].commitSeq != at.commitSeq || log[0].identity != at.identity {`,
-				`	if len(log) == 0 {`,
+				"ingest/internal/postgres/log.go", `if len(log) == 0 || log[0].commit != at.Commit || log[0].identity != at.Identity {`,
+				`if len(log) == 0 {`,
 			},
 		},
 	},

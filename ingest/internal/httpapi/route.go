@@ -1,0 +1,79 @@
+package httpapi
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// route is what a path answers to: a handler for each method, GET for HEAD too.
+type route map[string]func(*fasthttp.RequestCtx)
+
+// methods in the order in which Allow names them.
+var methods = []string{"GET", "POST", "PUT", "DELETE"}
+
+func (r route) handler(method string) func(*fasthttp.RequestCtx) {
+	if method == "HEAD" {
+		method = "GET"
+	}
+	return r[method]
+}
+
+func (r route) allow() string {
+	allowed := ""
+	for _, method := range methods {
+		if r[method] != nil {
+			allowed += method + ", "
+		}
+		if r[method] != nil && method == "GET" {
+			allowed += "HEAD, "
+		}
+	}
+	return allowed + "OPTIONS"
+}
+
+// route finds what a path answers to: the path itself, or a pattern of as many
+// parts. Parts are split before their escapes are undone, so that a %2F belongs to
+// the part it stands in.
+func (s *Server) route(ctx *fasthttp.RequestCtx) (route, bool) {
+	path := string(ctx.URI().PathOriginal())
+	if r, found := s.routes[path]; found && !strings.Contains(path, "{") {
+		return r, true
+	}
+	parts := strings.Split(path, "/")
+	for pattern, r := range s.routes {
+		if names := strings.Split(pattern, "/"); strings.Contains(pattern, "{") && matches(ctx, names, parts) {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// matches compares part by part, and leaves the values of {names} with the request.
+func matches(ctx *fasthttp.RequestCtx, names, parts []string) bool {
+	if len(names) != len(parts) {
+		return false
+	}
+	for i, name := range names {
+		if !strings.HasPrefix(name, "{") && name != parts[i] || parts[i] == "" && i > 0 {
+			return false
+		}
+	}
+	for i, name := range names {
+		if strings.HasPrefix(name, "{") {
+			ctx.SetUserValue(name, parts[i])
+		}
+	}
+	return true
+}
+
+// pathValue is the text of a {name} in the path; it fails when its escapes are none.
+func pathValue(ctx *fasthttp.RequestCtx, name string) (string, error) {
+	sent, _ := ctx.UserValue("{" + name + "}").(string)
+	text, err := url.PathUnescape(sent)
+	if err != nil {
+		return "", &refusal{problemBadParameter, name + " in the path has an escape that is none"}
+	}
+	return text, nil
+}

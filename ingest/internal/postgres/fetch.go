@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"ingot/internal/event"
+)
+
+const (
+	// firstChunk is how many rows the first query of a page reads; the size of what
+	// came tells the next ones how many may fit. It bounds what is read in vain when a
+	// page's bytes run out.
+	firstChunk = 64
+
+	// maxSteps and maxPageTime bound the work for one page. It may be short, or empty; its
+	// cursor has advanced.
+	maxSteps    = 256
+	maxPageTime = 25 * time.Millisecond
+)
+
+// errMoved says that a row was not where it had just been found: the table was
+// rewritten in between. The page is read again.
+var errMoved = errors.New("rows moved while they were read")
+
+// pageBuilder fills a page up to its limits.
+type pageBuilder struct {
+	page    event.Page
+	query   event.Query
+	bytes   int
+	steps   int
+	started time.Time
+}
+
+func (b *pageBuilder) room() int { return b.query.Limit - len(b.page.Events) }
+
+// chunk is how many rows the next query should ask for: what the limit leaves, or
+// what the bytes leave if rows go on being as large as they were.
+func (b *pageBuilder) chunk() int {
+	n := len(b.page.Events)
+	if n == 0 {
+		return min(b.room(), firstChunk)
+	}
+	fit := (b.query.MaxBytes - b.bytes) / max(b.bytes/n, 1)
+	return min(b.room(), max(fit, 1))
+}
+
+// full: the limit is reached, or the bytes are, or the work for one page is done.
+func (b *pageBuilder) full() bool {
+	return b.filled() || b.steps >= maxSteps || b.steps > 0 && time.Since(b.started) > maxPageTime
+}
+
+func (b *pageBuilder) filled() bool { return b.room() <= 0 || b.bytes >= b.query.MaxBytes }
+
+// take adds a row unless its bytes go over the bound; a page is never left empty
+// because one event is large.
+func (b *pageBuilder) take(e event.Stored) bool {
+	size := len(e.Event.ID) + len(e.Topic) + len(e.Source) + len(e.Payload)
+	if len(b.page.Events) > 0 && b.bytes+size > b.query.MaxBytes {
+		b.bytes = b.query.MaxBytes
+		return false
+	}
+	b.bytes += size
+	b.page.Events = append(b.page.Events, e)
+	return true
+}
+
+// fetch adds the rows at these places, in their order, until the page is filled.
+func (r *Reader) fetch(ctx context.Context, b *pageBuilder, places []place) error {
+	for len(places) > 0 && !b.filled() {
+		chunk := places[:min(b.chunk(), len(places))]
+		places = places[len(chunk):]
+		rows, err := r.rowsAt(ctx, chunk)
+		if err != nil {
+			return err
+		}
+		for _, p := range chunk {
+			e, there := rows[p.id]
+			if !there {
+				return errMoved
+			}
+			if p.row != nil {
+				e.Position = p.row.at(p.id)
+			}
+			if !b.take(e) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+const eventColumns = `e.event_id, e.topic, e.id, e.source, e."timestamp", e.received_at, e.payload`
+
+// rowsAt reads rows by where they stand.
+func (r *Reader) rowsAt(ctx context.Context, places []place) (map[int64]event.Stored, error) {
+	ctids := make([]pgtype.TID, len(places))
+	for i, p := range places {
+		ctids[i] = p.ctid
+	}
+	rows, err := r.pool.Query(ctx, "SELECT "+eventColumns+" FROM ingot.events AS e WHERE e.ctid = ANY($1)", ctids)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	byID := make(map[int64]event.Stored, len(places))
+	defer rows.Close()
+	for rows.Next() {
+		e, err := scanEvent(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		byID[e.Position.ID] = e
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return byID, nil
+}
+
+// scanEvent reads a row of eventColumns. The payload is asked for as it is: json's
+// text output is the bytes sent.
+func scanEvent(row pgx.Row) (event.Stored, error) {
+	var e event.Stored
+	var payload []byte
+	err := row.Scan(&e.Event.ID, &e.Topic, &e.Position.ID, &e.Source, &e.Timestamp, &e.ReceivedAt, &payload)
+	e.Timestamp, e.ReceivedAt = e.Timestamp.UTC(), e.ReceivedAt.UTC()
+	e.Payload = string(payload)
+	return e, err
+}

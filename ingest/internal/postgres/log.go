@@ -1,0 +1,105 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot/internal/event"
+)
+
+// logRow is a row of the commit log as far as reading needs it.
+type logRow struct {
+	commit      int64 // commit_seq
+	first, last int64 // ids
+	stored      int
+	blocks      int64 // how long the table was; 0: not known
+	identity    uint32
+}
+
+// end is the place in the feed behind the batch.
+func (l *logRow) end() event.Position { return l.at(l.last) }
+
+func (l *logRow) at(id int64) event.Position {
+	return event.Position{Commit: l.commit, ID: id, Identity: l.identity}
+}
+
+const logColumns = `commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at`
+
+// log reads rows of the log, thousands for one page of a rare topic.
+func (r *Reader) log(ctx context.Context, rest string, args ...any) (log []logRow, err error) {
+	rows, err := r.pool.Query(ctx, "SELECT "+logColumns+" FROM ingot.batches "+rest, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the commit log: %w", err)
+	}
+	var l logRow
+	var instance [16]byte
+	var committedAt time.Time
+	_, err = pgx.ForEachRow(rows, []any{&l.commit, &l.first, &l.last, &l.stored, &l.blocks, &instance, &committedAt}, func() error {
+		l.identity = identity(&l, instance, committedAt)
+		log = append(log, l)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the commit log: %w", err)
+	}
+	return log, nil
+}
+
+// identity tells a row of the log from the row that another history has in its place.
+func identity(l *logRow, instance [16]byte, committedAt time.Time) uint32 {
+	var b [40]byte
+	binary.BigEndian.PutUint64(b[:], uint64(l.commit))
+	binary.BigEndian.PutUint64(b[8:], uint64(l.first))
+	binary.BigEndian.PutUint64(b[16:], uint64(committedAt.UnixMicro()))
+	copy(b[24:], instance[:])
+	return crc32.ChecksumIEEE(b[:])
+}
+
+// logFrom reads at most n rows of the log that a position has not passed, the one it
+// lies in among them, and checks that the position still is what it was.
+func (r *Reader) logFrom(ctx context.Context, at event.Position, n int) ([]logRow, error) {
+	log, err := r.log(ctx, "WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2", at.Commit, n+1)
+	if err != nil || at.Commit == 0 {
+		return log[:min(n, len(log))], err
+	}
+	if len(log) == 0 || log[0].commit != at.Commit || log[0].identity != at.Identity {
+		return nil, &event.CursorError{
+			Gone: true, Oldest: event.Position{}.Cursor(),
+			Detail: "the log it belongs to was rewound or cut; oldest_cursor is where the feed begins now",
+		}
+	}
+	if at.ID >= log[0].last {
+		log = log[1:]
+	}
+	return log[:min(n, len(log))], nil
+}
+
+// Start finds the position that "beginning", "now" or a cursor of the feed stands
+// for. It fails with *event.CursorError when the feed cannot be followed from there.
+func (r *Reader) Start(ctx context.Context, after string) (event.Position, error) {
+	switch after {
+	case "beginning":
+		return event.Position{}, nil
+	case "now":
+		return r.End(ctx)
+	}
+	at, err := event.ParsePosition(after)
+	if err == nil {
+		_, err = r.logFrom(ctx, at, 1)
+	}
+	return at, err
+}
+
+// End is the place behind everything that is committed.
+func (r *Reader) End(ctx context.Context) (event.Position, error) {
+	log, err := r.log(ctx, "ORDER BY commit_seq DESC LIMIT 1")
+	if err != nil || len(log) == 0 {
+		return event.Position{}, err
+	}
+	return log[0].end(), nil
+}
