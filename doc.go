@@ -13,6 +13,7 @@
 //	   internal/pipeline   accept, batch, commit, deliver: owns the waiting
 //	   internal/dedup      guesses which keys exist                     (bloom)
 //	   internal/postgres   merge, commit log, reads, schema             (pgx)
+//	   internal/feed       committed events to subscribers, as they come
 //	   │
 //	   ▼
 //	internal/            what several binaries share
@@ -24,8 +25,6 @@
 //	tools/               linters and the tests of the container files, a module of its own
 //	torture/             hurts the real binaries, and holds what is left to the promise
 //	bench/               measures the whole against its limits
-//
-// To come: internal/feed (committed events to subscribers) below ingest/.
 //
 // A package below ingest/internal imports internal/event, the standard library,
 // zap, small leaf modules and the one big library it hides; never a sibling.

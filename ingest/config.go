@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ingot/ingest/internal/dedup"
+	"ingot/ingest/internal/feed"
 	"ingot/ingest/internal/httpapi"
 	"ingot/ingest/internal/pipeline"
 	"ingot/ingest/internal/postgres"
@@ -32,6 +33,12 @@ type config struct {
 	IdleTimeout       time.Duration `default:"2m" env:"INGOT_IDLE_TIMEOUT" help:"Time a connection may wait for its next request."`
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`
 	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading."`
+
+	MaxStreams      int           `default:"1024" env:"INGOT_MAX_STREAMS" help:"Streams and long polls at a time; over it they are refused with 503."`
+	StreamBuffer    int           `default:"4096" env:"INGOT_STREAM_BUFFER" help:"Events that wait for one stream; over it the stream reads on from the table."`
+	StreamHeartbeat time.Duration `default:"15s" env:"INGOT_STREAM_HEARTBEAT" help:"A stream is told its place at least this often."`
+	StreamStall     time.Duration `default:"10s" env:"INGOT_STREAM_STALL" help:"A stream whose client takes nothing for this long is cut off."`
+	FeedPoll        time.Duration `default:"200ms" env:"INGOT_FEED_POLL" help:"How often streams look for what other ingesters have committed."`
 
 	QueueEvents        int           `default:"65536" env:"INGOT_QUEUE_EVENTS" help:"Events waiting or being committed; over it requests are refused with 503."`
 	QueueBytes         byteSize      `default:"64MiB" env:"INGOT_QUEUE_BYTES" help:"Bytes waiting or being committed."`
@@ -60,7 +67,8 @@ func (c *config) check() error {
 		"max-body": int64(c.MaxBody), "max-decompressed": int64(c.MaxDecompressed), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
 		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections),
 		"body-timeout": int64(c.BodyTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
-		"read-connections": int64(c.ReadConnections), "queue-events": int64(c.QueueEvents),
+		"read-connections": int64(c.ReadConnections), "max-streams": int64(c.MaxStreams), "stream-buffer": int64(c.StreamBuffer),
+		"stream-heartbeat": int64(c.StreamHeartbeat), "stream-stall": int64(c.StreamStall), "feed-poll": int64(c.FeedPoll), "queue-events": int64(c.QueueEvents),
 		"queue-bytes": int64(c.QueueBytes), "batch-events": int64(c.BatchEvents), "batch-bytes": int64(c.BatchBytes),
 		"deadline": int64(c.Deadline), "attempt-timeout": int64(c.AttemptTimeout), "lock-timeout": int64(c.LockTimeout),
 		"outage-grace": int64(c.OutageGrace), "retry-max": int64(c.RetryMax), "drain-timeout": int64(c.DrainTimeout),
@@ -124,6 +132,15 @@ func (c *config) limits() httpapi.Limits {
 		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage),
 		Header: 16 << 10, Connections: c.MaxConnections,
 		ReadTimeout: c.BodyTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: c.IdleTimeout,
-		QueryTimeout: 10 * time.Second, Events: events,
+		QueryTimeout: 10 * time.Second, Heartbeat: c.StreamHeartbeat, Stall: c.StreamStall, Events: events,
+	}
+}
+
+// feed bounds the hub. A stream holds at most 4 MiB of its own; a reading is small, so
+// that streams get it while the next one is under way.
+func (c *config) feed() feed.Config {
+	return feed.Config{
+		Streams: c.MaxStreams, Buffer: c.StreamBuffer, BufferBytes: 4 << 20, PageBytes: min(2<<20, int(c.MaxPage)),
+		Poll: c.FeedPoll, Stall: c.StreamStall, QueryTimeout: c.limits().QueryTimeout,
 	}
 }

@@ -5,6 +5,7 @@
 //	main.go    the command line
 //	config.go  every flag, checked
 //	run.go     opens downstream first, closes upstream first
+//	feed.go    the feed: woken by commits, handed to the gate
 //	database.go the database: given, or private and supervised
 //	log.go     the log: JSON, or readable on a terminal
 //	debug.go   profiles, on an address of their own

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/dedup"
+	"ingot/ingest/internal/feed"
 	"ingot/ingest/internal/httpapi"
 	"ingot/ingest/internal/pipeline"
 	"ingot/ingest/internal/postgres"
@@ -21,9 +22,9 @@ import (
 // closeTimeout bounds the last step of a stop: idle connections of clients.
 const closeTimeout = 3 * time.Second
 
-// run opens what flows down first (database, pipeline, HTTP), waits for the stop,
-// and closes in the order of the flow: no new requests, the queue is drained and
-// every waiter answered, connections are closed, then the database.
+// run opens what flows down first (database, feed, pipeline, HTTP), waits for the stop,
+// and closes in the order of the flow: no new requests and no streams, the queue is
+// drained and every waiter answered, connections are closed, then feed and database.
 func run(ctx context.Context, c config, log *zap.Logger) error {
 	listener, err := listen(c.Listen)
 	if err != nil {
@@ -51,26 +52,37 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer reader.Close()
+	// The hub's one reading at a time must not wait for pages that others read.
+	tail, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: 1, Timeout: c.limits().QueryTimeout})
+	if err != nil {
+		return err
+	}
+	defer tail.Close()
+	hub := feed.New(c.feed(), tail, reader, log.Named("feed"))
 	filter, err := dedup.Parse(c.Bloom, c.bloom())
 	if err != nil {
 		return err
 	}
-	queue := pipeline.New(c.pipeline(), writer, filter, log.Named("pipeline"))
+	queue := pipeline.New(c.pipeline(), waking{writer, hub.Wake}, filter, log.Named("pipeline"))
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), Publisher: queue, Reader: reader, Figures: figures(queue, filter),
+		Limits: c.limits(), Publisher: queue, Reader: reader, Feed: gateFeed{hub}, Figures: figures(queue, filter),
 		Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))
-	return serve(ctx, listener, server, queue, log)
+	return serve(ctx, listener, server, queue, hub, log)
 }
 
-// serve runs the two loops until ctx ends or the listener fails, then stops them in
+// serve runs the three loops until ctx ends or the listener fails, then stops them in
 // the order of the flow.
-func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, queue *pipeline.Pipeline, log *zap.Logger) error {
+func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, queue *pipeline.Pipeline, hub *feed.Hub, log *zap.Logger) error {
 	drain, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	drained := make(chan pipeline.Left, 1)
 	go func() { drained <- queue.Run(drain) }() // stopped by stop, awaited below
+	following, endFeed := context.WithCancel(context.WithoutCancel(ctx))
+	defer endFeed()
+	followed := make(chan struct{})
+	go func() { hub.Run(following); close(followed) }() // stopped by endFeed, awaited below
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }() // stopped by closeServer, awaited below
 
@@ -87,6 +99,8 @@ func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, q
 	left := <-drained
 	closeServer(server, log)
 	failure = errors.Join(failure, <-served)
+	endFeed()
+	<-followed
 	if left != (pipeline.Left{}) {
 		failure = errors.Join(failure, fmt.Errorf("the drain timeout was over: %d accepted events were refused, of %d nobody knows whether they are stored", left.Refused, left.Unknown))
 	}
@@ -119,7 +133,7 @@ func listen(address string) (net.Listener, error) {
 // bounds, so that garbage does not double it: GOMEMLIMIT, if set, wins.
 func limitMemory(c config) {
 	if debug.SetMemoryLimit(-1) == 1<<63-1 {
-		debug.SetMemoryLimit(int64(c.QueueBytes+c.MaxBodiesInFlight)*3/2 + 64<<20)
+		debug.SetMemoryLimit(int64(c.QueueBytes+c.MaxBodiesInFlight)*3/2 + 64<<20 + int64(c.MaxStreams)*64<<10)
 	}
 }
 

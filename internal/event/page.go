@@ -1,6 +1,10 @@
 package event
 
-import "time"
+import (
+	"errors"
+	"slices"
+	"time"
+)
 
 // Stored is an event as it stands in the table.
 type Stored struct {
@@ -48,4 +52,17 @@ type Totals struct {
 	Received int64            // stored + duplicates, over all committed attempts
 	Stored   int64            // rows
 	Topics   map[string]int64 // rows per topic
+}
+
+// Why a subscription to the feed is refused or ends, besides *CursorError.
+var (
+	ErrFeedFull   = errors.New("too many subscribers")
+	ErrFeedClosed = errors.New("the feed is closed")
+	ErrCutOff     = errors.New("the subscriber does not read")
+)
+
+// Matches tells whether an event passes the filters that a stream knows: topics and
+// source.
+func (q *Query) Matches(e *Stored) bool {
+	return (len(q.Topics) == 0 || slices.Contains(q.Topics, e.Topic)) && (q.Source == "" || q.Source == e.Source)
 }

@@ -91,7 +91,12 @@ type conn struct {
 	closed  atomic.Bool
 	refused atomic.Bool // linger before the end
 	late    atomic.Bool // a read ran into its deadline
+	ended   func()      // called once when it is closed; nil: nothing to do
 }
+
+// atClose runs f when the connection is closed, whoever closes it. It is called by
+// the goroutine that serves the connection, before it hands it on.
+func (c *conn) atClose(f func()) { c.ended = f }
 
 // Read implements net.Conn. fasthttp hides the timeout of a read inside a chunk
 // from errors.As, so it is noted here.
@@ -109,7 +114,10 @@ func (c *conn) Close() error {
 		c.linger()
 	}
 	if !c.closed.Swap(true) {
-		c.open.Add(-1)
+		defer c.open.Add(-1)
+		if c.ended != nil {
+			defer c.ended()
+		}
 	}
 	return c.Conn.Close()
 }

@@ -67,12 +67,13 @@ func (p *fakePublisher) Submit(group event.Group, _ int64) ([]bool, error) {
 
 // fakeReader answers what it is told to.
 type fakeReader struct {
-	mu     sync.Mutex
-	asked  []event.Query
-	keys   []storetest.Key // asked for one by one
-	page   event.Page
-	totals event.Totals
-	err    error
+	mu      sync.Mutex
+	asked   []event.Query
+	keys    []storetest.Key // asked for one by one
+	started []string        // places that streams begin with
+	page    event.Page
+	totals  event.Totals
+	err     error
 }
 
 func (r *fakeReader) Events(_ context.Context, q event.Query) (event.Page, error) {
@@ -94,6 +95,13 @@ func (r *fakeReader) Event(_ context.Context, topic, id string) (event.Stored, b
 	return event.Stored{}, false, r.err
 }
 
+func (r *fakeReader) Start(_ context.Context, after string) (event.Position, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.started = append(r.started, after)
+	return event.Position{Commit: 5, ID: 50, Identity: 500}, r.err
+}
+
 func (r *fakeReader) Totals(context.Context) (event.Totals, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,19 +114,83 @@ func (r *fakeReader) Ping(context.Context) error {
 	return r.err
 }
 
+// fakeFeed hands out what is sent to it. Subscribe fails with err if that is set.
+type fakeFeed struct {
+	mu     sync.Mutex
+	err    error
+	asked  []event.Query
+	from   event.Position
+	open   int
+	events chan any // []*event.Stored, event.Position or error
+}
+
+func newFakeFeed() *fakeFeed { return &fakeFeed{events: make(chan any)} }
+
+func (f *fakeFeed) Subscribe(q event.Query, from event.Position) (Subscription, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return nil, f.err
+	}
+	f.asked, f.from = append(f.asked, q), from
+	f.open++
+	return &fakeSubscription{feed: f, at: from}, nil
+}
+
+func (f *fakeFeed) subscribers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open
+}
+
+type fakeSubscription struct {
+	feed   *fakeFeed
+	at     event.Position
+	closed sync.Once
+}
+
+func (s *fakeSubscription) Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case next := <-s.feed.events:
+		switch next := next.(type) {
+		case []*event.Stored:
+			s.at = next[len(next)-1].Position
+			return next, s.at, nil
+		case event.Position:
+			s.at = next
+		case error:
+			return nil, s.at, next
+		}
+	}
+	return nil, s.at, nil
+}
+
+func (s *fakeSubscription) Close() {
+	s.closed.Do(func() {
+		s.feed.mu.Lock()
+		defer s.feed.mu.Unlock()
+		s.feed.open--
+	})
+}
+
 // gate is a running server with fakes behind it.
 type gate struct {
 	*Server
 	address   string
 	publisher *fakePublisher
 	reader    *fakeReader
+	feed      *fakeFeed
 	logs      *observer.ObservedLogs
 }
 
 func testLimits() Limits {
 	return Limits{
 		Body: 1 << 20, Decompressed: 2 << 20, BodiesInFlight: 8 << 20, Page: 1 << 20, Header: 16 << 10, Connections: 1000,
-		ReadTimeout: patience, WriteTimeout: patience, IdleTimeout: patience, QueryTimeout: patience,
+		ReadTimeout: patience, WriteTimeout: patience, IdleTimeout: patience, QueryTimeout: patience, Heartbeat: patience, Stall: patience,
 		Events: event.DefaultLimits(),
 	}
 }
@@ -143,10 +215,10 @@ func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate 
 	core, logs := observer.New(zapcore.InfoLevel)
 	g := &gate{
 		address: listener.Addr().String(), logs: logs,
-		publisher: &fakePublisher{Fake: storetest.NewFake()}, reader: &fakeReader{},
+		publisher: &fakePublisher{Fake: storetest.NewFake()}, reader: &fakeReader{}, feed: newFakeFeed(),
 	}
 	g.Server = New(Config{
-		Limits: limits, Publisher: g.publisher, Reader: g.reader, Log: zap.New(core), Instance: "test",
+		Limits: limits, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Log: zap.New(core), Instance: "test",
 		Figures: func() (QueueStats, FilterStats) {
 			return QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4}, FilterStats{Hits: 5}
 		},
@@ -161,6 +233,9 @@ func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate 
 		}
 		if used := g.budget.used.Load(); used != 0 {
 			t.Errorf("%d bytes of the budget were not given back", used)
+		}
+		if n := g.feed.subscribers(); n != 0 {
+			t.Errorf("%d subscriptions were not closed", n)
 		}
 	})
 	return g

@@ -44,6 +44,7 @@ var (
 	problemInternal          = problem{500, "internal", "The server made a mistake", none}
 	problemQueueFull         = problem{503, "queue-full", "No room now", retryAfter("1")}
 	problemConnections       = problem{503, "too-many-connections", "No room for another connection", retryAfter("1")}
+	problemStreams           = problem{503, "too-many-streams", "No room for another stream", retryAfter("5")}
 	problemDraining          = problem{503, "draining", "The server is stopping", retryAfter("2")}
 	problemExpired           = problem{503, "expired", "Not stored in time", retryAfter("1")}
 	problemUnavailable       = problem{503, "database-unavailable", "The database cannot be used now", retryAfter("2")}
@@ -101,11 +102,13 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &unread):
 		s.problem(ctx, problemUnavailable, "the database did not answer; try again")
 	case errors.As(err, &cursor) && cursor.Gone:
-		b := appendProblem(nil, problemCursorGone, cursor.Detail)
-		b = appendString(append(b, `,"oldest_cursor":`...), cursor.Oldest)
-		s.writeProblem(ctx, problemCursorGone, append(b, '}'))
+		s.writeProblem(ctx, problemCursorGone, appendGone(nil, cursor))
 	case errors.As(err, &cursor):
 		s.problem(ctx, problemBadCursor, cursor.Detail)
+	case errors.Is(err, event.ErrFeedFull):
+		s.problem(ctx, problemStreams, "as many streams and long polls as are taken are open; try again later, or at another server")
+	case errors.Is(err, event.ErrFeedClosed):
+		s.problem(ctx, problemDraining, "the server is stopping; come back to it, or to another one, with the same position")
 	case errors.Is(err, errInflatedTooLarge):
 		s.problem(ctx, problemInflatedTooLarge, fmt.Sprintf("at most %d bytes are taken once they are decompressed; nothing was stored", s.Limits.Decompressed))
 	case errors.Is(err, errBodyTooLarge):
@@ -145,6 +148,13 @@ func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) 
 		ctx.Response.Header.Set(p.header[0], p.header[1])
 	}
 	ctx.Response.SetBodyRaw(body)
+}
+
+// appendGone writes where the feed can be followed from instead.
+func appendGone(b []byte, gone *event.CursorError) []byte {
+	b = appendProblem(b, problemCursorGone, gone.Detail)
+	b = appendString(append(b, `,"oldest_cursor":`...), gone.Oldest)
+	return append(b, '}')
 }
 
 // invalid answers a request of which no event is valid.

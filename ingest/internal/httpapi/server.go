@@ -28,6 +28,9 @@ type Reader interface {
 	Events(ctx context.Context, q event.Query) (event.Page, error)
 	// Event reads one event by its key; false: there is none.
 	Event(ctx context.Context, topic, id string) (event.Stored, bool, error)
+	// Start finds the place that "beginning", "now" or a cursor of the feed stands for; it
+	// fails as Events does.
+	Start(ctx context.Context, after string) (event.Position, error)
 	Totals(ctx context.Context) (event.Totals, error)
 	Ping(ctx context.Context) error
 }
@@ -44,6 +47,8 @@ type Limits struct {
 	WriteTimeout   time.Duration // one answer
 	IdleTimeout    time.Duration // between two requests of a connection
 	QueryTimeout   time.Duration // one read from the database
+	Heartbeat      time.Duration // a stream is told its place at least this often
+	Stall          time.Duration // a stream's client must take what it is sent within this
 	Events         event.Limits
 }
 
@@ -58,6 +63,7 @@ type Config struct {
 	Limits    Limits
 	Publisher Publisher
 	Reader    Reader
+	Feed      Feed
 	Figures   func() (QueueStats, FilterStats) // of the pipeline and the filter, for /stats
 	Log       *zap.Logger
 	Instance  string // prefix of request ids
@@ -77,6 +83,8 @@ type Server struct {
 	inflaters   chan *inflater // one for each core: inflating only computes
 	works       sync.Pool      // of *work
 	routes      map[string]route
+	serving     context.Context // ends when the server drains: streams do
+	endStreams  context.CancelFunc
 
 	mu       sync.Mutex // guards what is below
 	listener *listener
@@ -87,6 +95,7 @@ type Server struct {
 func New(config Config) *Server {
 	s := &Server{Config: config, started: time.Now(), inflaters: newInflaters()}
 	s.failures = config.Log.WithOptions(zap.WrapCore(sampled))
+	s.serving, s.endStreams = context.WithCancel(context.Background())
 	s.budget.max = config.Limits.BodiesInFlight
 	s.routes = map[string]route{
 		"/":        {"GET": s.index},
@@ -97,6 +106,7 @@ func New(config Config) *Server {
 		"/readyz":  {"GET": s.readyz},
 
 		"/events/{topic}/{event_id}": {"GET": s.event},
+		"/events/stream":             {"GET": s.follow},
 
 		"/openapi.json":              {"GET": s.openapi},
 		"/docs":                      {"GET": s.docs},
@@ -142,8 +152,11 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 // Drain refuses new events from now on and makes /readyz say so; requests that
-// wait for their answer still get it.
-func (s *Server) Drain() { s.draining.Store(true) }
+// wait for their answer still get it. Streams end.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.endStreams()
+}
 
 // Shutdown stops listening, closes idle connections and waits for the others
 // until ctx ends. It may come before Serve, and more than once.
@@ -161,8 +174,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.awaitLingering(ctx)
 }
 
-// awaitLingering waits for connections that are still read from after their answer
-// (conn.linger): fasthttp counts them as done by then.
+// awaitLingering waits for connections that fasthttp counts as done: those that are
+// still read from after their answer (conn.linger), and streams, which are bounded by
+// Limits.Stall.
 func (s *Server) awaitLingering(ctx context.Context) error {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()

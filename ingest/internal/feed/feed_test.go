@@ -1,0 +1,443 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"ingot/internal/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeLog is a commit log in memory: each event is a batch of its own.
+type fakeLog struct {
+	mu      sync.Mutex
+	events  []event.Stored
+	took    time.Duration // one reading, before it looks
+	fail    error         // of readings, until it is nil again
+	reads   int
+	pageMax int // events in a page; 0: as many as asked for
+}
+
+// slowPages is the log for subscribers that catch up: what they get is old already.
+type slowPages struct {
+	*fakeLog
+	lag time.Duration
+}
+
+func (l slowPages) Events(ctx context.Context, q event.Query) (event.Page, error) {
+	page, err := l.fakeLog.Events(ctx, q)
+	sleep(ctx, l.lag)
+	return page, err
+}
+
+func (l *fakeLog) commit(topic, source string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := int64(len(l.events) + 1)
+	l.events = append(l.events, event.Stored{
+		Event:    event.Event{ID: fmt.Sprint(n), Topic: topic, Source: source, Payload: "null"},
+		Position: event.Position{Commit: n, ID: n, Identity: 7},
+	})
+}
+
+func (l *fakeLog) Events(ctx context.Context, q event.Query) (event.Page, error) {
+	l.mu.Lock()
+	took, fail := l.took, l.fail
+	l.reads++
+	l.mu.Unlock()
+	if sleep(ctx, took); ctx.Err() != nil {
+		return event.Page{}, ctx.Err()
+	}
+	if fail != nil {
+		return event.Page{}, fail
+	}
+	at, err := event.ParsePosition(q.Cursor)
+	if err != nil {
+		return event.Page{}, err
+	}
+	return l.read(at, q), nil
+}
+
+func (l *fakeLog) read(at event.Position, q event.Query) event.Page {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	limit := q.Limit
+	if l.pageMax > 0 {
+		limit = min(limit, l.pageMax)
+	}
+	page := event.Page{At: at}
+	for _, e := range l.events[at.Commit:] {
+		if len(page.Events) == limit {
+			return page
+		}
+		page.At = e.Position
+		if q.Matches(&e) {
+			page.Events = append(page.Events, e)
+		}
+	}
+	page.End = true
+	return page
+}
+
+func (l *fakeLog) readings() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reads
+}
+
+func testConfig() Config {
+	return Config{
+		Streams: 10, Buffer: 100, BufferBytes: 1 << 20, PageBytes: 1 << 20,
+		Poll: 200 * time.Millisecond, Stall: 5 * time.Second, QueryTimeout: 10 * time.Second,
+	}
+}
+
+// inBubble runs a hub on fake time and ends it with the test.
+func inBubble(t *testing.T, config Config, test func(t *testing.T, h *Hub, log *fakeLog)) {
+	t.Helper()
+	inSlowBubble(t, config, 0, test)
+}
+
+func inSlowBubble(t *testing.T, config Config, lag time.Duration, test func(t *testing.T, h *Hub, log *fakeLog)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		log := &fakeLog{}
+		h := New(config, log, slowPages{log, lag}, zap.NewNop())
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { h.Run(ctx) }) // stopped by stop, awaited below
+		defer func() { stop(); running.Wait() }()
+		test(t, h, log)
+	})
+}
+
+func subscribe(t *testing.T, h *Hub, q event.Query, from event.Position) *Subscriber {
+	t.Helper()
+	s, err := h.Subscribe(q, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// gather calls Next until n events came, or a minute passed.
+func gather(t *testing.T, s *Subscriber, n int) (ids []string) {
+	t.Helper()
+	var told event.Position // what a client would resume from
+	for begin := time.Now(); len(ids) < n && time.Since(begin) < time.Minute; {
+		events, at, err := s.Next(t.Context(), time.Minute)
+		if len(events) > 0 && events[0].Position.Compare(told) <= 0 {
+			t.Errorf("%v came after the place %v was told", events[0].Position, told)
+		}
+		told = at
+		if err != nil {
+			t.Fatalf("after %v: %v", ids, err)
+		}
+		for _, e := range events {
+			ids = append(ids, e.Event.ID)
+		}
+		if len(events) > 0 && at.Compare(events[len(events)-1].Position) < 0 {
+			t.Errorf("the place %v lies before the last event %v", at, events[len(events)-1].Position)
+		}
+	}
+	return ids
+}
+
+func numbers(from, to int) (ids []string) {
+	for i := from; i <= to; i++ {
+		ids = append(ids, fmt.Sprint(i))
+	}
+	return ids
+}
+
+func want(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got)\n%s", what, diff)
+	}
+}
+
+// TestOwnCommitsAreSeenAtOnce, others at the next poll.
+func TestOwnCommitsAreSeenAtOnce(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		s := subscribe(t, h, event.Query{}, event.Position{})
+		defer s.Close()
+		if events, _, err := s.Next(t.Context(), time.Second); len(events) > 0 || err != nil {
+			t.Errorf("nothing is there: %v %v", events, err)
+		}
+		begin := time.Now()
+		log.commit("t", "s")
+		h.Wake()
+		want(t, "own", gather(t, s, 1), []string{"1"})
+		if took := time.Since(begin); took > breath {
+			t.Errorf("an own commit was seen after %v", took)
+		}
+		begin = time.Now()
+		log.commit("t", "s")
+		want(t, "of another process", gather(t, s, 1), []string{"2"})
+		if took := time.Since(begin); took == 0 || took > 200*time.Millisecond {
+			t.Errorf("a foreign commit was seen after %v", took)
+		}
+	})
+}
+
+// TestOneReadingForAll: a wake-up costs one reading, however many listen, and none
+// when nobody does.
+func TestOneReadingForAll(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		time.Sleep(10 * time.Second)
+		if n := log.readings(); n != 0 {
+			t.Errorf("%d readings for nobody", n)
+		}
+		for range 10 {
+			s := subscribe(t, h, event.Query{}, event.Position{})
+			defer s.Close()
+			if _, _, err := s.Next(t.Context(), time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		before := log.readings()
+		for range 50 {
+			time.Sleep(20 * time.Millisecond)
+			log.commit("t", "s")
+			h.Wake()
+		}
+		synctest.Wait()
+		if n := log.readings() - before; n > 60 {
+			t.Errorf("%d readings for 50 commits and a second of polls", n)
+		}
+	})
+}
+
+// TestFilters: topics and source apply together, and the place moves on without
+// events.
+func TestFilters(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		all := map[string]*Subscriber{}
+		for name, q := range map[string]event.Query{
+			"all": {}, "a": {Topics: []string{"a"}}, "ab": {Topics: []string{"a", "b"}}, "s1": {Source: "1"}, "as1": {Topics: []string{"a"}, Source: "1"}, "none": {Topics: []string{"z"}},
+		} {
+			all[name] = subscribe(t, h, q, event.Position{})
+			defer all[name].Close()
+			if _, _, err := all[name].Next(t.Context(), time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, e := range [][2]string{{"a", "1"}, {"b", "1"}, {"c", "1"}, {"a", "2"}, {"b", "2"}, {"c", "2"}} {
+			log.commit(e[0], e[1])
+		}
+		time.Sleep(time.Second)
+		for name, ids := range map[string][]string{"all": numbers(1, 6), "a": {"1", "4"}, "ab": {"1", "2", "4", "5"}, "s1": numbers(1, 3), "as1": {"1"}, "none": nil} {
+			want(t, name, gather(t, all[name], len(ids)), ids)
+			if _, at, err := all[name].Next(t.Context(), time.Second); err != nil || at.Commit != 6 {
+				t.Errorf("%s: the place is %v, want behind the sixth event; %v", name, at, err)
+			}
+		}
+	})
+}
+
+// TestJoining: whoever begins anywhere, while commits go on and readings take their
+// time, gets every event behind its place, once, in order.
+func TestJoining(t *testing.T) {
+	for _, c := range []struct{ took, lag time.Duration }{{}, {3 * time.Millisecond, 0}, {70 * time.Millisecond, 0}, {time.Millisecond, 30 * time.Millisecond}, {20 * time.Millisecond, 100 * time.Millisecond}} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			config := testConfig()
+			config.Buffer = 30 // it runs over now and then
+			inSlowBubble(t, config, c.lag, func(t *testing.T, h *Hub, log *fakeLog) {
+				log.took, log.pageMax = c.took, 20
+				const total = 400
+				for range 50 {
+					log.commit("t", "s")
+				}
+				var all sync.WaitGroup
+				for i := range 10 {
+					begin := 5 * i
+					q := event.Query{}
+					if i%2 == 1 {
+						q.Topics = []string{"t"}
+					}
+					all.Go(func() { // ends with the last event, awaited below
+						time.Sleep(time.Duration(i) * 37 * time.Millisecond)
+						s := subscribe(t, h, q, event.Position{Commit: int64(begin), ID: int64(begin), Identity: 7})
+						defer s.Close()
+						want(t, fmt.Sprint("subscriber ", i), gather(t, s, total-begin), numbers(begin+1, total))
+					})
+				}
+				for i := range total - 50 {
+					time.Sleep(time.Duration(i%5) * time.Millisecond)
+					log.commit("t", "s")
+					h.Wake()
+				}
+				all.Wait()
+			})
+		})
+	}
+}
+
+// TestWhoDoesNotReadIsCutOff with what it was given in order, and nobody else is.
+func TestWhoDoesNotReadIsCutOff(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		slow, quick := subscribe(t, h, event.Query{}, event.Position{}), subscribe(t, h, event.Query{}, event.Position{})
+		defer slow.Close()
+		defer quick.Close()
+		for _, s := range []*Subscriber{slow, quick} {
+			if _, _, err := s.Next(t.Context(), time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2000 {
+			time.Sleep(10 * time.Millisecond)
+			log.commit("t", "s")
+			h.Wake()
+			if events, _, err := quick.Next(t.Context(), time.Second); err != nil || len(events) != 1 {
+				t.Fatalf("%v %v", events, err)
+			}
+		}
+		events, at, err := slow.Next(t.Context(), time.Second)
+		var ids []string
+		for _, e := range events {
+			ids = append(ids, e.Event.ID)
+		}
+		if err != nil || !slices.Equal(ids, numbers(1, len(ids))) || at.Commit != int64(len(ids)) {
+			t.Errorf("before the end: %v %v %v", ids, at, err)
+		}
+		ended := err
+		for range 100 { // it was sent back to pages before it was cut off
+			if _, _, ended = slow.Next(t.Context(), time.Second); ended != nil {
+				break
+			}
+			time.Sleep(6 * time.Second)
+			for range 150 {
+				log.commit("t", "s")
+			}
+			time.Sleep(time.Second)
+		}
+		if !errors.Is(ended, event.ErrCutOff) {
+			t.Errorf("got %v, want that it is cut off", ended)
+		}
+	})
+}
+
+// TestABurstCutsNobodyOff who reads.
+func TestABurstCutsNobodyOff(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		s := subscribe(t, h, event.Query{}, event.Position{})
+		defer s.Close()
+		for i := range 5 {
+			if _, _, err := s.Next(t.Context(), time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			for range 3000 {
+				log.commit("t", "s")
+			}
+			h.Wake()
+			time.Sleep(time.Second) // it is away with what it was given
+			want(t, fmt.Sprint("burst ", i), gather(t, s, 3000), numbers(3000*i+1, 3000*(i+1)))
+		}
+	})
+}
+
+// TestTheDatabaseIsAway: streams wait for it, and lose nothing.
+func TestTheDatabaseIsAway(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		live, late := subscribe(t, h, event.Query{}, event.Position{}), subscribe(t, h, event.Query{}, event.Position{})
+		defer live.Close()
+		defer late.Close()
+		if _, _, err := live.Next(t.Context(), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		log.mu.Lock()
+		log.fail = errors.New("no database")
+		log.mu.Unlock()
+		log.commit("t", "s")
+		for _, s := range []*Subscriber{live, late} {
+			if events, at, err := s.Next(t.Context(), 3*time.Second); err != nil || len(events) > 0 || at != (event.Position{}) {
+				t.Errorf("while it is away: %v %v %v", events, at, err)
+			}
+		}
+		log.mu.Lock()
+		log.fail = nil
+		log.mu.Unlock()
+		want(t, "the live one", gather(t, live, 1), []string{"1"})
+		want(t, "the late one", gather(t, late, 1), []string{"1"})
+	})
+}
+
+// TestARewoundLogEndsStreams: both the live ones and those on their way.
+func TestARewoundLogEndsStreams(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		live, late := subscribe(t, h, event.Query{}, event.Position{}), subscribe(t, h, event.Query{}, event.Position{})
+		defer live.Close()
+		defer late.Close()
+		if _, _, err := live.Next(t.Context(), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		log.mu.Lock()
+		log.fail = &event.CursorError{Gone: true, Detail: "rewound"}
+		log.mu.Unlock()
+		for _, s := range []*Subscriber{live, late} {
+			var gone *event.CursorError
+			if _, _, err := s.Next(t.Context(), time.Minute); !errors.As(err, &gone) || !gone.Gone {
+				t.Errorf("got %v, want that the cursor is gone", err)
+			}
+		}
+	})
+}
+
+// TestTheCapAndTheEnd: no more than Streams at a time, whatever they do; when the hub
+// stops all end, and none begins.
+func TestTheCapAndTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &fakeLog{}
+		h := New(testConfig(), log, log, zap.NewNop())
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { h.Run(ctx); close(done) }() // stopped by stop, awaited below
+		var all []*Subscriber
+		for range 10 {
+			all = append(all, subscribe(t, h, event.Query{}, event.Position{}))
+		}
+		if _, err := h.Subscribe(event.Query{}, event.Position{}); !errors.Is(err, event.ErrFeedFull) {
+			t.Errorf("the eleventh: %v", err)
+		}
+		all[0].Close()
+		all[0].Close()
+		all[0] = subscribe(t, h, event.Query{}, event.Position{})
+		if _, err := h.Subscribe(event.Query{}, event.Position{}); !errors.Is(err, event.ErrFeedFull) || h.Subscribers() != 10 {
+			t.Errorf("a place that was left counts twice: %v", err)
+		}
+		var waiting sync.WaitGroup
+		for _, s := range all[:5] {
+			waiting.Go(func() { // ends with the hub, awaited below
+				if _, _, err := s.Next(ctx, time.Hour); err != nil && !errors.Is(err, event.ErrFeedClosed) {
+					t.Errorf("at the end: %v", err)
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		stop()
+		<-done
+		waiting.Wait()
+		for _, s := range all {
+			if _, _, err := s.Next(t.Context(), time.Hour); !errors.Is(err, event.ErrFeedClosed) {
+				t.Errorf("after the end: %v", err)
+			}
+			s.Close()
+		}
+		if _, err := h.Subscribe(event.Query{}, event.Position{}); !errors.Is(err, event.ErrFeedClosed) {
+			t.Errorf("one more after the end: %v", err)
+		}
+	})
+}

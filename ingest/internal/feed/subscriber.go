@@ -1,0 +1,252 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"ingot/internal/event"
+)
+
+// Subscriber follows the feed with filters of its own.
+type Subscriber struct {
+	hub    *Hub
+	query  event.Query   // Topics and Source
+	signal chan struct{} // one slot: the buffer, or how it ends, has changed
+
+	at     event.Position // handed out up to here; the caller's alone
+	joined bool           // what is behind until comes through the buffer; the caller's alone
+	until  event.Position // while joined: what lies up to here is read by pages
+
+	// guarded by hub.mu
+	listens bool // Run knows of it
+	buffer  []*event.Stored
+	bytes   int
+	after   event.Position // Run puts in what lies behind this
+	behind  bool           // the buffer ran over: go back to pages when it is empty
+	asked   time.Time      // when Next was last called or answered; zero: it waits now
+	err     error
+	closed  bool
+}
+
+// Subscribe follows the feed from a place on. It fails with event.ErrFeedFull and
+// event.ErrFeedClosed. Whoever subscribes must Close.
+func (h *Hub) Subscribe(q event.Query, from event.Position) (*Subscriber, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closed:
+		return nil, event.ErrFeedClosed
+	case h.open >= h.config.Streams:
+		return nil, event.ErrFeedFull
+	}
+	h.open++
+	query := event.Query{Topics: q.Topics, Source: q.Source}
+	return &Subscriber{hub: h, query: query, signal: make(chan struct{}, 1), at: from, asked: time.Now()}, nil
+}
+
+// Close ends the subscription. It may be called again.
+func (s *Subscriber) Close() {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		s.hub.open--
+		s.leaveLocked(event.ErrFeedClosed)
+	}
+}
+
+// Next waits for events, at most for wait, or until ctx ends. It returns those that
+// came, in order, and the place up to which the subscriber has now seen everything;
+// that moves on without events too. The events belong to everybody: they are not to
+// be changed.
+//
+// It fails with *event.CursorError when the place is gone from the log, with
+// event.ErrCutOff when it was called too rarely, with event.ErrFeedClosed when the
+// hub stops. A database that is away is waited for.
+func (s *Subscriber) Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error) {
+	s.mark(true)
+	defer s.mark(false)
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for {
+		events, err := s.step(ctx)
+		if err != nil || len(events) > 0 || ctx.Err() != nil {
+			return events, s.at, err
+		}
+	}
+}
+
+// mark notes whether the subscriber waits here, or is away with what it was given.
+func (s *Subscriber) mark(here bool) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.asked = time.Time{}
+	if !here {
+		s.asked = time.Now()
+	}
+}
+
+func (s *Subscriber) step(ctx context.Context) ([]*event.Stored, error) {
+	if !s.joined || s.at.Compare(s.until) < 0 {
+		return s.catchUp(ctx)
+	}
+	events, err := s.take()
+	if err != nil || len(events) > 0 || !s.joined {
+		return events, err
+	}
+	select {
+	case <-s.signal:
+		return nil, nil
+	case <-ctx.Done():
+		return s.take() // the place may have moved on meanwhile
+	}
+}
+
+// catchUp reads a page, and joins when nothing is committed behind it.
+func (s *Subscriber) catchUp(ctx context.Context) ([]*event.Stored, error) {
+	if err := s.ended(); err != nil {
+		return nil, err
+	}
+	q := s.query
+	q.Cursor, q.Limit = s.at.Cursor(), pageEvents
+	page, err := s.hub.read(ctx, s.hub.pages, q)
+	if gone := (*event.CursorError)(nil); errors.As(err, &gone) {
+		return nil, err
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			s.hub.log.Debug("a stream cannot be read now", zap.Error(err))
+		}
+		sleep(ctx, s.hub.config.Poll)
+		return nil, nil
+	}
+	var events []*event.Stored
+	for i := range page.Events {
+		if s.joined && page.Events[i].Position.Compare(s.until) > 0 {
+			break // it is in the buffer
+		}
+		events = append(events, &page.Events[i])
+	}
+	s.at = page.At
+	if s.joined && s.at.Compare(s.until) > 0 {
+		s.at = s.until
+	}
+	if page.End && !s.joined {
+		s.join()
+	}
+	return events, nil
+}
+
+// join makes Run put what lies behind s.at into the buffer. What Run has passed
+// already is left to be read: that is what until says.
+func (s *Subscriber) join() {
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return // the next step says so
+	}
+	if h.live == 0 && !h.reading {
+		h.at = s.at
+		h.Wake() // something may have been committed since the page
+	}
+	s.until, s.after = h.at, s.at
+	s.joined, s.listens, s.behind = true, true, false
+	h.live++
+	for _, topic := range s.listensTo() {
+		if h.topics[topic] == nil {
+			h.topics[topic] = map[*Subscriber]bool{}
+		}
+		h.topics[topic][s] = true
+	}
+}
+
+func (s *Subscriber) listensTo() []string {
+	if len(s.query.Topics) == 0 {
+		return []string{""}
+	}
+	return s.query.Topics
+}
+
+func (s *Subscriber) ended() error {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	if s.hub.closed {
+		return event.ErrFeedClosed
+	}
+	return s.err
+}
+
+// take empties the buffer. Without events the place is where Run is.
+func (s *Subscriber) take() ([]*event.Stored, error) {
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	events := s.buffer
+	s.buffer, s.bytes = nil, 0
+	switch {
+	case len(events) > 0:
+		s.at = events[len(events)-1].Position
+	case s.err != nil:
+		return nil, s.err
+	case s.behind:
+		s.joined = false
+	case h.at.Compare(s.at) > 0:
+		s.at = h.at
+	}
+	return events, nil
+}
+
+// offerLocked puts an event into the buffer if it passes the filters.
+func (s *Subscriber) offerLocked(e *event.Stored) {
+	if s.query.Source != "" && s.query.Source != e.Source || e.Position.Compare(s.after) <= 0 {
+		return
+	}
+	size := len(e.Event.ID) + len(e.Topic) + len(e.Source) + len(e.Payload)
+	if len(s.buffer) > 0 && (len(s.buffer) == s.hub.config.Buffer || s.bytes+size > s.hub.config.BufferBytes) {
+		s.overLocked()
+		return
+	}
+	s.buffer = append(s.buffer, e)
+	s.bytes += size
+	s.notify()
+}
+
+// overLocked: the buffer is full. A subscriber that reads goes on by pages, one that
+// does not is cut off; what the buffer holds it may have in either case.
+func (s *Subscriber) overLocked() {
+	if !s.asked.IsZero() && time.Since(s.asked) > s.hub.config.Stall {
+		s.leaveLocked(event.ErrCutOff)
+		return
+	}
+	s.behind = true
+	s.leaveLocked(nil)
+}
+
+// leaveLocked takes it out of Run's sight.
+func (s *Subscriber) leaveLocked(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+	if s.listens {
+		s.listens = false
+		s.hub.live--
+		for _, topic := range s.listensTo() {
+			delete(s.hub.topics[topic], s)
+			if len(s.hub.topics[topic]) == 0 {
+				delete(s.hub.topics, topic)
+			}
+		}
+	}
+	s.notify()
+}
+
+func (s *Subscriber) notify() {
+	select {
+	case s.signal <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,166 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
+)
+
+// Feed brings committed events as they come.
+type Feed interface {
+	// Subscribe follows the feed from a place on, with the topics and the source of the
+	// query. It fails with event.ErrFeedFull and event.ErrFeedClosed.
+	Subscribe(q event.Query, from event.Position) (Subscription, error)
+}
+
+// Subscription belongs to one goroutine.
+type Subscription interface {
+	// Next waits for events, at most for wait or until ctx ends, and tells up to where
+	// everything is seen now. It fails with *event.CursorError, event.ErrCutOff and
+	// event.ErrFeedClosed.
+	Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error)
+	Close()
+}
+
+// follow answers GET /events/stream with server-sent events.
+func (s *Server) follow(ctx *fasthttp.RequestCtx) {
+	q, after, err := streamQuery(ctx)
+	if err != nil {
+		s.problem(ctx, problemBadParameter, err.Error())
+		return
+	}
+	at, err := s.start(after)
+	if err != nil {
+		s.problemOf(ctx, readError(err))
+		return
+	}
+	if ctx.IsHead() {
+		ctx.Response.Header.SetContentType(eventStream)
+		return
+	}
+	sub, err := s.Feed.Subscribe(q, at)
+	if err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
+	ctx.Response.Header.SetContentType(eventStream)
+	write := func(alive context.Context, w *streamed) bool { return s.sendEvents(alive, w, sub, at) }
+	if !s.stream(ctx, write, sub.Close) {
+		sub.Close()
+		s.problemOf(ctx, event.ErrFeedClosed)
+	}
+}
+
+const eventStream = "text/event-stream"
+
+func (s *Server) start(after string) (event.Position, error) {
+	bounded, cancel := context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
+	defer cancel()
+	return s.Reader.Start(bounded, after)
+}
+
+// streamQuery reads the parameters of a stream. A client that comes back says by
+// Last-Event-ID where it was, with the URL it began with.
+func streamQuery(ctx *fasthttp.RequestCtx) (q event.Query, after string, err error) {
+	after = "now"
+	seen := map[string]bool{}
+	for key, value := range ctx.QueryArgs().All() {
+		name, text := string(key), string(value)
+		switch {
+		case seen[name] && name != "topic":
+			return q, "", fmt.Errorf("%s is there more than once", shown(name))
+		case name == "after" && text != "":
+			after = text
+		case name == "topic", name == "source":
+			err = setParameter(&q, name, text)
+		default:
+			err = fmt.Errorf("%s is not a parameter, or empty; known are topic, source and after", shown(name))
+		}
+		if err != nil {
+			return q, "", err
+		}
+		seen[name] = true
+	}
+	if last := ctx.Request.Header.Peek("Last-Event-ID"); len(last) > 0 {
+		after = string(last)
+	}
+	return q, after, nil
+}
+
+// sendEvents writes events as they come until the client leaves, the server drains,
+// or the feed ends. It returns whether the end was a clean one.
+func (s *Server) sendEvents(ctx context.Context, w *streamed, sub Subscription, at event.Position) bool {
+	// The place first, so that a client that is gone before the first event can resume.
+	opening := append(w.room(), "retry: 1000\n"...)
+	if w.put(appendPlace(opening, at)) != nil || w.flush() != nil {
+		return false
+	}
+	for {
+		events, at, err := sub.Next(ctx, s.Limits.Heartbeat)
+		switch {
+		case err != nil:
+			return w.put(appendEnd(w.room(), err)) == nil
+		case ctx.Err() != nil && len(events) == 0:
+			return true
+		case len(events) == 0:
+			err = w.put(appendPlace(w.room(), at))
+		}
+		for _, e := range events {
+			if err == nil {
+				err = w.put(appendStreamed(w.room(), e))
+			}
+		}
+		if err != nil || w.flush() != nil {
+			return false
+		}
+	}
+}
+
+// appendPlace is a block without data: it dispatches nothing, and moves the place to
+// resume from.
+func appendPlace(b []byte, at event.Position) []byte {
+	b = append(b, "id: "...)
+	b = append(b, at.Cursor()...)
+	return append(b, "\n\n"...)
+}
+
+func appendStreamed(b []byte, e *event.Stored) []byte {
+	b = append(b, "id: "...)
+	b = append(b, e.Cursor()...)
+	b = append(b, "\ndata: "...)
+	start := len(b)
+	b = appendEvent(b, e)
+	if lines := b[start:]; bytes.ContainsAny(lines, "\r\n") { // white space of the payload: nowhere else JSON has them
+		b = append(b[:start], dataLines(slices.Clone(lines))...)
+	}
+	return append(b, "\n\n"...)
+}
+
+// dataLines makes a data line of each line; the client joins them by a line feed.
+func dataLines(text []byte) []byte {
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
+	return bytes.ReplaceAll(text, []byte("\n"), []byte("\ndata: "))
+}
+
+// appendEnd says why a stream ends. A place that is gone is told as an event: the
+// next request would be answered 410, and an EventSource does not show that.
+func appendEnd(b []byte, err error) []byte {
+	var gone *event.CursorError
+	switch {
+	case errors.As(err, &gone):
+		b = append(b, "event: gone\ndata: "...)
+		b = append(b, appendGone(nil, gone)...)
+		return append(b, "\n\n"...)
+	case errors.Is(err, event.ErrCutOff):
+		return append(b, ": cut off, for it was not read; come back with the last id\n\n"...)
+	}
+	return append(b, ": the server is stopping\n\n"...)
+}

@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// flushBytes is how much of a streamed answer is gathered before it is written.
+const flushBytes = 32 << 10
+
+// streamed is an answer without an end known beforehand. It takes the connection
+// over from fasthttp, which would bound the whole answer by one timeout and would not
+// notice that the client has left.
+type streamed struct {
+	conn    net.Conn
+	chunked bool          // HTTP/1.1; otherwise the end of the connection is the end
+	stall   time.Duration // one write
+	out     []byte        // the size line's room, and what is not written yet
+}
+
+// sizeRoom is what a chunk's size in hex and its line end take.
+const sizeRoom = 10
+
+// stream answers with what write writes. Its context ends when the client leaves and
+// when the server drains; if it returns true the answer is whole, otherwise it is
+// broken off, so that the client can tell. closed is called exactly once, whatever
+// becomes of the connection. It returns false, and calls nothing, when the server stops.
+func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context, w *streamed) bool, closed func()) bool {
+	if s.draining.Load() {
+		return false
+	}
+	h := &ctx.Response.Header
+	chunked := ctx.Request.Header.IsHTTP11()
+	h.SetContentLength(map[bool]int{true: -1, false: -2}[chunked]) // -2: to the end of the connection
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // or nginx gathers what should go out
+	h.SetConnectionClose()
+	ctx.Conn().(*conn).atClose(closed)
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(c net.Conn) {
+		w := &streamed{conn: c, chunked: chunked, stall: s.Limits.Stall}
+		alive, stop := s.watch(c)
+		defer stop()
+		if w.raw(h.Header()) == nil && write(alive, w) && w.flush() == nil && chunked {
+			_ = w.raw([]byte("0\r\n\r\n"))
+		}
+	})
+	return true
+}
+
+// watch returns a context that ends when the client closes its side or the server
+// drains. What the client sends is thrown away. stop waits for the goroutine that reads.
+func (s *Server) watch(c net.Conn) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(s.serving)
+	var reader sync.WaitGroup
+	reader.Go(func() { // stopped by the read deadline, awaited in stop
+		defer cancel()
+		var buf [512]byte
+		for {
+			if _, err := c.Read(buf[:]); err != nil {
+				return
+			}
+		}
+	})
+	return ctx, func() {
+		cancel()
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+		reader.Wait()
+	}
+}
+
+// room is where the next bytes of the answer are appended; put gives it back.
+func (w *streamed) room() []byte {
+	if len(w.out) == 0 {
+		w.out = append(w.out, make([]byte, sizeRoom)...)
+	}
+	return w.out
+}
+
+// put takes what was appended to room, and writes when there is enough.
+func (w *streamed) put(out []byte) error {
+	if w.out = out; len(out) < flushBytes {
+		return nil
+	}
+	return w.flush()
+}
+
+// flush writes what was gathered, as one chunk.
+func (w *streamed) flush() error {
+	if len(w.out) <= sizeRoom {
+		return nil
+	}
+	out := w.out[sizeRoom:]
+	if w.chunked {
+		size := strconv.AppendInt(nil, int64(len(out)), 16)
+		size = append(size, '\r', '\n')
+		out = w.out[sizeRoom-len(size):]
+		copy(out, size)
+		out = append(out, '\r', '\n')
+	}
+	err := w.raw(out)
+	w.out = w.out[:0]
+	if cap(w.out) > 8*flushBytes {
+		w.out = nil
+	}
+	return err
+}
+
+// raw writes to a client that must take it within the time of a stall.
+func (w *streamed) raw(b []byte) error {
+	_ = w.conn.SetWriteDeadline(time.Now().Add(w.stall))
+	_, err := w.conn.Write(b)
+	return err
+}
