@@ -64,3 +64,18 @@ CREATE TABLE ingot.topics (
     events bigint NOT NULL,
     CONSTRAINT topics_pkey PRIMARY KEY (topic)
 ) WITH (fillfactor = 50);
+
+-- Places in the feed that are kept under a name: (commit_seq, id) only moves forward.
+-- after, topics and source are what was asked for; no topics are all of them, source
+-- '' is any.
+CREATE TABLE ingot.subscriptions (
+    name         text        COLLATE "C" NOT NULL,
+    after        text        NOT NULL,
+    topics       text[]      COLLATE "C" NOT NULL,
+    source       text        NOT NULL,
+    commit_seq   bigint      NOT NULL,
+    id           bigint      NOT NULL,
+    identity     bigint      NOT NULL,
+    committed_at timestamptz,
+    CONSTRAINT subscriptions_pkey PRIMARY KEY (name)
+) WITH (fillfactor = 50);

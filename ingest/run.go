@@ -58,6 +58,11 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer tail.Close()
+	subscriptions, err := postgres.OpenSubscriptions(database.url, postgres.ReaderConfig{Connections: 2, Timeout: c.limits().QueryTimeout})
+	if err != nil {
+		return err
+	}
+	defer subscriptions.Close()
 	hub := feed.New(c.feed(), tail, reader, log.Named("feed"))
 	filter, err := dedup.Parse(c.Bloom, c.bloom())
 	if err != nil {
@@ -65,7 +70,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	}
 	queue := pipeline.New(c.pipeline(), waking{writer, hub.Wake}, filter, log.Named("pipeline"))
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), Publisher: queue, Reader: reader, Feed: gateFeed{hub}, Figures: figures(queue, filter),
+		Limits: c.limits(), Publisher: queue, Reader: reader, Feed: gateFeed{hub}, Subscriptions: subscriptions, Figures: figures(queue, filter),
 		Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))

@@ -89,9 +89,11 @@ type unreadError struct{ err error }
 func (e *unreadError) Error() string { return "read: " + e.err.Error() }
 func (e *unreadError) Unwrap() error { return e.err }
 
-// readError tells a cursor that is the client's from a database that is away.
+// readError tells what is the client's, or the feed's, from a database that is away.
 func readError(err error) error {
-	if cursor := (*event.CursorError)(nil); errors.As(err, &cursor) {
+	var cursor *event.CursorError
+	var refused *refusal
+	if errors.As(err, &cursor) || errors.As(err, &refused) || errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) {
 		return err
 	}
 	return &unreadError{err}

@@ -180,11 +180,12 @@ func (s *fakeSubscription) Close() {
 // gate is a running server with fakes behind it.
 type gate struct {
 	*Server
-	address   string
-	publisher *fakePublisher
-	reader    *fakeReader
-	feed      *fakeFeed
-	logs      *observer.ObservedLogs
+	address       string
+	publisher     *fakePublisher
+	reader        *fakeReader
+	feed          *fakeFeed
+	subscriptions *fakeSubscriptions
+	logs          *observer.ObservedLogs
 }
 
 func testLimits() Limits {
@@ -215,10 +216,10 @@ func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate 
 	core, logs := observer.New(zapcore.InfoLevel)
 	g := &gate{
 		address: listener.Addr().String(), logs: logs,
-		publisher: &fakePublisher{Fake: storetest.NewFake()}, reader: &fakeReader{}, feed: newFakeFeed(),
+		publisher: &fakePublisher{Fake: storetest.NewFake()}, reader: &fakeReader{}, feed: newFakeFeed(), subscriptions: &fakeSubscriptions{kept: map[string]event.Subscription{}},
 	}
 	g.Server = New(Config{
-		Limits: limits, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Log: zap.New(core), Instance: "test",
+		Limits: limits, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Subscriptions: g.subscriptions, Log: zap.New(core), Instance: "test",
 		Figures: func() (QueueStats, FilterStats) {
 			return QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4}, FilterStats{Hits: 5}
 		},

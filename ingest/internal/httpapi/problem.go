@@ -30,6 +30,8 @@ var (
 	problemBadCursor         = problem{400, "bad-cursor", "The cursor cannot be used", none}
 	problemNotFound          = problem{404, "not-found", "Nothing is here", none}
 	problemNoEvent           = problem{404, "event-not-found", "There is no such event", none}
+	problemNoSubscription    = problem{404, "subscription-not-found", "There is no such subscription", none}
+	problemDiffers           = problem{409, "subscription-differs", "There is another subscription of this name", none}
 	problemMethod            = problem{405, "method-not-allowed", "The path does not answer to this method", none}
 	problemTimeout           = problem{408, "too-slow", "The request did not arrive in time", none}
 	problemCursorGone        = problem{410, "cursor-gone", "The cursor's place in the log is gone", none}

@@ -64,9 +64,12 @@ type Config struct {
 	Publisher Publisher
 	Reader    Reader
 	Feed      Feed
-	Figures   func() (QueueStats, FilterStats) // of the pipeline and the filter, for /stats
-	Log       *zap.Logger
-	Instance  string // prefix of request ids
+
+	Subscriptions Subscriptions
+
+	Figures  func() (QueueStats, FilterStats) // of the pipeline and the filter, for /stats
+	Log      *zap.Logger
+	Instance string // prefix of request ids
 }
 
 // Server is the HTTP gate.
@@ -107,6 +110,11 @@ func New(config Config) *Server {
 
 		"/events/{topic}/{event_id}": {"GET": s.event},
 		"/events/stream":             {"GET": s.follow},
+
+		"/subscriptions":               {"GET": s.subscriptions},
+		"/subscriptions/{name}":        {"PUT": s.subscribe, "DELETE": s.unsubscribe},
+		"/subscriptions/{name}/events": {"GET": s.subscriptionEvents},
+		"/subscriptions/{name}/commit": {"POST": s.commit},
 
 		"/openapi.json":              {"GET": s.openapi},
 		"/docs":                      {"GET": s.docs},

@@ -26,32 +26,40 @@ type ReaderConfig struct {
 
 // OpenReader makes the pool; it connects when it is first used.
 func OpenReader(url string, config ReaderConfig) (*Reader, error) {
+	pool, err := openPool(url, "ingot reader", config, "SET default_transaction_read_only = on;"+setupReader)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{pool: pool}, nil
+}
+
+func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	c.MaxConns = int32(config.Connections)
 	c.MaxConnLifetime = sessionLifetime
-	c.ConnConfig.RuntimeParams["application_name"] = "ingot reader"
+	c.ConnConfig.RuntimeParams["application_name"] = name
 	c.ConnConfig.DialFunc = dial(config.Timeout)
 	c.ConnConfig.ConnectTimeout = orConnectTimeout(c.ConnConfig.ConnectTimeout)
-	setup := fmt.Sprintf("SET default_transaction_read_only = on; SET statement_timeout = %d; SET TimeZone = 'UTC';"+setupReader+"%s",
-		milliseconds(config.Timeout), serverTimeouts(config.Timeout))
+	setup = fmt.Sprintf("%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off%s",
+		setup, milliseconds(config.Timeout), serverTimeouts(config.Timeout))
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, setup)
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), c)
 	if err != nil {
-		return nil, fmt.Errorf("open the reader's pool: %w", err)
+		return nil, fmt.Errorf("open the pool of the %s: %w", name, err)
 	}
-	return &Reader{pool: pool}, nil
+	return pool, nil
 }
 
 // setupReader keeps plans to what find.go and browse.go mean: go by an index, row by
 // row, whatever the statistics of a table that grows say. Planning costs a tenth of a
 // millisecond; a plan for other filters would cost seconds.
-const setupReader = `SET jit = off; SET plan_cache_mode = force_custom_plan;
+const setupReader = ` SET plan_cache_mode = force_custom_plan;
 	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_material = off`
 
 // Close waits for the queries under way and ends the connections.

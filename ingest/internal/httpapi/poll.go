@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
+)
+
+// maxWait bounds a long poll: shorter than what proxies usually wait for.
+const maxWait = time.Minute
+
+// pollQuery is what a poll asks for.
+type pollQuery struct {
+	limit int
+	wait  time.Duration
+}
+
+// subscriptionEvents answers the events behind the committed place; if there are
+// none it waits for some.
+func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
+	name, err := subscriptionName(ctx)
+	var poll pollQuery
+	if err == nil {
+		poll, err = parsePoll(ctx.QueryArgs())
+	}
+	if err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
+	if ctx.IsHead() {
+		poll.wait = 0
+	}
+	page, err := s.poll(name, poll)
+	if err != nil {
+		s.problemOf(ctx, readError(err))
+		return
+	}
+	s.respond(ctx, fasthttp.StatusOK, appendPage(nil, page))
+}
+
+func parsePoll(args *fasthttp.Args) (p pollQuery, err error) {
+	p.limit = defaultPageLimit
+	seen := map[string]bool{}
+	for key, value := range args.All() {
+		name, text := string(key), string(value)
+		bad := seen[name]
+		seen[name] = true
+		switch name {
+		case "limit":
+			p.limit, err = strconv.Atoi(text)
+			bad = bad || err != nil || p.limit < 1 || p.limit > maxPageLimit
+		case "wait":
+			p.wait, err = time.ParseDuration(text)
+			bad = bad || err != nil || p.wait < 0 || p.wait > maxWait
+		default:
+			bad = true
+		}
+		if bad {
+			return p, &refusal{problemBadParameter, fmt.Sprintf("known are limit, a number from 1 to %d, and wait, a time such as 30s, at most %s; each once", maxPageLimit, maxWait)}
+		}
+	}
+	return p, nil
+}
+
+// poll reads a page of a subscription, and waits for one that is not empty. It ends
+// early, with an empty page, when the server drains.
+func (s *Server) poll(name string, p pollQuery) (page event.Page, err error) {
+	bounded, cancel := s.bounded()
+	defer cancel()
+	sub, err := s.subscription(bounded, name)
+	if err != nil {
+		return page, err
+	}
+	q := event.Query{Topics: sub.Topics, Source: sub.Source, Feed: true, Cursor: sub.At.Cursor(), Limit: p.limit, MaxBytes: s.Limits.Page}
+	if page, err = s.pageOf(q); err != nil || len(page.Events) > 0 || p.wait == 0 {
+		return page, err
+	}
+	waiting, stop := context.WithTimeout(s.serving, p.wait)
+	defer stop()
+	if q.Cursor, err = s.awaitEvent(waiting, q, page.At, p.wait); err != nil {
+		return page, err
+	}
+	return s.pageOf(q)
+}
+
+func (s *Server) pageOf(q event.Query) (event.Page, error) {
+	bounded, cancel := s.bounded()
+	defer cancel()
+	return s.Reader.Events(bounded, q)
+}
+
+// awaitEvent waits until an event is there, and returns the place before it.
+func (s *Server) awaitEvent(ctx context.Context, q event.Query, from event.Position, wait time.Duration) (string, error) {
+	feed, err := s.Feed.Subscribe(q, from)
+	if err != nil {
+		return "", err
+	}
+	defer feed.Close()
+	events, at, err := feed.Next(ctx, wait)
+	if len(events) > 0 {
+		return from.Cursor(), err // a page is read from here: it is bounded, and has a cursor of its own
+	}
+	return at.Cursor(), err
+}

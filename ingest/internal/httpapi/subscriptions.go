@@ -1,0 +1,254 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
+)
+
+// Subscriptions keeps places in the feed under names.
+type Subscriptions interface {
+	// Create keeps a new one; false: there is one of that name, and it stays as it is.
+	Create(ctx context.Context, sub event.Subscription) (bool, error)
+	// Get returns one; false: there is none of that name.
+	Get(ctx context.Context, name string) (event.Subscription, bool, error)
+	// Commit moves one forward. A place that it has passed changes nothing.
+	Commit(ctx context.Context, name string, at event.Position) error
+	// Delete forgets one, and tells whether it was there.
+	Delete(ctx context.Context, name string) (bool, error)
+	List(ctx context.Context) ([]event.Subscription, error)
+}
+
+// subscriptions answers all of them with their lag.
+func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) {
+	bounded, cancel := s.bounded()
+	defer cancel()
+	subs, err := s.Subscriptions.List(bounded)
+	if err != nil {
+		s.problemOf(ctx, &unreadError{err})
+		return
+	}
+	b := []byte(`{"subscriptions":[`)
+	for i := range subs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendSubscription(b, &subs[i])
+	}
+	s.respond(ctx, fasthttp.StatusOK, append(b, "]}"...))
+}
+
+// subscribe makes a subscription, or finds that it is there.
+func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
+	sub, err := s.wantedSubscription(ctx)
+	if err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
+	bounded, cancel := s.bounded()
+	defer cancel()
+	status := fasthttp.StatusOK
+	kept, there, err := s.Subscriptions.Get(bounded, sub.Name)
+	if err == nil && !there {
+		status = fasthttp.StatusCreated
+		kept, err = s.create(bounded, sub)
+	}
+	switch {
+	case err != nil:
+		s.problemOf(ctx, readError(err))
+	case !kept.Same(&sub):
+		s.problem(ctx, problemDiffers, "a subscription of this name is there with another after, topics or source; delete it first, or take another name")
+	default:
+		s.respond(ctx, status, appendSubscription(nil, &kept))
+	}
+}
+
+// create begins a subscription where it asks to. If another request was first, that
+// one's is what is kept.
+func (s *Server) create(ctx context.Context, sub event.Subscription) (event.Subscription, error) {
+	at, err := s.Reader.Start(ctx, sub.After)
+	if err != nil {
+		return sub, err
+	}
+	sub.At = at
+	if _, err = s.Subscriptions.Create(ctx, sub); err != nil {
+		return sub, err
+	}
+	kept, _, err := s.Subscriptions.Get(ctx, sub.Name)
+	return kept, err
+}
+
+func (s *Server) wantedSubscription(ctx *fasthttp.RequestCtx) (sub event.Subscription, err error) {
+	var body struct {
+		After, Source string
+		Topics        []string
+	}
+	if sub.Name, err = subscriptionName(ctx); err != nil {
+		return sub, err
+	}
+	if err := s.readJSON(ctx, &body, "after", "topics", "source"); err != nil {
+		return sub, err
+	}
+	invalid := func(text string) bool { return !event.ValidText(text) }
+	if len(body.Topics) > maxTopics || slices.ContainsFunc(body.Topics, invalid) || body.Source != "" && invalid(body.Source) {
+		return sub, &refusal{problemBadParameter, fmt.Sprintf("topics must be at most %d, and each topic and the source UTF-8 of 1 to %d bytes without control characters", maxTopics, event.MaxTextBytes)}
+	}
+	sub.After, sub.Source, sub.Topics = body.After, body.Source, body.Topics
+	if sub.After == "" {
+		sub.After = "now"
+	}
+	slices.Sort(sub.Topics)
+	sub.Topics = slices.Compact(sub.Topics)
+	return sub, nil
+}
+
+// unsubscribe forgets a subscription.
+func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) {
+	name, err := subscriptionName(ctx)
+	if err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
+	bounded, cancel := s.bounded()
+	defer cancel()
+	switch there, err := s.Subscriptions.Delete(bounded, name); {
+	case err != nil:
+		s.problemOf(ctx, &unreadError{err})
+	case !there:
+		s.problemOf(ctx, errNoSubscription)
+	default:
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+	}
+}
+
+// commit moves a subscription forward.
+func (s *Server) commit(ctx *fasthttp.RequestCtx) {
+	name, err := subscriptionName(ctx)
+	var body struct{ Cursor string }
+	if err == nil {
+		err = s.readJSON(ctx, &body, "cursor")
+	}
+	if err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
+	bounded, cancel := s.bounded()
+	defer cancel()
+	sub, err := s.committed(bounded, name, body.Cursor)
+	if err != nil {
+		s.problemOf(ctx, readError(err))
+		return
+	}
+	s.respond(ctx, fasthttp.StatusOK, appendSubscription(nil, &sub))
+}
+
+func (s *Server) committed(ctx context.Context, name, cursor string) (event.Subscription, error) {
+	if cursor == "" || cursor == "now" || cursor == "beginning" {
+		return event.Subscription{}, &event.CursorError{Detail: "commit a next_cursor that you were given"}
+	}
+	at, err := s.Reader.Start(ctx, cursor)
+	if err != nil {
+		return event.Subscription{}, err
+	}
+	if err := s.Subscriptions.Commit(ctx, name, at); err != nil {
+		return event.Subscription{}, err
+	}
+	return s.subscription(ctx, name)
+}
+
+// subscription fails with errNoSubscription if there is none of that name.
+func (s *Server) subscription(ctx context.Context, name string) (event.Subscription, error) {
+	sub, there, err := s.Subscriptions.Get(ctx, name)
+	if err == nil && !there {
+		err = errNoSubscription
+	}
+	return sub, err
+}
+
+var errNoSubscription = &refusal{problemNoSubscription, "there is no subscription of this name; PUT makes one"}
+
+func subscriptionName(ctx *fasthttp.RequestCtx) (string, error) {
+	name, err := pathValue(ctx, "name")
+	if err == nil && !event.ValidSubscriptionName(name) {
+		err = &refusal{problemBadParameter, "a name is 1 to 64 of a-z, 0-9, dot, underscore and hyphen"}
+	}
+	return name, err
+}
+
+func (s *Server) bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
+}
+
+// maxSmallBody bounds the bodies that are no events: a hundred topics fit.
+const maxSmallBody = 128 << 10
+
+// readJSON reads a small object with no other names than these, each at most once.
+func (s *Server) readJSON(ctx *fasthttp.RequestCtx, into any, names ...string) error {
+	if ctx.QueryArgs().Len() > 0 {
+		return &refusal{problemBadParameter, "this takes no parameter"}
+	}
+	if format, err := bodyFormat(&ctx.Request.Header); err != nil || format == event.NDJSON {
+		return &refusal{problemMediaType, "send application/json"}
+	}
+	held := account{budget: &s.budget}
+	defer held.close()
+	if ctx.Request.Header.ContentLength() > maxSmallBody {
+		return &refusal{problemBodyTooLarge, fmt.Sprintf("at most %d bytes are taken here", maxSmallBody)}
+	}
+	body, err := s.readBody(ctx, identity, &held)
+	if err != nil {
+		return err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(body), &fields); err != nil || fields == nil || !utf8.ValidString(body) {
+		return &refusal{problemNotJSON, "the body is not a JSON object"}
+	}
+	for name := range fields {
+		if !slices.Contains(names, name) {
+			return &refusal{problemBadParameter, fmt.Sprintf("%s is not a name here; known are %v", shown(name), names)}
+		}
+	}
+	if err := json.Unmarshal([]byte(body), into); err != nil {
+		return &refusal{problemBadParameter, "a member has a type that cannot be used"}
+	}
+	return nil
+}
+
+func appendSubscription(b []byte, sub *event.Subscription) []byte {
+	b = append(b, `{"name":`...)
+	b = appendString(b, sub.Name)
+	b = append(b, `,"after":`...)
+	b = appendString(b, sub.After)
+	b = append(b, `,"topics":[`...)
+	for i, topic := range sub.Topics {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, topic)
+	}
+	b = append(b, `],"source":`...)
+	if sub.Source == "" {
+		b = append(b, "null"...)
+	} else {
+		b = appendString(b, sub.Source)
+	}
+	b = append(b, `,"cursor":`...)
+	b = appendString(b, sub.At.Cursor())
+	b = append(b, `,"committed_at":`...)
+	if sub.Committed.IsZero() {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, '"')
+		b = sub.Committed.AppendFormat(b, timeLayout)
+		b = append(b, '"')
+	}
+	b = fmt.Appendf(b, `,"lag_events":%d,"lag_seconds":%.3f`, sub.LagEvents, sub.Lag.Round(time.Millisecond).Seconds())
+	return append(b, '}')
+}

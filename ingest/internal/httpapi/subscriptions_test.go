@@ -1,0 +1,219 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingot/internal/event"
+)
+
+// fakeSubscriptions keeps them in memory.
+type fakeSubscriptions struct {
+	mu   sync.Mutex
+	kept map[string]event.Subscription
+	err  error
+}
+
+func (f *fakeSubscriptions) Create(_ context.Context, sub event.Subscription) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, there := f.kept[sub.Name]
+	if !there && f.err == nil {
+		f.kept[sub.Name] = sub
+	}
+	return !there, f.err
+}
+
+func (f *fakeSubscriptions) Get(_ context.Context, name string) (event.Subscription, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sub, there := f.kept[name]
+	return sub, there, f.err
+}
+
+func (f *fakeSubscriptions) Commit(_ context.Context, name string, at event.Position) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if sub, there := f.kept[name]; there && sub.At.Compare(at) < 0 {
+		sub.At, sub.Committed = at, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		f.kept[name] = sub
+	}
+	return f.err
+}
+
+func (f *fakeSubscriptions) Delete(_ context.Context, name string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, there := f.kept[name]
+	delete(f.kept, name)
+	return there, f.err
+}
+
+func (f *fakeSubscriptions) List(context.Context) (subs []event.Subscription, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, sub := range f.kept {
+		subs = append(subs, sub)
+	}
+	return subs, f.err
+}
+
+func (g *gate) put(t testing.TB, target, body string) answer {
+	t.Helper()
+	return g.do(t, request{"PUT", target, []string{jsonType}, body})
+}
+
+// TestSubscriptionLife: made once, the same again, another one refused, moved forward
+// only, shown with its lag, and forgotten.
+func TestSubscriptionLife(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	const asked = `{"after":"beginning","topics":["b","a","b"],"source":"s"}`
+	cursor := event.Position{Commit: 5, ID: 50, Identity: 500}.Cursor() // what the fake reader begins with
+	const is = `{"name":"a.b_c-1","after":"beginning","topics":["a","b"],"source":"s","cursor":"`
+	for i, status := range []int{201, 200} {
+		if a := g.put(t, "/subscriptions/a.b_c-1", asked); a.status != status || a.body != is+cursor+`","committed_at":null,"lag_events":0,"lag_seconds":0.000}` {
+			t.Errorf("%d: got %d %s", i, a.status, a.body)
+		}
+	}
+	for _, other := range []string{`{}`, `{"after":"beginning","topics":["a"],"source":"s"}`, `{"after":"now","topics":["a","b"],"source":"s"}`, `{"after":"beginning","topics":["a","b"]}`} {
+		if a := g.put(t, "/subscriptions/a.b_c-1", other); a.status != 409 || a.kind() != "subscription-differs" {
+			t.Errorf("%s: got %d %s", other, a.status, a.body)
+		}
+	}
+	g.subscriptions.kept["a.b_c-1"] = event.Subscription{Name: "a.b_c-1", After: "beginning", Topics: []string{"a", "b"}, Source: "s", LagEvents: 7, Lag: 1500 * time.Millisecond}
+	if a := g.get(t, "/subscriptions"); a.status != 200 || !strings.Contains(a.body, `{"subscriptions":[`+is) || !strings.Contains(a.body, `"lag_events":7,"lag_seconds":1.500`) {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	commit := `{"cursor":"` + cursor + `"}`
+	if a := g.post(t, "/subscriptions/a.b_c-1/commit", commit); a.status != 200 || !strings.Contains(a.body, cursor) || !strings.Contains(a.body, `"committed_at":"2026-01-01T00:00:00Z"`) {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	for _, status := range []int{204, 404} {
+		if a := g.do(t, request{method: "DELETE", target: "/subscriptions/a.b_c-1"}); a.status != status {
+			t.Errorf("delete: got %d %s", a.status, a.body)
+		}
+	}
+	if a := g.post(t, "/subscriptions/a.b_c-1/commit", commit); a.status != 404 || a.kind() != "subscription-not-found" {
+		t.Errorf("commit of none: got %d %s", a.status, a.body)
+	}
+	if a := g.put(t, "/subscriptions/x", `{}`); a.status != 201 || !strings.Contains(a.body, `"after":"now","topics":[],"source":null`) {
+		t.Errorf("all the defaults: got %d %s", a.status, a.body)
+	}
+}
+
+func TestSubscriptionRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, method, target, body string
+		status                     int
+		kind                       string
+	}{
+		{"a name with a capital", "PUT", "/subscriptions/A", "{}", 400, "bad-parameter"},
+		{"a name too long", "PUT", "/subscriptions/" + strings.Repeat("a", 65), "{}", 400, "bad-parameter"},
+		{"no object", "PUT", "/subscriptions/a", "[]", 400, "not-json"},
+		{"null", "PUT", "/subscriptions/a", "null", 400, "not-json"},
+		{"no JSON", "PUT", "/subscriptions/a", "{", 400, "not-json"},
+		{"no UTF-8", "PUT", "/subscriptions/a", "{\"source\":\"\xff\"}", 400, "not-json"},
+		{"a name misspelt", "PUT", "/subscriptions/a", `{"topic":["t"]}`, 400, "bad-parameter"},
+		{"a type that cannot be used", "PUT", "/subscriptions/a", `{"topics":"t"}`, 400, "bad-parameter"},
+		{"an empty topic", "PUT", "/subscriptions/a", `{"topics":[""]}`, 400, "bad-parameter"},
+		{"a topic no event can have", "PUT", "/subscriptions/a", `{"topics":["\u0000"]}`, 400, "bad-parameter"},
+		{"too large", "PUT", "/subscriptions/a", `{"source":"` + strings.Repeat("x", maxSmallBody) + `"}`, 413, "body-too-large"},
+		{"a parameter", "PUT", "/subscriptions/a?x=1", "{}", 400, "bad-parameter"},
+		{"no such method", "POST", "/subscriptions/a", "{}", 405, "method-not-allowed"},
+		{"commit of nothing", "POST", "/subscriptions/a/commit", "{}", 400, "bad-cursor"},
+		{"commit of now", "POST", "/subscriptions/a/commit", `{"cursor":"now"}`, 400, "bad-cursor"},
+		{"a wait too long", "GET", "/subscriptions/a/events?wait=61s", "", 400, "bad-parameter"},
+		{"a wait that is none", "GET", "/subscriptions/a/events?wait=30", "", 400, "bad-parameter"},
+		{"a limit too large", "GET", "/subscriptions/a/events?limit=1001", "", 400, "bad-parameter"},
+		{"events with a filter", "GET", "/subscriptions/a/events?topic=t", "", 400, "bad-parameter"},
+		{"events of none", "GET", "/subscriptions/a/events", "", 404, "subscription-not-found"},
+	} {
+		g := open(t)
+		if a := g.do(t, request{c.method, c.target, []string{jsonType}, c.body}); a.status != c.status || a.kind() != c.kind {
+			t.Errorf("%s: got %d %s", c.name, a.status, a.body)
+		}
+	}
+	g := open(t)
+	if a := g.do(t, request{"PUT", "/subscriptions/a", []string{"Content-Type: text/plain"}, "{}"}); a.status != 415 {
+		t.Errorf("a body of another type: got %d %s", a.status, a.body)
+	}
+	g.reader.err = &event.CursorError{Gone: true, Oldest: "Zg", Detail: "rewound"}
+	if a := g.put(t, "/subscriptions/a", `{"after":"x"}`); a.status != 410 || len(g.subscriptions.kept) != 0 {
+		t.Errorf("a place that is gone: got %d %s", a.status, a.body)
+	}
+	g.subscriptions.err = errors.New("down")
+	for _, r := range []request{{"PUT", "/subscriptions/a", []string{jsonType}, "{}"}, {"DELETE", "/subscriptions/a", nil, ""}, {"GET", "/subscriptions", nil, ""}, {"GET", "/subscriptions/a/events", nil, ""}} {
+		if a := g.do(t, r); a.status != 503 || a.kind() != "database-unavailable" {
+			t.Errorf("%s %s without a database: got %d %s", r.method, r.target, a.status, a.body)
+		}
+	}
+}
+
+// TestSubscriptionEvents: a page from the committed place with the subscription's
+// filters; an empty one is waited for, and the wait ends with an event, with its time,
+// or with the server.
+func TestSubscriptionEvents(t *testing.T) {
+	t.Parallel()
+	place := event.Position{Commit: 3, ID: 30, Identity: 300}
+	sub := event.Subscription{Name: "a", After: "now", Topics: []string{"t"}, Source: "s", At: place}
+	query := event.Query{Topics: sub.Topics, Source: "s", Feed: true, Cursor: place.Cursor(), Limit: 7, MaxBytes: 1 << 20}
+
+	g := open(t)
+	g.subscriptions.kept["a"] = sub
+	g.reader.page = storedPage
+	if a := g.get(t, "/subscriptions/a/events?limit=7&wait=30s"); a.status != 200 || a.body != string(appendPage(nil, storedPage)) {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if diff := cmp.Diff([]event.Query{query}, g.reader.asked); diff != "" {
+		t.Error(diff)
+	}
+
+	for name, end := range map[string]func(g *gate){
+		"an event":  func(g *gate) { g.feed.events <- []*event.Stored{storedAt(9)} },
+		"the drain": func(g *gate) { g.Drain() },
+		"the place": func(g *gate) { g.feed.events <- event.Position{Commit: 8, ID: 80} },
+	} {
+		g := open(t)
+		g.subscriptions.kept["a"] = sub
+		g.reader.page = event.Page{At: event.Position{Commit: 4, ID: 40}, Next: "n", End: true}
+		done := make(chan answer)
+		go func() { done <- g.get(t, "/subscriptions/a/events?limit=7&wait=30s") }() // ends with the answer, received below
+		for g.feed.subscribers() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		end(g)
+		a := <-done
+		var page struct{ Events []json.RawMessage }
+		if json.Unmarshal([]byte(a.body), &page) != nil || a.status != 200 {
+			t.Errorf("%s: got %d %s", name, a.status, a.body)
+		}
+		want := event.Position{Commit: 4, ID: 40}
+		if name == "the place" {
+			want = event.Position{Commit: 8, ID: 80}
+		}
+		if last := g.reader.asked[len(g.reader.asked)-1]; len(g.reader.asked) != 2 || last.Cursor != want.Cursor() {
+			t.Errorf("%s: read on from %q", name, last.Cursor)
+		}
+	}
+
+	g = open(t)
+	g.subscriptions.kept["a"] = sub
+	for _, target := range []string{"/subscriptions/a/events", "/subscriptions/a/events?wait=10ms"} {
+		if a := g.get(t, target); a.status != 200 || !strings.HasPrefix(a.body, `{"events":[]`) {
+			t.Errorf("%s: got %d %s", target, a.status, a.body)
+		}
+	}
+	g.feed.err = event.ErrFeedFull
+	if a := g.get(t, "/subscriptions/a/events?wait=10ms"); a.status != 503 || a.kind() != "too-many-streams" {
+		t.Errorf("too many: got %d %s", a.status, a.body)
+	}
+}

@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ingot/internal/event"
+)
+
+// Subscriptions keeps places in the feed under names. It has connections of its own:
+// the Reader's write nothing. Safe for concurrent use.
+type Subscriptions struct {
+	pool *pgxpool.Pool
+}
+
+// OpenSubscriptions makes the pool; it connects when it is first used.
+func OpenSubscriptions(url string, config ReaderConfig) (*Subscriptions, error) {
+	pool, err := openPool(url, "ingot subscriptions", config, "SET default_transaction_read_only = off")
+	if err != nil {
+		return nil, err
+	}
+	return &Subscriptions{pool: pool}, nil
+}
+
+// Close waits for the queries under way and ends the connections.
+func (s *Subscriptions) Close() { s.pool.Close() }
+
+// Create keeps a new subscription. If there is one of that name, it stays as it is:
+// created is false.
+func (s *Subscriptions) Create(ctx context.Context, sub event.Subscription) (created bool, err error) {
+	if sub.Topics == nil {
+		sub.Topics = []string{}
+	}
+	tag, err := s.pool.Exec(ctx, `INSERT INTO ingot.subscriptions (name, after, topics, source, commit_seq, id, identity)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO NOTHING`,
+		sub.Name, sub.After, sub.Topics, sub.Source, sub.At.Commit, sub.At.ID, int64(sub.At.Identity))
+	if err != nil {
+		return false, fmt.Errorf("create a subscription: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// Commit moves a subscription forward; a place that it has passed changes nothing.
+func (s *Subscriptions) Commit(ctx context.Context, name string, at event.Position) error {
+	_, err := s.pool.Exec(ctx, `UPDATE ingot.subscriptions SET commit_seq = $2, id = $3, identity = $4, committed_at = clock_timestamp()
+		WHERE name = $1 AND (commit_seq, id) < ($2::bigint, $3::bigint)`, name, at.Commit, at.ID, int64(at.Identity))
+	if err != nil {
+		return fmt.Errorf("commit a subscription: %w", err)
+	}
+	return nil
+}
+
+// Delete forgets a subscription, and tells whether there was one.
+func (s *Subscriptions) Delete(ctx context.Context, name string) (bool, error) {
+	tag, err := s.pool.Exec(ctx, "DELETE FROM ingot.subscriptions WHERE name = $1", name)
+	if err != nil {
+		return false, fmt.Errorf("delete a subscription: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// lagQuery adds to each subscription the events behind it, by the totals of the log:
+// those of its own batch are at most what that stored.
+const lagQuery = `
+WITH last AS (SELECT total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1)
+SELECT s.name, s.after, s.topics, s.source, s.commit_seq, s.id, s.identity, s.committed_at,
+	greatest(0, coalesce((SELECT total_stored FROM last), 0) - coalesce(at.total_stored, 0)
+		+ CASE WHEN s.id < at.last_id THEN least(at.stored, at.last_id - s.id) ELSE 0 END),
+	coalesce(clock_timestamp() - CASE WHEN s.id < at.last_id THEN at.committed_at ELSE next.committed_at END, '0')
+FROM ingot.subscriptions AS s
+LEFT JOIN ingot.batches AS at ON at.commit_seq = s.commit_seq
+LEFT JOIN LATERAL (SELECT committed_at FROM ingot.batches AS b WHERE b.commit_seq > s.commit_seq ORDER BY b.commit_seq LIMIT 1) AS next ON true
+WHERE $1 = '' OR s.name = $1
+ORDER BY s.name`
+
+// List returns all subscriptions, by name.
+func (s *Subscriptions) List(ctx context.Context) ([]event.Subscription, error) {
+	return s.list(ctx, "")
+}
+
+// Get returns one subscription; false: there is none of that name.
+func (s *Subscriptions) Get(ctx context.Context, name string) (sub event.Subscription, there bool, err error) {
+	subs, err := s.list(ctx, name)
+	if err != nil || len(subs) == 0 {
+		return sub, false, err
+	}
+	return subs[0], true, nil
+}
+
+func (s *Subscriptions) list(ctx context.Context, name string) ([]event.Subscription, error) {
+	rows, err := s.pool.Query(ctx, lagQuery, name)
+	if err != nil {
+		return nil, fmt.Errorf("read subscriptions: %w", err)
+	}
+	subs, err := pgx.CollectRows(rows, scanSubscription)
+	if err != nil {
+		return nil, fmt.Errorf("read subscriptions: %w", err)
+	}
+	return subs, nil
+}
+
+func scanSubscription(row pgx.CollectableRow) (sub event.Subscription, err error) {
+	var identity int64
+	var committed *time.Time
+	err = row.Scan(&sub.Name, &sub.After, &sub.Topics, &sub.Source, &sub.At.Commit, &sub.At.ID, &identity, &committed, &sub.LagEvents, &sub.Lag)
+	sub.At.Identity = uint32(identity)
+	if committed != nil {
+		sub.Committed = committed.UTC()
+	}
+	if sub.LagEvents == 0 || sub.Lag < 0 {
+		sub.Lag = 0
+	}
+	return sub, err
+}

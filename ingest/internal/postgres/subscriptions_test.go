@@ -1,0 +1,114 @@
+package postgres
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingot/internal/event"
+)
+
+func newSubscriptions(t *testing.T, url string) *Subscriptions {
+	t.Helper()
+	s, err := OpenSubscriptions(url, ReaderConfig{Connections: 4, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestSubscriptionMovesForward: whatever comes in whatever order, also at once.
+func TestSubscriptionMovesForward(t *testing.T) {
+	t.Parallel()
+	s := newSubscriptions(t, database(t))
+	sub := event.Subscription{Name: "a", After: "beginning", Topics: []string{"x", "y"}, Source: "s", At: event.Position{Commit: 1, ID: 5, Identity: 1<<32 - 1}}
+	for i, want := range []bool{true, false} {
+		if created, err := s.Create(t.Context(), sub); err != nil || created != want {
+			t.Errorf("create %d: %v %v", i, created, err)
+		}
+	}
+	got, there, err := s.Get(t.Context(), "a")
+	if diff := cmp.Diff(sub, got); err != nil || !there || diff != "" || !got.Same(&sub) {
+		t.Errorf("%v %v %s", there, err, diff)
+	}
+	for _, c := range []struct{ at, want event.Position }{
+		{event.Position{Commit: 1, ID: 4}, sub.At},
+		{event.Position{Commit: 1, ID: 6, Identity: 2}, event.Position{Commit: 1, ID: 6, Identity: 2}},
+		{event.Position{Commit: 3, ID: 1, Identity: 3}, event.Position{Commit: 3, ID: 1, Identity: 3}},
+		{event.Position{Commit: 2, ID: 100}, event.Position{Commit: 3, ID: 1, Identity: 3}},
+		{event.Position{}, event.Position{Commit: 3, ID: 1, Identity: 3}},
+	} {
+		if err := s.Commit(t.Context(), "a", c.at); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, _ := s.Get(t.Context(), "a"); got.At != c.want || got.Committed.IsZero() && c.want != sub.At {
+			t.Errorf("after %v: %+v, want %v", c.at, got, c.want)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() { // ends by itself, awaited below
+			for j := range 10 {
+				if err := s.Commit(t.Context(), "a", event.Position{Commit: 10, ID: int64(i + 20*j)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got, _, _ := s.Get(t.Context(), "a"); got.At.ID != 199 {
+		t.Errorf("after many at once: %v", got.At)
+	}
+	for _, want := range []bool{true, false} {
+		if was, err := s.Delete(t.Context(), "a"); err != nil || was != want {
+			t.Errorf("delete: %v %v", was, err)
+		}
+	}
+	if _, there, err := s.Get(t.Context(), "a"); there || err != nil {
+		t.Errorf("deleted, and there: %v", err)
+	}
+}
+
+// TestSubscriptionLag: events behind it and since when they wait.
+func TestSubscriptionLag(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w, s, conn := newWriter(t, url), newSubscriptions(t, url), client(t, url)
+	create := func(name string, at event.Position) {
+		if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "now", At: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("of nothing", event.Position{})
+	if subs, err := s.List(t.Context()); err != nil || len(subs) != 1 || subs[0].LagEvents != 0 || subs[0].Lag != 0 {
+		t.Errorf("of nothing: %+v %v", subs, err)
+	}
+	merge(t, w, "1", "2", "3")
+	merge(t, w, "4", "5")
+	merge(t, w, "5")
+	exec(t, conn, "UPDATE ingot.batches SET committed_at = now() - interval '1 hour' * (4 - commit_seq)")
+	log, err := newReader(t, url).log(t.Context(), "ORDER BY commit_seq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	create("a end", log[2].end())
+	create("b last but one", log[1].end())
+	create("c middle", log[0].at(log[0].first))
+	create("d first", log[0].end())
+	subs, err := s.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]struct {
+		events int64
+		hours  int
+	}{"a end": {0, 0}, "b last but one": {0, 0}, "c middle": {4, 3}, "d first": {2, 2}, "of nothing": {5, 3}}
+	for _, sub := range subs {
+		if w := want[sub.Name]; sub.LagEvents != w.events || int(sub.Lag.Round(time.Hour).Hours()) != w.hours {
+			t.Errorf("%s: %d events, %v; want %+v", sub.Name, sub.LagEvents, sub.Lag, w)
+		}
+	}
+}
