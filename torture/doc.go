@@ -19,6 +19,8 @@
 //	history_test.go   one history under every filter and on every path
 //	proxy_test.go     every point of the proxies is met by a real ingester
 //	poison_test.go    what Postgres refuses, when the decoder lets it through
+//	feed_test.go      followers of the feed miss nothing, whatever is restarted
+//	follower_test.go  those followers: pages, streams, subscriptions
 //	mutants_test.go   the storm against ingesters that are broken on purpose
 //
 // The storm is all faults at once, from one seed: ingesters on one Postgres, clients

@@ -12,9 +12,9 @@ import (
 	"ingot/torture/internal/traffic"
 )
 
-// follower is whoever follows committed events and tells the feed what it sees: pages
+// stormReader is whoever follows committed events and tells the feed what it sees: pages
 // of order=asc for now; streams and subscriptions have their place here.
-type follower interface {
+type stormReader interface {
 	// follow reads until s.reading ends and all that was committed by then has been
 	// seen. It returns how many rows it has seen; false when the storm was broken off.
 	follow(s *storm) (seen int, ended bool)

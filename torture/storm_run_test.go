@@ -152,7 +152,7 @@ func (s *storm) startClients() {
 
 func (s *storm) startReaders() {
 	a, b := s.ingesters[0], s.ingesters[1] // and the lax one's rows are in the feed as well
-	for _, f := range []follower{
+	for _, f := range []stormReader{
 		&pages{"reader of A", []*stormIngester{a}, 1000},
 		&pages{"reader of B", []*stormIngester{b}, 100},
 		&pages{"reader of all", s.ingesters, 500},
