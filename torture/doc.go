@@ -20,6 +20,7 @@
 //	proxy_test.go     every point of the proxies is met by a real ingester
 //	poison_test.go    what Postgres refuses, when the decoder lets it through
 //	feed_test.go      followers of the feed miss nothing, whatever is restarted
+//	export_test.go    what is exported can be taken back
 //	follower_test.go  those followers: pages, streams, subscriptions
 //	mutants_test.go   the storm against ingesters that are broken on purpose
 //

@@ -31,6 +31,10 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 		s.problem(ctx, problemBadParameter, err.Error())
 		return
 	}
+	if wantsLines(ctx) {
+		s.export(ctx, q)
+		return
+	}
 	q.MaxBytes = s.Limits.Page
 	bounded, cancel := context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
 	defer cancel()

@@ -72,6 +72,8 @@ type fakeReader struct {
 	keys    []storetest.Key // asked for one by one
 	started []string        // places that streams begin with
 	page    event.Page
+	pages   []event.Page // before page
+	later   error        // once there are no pages left
 	totals  event.Totals
 	err     error
 }
@@ -80,6 +82,14 @@ func (r *fakeReader) Events(_ context.Context, q event.Query) (event.Page, error
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, q)
+	if len(r.pages) > 0 {
+		page := r.pages[0]
+		r.pages = r.pages[1:]
+		return page, r.err
+	}
+	if r.later != nil {
+		return event.Page{}, r.later
+	}
 	return r.page, r.err
 }
 

@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
+)
+
+const (
+	ndjson = "application/x-ndjson"
+
+	// exportPage bounds what an export holds at a time.
+	exportPage = 1 << 20
+)
+
+// wantsLines tells whether a client asks for NDJSON rather than a page.
+func wantsLines(ctx *fasthttp.RequestCtx) bool {
+	for part := range strings.SplitSeq(string(ctx.Request.Header.Peek("Accept")), ",") {
+		if name, _, _ := strings.Cut(strings.TrimSpace(part), ";"); strings.TrimSpace(name) == ndjson || strings.TrimSpace(name) == "application/ndjson" {
+			return true
+		}
+	}
+	return false
+}
+
+// export answers everything from the cursor to where the feed ends now, one event a
+// line as POST /publish takes it, in feed order. An answer that cannot be finished is
+// broken off: only a whole one has its last chunk.
+func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) {
+	if ctx.QueryArgs().Has("limit") || string(ctx.QueryArgs().Peek("order")) == "desc" {
+		s.problem(ctx, problemBadParameter, "lines come in feed order and to the end: order=desc and limit do not go with them")
+		return
+	}
+	q.Feed, q.Limit, q.MaxBytes = true, maxPageLimit, min(exportPage, s.Limits.Page)
+	end, err := s.start("now")
+	var page event.Page
+	if err == nil {
+		page, err = s.pageOf(q) // so that what is wrong with the request is told by a status
+	}
+	if err != nil {
+		s.problemOf(ctx, readError(err))
+		return
+	}
+	ctx.Response.Header.SetContentType(ndjson)
+	ctx.Response.Header.Set("X-Next-Cursor", end.Cursor())
+	if ctx.IsHead() {
+		return
+	}
+	write := func(alive context.Context, w *streamed) bool { return s.sendLines(alive, w, q, page, end) }
+	if !s.stream(ctx, write, func() {}) {
+		s.problemOf(ctx, event.ErrFeedClosed)
+	}
+}
+
+func (s *Server) sendLines(ctx context.Context, w *streamed, q event.Query, page event.Page, end event.Position) bool {
+	for {
+		for i := range page.Events {
+			if page.Events[i].Position.Compare(end) > 0 {
+				return true
+			}
+			if w.put(appendLine(w.room(), &page.Events[i])) != nil {
+				return false
+			}
+		}
+		if page.End || page.At.Compare(end) >= 0 {
+			return true
+		}
+		if w.flush() != nil || ctx.Err() != nil {
+			return false
+		}
+		q.Cursor = page.Next
+		var err error
+		if page, err = s.pageOf(q); err != nil {
+			s.failures.Warn("an export breaks off: " + err.Error())
+			return false
+		}
+	}
+}
+
+// appendLine writes the five members of an event. Line breaks between the tokens of
+// its payload become blanks; nowhere else JSON has them.
+func appendLine(b []byte, e *event.Stored) []byte {
+	b = append(b, `{"event_id":`...)
+	b = appendString(b, e.Event.ID)
+	b = append(b, `,"topic":`...)
+	b = appendString(b, e.Topic)
+	b = append(b, `,"source":`...)
+	b = appendString(b, e.Source)
+	b = append(b, `,"timestamp":"`...)
+	b = e.Timestamp.AppendFormat(b, timeLayout)
+	b = append(b, `","payload":`...)
+	start := len(b)
+	b = append(b, e.Payload...)
+	for i := bytes.IndexAny(b[start:], "\r\n"); i >= 0; i = bytes.IndexAny(b[start:], "\r\n") {
+		start += i
+		b[start] = ' '
+	}
+	return append(b, "}\n"...)
+}

@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"ingot/internal/event"
+)
+
+const lines = "Accept: application/x-ndjson"
+
+// TestExport: all pages up to where the feed ended at the beginning, each event a line
+// that POST /publish takes.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	odd := storedAt(3)
+	odd.Payload = "{\r\n\"a\":\n[1.0]}"
+	late := storedAt(6) // the fake feed ends at 5
+	g.reader.pages = []event.Page{
+		{Events: []event.Stored{*storedAt(1), *storedAt(2)}, Next: "c2", At: storedAt(2).Position},
+		{Next: "c3", At: storedAt(2).Position},
+		{Events: []event.Stored{*odd, *late}, Next: "c6", At: late.Position},
+	}
+	a := g.do(t, request{"GET", "/events?topic=t&cursor=c0", []string{lines}, ""})
+	want := `{"event_id":"1","topic":"t","source":"s","timestamp":"1970-01-01T00:00:00Z","payload":null}` + "\n" +
+		`{"event_id":"2","topic":"t","source":"s","timestamp":"1970-01-01T00:00:00Z","payload":null}` + "\n" +
+		`{"event_id":"3","topic":"t","source":"s","timestamp":"1970-01-01T00:00:00Z","payload":{  "a": [1.0]}}` + "\n"
+	if a.status != 200 || a.body != want || a.header.Get("Content-Type") != ndjson || a.header.Get("X-Next-Cursor") == "" {
+		t.Errorf("got %d %v %s", a.status, a.header, a.body)
+	}
+	for i, cursor := range []string{"c0", "c2", "c3"} {
+		if q := g.reader.asked[i]; q.Cursor != cursor || !q.Feed || q.Topics[0] != "t" {
+			t.Errorf("page %d: %+v", i, q)
+		}
+	}
+	for _, line := range strings.SplitAfter(strings.TrimSuffix(a.body, "\n"), "\n") {
+		if d, err := event.Decode(line, event.NDJSON, event.DefaultLimits()); err != nil || len(d.Events) != 1 {
+			t.Errorf("%q is not taken: %v %+v", line, err, d.Invalid)
+		}
+	}
+}
+
+// TestExportBreaksOff: what cannot be finished has no end.
+func TestExportBreaksOff(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	g.reader.pages = []event.Page{{Events: []event.Stored{*storedAt(1)}, Next: "c1", At: storedAt(1).Position}}
+	w := g.dial(t)
+	g.reader.later = errors.New("down")
+	w.send(request{"GET", "/events", []string{lines}, ""}.text())
+	if a, err := w.next("GET"); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %+v %v, want an answer that is broken off", a, err)
+	}
+}
+
+func TestExportRefused(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	for _, target := range []string{"/events?limit=10", "/events?order=desc", "/events?x=1"} {
+		if a := g.do(t, request{"GET", target, []string{lines}, ""}); a.status != 400 {
+			t.Errorf("%s: got %d %s", target, a.status, a.body)
+		}
+	}
+	g.reader.err = &event.CursorError{Gone: true, Oldest: "Zg", Detail: "rewound"}
+	if a := g.do(t, request{"GET", "/events?cursor=x", []string{lines}, ""}); a.status != 410 {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
