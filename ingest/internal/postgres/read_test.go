@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -151,8 +152,8 @@ func TestWhereTheTableEndedIsAHint(t *testing.T) {
 	url := database(t)
 	order := filled(t, url, 120)
 	r, conn := newReader(t, url), client(t, url)
-	for _, hint := range []string{"heap_blocks", "0", "1", "heap_blocks + 100000", "CASE commit_seq % 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE 9 END"} {
-		exec(t, conn, "UPDATE ingot.batches SET heap_blocks = "+hint)
+	for _, hint := range []string{"heap_blocks", "0", "1", "heap_blocks + 100000", "CASE commit_seq % 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE 9 END", "2; DELETE FROM ingot.topics"} {
+		exec(t, conn, "UPDATE ingot.batches SET heap_blocks = "+hint) // without topics only BRIN is left
 		for _, limit := range []int{7, 1000} {
 			if diff := cmp.Diff(order, walk(t, r, event.Query{Feed: true, Limit: limit})); diff != "" {
 				t.Errorf("feed, hint %s: %s", hint, diff)
@@ -161,6 +162,29 @@ func TestWhereTheTableEndedIsAHint(t *testing.T) {
 				t.Errorf("browse, hint %s: %d events, want %d", hint, len(got), len(order))
 			}
 		}
+	}
+}
+
+// TestTopicsAreNotReadWhole: a search by topics goes by both columns of the index, also
+// where the planner believes that there are many ranges.
+func TestTopicsAreNotReadWhole(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 60)
+	exec(t, client(t, url), "ANALYZE ingot.events; ANALYZE ingot.topics")
+	r := newReader(t, url)
+	log, err := r.log(t.Context(), "ORDER BY commit_seq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStatement(event.Query{})
+	rows, err := r.pool.Query(t.Context(), "EXPLAIN "+byTopics(s, newWindow(log)), s.args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if text := strings.Join(plan, "\n"); err != nil || !strings.Contains(text, "Index Cond: ((topic = topics.topic) AND (id >= r.lo)") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 
