@@ -1,13 +1,14 @@
 // Package httpapi is the gate between the world and the pipeline: HTTP in,
 // per-event results out. fasthttp lives only here.
 //
-// Package main makes a Server from a Publisher (the pipeline) and a Reader (the
-// database) and serves it on a listener. The package owns the connections and the
-// bytes of bodies in flight; both end with Shutdown.
+// Package main makes a Server from a Publisher (the pipeline), a Reader and
+// Subscriptions (the database) and a Feed, and serves it on a listener. The package owns
+// the connections, the streams on them and the bytes of bodies in flight; all end with
+// Shutdown.
 //
 //	connection ─► conn.go      accepts, and lets a refused client finish sending
 //	                 │
-//	              handle.go    request ids, panics, what is not a route, bodies unread
+//	              handle.go    route.go: which handler; request ids, panics, what is not a route, bodies unread
 //	                 │  framing.go   where a request ends, beyond doubt
 //	                 │
 //	  POST /publish  │  publish.go   one request from its body to its answer
@@ -18,7 +19,10 @@
 //	                 │    Publisher.Submit
 //	                 │    results.go   what became of each event
 //	                 │
-//	  GET /events    │  events.go
+//	  GET /events    │  events.go, export.go (NDJSON), one event by its key
+//	  …/stream       │  stream.go    server-sent events, from the Feed
+//	                 │    streamed.go  an answer that takes the connection over
+//	  /subscriptions │  subscriptions.go poll.go
 //	  GET /stats     │  stats.go
 //	  GET /healthz…  │  health.go index.go
 //	  GET /docs      │  swagger.go openapi.json swagger/

@@ -3,7 +3,8 @@
 //
 // Package main opens it, hands the Writer to the pipeline and the Reader to the
 // HTTP gate. The Writer belongs to one goroutine, the committer, and owns one
-// connection; the Reader owns a small pool and may be used by everybody.
+// connection; the Reader owns a small pool and may be used by everybody. Subscriptions
+// own another: they write.
 //
 // A batch (writer.go) is given ids, and the keys that somebody suspects to exist are
 // looked up (merge.go). What is left goes one of two ways, which path.go chooses.
@@ -23,7 +24,8 @@
 // batch is staged.
 //
 // A COMMIT that was sent and not answered is resolved by a fence (doubt.go). Reading
-// walks the commit log (feed.go) or goes by id (browse.go).
+// walks the commit log (feed.go) or goes by id (browse.go); find.go tells where the rows
+// of a batch stand, fetch.go reads them.
 //
 // What this gives:
 //
