@@ -1,7 +1,7 @@
 // Package record makes events of lines, for the replayer.
 //
 //	lines.Line ──> Origin.Text    any text: one event a line, or one a piece
-//	          └──> Origin.Event   an event already: sent as it is
+//	          └──> Origin.Event   an event already: sent as it is, but for a received_at
 //	                  │
 //	                  ▼
 //	               Record: the bytes to send, the key, and a digest of what must

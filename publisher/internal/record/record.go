@@ -122,10 +122,32 @@ func (o Origin) Event(l lines.Line) (Record, error) {
 		return Record{}, errors.New("no event")
 	}
 	e := d.Events[0]
+	sent := []byte(text)
+	if fromFeed(text) {
+		sent = workload.AppendJSON(nil, e)
+	}
 	return Record{
-		Event: e, JSON: []byte(text), Sum: SumOf(true, e.Source, e.Timestamp, e.Payload), Exact: true,
+		Event: e, JSON: sent, Sum: SumOf(true, e.Source, e.Timestamp, e.Payload), Exact: true,
 		Line: l.Number, Size: l.Size,
 	}, nil
+}
+
+// fromFeed tells whether a line has, besides the five members of an event, just the
+// received_at of a server that gave it out: it is not sent along, for a server takes
+// no other members.
+func fromFeed(text string) bool {
+	strict := anything
+	strict.IgnoreUnknown = false
+	d, err := event.Decode(text, event.NDJSON, strict)
+	if err != nil || len(d.Invalid) != 1 {
+		return false
+	}
+	for _, e := range d.Invalid[0].Errors {
+		if e.Code != event.CodeUnknownField || e.Field != "received_at" {
+			return false
+		}
+	}
+	return true
 }
 
 func reason(i event.Invalid) error {

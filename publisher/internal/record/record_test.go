@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -173,6 +174,27 @@ func TestEvents(t *testing.T) {
 	}
 	if _, err := origin.Event(lines.Line{Part: 1, Text: []byte(good)}); err == nil {
 		t.Error("took the beginning of a line for an event")
+	}
+}
+
+// TestAnEventOfTheFeed: the received_at that a server adds is not sent back to one;
+// beside anything else a server does not take the line stays as it is, to be refused.
+func TestAnEventOfTheFeed(t *testing.T) {
+	t.Parallel()
+	const event = `{"event_id":"e\u00e9","topic":"t","source":"s","timestamp":"2025-01-01T01:00:00.000001+01:00",%s"payload":{"received_at": 1.0}}`
+	for members, want := range map[string]string{
+		`"received_at":"2026-01-01T00:00:00Z",`:              `{"event_id":"eé","topic":"t","source":"s","timestamp":"2025-01-01T00:00:00.000001Z","payload":{"received_at": 1.0}}`,
+		`"received_at":"2026-01-01T00:00:00Z","received":1,`: "",
+		"": "",
+	} {
+		text := fmt.Sprintf(event, members)
+		rec, err := origin.Event(lines.Line{Part: 1, Last: true, Text: []byte(text)})
+		if want == "" {
+			want = text
+		}
+		if err != nil || string(rec.JSON) != want || !rec.Exact {
+			t.Errorf("%s becomes %s (%v)", text, rec.JSON, err)
+		}
 	}
 }
 
