@@ -5,7 +5,7 @@
 // once. It answers a request only after its batch has committed, and says per
 // event what became of it.
 //
-//	publisher/           plays services or sends files, retries, and audits what was promised
+//	publisher/           plays services or sends files, retries, audits what was promised, and follows
 //	   │  HTTP
 //	   ▼
 //	ingest/              the server: package main wires the packages below internal/

@@ -1,5 +1,5 @@
-// Command publisher sends events to an Ingot server and checks what became of
-// them.
+// Command publisher sends events to an Ingot server, checks what became of them,
+// and follows those that are there.
 //
 //	simulate.go   invented events            replay.go    files
 //	   │            (internal/workload)         │  file.go    opens them, names their topics
@@ -15,8 +15,15 @@
 //	   ▼
 //	report.go replay_report.go   the outcome, as a table or as JSON, on stdout
 //
+//	follow.go     client.Follower ──> follow_event.go ──> follow_screen.go ──> stdout
+//	              a stream, or           a line for people,   the live line is
+//	              a subscription         or the object        below, on stderr
+//	                                     follow_pace.go  rate and percentiles
+//	                                     follow_report.go  the summary, and what to type next
+//
 // Progress goes to stderr (meter.go). The exit code is 0 when all is well, 1 when
 // an event was not acknowledged or the audit found something, 2 for a wrong
 // command line and 130 after an interrupt; a second interrupt ends at once. An
 // interrupt is how replay --follow ends: what it read is settled and audited first.
+// It is how follow ends, too, with 0; a final refusal ends it with 1.
 package main

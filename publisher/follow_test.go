@@ -1,175 +1,259 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"ingot/internal/event"
+	"ingot/publisher/internal/client"
 	"ingot/publisher/internal/ingottest"
 )
 
-// flaky is a network whose server can be away.
-type flaky struct {
-	away atomic.Bool
-	then http.RoundTripper
+// followed runs follow to its end.
+func followed(t *testing.T, ctx context.Context, network http.RoundTripper, args ...string) (exit int, stdout, stderr string) {
+	t.Helper()
+	return command(ctx, network, append([]string{"follow", "--url=http://ingot"}, args...)...)
 }
 
-func (f *flaky) RoundTrip(r *http.Request) (*http.Response, error) {
-	if f.away.Load() {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("nobody listens")}
-	}
-	return f.then.RoundTrip(r)
-}
-
-// growing is a log file whose lines are numbered, so that each is known again.
-type growing struct {
-	*testing.T
-	path string
-	n    int
-	want []string
-}
-
-func (g *growing) lines(n int) {
-	g.Helper()
-	f, err := os.OpenFile(g.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		g.Fatal(err)
-	}
-	for range n {
-		g.n++
-		text := fmt.Sprintf("line %d", g.n)
-		if g.n%10 == 0 {
-			text = "the same" // as logs have it
+// publish sends events whose ids are the numbers from .. to-1, on topics a, b and c in
+// turn, each in a request of its own.
+func publish(t *testing.T, network http.RoundTripper, from, to int) {
+	t.Helper()
+	c := client.New(client.Config{URL: "http://ingot", Timeout: time.Second, Transport: network})
+	for n := from; n < to; n++ {
+		e := event.Event{
+			ID: fmt.Sprint(n), Topic: string(rune('a' + n%3)), Source: "s" + fmt.Sprint(n%2),
+			Timestamp: time.Date(2025, 12, 19, 10, 0, 0, 0, time.UTC), Payload: `{"n":` + fmt.Sprint(n) + `}`,
 		}
-		g.want = append(g.want, text)
-		if _, err := f.WriteString(text + "\n"); err != nil {
-			g.Fatal(err)
+		if res := c.Publish(t.Context(), []event.Event{e}); res.Statuses[0] != client.Stored {
+			t.Fatalf("event %d: %+v", n, res)
 		}
 	}
-	if err := f.Close(); err != nil {
-		g.Fatal(err)
-	}
-	time.Sleep(3 * time.Second) // in the bubble: until it was looked at
 }
 
-// TestFollowOutlastsEverything: the file grows, is truncated and rotated in both
-// ways, while the server goes away and comes back; every line is there once.
-func TestFollowOutlastsEverything(t *testing.T) {
+// idsOf reads what --json printed.
+func idsOf(t *testing.T, stdout string) (ids []string) {
+	t.Helper()
+	for line := range strings.Lines(stdout) {
+		var e shownEvent
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%v: %q", err, line)
+		}
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+// numbers are the ids from .. to-1.
+func numbers(from, to int) (ids []string) {
+	for n := from; n < to; n++ {
+		ids = append(ids, fmt.Sprint(n))
+	}
+	return ids
+}
+
+// TestFollowGoesOnWhereItBroke: streams are cut in the middle of an event, also of
+// their first; each event is printed once, in order, and each outage told once.
+func TestFollowGoesOnWhereItBroke(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cuts := []int{3, 0, 25, 1}
+		srv := &ingottest.Server{Cut: func(n int) int { return append(cuts, slices.Repeat([]int{-1}, 100)...)[n] }}
+		network := ingottest.Network(t, srv)
+		publish(t, network, 0, 50)
+		time.AfterFunc(time.Hour, func() { publish(t, network, 50, 100) })
+		exit, stdout, stderr := followed(t, t.Context(), network, "--after=beginning", "--count=100", "--json")
+		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 100)) {
+			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
+		}
+		if n := strings.Count(stderr, "trying again\n"); n != len(cuts) || strings.Count(stderr, "connected again") != n || srv.Streams() != n+1 {
+			t.Errorf("%d streams, stderr:\n%s", srv.Streams(), stderr)
+		}
+	})
+}
+
+// TestFollowOutlastsAServerThatIsAway: the outage is told once, however long it is.
+func TestFollowOutlastsAServerThatIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := &ingottest.Server{}
-		network := &flaky{then: ingottest.Network(t, srv)}
-		g := &growing{T: t, path: written(t, "app.log", "")}
+		inner := ingottest.Network(t, srv)
+		network := &flaky{then: inner}
+		network.away.Store(true)
+		publish(t, inner, 0, 5)
+		time.AfterFunc(time.Hour, func() { network.away.Store(false) })
+		exit, stdout, stderr := followed(t, t.Context(), network, "--after=beginning", "--count=5", "--json")
+		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 5)) || strings.Count(stderr, "trying again") != 1 {
+			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
+		}
+		network.away.Store(true)
+		if exit, _, stderr := followed(t, t.Context(), network, "--give-up-after=1m"); exit != exitBad || !strings.Contains(stderr, "gave up after") {
+			t.Errorf("exit %d\n%s", exit, stderr)
+		}
+	})
+}
+
+// TestFollowDoesNotHammer: a server that opens every stream and cuts it at once is
+// asked every few seconds, not in a loop.
+func TestFollowDoesNotHammer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{Cut: func(int) int { return 0 }}
+		network := ingottest.Network(t, srv)
+		publish(t, network, 0, 1)
+		ctx, interrupt := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer interrupt()
+		exit, stdout, _ := followed(t, ctx, network, "--after=beginning")
+		if n := srv.Streams(); exit != exitOK || stdout != "" || n < 60 || n > 600 {
+			t.Errorf("exit %d, %d streams in ten minutes, stdout %q", exit, n, stdout)
+		}
+	})
+}
+
+// TestFollowNoticesSilence: heartbeats keep a stream; without them it is opened anew.
+func TestFollowNoticesSilence(t *testing.T) {
+	t.Parallel()
+	for mute, streams := range map[bool]int{false: 1, true: 9} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &ingottest.Server{Mute: mute}
+			network := ingottest.Network(t, srv)
+			ctx, interrupt := context.WithTimeout(t.Context(), 9*time.Minute+30*time.Second)
+			defer interrupt()
+			exit, _, stderr := followed(t, ctx, network)
+			if exit != exitOK || srv.Streams() < streams-1 || srv.Streams() > streams+1 || strings.Contains(stderr, "says nothing") != mute {
+				t.Errorf("mute %v: exit %d, %d streams\n%s", mute, exit, srv.Streams(), stderr)
+			}
+		})
+	}
+}
+
+// TestFollowCount: no more than that, and the summary says how to go on.
+func TestFollowCount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := ingottest.Network(t, &ingottest.Server{})
+		publish(t, network, 0, 10)
+		exit, stdout, stderr := followed(t, t.Context(), network, "--after=beginning", "--count=3", "--json")
+		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 3)) || !strings.Contains(stderr, "ok: as many events") {
+			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
+		}
+		_, cursor, found := strings.Cut(stderr, "--after=")
+		cursor, _, _ = strings.Cut(cursor, "\n")
+		_, stdout, _ = followed(t, t.Context(), network, "--after="+cursor, "--count=7", "--json")
+		if got := idsOf(t, stdout); !found || !slices.Equal(got, numbers(3, 10)) {
+			t.Errorf("--after=%s went on with %v", cursor, got)
+		}
+	})
+}
+
+// watched is a stdout that is looked at while it is written, and that can fail.
+type watched struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	full error
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.full != nil {
+		return 0, w.full
+	}
+	return w.text.Write(b)
+}
+
+func (w *watched) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// TestFollowPrintsAsTheyCome: what was there before is not printed, what comes is at
+// once, filtered; an interrupt is a good end. There is no live line without a terminal.
+func TestFollowPrintsAsTheyCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := ingottest.Network(t, &ingottest.Server{})
+		publish(t, network, 0, 10)
+		var out, errs watched
 		ctx, interrupt := context.WithCancel(t.Context())
-		defer interrupt()
-		done := make(chan replayOutcome)
-		go func() { // stops with ctx, awaited below
-			_, o := replayed(t, ctx, network, "", "--follow", "--batch=50", g.path)
-			done <- o
+		exit := make(chan int)
+		go func() { // ends with the interrupt
+			exit <- run(ctx, []string{"follow", "--url=http://ingot", "--topic=a", "--topic=c", "--source=s0", "--json"}, surroundings{stdout: &out, stderr: &errs, transport: network})
 		}()
-		check := func(err error) {
-			t.Helper()
-			if err != nil {
-				t.Fatal(err)
-			}
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		publish(t, network, 10, 20)
+		synctest.Wait()
+		if got := idsOf(t, out.String()); !slices.Equal(got, []string{"12", "14", "18"}) {
+			t.Errorf("printed %v", got)
 		}
-		g.lines(100)
-		network.away.Store(true)
-		g.lines(100)
-		check(os.Truncate(g.path, 0))
-		g.lines(100)
-		time.Sleep(10 * time.Minute) // longer than a plain replay waits
-		check(os.Rename(g.path, g.path+".1"))
-		g.lines(100)
-		network.away.Store(false)
-		time.Sleep(time.Minute)
-		network.away.Store(true)
-		check(os.Rename(g.path, g.path+".2"))
-		time.Sleep(time.Minute)
-		g.lines(300)
-		network.away.Store(false)
-		time.Sleep(time.Minute)
-		g.lines(7)
 		interrupt()
-		o := <-done
-		if o.ExitCode != exitOK || o.Stored != g.n || o.Audit == nil || o.Audit.Found != g.n || o.Interrupted {
-			t.Errorf("%+v, audit %+v", o, o.Audit)
+		if n := <-exit; n != exitOK || !strings.Contains(errs.String(), "outcome    interrupted") || strings.Contains(errs.String(), "\x1b") {
+			t.Errorf("exit %d, stderr %q", n, errs.String())
 		}
-		if o.Retries["connect"] == 0 {
-			t.Error("the server was never away")
-		}
-		got := map[string]int{}
-		for _, r := range rowsOf(t, srv) {
-			got[r.text(t)]++
-		}
-		for _, text := range g.want {
-			got[text]--
-		}
-		for text, n := range got {
-			if n != 0 {
-				t.Errorf("%q is there %d times too often", text, n)
+		for _, says := range []string{"latency p50", "two machines may differ"} {
+			if !strings.Contains(errs.String(), says) {
+				t.Errorf("the summary does not say %q:\n%s", says, errs.String())
 			}
 		}
 	})
 }
 
-func TestFollowSendsWhatTricklesAndKeepsWhatIsNotWhole(t *testing.T) {
+// TestFollowThatCannotPrint ends, and does not name a place behind what it did not print.
+func TestFollowThatCannotPrint(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := &ingottest.Server{}
-		path := written(t, "app.log", "one\ntwo\nthr")
-		ctx, interrupt := context.WithTimeout(t.Context(), 10*time.Second)
-		defer interrupt()
-		time.AfterFunc(time.Second, func() {
-			if srv.Rows() != 2 {
-				t.Errorf("%d rows after a second", srv.Rows())
-			}
-		})
-		_, o := replayed(t, ctx, ingottest.Network(t, srv), "", "-f", path)
-		if o.ExitCode != exitOK || srv.Rows() != 2 || o.Lines.Pending != 3 || len(o.Notes) != 1 || !strings.Contains(o.Notes[0], "3 bytes behind the last line feed") {
-			t.Errorf("%+v", o)
+		network := ingottest.Network(t, &ingottest.Server{})
+		publish(t, network, 0, 3)
+		var errs bytes.Buffer
+		exit := run(t.Context(), []string{"follow", "--url=http://ingot", "--after=beginning"},
+			surroundings{stdout: &watched{full: errors.New("no space left")}, stderr: &errs, transport: network})
+		if says := errs.String(); exit != exitBad || !strings.Contains(says, "no space left") || strings.Contains(says, "--after=") {
+			t.Errorf("exit %d\n%s", exit, says)
 		}
 	})
 }
 
-// TestFollowEndsWithoutItsServer: an interrupt gives what was read ten seconds.
-func TestFollowEndsWithoutItsServer(t *testing.T) {
-	t.Parallel()
-	t.Run("back in time", func(t *testing.T) { endWithout(t, 5*time.Second, 3) })
-	t.Run("back too late", func(t *testing.T) { endWithout(t, 15*time.Second, 2) })
-}
-
-func endWithout(t *testing.T, back time.Duration, stored int) {
+// TestFollowIsTakenBackByReplay: what --json prints is sent again as it was.
+func TestFollowIsTakenBackByReplay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := &ingottest.Server{}
-		network := &flaky{then: ingottest.Network(t, srv)}
-		ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
-		defer interrupt()
-		path := written(t, "app.log", "one\ntwo\n")
-		time.AfterFunc(30*time.Second, func() {
-			network.away.Store(true)
-			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-			if err == nil {
-				_, err = f.WriteString("three\n")
-				_ = f.Close()
-			}
-			if err != nil {
-				t.Error(err)
+		from, to := &ingottest.Server{}, &ingottest.Server{}
+		network := ingottest.Network(t, from)
+		publish(t, network, 0, 7)
+		c := client.New(client.Config{URL: "http://ingot", Timeout: time.Second, Transport: network})
+		large := event.Event{ID: "large", Topic: "t", Source: "s", Timestamp: time.Unix(1, 0).UTC(), Payload: `"` + strings.Repeat("x", 200<<10) + `"`}
+		if res := c.Publish(t.Context(), []event.Event{large}); res.Statuses[0] != client.Stored {
+			t.Fatal(res)
+		}
+		odd := event.Event{ID: `ö"1`, Topic: "t", Source: "s", Timestamp: time.Unix(0, 1000).UTC(), Payload: "{\n\"a\": 1.50,\n\"received_at\":\"x\"}"}
+		if res := c.Publish(t.Context(), []event.Event{odd}); res.Statuses[0] != client.Stored {
+			t.Fatal(res)
+		}
+		_, stdout, _ := followed(t, t.Context(), network, "--after=beginning", "--count=9", "--json")
+		if !strings.Contains(stdout, `"received_at":"2000-01-01T00:00:00`) {
+			t.Errorf("not as the server writes it: %s", stdout)
+		}
+		exit, o := replayed(t, t.Context(), ingottest.Network(t, to), stdout, "-", "--format=auto")
+		if exit != exitOK || o.Stored != 9 || o.Audit == nil || o.Audit.Found != 9 {
+			t.Errorf("exit %d, %+v", exit, o)
+		}
+		want := strings.ReplaceAll(odd.Payload, "\n", " ")
+		to.Each(func(e ingottest.Event) {
+			if *e.ID == odd.ID && (string(e.Payload) != want || *e.Timestamp != "1970-01-01T00:00:00.000001Z") {
+				t.Errorf("came back as %s %s", *e.Timestamp, e.Payload)
 			}
 		})
-		time.AfterFunc(time.Minute+back, func() { network.away.Store(false) })
-		_, o := replayed(t, ctx, network, "", "--follow", path)
-		if o.Stored != stored || o.Failed != 3-stored || o.ExitCode != map[int]int{2: exitBad, 3: exitOK}[stored] || o.Audit == nil {
-			t.Errorf("%+v, audit %+v", o, o.Audit)
-		}
 	})
 }

@@ -23,6 +23,7 @@ const (
 
 // cli lists the subcommands.
 type cli struct {
+	Follow   follow   `cmd:"" help:"Print events as they are committed, from a stream or from a subscription."`
 	Replay   replay   `cmd:"" help:"Send files: events as NDJSON, and any other text line by line; then audit them."`
 	Simulate simulate `cmd:"" help:"Send invented events, with duplicates, then audit the database through the API."`
 }
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string, s surroundings) int {
 	helped := false
 	parser, err := kong.New(&cli{},
 		kong.Name("publisher"),
-		kong.Description("Sends events to an Ingot server and checks what became of them."),
+		kong.Description("Sends events to an Ingot server, checks what became of them, and follows those that are there."),
 		kong.Writers(s.stdout, s.stderr),
 		kong.Exit(func(int) { helped = true }), // kong goes on after --help; we do not
 		kong.BindTo(ctx, (*context.Context)(nil)),

@@ -38,6 +38,15 @@ func TestWrongCommandLines(t *testing.T) {
 		{"simulate", "--url=localhost:8080"},
 		{"simulate", "--url=ftp://localhost"},
 		{"simulate", "--url=http://"},
+		{"follow", "--url=localhost:8080"},
+		{"follow", "--count=-1"},
+		{"follow", "--topic="},
+		{"follow", "--source=a\nb"},
+		{"follow", "--create"},
+		{"follow", "--subscription=A"},
+		{"follow", "--subscription=a", "--topic=t"},
+		{"follow", "--subscription=a", "--after=now"},
+		{"follow", "--silence=0s"},
 	} {
 		exit, stdout, stderr := command(t.Context(), nil, args...)
 		if exit != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "publisher: ") {

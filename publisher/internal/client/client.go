@@ -74,15 +74,15 @@ type answer struct {
 // do sends one request and reads all of its answer, within the timeout. Reading
 // all of it is also what lets the connection be used again.
 func (c *Client) do(ctx context.Context, method, path string, body io.Reader) answer {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	return c.doWithin(ctx, c.cfg.Timeout, method, path, body)
+}
+
+func (c *Client) doWithin(ctx context.Context, timeout time.Duration, method, path string, body io.Reader) answer {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, body)
+	req, err := c.request(ctx, method, path, body)
 	if err != nil {
-		return answer{err: fmt.Errorf("build request: %w", err)}
-	}
-	req.Header.Set("User-Agent", "ingot-publisher")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		return answer{err: err}
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -94,6 +94,18 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader) an
 		return answer{err: fmt.Errorf("read answer: %w", err)}
 	}
 	return answer{status: resp.StatusCode, header: resp.Header, body: got}
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("build request: %w", err)
+	}
+	req.Header.Set("User-Agent", "ingot-publisher")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
 }
 
 // linger returns a context that ends grace after ctx does. A request that is cut

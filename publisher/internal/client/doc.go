@@ -8,12 +8,17 @@
 //	   └── retry.go <── try again: 408 429 503 504 5xx, no answer
 //
 //	Stats, Page, Lookup ──> the same loop, for reading
+//	Follower            ──> the feed as it comes: a stream, or pages of a subscription
 //
 // A batch is always sent again with the same bytes, so with the same ids: that is
 // what makes a retry safe. An attempt that may have stored its batch without
 // telling (504, another 5xx, a connection cut, a timeout) leaves the outcome open,
 // and no later refusal closes it again: 503 says that this attempt stored nothing,
 // not that none did. Only an answer about the events themselves settles them.
+//
+// A Follower comes back with the last id of its stream, so that nothing is missing and
+// nothing repeats; of a subscription what was not committed comes again. Its streams
+// are cut by a timer when not even heartbeats come.
 //
 // A Client starts no goroutine that outlives a call, apart from the connections
 // the Transport keeps; Close ends the idle ones.

@@ -110,6 +110,8 @@ func (s *Server) storeLocked(e Event) string {
 		s.index = make(map[Key]bool)
 	}
 	s.index[k] = true
+	e.received = time.Now()
+	s.wakeLocked()
 	if s.Keep != nil {
 		s.rows = append(s.rows, s.Keep(e)...)
 	} else {

@@ -13,8 +13,8 @@ import (
 func view(e Event) string {
 	at, _ := time.Parse(time.RFC3339, *e.Timestamp)
 	micros := at.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
-	return fmt.Sprintf(`{"event_id":%q,"topic":%q,"source":%q,"timestamp":%q,"received_at":"2026-01-01T00:00:00Z","payload":%s}`,
-		*e.ID, *e.Topic, *e.Source, micros, e.Payload)
+	return fmt.Sprintf(`{"event_id":%q,"topic":%q,"source":%q,"timestamp":%q,"received_at":%q,"payload":%s}`,
+		*e.ID, *e.Topic, *e.Source, micros, e.received.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano), e.Payload)
 }
 
 func page(w http.ResponseWriter, rows []string, next string) {

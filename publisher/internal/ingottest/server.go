@@ -2,7 +2,9 @@ package ingottest
 
 import (
 	"net/http"
+	"strings"
 	"sync"
+	"time"
 )
 
 // Fault is what goes wrong with one request to publish.
@@ -30,6 +32,8 @@ type Event struct {
 	Source    *string `json:"source"`
 	Timestamp *string `json:"timestamp"`
 	Payload   raw     `json:"payload"`
+
+	received time.Time
 }
 
 // Key identifies an event.
@@ -42,6 +46,9 @@ type Server struct {
 	Keep    func(row Event) []Event      // what is kept of a new row: nothing, it, more, others
 	Invalid func(e Event) bool           // refuses an event
 	Answer  func(k Key, s string) string // changes the status an event is answered with
+	Cut     func(stream int) int         // in the middle of which event stream n is cut, from 0; less: of none
+	Commit  func(n int) Fault            // which fault, None or Busy, hits commit n of a subscription
+	Mute    bool                         // streams have no heartbeats
 
 	mu       sync.Mutex
 	requests int
@@ -49,6 +56,12 @@ type Server struct {
 	index    map[Key]bool
 	rows     []Event
 	foreign  int // rows that /stats counts on top
+
+	streams       int
+	commits       int
+	rewound       bool          // places that were given out are gone
+	changed       chan struct{} // closed when there is more to follow
+	subscriptions map[string]*subscription
 }
 
 // ServeHTTP implements the contract.
@@ -60,7 +73,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.events(w, r)
 	case "GET /stats":
 		s.stats(w)
+	case "GET /events/stream":
+		s.stream(w, r)
 	default:
+		if name, rest, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/subscriptions/"), "/"); name != r.URL.Path && (ok || r.Method == "PUT") {
+			s.subscription(w, r, name, rest)
+			return
+		}
 		refuse(w, http.StatusNotFound, "no such page")
 	}
 }

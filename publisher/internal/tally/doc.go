@@ -3,7 +3,7 @@
 //	client.Result ──> Tally.Add ──> Report     the numbers, with stable JSON names
 //	                     │
 //	                     ├── ledger.go   per unique event: sent? acknowledged?
-//	                     └── latency.go  a histogram, of requests
+//	                     └── latency.go  a histogram, of requests; follow has its own
 //
 // The senders share one Tally, and the audit reads the ledger from it afterwards.
 // Always: sends done = stored + duplicates + invalid + unknown + failed.

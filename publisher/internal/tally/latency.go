@@ -9,19 +9,32 @@ import (
 // read at most 3 % too high, from a table of a few KiB whatever the run's length.
 const stepBits = 5
 
-type histogram struct {
+// Latency counts how long things took. The zero value is ready to use.
+type Latency struct {
 	buckets [(65 - stepBits) << stepBits]int64
 	total   int64
 }
 
-func (h *histogram) add(d time.Duration) {
+// Add counts one; less than nothing counts as nothing.
+func (h *Latency) Add(d time.Duration) {
 	h.buckets[bucketOf(uint64(max(0, d.Microseconds())))]++
 	h.total++
 }
 
-// percentile returns the upper end of the bucket that the p-th percent falls in
-// (nearest rank), and 0 for an empty histogram.
-func (h *histogram) percentile(p int64) time.Duration {
+// Merge counts what another one has counted, too.
+func (h *Latency) Merge(o *Latency) {
+	for b, n := range o.buckets {
+		h.buckets[b] += n
+	}
+	h.total += o.total
+}
+
+// Count is how many were counted.
+func (h *Latency) Count() int64 { return h.total }
+
+// Percentile returns the upper end of the bucket that the p-th percent falls in
+// (nearest rank), and 0 for none.
+func (h *Latency) Percentile(p int64) time.Duration {
 	rank := (h.total*p + 99) / 100
 	for b, n := range h.buckets {
 		if rank -= n; n > 0 && rank <= 0 {

@@ -20,7 +20,7 @@ type Tally struct {
 	reopened int
 	retries  map[string]int
 	problems map[string]string // by cause, the first
-	latency  histogram
+	latency  Latency
 	ledger   ledger
 }
 
@@ -40,7 +40,7 @@ func (t *Tally) Add(indexes []int, res client.Result) {
 		t.retries[cause]++
 	}
 	for _, d := range res.Latency {
-		t.latency.add(d)
+		t.latency.Add(d)
 	}
 	for n, i := range indexes {
 		status := res.Statuses[n]
@@ -89,8 +89,8 @@ func (t *Tally) Report(elapsed time.Duration) Report {
 		Retries:      maps.Clone(t.retries),
 		Problems:     maps.Clone(t.problems),
 		ElapsedSecs:  elapsed.Seconds(),
-		LatencyP50Ms: millis(t.latency.percentile(50)),
-		LatencyP99Ms: millis(t.latency.percentile(99)),
+		LatencyP50Ms: millis(t.latency.Percentile(50)),
+		LatencyP99Ms: millis(t.latency.Percentile(99)),
 	}
 	r.SendsDone = r.Stored + r.Duplicates + r.Invalid + r.Unknown + r.Failed
 	if elapsed > 0 {

@@ -94,20 +94,20 @@ func TestNotes(t *testing.T) {
 // TestPercentiles holds the histogram against a sorted list.
 func TestPercentiles(t *testing.T) {
 	t.Parallel()
-	var h histogram
-	if h.percentile(50) != 0 {
+	var h Latency
+	if h.Percentile(50) != 0 {
 		t.Error("an empty histogram has a median")
 	}
 	var all []time.Duration
 	for range 5000 {
 		d := time.Duration(rand.ExpFloat64()*3000) * time.Microsecond
 		all = append(all, d)
-		h.add(d)
+		h.Add(d)
 	}
 	slices.Sort(all)
 	for _, p := range []int64{1, 50, 99, 100} {
 		exact := all[(int64(len(all))*p+99)/100-1]
-		if got := h.percentile(p); got < exact || float64(got) > float64(exact)*1.04 {
+		if got := h.Percentile(p); got < exact || float64(got) > float64(exact)*1.04 {
 			t.Errorf("p%d is %v, want %v", p, got, exact)
 		}
 	}
@@ -121,7 +121,7 @@ func TestBucketsCoverEveryValueInOrder(t *testing.T) {
 			t.Fatalf("%d µs falls in bucket %d, which ends at %d", us, b, upperEnd(b))
 		}
 	}
-	if b := bucketOf(1<<63 + 1); b >= len(histogram{}.buckets) {
+	if b := bucketOf(1<<63 + 1); b >= len(Latency{}.buckets) {
 		t.Errorf("the longest latency falls in bucket %d", b)
 	}
 }

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"ingot/internal/event"
+	"ingot/publisher/internal/client"
+)
+
+const (
+	// pollWait is how long an empty page of a subscription is waited for: half of what
+	// the server allows, so that a proxy in between is not the first to lose patience.
+	pollWait = 30 * time.Second
+
+	// pollPage is the most events between two commits: what comes again after a crash.
+	pollPage = 1000
+)
+
+// follow is the subcommand: its flags.
+type follow struct {
+	URL          string         `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to follow."`
+	Topic        []string       `sep:"none" help:"Only events of this topic; may be there several times."`
+	Source       string         `help:"Only events of this source."`
+	After        string         `placeholder:"now|beginning|CURSOR" help:"Where to begin. Default: now."`
+	Subscription string         `placeholder:"NAME" help:"Follow this subscription: the server keeps its place, which moves on when events have been printed."`
+	Create       bool           `help:"Make the subscription, with --topic, --source and --after, if it is not there."`
+	Count        int            `default:"0" help:"End after so many events; 0: only at an interrupt."`
+	JSON         bool           `name:"json" help:"Print events as the server writes them, one a line: publisher replay takes them back."`
+	Timeout      time.Duration  `default:"15s" help:"Longest wait for an answer to begin."`
+	Silence      time.Duration  `default:"60s" help:"A stream that brings nothing for so long is opened anew; longer than the server's --stream-heartbeat."`
+	GiveUpAfter  *time.Duration `help:"How long an outage may last. Default: without end."`
+}
+
+// Validate is called by kong once the flags are read.
+func (f *follow) Validate() error {
+	at, err := url.Parse(f.URL)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--url: %w", err)
+	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
+		return fmt.Errorf("--url: %q is not of the form http://host:port", f.URL)
+	case f.Count < 0:
+		return errors.New("--count: want 0 or more")
+	case f.Timeout <= 0 || f.Silence <= 0 || f.GiveUpAfter != nil && *f.GiveUpAfter < 0:
+		return errors.New("--timeout, --silence and --give-up-after: want more than nothing")
+	case slices.ContainsFunc(f.Topic, func(t string) bool { return !goodText(t) }) || f.Source != "" && !goodText(f.Source):
+		return fmt.Errorf("--topic and --source: want 1 to %d bytes of UTF-8 without control characters", event.MaxTextBytes)
+	}
+	return f.validateSubscription()
+}
+
+func (f *follow) validateSubscription() error {
+	switch {
+	case f.Subscription == "" && f.Create:
+		return errors.New("--create: name what to make with --subscription")
+	case f.Subscription == "":
+		return nil
+	case !event.ValidSubscriptionName(f.Subscription):
+		return errors.New("--subscription: want 1 to 64 of a-z, 0-9, dot, underscore and hyphen")
+	case !f.Create && (len(f.Topic) > 0 || f.Source != "" || f.After != ""):
+		return errors.New("--topic, --source and --after: a subscription has its own; they go with --create only")
+	}
+	return nil
+}
+
+func (f *follow) after() string {
+	if f.After == "" {
+		return "now"
+	}
+	return f.After
+}
+
+func (f *follow) patience() time.Duration {
+	if f.GiveUpAfter != nil {
+		return *f.GiveUpAfter
+	}
+	return forever
+}
+
+// Run prints events until there are enough, an interrupt, or a final refusal.
+func (f *follow) Run(ctx context.Context, out surroundings) error {
+	c := client.New(client.Config{
+		URL: f.URL, Connections: 1, Timeout: f.Timeout, GiveUpAfter: f.patience(), Grace: grace, Transport: out.transport,
+	})
+	defer c.Close()
+	r := &following{follow: f, screen: newScreen(out), pace: newPace(time.Now()), feed: c.Follower()}
+	r.feed.Silence, r.feed.Lost, r.feed.Back = f.Silence, r.lost, r.back
+	stop := r.screen.live(r.pace.words)
+	err := r.run(ctx)
+	stop()
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, ctx.Err())) {
+		err = nil // the interrupt: how most followings end
+	}
+	if unprinted := r.screen.flush(); err == nil {
+		err = unprinted
+	}
+	r.screen.print(r.summary(err))
+	if err != nil {
+		return code(exitBad)
+	}
+	return nil
+}
+
+// following is one run of follow. It belongs to the goroutine that calls Run; pace and
+// screen are also looked at by the live line.
+type following struct {
+	*follow
+	screen *screen
+	pace   *pace
+	feed   *client.Follower
+
+	at      string // the place behind the last event printed; of a stream
+	open    int    // events printed and not committed; of a subscription
+	outages int
+}
+
+func (r *following) run(ctx context.Context) (err error) {
+	if r.Subscription != "" {
+		return r.consume(ctx)
+	}
+	r.at, err = r.feed.Stream(ctx, client.StreamQuery{Topics: r.Topic, Source: r.Source, After: r.after()}, r)
+	return err
+}
+
+// Event prints one; it is what a stream calls.
+func (r *following) Event(object []byte) (more bool, err error) {
+	if err := r.show(object); err != nil {
+		return false, err
+	}
+	return r.wanted() > 0, nil
+}
+
+// Idle shows what was printed before more is waited for.
+func (r *following) Idle() error { return r.screen.flush() }
+
+func (r *following) show(object []byte) error {
+	e, err := readEvent(object)
+	if err != nil {
+		return err
+	}
+	r.pace.add(time.Now(), e.ReceivedAt)
+	if r.JSON {
+		return r.screen.put(oneLine(object))
+	}
+	return r.screen.put(e.line(r.screen.width()))
+}
+
+// wanted is how many more events to print.
+func (r *following) wanted() int {
+	if r.Count == 0 {
+		return pollPage
+	}
+	return r.Count - r.pace.total()
+}
+
+// consume reads pages of a subscription.
+//
+//  1. What lies behind the committed place is read: at most what is wanted.
+//  2. It is printed, and has left this process: the write of stdout has returned.
+//  3. The end of the page is committed, also that of an empty one that moved on.
+//
+// A crash before 3 brings the page again; nothing is left out.
+func (r *following) consume(ctx context.Context) error {
+	if r.Create {
+		if err := r.feed.Create(ctx, r.Subscription, client.Subscription{After: r.after(), Topics: r.Topic, Source: r.Source}); err != nil {
+			return err
+		}
+	}
+	committed := ""
+	for r.wanted() > 0 {
+		began := time.Now()
+		page, err := r.feed.Poll(ctx, r.Subscription, min(r.wanted(), pollPage), pollWait)
+		if err != nil {
+			return err
+		}
+		if err := r.page(page); err != nil {
+			return err
+		}
+		if page.Next != committed {
+			if err := r.feed.Commit(ctx, r.Subscription, page.Next); err != nil {
+				return err
+			}
+			committed, r.open = page.Next, 0
+		} else if len(page.Events) == 0 {
+			sleepUntil(ctx, began.Add(time.Second)) // a server that does not hold the answer back
+		}
+	}
+	return nil
+}
+
+func (r *following) page(page client.Objects) error {
+	for _, object := range page.Events {
+		if err := r.show(object); err != nil {
+			return err
+		}
+		r.open++
+	}
+	return r.screen.flush()
+}
+
+func (r *following) lost(err error) {
+	r.outages++
+	r.screen.say("publisher: %v; trying again", err)
+}
+
+func (r *following) back(away time.Duration) {
+	r.screen.say("publisher: connected again after %v", away.Round(100*time.Millisecond))
+}

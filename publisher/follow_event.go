@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// shownEvent is an event as the server writes it.
+type shownEvent struct {
+	ID         string          `json:"event_id"`
+	Topic      string          `json:"topic"`
+	Source     string          `json:"source"`
+	Timestamp  time.Time       `json:"timestamp"`
+	ReceivedAt time.Time       `json:"received_at"`
+	Payload    json.RawMessage `json:"payload"`
+}
+
+func readEvent(object []byte) (e shownEvent, err error) {
+	if err := json.Unmarshal(object, &e); err != nil {
+		return e, fmt.Errorf("the server sent what is no event: %w", err)
+	}
+	return e, nil
+}
+
+// roomy is how wide a terminal has to be so that time and id are shown as a whole and
+// something of the payload still is.
+const roomy = 140
+
+// line is the form for people: what was sent may hold sequences that a terminal obeys,
+// so each control character becomes a blank. A width of 0 cuts nothing.
+func (e shownEvent) line(width int) []byte {
+	at, id := e.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z"), fmt.Sprintf("%-36s", e.ID)
+	if 0 < width && width < roomy {
+		at, id = e.Timestamp.UTC().Format("01-02 15:04:05"), fmt.Sprintf("%-9s", cut(e.ID, 9))
+	}
+	text := fmt.Sprintf("%s  %-20s  %-12s  %s  %s", at, e.Topic, e.Source, id, e.Payload)
+	text = cut(strings.Map(printable, text), width)
+	return append([]byte(text), '\n')
+}
+
+// printable makes a blank of what moves the cursor, or turns the line around.
+func printable(r rune) rune {
+	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		return ' '
+	}
+	return r
+}
+
+// cut shortens a text to width characters, the last of them an ellipsis.
+func cut(text string, width int) string {
+	if width <= 0 || utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	n := 0
+	for i := range text {
+		if n++; n == width {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}
+
+// oneLine is the object as it came. Line breaks stand between the tokens of a payload
+// only, where blanks say the same.
+func oneLine(object []byte) []byte {
+	line := append(bytes.Clone(object), '\n')
+	for i, c := range line[:len(object)] {
+		if c == '\n' || c == '\r' {
+			line[i] = ' '
+		}
+	}
+	return line
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ingot/publisher/internal/ingottest"
+)
+
+// TestFollowRefused: what is final ends it at once, and says what to type.
+func TestFollowRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		args []string
+		gone bool
+		says []string
+	}{
+		{"a cursor that is none", []string{"--after=xyz"}, false, []string{"400", "not one of ours", "now, beginning, or a cursor"}},
+		{"a cursor that is gone", []string{"--after=4"}, true, []string{"410", "--after=0 begins with the oldest"}},
+		{"no such subscription", []string{"--subscription=x"}, false, []string{"404", "publisher follow --subscription=x --create --after=beginning"}},
+		{"a subscription from a cursor that is none", []string{"--subscription=x", "--create", "--after=y"}, false, []string{"400", "now, beginning, or a cursor"}},
+		{"a subscription whose place is gone", []string{"--subscription=old"}, true, []string{"410", "curl -X DELETE http://ingot/subscriptions/old,", "--create --after=0"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &ingottest.Server{}
+			network := ingottest.Network(t, srv)
+			publish(t, network, 0, 3)
+			followed(t, t.Context(), network, "--subscription=old", "--create", "--after=beginning", "--count=3")
+			if c.gone {
+				srv.Rewind()
+			}
+			began := time.Now()
+			exit, stdout, stderr := followed(t, t.Context(), network, c.args...)
+			if exit != exitBad || stdout != "" || time.Since(began) > 0 {
+				t.Errorf("%s: exit %d after %v, stdout %q", c.name, exit, time.Since(began), stdout)
+			}
+			for _, says := range c.says {
+				if !strings.Contains(stderr, says) {
+					t.Errorf("%s: does not say %q:\n%s", c.name, says, stderr)
+				}
+			}
+		})
+	}
+}
+
+// TestFollowOfAStreamThatIsRewound: what was read before is printed.
+func TestFollowOfAStreamThatIsRewound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		network := ingottest.Network(t, srv)
+		publish(t, network, 0, 3)
+		time.AfterFunc(time.Hour, srv.Rewind)
+		exit, stdout, stderr := followed(t, t.Context(), network, "--after=beginning", "--json")
+		if got := idsOf(t, stdout); exit != exitBad || len(got) != 3 || strings.Contains(stderr, "trying again") || !strings.Contains(stderr, "410") || !strings.Contains(stderr, "--after=0 begins") {
+			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
+		}
+	})
+}
+
+// TestFollowPrintsWhatCameWithTheEnd: an event that arrives together with the refusal
+// is printed, and one that is broken off is not.
+func TestFollowPrintsWhatCameWithTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprint(w, "id: 1\r\ndata: {\"event_id\":\"0\",\r\ndata:\"payload\":1}\r\n\r\nevent: gone\ndata: {\"status\":410}\n\nid: 2\ndata: {}\n")
+		}))
+		exit, stdout, stderr := followed(t, t.Context(), network, "--json")
+		if exit != exitBad || stdout != "{\"event_id\":\"0\", \"payload\":1}\n" || !strings.Contains(stderr, "--after=beginning begins") {
+			t.Errorf("exit %d, stdout %q\n%s", exit, stdout, stderr)
+		}
+	})
+}
+
+// TestFollowOfWhatIsNoIngot says to look at --url.
+func TestFollowOfWhatIsNoIngot(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 404, 302} {
+		synctest.Test(t, func(t *testing.T) {
+			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/html")
+				w.WriteHeader(status)
+				fmt.Fprint(w, "<p>hello")
+			}))
+			exit, stdout, stderr := followed(t, t.Context(), network)
+			if exit != exitBad || stdout != "" || status != 302 && !strings.Contains(stderr, "is http://ingot an Ingot") {
+				t.Errorf("%d: exit %d, stdout %q\n%s", status, exit, stdout, stderr)
+			}
+		})
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"ingot/publisher/internal/client"
+)
+
+// summary is what there is to say at the end, for people: stdout has the events.
+func (r *following) summary(err error) []byte {
+	var t table
+	t.line("")
+	t.line("follow     %s%s", r.URL, r.named())
+	t.line("")
+	r.pace.rows(&t, time.Now())
+	t.row("outages", grouped(r.outages), "")
+	t.line("")
+	r.pace.notes(&t)
+	if r.open > 0 {
+		t.line("note       %s events are printed and not committed: they come again", grouped(r.open))
+	}
+	if err != nil {
+		t.line("problem    %v", err)
+	}
+	if hint := r.hint(err); hint != "" {
+		t.line("hint       %s", hint)
+	}
+	t.line("outcome    %s", r.outcome(err))
+	return t.Bytes()
+}
+
+func (r *following) named() string {
+	if r.Subscription == "" {
+		return ""
+	}
+	return "   subscription " + r.Subscription
+}
+
+func (r *following) outcome(err error) string {
+	switch {
+	case err != nil:
+		return "failed: see the problem"
+	case r.Count > 0 && r.pace.total() >= r.Count:
+		return "ok: as many events as were asked for"
+	}
+	return "interrupted"
+}
+
+// hint says what to type next.
+func (r *following) hint(err error) string {
+	var no *client.Refused
+	switch {
+	case !errors.As(err, &no) && r.Subscription != "":
+		return "" // the server knows where to go on
+	case !errors.As(err, &no) && r.at == "":
+		return ""
+	case errors.Is(err, errNotPrinted):
+		return "" // the place is behind events that nobody has seen
+	case no == nil:
+		return "to go on behind the last event: --after=" + r.at
+	case no.Status == http.StatusGone && r.Subscription != "":
+		return fmt.Sprintf("the database was restored or cut, and the place of the subscription is gone: curl -X DELETE %s/subscriptions/%s, then publisher follow --subscription=%s --create --after=%s", r.URL, r.Subscription, r.Subscription, r.oldest(no))
+	case no.Status == http.StatusGone:
+		return "the database was restored or cut, and the place is gone: --after=" + r.oldest(no) + " begins with the oldest event that is left"
+	case no.Status == http.StatusNotFound && r.Subscription != "":
+		return fmt.Sprintf("publisher follow --subscription=%s --create --after=beginning makes it (or --after=now; --topic and --source if it is to have some)", r.Subscription)
+	case no.Status == http.StatusConflict:
+		return "without --create, --topic, --source and --after it is followed as it is; or take another name"
+	case no.Status == http.StatusBadRequest && r.After != "":
+		return "--after takes now, beginning, or a cursor of this server: an id of a stream, or a next_cursor"
+	case no.Status == http.StatusNotFound || no.Status == http.StatusOK:
+		return "is " + r.URL + " an Ingot, and not an older one? --url names the server without a path"
+	}
+	return ""
+}
+
+func (r *following) oldest(no *client.Refused) string {
+	if no.Oldest == "" {
+		return "beginning"
+	}
+	return no.Oldest
+}
+
+func (p *pace) rows(t *table, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t.row("events", grouped(p.events), "")
+	t.row("elapsed", fmt.Sprintf("%.2f s", now.Sub(p.began).Seconds()), "")
+	t.row("events/s", grouped(int(perSecond(p.events, now.Sub(p.began)))), "")
+	if p.all.Count() > 0 {
+		t.row("latency p50", inMillis(p.all.Percentile(50)), "publish to receive")
+		t.row("latency p99", inMillis(p.all.Percentile(99)), "")
+	}
+}
+
+func (p *pace) notes(t *table) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all.Count() == 0 {
+		return
+	}
+	t.line("note       publish to receive is from received_at, by the clock of the server, to here, by the clock of this machine: two machines may differ")
+	if p.early > 0 {
+		t.line("note       some events came %s before they were received: the clocks do differ", inMillis(p.early))
+	}
+	if before := p.events - int(p.all.Count()); before > 0 {
+		t.line("note       the %s events that were received before this began are not in it", grouped(before))
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+const (
+	// redraw is how often the live line is drawn when nothing comes.
+	redraw = 500 * time.Millisecond
+
+	// fullScreen is how many bytes of events are gathered before they are written,
+	// though more have come already.
+	fullScreen = 64 << 10
+
+	// erase goes to the begin of the live line and clears to its end.
+	erase = "\r\x1b[K"
+)
+
+// errNotPrinted is that stdout has failed: not all that was put there is there.
+var errNotPrinted = errors.New("print events")
+
+// screen is where events, words and the live line meet. On a terminal they share it,
+// and the live line is always the last.
+type screen struct {
+	stdout, stderr io.Writer
+	width          func() int // of the terminal that events are printed on; 0: none
+	liveWidth      func() int // of the one that has the live line; 0: none, and no line
+
+	mu       sync.Mutex // guards what follows, and the order of what is written
+	gathered bytes.Buffer
+	words    func(time.Time) string // of the live line; nil: there is none
+}
+
+func newScreen(out surroundings) *screen {
+	return &screen{
+		stdout: out.stdout, stderr: out.stderr,
+		width:     func() int { return widthOf(out.stdout) },
+		liveWidth: func() int { return widthOf(out.stderr) },
+	}
+}
+
+// widthOf is 0 for what is no terminal.
+func widthOf(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
+}
+
+// live draws a line with these words until stop is called, where there is a terminal.
+func (s *screen) live(words func(time.Time) string) (stop func()) {
+	if s.liveWidth() == 0 {
+		return func() {}
+	}
+	s.mu.Lock()
+	s.words = words
+	s.mu.Unlock()
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() { // stops with over, awaited in stop
+		defer close(done)
+		for tick := time.NewTicker(redraw); ; {
+			s.draw()
+			select {
+			case <-tick.C:
+			case <-over:
+				tick.Stop()
+				return
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-done
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.eraseLocked()
+		s.words = nil
+	}
+}
+
+func (s *screen) draw() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drawLocked()
+}
+
+// drawLocked leaves the last column free: some terminals go to the next line there.
+func (s *screen) drawLocked() {
+	if s.words != nil {
+		fmt.Fprint(s.stderr, erase, cut(s.words(time.Now()), s.liveWidth()-1))
+	}
+}
+
+func (s *screen) eraseLocked() {
+	if s.words != nil {
+		fmt.Fprint(s.stderr, erase)
+	}
+}
+
+// put gathers a line for stdout.
+func (s *screen) put(line []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gathered.Write(line)
+	if s.gathered.Len() < fullScreen {
+		return nil
+	}
+	return s.flushLocked()
+}
+
+// flush writes what was gathered. When it returns nil, stdout has taken all of it.
+func (s *screen) flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flushLocked()
+}
+
+func (s *screen) flushLocked() error {
+	if s.gathered.Len() == 0 {
+		return nil
+	}
+	s.eraseLocked()
+	defer s.drawLocked()
+	_, err := s.stdout.Write(s.gathered.Bytes())
+	s.gathered.Reset()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotPrinted, err)
+	}
+	return nil
+}
+
+// say writes a line of words to stderr, behind the events that came before it.
+func (s *screen) say(format string, args ...any) {
+	var t table
+	t.line(format, args...)
+	s.print(t.Bytes())
+}
+
+// print writes to stderr what is lines already.
+func (s *screen) print(lines []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eraseLocked()
+	defer s.drawLocked()
+	_, _ = s.stderr.Write(lines) // nowhere is left to tell that it failed
+}

@@ -1,0 +1,34 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Refused is a final answer: the same request would be answered so again.
+type Refused struct {
+	Status int
+	Oldest string // of a 410: where the feed can be followed from instead
+	Err    error  // what the server says
+}
+
+func (r *Refused) Error() string { return r.Err.Error() }
+func (r *Refused) Unwrap() error { return r.Err }
+
+func finally(a answer) *Refused {
+	var gone struct {
+		Oldest string `json:"oldest_cursor"`
+	}
+	_ = json.Unmarshal(a.body, &gone) // what is no problem document names none
+	return &Refused{Status: a.status, Oldest: gone.Oldest, Err: problem(a)}
+}
+
+// goneIn is the 410 that a stream is told while it is open.
+func goneIn(data []byte) *Refused {
+	return finally(answer{status: 410, body: data})
+}
+
+// notAStream is 200 by something that is no Ingot.
+func notAStream(contentType string) *Refused {
+	return &Refused{Status: 200, Err: fmt.Errorf("the answer is %q, not a stream of events", contentType)}
+}

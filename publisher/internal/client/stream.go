@@ -1,0 +1,243 @@
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// StreamQuery says what a stream brings.
+type StreamQuery struct {
+	Topics []string // none: all
+	Source string   // "": any
+	After  string   // "now", "beginning" or a cursor
+}
+
+// Sink takes what a stream brings.
+type Sink interface {
+	// Event takes an event object, good until it returns. False: it was the last one
+	// that is wanted. An error ends the stream, and the event counts as not taken.
+	Event(object []byte) (more bool, err error)
+	// Idle is called when all that has come was taken, before the wait for more.
+	Idle() error
+}
+
+// errSilent is why a stream is cut that does not begin, or has no heartbeats.
+var errSilent = errors.New("the server says nothing any more")
+
+// Stream hands the events behind q.After to sink, in feed order and each once,
+// whatever breaks in between: it comes back with the last id that it has. It returns
+// the place behind the last event that was taken, also with an error: that of sink,
+// of ctx, a *Refused, or that it gave up.
+func (f *Follower) Stream(ctx context.Context, q StreamQuery, sink Sink) (at string, err error) {
+	for {
+		s, no := f.open(ctx, q, at)
+		if s != nil {
+			f.back()
+			began := time.Now()
+			var more bool
+			no, more, err = s.read(&at, sink, f.progress)
+			s.close()
+			if err != nil || !more {
+				return at, err
+			}
+			if time.Since(began) > maxWait {
+				f.progress()
+			}
+		}
+		if err := f.lost(ctx, no); err != nil {
+			return at, err
+		}
+	}
+}
+
+// stream is one that is open.
+type stream struct {
+	lines    *bufio.Reader
+	body     io.Closer
+	cancel   context.CancelCauseFunc
+	ctx      context.Context
+	watchdog *time.Timer // cancels; it runs while something is waited for
+	silence  time.Duration
+}
+
+// open returns a stream, or why there is none.
+func (f *Follower) open(ctx context.Context, q StreamQuery, at string) (*stream, refusal) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	watchdog := time.AfterFunc(f.c.cfg.Timeout, func() { cancel(errSilent) })
+	resp, err := f.c.stream(ctx, q, at)
+	watchdog.Stop()
+	if err != nil {
+		cause := context.Cause(ctx)
+		cancel(nil)
+		if cause != nil {
+			err = cause
+		}
+		return nil, unanswered(err)
+	}
+	s := &stream{lines: bufio.NewReaderSize(resp.Body, 64<<10), body: resp.Body, ctx: ctx, cancel: cancel, watchdog: watchdog, silence: f.Silence}
+	kind := resp.Header.Get("Content-Type")
+	if resp.StatusCode == http.StatusOK && strings.HasPrefix(kind, "text/event-stream") {
+		return s, refusal{}
+	}
+	defer s.close()
+	if resp.StatusCode == http.StatusOK {
+		return nil, refusal{err: notAStream(kind)}
+	}
+	watchdog.Reset(f.c.cfg.Timeout)
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // the status says enough
+	return nil, followable(answer{status: resp.StatusCode, header: resp.Header, body: said})
+}
+
+func (c *Client) stream(ctx context.Context, q StreamQuery, at string) (*http.Response, error) {
+	v := url.Values{"after": {q.After}}
+	if len(q.Topics) > 0 {
+		v["topic"] = q.Topics
+	}
+	if q.Source != "" {
+		v.Set("source", q.Source)
+	}
+	req, err := c.request(ctx, http.MethodGet, "/events/stream?"+v.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	if at != "" {
+		req.Header.Set("Last-Event-ID", at)
+	}
+	return c.http.Do(req)
+}
+
+func (s *stream) close() {
+	s.watchdog.Stop()
+	s.cancel(nil)
+	_ = s.body.Close() // it was only read
+}
+
+// read hands the events on until the stream breaks, which the refusal tells of, or
+// nothing more is wanted. at moves when the block it stands in was taken.
+func (s *stream) read(at *string, sink Sink, progress func()) (no refusal, more bool, err error) {
+	said := ""
+	for {
+		if !s.ready() {
+			if err := sink.Idle(); err != nil {
+				return no, false, err
+			}
+		}
+		b, err := s.block()
+		if b.comment != "" {
+			said = b.comment
+		}
+		switch {
+		case err != nil:
+			return s.broken(err, said), true, nil
+		case b.kind == "gone":
+			return refusal{err: goneIn(b.data)}, true, nil
+		case b.kind == "" && b.data != nil:
+			progress()
+			if more, err = sink.Event(b.data); err != nil {
+				return no, false, err
+			}
+		default:
+			more = true
+		}
+		if b.id != "" {
+			*at = b.id
+		}
+		if !more {
+			return no, false, nil
+		}
+	}
+}
+
+// broken is why a stream has ended; the server's last words say it best.
+func (s *stream) broken(err error, said string) refusal {
+	switch cause := context.Cause(s.ctx); {
+	case cause != nil:
+		err = cause
+	case said != "":
+		err = errors.New(said)
+	case errors.Is(err, io.EOF):
+		err = errors.New("the server ended the stream")
+	}
+	return refusal{cause: "cut", again: true, err: fmt.Errorf("follow the stream: %w", err)}
+}
+
+// ready tells whether a whole block has come already.
+func (s *stream) ready() bool {
+	come, _ := s.lines.Peek(s.lines.Buffered()) // what is there can be looked at
+	return bytes.Contains(come, []byte("\n\n"))
+}
+
+// block is what stands between two empty lines.
+type block struct {
+	id, kind, comment string
+	data              []byte // nil: there was none
+}
+
+// block reads the next one; one that is broken off is none, but for its comment. A
+// watchdog that fires just when a line has come costs no more than a new stream.
+func (s *stream) block() (b block, err error) {
+	s.watchdog.Reset(s.silence)
+	defer s.watchdog.Stop()
+	for {
+		line, err := s.line()
+		if err != nil {
+			return block{comment: b.comment}, err
+		}
+		if len(line) == 0 {
+			return b, nil
+		}
+		b.field(line)
+	}
+}
+
+// line is good until the next one is read. What a line is made of may come slowly, as
+// long as it comes.
+func (s *stream) line() ([]byte, error) {
+	part, err := s.lines.ReadSlice('\n')
+	if err == nil {
+		return trimmed(part), nil
+	}
+	var long []byte
+	for errors.Is(err, bufio.ErrBufferFull) {
+		if long = append(long, part...); len(long) > maxAnswer {
+			return nil, fmt.Errorf("a line has more than %d bytes", maxAnswer)
+		}
+		s.watchdog.Reset(s.silence)
+		part, err = s.lines.ReadSlice('\n')
+	}
+	return trimmed(append(long, part...)), err
+}
+
+func trimmed(line []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+}
+
+// field adds a line of a block. What an event has in several lines is joined by line
+// feeds.
+func (b *block) field(line []byte) {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	value = bytes.TrimPrefix(value, []byte(" "))
+	switch string(name) {
+	case "":
+		b.comment = string(value)
+	case "id":
+		b.id = string(value)
+	case "event":
+		b.kind = string(value)
+	case "data":
+		if b.data == nil {
+			b.data = append(make([]byte, 0, len(value)), value...)
+			return
+		}
+		b.data = append(append(b.data, '\n'), value...)
+	}
+}

@@ -1,0 +1,64 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Subscription says what a named subscription is made as.
+type Subscription struct {
+	After  string   `json:"after"` // "now", "beginning" or a cursor
+	Topics []string `json:"topics,omitempty"`
+	Source string   `json:"source,omitempty"`
+}
+
+// Objects is a page of events as the server wrote them.
+type Objects struct {
+	Events []json.RawMessage `json:"events"`
+	Next   string            `json:"next_cursor"` // what to commit once they are done
+}
+
+// Create makes a subscription, or finds that it is there as it is wanted.
+func (f *Follower) Create(ctx context.Context, name string, s Subscription) error {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("write subscription: %w", err)
+	}
+	_, err = f.ask(ctx, f.c.cfg.Timeout, http.MethodPut, subscriptionPath(name, ""), body)
+	return err
+}
+
+// Poll returns at most limit events behind what is committed, and waits for some; the
+// page may be empty all the same.
+func (f *Follower) Poll(ctx context.Context, name string, limit int, wait time.Duration) (page Objects, err error) {
+	path := subscriptionPath(name, fmt.Sprintf("/events?limit=%d&wait=%s", limit, wait))
+	body, err := f.ask(ctx, wait+f.c.cfg.Timeout, http.MethodGet, path, nil)
+	if err != nil {
+		return page, err
+	}
+	if err := json.Unmarshal(body, &page); err != nil {
+		return page, fmt.Errorf("read answer to GET %s: %w", path, err)
+	}
+	return page, nil
+}
+
+// Commit moves a subscription to the end of a page. When ctx ends it still has the
+// Grace of the Client, for what is not committed comes again.
+func (f *Follower) Commit(ctx context.Context, name, cursor string) error {
+	ctx, cancel := linger(ctx, f.c.cfg.Grace)
+	defer cancel()
+	body, err := json.Marshal(map[string]string{"cursor": cursor})
+	if err != nil {
+		return fmt.Errorf("write commit: %w", err)
+	}
+	_, err = f.ask(ctx, f.c.cfg.Timeout, http.MethodPost, subscriptionPath(name, "/commit"), body)
+	return err
+}
+
+func subscriptionPath(name, rest string) string {
+	return "/subscriptions/" + url.PathEscape(name) + rest
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ingot/publisher/internal/ingottest"
+)
+
+// flaky is a network whose server can be away.
+type flaky struct {
+	away atomic.Bool
+	then http.RoundTripper
+}
+
+func (f *flaky) RoundTrip(r *http.Request) (*http.Response, error) {
+	if f.away.Load() {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("nobody listens")}
+	}
+	return f.then.RoundTrip(r)
+}
+
+// growing is a log file whose lines are numbered, so that each is known again.
+type growing struct {
+	*testing.T
+	path string
+	n    int
+	want []string
+}
+
+func (g *growing) lines(n int) {
+	g.Helper()
+	f, err := os.OpenFile(g.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		g.Fatal(err)
+	}
+	for range n {
+		g.n++
+		text := fmt.Sprintf("line %d", g.n)
+		if g.n%10 == 0 {
+			text = "the same" // as logs have it
+		}
+		g.want = append(g.want, text)
+		if _, err := f.WriteString(text + "\n"); err != nil {
+			g.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		g.Fatal(err)
+	}
+	time.Sleep(3 * time.Second) // in the bubble: until it was looked at
+}
+
+// TestFollowOutlastsEverything: the file grows, is truncated and rotated in both
+// ways, while the server goes away and comes back; every line is there once.
+func TestFollowOutlastsEverything(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		network := &flaky{then: ingottest.Network(t, srv)}
+		g := &growing{T: t, path: written(t, "app.log", "")}
+		ctx, interrupt := context.WithCancel(t.Context())
+		defer interrupt()
+		done := make(chan replayOutcome)
+		go func() { // stops with ctx, awaited below
+			_, o := replayed(t, ctx, network, "", "--follow", "--batch=50", g.path)
+			done <- o
+		}()
+		check := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.lines(100)
+		network.away.Store(true)
+		g.lines(100)
+		check(os.Truncate(g.path, 0))
+		g.lines(100)
+		time.Sleep(10 * time.Minute) // longer than a plain replay waits
+		check(os.Rename(g.path, g.path+".1"))
+		g.lines(100)
+		network.away.Store(false)
+		time.Sleep(time.Minute)
+		network.away.Store(true)
+		check(os.Rename(g.path, g.path+".2"))
+		time.Sleep(time.Minute)
+		g.lines(300)
+		network.away.Store(false)
+		time.Sleep(time.Minute)
+		g.lines(7)
+		interrupt()
+		o := <-done
+		if o.ExitCode != exitOK || o.Stored != g.n || o.Audit == nil || o.Audit.Found != g.n || o.Interrupted {
+			t.Errorf("%+v, audit %+v", o, o.Audit)
+		}
+		if o.Retries["connect"] == 0 {
+			t.Error("the server was never away")
+		}
+		got := map[string]int{}
+		for _, r := range rowsOf(t, srv) {
+			got[r.text(t)]++
+		}
+		for _, text := range g.want {
+			got[text]--
+		}
+		for text, n := range got {
+			if n != 0 {
+				t.Errorf("%q is there %d times too often", text, n)
+			}
+		}
+	})
+}
+
+func TestFollowSendsWhatTricklesAndKeepsWhatIsNotWhole(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		path := written(t, "app.log", "one\ntwo\nthr")
+		ctx, interrupt := context.WithTimeout(t.Context(), 10*time.Second)
+		defer interrupt()
+		time.AfterFunc(time.Second, func() {
+			if srv.Rows() != 2 {
+				t.Errorf("%d rows after a second", srv.Rows())
+			}
+		})
+		_, o := replayed(t, ctx, ingottest.Network(t, srv), "", "-f", path)
+		if o.ExitCode != exitOK || srv.Rows() != 2 || o.Lines.Pending != 3 || len(o.Notes) != 1 || !strings.Contains(o.Notes[0], "3 bytes behind the last line feed") {
+			t.Errorf("%+v", o)
+		}
+	})
+}
+
+// TestFollowEndsWithoutItsServer: an interrupt gives what was read ten seconds.
+func TestFollowEndsWithoutItsServer(t *testing.T) {
+	t.Parallel()
+	t.Run("back in time", func(t *testing.T) { endWithout(t, 5*time.Second, 3) })
+	t.Run("back too late", func(t *testing.T) { endWithout(t, 15*time.Second, 2) })
+}
+
+func endWithout(t *testing.T, back time.Duration, stored int) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		network := &flaky{then: ingottest.Network(t, srv)}
+		ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+		defer interrupt()
+		path := written(t, "app.log", "one\ntwo\n")
+		time.AfterFunc(30*time.Second, func() {
+			network.away.Store(true)
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			if err == nil {
+				_, err = f.WriteString("three\n")
+				_ = f.Close()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		time.AfterFunc(time.Minute+back, func() { network.away.Store(false) })
+		_, o := replayed(t, ctx, network, "", "--follow", path)
+		if o.Stored != stored || o.Failed != 3-stored || o.ExitCode != map[int]int{2: exitBad, 3: exitOK}[stored] || o.Audit == nil {
+			t.Errorf("%+v, audit %+v", o, o.Audit)
+		}
+	})
+}
