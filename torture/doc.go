@@ -22,6 +22,7 @@
 //	feed_test.go      followers of the feed miss nothing, whatever is restarted
 //	export_test.go    what is exported can be taken back
 //	follower_test.go  those followers: pages, streams, subscriptions
+//	block_test.go     what a stream consists of
 //	mutants_test.go   the storm against ingesters that are broken on purpose
 //
 // The storm is all faults at once, from one seed: ingesters on one Postgres, clients
@@ -33,7 +34,9 @@
 //	storm_ingester_test.go  its ingesters, each between two proxies
 //	storm_gate_test.go      how far the clients may go: the storm's clock
 //	storm_client_test.go    clients, which retry as real ones do
-//	storm_reader_test.go    readers of the feed
+//	storm_reader_test.go    readers of the feed: pages
+//	storm_stream_test.go    streams, which hang up and resume
+//	storm_subscription_test.go  subscriptions, whose consumers crash
 //	storm_schedule_test.go  which faults, in which order; SQLSTATEs
 //	storm_process_test.go   faults of processes and of the disk
 //	storm_network_test.go   faults on the way to Postgres and to clients

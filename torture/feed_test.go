@@ -105,6 +105,12 @@ func startFeed(t *testing.T, n int) *feedHouse {
 			t.Error(err)
 		}
 	})
+	return openFeed(t, server, n)
+}
+
+// openFeed has ingesters on a server that is there already.
+func openFeed(t *testing.T, server *localpg.Server, n int) *feedHouse {
+	t.Helper()
 	f := &feedHouse{url: server.URL(), random: newSeed(t)}
 	for range n {
 		f.ingesters = append(f.ingesters, startIngester(t, "--database-url="+server.URL(), "--stream-heartbeat=100ms", "--stream-buffer=64"))

@@ -34,13 +34,18 @@ func (f *feedHouse) readers(t *testing.T) []*follower {
 	for i := range 2 {
 		page, stream, sub := pageRound, streamRound, subscriptionRound(fmt.Sprint("consumer-", i))
 		for name, round := range map[string]func(context.Context, *follower) error{"pages": page, "stream": stream, "subscription": sub} {
-			f.all = append(f.all, &follower{
-				name: fmt.Sprint(name, " ", i), house: f, at: f.ingesters[i], round: round,
-				random: rand.New(rand.NewPCG(f.random.Uint64(), 0)),
-			})
+			f.all = append(f.all, f.follower(i, fmt.Sprint(name, " ", i), round))
 		}
 	}
 	return f.all
+}
+
+// follower follows one of the ingesters.
+func (f *feedHouse) follower(n int, name string, round func(context.Context, *follower) error) *follower {
+	return &follower{
+		name: name, house: f, at: f.ingesters[n%len(f.ingesters)], round: round,
+		random: rand.New(rand.NewPCG(f.random.Uint64(), 0)),
+	}
 }
 
 func (r *follower) follow(ctx context.Context) error {
@@ -57,6 +62,14 @@ func (r *follower) follow(ctx context.Context) error {
 		}
 	}
 }
+
+// statusError is another answer than was wanted.
+type statusError struct {
+	what string
+	code int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("%s is answered %d", e.what, e.code) }
 
 func pause(ctx context.Context) {
 	select {
@@ -80,7 +93,7 @@ func (r *follower) get(ctx context.Context, path string, into any) error {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s is answered %s", path, answer.Status)
+		return &statusError{path, answer.StatusCode}
 	}
 	return json.NewDecoder(answer.Body).Decode(into)
 }
@@ -114,50 +127,30 @@ func streamRound(ctx context.Context, r *follower) error {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("the stream is answered %s", answer.Status)
+		return &statusError{"the stream", answer.StatusCode}
 	}
 	lines := bufio.NewReader(answer.Body)
 	for range 20 + r.random.IntN(2000) {
-		id, data, err := readBlock(lines)
+		b, err := readBlock(lines)
 		if err != nil {
 			return err
 		}
-		if data != "" {
+		if b.data != "" {
 			var e struct {
 				ID string `json:"event_id"`
 			}
-			if err := json.Unmarshal([]byte(data), &e); err != nil {
+			if err := json.Unmarshal([]byte(b.data), &e); err != nil {
 				return err
 			}
 			r.seen = append(r.seen, e.ID)
 		}
-		r.cursor = id
+		r.cursor = b.id
 		if total := r.house.total.Load(); total > 0 && int64(len(r.seen)) >= total {
 			return nil
 		}
 	}
 	r.breaks++
 	return nil
-}
-
-// readBlock reads one block of a stream. One that is broken off is none.
-func readBlock(lines *bufio.Reader) (id, data string, err error) {
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return "", "", err
-		}
-		switch {
-		case strings.HasPrefix(line, "id: "):
-			id = strings.TrimSpace(line[4:])
-		case strings.HasPrefix(line, "data: "):
-			data = strings.TrimSpace(line[6:])
-		case line == "\n" && id == "": // a comment at the end
-			return "", "", io.EOF
-		case line == "\n":
-			return id, data, nil
-		}
-	}
 }
 
 // subscriptionRound consumes a page and commits it, or crashes before it does: then
@@ -194,7 +187,7 @@ func subscriptionRound(name string) func(context.Context, *follower) error {
 		if err := r.send(ctx, "POST", "/subscriptions/"+name+"/commit", fmt.Sprintf(`{"cursor":%q}`, page.Next)); err != nil {
 			return r.committed(ctx, name, page, got, &uncommitted)
 		}
-		r.seen, uncommitted = append(r.seen, got...), nil
+		r.seen, r.cursor, uncommitted = append(r.seen, got...), page.Next, nil
 		return nil
 	}
 }
@@ -229,7 +222,7 @@ func (r *follower) send(ctx context.Context, method, path, body string) error {
 	defer answer.Body.Close()
 	text, _ := io.ReadAll(answer.Body)
 	if answer.StatusCode >= 300 {
-		return fmt.Errorf("%s %s is answered %s: %s", method, path, answer.Status, text)
+		return fmt.Errorf("%s %s: %w: %s", method, path, &statusError{path, answer.StatusCode}, text)
 	}
 	return nil
 }

@@ -35,19 +35,33 @@ func (s *storm) warmUp() {
 		}
 		s.extras.Wait()
 	}
-	for _, i := range s.ingesters {
-		s.openReaders(i)
+	for n, i := range s.ingesters {
+		s.openReaders(i, n+1)
 		i.base = s.quietFigures(i, nil)
 	}
 }
 
-// openReaders has the ingester open all connections that it reads over.
-func (s *storm) openReaders(i *stormIngester) {
-	for range 8 * 4 {
-		s.extras.Go(func() { _, _ = i.stats() }) // ends with its answer, awaited below
+// readerConnections are those that an ingester keeps to Postgres beside its writer's:
+// for pages, for all streams, for subscriptions.
+const readerConnections = 4 + 1 + 2
+
+// openReaders has the ingester open all connections that it reads over, n ingesters
+// together being at it or done with it.
+func (s *storm) openReaders(i *stormIngester, n int) {
+	for range 10 {
+		for range 8 * 4 {
+			s.extras.Go(func() { _, _ = i.stats() })       // ends with its answer, awaited below
+			s.extras.Go(func() { s.openSubscriptions(i) }) // likewise
+		}
+		s.extras.Go(func() { s.openStream(i) }) // ends with three heartbeats, awaited below
+		s.extras.Wait()
+		if open, err := s.database.number(readersOpen); err == nil && open >= int64(n*readerConnections) {
+			return
+		}
 	}
-	s.extras.Wait()
 }
+
+const readersOpen = `SELECT count(*) FROM pg_stat_activity WHERE application_name IN ('ingot reader', 'ingot subscriptions')`
 
 // heal takes every fault away and waits until each ingester stores again.
 func (s *storm) heal() {

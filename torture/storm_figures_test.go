@@ -61,7 +61,7 @@ func (s *storm) judgeFigures() {
 			s.history.Violate("goroutines, descriptors and memory are back at their base", fmt.Sprintf("%s: %+v, before the storm %+v", i.name, now, i.base))
 		}
 	}
-	most := int64(len(s.ingesters) * 5) // one writer and four readers each
+	most := int64(len(s.ingesters) * (1 + readerConnections))
 	n, err := s.database.number("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ingot%'")
 	if err != nil || n > most {
 		s.history.Violate("connections to Postgres are back at their base", fmt.Sprintf("%d of at most %d, %v", n, most, err))

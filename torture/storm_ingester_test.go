@@ -27,10 +27,12 @@ type stormIngester struct {
 }
 
 // stormFlags keep every wait short, so that a fault is over when the storm is, and
-// the queue small, so that it can be full.
+// the queue small, so that it can be full; and the buffers of streams, so that they
+// run over.
 var stormFlags = []string{
 	"--deadline=1500ms", "--attempt-timeout=1500ms", "--lock-timeout=150ms", "--outage-grace=300ms", "--retry-max=100ms",
 	"--queue-events=2000", "--max-events=1000", "--batch-events=500", "--database-wait=60s",
+	"--stream-heartbeat=100ms", "--stream-buffer=64",
 }
 
 // stormKinds are the ingesters of a storm. Between them they take every way to write,

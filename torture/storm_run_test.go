@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -156,6 +157,10 @@ func (s *storm) startReaders() {
 		&pages{"reader of A", []*stormIngester{a}, 1000},
 		&pages{"reader of B", []*stormIngester{b}, 100},
 		&pages{"reader of all", s.ingesters, 500},
+		&stormStream{name: "stream of A", from: []*stormIngester{a}},
+		&stormStream{name: "stream of all", from: s.ingesters},
+		&stormConsumer{name: "consumer-at-b", from: []*stormIngester{b}},
+		&stormConsumer{name: "consumer-at-all", from: s.ingesters},
 	} {
 		s.readers.Go(func() { // ends with s.reading or s.end, awaited in judge and end
 			if seen, ended := f.follow(s); ended {
@@ -163,6 +168,13 @@ func (s *storm) startReaders() {
 			}
 		})
 	}
+}
+
+// randomOf is a reader's own, of the seed.
+func (s *storm) randomOf(reader string) *rand.Rand {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(reader))
+	return rand.New(rand.NewPCG(s.seed, h.Sum64()))
 }
 
 // sleep waits, or until the storm is broken off.

@@ -73,7 +73,7 @@ func TestTheTableIsWhole(t *testing.T) {
 			t.Errorf("%s is not found by its name", m.Name)
 		}
 	}
-	if len(names) != 15 {
+	if len(names) != 17 {
 		t.Errorf("%d mutants", len(names))
 	}
 }
