@@ -21,6 +21,8 @@
 //	poison_test.go    what Postgres refuses, when the decoder lets it through
 //	feed_test.go      followers of the feed miss nothing, whatever is restarted
 //	export_test.go    what is exported can be taken back
+//	restore_test.go   places in a history that a restore has led another way
+//	copy_test.go      the ways of making a copy of a database
 //	follower_test.go  those followers: pages, streams, subscriptions
 //	block_test.go     what a stream consists of
 //	mutants_test.go   the storm against ingesters that are broken on purpose
