@@ -22,6 +22,7 @@
 //	feed_test.go      followers of the feed miss nothing, whatever is restarted
 //	export_test.go    what is exported can be taken back
 //	restore_test.go   places in a history that a restore has led another way
+//	stalled_test.go   streams that stop reading, beside many that do not
 //	copy_test.go      the ways of making a copy of a database
 //	follower_test.go  those followers: pages, streams, subscriptions
 //	block_test.go     what a stream consists of
