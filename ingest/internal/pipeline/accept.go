@@ -55,10 +55,13 @@ func (p *Pipeline) Submit(group event.Group, bytes int64) ([]bool, error) {
 		return nil, nil
 	}
 	r := p.newRequest(group, bytes)
-	if err := p.accept(r); err != nil {
+	wanted, err := p.accept(r)
+	if err != nil {
 		return nil, err
 	}
-	p.notify()
+	if wanted {
+		p.notify()
+	}
 	a := <-r.slot
 	p.letGo(r)
 	return a.stored, a.err
@@ -70,22 +73,24 @@ func (p *Pipeline) outageLocked() bool {
 	return !p.downSince.IsZero() && time.Since(p.downSince) > p.config.OutageGrace
 }
 
-func (p *Pipeline) accept(r *request) error {
+// accept queues a request, and tells whether a committer may wait for it.
+func (p *Pipeline) accept(r *request) (wanted bool, err error) {
 	n := len(r.group.Events)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.draining:
-		return &event.NotStoredError{Reason: event.ReasonDraining}
-	case p.outageLocked() && (len(p.queue) > 0 || len(p.batch) > 0):
+		return false, &event.NotStoredError{Reason: event.ReasonDraining}
+	case p.outageLocked() && (len(p.queue) > 0 || len(p.flights) > 0):
 		p.stats.Refused += int64(n)
-		return &event.NotStoredError{Reason: event.ReasonUnavailable}
+		return false, &event.NotStoredError{Reason: event.ReasonUnavailable}
 	case p.events+n > p.config.QueueEvents || p.bytes+r.bytes > p.config.QueueBytes:
 		p.stats.Refused += int64(n)
-		return &event.NotStoredError{Reason: event.ReasonQueueFull}
+		return false, &event.NotStoredError{Reason: event.ReasonQueueFull}
 	}
 	p.events += n
+	p.queued += n
 	p.bytes += r.bytes
 	p.queue = append(p.queue, r)
-	return nil
+	return p.wantedLocked(), nil
 }

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// next waits for requests and moves them from the queue into the batch. It returns
-// an empty batch when it is time to look at the side lane, and more is false when
-// nothing is left to do: draining with all lanes empty, or ctx ended.
-func (p *Pipeline) next(ctx context.Context) (batch []*request, more bool) {
+// next waits for requests and makes a flight of them, or of a parcel of the side lane
+// when it is time for it. It is false when nothing is left to do: draining with all
+// lanes empty, or ctx ended.
+func (p *Pipeline) next(ctx context.Context, f *flight) bool {
 	for ctx.Err() == nil {
-		batch, drained, side := p.take()
-		if len(batch) > 0 || drained {
-			return batch, !drained
+		taken, drained, side := p.take(f)
+		if taken || drained {
+			return taken
 		}
 		if !side {
 			select {
@@ -24,22 +24,39 @@ func (p *Pipeline) next(ctx context.Context) (batch []*request, more bool) {
 		timer := time.NewTimer(sidePause)
 		select {
 		case <-p.wake:
-			timer.Stop()
 		case <-timer.C:
-			return nil, true
 		case <-ctx.Done():
-			timer.Stop()
 		}
+		timer.Stop()
 	}
-	return nil, false
+	return false
 }
 
-// take makes a batch of the head of the queue. Requests that expired while they
-// were queued have left it already, and those leave now for which there is no time.
-func (p *Pipeline) take() (batch []*request, drained, side bool) {
+// take makes a flight of the head of the queue, or of a parcel. Requests that expired
+// while they were queued have left it already, and those leave now for which there is
+// no time.
+func (p *Pipeline) take(f *flight) (taken, drained, side bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expireQueueLocked(p.horizonLocked())
+	side = len(p.side) > 0
+	switch {
+	case p.sideDueLocked() && p.roomLocked():
+		*f = flight{batch: p.unparkLocked(), parcel: true, guesses: f.guesses}
+	case p.wantedLocked():
+		*f = flight{batch: p.headLocked(), guesses: f.guesses}
+	default:
+		return false, p.draining && len(p.queue) == 0 && !side, side
+	}
+	for _, r := range f.batch {
+		f.events += len(r.group.Events)
+	}
+	p.flights = append(p.flights, f)
+	return true, false, side
+}
+
+// headLocked takes a batch off the head of the queue.
+func (p *Pipeline) headLocked() []*request {
 	n, events, bytes := 0, 0, int64(0)
 	for _, r := range p.queue {
 		events += len(r.group.Events)
@@ -48,31 +65,15 @@ func (p *Pipeline) take() (batch []*request, drained, side bool) {
 			break
 		}
 		n++
+		p.queued -= len(r.group.Events)
 	}
-	batch = append(batch, p.queue[:n]...)
+	batch := append([]*request(nil), p.queue[:n]...)
 	p.queue = dropFront(p.queue, n)
-	p.batch = batch
-	side = len(p.side) > 0
-	return batch, p.draining && n == 0 && !side, side
+	return batch
 }
 
 // dropFront removes the first n without keeping them alive.
 func dropFront(queue []*request, n int) []*request {
 	clear(queue[:n])
 	return queue[n:]
-}
-
-// release gives a finished batch's room back, but for what was parked.
-func (p *Pipeline) release(batch []*request) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, r := range batch {
-		if r.parked {
-			continue
-		}
-		p.events -= len(r.group.Events)
-		p.bytes -= r.bytes
-		p.letGo(r)
-	}
-	p.batch = nil
 }

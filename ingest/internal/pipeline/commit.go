@@ -11,22 +11,14 @@ import (
 	"ingot/internal/event"
 )
 
-// commitAll is the committer: one batch at a time, and between batches one parcel
-// of the side lane, until next says that it is over.
+// commitAll is one of the committers: one flight after the other, until next says that
+// it is over.
 func (p *Pipeline) commitAll(ctx context.Context) {
-	for {
-		batch, more := p.next(ctx)
-		if len(batch) > 0 {
-			p.commit(ctx, batch, false)
-			p.release(batch)
-		}
-		if parcel := p.unpark(); len(parcel) > 0 {
-			p.commit(ctx, parcel, true)
-			p.release(parcel)
-		}
-		if !more {
-			return
-		}
+	defer p.notify() // it may be over for the other one as well
+	f := &flight{}
+	for p.next(ctx, f) {
+		p.commit(ctx, f, f.batch, f.parcel)
+		p.land(f)
 	}
 }
 
@@ -35,32 +27,32 @@ func (p *Pipeline) commitAll(ctx context.Context) {
 // cannot be written because of its data, or of a key that another transaction
 // holds, is halved, by request, until the request in question is alone: bad data is
 // refused, a held key goes to the side lane, and the neighbours are stored.
-func (p *Pipeline) commit(ctx context.Context, batch []*request, brief bool) {
+func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brief bool) {
 	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {
 		err := p.connect(ctx)
-		live := p.startAttempt(batch)
+		live := p.startAttempt(f, batch)
 		if len(live) == 0 {
 			return
 		}
 		if err == nil {
-			err = p.attempt(ctx, live, brief)
+			err = p.attempt(ctx, f, live, brief)
 		}
 		switch whatNow(err) {
 		case done:
 			return
 		case isolate:
-			p.isolate(ctx, live, err)
+			p.isolate(ctx, f, live, err)
 			return
 		case giveUp:
-			p.deliverError(live, err)
+			p.deliverError(f, live, err)
 			if ctx.Err() != nil {
 				p.leave(live, &p.left.Unknown)
 			}
 			return
 		}
-		p.endAttempt(err)
+		p.endAttempt(f, err)
 		if !p.pause(ctx, jitter(pause)) {
-			p.giveUp(live, err)
+			p.giveUp(f, live, err)
 			return
 		}
 	}
@@ -98,21 +90,21 @@ func whatNow(err error) verdict {
 // it is alone. The halves wait for keys only briefly: one of them will be in vain.
 // When too many were halved lately they wait in the side lane, and everybody else
 // goes on.
-func (p *Pipeline) isolate(ctx context.Context, live []*request, err error) {
+func (p *Pipeline) isolate(ctx context.Context, f *flight, live []*request, err error) {
 	var badData *event.BadDataError
 	switch {
 	case len(live) > 1:
-		treat := p.park
-		if p.split(err) {
-			treat = func(half []*request) { p.commit(ctx, half, true) }
+		treat := func(half []*request) { p.park(f, half) }
+		if p.split(f, err) {
+			treat = func(half []*request) { p.commit(ctx, f, half, true) }
 		}
 		treat(live[:len(live)/2])
 		treat(live[len(live)/2:])
 	case errors.As(err, &badData):
 		p.missed()
-		p.deliverError(live, err)
+		p.deliverError(f, live, err)
 	default:
-		p.park(live)
+		p.park(f, live)
 	}
 }
 
@@ -124,20 +116,33 @@ func (p *Pipeline) connect(ctx context.Context) error {
 	return p.store.Ready(ctx)
 }
 
-// attempt runs one Merge under its own time limit, and answers if it succeeds.
-func (p *Pipeline) attempt(ctx context.Context, live []*request, brief bool) error {
+// attempt runs one Merge under its own time limit, and answers if it succeeds. The keys
+// of a batch that is sent ahead are told to the filter at once: the next one may hold
+// the same, and comes behind it. A batch that has failed before takes the path that
+// needs no guesses.
+func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brief bool) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.AttemptTimeout)
 	defer cancel()
 	b := event.Batch{Groups: make([]event.Group, len(live)), Brief: brief}
 	for i, r := range live {
 		b.Groups[i] = r.group
 	}
-	b.Suspects = p.suspects(b.Groups)
+	if !f.tried {
+		b.Suspects = p.suspects(f, b.Groups)
+		b.Ahead = func() {
+			p.learn(b.Groups)
+			p.sentAhead(f)
+		}
+	}
+	f.tried = true
 	stored, err := p.store.Merge(ctx, b, p.commitSent)
 	switch {
 	case err == nil:
-		p.deliverStored(live, stored)
-		p.learn(b, stored) // while the answers are on their way
+		p.deliverStored(f, live, stored)
+		if !f.ahead { // else the filter knows
+			p.learn(b.Groups) // while the answers are on their way
+		}
+		p.count(b.Suspects, stored)
 	case !hasFate(err):
 		err = &event.UnknownError{Err: err}
 	}
@@ -154,7 +159,7 @@ func hasFate(err error) bool {
 
 // startAttempt marks the batch as under way and returns what still has a waiter, and
 // the time to be answered in.
-func (p *Pipeline) startAttempt(batch []*request) []*request {
+func (p *Pipeline) startAttempt(f *flight, batch []*request) []*request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	live := make([]*request, 0, len(batch))
@@ -169,15 +174,15 @@ func (p *Pipeline) startAttempt(batch []*request) []*request {
 			p.answerLocked(r, answer{err: &event.NotStoredError{Reason: event.ReasonExpired}})
 		}
 	}
-	p.begun, p.attempting = time.Now(), len(live) > 0
+	f.begun, f.attempting = time.Now(), len(live) > 0
 	return live
 }
 
 // endAttempt marks the batch as certainly not committed: until the next attempt a
 // deadline means "not stored" again.
-func (p *Pipeline) endAttempt(err error) {
+func (p *Pipeline) endAttempt(f *flight, err error) {
 	p.mu.Lock()
-	p.attempting = false
+	f.attempting = false
 	p.stats.FailedAttempts++
 	if p.downSince.IsZero() {
 		p.downSince = time.Now()
@@ -188,9 +193,9 @@ func (p *Pipeline) endAttempt(err error) {
 
 // split notes that a batch is halved, and tells whether the halves may be tried now.
 // The store works: it has got as far as the keys.
-func (p *Pipeline) split(err error) (now bool) {
+func (p *Pipeline) split(f *flight, err error) (now bool) {
 	p.mu.Lock()
-	p.attempting = false
+	f.attempting = false
 	p.downSince = time.Time{}
 	p.stats.Splits++
 	now = p.maySplitLocked()

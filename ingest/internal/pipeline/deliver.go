@@ -9,12 +9,12 @@ import (
 )
 
 // deliverStored hands each request its part of a committed batch's results.
-func (p *Pipeline) deliverStored(live []*request, stored []bool) {
+func (p *Pipeline) deliverStored(f *flight, live []*request, stored []bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.attempting = false
+	f.attempting = false
 	p.downSince = time.Time{}
-	p.tookLocked(time.Since(p.begun))
+	p.tookLocked(time.Since(f.begun))
 	p.stats.Batches++
 	p.stats.LastBatch = len(stored)
 	for _, r := range live {
@@ -25,10 +25,10 @@ func (p *Pipeline) deliverStored(live []*request, stored []bool) {
 }
 
 // deliverError tells each request of a batch the same.
-func (p *Pipeline) deliverError(live []*request, err error) {
+func (p *Pipeline) deliverError(f *flight, live []*request, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.attempting = false
+	f.attempting = false
 	p.stats.FailedBatches++
 	for _, r := range live {
 		p.answerLocked(r, answer{err: err})
@@ -36,8 +36,8 @@ func (p *Pipeline) deliverError(live []*request, err error) {
 }
 
 // giveUp refuses a batch for which there is no time left.
-func (p *Pipeline) giveUp(live []*request, err error) {
-	p.deliverError(live, &event.NotStoredError{Reason: event.ReasonDraining, Err: err})
+func (p *Pipeline) giveUp(f *flight, live []*request, err error) {
+	p.deliverError(f, live, &event.NotStoredError{Reason: event.ReasonDraining, Err: err})
 	p.leave(live, &p.left.Refused)
 }
 
@@ -79,10 +79,12 @@ func (p *Pipeline) expire(now time.Time) {
 	defer p.mu.Unlock()
 	p.expireQueueLocked(now)
 	p.expireSideLocked(now)
-	for _, r := range p.batch {
-		if !r.answered && !r.deadline.After(now) {
-			p.stats.Expired++
-			p.answerLocked(r, answer{err: p.overdueLocked()})
+	for _, f := range p.flights {
+		for _, r := range f.batch {
+			if !r.answered && !r.deadline.After(now) {
+				p.stats.Expired++
+				p.answerLocked(r, answer{err: f.overdueLocked()})
+			}
 		}
 	}
 }
@@ -92,6 +94,7 @@ func (p *Pipeline) expire(now time.Time) {
 func (p *Pipeline) expireQueueLocked(at time.Time) {
 	n := 0
 	for ; n < len(p.queue) && !p.queue[n].deadline.After(at); n++ {
+		p.queued -= len(p.queue[n].group.Events)
 		p.dropLocked(p.queue[n], event.ReasonExpired)
 		p.stats.Expired++
 	}
@@ -113,9 +116,9 @@ func (p *Pipeline) tookLocked(took time.Duration) {
 	p.commitTime = min(max(took, p.commitTime*9/10), p.config.Deadline/2)
 }
 
-// overdueLocked is what a request of the batch is told at its deadline.
-func (p *Pipeline) overdueLocked() error {
-	if p.attempting {
+// overdueLocked is what a request of the flight is told at its deadline.
+func (f *flight) overdueLocked() error {
+	if f.attempting {
 		return &event.UnknownError{Err: context.DeadlineExceeded}
 	}
 	return &event.NotStoredError{Reason: event.ReasonExpired}

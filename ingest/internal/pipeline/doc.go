@@ -6,24 +6,28 @@
 //	Submit ──► accept.go    the queue: bounded in events and bytes; full -> refused now
 //	              │
 //	              ▼
-//	           batch.go     what has queued up while the committer was busy; no timer
+//	           batch.go     what has queued up while the committers were busy; no timer
+//	           flight.go    a batch under way, and when the next may follow it
 //	              │
 //	              ▼
-//	           commit.go    the one committer: attempt, retry, split, give up ──► Store
+//	           commit.go    two committers in turn: attempt, retry, split, give up ──► Store
 //	           suspect.go   asks the filter before an attempt, tells it keys after ──► Filter
 //	              │        sidelane.go  what waits: held keys, halves of a batch when many are halved
 //	              ▼
 //	           deliver.go   every waiting request gets its results, once
 //
-// Three goroutines meet here: a caller of Submit, the committer (Run), and the
-// reaper, which Run starts and waits for.
+// Four goroutines meet here: a caller of Submit, two committers, and the reaper; Run
+// starts and awaits all but the first.
 //
 //  1. Submit puts a request into the queue and waits on its answer slot.
-//  2. The committer takes requests off the head of the queue, in order, until the
+//  2. A committer takes requests off the head of the queue, in order, until the
 //     batch is large enough or the queue is empty. It never splits a request.
 //     What could not be answered in time any more is refused first.
-//  3. It sees to it that the store has a connection, marks the batch as attempting and calls Store.Merge, which tells when
-//     COMMIT is sent.
+//  3. It sees to it that the store has a connection, marks the flight as attempting and
+//     calls Store.Merge, which tells when COMMIT is sent, and when the store takes
+//     another batch though this one is not answered yet. Then the other committer may
+//     take one, if what is queued is at least half as much. The store runs them one
+//     after the other: while it writes the first, the second is got ready and sent.
 //  4. It settles the outcome: results, a retry after a pause, or an error.
 //  5. The reaper answers requests whose deadline has passed: not stored while they
 //     are queued or between attempts, unknown while an attempt is under way (it
@@ -35,11 +39,13 @@
 //     mutex, the slot has room for one, so nobody blocks on a waiter.
 //   - A request is told "not stored" only when no attempt on it has begun that
 //     might have committed.
-//   - Events and bytes of a request count against the queue's bounds until the
+//   - Events and bytes of a request count against the queue's bounds until its
 //     committer is done with it, answered or not.
 //   - A request that is to blame for a failed attempt (bad data, a held key) hurts
 //     no other one: batches are halved until it is alone. Only so many are halved
 //     in a second; the other halves wait in the side lane for their turn.
-//   - Only the committer takes from the queue; only Submit adds to it; nothing is
+//   - Only the last flight may be one that is not on its way yet. Its committer alone
+//     asks the filter and teaches it, so a batch suspects the keys of the one before.
+//   - Only committers take from the queue; only Submit adds to it; nothing is
 //     added once draining has begun.
 package pipeline

@@ -10,7 +10,7 @@ import (
 	"ingot/internal/event"
 )
 
-// Store writes batches. The committer is its only caller.
+// Store writes batches, for the committers alone.
 type Store interface {
 	// Ready connects if there is no connection. It fails with *event.NotStoredError;
 	// nothing of any batch is under way while it takes its time.
@@ -18,7 +18,9 @@ type Store interface {
 
 	// Merge stores a batch in one transaction and returns, event by event in order,
 	// whether it was stored (true) or was there already (false). It calls sent before
-	// a COMMIT goes out, each time it tries one. When ctx ends it gives up soon.
+	// a COMMIT goes out, each time it tries one. When ctx ends it gives up soon. Once it
+	// has called b.Ahead it is called for the next batch while this one is under way;
+	// it commits the two in that order, or tells so of the first that it could not.
 	//
 	// It fails with *event.NotStoredError or *event.BadDataError when certainly
 	// nothing was committed, and with *event.UnknownError when that is not known.
@@ -26,11 +28,11 @@ type Store interface {
 	Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error)
 }
 
-// Filter guesses which keys exist already. The committer is its only caller. It may
-// be wrong in both directions.
+// Filter guesses which keys exist already. It may be wrong in both directions. One
+// committer at a time calls it: the one whose flight is not on its way yet.
 type Filter interface {
 	Suspect(e *event.Event) bool
-	Add(e *event.Event) // the event's key is committed
+	Add(e *event.Event) // the event's key is committed, or will be before the next batch
 }
 
 // Config bounds the pipeline. All fields are required.
@@ -59,19 +61,17 @@ type Pipeline struct {
 	log    *zap.Logger
 	wake   chan struct{} // one slot: the queue may have changed
 
-	guesses  []bool    // of the batch under way; the committer's alone
 	requests sync.Pool // of *request
 
 	mu         sync.Mutex
 	queue      []*request   // waiting, oldest first
-	batch      []*request   // what the committer works on
+	queued     int          // events of the queue
+	flights    []*flight    // under way, oldest first: at most one for each committer
 	side       [][]*request // parked: sidelane.go
 	lastSide   time.Time    // when one of them was tried
 	splits     float64      // halvings that may be made at once; grows with time since splitAt
 	splitAt    time.Time
-	begun      time.Time     // of the attempt under way, or the last
 	commitTime time.Duration // what a commit takes these days: tookLocked
-	attempting bool          // Merge is under way for the batch
 	downSince  time.Time     // first of the attempts that failed in a row; zero: the store works
 	draining   bool
 	events     int   // of queue, batch and side lane
@@ -100,7 +100,11 @@ func (p *Pipeline) Run(ctx context.Context) Left {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { p.reap(work) })
 	helpers.Go(func() { p.drainOn(ctx, work, cancel) })
-	p.commitAll(work)
+	var committing sync.WaitGroup
+	for range committers {
+		committing.Go(func() { p.commitAll(work) })
+	}
+	committing.Wait()
 	left := p.refuseRest()
 	cancel()
 	helpers.Wait()

@@ -19,10 +19,10 @@ const sidePause = 50 * time.Millisecond
 
 // park moves requests of the batch to the side lane as one parcel; they still count
 // against the queue's bounds.
-func (p *Pipeline) park(requests []*request) {
+func (p *Pipeline) park(f *flight, requests []*request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.attempting = false
+	f.attempting = false
 	p.downSince = time.Time{}
 	p.stats.Parked += int64(len(requests))
 	parcel := slices.DeleteFunc(slices.Clone(requests), func(r *request) bool { return r.answered })
@@ -34,20 +34,19 @@ func (p *Pipeline) park(requests []*request) {
 	}
 }
 
-// unpark takes the next parcel of the side lane, if it is time for a try.
-func (p *Pipeline) unpark() []*request {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.side) == 0 || time.Since(p.lastSide) < sidePause {
-		return nil
-	}
+// sideDueLocked tells whether it is time for a try.
+func (p *Pipeline) sideDueLocked() bool {
+	return len(p.side) > 0 && time.Since(p.lastSide) >= sidePause
+}
+
+// unparkLocked takes the next parcel of the side lane.
+func (p *Pipeline) unparkLocked() []*request {
 	p.lastSide = time.Now()
 	parcel := p.side[0]
 	p.side = slices.Delete(p.side, 0, 1)
 	for _, r := range parcel {
 		r.parked = false
 	}
-	p.batch = parcel
 	return parcel
 }
 

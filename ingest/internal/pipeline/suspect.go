@@ -3,43 +3,49 @@ package pipeline
 import "ingot/internal/event"
 
 // suspects asks the filter about every event of a batch; nil without a filter.
-func (p *Pipeline) suspects(groups []event.Group) []bool {
+func (p *Pipeline) suspects(f *flight, groups []event.Group) []bool {
 	if p.filter == nil {
 		return nil
 	}
-	suspects := p.guesses[:0]
+	suspects := f.guesses[:0]
 	for g := range groups {
 		events := groups[g].Events
 		for i := range events {
 			suspects = append(suspects, p.filter.Suspect(&events[i]))
 		}
 	}
-	p.guesses = suspects
+	f.guesses = suspects
 	return suspects
 }
 
-// learn tells the filter the keys of a committed batch, and counts how good its
-// guesses were. A suspect that was stored was suspected wrongly.
-func (p *Pipeline) learn(b event.Batch, stored []bool) {
+// learn tells the filter keys that are committed, or about to be.
+func (p *Pipeline) learn(groups []event.Group) {
 	if p.filter == nil {
 		return
 	}
-	for g := range b.Groups {
-		events := b.Groups[g].Events
+	for g := range groups {
+		events := groups[g].Events
 		for i := range events {
 			p.filter.Add(&events[i])
 		}
 	}
+}
+
+// count adds up how good the guesses about a committed batch were. A suspect that was
+// stored was suspected wrongly.
+func (p *Pipeline) count(suspects, stored []bool) {
+	if suspects == nil {
+		return
+	}
 	hits, wrong, missed := int64(0), int64(0), int64(0)
 	for i, s := range stored {
-		suspected := b.Suspects != nil && b.Suspects[i]
 		switch {
-		case suspected && s:
+		case suspects[i] && s:
 			wrong++
-		case !suspected && !s:
+		case !suspects[i] && !s:
 			missed++
 		}
-		if suspected {
+		if suspects[i] {
 			hits++
 		}
 	}

@@ -17,20 +17,24 @@ type batch struct {
 	begun       bool // the transaction is open
 }
 
-// believe takes the suspects for known, if they are few enough to be checked by the
-// Query that writes the others, and if there are others.
-func (b *batch) believe() bool {
-	n := 0
+// suspected counts the suspects.
+func (b *batch) suspected() (n int) {
 	for _, suspected := range b.suspects {
 		if suspected {
 			n++
 		}
 	}
+	return n
+}
+
+// believe takes the suspects for known, if they are few enough to be checked by the
+// Query that writes the others, and if there are others.
+func (b *batch) believe() {
+	n := b.suspected()
 	if n == 0 || n == b.received || n > checkedKeys {
-		return false
+		return
 	}
 	b.check, b.known, b.knownCount = true, b.suspects, n
-	return true
 }
 
 // doubtKnown takes back what was only believed.

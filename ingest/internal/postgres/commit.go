@@ -21,17 +21,17 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 	}
 	var unknown *event.UnknownError
 	if errors.As(err, &unknown) {
-		return w.doubt(ctx, b, err)
+		return w.doubt(ctx, b, w.session, err)
 	}
 	w.rollback(ctx)
 	return err
 }
 
-// doubt gives the connection up, nothing that comes over it can be trusted, and
-// finds out what became of the batch.
-func (w *Writer) doubt(ctx context.Context, b *batch, err error) error {
+// doubt gives up the connection that the batch was sent over, nothing that comes over
+// it can be trusted, and finds out what became of the batch.
+func (w *Writer) doubt(ctx context.Context, b *batch, over *session, err error) error {
 	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
-	w.abandon()
+	w.abandon(over)
 	return w.resolve(ctx, b, err)
 }
 

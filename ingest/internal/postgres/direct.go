@@ -2,14 +2,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
 
 	"ingot/internal/event"
 )
@@ -27,9 +21,6 @@ import (
 // connection ends, a FATAL, a warning) is a doubt, and resolved as any other.
 
 const directCopy = "; COPY ingot.events (" + stagingColumns + ") FROM STDIN (FORMAT binary); "
-
-// errFallBack says that the direct path has certainly stored nothing.
-var errFallBack = errors.New("the direct path was refused")
 
 // row is a place in the batch.
 type row struct {
@@ -65,9 +56,8 @@ func sortRows(b *batch, rows []row) []row {
 	return slices.CompactFunc(rows, func(x, y row) bool { return x.e.ID == y.e.ID && x.e.Topic == y.e.Topic })
 }
 
-// direct writes the batch on the direct path. It returns nil or errFallBack, or the
-// end of a doubt (commit).
-func (w *Writer) direct(ctx context.Context, b *batch, sent func()) error {
+// sendDirect sends the batch on the direct path.
+func (w *Writer) sendDirect(ctx context.Context, b *batch, sent func()) *exchange {
 	s := w.session
 	s.rows = sortRows(b, s.rows)
 	for _, r := range s.rows {
@@ -78,16 +68,7 @@ func (w *Writer) direct(ctx context.Context, b *batch, sent func()) error {
 	clear(s.rows) // holds on to the batch otherwise
 
 	sent()
-	err := s.sendDirect(ctx, s.copyBuf)
-	var unknown *event.UnknownError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &unknown):
-		return w.doubt(ctx, b, err)
-	}
-	w.rollback(ctx)
-	return fmt.Errorf("%w: %w", errFallBack, err)
+	return w.send(ctx, s.copyBuf)
 }
 
 // appendDirect encodes the whole exchange: the Query, and CopyData with header, rows
@@ -109,58 +90,4 @@ func (w *Writer) appendDirect(buf []byte, b *batch) []byte {
 	buf = endMessage(append(buf, copyTrailer...), copied)
 	done := len(buf)
 	return endMessage(beginMessage(buf, 'c'), done)
-}
-
-// sendDirect sends the exchange and judges the answer.
-func (s *session) sendDirect(ctx context.Context, exchange []byte) error {
-	ctx, cancel := halfOf(ctx)
-	defer cancel()
-	s.warned = false
-	tag, err := s.exchange(ctx, exchange)
-	return judgeCommit(s.conn.TxStatus(), tag, err, s.warned)
-}
-
-// watch ends what is read and written on the connection when ctx ends, until stop is
-// called. pgx would do so anew for each message.
-func (s *session) watch(ctx context.Context) (stop func()) {
-	conn := s.conn.Conn()
-	ended := make(chan struct{})
-	off := context.AfterFunc(ctx, func() {
-		_ = conn.SetDeadline(time.Unix(1, 0))
-		close(ended)
-	})
-	return func() {
-		if !off() {
-			<-ended
-			_ = conn.SetDeadline(time.Time{})
-		}
-	}
-}
-
-// exchange writes messages that form one Query with the data of its COPY, and reads
-// the answer to its end. It returns the last command tag, and the server's error or
-// the connection's.
-func (s *session) exchange(ctx context.Context, messages []byte) (tag string, err error) {
-	defer s.watch(ctx)()
-	if _, err := s.conn.Conn().Write(messages); err != nil {
-		_ = s.conn.Conn().Close() // a half message cannot be taken back
-		return "", fmt.Errorf("send the batch: %w", err)
-	}
-	var refused error
-	last := make([]byte, 0, 32) // a tag is short
-	for {
-		message, err := s.conn.ReceiveMessage(context.Background()) // watch ends it with ctx
-		if err != nil {
-			_ = s.conn.Conn().Close()
-			return "", fmt.Errorf("wait for the answer: %w", err)
-		}
-		switch m := message.(type) {
-		case *pgproto3.CommandComplete:
-			last = append(last[:0], m.CommandTag...)
-		case *pgproto3.ErrorResponse:
-			refused = pgconn.ErrorResponseToPgError(m)
-		case *pgproto3.ReadyForQuery:
-			return string(last), refused
-		}
-	}
 }

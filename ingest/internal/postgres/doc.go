@@ -2,8 +2,7 @@
 // pgx lives only here.
 //
 // Package main opens it, hands the Writer to the pipeline and the Reader to the
-// HTTP gate. The Writer belongs to one goroutine, the committer, and owns one
-// connection; the Reader owns a small pool and may be used by everybody. Subscriptions
+// HTTP gate. The Writer serves the committers in turn and owns one connection; the Reader owns a small pool and may be used by everybody. Subscriptions
 // own another: they write.
 //
 // A batch (writer.go) is given ids, and the keys that somebody suspects to exist are
@@ -21,7 +20,8 @@
 // The direct way (direct.go), in one: BEGIN, a check of the suspects that were not
 // looked up, COPY of sorted rows straight into the table, and step 3, all in one
 // Query. A key that exists breaks it, a suspect that does not exist as well, and the
-// batch is staged.
+// batch is staged. While its answer is awaited the next such batch is sent (ahead.go):
+// the backend goes from one to the other without a pause.
 //
 // A COMMIT that was sent and not answered is resolved by a fence (doubt.go). Reading
 // walks the commit log (feed.go) or goes by id (browse.go); find.go tells where the rows

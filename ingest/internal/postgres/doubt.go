@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -73,13 +74,18 @@ COMMIT`
 
 // abandon gives up a connection whose COMMIT was not answered. Its backend may wait
 // with that COMMIT for as long as a synchronous standby is away, and would be one more
-// with every try: the next connection ends it.
-func (w *Writer) abandon() {
-	w.abandoned = append(w.abandoned, w.session.backend)
-	w.Close()
+// with every try: the next connection, or fence, ends it. Another batch sent over it may have given it
+// up already.
+func (w *Writer) abandon(over *session) {
+	if !slices.Contains(w.abandoned, over.backend) {
+		w.abandoned = append(w.abandoned, over.backend)
+	}
+	if w.session == over {
+		w.Close()
+	}
 }
 
-// endAbandoned ends the backends that were given up, on a new connection. No answer
+// endAbandoned ends the backends that were given up, over another connection. No answer
 // depends on it: the fence waits for the old transaction in any case, and less long
 // for one that is ended.
 func (w *Writer) endAbandoned(ctx context.Context, s *session) {
@@ -101,10 +107,11 @@ func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error
 	if err != nil {
 		return false, err
 	}
+	w.endAbandoned(ctx, s)
 	s.warned = false
 	results, err := s.conn.Exec(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, logLock, b.first, w.instance)).ReadAll()
 	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, s.warned); err != nil {
-		w.abandon()
+		w.abandon(s)
 		return false, fmt.Errorf("fence: %w", err)
 	}
 	return fenceFound(results)

@@ -126,11 +126,14 @@ type planned struct {
 	at         time.Time
 }
 
+func (p *planned) due() bool { return p.uses+1 == p.next || time.Since(p.at) >= replanAfter }
+
 func (p *planned) prepare(ctx context.Context, conn *pgconn.PgConn, name, query string, params ...uint32) error {
-	p.uses++
-	if p.uses != p.next && time.Since(p.at) < replanAfter {
+	if !p.due() {
+		p.uses++
 		return nil
 	}
+	p.uses++
 	if p.next > 0 {
 		if err := conn.Deallocate(ctx, name); err != nil {
 			return fmt.Errorf("drop the plan of %s: %w", name, err)

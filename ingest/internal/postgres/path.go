@@ -25,7 +25,7 @@ const (
 	// checkedKeys is how many suspects the direct path's own Query may check. They
 	// stand in it as text; for more of them a look-up beforehand, with its binary
 	// parameters, costs less than the round trip that it takes. A guess.
-	checkedKeys = 512
+	checkedKeys = 4_096
 
 	// wrongPerBatch is how many wrong guesses a batch may expect.
 	wrongPerBatch = 0.02
@@ -38,7 +38,7 @@ const (
 	stagedFor      = 200
 )
 
-// pathChooser decides for each batch how it is written. It belongs to the writer.
+// pathChooser decides for each batch how it is written.
 type pathChooser struct {
 	path   WritePath
 	seen   guesses

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -98,8 +99,9 @@ type session struct {
 	opened  time.Time
 	nextID  int64 // the block: nextID..lastID
 	lastID  int64
-	staged  int  // rows in the staging table, dead ones among them
-	warned  bool // a warning arrived since it was last cleared
+	staged  int         // rows in the staging table, dead ones among them
+	warned  bool        // a warning arrived since it was last cleared
+	broken  atomic.Bool // given up; whoever reads an answer may say so
 	begin   string
 
 	lookUpPlan planned
@@ -166,7 +168,7 @@ func (s *session) takeIDs(ctx context.Context, n int) (first int64, err error) {
 	if n > BlockSize {
 		return 0, fmt.Errorf("a batch of %d events is over the block of %d ids", n, BlockSize)
 	}
-	if s.lastID-s.nextID+1 < int64(n) || s.nextID == 0 {
+	if !s.hasIDs(n) {
 		if err := s.drawBlock(ctx); err != nil {
 			return 0, err
 		}
@@ -175,6 +177,9 @@ func (s *session) takeIDs(ctx context.Context, n int) (first int64, err error) {
 	s.nextID += int64(n)
 	return first, nil
 }
+
+// hasIDs tells whether the block holds n ids more.
+func (s *session) hasIDs(n int) bool { return s.nextID != 0 && s.lastID-s.nextID+1 >= int64(n) }
 
 func (s *session) drawBlock(ctx context.Context) error {
 	first, err := queryNumber(ctx, s.conn, "SELECT nextval('ingot.id_blocks')")

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,25 +19,35 @@ type Timeouts struct {
 	Idle      time.Duration // idle_in_transaction_session_timeout: a dead ingester's locks
 }
 
-// Writer merges batches, one at a time. It belongs to one goroutine.
+// Writer merges batches, one transaction after the other. Merge may be called again
+// while the answer to a batch is awaited (ahead.go).
 type Writer struct {
 	url      string
 	timeouts Timeouts
 	instance string // a UUID
 	log      *zap.Logger
-	chooser  pathChooser
-	session  *session // nil while there is no usable connection
 
-	abandoned []backend // of connections given up in doubt; the next connection ends them
+	choosing sync.Mutex
+	chooser  pathChooser // guarded by choosing
+
+	turn      chan struct{}   // one slot; who fills it may use what follows
+	session   *session        // nil while there is no usable connection
+	last      <-chan struct{} // closed when the answer to what was sent last has been read
+	abandoned []backend       // of connections given up in doubt; the next connection, or fence, ends them
 }
 
 // NewWriter connects at the first Merge. instance names this process in the
 // commit log.
 func NewWriter(url string, path WritePath, timeouts Timeouts, instance uuid.UUID, log *zap.Logger) *Writer {
-	return &Writer{url: url, timeouts: timeouts, instance: instance.String(), log: log, chooser: pathChooser{path: path}}
+	none := make(chan struct{})
+	close(none)
+	return &Writer{
+		url: url, timeouts: timeouts, instance: instance.String(), log: log, chooser: pathChooser{path: path},
+		turn: make(chan struct{}, 1), last: none,
+	}
 }
 
-// Close ends the connection.
+// Close ends the connection. No Merge is under way.
 func (w *Writer) Close() {
 	if w.session != nil {
 		discard(w.session.conn)
@@ -47,7 +58,8 @@ func (w *Writer) Close() {
 // Merge writes the groups as one batch in one transaction and returns, event by
 // event in arrival order, whether it was stored (true) or its key existed already
 // (false). sent is called right before the bytes of COMMIT go out; when the direct
-// path is refused, the staged one calls it again.
+// path is refused, the staged one calls it again. write.Ahead is called once the batch
+// is on its way and another may be merged; on the staged path it never is.
 //
 // Errors: *event.NotStoredError and *event.BadDataError are certain: nothing of
 // the batch is stored. *event.UnknownError: COMMIT was sent and its outcome is
@@ -58,45 +70,113 @@ func (w *Writer) Merge(ctx context.Context, write event.Batch, sent func()) ([]b
 	if b.received == 0 {
 		return nil, nil
 	}
-	p := w.chooser.plan(b.received, b.suspects, b.brief)
-	if err := w.prepare(ctx, &b, p); err != nil {
-		w.rollback(ctx)
-		return nil, classify(err)
+	sending, cancel := halfOf(ctx)
+	defer cancel()
+	var x *exchange
+	err := w.inTurn(ctx, func() (err error) {
+		x, err = w.begin(ctx, sending, &b, sent)
+		return err
+	})
+	if x != nil {
+		if write.Ahead != nil {
+			write.Ahead()
+		}
+		err = w.finish(ctx, &b, x, sent)
 	}
-	err := w.write(ctx, &b, p, sent)
 	if err != nil {
 		return nil, err
 	}
 	return b.stored, nil
 }
 
-// write takes one of the two paths, or one after the other, and notes what that says
-// of the filter.
-func (w *Writer) write(ctx context.Context, b *batch, p plan, sent func()) error {
-	if !p.direct || b.knownCount == b.received {
-		err := w.staged(ctx, b, sent)
-		if err == nil && p.direct {
-			w.chooser.saw(b.guesses())
+// begin prepares the batch. Then it sends it on the direct path, and finish is left to
+// do; or it writes it by the staging table, and there is no exchange.
+func (w *Writer) begin(ctx, sending context.Context, b *batch, sent func()) (*exchange, error) {
+	var p plan
+	w.choose(func(c *pathChooser) { p = c.plan(b.received, b.suspects, b.brief) })
+	if p.check {
+		b.believe()
+	}
+	if !w.goesAhead(b, p) {
+		if err := w.alone(ctx); err != nil {
+			return nil, err
 		}
-		return err
 	}
-	err := w.direct(ctx, b, sent)
-	switch {
-	case err == nil:
-		w.chooser.saw(b.guesses())
-		w.chooser.ended(false)
+	if err := w.prepare(ctx, b, p); err != nil {
+		w.rollback(ctx)
+		return nil, classify(err)
+	}
+	if p.direct && b.knownCount < b.received {
+		return w.sendDirect(sending, b, sent), nil
+	}
+	err := w.staged(ctx, b, sent)
+	if err == nil && p.direct {
+		w.choose(func(c *pathChooser) { c.saw(b.guesses()) })
+	}
+	return nil, err
+}
+
+func (w *Writer) choose(f func(c *pathChooser)) {
+	w.choosing.Lock()
+	defer w.choosing.Unlock()
+	f(&w.chooser)
+}
+
+// goesAhead tells whether the batch can be sent without a round trip before it.
+func (w *Writer) goesAhead(b *batch, p plan) bool {
+	s := w.session
+	asks := p.lookUpAll || b.suspected() > 0
+	if b.check {
+		asks = s == nil || s.checkPlan.due()
+	}
+	return p.direct && !asks && s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received)
+}
+
+// finish waits for the answer to a direct batch. Refused, the batch takes the staged
+// path. Either way it notes what that says of the filter.
+func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func()) error {
+	err := x.answer()
+	if err == nil {
+		w.choose(func(c *pathChooser) {
+			c.saw(b.guesses())
+			c.ended(false)
+		})
 		return nil
-	case !errors.Is(err, errFallBack):
+	}
+	var unknown *event.UnknownError
+	inDoubt, begun := errors.As(err, &unknown), false
+	settled := w.inTurn(ctx, func() error {
+		if err := w.alone(ctx); err != nil {
+			return err
+		}
+		begun = true
+		if inDoubt {
+			return w.doubt(ctx, b, x.session, err)
+		}
+		return w.refused(ctx, b, err, sent)
+	})
+	if inDoubt && !begun {
 		return err
 	}
+	return settled
+}
+
+// refused writes a batch by the staging table of which the direct path has certainly
+// stored nothing. Which error it was does not matter, but for what is to be learnt.
+func (w *Writer) refused(ctx context.Context, b *batch, err error, sent func()) error {
+	w.rollback(ctx)
 	w.log.Debug("direct path refused, staging the batch", zap.Error(err))
 	b.doubtKnown()
 	if err := w.staged(ctx, b, sent); err != nil {
 		return err
 	}
 	g := b.guessesInHindsight()
-	w.chooser.saw(g)
-	w.chooser.ended(!b.check || g.unfounded == 0)
+	w.choose(func(c *pathChooser) {
+		c.saw(g)
+		if !abortedTransaction(err) {
+			c.ended(!b.check || g.unfounded == 0)
+		}
+	})
 	return nil
 }
 
@@ -112,14 +192,16 @@ func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
 
 // prepare takes ids and finds out which keys are known.
 func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
-	s, err := w.ready(ctx)
-	if err != nil {
-		return err
+	if !w.busy() {
+		if _, err := w.ready(ctx); err != nil {
+			return err
+		}
 	}
+	s := w.session
 	if err := s.number(ctx, b); err != nil {
 		return unavailable(err)
 	}
-	if p.check && b.believe() {
+	if b.check {
 		return s.prepareCheck(ctx)
 	}
 	return s.lookUp(ctx, b, p.lookUpAll)
@@ -159,14 +241,23 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 
 // Ready connects if there is no usable connection; *event.NotStoredError if that fails.
 func (w *Writer) Ready(ctx context.Context) error {
-	_, err := w.ready(ctx)
-	return err
+	return w.inTurn(ctx, func() error {
+		if w.busy() && !w.session.broken.Load() {
+			return nil
+		}
+		if err := w.alone(ctx); err != nil {
+			return err
+		}
+		_, err := w.ready(ctx)
+		return err
+	})
 }
 
 // ready returns a session that can take a batch. Its errors are classed: a setting
 // that the server refuses says nothing about anybody's data.
 func (w *Writer) ready(ctx context.Context) (*session, error) {
-	if w.session != nil && (w.session.conn.IsClosed() || w.session.expired()) {
+	w.rollback(ctx) // what was sent ahead may have failed since
+	if w.session != nil && w.session.expired() {
 		w.Close()
 	}
 	if w.session == nil {
@@ -189,13 +280,14 @@ func (w *Writer) rollback(ctx context.Context) {
 	if s == nil {
 		return
 	}
-	if !s.conn.IsClosed() && s.conn.TxStatus() != 'I' {
+	if !s.broken.Load() && !s.conn.IsClosed() {
+		if s.conn.TxStatus() == 'I' {
+			return
+		}
 		_, err := s.conn.Exec(ctx, "ROLLBACK").ReadAll()
 		if err == nil && s.conn.TxStatus() == 'I' {
 			return
 		}
-	} else if !s.conn.IsClosed() {
-		return
 	}
 	w.Close()
 }

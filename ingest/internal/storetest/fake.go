@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type Fake struct {
 	mu      sync.Mutex
 	rows    map[Key]event.Event
 	batches [][]event.Group // every batch that was committed
+	guesses [][]bool        // of every batch that was tried
 	calls   int
 	script  []Step
 	held    string // id that another transaction holds
@@ -34,6 +36,7 @@ type Step struct {
 	After  time.Duration // passes after COMMIT is sent
 	Fail   error         // returned without writing anything
 	Lose   bool          // written, but the answer is *event.UnknownError
+	Ahead  bool          // takes the next batch once COMMIT is sent
 }
 
 // NewFake returns an empty store.
@@ -95,6 +98,13 @@ func (f *Fake) Batches() []int {
 	return sizes
 }
 
+// Guesses returns the suspects of each batch that was tried.
+func (f *Fake) Guesses() [][]bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.guesses)
+}
+
 // Calls tells how often Merge was called.
 func (f *Fake) Calls() int {
 	f.mu.Lock()
@@ -104,7 +114,7 @@ func (f *Fake) Calls() int {
 
 // Merge implements the store.
 func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error) {
-	step, held := f.begin()
+	step, held := f.begin(b)
 	if err := sleep(ctx, step.Before); err != nil {
 		return nil, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}
 	}
@@ -126,6 +136,9 @@ func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, e
 	}
 	sent()
 	stored := f.write(b.Groups)
+	if step.Ahead {
+		b.Ahead()
+	}
 	if err := sleep(ctx, step.After); err != nil {
 		return nil, &event.UnknownError{Err: err}
 	}
@@ -135,10 +148,11 @@ func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, e
 	return stored, nil
 }
 
-func (f *Fake) begin() (step Step, held string) {
+func (f *Fake) begin(b event.Batch) (step Step, held string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls++
+	f.guesses = append(f.guesses, slices.Clone(b.Suspects))
 	if len(f.script) > 0 {
 		step, f.script = f.script[0], f.script[1:]
 	}

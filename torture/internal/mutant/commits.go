@@ -11,16 +11,20 @@ var commits = []Mutant{
 var Early func([]bool)
 
 // Group is the events`},
-			{"ingest/internal/pipeline/commit.go", `	stored, err := p.store.Merge(ctx, b, p.commitSent)`, `	event.Early = func(stored []bool) { p.deliverStored(live, stored) }
+			{"ingest/internal/pipeline/commit.go", `	stored, err := p.store.Merge(ctx, b, p.commitSent)`, `	event.Early = func(stored []bool) {
+		if len(stored) == f.events { // else it is another flight's
+			p.deliverStored(f, live, stored)
+		}
+	}
 	stored, err := p.store.Merge(ctx, b, p.commitSent)`},
 			{"ingest/internal/postgres/writer.go", `	sent()
 	return w.commit(ctx, b)`, `	event.Early(b.stored)
 	sent()
 	return w.commit(ctx, b)`},
 			{"ingest/internal/postgres/direct.go", `	sent()
-	err := s.sendDirect(`, `	event.Early(b.stored)
+	return w.send(`, `	event.Early(b.stored)
 	sent()
-	err := s.sendDirect(`},
+	return w.send(`},
 		},
 	},
 	{
@@ -54,15 +58,15 @@ var Early func([]bool)
 		Edits: []Edit{
 			{"ingest/internal/pipeline/commit.go", `	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {`, `	defer func() {
 		if r := recover(); r != nil {
-			p.deliverError(batch, &event.NotStoredError{Reason: event.ReasonUnavailable})
+			p.deliverError(f, batch, &event.NotStoredError{Reason: event.ReasonUnavailable})
 		}
 	}()
 	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {`},
 			{"ingest/internal/pipeline/commit.go", `	case err == nil:
-		p.deliverStored(live, stored)`, `	case err == nil && rand.N(200) == 0:
+		p.deliverStored(f, live, stored)`, `	case err == nil && rand.N(200) == 0:
 		panic("a mistake")
 	case err == nil:
-		p.deliverStored(live, stored)`},
+		p.deliverStored(f, live, stored)`},
 		},
 	},
 }

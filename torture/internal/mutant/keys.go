@@ -3,18 +3,12 @@ package mutant
 // keys are mutants of what is new and what is there already.
 var keys = []Mutant{
 	{
-		Name:   "filter-add-before-commit",
-		Breaks: "keys enter the filter with the attempt: what failed is suspected when it comes again",
+		Name:   "filter-add-before-asking",
+		Breaks: "keys enter the filter before it is asked about them: all are suspected",
 		Caught: "the filter's false positives stay near its rate",
-		Edits: []Edit{{"ingest/internal/pipeline/commit.go", `	b.Suspects = p.suspects(b.Groups)
-`, `	b.Suspects = p.suspects(b.Groups)
-	if p.filter != nil {
-		for g := range b.Groups {
-			for i := range b.Groups[g].Events {
-				p.filter.Add(&b.Groups[g].Events[i])
-			}
-		}
-	}
+		Edits: []Edit{{"ingest/internal/pipeline/commit.go", `		b.Suspects = p.suspects(f, b.Groups)
+`, `		p.learn(b.Groups)
+		b.Suspects = p.suspects(f, b.Groups)
 `}},
 	},
 	{

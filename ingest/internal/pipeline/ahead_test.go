@@ -1,0 +1,135 @@
+package pipeline
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+)
+
+// ahead is a batch whose answer takes that long, while the store takes the next.
+func ahead(after time.Duration) storetest.Step { return storetest.Step{After: after, Ahead: true} }
+
+// TestNextIsSentWhileAnAnswerIsAwaited, but only one.
+func TestNextIsSentWhileAnAnswerIsAwaited(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(ahead(time.Second), ahead(2*time.Second), ahead(time.Second))
+		first, second, third := p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "c")
+		if n := p.fake.Calls(); n != 2 {
+			t.Fatalf("%d batches under way, want 2", n)
+		}
+		for i, w := range []struct {
+			outcome chan outcome
+			after   time.Duration
+		}{{first, time.Second}, {second, 2 * time.Second}, {third, 2 * time.Second}} {
+			o := <-w.outcome
+			wantStored(t, o, true)
+			if o.after != w.after {
+				t.Errorf("request %d was answered after %v, want %v", i, o.after, w.after)
+			}
+		}
+	})
+}
+
+// TestNextWaitsForAStoreThatTakesOneAtATime: without Ahead what comes in gathers.
+func TestNextWaitsForAStoreThatTakesOneAtATime(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: time.Second})
+		first, second, third := p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "c")
+		wantStored(t, <-first, true)
+		wantStored(t, <-second, true)
+		wantStored(t, <-third, true)
+		if diff := cmp.Diff([]int{1, 2}, p.fake.Batches()); diff != "" {
+			t.Fatalf("requests per batch: %s", diff)
+		}
+	})
+}
+
+// TestNextIsWorthIt: what is sent ahead is at least half as large as the batch before.
+func TestNextIsWorthIt(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(ahead(time.Second))
+		first := p.submit(10, "a", "b", "c", "d")
+		small := p.submit(10, "e")
+		if n := p.fake.Calls(); n != 1 {
+			t.Fatalf("one event went behind four: %d batches", n)
+		}
+		more := p.submit(10, "f")
+		if n := p.fake.Calls(); n != 2 {
+			t.Fatalf("two events behind four wait: %d batches", n)
+		}
+		wantStored(t, <-first, true, true, true, true)
+		wantStored(t, <-small, true)
+		wantStored(t, <-more, true)
+	})
+}
+
+// TestKeysUnderWayAreSuspected by the batch behind; a batch that is tried again asks
+// nobody.
+func TestKeysUnderWayAreSuspected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, filter := storetest.NewFake(), remembering{}
+		p := running{Pipeline: New(testConfig(), fake, filter, zap.NewNop()), fake: fake, stop: func() {}}
+		done := make(chan Left, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { done <- p.Run(ctx) }() // ends with ctx, awaited below
+		fake.Next(ahead(time.Second), unavailable())
+		first, second := p.submit(10, "a"), p.submit(10, "a", "b")
+		wantStored(t, <-first, true)
+		wantStored(t, <-second, false, true)
+		cancel()
+		<-done
+		if diff := cmp.Diff([][]bool{{false}, {true, false}, nil}, fake.Guesses()); diff != "" {
+			t.Errorf("guesses: %s", diff)
+		}
+	})
+}
+
+// TestDeadlineOfAllUnderWay: at the deadline of two batches that were sent nobody
+// knows what became of either; one that is queued behind them is not stored.
+func TestDeadlineOfAllUnderWay(t *testing.T) {
+	config := testConfig()
+	config.Deadline, config.AttemptTimeout = time.Second, 30*time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(ahead(5*time.Second), ahead(5*time.Second))
+		first, second, third := p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "c")
+		wantUnknown(t, <-first)
+		wantUnknown(t, <-second)
+		wantNotStored(t, <-third, event.ReasonExpired)
+	})
+}
+
+// TestStopWaitsForAllUnderWay and for what is queued behind.
+func TestStopWaitsForAllUnderWay(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(ahead(time.Second), ahead(2*time.Second))
+		first, second, third := p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "c")
+		p.stop()
+		wantStored(t, <-first, true)
+		wantStored(t, <-second, true)
+		wantStored(t, <-third, true)
+	})
+}
+
+// TestOneUnderWayFails: the other goes on, and the one that failed is tried again.
+func TestOneUnderWayFails(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(ahead(time.Second), unavailable())
+		first, second := p.submit(10, "a"), p.submit(10, "b")
+		o := <-first
+		wantStored(t, o, true)
+		if o.after != time.Second {
+			t.Errorf("answered after %v", o.after)
+		}
+		wantStored(t, <-second, true)
+		if n := p.Stats().FailedAttempts; n != 1 {
+			t.Errorf("%d failed attempts", n)
+		}
+	})
+}

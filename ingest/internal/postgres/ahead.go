@@ -1,0 +1,138 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"ingot/internal/event"
+)
+
+// A direct batch needs nothing from the server but one answer. So the next one may be
+// sent while that answer is awaited: the backend finds it in its socket when it is done,
+// and rests for no moment. It still runs one transaction after the other, in the order
+// sent; where that of a batch fails, the one behind it finds an aborted transaction and
+// fails too.
+//
+//	turn        who holds it reads and changes the writer and its session, and sends
+//	exchange    what was sent ahead; its answer is read without the turn, in the order sent
+//	alone       waits until all answers are read: for whatever needs a round trip
+
+// exchange is a batch on its way, and the place of its answer among others.
+type exchange struct {
+	session *session
+	before  <-chan struct{} // closed when the answer of the exchange before was read
+	read    chan struct{}   // closed when this one's was
+	stop    func()          // of the watch on the connection
+	sendErr error
+}
+
+// inTurn runs f while no other batch is prepared or sent. When ctx ends first nothing
+// was begun.
+func (w *Writer) inTurn(ctx context.Context, f func() error) error {
+	select {
+	case w.turn <- struct{}{}:
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
+	defer func() { <-w.turn }()
+	return f()
+}
+
+// busy tells whether an answer is awaited. Like all below it is called in turn.
+func (w *Writer) busy() bool {
+	select {
+	case <-w.last:
+		return false
+	default:
+		return true
+	}
+}
+
+// alone waits until no answer is awaited any more.
+func (w *Writer) alone(ctx context.Context) error {
+	select {
+	case <-w.last:
+		return nil
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
+}
+
+// send sends messages that form one Query with the data of its COPY.
+func (w *Writer) send(ctx context.Context, messages []byte) *exchange {
+	s := w.session
+	x := &exchange{session: s, before: w.last, read: make(chan struct{}), stop: s.watch(ctx)}
+	w.last = x.read
+	if _, err := s.conn.Conn().Write(messages); err != nil {
+		s.giveUp() // a half message cannot be taken back
+		x.sendErr = fmt.Errorf("send the batch: %w", err)
+	}
+	return x
+}
+
+// answer waits for the exchange's turn to be answered, reads the answer and judges it.
+func (x *exchange) answer() error {
+	<-x.before
+	defer close(x.read)
+	defer x.stop()
+	s := x.session
+	if x.sendErr != nil {
+		return &event.UnknownError{Err: x.sendErr}
+	}
+	s.warned = false
+	tag, err := s.readAnswer()
+	return judgeCommit(s.conn.TxStatus(), tag, err, s.warned)
+}
+
+// readAnswer reads up to the end of an answer and returns its last command tag, and the
+// server's error or the connection's.
+func (s *session) readAnswer() (tag string, err error) {
+	var refused error
+	last := make([]byte, 0, 32) // a tag is short
+	for {
+		message, err := s.conn.ReceiveMessage(context.Background()) // the watch ends it
+		if err != nil {
+			s.giveUp()
+			return "", fmt.Errorf("wait for the answer: %w", err)
+		}
+		switch m := message.(type) {
+		case *pgproto3.CommandComplete:
+			last = append(last[:0], m.CommandTag...)
+		case *pgproto3.ErrorResponse:
+			refused = pgconn.ErrorResponseToPgError(m)
+		case *pgproto3.ReadyForQuery:
+			return string(last), refused
+		}
+	}
+}
+
+// watch gives the connection up when ctx ends, until stop is called. pgx would do so
+// anew for each message.
+func (s *session) watch(ctx context.Context) (stop func()) {
+	ended := make(chan struct{})
+	off := context.AfterFunc(ctx, func() {
+		s.giveUp()
+		close(ended)
+	})
+	return func() {
+		if !off() {
+			<-ended
+		}
+	}
+}
+
+// giveUp ends what is read from the connection and written to it, now and later.
+func (s *session) giveUp() {
+	s.broken.Store(true)
+	_ = s.conn.Conn().Close()
+}
+
+// abortedTransaction is what a batch meets that was sent behind one that failed.
+func abortedTransaction(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "25P02"
+}

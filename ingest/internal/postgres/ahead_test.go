@@ -1,0 +1,245 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+)
+
+// sentAhead is a Merge that was sent on the direct path, or has ended before that.
+type sentAhead struct {
+	stored []bool
+	err    error
+	ended  chan struct{}
+}
+
+// send starts a Merge and waits until another may be started.
+func send(ctx context.Context, w *Writer, suspects []bool, ids ...string) *sentAhead {
+	s := &sentAhead{ended: make(chan struct{})}
+	sent := make(chan struct{})
+	go func() { // ends with the Merge, which its caller waits for
+		defer close(s.ended)
+		s.stored, s.err = w.Merge(ctx, event.Batch{Groups: groupOf(ids...), Suspects: suspects, Ahead: func() { close(sent) }}, func() {})
+	}()
+	select {
+	case <-sent:
+	case <-s.ended:
+	}
+	return s
+}
+
+func (s *sentAhead) want(t *testing.T, stored ...bool) {
+	t.Helper()
+	<-s.ended
+	if s.err != nil || !cmp.Equal(s.stored, stored) {
+		t.Errorf("got %v %v, want %v", s.stored, s.err, stored)
+	}
+}
+
+// underWay waits until the answer is still awaited while the backend waits for the lock.
+func (s *sentAhead) underWay(t *testing.T) {
+	t.Helper()
+	select {
+	case <-s.ended:
+		t.Fatalf("ended with %v %v", s.stored, s.err)
+	default:
+	}
+}
+
+// trusting is a writer on the direct path whose filter has proven right, with all that
+// it needs to send batches ahead, and a connection. One event, "known", is there.
+func trusting(t *testing.T) (*Writer, *pgx.Conn, string) {
+	t.Helper()
+	url := database(t)
+	w := NewWriter(url, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
+	t.Cleanup(w.Close)
+	t.Cleanup(func() { checkLog(t, url) })
+	w.choose(func(c *pathChooser) { c.seen = guesses{misses: guessesToTrust, hits: guessesToTrust} })
+	merge(t, w, "known")
+	send(t.Context(), w, []bool{true, false}, "known", "warm").want(t, false, true)
+	return w, client(t, url), url
+}
+
+// holdLog takes the log's lock, so that nobody can commit until the transaction ends.
+func holdLog(t *testing.T, conn *pgx.Conn) (release func()) {
+	t.Helper()
+	exec(t, conn, "BEGIN")
+	exec(t, conn, "SELECT pg_advisory_xact_lock($1)", int64(logLock))
+	return func() { exec(t, conn, "ROLLBACK") }
+}
+
+func ids(t *testing.T, conn *pgx.Conn) []string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), "SELECT event_id FROM ingot.events ORDER BY id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestSentAhead: the second batch is sent while the first waits to commit, and knows
+// its keys. A third waits for both.
+func TestSentAhead(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, []bool{false, false}, "a", "b")
+	second := send(t.Context(), w, []bool{true, false}, "a", "c")
+	first.underWay(t)
+	second.underWay(t)
+	release()
+	first.want(t, true, true)
+	second.want(t, false, true)
+	if diff := cmp.Diff([]string{"known", "warm", "a", "b", "c"}, ids(t, conn)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestFirstOfTwoIsRefused: the batch behind finds an aborted transaction. Both go the
+// staged way, and each has its results.
+func TestFirstOfTwoIsRefused(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	exec(t, conn, "BEGIN")
+	exec(t, conn, "LOCK TABLE ingot.events IN SHARE MODE") // COPY waits, and breaks then
+	first := send(t.Context(), w, []bool{false, false}, "a", "known")
+	second := send(t.Context(), w, []bool{true, false}, "a", "b")
+	first.underWay(t)
+	second.underWay(t)
+	exec(t, conn, "ROLLBACK")
+	first.want(t, true, false)
+	second.want(t, false, true)
+}
+
+// TestSecondOfTwoIsRefused: the first one's answer is its own.
+func TestSecondOfTwoIsRefused(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, []bool{false}, "a")
+	second := send(t.Context(), w, []bool{false, false}, "b", "known")
+	release()
+	first.want(t, true)
+	second.want(t, true, false)
+}
+
+// TestConnectionLostUnderTwo: both are in doubt, and each is resolved by its own fence.
+// One that never committed is certainly not stored.
+func TestConnectionLostUnderTwo(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, []bool{false}, "a")
+	second := send(t.Context(), w, []bool{false}, "b")
+	exec(t, client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	release()
+	for _, s := range []*sentAhead{first, second} {
+		<-s.ended
+		var notStored *event.NotStoredError
+		if !errors.As(s.err, &notStored) {
+			t.Errorf("got %v %v, want not stored", s.stored, s.err)
+		}
+	}
+	if n := number(t, conn, "SELECT count(*) FROM ingot.batches WHERE received = 0"); n != 2 {
+		t.Errorf("%d void rows, want one for each", n)
+	}
+	if diff := cmp.Diff([]string{"known", "warm"}, ids(t, conn)); diff != "" {
+		t.Error(diff)
+	}
+	merge(t, w, "after")
+}
+
+// TestTimeIsUpUnderTwo: who waits for both until its time is up does not know; the
+// other has its answer, or does not know either.
+func TestTimeIsUpUnderTwo(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	release := holdLog(t, conn)
+	defer release()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	first := send(ctx, w, []bool{false}, "a")
+	second := send(ctx, w, []bool{false}, "b")
+	for _, s := range []*sentAhead{first, second} {
+		<-s.ended
+		var unknown *event.UnknownError
+		if !errors.As(s.err, &unknown) {
+			t.Errorf("got %v %v, want unknown", s.stored, s.err)
+		}
+	}
+}
+
+// TestTwoAtATimeAreAsOne: two callers with batches of few keys, right and wrong guesses,
+// and a backend that is ended now and then: each key has one row and was told stored
+// once, or not at all where an outcome is unknown.
+func TestTwoAtATimeAreAsOne(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	killer := client(t, url)
+	var mu sync.Mutex
+	told := map[string]int{}
+	var doubts int
+	var callers sync.WaitGroup
+	for caller := range 2 {
+		callers.Go(func() {
+			rng := rand.New(rand.NewPCG(7, uint64(caller)))
+			for range 150 {
+				var names []string
+				var suspects []bool
+				for range 1 + rng.IntN(8) {
+					names = append(names, fmt.Sprint("key-", rng.IntN(600)))
+					suspects = append(suspects, rng.IntN(10) == 0)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				stored, err := w.Merge(ctx, event.Batch{Groups: groupOf(names...), Suspects: suspects, Ahead: func() {}}, func() {})
+				cancel()
+				mu.Lock()
+				var notStored *event.NotStoredError
+				switch {
+				case err == nil:
+					for i, s := range stored {
+						if s {
+							told[names[i]]++
+						}
+					}
+				case !errors.As(err, &notStored):
+					doubts++
+				}
+				if rng.IntN(40) == 0 {
+					exec(t, killer, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%ingot_log%'")
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	callers.Wait()
+	if doubts > 0 {
+		t.Errorf("%d batches in doubt, though the database was there", doubts)
+	}
+	rows := allRows(t, conn)
+	told["known"], told["warm"] = 1, 1
+	for name, n := range told {
+		if _, there := rows[storetest.Key{ID: name, Topic: "t"}]; n != 1 || !there {
+			t.Errorf("%s was told stored %d times, and is there: %v", name, n, there)
+		}
+	}
+	if len(rows) != len(told) {
+		t.Errorf("%d rows, %d keys told stored", len(rows), len(told))
+	}
+}
