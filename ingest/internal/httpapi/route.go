@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"net/url"
 	"strings"
 
@@ -37,11 +38,11 @@ func (r route) allow() string {
 // parts. Parts are split before their escapes are undone, so that a %2F belongs to
 // the part it stands in.
 func (s *Server) route(ctx *fasthttp.RequestCtx) (route, bool) {
-	path := string(ctx.URI().PathOriginal())
-	if r, found := s.routes[path]; found && !strings.Contains(path, "{") {
-		return r, true
+	path := ctx.URI().PathOriginal()
+	if r, found := s.routes[string(path)]; found && !bytes.Contains(path, []byte("{")) {
+		return r, true // without a copy of the path
 	}
-	parts := strings.Split(path, "/")
+	parts := strings.Split(string(path), "/")
 	for pattern, r := range s.routes {
 		if names := strings.Split(pattern, "/"); strings.Contains(pattern, "{") && matches(ctx, names, parts) {
 			return r, true

@@ -29,7 +29,7 @@ func (p *Pipeline) commitAll(ctx context.Context) {
 // refused, a held key goes to the side lane, and the neighbours are stored.
 func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brief bool) {
 	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {
-		err := p.connect(ctx)
+		err := p.store.Ready(ctx, p.config.AttemptTimeout) // no attempt yet
 		live := p.startAttempt(f, batch)
 		if len(live) == 0 {
 			return
@@ -106,14 +106,6 @@ func (p *Pipeline) isolate(ctx context.Context, f *flight, live []*request, err 
 	default:
 		p.park(f, live)
 	}
-}
-
-// connect readies the store for an attempt, under the time limit of one. It is none yet:
-// whose deadline passes meanwhile is certainly not stored.
-func (p *Pipeline) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.config.AttemptTimeout)
-	defer cancel()
-	return p.store.Ready(ctx)
 }
 
 // attempt runs one Merge under its own time limit, and answers if it succeeds. The keys

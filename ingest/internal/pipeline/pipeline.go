@@ -12,9 +12,9 @@ import (
 
 // Store writes batches, for the committers alone.
 type Store interface {
-	// Ready connects if there is no connection. It fails with *event.NotStoredError;
-	// nothing of any batch is under way while it takes its time.
-	Ready(ctx context.Context) error
+	// Ready connects if there is no connection, within that time. It fails with
+	// *event.NotStoredError; nothing of this batch is under way while it takes its time.
+	Ready(ctx context.Context, within time.Duration) error
 
 	// Merge stores a batch in one transaction and returns, event by event in order,
 	// whether it was stored (true) or was there already (false). It calls sent before

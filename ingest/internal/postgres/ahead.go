@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -26,7 +27,8 @@ type exchange struct {
 	session *session
 	before  <-chan struct{} // closed when the answer of the exchange before was read
 	read    chan struct{}   // closed when this one's was
-	stop    func()          // of the watch on the connection
+	until   time.Time       // the answer is waited for
+	off     func() bool     // ends the watch on the connection
 	sendErr error
 }
 
@@ -62,12 +64,16 @@ func (w *Writer) alone(ctx context.Context) error {
 	}
 }
 
-// send sends messages that form one Query with the data of its COPY.
+// send sends messages that form one Query with the data of its COPY. Half of the time
+// there is goes by until the connection is given up; with ctx it is at once.
 func (w *Writer) send(ctx context.Context, messages []byte) *exchange {
 	s := w.session
-	x := &exchange{session: s, before: w.last, read: make(chan struct{}), stop: s.watch(ctx)}
+	x := &exchange{session: s, before: w.last, read: make(chan struct{}), until: halfOf(ctx), off: context.AfterFunc(ctx, s.giveUp)}
 	w.last = x.read
-	if _, err := s.conn.Conn().Write(messages); err != nil {
+	_ = s.conn.Conn().SetWriteDeadline(x.until)
+	_, err := s.conn.Conn().Write(messages)
+	_ = s.conn.Conn().SetWriteDeadline(time.Time{})
+	if err != nil {
 		s.giveUp() // a half message cannot be taken back
 		x.sendErr = fmt.Errorf("send the batch: %w", err)
 	}
@@ -78,13 +84,15 @@ func (w *Writer) send(ctx context.Context, messages []byte) *exchange {
 func (x *exchange) answer() error {
 	<-x.before
 	defer close(x.read)
-	defer x.stop()
+	defer x.off()
 	s := x.session
 	if x.sendErr != nil {
 		return &event.UnknownError{Err: x.sendErr}
 	}
 	s.warned = false
+	_ = s.conn.Conn().SetReadDeadline(x.until)
 	tag, err := s.readAnswer()
+	_ = s.conn.Conn().SetReadDeadline(time.Time{})
 	return judgeCommit(s.conn.TxStatus(), tag, err, s.warned)
 }
 
@@ -94,7 +102,7 @@ func (s *session) readAnswer() (tag string, err error) {
 	var refused error
 	last := make([]byte, 0, 32) // a tag is short
 	for {
-		message, err := s.conn.ReceiveMessage(context.Background()) // the watch ends it
+		message, err := s.conn.ReceiveMessage(context.Background()) // the deadline ends it, or giveUp
 		if err != nil {
 			s.giveUp()
 			return "", fmt.Errorf("wait for the answer: %w", err)
@@ -106,21 +114,6 @@ func (s *session) readAnswer() (tag string, err error) {
 			refused = pgconn.ErrorResponseToPgError(m)
 		case *pgproto3.ReadyForQuery:
 			return string(last), refused
-		}
-	}
-}
-
-// watch gives the connection up when ctx ends, until stop is called. pgx would do so
-// anew for each message.
-func (s *session) watch(ctx context.Context) (stop func()) {
-	ended := make(chan struct{})
-	off := context.AfterFunc(ctx, func() {
-		s.giveUp()
-		close(ended)
-	})
-	return func() {
-		if !off() {
-			<-ended
 		}
 	}
 }

@@ -37,21 +37,25 @@ func (w *Writer) doubt(ctx context.Context, b *batch, over *session, err error) 
 
 // sendCommit sends the commit Query of a staged batch and judges the answer.
 func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
-	ctx, cancel := halfOf(ctx)
-	defer cancel()
+	if until := halfOf(ctx); !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
 	s := w.session
 	s.warned = false
 	results, err := s.conn.Exec(ctx, w.commitQuery(b)).ReadAll()
 	return judgeCommit(s.conn.TxStatus(), lastTag(results), err, s.warned)
 }
 
-// halfOf leaves half of the time there is to find out what became of a COMMIT
-// without an answer.
-func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithTimeout(ctx, time.Until(deadline)/2)
+// halfOf is when half of the time there is will be over; the other half is left to find
+// out what became of a COMMIT without an answer. Zero: there is no limit.
+func halfOf(ctx context.Context) time.Time {
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		return time.Time{}
 	}
-	return context.WithCancel(ctx)
+	return time.Now().Add(time.Until(deadline) / 2)
 }
 
 func lastTag(results []*pgconn.Result) string {

@@ -70,11 +70,9 @@ func (w *Writer) Merge(ctx context.Context, write event.Batch, sent func()) ([]b
 	if b.received == 0 {
 		return nil, nil
 	}
-	sending, cancel := halfOf(ctx)
-	defer cancel()
 	var x *exchange
 	err := w.inTurn(ctx, func() (err error) {
-		x, err = w.begin(ctx, sending, &b, sent)
+		x, err = w.begin(ctx, &b, sent)
 		return err
 	})
 	if x != nil {
@@ -91,7 +89,7 @@ func (w *Writer) Merge(ctx context.Context, write event.Batch, sent func()) ([]b
 
 // begin prepares the batch. Then it sends it on the direct path, and finish is left to
 // do; or it writes it by the staging table, and there is no exchange.
-func (w *Writer) begin(ctx, sending context.Context, b *batch, sent func()) (*exchange, error) {
+func (w *Writer) begin(ctx context.Context, b *batch, sent func()) (*exchange, error) {
 	var p plan
 	w.choose(func(c *pathChooser) { p = c.plan(b.received, b.suspects, b.brief) })
 	if p.check {
@@ -107,7 +105,7 @@ func (w *Writer) begin(ctx, sending context.Context, b *batch, sent func()) (*ex
 		return nil, classify(err)
 	}
 	if p.direct && b.knownCount < b.received {
-		return w.sendDirect(sending, b, sent), nil
+		return w.sendDirect(ctx, b, sent), nil
 	}
 	err := w.staged(ctx, b, sent)
 	if err == nil && p.direct {
@@ -239,10 +237,22 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 	return s.merge(ctx, b)
 }
 
-// Ready connects if there is no usable connection; *event.NotStoredError if that fails.
-func (w *Writer) Ready(ctx context.Context) error {
+// Ready connects if there is no usable connection, within that time;
+// *event.NotStoredError if that fails. It waits while a doubt is resolved.
+func (w *Writer) Ready(ctx context.Context, within time.Duration) error {
+	select {
+	case w.turn <- struct{}{}:
+		works := w.works()
+		<-w.turn
+		if works {
+			return nil
+		}
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	return w.inTurn(ctx, func() error {
-		if w.busy() && !w.session.broken.Load() {
+		if w.works() {
 			return nil
 		}
 		if err := w.alone(ctx); err != nil {
@@ -251,6 +261,12 @@ func (w *Writer) Ready(ctx context.Context) error {
 		_, err := w.ready(ctx)
 		return err
 	})
+}
+
+// works tells whether nothing speaks against the connection, as far as can be told
+// without using it.
+func (w *Writer) works() bool {
+	return w.session != nil && !w.session.broken.Load() && (w.busy() || !w.session.conn.IsClosed())
 }
 
 // ready returns a session that can take a batch. Its errors are classed: a setting

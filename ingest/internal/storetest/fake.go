@@ -58,15 +58,14 @@ func (f *Fake) Silence(silent bool) {
 }
 
 // Ready implements the store.
-func (f *Fake) Ready(ctx context.Context) error {
+func (f *Fake) Ready(ctx context.Context, within time.Duration) error {
 	f.mu.Lock()
 	silent := f.silent
 	f.mu.Unlock()
 	if !silent {
 		return nil
 	}
-	<-ctx.Done()
-	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: ctx.Err()}
+	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: errors.Join(errors.New("nobody answers"), sleep(ctx, within))}
 }
 
 // Next adds steps for the next calls of Merge.
