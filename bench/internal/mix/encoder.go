@@ -21,16 +21,20 @@ const CopyColumns = `event_id, topic, id, source, "timestamp", received_at, payl
 // Encoder makes the events of a mix.
 type Encoder struct {
 	ids       IDs
+	topics    topics
 	templates []template
 }
 
-// template is an event with a gap: id stands at json[atJSON:] and row[atRow:].
+// template is an event with a gap: id stands at json[atJSON:] and row[atRow:]; and
+// another one for the topic, where topics are many.
 type template struct {
 	json, row      []byte
 	atJSON, atRow  int
 	atSeq          int // of the id column in row
 	idLen          int
 	topic, blankID string
+
+	topicJSON, topicRow int
 }
 
 // NewEncoder encodes the templates of a mix.
@@ -42,8 +46,11 @@ func NewEncoder(m Mix) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Encoder{ids: m.IDs}
+	e := &Encoder{ids: m.IDs, topics: newTopics(m.Topics)}
 	for j := range events {
+		if e.topics != nil {
+			events[j].Topic = TopicName(0)
+		}
 		e.templates = append(e.templates, newTemplate(events[j], m.IDs.blankID(j)))
 	}
 	return e, nil
@@ -54,6 +61,8 @@ func newTemplate(e event.Event, blankID string) template {
 	t := template{json: workload.AppendJSON(nil, e), topic: e.Topic, idLen: len(blankID), blankID: blankID}
 	t.atJSON = bytes.Index(t.json, []byte(blankID))
 	t.row, t.atRow, t.atSeq = appendTemplateRow(e)
+	t.topicJSON = bytes.Index(t.json, []byte(`"topic":"`)) + len(`"topic":"`)
+	t.topicRow = t.atRow + len(blankID) + 4
 	return t
 }
 
@@ -68,6 +77,7 @@ func (e *Encoder) AppendEvent(dst []byte, i int) []byte {
 	n := len(dst) + t.atJSON
 	dst = append(dst, t.json...)
 	e.ids.put(dst[n:n+t.idLen], i)
+	e.topics.put(dst[n-t.atJSON+t.topicJSON:], i)
 	return dst
 }
 
@@ -77,6 +87,7 @@ func (e *Encoder) AppendRow(dst []byte, i int, id int64) []byte {
 	n := len(dst)
 	dst = append(dst, t.row...)
 	e.ids.put(dst[n+t.atRow:n+t.atRow+t.idLen], i)
+	e.topics.put(dst[n+t.topicRow:], i)
 	binary.BigEndian.PutUint64(dst[n+t.atSeq:], uint64(id))
 	return dst
 }
@@ -86,7 +97,15 @@ func (e *Encoder) Key(i int) (id, topic string) {
 	t := e.template(i)
 	b := []byte(t.blankID)
 	e.ids.put(b, i)
-	return string(b), t.topic
+	return string(b), e.Topic(i)
+}
+
+// Topic is that of event i.
+func (e *Encoder) Topic(i int) string {
+	if e.topics != nil {
+		return TopicName(e.topics.rank(i))
+	}
+	return e.template(i).topic
 }
 
 // postgresEpoch is where the timestamps of the binary format count from.

@@ -22,6 +22,7 @@ type Mix struct {
 	IDs        IDs     `json:"ids,omitempty"`
 	Payload    int     `json:"payload,omitempty"`    // bytes; 0: the workload's own
 	File       string  `json:"file,omitempty"`       // NDJSON to take payloads from
+	Topics     int     `json:"topics,omitempty"`     // so many, by Zipf; 0: the workload's own
 	Duplicates float64 `json:"duplicates,omitempty"` // share of all sends, 0..1
 }
 
@@ -31,6 +32,9 @@ func (m Mix) check() error {
 	case "", UUIDv4, UUIDv7, Text:
 	default:
 		return fmt.Errorf("ids %q: want uuid4, uuid7 or text", m.IDs)
+	}
+	if m.Topics < 0 || m.Topics > maxTopics {
+		return fmt.Errorf("%d topics: want at most %d", m.Topics, maxTopics)
 	}
 	if m.Duplicates < 0 || m.Duplicates > 1 {
 		return fmt.Errorf("a share of %v duplicates: want 0 to 1", m.Duplicates)

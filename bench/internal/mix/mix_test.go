@@ -14,7 +14,7 @@ import (
 func TestTheServerTakesWhatIsSent(t *testing.T) {
 	t.Parallel()
 	for name, m := range map[string]Mix{
-		"usual": {}, "uuid7": {IDs: UUIDv7}, "text": {IDs: Text},
+		"usual": {}, "uuid7": {IDs: UUIDv7}, "text": {IDs: Text}, "topics": {Topics: 1000}, "text and topics": {IDs: Text, Topics: 7},
 		"smallest": {Payload: smallestPayload}, "16 KB": {Payload: 16 << 10},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,6 +47,45 @@ func checkEvent(t *testing.T, m Mix, body, id, topic string, length int) {
 	}
 	if m.Payload > 0 && len(d.Events[0].Payload) != m.Payload {
 		t.Fatalf("a payload of %d bytes, want %d", len(d.Events[0].Payload), m.Payload)
+	}
+}
+
+// TestTopicsAreZipf: the first of a thousand is there in 13.4 of 100 events, the
+// second half as often, and the last is not forgotten.
+func TestTopicsAreZipf(t *testing.T) {
+	t.Parallel()
+	e, err := NewEncoder(Mix{Topics: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	const n = 1_000_000
+	for i := range n {
+		counts[e.Topic(i)]++
+	}
+	if len(counts) != 1000 {
+		t.Errorf("%d topics", len(counts))
+	}
+	for rank, share := range map[int]float64{0: 0.1336, 1: 0.0668, 999: 0.0001336} {
+		got := float64(counts[TopicName(rank)]) / n
+		if got < 0.8*share || got > 1.2*share {
+			t.Errorf("topic %d: %v of the events, want %v", rank, got, share)
+		}
+	}
+}
+
+// TestRowsSayWhatEventsSay: the same topic in a row of COPY and under Key.
+func TestRowsSayWhatEventsSay(t *testing.T) {
+	t.Parallel()
+	e, err := NewEncoder(Mix{Topics: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		id, topic := e.Key(i)
+		if want := appendField(appendField(nil, id), topic); !strings.HasPrefix(string(e.AppendRow(nil, i, 7)[2:]), string(want)) {
+			t.Errorf("row %d does not begin with %q", i, want)
+		}
 	}
 }
 
@@ -117,7 +156,7 @@ func TestPayloadsOfAFile(t *testing.T) {
 
 func TestWhatCannotBeSent(t *testing.T) {
 	t.Parallel()
-	for _, m := range []Mix{{IDs: "ulid"}, {Duplicates: 1.5}, {Payload: 3}, {File: "/does/not/exist"}} {
+	for _, m := range []Mix{{IDs: "ulid"}, {Duplicates: 1.5}, {Payload: 3}, {Topics: maxTopics + 1}, {File: "/does/not/exist"}} {
 		if _, err := NewEncoder(m); err == nil {
 			t.Errorf("%+v was taken", m)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -13,14 +14,20 @@ import (
 	"ingot/bench/internal/mix"
 )
 
-// fillChunk is the size of an id block, so that event i gets id i+1 and a table
-// can be filled further after a break.
-const fillChunk = 65_536
+const (
+	// fillChunk is the size of an id block, so that event i gets id i+1 and a table
+	// can be filled further after a break. It is loaded in one transaction.
+	fillChunk = 65_536
+
+	// fillBatch is how many rows a batch of the log has: what an ingester's has under
+	// arrays of 100.
+	fillBatch = 256
+)
 
 // Fill loads events 0..rows-1 into a database that an ingester has migrated: by
-// COPY, in chunks that are batches of the log, so that the tables look as if an
-// ingester had written them. What is there already is not loaded again. told gets
-// the number of rows that are in.
+// COPY, in batches of the log, so that the tables look as if an ingester had written
+// them. What is there already is not loaded again. told gets the number of rows that
+// are in.
 func Fill(ctx context.Context, url string, e *mix.Encoder, rows int, told func(int)) error {
 	conn, err := pgconn.Connect(ctx, url)
 	if err != nil {
@@ -41,7 +48,7 @@ func Fill(ctx context.Context, url string, e *mix.Encoder, rows int, told func(i
 // Settle writes, freezes and measures what Fill loaded, so that no vacuum of it
 // runs beside a measurement.
 func Settle(ctx context.Context, url string) error {
-	for _, sql := range []string{"VACUUM (FREEZE, ANALYZE) ingot.events", "CHECKPOINT"} {
+	for _, sql := range []string{"VACUUM (FREEZE, ANALYZE) ingot.events", "VACUUM (FREEZE, ANALYZE) ingot.batches", "CHECKPOINT"} {
 		if err := Exec(ctx, url, sql); err != nil {
 			return fmt.Errorf("%s: %w", sql, err)
 		}
@@ -49,7 +56,7 @@ func Settle(ctx context.Context, url string) error {
 	return nil
 }
 
-// fillOne writes events first..first+n-1 and their row of the log, and returns the
+// fillOne writes events first..first+n-1 and their rows of the log, and returns the
 // id of the last.
 func fillOne(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n int) (last int, err error) {
 	id, err := number(ctx, conn, "SELECT nextval('ingot.id_blocks')")
@@ -59,39 +66,58 @@ func fillOne(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n 
 	if err := send(ctx, conn, "BEGIN"); err != nil {
 		return 0, err
 	}
-	stream := []byte(mix.CopyHeader)
-	for i := range n {
-		stream = e.AppendRow(stream, first+i, int64(id+i))
+	for at := 0; at < n && err == nil; at += fillBatch {
+		err = fillLog(ctx, conn, e, first+at, min(fillBatch, n-at), id+at)
 	}
-	stream = append(stream, mix.CopyTrailer...)
-	const into = "COPY ingot.events (" + mix.CopyColumns + ") FROM STDIN (FORMAT binary)"
-	_, err = conn.CopyFrom(ctx, bytes.NewReader(stream), into)
-	last = id + n - 1
 	if err == nil {
-		err = send(ctx, conn, logQuery(e, first, n, id, last))
+		err = send(ctx, conn, topicsQuery(e, first, n)+"COMMIT")
 	}
 	if err != nil {
 		return 0, errors.Join(err, send(ctx, conn, "ROLLBACK"))
 	}
-	return last, nil
+	return id + n - 1, nil
 }
 
-// logQuery is the end of a transaction as the ingester ends it.
-func logQuery(e *mix.Encoder, first, n, id, last int) string {
+// fillLog writes a batch and its row of the log, which says where the table ended.
+func fillLog(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n, id int) error {
+	const into = "COPY ingot.events (" + mix.CopyColumns + ") FROM STDIN (FORMAT binary)"
+	if _, err := conn.CopyFrom(ctx, bytes.NewReader(batchRows(e, first, n, id)), into); err != nil {
+		return err
+	}
+	return send(ctx, conn, fmt.Sprintf(`INSERT INTO ingot.batches SELECT coalesce(max(commit_seq), 0) + 1, %d, %d, %d, %d,
+		coalesce(max(total_received), 0) + %d, coalesce(max(total_stored), 0) + %d, '%s', clock_timestamp(),
+		pg_relation_size('ingot.events') / current_setting('block_size')::bigint FROM ingot.batches`,
+		id, id+n-1, n, n, n, n, uuid.Nil))
+}
+
+// batchRows are the rows of a batch in the order of their keys, as an ingester ships
+// them. The ids follow the order of arrival.
+func batchRows(e *mix.Encoder, first, n, id int) []byte {
+	keys, order := make([]string, n), make([]int, n)
+	for i := range n {
+		key, topic := e.Key(first + i)
+		keys[i], order[i] = key+topic, i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(keys[a], keys[b]) })
+	stream := []byte(mix.CopyHeader)
+	for _, i := range order {
+		stream = e.AppendRow(stream, first+i, int64(id+i))
+	}
+	return append(stream, mix.CopyTrailer...)
+}
+
+// topicsQuery counts the topics of a chunk.
+func topicsQuery(e *mix.Encoder, first, n int) string {
 	topics := map[string]int{}
 	for i := first; i < first+n; i++ {
-		_, topic := e.Key(i)
-		topics[topic]++
+		topics[e.Topic(i)]++
 	}
 	var q strings.Builder
-	fmt.Fprintf(&q, `INSERT INTO ingot.batches SELECT coalesce(max(commit_seq), 0) + 1, %d, %d, %d, %d,
-		coalesce(max(total_received), 0) + %d, coalesce(max(total_stored), 0) + %d, '%s', clock_timestamp() FROM ingot.batches;`,
-		id, last, n, n, n, n, uuid.Nil)
 	for topic, count := range topics {
 		fmt.Fprintf(&q, `INSERT INTO ingot.topics AS t VALUES ('%s', %d) ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;`,
 			strings.ReplaceAll(topic, "'", "''"), count)
 	}
-	return q.String() + "COMMIT"
+	return q.String()
 }
 
 func send(ctx context.Context, conn *pgconn.PgConn, sql string) error {

@@ -1,0 +1,55 @@
+package mix
+
+import "fmt"
+
+const (
+	topicPrefix = "topic-"
+
+	// maxTopics keeps the names of one length.
+	maxTopics = 10_000
+
+	// zipfSlots is how finely the chances are cut: the rarest of a thousand topics has
+	// nine of them.
+	zipfSlots = 1 << 16
+)
+
+// topics deals topics by Zipf: the n-th is there a n-th as often as the first. Each
+// slot is as likely as any other, and holds a rank. nil leaves the topics as they are.
+type topics []uint16
+
+func newTopics(n int) topics {
+	if n == 0 {
+		return nil
+	}
+	sum := 0.0
+	for rank := range n {
+		sum += 1 / float64(rank+1)
+	}
+	t := make(topics, zipfSlots)
+	slot, reached := 0, 0.0
+	for rank := range n {
+		reached += 1 / float64(rank+1) / sum
+		for ; slot < int(reached*zipfSlots+0.5); slot++ {
+			t[slot] = uint16(rank)
+		}
+	}
+	return t
+}
+
+// rank of the topic of event i: 0 is the most frequent one.
+func (t topics) rank(i int) int { return int(t[mixed(mixed(uint64(i)))>>48]) }
+
+// put writes the topic of event i over the placeholder in dst.
+func (t topics) put(dst []byte, i int) {
+	if t == nil {
+		return
+	}
+	rank := t.rank(i)
+	for at := len(TopicName(0)) - 1; at >= len(topicPrefix); at-- {
+		dst[at] = byte('0' + rank%10)
+		rank /= 10
+	}
+}
+
+// TopicName is the name of a topic by its rank.
+func TopicName(rank int) string { return fmt.Sprintf("%s%04d", topicPrefix, rank) }
