@@ -47,6 +47,9 @@ func TestScenarioTable(t *testing.T) {
 		if s.Connections%s.ingesters() != 0 || s.open() && s.ingesters() > 1 {
 			t.Errorf("%s: %d connections cannot be spread evenly over %d ingesters", s.Name, s.Connections, s.ingesters())
 		}
+		if strings.Contains(s.database(), "topics") != (s.keeps() && s.Mix.Topics > 0) {
+			t.Errorf("%s: a table is kept for each number of topics: %s", s.Name, s.database())
+		}
 		if s.Base > 0 && s.Known > 0 {
 			t.Errorf("%s: in a table that is kept nobody knows which events may be repeated", s.Name)
 		}
@@ -102,6 +105,7 @@ func TestCommandLine(t *testing.T) {
 		"an unknown command": {[]string{"race"}, 2, "bench:"},
 		"an unknown one":     {[]string{"run", "single-65"}, 1, `there is no scenario "single-65"`},
 		"not a result":       {[]string{"compare", "/dev/null", "/dev/null"}, 1, "read result"},
+		"reads elsewhere":    {[]string{"reads", "--url", "http://localhost:1", "--data-dir", t.TempDir()}, 1, "a table of their own"},
 		"a bad URL":          {[]string{"run", "--url", "localhost", "--data-dir", t.TempDir()}, 1, "want http://host:port"},
 	} {
 		t.Run(name, func(t *testing.T) {

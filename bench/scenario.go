@@ -62,10 +62,14 @@ func (s *scenario) keeps() bool { return s.Base > 0 }
 func (s *scenario) stored() int { return max(s.Base, s.Known) }
 
 // database is the name of the one it runs on: fresh for each round, or kept for
-// each kind of ids.
+// each kind of ids and number of topics.
 func (s *scenario) database() string {
 	if s.keeps() {
-		return fmt.Sprintf("bench_base_%d_%s", s.Base, cmp.Or(s.Mix.IDs, mix.UUIDv4))
+		name := fmt.Sprintf("bench_base_%d_%s", s.Base, cmp.Or(s.Mix.IDs, mix.UUIDv4))
+		if s.Mix.Topics > 0 {
+			name += fmt.Sprintf("_%d_topics", s.Mix.Topics)
+		}
+		return name
 	}
 	return "bench_run"
 }

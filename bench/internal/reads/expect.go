@@ -1,0 +1,77 @@
+package reads
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"ingot/bench/internal/mix"
+)
+
+// expect knows the events 0..rows-1, which stand first in the feed.
+type expect struct {
+	encoder *mix.Encoder
+	rows    int
+}
+
+// ofTopic are the numbers of a topic's events, at most limit of them.
+func (x *expect) ofTopic(topic string, limit int) (numbers []int) {
+	for i := 0; i < x.rows && len(numbers) < limit; i++ {
+		if x.encoder.Topic(i) == topic {
+			numbers = append(numbers, i)
+		}
+	}
+	return numbers
+}
+
+// same tells whether an event came back as it was sent.
+func (x *expect) same(got event, i int) error {
+	var want event
+	if err := json.Unmarshal(x.encoder.AppendEvent(nil, i), &want); err != nil {
+		return err
+	}
+	if got.ID != want.ID || got.Topic != want.Topic || got.Source != want.Source || !bytes.Equal(got.Payload, want.Payload) {
+		return fmt.Errorf("(%s, %s) where event %d should be, (%s, %s), or its payload is another", got.ID, got.Topic, i, want.ID, want.Topic)
+	}
+	return nil
+}
+
+// begins holds events against the first of these numbers. A page may be short, never
+// empty; where the numbers end, events of later writers follow.
+func (x *expect) begins(got []event, want []int) error {
+	if len(got) == 0 {
+		return fmt.Errorf("no events, want %d", len(want))
+	}
+	for n := range min(len(got), len(want)) {
+		if err := x.same(got[n], want[n]); err != nil {
+			return fmt.Errorf("event %d of the page is %w", n, err)
+		}
+	}
+	return nil
+}
+
+// from is the number of the first event behind after that has an id.
+func (x *expect) from(after int, id string) (int, error) {
+	for i := after + 1; i < x.rows; i++ {
+		if got, _ := x.encoder.Key(i); got == id {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("%s is not behind event %d", id, after)
+}
+
+// unlike wants events of one topic and no key twice.
+func unlike(events []event, topic string) error {
+	seen := map[string]bool{}
+	for _, e := range events {
+		if topic != "" && e.Topic != topic {
+			return fmt.Errorf("an event of topic %s, want %s", e.Topic, topic)
+		}
+		key := e.ID + "\x00" + e.Topic
+		if seen[key] {
+			return fmt.Errorf("(%s, %s) came twice", e.ID, e.Topic)
+		}
+		seen[key] = true
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package reads
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"strconv"
+	"time"
+
+	"ingot/bench/internal/mix"
+)
+
+const (
+	pageLimit = 100
+	walkLimit = 1000
+)
+
+// The goals. All pages have one; a walk has its own, and so do the totals.
+const (
+	pageGoal  = 40 * time.Millisecond
+	walkGoal  = 2 * time.Second
+	statsGoal = 20 * time.Millisecond
+)
+
+// kind is one kind of read.
+type kind struct {
+	name  string
+	share float64 // of the reads, that must reach the goal
+	goal  time.Duration
+	every int // one in so many turns
+	read  func(ctx context.Context) (took time.Duration, err error)
+	short int // pages with less than their limit
+}
+
+func (r *run) kinds() []*kind {
+	frequent, rare := mix.TopicName(0), mix.TopicName(r.Topics-1)
+	all := []*kind{
+		{name: "first page, frequent topic"},
+		{name: "first page, rare topic"},
+		{name: "newest page", read: r.newest},
+		{name: "one event by key", read: r.byKey},
+		{name: "middle page"},
+		{name: "GET /stats", share: 0.5, goal: statsGoal, read: r.stats},
+		{name: "walk of a rare topic", share: 1, goal: walkGoal, every: max(1, r.Count/walks), read: r.walk(rare)},
+	}
+	all[0].read, all[1].read, all[4].read = r.first(all[0], frequent), r.first(all[1], rare), r.middle(all[4])
+	for _, k := range all {
+		if k.goal == 0 {
+			k.share, k.goal = 0.99, pageGoal
+		}
+		k.every = max(1, k.every)
+	}
+	return all
+}
+
+// first reads where a topic begins in the feed.
+func (r *run) first(k *kind, topic string) func(context.Context) (time.Duration, error) {
+	want := r.ofTopic(topic, pageLimit)
+	query := url.Values{"order": {"asc"}, "topic": {topic}, "limit": {strconv.Itoa(pageLimit)}}
+	return func(ctx context.Context) (time.Duration, error) {
+		var p page
+		took, err := r.get(ctx, "/events", query, &p)
+		if len(p.Events) < len(want) {
+			k.short++
+		}
+		return took, errors.Join(err, r.begins(p.Events, want), unlike(p.Events, topic))
+	}
+}
+
+// newest reads what came last: events of this run, each once.
+func (r *run) newest(ctx context.Context) (time.Duration, error) {
+	var p page
+	took, err := r.get(ctx, "/events", url.Values{"limit": {strconv.Itoa(pageLimit)}}, &p)
+	if err == nil && len(p.Events) != pageLimit {
+		err = fmt.Errorf("%d events, want %d", len(p.Events), pageLimit)
+	}
+	for _, e := range p.Events {
+		if e.ReceivedAt.Before(r.Began) {
+			err = fmt.Errorf("(%s, %s) of %s is not among the newest", e.ID, e.Topic, e.ReceivedAt)
+		}
+	}
+	return took, errors.Join(err, unlike(p.Events, ""))
+}
+
+// byKey reads any of the events.
+func (r *run) byKey(ctx context.Context) (time.Duration, error) {
+	var e event
+	i := rand.IntN(r.rows)
+	id, topic := r.encoder.Key(i)
+	took, err := r.get(ctx, "/events/"+url.PathEscape(topic)+"/"+url.PathEscape(id), nil, &e)
+	if err == nil {
+		err = r.same(e, i)
+	}
+	return took, err
+}
+
+// middle goes on from somewhere in the feed, all topics.
+func (r *run) middle(k *kind) func(context.Context) (time.Duration, error) {
+	return func(ctx context.Context) (time.Duration, error) {
+		var p page
+		from := r.places[rand.IntN(len(r.places))]
+		took, err := r.get(ctx, "/events", url.Values{"order": {"asc"}, "cursor": {from.cursor}, "limit": {strconv.Itoa(pageLimit)}}, &p)
+		if err != nil || len(p.Events) == 0 {
+			return took, errors.Join(err, errors.New("an empty page"))
+		}
+		if len(p.Events) < pageLimit {
+			k.short++
+		}
+		begin, err := r.from(from.after, p.Events[0].ID)
+		for n := 0; n < len(p.Events) && begin+n < r.rows && err == nil; n++ {
+			err = r.same(p.Events[n], begin+n)
+		}
+		return took, err
+	}
+}
+
+// stats reads the totals. They never fall.
+func (r *run) stats(ctx context.Context) (time.Duration, error) {
+	var s stats
+	took, err := r.get(ctx, "/stats", nil, &s)
+	if err == nil && (len(s.Topics) != r.Topics || s.Unique < int64(r.rows) || s.Received < max(s.Unique, r.received)) {
+		err = fmt.Errorf("%d topics, %d received, %d of them unique; before that %d were", len(s.Topics), s.Received, s.Unique, r.received)
+	}
+	r.received = s.Received
+	return took, err
+}
+
+// walk reads a topic in feed order, from its beginning to as many events as it had
+// when the walk began.
+func (r *run) walk(topic string) func(context.Context) (time.Duration, error) {
+	want := r.ofTopic(topic, r.rows)
+	return func(ctx context.Context) (all time.Duration, err error) {
+		var s stats
+		if _, err := r.get(ctx, "/stats", nil, &s); err != nil {
+			return 0, err
+		}
+		query := url.Values{"order": {"asc"}, "topic": {topic}, "limit": {strconv.Itoa(walkLimit)}}
+		var got []event
+		for len(got) < s.Topics[topic] {
+			var p page
+			took, err := r.get(ctx, "/events", query, &p)
+			if all += took; err != nil {
+				return all, err
+			}
+			if p.Next == query.Get("cursor") {
+				return all, fmt.Errorf("the walk ends behind %d events, there were %d", len(got), s.Topics[topic])
+			}
+			query.Set("cursor", p.Next)
+			got = append(got, p.Events...)
+		}
+		return all, errors.Join(r.begins(got, want), unlike(got, topic))
+	}
+}

@@ -1,0 +1,99 @@
+package reads
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"ingot/bench/internal/mix"
+)
+
+// walks is how many walks of a rare topic there are in a run.
+const walks = 20
+
+// Run says what is read, from where.
+type Run struct {
+	Address string
+	Encoder *mix.Encoder // of a mix with many topics
+	Rows    int          // events 0..Rows-1 are the first in the feed
+	Topics  int
+	Count   int       // reads of each kind
+	Began   time.Time // of the writing beside: the newest events are younger
+	Told    func(done int)
+}
+
+// run is a Run under way.
+type run struct {
+	Run
+	*client
+	expect
+	places   []place
+	received int64 // what the totals last said
+}
+
+// place is a cursor of the feed, and the number of the event before it.
+type place struct {
+	cursor string
+	after  int
+}
+
+// Do reads each kind in turn, Count times. It fails at the first answer that is
+// wrong.
+func (r Run) Do(ctx context.Context) ([]Figure, error) {
+	u := &run{Run: r, client: newClient(r.Address), expect: expect{r.Encoder, r.Rows}}
+	defer u.http.CloseIdleConnections()
+	if err := u.findPlaces(ctx); err != nil {
+		return nil, fmt.Errorf("find places in the feed: %w", err)
+	}
+	kinds := u.kinds()
+	took := make([][]time.Duration, len(kinds))
+	for turn := range r.Count {
+		for n, k := range kinds {
+			if turn%k.every != 0 {
+				continue
+			}
+			d, err := k.read(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", k.name, err)
+			}
+			took[n] = append(took[n], d)
+		}
+		r.Told(turn + 1)
+	}
+	var figures []Figure
+	for n, k := range kinds {
+		figures = append(figures, k.figure(took[n]))
+	}
+	return figures, nil
+}
+
+// findPlaces walks a topic: the cursor behind a full page of it is a place in the
+// feed of all.
+func (r *run) findPlaces(ctx context.Context) error {
+	topic := mix.TopicName(r.Topics / 10)
+	want := r.ofTopic(topic, r.rows)
+	query := url.Values{"order": {"asc"}, "topic": {topic}, "limit": {strconv.Itoa(pageLimit)}}
+	for len(want) > pageLimit { // behind the last there may be no whole page
+		var p page
+		if _, err := r.get(ctx, "/events", query, &p); err != nil {
+			return err
+		}
+		if p.Next == query.Get("cursor") {
+			return fmt.Errorf("%d events of %s are missing", len(want), topic)
+		}
+		if len(p.Events) > 0 {
+			if err := r.begins(p.Events, want); err != nil {
+				return err
+			}
+			r.places = append(r.places, place{p.Next, want[len(p.Events)-1]})
+		}
+		query.Set("cursor", p.Next)
+		want = want[len(p.Events):]
+	}
+	if len(r.places) == 0 {
+		return fmt.Errorf("%d rows are too few", r.rows)
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"ingot/bench/internal/load"
+	"ingot/bench/internal/mix"
+	"ingot/bench/internal/reads"
+	"ingot/bench/internal/result"
+)
+
+// readsCommand measures reads of a large table while an ingester writes to it at a
+// part of what it can.
+type readsCommand struct {
+	place
+	Rows    int           `default:"10000000" help:"Rows that are there first; loaded once, and kept for the next run."`
+	Topics  int           `default:"1000" help:"Topics, by Zipf."`
+	Count   int           `default:"300" help:"Reads of each kind."`
+	Share   float64       `default:"0.5" help:"Part of its top speed at which the ingester is written to meanwhile."`
+	Warm    time.Duration `default:"1s" help:"Load before the top speed is measured."`
+	Measure time.Duration `default:"4s" help:"Window in which the top speed is measured."`
+	Flag    []string      `placeholder:"FLAG" help:"A flag for the ingester, as --flag=--read-connections=8."`
+	Profile bool          `help:"Take a CPU profile of the ingester meanwhile, below --data-dir."`
+	Out     string        `placeholder:"FILE" help:"Where the result goes. Default: below --data-dir."`
+}
+
+// readsResult is a result of another kind: what was read, and beside what.
+type readsResult struct {
+	result.Result
+	Rows   int64          `json:"rows"` // when the reads began
+	Topics int            `json:"topics"`
+	Top    float64        `json:"top"` // events/s, closed loop
+	Beside result.Run     `json:"beside"`
+	Reads  []reads.Figure `json:"reads"`
+}
+
+// readArray and readConnections are how the ingester is written to.
+const (
+	readArray       = 100
+	readConnections = 8
+)
+
+func (c *readsCommand) scenario() scenario {
+	return scenario{
+		Name: "reads", Base: c.Rows, Array: readArray, Connections: readConnections, Flags: c.Flag,
+		Mix: mix.Mix{Topics: c.Topics, Duplicates: 0.30},
+	}
+}
+
+// Run implements kong's interface.
+func (c *readsCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.URL != "" {
+		return errors.New("reads are measured on an ingester and a table of their own: without --url")
+	}
+	h, err := openHouse(ctx, c.place, newProgress(s.stderr))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close(ctx)) }()
+	h.profiles = c.Profile
+	described, err := describe(ctx, h)
+	if err != nil {
+		return err
+	}
+	described.Command = command(os.Args[1:])
+	r := &readsResult{Result: *described, Topics: c.Topics}
+	if err := c.measure(ctx, h, r); err != nil {
+		return err
+	}
+	return c.finish(s, r)
+}
+
+// measure brings everything up, finds the top speed, and reads at a part of it.
+func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (err error) {
+	t := &trial{house: h, scenario: c.scenario(), window: window{c.Warm, c.Measure}}
+	if t.encoder, err = mix.NewEncoder(t.Mix); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx))) }()
+	if err := t.setUp(ctx); err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	r.Rows = t.lastID
+	began := time.Now()
+	top, err := t.drive(ctx)
+	if err != nil {
+		return fmt.Errorf("top speed: %w", err)
+	}
+	r.Top = top.Events
+	h.progress.say("top speed %.0f events/s", r.Top)
+	h.progress.begin("read", c.Count)
+	defer h.progress.end()
+	read := reads.Run{
+		Address: t.servers[0].Address, Encoder: t.encoder, Rows: c.Rows, Topics: c.Topics, Count: c.Count,
+		Began: began, Told: h.progress.set,
+	}
+	if err := c.beside(ctx, t, read, r); err != nil {
+		return err
+	}
+	r.Beside.Counts.Add(top.Counts) // the truth is of both
+	return t.check(ctx, &r.Beside)
+}
+
+// beside reads while an open loop writes, for as long as that takes.
+func (c *readsCommand) beside(ctx context.Context, t *trial, read reads.Run, r *readsResult) error {
+	rate := max(1, int(c.Share*r.Top/readArray))
+	open := load.Open{
+		Address: t.servers[0].Address, Rate: rate, Array: readArray, Measure: time.Hour,
+		Encoder: t.encoder, Source: t.source, Ack: t.acks.Add,
+	}
+	writing, stop := context.WithCancel(ctx)
+	defer stop()
+	var tally *load.Tally
+	written, profiled := make(chan struct{}), make(chan error, 1)
+	begin := time.Now()
+	t.openWindow()
+	go func() { tally, _ = open.Run(writing); close(written) }() // ends with stop, awaited below
+	go func() { profiled <- t.profile(ctx) }()                   // ends by itself, awaited below
+	var err error
+	r.Reads, err = read.Do(ctx)
+	t.closeWindow()
+	stop()
+	<-written
+	tally.Elapsed = time.Since(begin)
+	r.Beside = t.summary(tally)
+	r.Beside.Asked = float64(rate)
+	return errors.Join(err, <-profiled)
+}
+
+// finish prints the table and leaves the result.
+func (c *readsCommand) finish(s streams, r *readsResult) error {
+	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-reads.json"))
+	b, err := json.MarshalIndent(r, "", " ")
+	if err == nil {
+		err = result.WriteFile(path, append(b, '\n'))
+	}
+	if err != nil {
+		return err
+	}
+	o := &r.Beside
+	fmt.Fprintf(s.stdout, "%d rows, %d topics; top speed %.0f events/s; meanwhile %.0f events/s, asked %.0f: p50 %.1f ms, p99 %.1f ms; CPU client %.0f%%, ingester %.0f%%, Postgres %.0f%%\n",
+		r.Rows, r.Topics, r.Top, o.Events, o.Asked*readArray, float64(o.Latency.P50)/1000, float64(o.Latency.P99)/1000,
+		100*o.Share(o.CPU.Client), 100*o.Share(o.CPU.Ingester), 100*o.Share(o.CPU.Postgres))
+	reads.Table(s.stdout, r.Reads)
+	fmt.Fprintf(s.stdout, "result %s\n", path)
+	return r.Beside.Truth.Err()
+}
