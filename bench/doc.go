@@ -4,6 +4,7 @@
 //	bench list                   the scenarios
 //	bench run [SCENARIO..]       measure, print the table, write JSON and a report
 //	bench reads                  pages, keys and totals of 10 million rows, while more come
+//	bench streams                from publisher to follower, with a thousand streams
 //	bench limits                 measure the limits alone
 //	bench compare OLD NEW        did it get better or worse, or is it noise?
 //	bench report RESULT          the JSON of a run as one HTML file

@@ -1,0 +1,86 @@
+package follow
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// sender publishes events 0..total-1 at a rate. A request that is late is sent at
+// once.
+type sender struct {
+	*Run
+	http *http.Client
+}
+
+func (s *sender) send(ctx context.Context) error {
+	begin := time.Now()
+	for n := 0; n < s.total(); n += s.Array {
+		due := begin.Add(time.Duration(n) * time.Second / time.Duration(s.Rate))
+		select {
+		case <-time.After(time.Until(due)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := s.post(ctx, n); err != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
+		if s.Told != nil {
+			s.Told(n + s.Array)
+		}
+	}
+	return nil
+}
+
+func (s *sender) post(ctx context.Context, first int) error {
+	body := s.body(first, time.Now())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.Address+"/publish?results=none", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := s.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	var got struct{ Stored int }
+	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil || got.Stored != s.Array {
+		return fmt.Errorf("status %d, %d of %d stored (%v)", answer.StatusCode, got.Stored, s.Array, err)
+	}
+	return nil
+}
+
+// body is an array of events with payloads of some 200 bytes.
+func (s *sender) body(first int, at time.Time) []byte {
+	b := []byte{'['}
+	for n := first; n < first+s.Array; n++ {
+		if n > first {
+			b = append(b, ',')
+		}
+		b = fmt.Appendf(b, `{"event_id":"%s-%09d","topic":"%s","source":"bench","timestamp":"2025-01-01T00:00:00Z","payload":{%s%d,%s%d,"text":"%0150d"}}`,
+			s.Name, n, topicName(n%s.Topics), numberField, n, sentField, at.UnixNano(), n)
+	}
+	return append(b, ']')
+}
+
+const (
+	numberField = `"bench_number":`
+	sentField   = `"bench_sent":`
+)
+
+func topicName(n int) string { return fmt.Sprintf("stream-%03d", n) }
+
+// field reads the number behind a name.
+func field(line []byte, name string) (int64, error) {
+	_, rest, _ := bytes.Cut(line, []byte(name))
+	end := 0
+	for end < len(rest) && '0' <= rest[end] && rest[end] <= '9' {
+		end++
+	}
+	return strconv.ParseInt(string(rest[:end]), 10, 64)
+}

@@ -1,0 +1,114 @@
+package follow
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Latencies are kept in microseconds, to 1 %.
+const (
+	latencyMin    = 1
+	latencyMax    = 120_000_000
+	latencyDigits = 2
+)
+
+// stream follows one topic, or all of them, and wants numbers first, first+stride, ..
+type stream struct {
+	*Run
+	topic  string // "": all
+	next   int
+	stride int
+	place  string // the last id
+
+	conn    net.Conn
+	lines   *bufio.Reader
+	latency *hdrhistogram.Histogram // nil: it keeps none
+}
+
+func (s *stream) open(ctx context.Context) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", s.Address)
+	if err != nil {
+		return err
+	}
+	s.conn = conn
+	query := "after=now"
+	if s.topic != "" {
+		query += "&topic=" + s.topic
+	}
+	resume := ""
+	if s.place != "" {
+		resume = "Last-Event-ID: " + s.place + "\r\n"
+	}
+	if _, err := fmt.Fprintf(conn, "GET /events/stream?%s HTTP/1.1\r\nHost: bench\r\n%s\r\n", query, resume); err != nil {
+		return err
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("a stream is answered %d", answer.StatusCode)
+	}
+	s.lines = bufio.NewReader(answer.Body)
+	return s.begin()
+}
+
+// begin reads up to the first id: from there on nothing may be missing.
+func (s *stream) begin() error {
+	for s.place == "" {
+		if err := s.line(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errMissing = errors.New("an event is missing")
+
+// line reads one line and judges it.
+func (s *stream) line() error {
+	line, err := s.lines.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if id, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
+		s.place = string(bytes.TrimSpace(id))
+		return nil
+	}
+	if !bytes.HasPrefix(line, []byte("data:")) {
+		return nil
+	}
+	n, err := field(line, numberField)
+	if err != nil || int(n) != s.next {
+		return fmt.Errorf("%w: %d came, want %d (%v)", errMissing, n, s.next, err)
+	}
+	s.next += s.stride
+	if s.latency == nil {
+		return nil
+	}
+	sent, err := field(line, sentField)
+	if took := time.Since(time.Unix(0, sent)); err == nil {
+		_ = s.latency.RecordValue(min(max(took.Microseconds(), latencyMin), latencyMax))
+	}
+	return err
+}
+
+// follow reads until the last event is there.
+func (s *stream) follow() error {
+	defer s.conn.Close()
+	for s.next < s.total() {
+		if err := s.line(); err != nil {
+			return fmt.Errorf("stream of %q: %w", s.topic, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"ingot/bench/internal/follow"
+	"ingot/bench/internal/mix"
+	"ingot/bench/internal/result"
+	"ingot/bench/internal/rig"
+)
+
+// streamsCommand measures the way from the publisher to those who follow.
+type streamsCommand struct {
+	place
+	Streams int           `default:"1000" help:"Streams."`
+	Topics  int           `default:"100" help:"Topics that they are spread over; each follows one."`
+	Rates   []int         `default:"1000,2500,5000,10000" help:"Events a second, in turn."`
+	Stop    int           `default:"10" help:"Of the streams, so many stop reading in a last run at the highest rate."`
+	During  time.Duration `default:"20s" help:"How long events are published at each rate."`
+	Flag    []string      `placeholder:"FLAG" help:"A flag for the ingester, as --flag=--stream-buffer=1024."`
+	Out     string        `placeholder:"FILE" help:"Where the result goes. Default: below --data-dir."`
+}
+
+// streamArray is how many events a request has.
+const streamArray = 100
+
+// streamsResult is a result of another kind.
+type streamsResult struct {
+	result.Result
+	Runs []streamsRun `json:"runs"`
+}
+
+type streamsRun struct {
+	follow.Outcome
+	Seconds float64 `json:"seconds"` // until the last event was received
+	CPU     rig.CPU `json:"cpu"`
+	Memory  int64   `json:"memory"` // peak of the ingester since its start, bytes
+}
+
+// Run implements kong's interface.
+func (c *streamsCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.URL != "" {
+		return errors.New("streams are measured on an ingester and a table of their own: without --url")
+	}
+	h, err := openHouse(ctx, c.place, newProgress(s.stderr))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close(ctx)) }()
+	described, err := describe(ctx, h)
+	if err != nil {
+		return err
+	}
+	described.Command = command(os.Args[1:])
+	r := &streamsResult{Result: *described}
+	for n, rate := range c.Rates {
+		if err := c.one(ctx, h, r, rate, 0); err != nil {
+			return err
+		}
+		if n == len(c.Rates)-1 && c.Stop > 0 {
+			if err := c.one(ctx, h, r, rate, c.Stop); err != nil {
+				return err
+			}
+		}
+	}
+	return c.finish(s, r)
+}
+
+// one measures a rate on a database and an ingester of its own.
+func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, rate, stopped int) (err error) {
+	t := &trial{house: h, scenario: scenario{Name: "streams", Flags: c.Flag}}
+	if t.encoder, err = mix.NewEncoder(t.Mix); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx))) }()
+	if err := t.setUp(ctx); err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	run := follow.Run{
+		Address: t.servers[0].Address, Name: "bench", Streams: c.Streams - stopped, Stopped: stopped, Topics: c.Topics,
+		Rate: rate, Array: streamArray, During: c.During, Told: h.progress.set,
+	}
+	var opened time.Time
+	var seconds float64
+	run.Open = func() { opened = time.Now(); t.openWindow() }
+	run.Close = func() { seconds = time.Since(opened).Seconds(); t.closeWindow() }
+	what := fmt.Sprintf("%d streams, %d of them stop reading, %d events/s", c.Streams, stopped, rate)
+	h.progress.begin(what, int(c.During.Seconds()*float64(rate)))
+	defer h.progress.end()
+	o, err := run.Do(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	r.Runs = append(r.Runs, streamsRun{o, seconds, t.cpu, rig.PeakMemory(t.servers)})
+	return nil
+}
+
+// finish prints the table and leaves the result.
+func (c *streamsCommand) finish(s streams, r *streamsResult) error {
+	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-streams.json"))
+	b, err := json.MarshalIndent(r, "", " ")
+	if err == nil {
+		err = result.WriteFile(path, append(b, '\n'))
+	}
+	if err != nil {
+		return err
+	}
+	r.table(s.stdout)
+	fmt.Fprintf(s.stdout, "nobody missed an event; every stream that stopped reading was cut off, and came back to the rest\nresult %s\n", path)
+	return nil
+}
+
+func (r *streamsResult) table(out io.Writer) {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "read\tstopped\tasked/s\tevents/s\tdeliveries/s\tp50 ms\tp99 ms\tp99.9 ms\tmax ms\tCPU client\tingester\tPostgres\tRSS MB\t")
+	for _, u := range r.Runs {
+		millis := func(micros int64) string { return fmt.Sprintf("%.1f", float64(micros)/1000) }
+		cores := func(d time.Duration) string { return fmt.Sprintf("%.0f%%", 100*d.Seconds()/u.Seconds) }
+		fmt.Fprintf(t, "%d\t%d\t%d\t%.0f\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t\n", u.Streams, u.Stopped, u.Asked, u.Events, u.Delivered,
+			millis(u.P50), millis(u.P99), millis(u.P999), millis(u.Max), cores(u.CPU.Client), cores(u.CPU.Ingester), cores(u.CPU.Postgres), u.Memory>>20)
+	}
+	t.Flush()
+}
