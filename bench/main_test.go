@@ -38,7 +38,7 @@ func TestScenarioTable(t *testing.T) {
 			t.Errorf("%q: a name that is empty or not its own, or nothing about it", s.Name)
 		}
 		names[s.Name] = true
-		if s.Set != quick && s.Set != full {
+		if s.Set != quick && s.Set != full && s.Set != named {
 			t.Errorf("%s: set %q", s.Name, s.Set)
 		}
 		if s.open() == (s.Connections > 0) || !slices.IsSorted(s.Rates) {
@@ -67,7 +67,7 @@ func checkRatio(t *testing.T, s scenario, r result.Ratio) {
 	other, isScenario := find(r.Limit)
 	switch {
 	case isScenario:
-		if other.keeps() || other.open() || other.Array != s.Array || other.Connections != s.Connections || other.Mix.IDs != s.Mix.IDs {
+		if other.keeps() || other.open() || other.Array != s.Array || other.Connections != s.Connections || other.Mix.IDs != s.Mix.IDs || other.Mix.Topics != s.Mix.Topics {
 			t.Errorf("%s: %s is not the same thing in better circumstances", s.Name, r.Limit)
 		}
 	case !slices.Contains([]string{rawCopy, nothing, naive, commit}, r.Limit):
@@ -88,8 +88,13 @@ func TestQuickSetIsQuick(t *testing.T) {
 		t.Errorf("%d scenarios, %v", len(chosen), err)
 	}
 	c.Full = true
-	if all, _ := c.chosen(); len(all) != len(scenarios()) {
-		t.Errorf("--full chooses %d of %d", len(all), len(scenarios()))
+	want := slices.DeleteFunc(scenarios(), func(s scenario) bool { return s.Set == named })
+	if all, _ := c.chosen(); len(all) != len(want) || len(all) <= len(chosen) {
+		t.Errorf("--full chooses %d of %d", len(all), len(want))
+	}
+	c.Scenarios = []string{"index-all-100"}
+	if one, err := c.chosen(); err != nil || len(one) != 1 {
+		t.Errorf("by its name %d scenarios, %v", len(one), err)
 	}
 }
 

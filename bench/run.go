@@ -19,7 +19,7 @@ import (
 type runCommand struct {
 	place
 	Scenarios []string      `arg:"" optional:"" name:"scenario" help:"What to measure; see list."`
-	Full      bool          `help:"All scenarios, not just the quick set."`
+	Full      bool          `help:"All scenarios, not just the quick set, but for those of the set named."`
 	Resume    bool          `help:"Go on where the last run with the same ingester and the same flags was cut."`
 	Rounds    int           `default:"5" help:"Runs of each scenario; compare wants at least 5."`
 	Warm      time.Duration `default:"400ms" help:"Load before the window of measurement."`
@@ -121,7 +121,7 @@ func (c *runCommand) unable(h *house, s scenario) string {
 	if s.Name == payloadFile && s.Mix.File == "" {
 		return "no file is given with --payloads"
 	}
-	special := s.ingesters() > 1 || s.stored() > 0 || s.CommitDelay > 0 || len(s.Flags) > 0
+	special := s.ingesters() > 1 || s.stored() > 0 || s.CommitDelay > 0 || len(s.Flags) > 0 || len(s.Without) > 0
 	if h.given != nil {
 		if special {
 			return "a server given with --url is taken as it is"
@@ -171,7 +171,7 @@ func (c *runCommand) chosen() (chosen []scenario, err error) {
 			s.Base = c.Rows
 			s.About = fmt.Sprintf("%s: %d rows", s.About, s.Base)
 		}
-		if wanted[s.Name] || len(wanted) == 0 && (c.Full || s.Set == quick) {
+		if wanted[s.Name] || len(wanted) == 0 && (s.Set == quick || c.Full && s.Set == full) {
 			chosen = append(chosen, s)
 		}
 	}

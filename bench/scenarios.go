@@ -52,7 +52,36 @@ func scenarios() []scenario {
 
 		{Name: "rows-uuid4", Set: full, About: "a table that is full, ids UUIDv4", Mix: usual, Base: baseRows, Connections: 4, Array: 1000, Against: against(atLeast("array-1000", 0.70))},
 		{Name: "rows-uuid7", Set: full, About: "a table that is full, ids UUIDv7", Mix: uuid7, Base: baseRows, Connections: 4, Array: 1000, Against: against(atLeast("ids-uuid7", 0.90))},
-	}, slowScenarios(usual))
+	}, slowScenarios(usual), indexScenarios())
+}
+
+// The indexes that serve readers alone.
+const (
+	topicIndex = "events_topic_id"
+	brinIndex  = "events_id_brin"
+)
+
+// indexScenarios tell what readers' indexes cost writers: with them, and without one or
+// the other, against the primary key alone. Topics are many, as where they matter.
+func indexScenarios() (all []scenario) {
+	m := mix.Mix{Topics: 1000, Duplicates: 0.30}
+	for _, load := range []scenario{
+		{Name: "1000", About: "arrays of 1,000", Mix: m, Connections: 4, Array: 1000},
+		{Name: "100", About: "arrays of 100", Mix: m, Connections: 8, Array: 100},
+		{Name: "256", About: "single events, 256 connections", Mix: m, Connections: 256},
+	} {
+		key := "index-none-" + load.Name
+		add := func(name, about string, without []string, against ...result.Ratio) {
+			s := load
+			s.Set, s.Name, s.About, s.Without, s.Against = named, name+"-"+load.Name, load.About+", "+about, without, against
+			all = append(all, s)
+		}
+		add("index-all", "1,000 topics", nil, atLeast(key, 0.80))
+		add("index-brin", "1,000 topics, no index (topic, id)", []string{topicIndex}, beside(key))
+		add("index-topic", "1,000 topics, no BRIN (id)", []string{brinIndex}, beside(key))
+		add("index-none", "1,000 topics, the primary key alone", []string{topicIndex, brinIndex})
+	}
+	return all
 }
 
 // slowScenarios have a database that is slow to commit, or busy with readers.
