@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -62,17 +63,23 @@ func (c *streamsCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	described.Command = command(os.Args[1:])
 	r := &streamsResult{Result: *described}
-	for n, rate := range c.Rates {
+	if err := c.all(ctx, h, r); err != nil {
+		r.table(s.stdout) // what was measured before
+		return err
+	}
+	return c.finish(s, r)
+}
+
+func (c *streamsCommand) all(ctx context.Context, h *house, r *streamsResult) error {
+	for _, rate := range c.Rates {
 		if err := c.one(ctx, h, r, rate, 0); err != nil {
 			return err
 		}
-		if n == len(c.Rates)-1 && c.Stop > 0 {
-			if err := c.one(ctx, h, r, rate, c.Stop); err != nil {
-				return err
-			}
-		}
 	}
-	return c.finish(s, r)
+	if c.Stop == 0 {
+		return nil
+	}
+	return c.one(ctx, h, r, slices.Max(c.Rates), c.Stop)
 }
 
 // one measures a rate on a database and an ingester of its own.

@@ -49,13 +49,17 @@ func (f *feed) stream(w http.ResponseWriter, r *http.Request) {
 	w.(http.Flusher).Flush()
 	for {
 		e := f.event(at)
-		if at++; e == nil || topic == "" && f.cut > 0 && last == "" && at > f.cut {
+		if at++; e == nil {
+			return
+		}
+		if topic == "" && f.cut > 0 && last == "" && at > f.cut { // in the middle of a block
+			_, _ = fmt.Fprintf(w, "id: %d\ndata: %s", at, e[:10])
 			return
 		}
 		if topic != "" && (!strings.Contains(string(e), `"topic":"`+topic+`"`) || f.lose > 0 && at == f.lose) {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "data: %s\nid: %d\n\n", e, at); err != nil {
+		if _, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", at, e); err != nil {
 			return
 		}
 		w.(http.Flusher).Flush()

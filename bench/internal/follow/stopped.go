@@ -21,7 +21,7 @@ func (s *stream) stopReading() {
 // last id. It tells how much of it the first connection had.
 func (s *stream) comeBack(ctx context.Context) (before int, err error) {
 	for err == nil && s.next < s.total() {
-		err = s.line()
+		err = s.block()
 	}
 	_ = s.conn.Close()
 	before = s.next

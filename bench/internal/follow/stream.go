@@ -30,6 +30,7 @@ type stream struct {
 
 	conn    net.Conn
 	lines   *bufio.Reader
+	buf     []byte
 	latency *hdrhistogram.Histogram // nil: it keeps none
 }
 
@@ -65,7 +66,7 @@ func (s *stream) open(ctx context.Context) error {
 // begin reads up to the first id: from there on nothing may be missing.
 func (s *stream) begin() error {
 	for s.place == "" {
-		if err := s.line(); err != nil {
+		if err := s.block(); err != nil {
 			return err
 		}
 	}
@@ -74,20 +75,40 @@ func (s *stream) begin() error {
 
 var errMissing = errors.New("an event is missing")
 
-// line reads one line and judges it.
-func (s *stream) line() error {
-	line, err := s.lines.ReadSlice('\n')
-	if err != nil {
-		return err
+// block reads up to an empty line and judges what came. Half a block, where a stream
+// is cut off, is none: neither its event nor its id counts.
+func (s *stream) block() error {
+	var id string
+	var data []byte
+	for {
+		line, err := s.lines.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			break
+		}
+		if rest, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
+			id = string(rest)
+		}
+		if rest, ok := bytes.CutPrefix(line, []byte("data: ")); ok {
+			data = append(s.buf[:0], rest...)
+			s.buf = data
+		}
 	}
-	if id, ok := bytes.CutPrefix(line, []byte("id: ")); ok {
-		s.place = string(bytes.TrimSpace(id))
-		return nil
+	if len(data) > 0 {
+		if err := s.event(data); err != nil {
+			return err
+		}
 	}
-	if !bytes.HasPrefix(line, []byte("data:")) {
-		return nil
+	if id != "" {
+		s.place = id
 	}
-	n, err := field(line, numberField)
+	return nil
+}
+
+func (s *stream) event(data []byte) error {
+	n, err := field(data, numberField)
 	if err != nil || int(n) != s.next {
 		return fmt.Errorf("%w: %d came, want %d (%v)", errMissing, n, s.next, err)
 	}
@@ -95,7 +116,7 @@ func (s *stream) line() error {
 	if s.latency == nil {
 		return nil
 	}
-	sent, err := field(line, sentField)
+	sent, err := field(data, sentField)
 	if took := time.Since(time.Unix(0, sent)); err == nil {
 		_ = s.latency.RecordValue(min(max(took.Microseconds(), latencyMin), latencyMax))
 	}
@@ -106,7 +127,7 @@ func (s *stream) line() error {
 func (s *stream) follow() error {
 	defer s.conn.Close()
 	for s.next < s.total() {
-		if err := s.line(); err != nil {
+		if err := s.block(); err != nil {
 			return fmt.Errorf("stream of %q: %w", s.topic, err)
 		}
 	}
