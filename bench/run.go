@@ -121,7 +121,7 @@ func (c *runCommand) unable(h *house, s scenario) string {
 	if s.Name == payloadFile && s.Mix.File == "" {
 		return "no file is given with --payloads"
 	}
-	special := s.ingesters() > 1 || s.stored() > 0 || s.CommitDelay > 0 || len(s.Flags) > 0 || len(s.Without) > 0
+	special := s.ingesters() > 1 || s.stored() > 0 || s.CommitDelay > 0 || len(s.Flags) > 0 || s.Alter != ""
 	if h.given != nil {
 		if special {
 			return "a server given with --url is taken as it is"

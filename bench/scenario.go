@@ -41,7 +41,7 @@ type scenario struct {
 	Ingesters   int           // 0: one
 	Flags       []string      // of the ingester
 	Known       int           // events stored by others; then the ingester is restarted
-	Without     []string      // indexes that are dropped before anything is written
+	Alter       string        // SQL on the tables before anything is written
 	Base        int           // rows in the table, loaded once and kept
 	CommitDelay time.Duration // added to every answer to a COMMIT
 	Readers     int           // clients that read pages meanwhile

@@ -74,15 +74,11 @@ func (t *trial) startOwn(ctx context.Context) error {
 		}
 		t.servers = append(t.servers, s)
 	}
-	return t.dropIndexes(ctx)
-}
-
-// dropIndexes comes behind the start of the ingesters: they have made the tables.
-func (t *trial) dropIndexes(ctx context.Context) error {
-	for _, name := range t.Without {
-		if err := rig.Exec(ctx, t.database, "DROP INDEX ingot."+name); err != nil {
-			return fmt.Errorf("drop index: %w", err)
-		}
+	if t.Alter == "" {
+		return nil
+	}
+	if err := rig.Exec(ctx, t.database, t.Alter); err != nil { // the ingesters have made the tables
+		return fmt.Errorf("alter the tables: %w", err)
 	}
 	return nil
 }
