@@ -59,6 +59,7 @@ func scenarios() []scenario {
 const (
 	noTopic   = "DROP INDEX ingot.events_topic_id;"
 	noBRIN    = "DROP INDEX ingot.events_id_brin;"
+	noDedup   = "ALTER INDEX ingot.events_topic_id SET (deduplicate_items = off);"
 	hashTopic = noTopic + "CREATE INDEX ON ingot.events (hashtext(topic), id);"
 )
 
@@ -82,6 +83,7 @@ func indexScenarios() (all []scenario) {
 		add("index-brin", "no index (topic, id)", noTopic, beside(key))
 		add("index-topic", "no BRIN (id)", noBRIN, beside(key))
 		add("index-hash", "a hash of the topic in place of it", hashTopic, beside(key))
+		add("index-plain", "(topic, id) does not look for equal entries", noDedup, beside(key))
 		add("index-none", "the primary key alone", noTopic+noBRIN)
 	}
 	return all
