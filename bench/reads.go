@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -137,11 +136,7 @@ func (c *readsCommand) beside(ctx context.Context, t *trial, read reads.Run, r *
 // finish prints the table and leaves the result.
 func (c *readsCommand) finish(s streams, r *readsResult) error {
 	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-reads.json"))
-	b, err := json.MarshalIndent(r, "", " ")
-	if err == nil {
-		err = result.WriteFile(path, append(b, '\n'))
-	}
-	if err != nil {
+	if err := result.WriteJSON(path, r); err != nil {
 		return err
 	}
 	o := &r.Beside

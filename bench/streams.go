@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,11 +113,7 @@ func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, ra
 // finish prints the table and leaves the result.
 func (c *streamsCommand) finish(s streams, r *streamsResult) error {
 	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-streams.json"))
-	b, err := json.MarshalIndent(r, "", " ")
-	if err == nil {
-		err = result.WriteFile(path, append(b, '\n'))
-	}
-	if err != nil {
+	if err := result.WriteJSON(path, r); err != nil {
 		return err
 	}
 	r.table(s.stdout)

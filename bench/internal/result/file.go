@@ -25,8 +25,11 @@ func Read(path string) (*Result, error) {
 
 // Write replaces the file at path in one step: a run that is killed leaves the
 // state before or after, never half of one.
-func (r *Result) Write(path string) error {
-	b, err := json.MarshalIndent(r, "", " ")
+func (r *Result) Write(path string) error { return WriteJSON(path, r) }
+
+// WriteJSON does so with a result of another kind.
+func WriteJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
