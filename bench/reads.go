@@ -13,6 +13,7 @@ import (
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/reads"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/rig"
 )
 
 // readsCommand measures reads of a large table while an ingester writes to it at a
@@ -23,7 +24,8 @@ type readsCommand struct {
 	Topics  int           `default:"1000" help:"Topics, by Zipf."`
 	Count   int           `default:"300" help:"Reads of each kind."`
 	Share   float64       `default:"0.5" help:"Part of its top speed at which the ingester is written to meanwhile."`
-	Warm    time.Duration `default:"1s" help:"Load before the top speed is measured."`
+	Cold    bool          `help:"Begin right after the start of Postgres; otherwise its tables are read once before that."`
+	Warm    time.Duration `default:"3s" help:"Load before the top speed is measured."`
 	Measure time.Duration `default:"4s" help:"Window in which the top speed is measured."`
 	Flag    []string      `placeholder:"FLAG" help:"A flag for the ingester, as --flag=--read-connections=8."`
 	Profile bool          `help:"Take a CPU profile of the ingester meanwhile, below --data-dir."`
@@ -85,6 +87,12 @@ func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (e
 	defer func() { err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx))) }()
 	if err := t.setUp(ctx); err != nil {
 		return fmt.Errorf("set up: %w", err)
+	}
+	if !c.Cold {
+		h.progress.say("read the tables once")
+		if err := rig.Warm(ctx, t.database); err != nil {
+			return err
+		}
 	}
 	r.Rows = t.lastID
 	began := time.Now()

@@ -33,6 +33,9 @@ func TestFillGoesOnWhereItWasCut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := Warm(t.Context(), url); err != nil {
+		t.Error(err)
+	}
 	c := Cluster{admin: url}
 	counts := map[string]int{}
 	for name, sql := range map[string]string{
