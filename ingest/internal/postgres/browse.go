@@ -114,7 +114,7 @@ func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64,
 		if b.full() {
 			return below, true, nil
 		}
-		step := browseStep(log)
+		step := b.browseStep(log)
 		log = log[len(step):]
 		b.steps++
 		found, _, err := r.find(ctx, b.query, step)
@@ -131,10 +131,12 @@ func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64,
 	return below, more, nil
 }
 
-func browseStep(log []logRow) []logRow {
-	n, ids := 1, log[0].ids()
-	for n < len(log) && ids < firstStepIDs && !far(&log[0], &log[n]) {
+// browseStep is how much of the log is looked at next, as in feed.go.
+func (b *pageBuilder) browseStep(log []logRow) []logRow {
+	n, ids, rows := 1, log[0].ids(), log[0].stored
+	for n < len(log) && ids < firstStepIDs && !far(&log[0], &log[n]) && (rows < b.room() || !unfiltered(b.query)) {
 		ids += log[n].ids()
+		rows += log[n].stored
 		n++
 	}
 	return log[:n]

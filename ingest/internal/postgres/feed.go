@@ -90,13 +90,16 @@ func (f *feedWalk) walk(ctx context.Context, log []logRow) error {
 	return nil
 }
 
-// step is how much of the log is looked at next: at least one batch.
+// step is how much of the log is looked at next: at least one batch. Where every row
+// is wanted, no more than the page has room for.
 func (f *feedWalk) step(log []logRow) []logRow {
-	n := 1
-	for ids := log[0].ids(); n < len(log) && log[n].commit <= f.until; n++ {
+	n, ids, rows := 1, log[0].ids(), log[0].stored
+	for n < len(log) && log[n].commit <= f.until && (rows < f.room() || !unfiltered(f.query)) {
 		if ids += log[n].ids(); ids > f.stepIDs || !indexed(f.query) && far(&log[0], &log[n]) {
 			break
 		}
+		rows += log[n].stored
+		n++
 	}
 	return log[:n]
 }

@@ -51,6 +51,11 @@ type place struct {
 // indexed tells whether the filters lead to few rows by an index of their own.
 func indexed(q event.Query) bool { return len(q.Topics) > 0 || q.EventID != "" }
 
+// unfiltered tells whether the filters let every row pass.
+func unfiltered(q event.Query) bool {
+	return !indexed(q) && q.Source == "" && q.Since.IsZero() && q.Until.IsZero()
+}
+
 // find returns the places of the rows that a window of the log stored and that the
 // filters let pass, in no order. tooMany says that there are more than maxFound, and
 // that the window should be smaller.

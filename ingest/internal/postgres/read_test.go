@@ -369,3 +369,29 @@ func TestTotalsOfNothing(t *testing.T) {
 		t.Errorf("%+v %v", totals, err)
 	}
 }
+
+// TestStepsTakeWhatAPageHasRoomFor: of batches of 100 rows a page of 250 needs three,
+// and as many as one query may look at when a filter may refuse rows.
+func TestStepsTakeWhatAPageHasRoomFor(t *testing.T) {
+	t.Parallel()
+	var log []logRow
+	for n := range int64(64) {
+		log = append(log, logRow{commit: n + 1, first: n*100 + 1, last: n*100 + 100, stored: 100, blocks: n + 1})
+	}
+	for _, c := range []struct {
+		query event.Query
+		want  int
+	}{
+		{event.Query{}, 3},
+		{event.Query{Source: "s"}, 64},
+		{event.Query{Until: time.Now()}, 64},
+		{event.Query{Topics: []string{"t"}}, 64},
+	} {
+		c.query.Limit = 250
+		b := newPage(c.query)
+		f := &feedWalk{pageBuilder: b, until: 100, stepIDs: firstStepIDs}
+		if feed, browse := len(f.step(log)), len(b.browseStep(log)); feed != c.want || browse != c.want {
+			t.Errorf("%+v: %d and %d batches, want %d", c.query, feed, browse, c.want)
+		}
+	}
+}
