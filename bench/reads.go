@@ -35,7 +35,7 @@ type readsCommand struct {
 // readsResult is a result of another kind: what was read, and beside what.
 type readsResult struct {
 	result.Result
-	Rows   int64          `json:"rows"` // when the reads began
+	Rows   int            `json:"rows"` // when the reads began
 	Topics int            `json:"topics"`
 	Top    float64        `json:"top"` // events/s, closed loop
 	Beside result.Run     `json:"beside"`
@@ -94,7 +94,9 @@ func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (e
 			return err
 		}
 	}
-	r.Rows = t.lastID
+	if r.Rows, err = rig.Rows(ctx, t.database); err != nil {
+		return err
+	}
 	began := time.Now()
 	top, err := t.drive(ctx)
 	if err != nil {

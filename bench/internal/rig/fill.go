@@ -133,6 +133,16 @@ func topicsQuery(e *mix.Encoder, first, n int) string {
 	return q.String()
 }
 
+// Rows is how many rows the log says were stored.
+func Rows(ctx context.Context, url string) (int, error) {
+	conn, err := pgconn.Connect(ctx, url)
+	if err != nil {
+		return 0, fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	return number(ctx, conn, "SELECT coalesce(max(total_stored), 0) FROM ingot.batches")
+}
+
 func send(ctx context.Context, conn *pgconn.PgConn, sql string) error {
 	_, err := conn.Exec(ctx, sql).ReadAll()
 	return err

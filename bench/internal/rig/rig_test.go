@@ -36,6 +36,9 @@ func TestFillGoesOnWhereItWasCut(t *testing.T) {
 	if err := Warm(t.Context(), url); err != nil {
 		t.Error(err)
 	}
+	if n, err := Rows(t.Context(), url); n != fillChunk+1000 || err != nil {
+		t.Errorf("%d rows, %v", n, err)
+	}
 	c := Cluster{admin: url}
 	counts := map[string]int{}
 	for name, sql := range map[string]string{
