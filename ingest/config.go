@@ -32,7 +32,7 @@ type config struct {
 	BodyTimeout       time.Duration `default:"15s" env:"INGOT_BODY_TIMEOUT" help:"Time for a request to arrive, header and body."`
 	IdleTimeout       time.Duration `default:"2m" env:"INGOT_IDLE_TIMEOUT" help:"Time a connection may wait for its next request."`
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`
-	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading pages; streams take one more, subscriptions two."`
+	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading pages; streams take one more, subscriptions two, writing two."`
 
 	MaxStreams      int           `default:"1024" env:"INGOT_MAX_STREAMS" help:"Streams and long polls at a time; over it they are refused with 503."`
 	StreamBuffer    int           `default:"4096" env:"INGOT_STREAM_BUFFER" help:"Events that wait for one stream; over it the stream reads on from the table."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,10 +26,11 @@ import (
 // exchange is a batch on its way, and the place of its answer among others.
 type exchange struct {
 	session *session
-	before  <-chan struct{} // closed when the answer of the exchange before was read
-	read    chan struct{}   // closed when this one's was
-	until   time.Time       // the answer is waited for
-	off     func() bool     // ends the watch on the connection
+	batch   atomic.Pointer[batch] // nil once the answer was read
+	before  <-chan struct{}       // closed when the answer of the exchange before was read
+	read    chan struct{}         // closed when this one's was
+	until   time.Time             // the answer is waited for
+	off     func() bool           // ends the watch on the connection
 	sendErr error
 }
 
@@ -54,6 +56,14 @@ func (w *Writer) busy() bool {
 	}
 }
 
+// underWay returns the batch whose answer is awaited, or nil.
+func (w *Writer) underWay() *batch {
+	if w.sent == nil {
+		return nil
+	}
+	return w.sent.batch.Load()
+}
+
 // alone waits until no answer is awaited any more.
 func (w *Writer) alone(ctx context.Context) error {
 	select {
@@ -66,10 +76,11 @@ func (w *Writer) alone(ctx context.Context) error {
 
 // send sends messages that form one Query with the data of its COPY. Half of the time
 // there is goes by until the connection is given up; with ctx it is at once.
-func (w *Writer) send(ctx context.Context, messages []byte) *exchange {
+func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange {
 	s := w.session
 	x := &exchange{session: s, before: w.last, read: make(chan struct{}), until: halfOf(ctx), off: context.AfterFunc(ctx, s.giveUp)}
-	w.last = x.read
+	x.batch.Store(b)
+	w.last, w.sent = x.read, x
 	_ = s.conn.Conn().SetWriteDeadline(x.until)
 	_, err := s.conn.Conn().Write(messages)
 	_ = s.conn.Conn().SetWriteDeadline(time.Time{})
@@ -84,6 +95,7 @@ func (w *Writer) send(ctx context.Context, messages []byte) *exchange {
 func (x *exchange) answer() error {
 	<-x.before
 	defer close(x.read)
+	defer x.batch.Store(nil)
 	defer x.off()
 	s := x.session
 	if x.sendErr != nil {

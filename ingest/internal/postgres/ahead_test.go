@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -108,6 +109,56 @@ func TestSentAhead(t *testing.T) {
 	second.want(t, false, true)
 	if diff := cmp.Diff([]string{"known", "warm", "a", "b", "c"}, ids(t, conn)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestLookedUpBesideABatch: more suspects than the Query may check are looked up while
+// the batch before is written. What that one holds is not found, and believed.
+func TestLookedUpBesideABatch(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	var old, under []string
+	for i := range checkedKeys + 1 {
+		old, under = append(old, fmt.Sprint("old-", i)), append(under, fmt.Sprint("under-", i))
+	}
+	merge(t, w, old...)
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, make([]bool, len(under)), under...)
+	keys := slices.Concat(old, under, []string{"wrongly suspected", "new"})
+	suspects, stored := make([]bool, len(keys)), make([]bool, len(keys))
+	for i, key := range keys {
+		suspects[i], stored[i] = key != "new", i >= len(keys)-2
+	}
+	second := send(t.Context(), w, suspects, keys...)
+	first.underWay(t)
+	second.underWay(t)
+	if w.session.lookUpPlan.uses != 1 || w.session.staged != 0 {
+		t.Errorf("%d look-ups, %d rows staged", w.session.lookUpPlan.uses, w.session.staged)
+	}
+	release()
+	<-first.ended
+	second.want(t, stored...)
+	if w.session.staged != 0 {
+		t.Errorf("%d rows staged", w.session.staged)
+	}
+}
+
+// TestKeysAreLookedUpWhereTheyAreWritten: what another server knows, as one that was
+// written to before a failover, says nothing.
+func TestKeysAreLookedUpWhereTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	w, _, _ := trusting(t)
+	w.session.server = "another time"
+	keys := make([]string, checkedKeys+1)
+	suspects := make([]bool, len(keys))
+	for i := range keys {
+		keys[i], suspects[i] = fmt.Sprint("key-", i), true
+	}
+	s := send(t.Context(), w, suspects, keys...)
+	<-s.ended
+	var notStored *event.NotStoredError
+	if !errors.As(s.err, &notStored) {
+		t.Errorf("got %v, want not stored", s.err)
 	}
 }
 

@@ -9,11 +9,12 @@ type batch struct {
 	brief       bool   // wait for keys only for a moment
 	received    int
 	first, last int64  // its ids; 0 before they are taken
-	known       []bool // by arrival order: found by the look-up, or to be checked; nil when there are none
+	known       []bool // by arrival order: found by the look-up, or believed; nil when there are none
 	knownCount  int
-	check       bool   // known is what the filter says; the direct path's Query makes sure
+	believed    []bool // of them, those that the direct path's Query has to check; nil when there are none
 	stored      []bool // by arrival order
 	storedCount int
+	tried       bool // on the direct path
 	begun       bool // the transaction is open
 }
 
@@ -28,19 +29,50 @@ func (b *batch) suspected() (n int) {
 }
 
 // believe takes the suspects for known, if they are few enough to be checked by the
-// Query that writes the others, and if there are others.
+// Query that writes the others.
 func (b *batch) believe() {
-	n := b.suspected()
-	if n == 0 || n == b.received || n > checkedKeys {
-		return
+	if n := b.suspected(); n > 0 && n <= checkedKeys {
+		b.known, b.knownCount, b.believed = b.suspects, n, b.suspects
 	}
-	b.check, b.known, b.knownCount = true, b.suspects, n
 }
 
-// doubtKnown takes back what was only believed.
+// believeIn takes those of the keys in question for known that the batch before has,
+// which will have been committed when this one is written, or have failed it.
+func (b *batch) believeIn(before *batch, ids, topics []string, positions []int) {
+	type key struct{ id, topic string }
+	missing := map[key][]int{}
+	for i, at := range positions {
+		if !b.known[at] {
+			missing[key{ids[i], topics[i]}] = append(missing[key{ids[i], topics[i]}], at)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	for g := range before.groups {
+		for _, e := range before.groups[g].Events {
+			for _, at := range missing[key{e.ID, e.Topic}] {
+				b.believeAt(at)
+			}
+		}
+	}
+}
+
+func (b *batch) believeAt(at int) {
+	if b.known[at] {
+		return
+	}
+	if b.believed == nil {
+		b.believed = make([]bool, b.received)
+	}
+	b.known[at], b.believed[at] = true, true
+	b.knownCount++
+}
+
+// doubtKnown takes back what was only believed, and what was looked up with it.
 func (b *batch) doubtKnown() {
-	if b.check {
-		b.known, b.knownCount = nil, 0
+	if b.believed != nil {
+		b.known, b.knownCount, b.believed = nil, 0, nil
 	}
 }
 

@@ -13,14 +13,14 @@ import (
 //
 //	BEGIN; settings; check; COPY events; lock; log row; topics; COMMIT
 //
-// Suspects are left out. They were looked up beforehand, or the Query checks that
-// they exist. The believer may be wrong: then the check fails, or COPY breaks at the
+// Suspects that were found beforehand are left out, and those that are believed to
+// exist: the Query checks them. The believer may be wrong: then the check fails, or COPY breaks at the
 // primary key, the server passes over the rest, nothing is stored, and the batch goes
 // the staged way with new ids.
 // Which error it was does not matter. Whatever is not an ERROR from the server (the
 // connection ends, a FATAL, a warning) is a doubt, and resolved as any other.
 
-const directCopy = "; COPY ingot.events (" + stagingColumns + ") FROM STDIN (FORMAT binary); "
+const directCopy = "COPY ingot.events (" + stagingColumns + ") FROM STDIN (FORMAT binary); "
 
 // row is a place in the batch.
 type row struct {
@@ -63,24 +63,30 @@ func (w *Writer) sendDirect(ctx context.Context, b *batch, sent func()) *exchang
 	for _, r := range s.rows {
 		b.stored[r.at] = true
 	}
-	b.storedCount = len(s.rows)
+	b.storedCount, b.tried = len(s.rows), true
 	s.copyBuf = w.appendDirect(s.copyBuf[:0], b)
 	clear(s.rows) // holds on to the batch otherwise
 
 	sent()
-	return w.send(ctx, s.copyBuf)
+	return w.send(ctx, b, s.copyBuf)
 }
 
-// appendDirect encodes the whole exchange: the Query, and CopyData with header, rows
+// appendDirect encodes the whole exchange: the Query, and, if there are rows, CopyData with header, rows
 // and trailer, CopyDone. One message may hold a gigabyte; a batch has some megabytes.
 func (w *Writer) appendDirect(buf []byte, b *batch) []byte {
 	s := w.session
 	buf = append(beginMessage(buf, 'Q'), s.begin...)
-	if b.check {
+	if b.believed != nil {
 		buf = s.appendCheck(buf, b)
 	}
-	buf = w.appendCommit(append(buf, directCopy...), b)
-	buf = endMessage(append(buf, 0), 0)
+	buf = append(buf, "; "...)
+	if b.storedCount > 0 {
+		buf = append(buf, directCopy...)
+	}
+	buf = endMessage(append(w.appendCommit(buf, b), 0), 0)
+	if b.storedCount == 0 {
+		return buf
+	}
 
 	copied := len(buf)
 	buf = append(beginMessage(buf, 'd'), copyHeader...)

@@ -22,10 +22,10 @@ const (
 	// guessesKept bounds the memory of the rates: over it all counts are halved.
 	guessesKept = 100_000
 
-	// checkedKeys is how many suspects the direct path's own Query may check. They
-	// stand in it as text; for more of them a look-up beforehand, with its binary
-	// parameters, costs less than the round trip that it takes. A guess.
-	checkedKeys = 4_096
+	// checkedKeys is how many suspects the direct path's own Query may check. More of
+	// them are looked up over another connection, on another core, while the batch before
+	// is being written; that costs a round trip, and a second backend to wake up. A guess.
+	checkedKeys = 64
 
 	// wrongPerBatch is how many wrong guesses a batch may expect.
 	wrongPerBatch = 0.02

@@ -32,13 +32,26 @@ const logLock = 0x696e676f74_02
 
 const stagingColumns = `event_id, topic, id, source, "timestamp", received_at, payload`
 
-// setupSession runs once on every connection of the writer. Plans are made once
-// and for the empty table they will meet first, so the shapes that go wrong on a
-// large one are switched off: what is left are scans of an index, row by row, which
-// also is twice as fast as bitmap and memoize when every key is asked for once
-// (BenchmarkMerge, 5,000 rows, 90 % duplicates). JIT is off with them: a plan that
-// has to use a switched-off node carries a cost that would start the compiler on
-// every batch.
+// scansOnly is for plans that are made once and for the empty table they will meet first:
+// the shapes that go wrong on a large one are switched off. What is left are scans of an
+// index, row by row, which also is twice as fast as bitmap and memoize when every key is
+// asked for once (BenchmarkMerge, 5,000 rows, 90 % duplicates). JIT is off with them: a
+// plan that has to use a switched-off node carries a cost that would start the compiler
+// on every batch.
+const scansOnly = `SET jit = off;
+SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET enable_bitmapscan = off;
+SET enable_memoize = off;
+SET plan_cache_mode = force_generic_plan;
+`
+
+// setupLooker runs once on the connection that looks keys up.
+const setupLooker = `SET default_transaction_read_only = on;
+` + scansOnly
+
+// setupSession runs once on every connection that writes.
 // transaction_read_only comes first: it can be changed only before anything is read.
 // Batches and fences say themselves what their COMMIT waits for. What else the session
 // commits (temp tables, their removal when the backend ends, ids that no committed row
@@ -50,14 +63,7 @@ SET default_transaction_read_only = off;
 SET synchronous_commit = local;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
-SET jit = off;
-SET enable_seqscan = off;
-SET enable_hashjoin = off;
-SET enable_mergejoin = off;
-SET enable_bitmapscan = off;
-SET enable_memoize = off;
-SET plan_cache_mode = force_generic_plan;
-SET work_mem = '32MB';
+` + scansOnly + `SET work_mem = '32MB';
 SET temp_buffers = '32MB';
 CREATE TEMP TABLE ingot_staging (
 	event_id text COLLATE "C", topic text COLLATE "C", id bigint, source text,
@@ -81,6 +87,8 @@ PREPARE ingot_topics (text[], bigint[]) AS
 
 const copyQuery = `COPY pg_temp.ingot_staging (` + stagingColumns + `) FROM STDIN (FORMAT binary)`
 
+const serverQuery = "SELECT pg_postmaster_start_time()::text"
+
 const mergeName = "ingot_merge"
 
 const mergeQuery = `
@@ -91,18 +99,22 @@ ORDER BY s.event_id, s.topic, s.id
 ON CONFLICT (event_id, topic) DO NOTHING
 RETURNING id`
 
-// session is one connection of the writer with what dies with it: the temp
-// table and the block of ids.
+// session is the connection that writes with what dies with it: the temp table, the
+// block of ids, and a connection that only reads.
 type session struct {
-	conn    *pgconn.PgConn
-	backend backend
-	opened  time.Time
-	nextID  int64 // the block: nextID..lastID
-	lastID  int64
-	staged  int         // rows in the staging table, dead ones among them
-	warned  bool        // a warning arrived since it was last cleared
-	broken  atomic.Bool // given up; whoever reads an answer may say so
-	begin   string
+	conn       *pgconn.PgConn
+	looker     *pgconn.PgConn // looks keys up beside a batch; nil until it is needed
+	url        string
+	unanswered time.Duration // for the network: dial
+	server     string        // when it was started: no two have the same
+	backend    backend
+	opened     time.Time
+	nextID     int64 // the block: nextID..lastID
+	lastID     int64
+	staged     int         // rows in the staging table, dead ones among them
+	warned     bool        // a warning arrived since it was last cleared
+	broken     atomic.Bool // given up; whoever reads an answer may say so
+	begin      string
 
 	lookUpPlan planned
 	checkPlan  planned
@@ -115,7 +127,7 @@ type session struct {
 }
 
 func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {
-	s := &session{opened: time.Now(), topics: map[string]int64{}}
+	s := &session{url: url, unanswered: t.Statement, opened: time.Now(), topics: map[string]int64{}}
 	setup := fmt.Sprintf("%sSET statement_timeout = %d", setupSession, milliseconds(t.Statement))
 	conn, err := connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
 	if err != nil {
@@ -141,6 +153,10 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 	}
 	s.backend.pid, _ = strconv.ParseInt(string(results[0].Rows[0][0]), 10, 64)
 	s.backend.start = string(results[0].Rows[0][1])
+	if results, err = s.conn.Exec(ctx, serverQuery).ReadAll(); err != nil {
+		return fmt.Errorf("ask for the server's name: %w", err)
+	}
+	s.server = string(results[0].Rows[0][0])
 	if _, err := s.conn.Prepare(ctx, mergeName, mergeQuery, []uint32{pgtype.Int8OID, pgtype.Int8OID}); err != nil {
 		return fmt.Errorf("prepare the merge: %w", err)
 	}

@@ -33,6 +33,7 @@ type Writer struct {
 	turn      chan struct{}   // one slot; who fills it may use what follows
 	session   *session        // nil while there is no usable connection
 	last      <-chan struct{} // closed when the answer to what was sent last has been read
+	sent      *exchange       // what was sent last; nil: nothing yet
 	abandoned []backend       // of connections given up in doubt; the next connection, or fence, ends them
 }
 
@@ -50,6 +51,7 @@ func NewWriter(url string, path WritePath, timeouts Timeouts, instance uuid.UUID
 // Close ends the connection. No Merge is under way.
 func (w *Writer) Close() {
 	if w.session != nil {
+		w.session.closeLooker()
 		discard(w.session.conn)
 		w.session = nil
 	}
@@ -101,17 +103,15 @@ func (w *Writer) begin(ctx context.Context, b *batch, sent func()) (*exchange, e
 		}
 	}
 	if err := w.prepare(ctx, b, p); err != nil {
-		w.rollback(ctx)
+		if !w.busy() {
+			w.rollback(ctx)
+		}
 		return nil, classify(err)
 	}
-	if p.direct && b.knownCount < b.received {
+	if p.direct {
 		return w.sendDirect(ctx, b, sent), nil
 	}
-	err := w.staged(ctx, b, sent)
-	if err == nil && p.direct {
-		w.choose(func(c *pathChooser) { c.saw(b.guesses()) })
-	}
-	return nil, err
+	return nil, w.staged(ctx, b, sent)
 }
 
 func (w *Writer) choose(f func(c *pathChooser)) {
@@ -120,14 +120,11 @@ func (w *Writer) choose(f func(c *pathChooser)) {
 	f(&w.chooser)
 }
 
-// goesAhead tells whether the batch can be sent without a round trip before it.
+// goesAhead tells whether the batch can be sent without a round trip over the writing
+// connection before it.
 func (w *Writer) goesAhead(b *batch, p plan) bool {
 	s := w.session
-	asks := p.lookUpAll || b.suspected() > 0
-	if b.check {
-		asks = s == nil || s.checkPlan.due()
-	}
-	return p.direct && !asks && s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received)
+	return p.direct && s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received) && !s.checkPlan.due()
 }
 
 // finish waits for the answer to a direct batch. Refused, the batch takes the staged
@@ -164,6 +161,7 @@ func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func())
 func (w *Writer) refused(ctx context.Context, b *batch, err error, sent func()) error {
 	w.rollback(ctx)
 	w.log.Debug("direct path refused, staging the batch", zap.Error(err))
+	believed := b.believed != nil
 	b.doubtKnown()
 	if err := w.staged(ctx, b, sent); err != nil {
 		return err
@@ -172,7 +170,7 @@ func (w *Writer) refused(ctx context.Context, b *batch, err error, sent func()) 
 	w.choose(func(c *pathChooser) {
 		c.saw(g)
 		if !abortedTransaction(err) {
-			c.ended(!b.check || g.unfounded == 0)
+			c.ended(!believed || g.unfounded == 0)
 		}
 	})
 	return nil
@@ -199,10 +197,16 @@ func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
 	if err := s.number(ctx, b); err != nil {
 		return unavailable(err)
 	}
-	if b.check {
-		return s.prepareCheck(ctx)
+	if p.direct && (b.believed != nil || s.checkPlan.due()) {
+		if err := s.prepareCheck(ctx); err != nil {
+			return err
+		}
 	}
-	return s.lookUp(ctx, b, p.lookUpAll)
+	if b.believed != nil {
+		return nil
+	}
+	before := w.underWay() // as the look-up begins: what it commits meanwhile may be missed
+	return s.lookUp(ctx, b, p, before)
 }
 
 // number gives the batch ids and an empty result. It may be called again when a
@@ -223,7 +227,7 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	if b.storedCount > 0 { // the direct path has tried
+	if b.tried { // ids of its own, whatever became of those
 		if err := s.number(ctx, b); err != nil {
 			return err
 		}

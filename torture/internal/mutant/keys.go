@@ -15,7 +15,7 @@ var keys = []Mutant{
 		Name:   "filter-hit-is-duplicate",
 		Breaks: "what the filter suspects is a duplicate, and Postgres is not asked",
 		Caught: "duplicate means a row: an ingester with a small filter",
-		Edits: []Edit{{"ingest/internal/postgres/merge.go", `		return fmt.Errorf("look up suspects: %w", err)
+		Edits: []Edit{{"ingest/internal/postgres/lookup.go", `		return fmt.Errorf("look up suspects: %w", err)
 	}
 `, `		return fmt.Errorf("look up suspects: %w", err)
 	}
@@ -25,7 +25,7 @@ var keys = []Mutant{
 			b.knownCount++
 		}
 	}
-`}, {"ingest/internal/postgres/merge.go", `SELECT 1 / (count(*) = $3)::int`, `SELECT count(*), $3`}},
+`}, {"ingest/internal/postgres/lookup.go", `SELECT 1 / (count(*) = $3)::int`, `SELECT count(*), $3`}},
 	},
 	{
 		Name:   "primary-key-dropped",
