@@ -375,6 +375,29 @@ func TestTheDatabaseIsAway(t *testing.T) {
 	})
 }
 
+// TestAWaitShorterThanAPage: who catches up gets on all the same.
+func TestAWaitShorterThanAPage(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		log.took, log.pageMax = time.Second, 2
+		for range 5 {
+			log.commit("t", "s")
+		}
+		s := subscribe(t, h, event.Query{}, event.Position{})
+		defer s.Close()
+		var ids []string
+		for calls := 0; len(ids) < 5 && calls < 10; calls++ {
+			events, _, err := s.Next(t.Context(), 100*time.Millisecond)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range events {
+				ids = append(ids, e.Event.ID)
+			}
+		}
+		want(t, "after ten waits", ids, numbers(1, 5))
+	})
+}
+
 // TestARewoundLogEndsStreams: both the live ones and those on their way.
 func TestARewoundLogEndsStreams(t *testing.T) {
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {

@@ -58,10 +58,11 @@ func (s *Subscriber) Close() {
 	}
 }
 
-// Next waits for events, at most for wait, or until ctx ends. It returns those that
-// came, in order, and the place up to which the subscriber has now seen everything;
-// that moves on without events too. The events belong to everybody: they are not to
-// be changed.
+// Next waits for events, at most for wait, or until ctx ends. A page that is being read
+// when wait is over is waited for, Config.QueryTimeout at most: a wait shorter than a
+// page takes would never get anywhere. It returns the events that came, in order, and
+// the place up to which the subscriber has now seen everything; that moves on without
+// events too. The events belong to everybody: they are not to be changed.
 //
 // It fails with *event.CursorError when the place is gone from the log, with
 // event.ErrCutOff when it was called too rarely, with event.ErrFeedClosed when the
@@ -69,11 +70,11 @@ func (s *Subscriber) Close() {
 func (s *Subscriber) Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error) {
 	s.mark(true)
 	defer s.mark(false)
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for {
-		events, err := s.step(ctx)
-		if err != nil || len(events) > 0 || ctx.Err() != nil {
+		events, err := s.step(ctx, waiting)
+		if err != nil || len(events) > 0 || waiting.Err() != nil {
 			return events, s.at, err
 		}
 	}
@@ -89,9 +90,10 @@ func (s *Subscriber) mark(here bool) {
 	}
 }
 
-func (s *Subscriber) step(ctx context.Context) ([]*event.Stored, error) {
+// step reads within ctx, and waits within waiting.
+func (s *Subscriber) step(ctx, waiting context.Context) ([]*event.Stored, error) {
 	if !s.joined || s.at.Compare(s.until) < 0 {
-		return s.catchUp(ctx)
+		return s.catchUp(ctx, waiting)
 	}
 	events, err := s.take()
 	if err != nil || len(events) > 0 || !s.joined {
@@ -100,13 +102,13 @@ func (s *Subscriber) step(ctx context.Context) ([]*event.Stored, error) {
 	select {
 	case <-s.signal:
 		return nil, nil
-	case <-ctx.Done():
+	case <-waiting.Done():
 		return s.take() // the place may have moved on meanwhile
 	}
 }
 
 // catchUp reads a page, and joins when nothing is committed behind it.
-func (s *Subscriber) catchUp(ctx context.Context) ([]*event.Stored, error) {
+func (s *Subscriber) catchUp(ctx, waiting context.Context) ([]*event.Stored, error) {
 	if err := s.ended(); err != nil {
 		return nil, err
 	}
@@ -120,7 +122,7 @@ func (s *Subscriber) catchUp(ctx context.Context) ([]*event.Stored, error) {
 		if ctx.Err() == nil {
 			s.hub.log.Debug("a stream cannot be read now", zap.Error(err))
 		}
-		sleep(ctx, s.hub.config.Poll)
+		sleep(waiting, s.hub.config.Poll)
 		return nil, nil
 	}
 	var events []*event.Stored

@@ -22,8 +22,8 @@ type Feed interface {
 
 // Subscription belongs to one goroutine.
 type Subscription interface {
-	// Next waits for events, at most for wait or until ctx ends, and tells up to where
-	// everything is seen now. It fails with *event.CursorError, event.ErrCutOff and
+	// Next waits for events, at most for wait and the rest of a reading, or until ctx
+	// ends, and tells up to where everything is seen now. It fails with *event.CursorError, event.ErrCutOff and
 	// event.ErrFeedClosed.
 	Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error)
 	Close()
