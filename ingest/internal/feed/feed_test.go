@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -283,6 +285,29 @@ func TestJoining(t *testing.T) {
 				all.Wait()
 			})
 		})
+	}
+}
+
+// TestABufferHoldsNoPages: what waits for a subscriber keeps the other events of its page
+// from nobody's memory.
+func TestABufferHoldsNoPages(t *testing.T) {
+	h := New(testConfig(), nil, nil, zap.NewNop())
+	s := subscribe(t, h, event.Query{Topics: []string{"wanted"}}, event.Position{})
+	defer s.Close()
+	s.join()
+	page := event.Page{Events: make([]event.Stored, 2), At: event.Position{Commit: 1, ID: 2}, End: true}
+	for i, topic := range []string{"wanted", "other"} {
+		page.Events[i] = event.Stored{Event: event.Event{Topic: topic}, Position: event.Position{Commit: 1, ID: int64(i + 1)}}
+	}
+	rest := weak.Make(&page.Events[1])
+	h.publish(page)
+	page = event.Page{}
+	runtime.GC()
+	if rest.Value() != nil {
+		t.Error("an event that nobody waits for is kept by one that somebody does")
+	}
+	if events, err := s.take(); len(events) != 1 || err != nil {
+		t.Errorf("%v %v", events, err)
 	}
 }
 

@@ -127,13 +127,12 @@ func (h *Hub) read(ctx context.Context, from Log, q event.Query) (event.Page, er
 func (h *Hub) publish(page event.Page) (end bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for i := range page.Events {
-		e := &page.Events[i]
+	for _, e := range page.Events { // a copy: a pointer into the page would keep all of it for one event
 		for s := range h.topics[e.Topic] {
-			s.offerLocked(e)
+			s.offerLocked(&e)
 		}
 		for s := range h.topics[""] {
-			s.offerLocked(e)
+			s.offerLocked(&e)
 		}
 	}
 	h.at = page.At
