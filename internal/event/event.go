@@ -14,3 +14,6 @@ type Event struct {
 	Timestamp time.Time // UTC, whole microseconds, years 1970..2200
 	Payload   string    // any JSON value, the bytes the client sent
 }
+
+// Size is the bytes of its texts and its payload: what bounds count.
+func (e *Event) Size() int { return len(e.ID) + len(e.Topic) + len(e.Source) + len(e.Payload) }

@@ -207,7 +207,7 @@ func (s *Subscriber) offerLocked(e *event.Stored) {
 	if s.query.Source != "" && s.query.Source != e.Source || e.Position.Compare(s.after) <= 0 {
 		return
 	}
-	size := len(e.Event.ID) + len(e.Topic) + len(e.Source) + len(e.Payload)
+	size := e.Size()
 	if len(s.buffer) > 0 && (len(s.buffer) == s.hub.config.Buffer || s.bytes+size > s.hub.config.BufferBytes) {
 		s.overLocked()
 		return

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"time"
@@ -80,12 +79,7 @@ func (s *Server) poll(name string, p pollQuery) (page event.Page, err error) {
 	if page, err = s.pageOf(q); err != nil || len(page.Events) > 0 || p.wait == 0 {
 		return page, err
 	}
-	waiting, stop := context.WithTimeout(s.serving, p.wait)
-	defer stop()
-	if q.Cursor, err = s.awaitEvent(waiting, q, page.At, p.wait); err != nil {
-		return page, err
-	}
-	return s.pageOf(q)
+	return s.awaitPage(q, page.At, p.wait)
 }
 
 func (s *Server) pageOf(q event.Query) (event.Page, error) {
@@ -94,16 +88,30 @@ func (s *Server) pageOf(q event.Query) (event.Page, error) {
 	return s.Reader.Events(bounded, q)
 }
 
-// awaitEvent waits until an event is there, and returns the place before it.
-func (s *Server) awaitEvent(ctx context.Context, q event.Query, from event.Position, wait time.Duration) (string, error) {
+// awaitPage waits until an event is there, and answers what came: to read it again, from
+// the place before, could take more work than one page may.
+func (s *Server) awaitPage(q event.Query, from event.Position, wait time.Duration) (event.Page, error) {
 	feed, err := s.Feed.Subscribe(q, from)
 	if err != nil {
-		return "", err
+		return event.Page{}, err
 	}
 	defer feed.Close()
-	events, at, err := feed.Next(ctx, wait)
-	if len(events) > 0 {
-		return from.Cursor(), err // a page is read from here: it is bounded, and has a cursor of its own
+	events, at, err := feed.Next(s.serving, wait)
+	return firstPage(events, at, q), err
+}
+
+// firstPage is as many of the events as the query wants, and at least one.
+func firstPage(events []*event.Stored, at event.Position, q event.Query) event.Page {
+	page := event.Page{At: at}
+	bytes := 0
+	for _, e := range events {
+		bytes += e.Size()
+		if n := len(page.Events); n == q.Limit || n > 0 && bytes > q.MaxBytes {
+			page.At = page.Events[n-1].Position
+			break
+		}
+		page.Events = append(page.Events, *e)
 	}
-	return at.Cursor(), err
+	page.Next = page.At.Cursor()
+	return page
 }

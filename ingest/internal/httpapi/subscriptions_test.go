@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -177,31 +176,47 @@ func TestSubscriptionEvents(t *testing.T) {
 		t.Error(diff)
 	}
 
-	for name, end := range map[string]func(g *gate){
-		"an event":  func(g *gate) { g.feed.events <- []*event.Stored{storedAt(9)} },
-		"the drain": func(g *gate) { g.Drain() },
-		"the place": func(g *gate) { g.feed.events <- event.Position{Commit: 8, ID: 80} },
+	empty := event.Position{Commit: 4, ID: 40} // where the first page ended
+	for name, c := range map[string]struct {
+		end  func(g *gate)
+		want event.Page
+	}{
+		"an event": {
+			func(g *gate) { g.feed.events <- []*event.Stored{storedAt(9)} },
+			event.Page{Events: []event.Stored{*storedAt(9)}, Next: storedAt(9).Cursor()},
+		},
+		"more than the limit": {
+			func(g *gate) { g.feed.events <- []*event.Stored{storedAt(7), storedAt(8), storedAt(9)} },
+			event.Page{Events: []event.Stored{*storedAt(7), *storedAt(8)}, Next: storedAt(8).Cursor()},
+		},
+		"the drain": {func(g *gate) { g.Drain() }, event.Page{Next: empty.Cursor()}},
+		"the place": {
+			func(g *gate) { g.feed.events <- event.Position{Commit: 8, ID: 80} },
+			event.Page{Next: event.Position{Commit: 8, ID: 80}.Cursor()},
+		},
 	} {
 		g := open(t)
 		g.subscriptions.kept["a"] = sub
-		g.reader.page = event.Page{At: event.Position{Commit: 4, ID: 40}, Next: "n", End: true}
+		g.reader.page = event.Page{At: empty, Next: "n", End: true}
 		done := make(chan answer)
-		go func() { done <- g.get(t, "/subscriptions/a/events?limit=7&wait=30s") }() // ends with the answer, received below
+		go func() { done <- g.get(t, "/subscriptions/a/events?limit=2&wait=30s") }() // ends with the answer, received below
 		for g.feed.subscribers() == 0 {
 			time.Sleep(time.Millisecond)
 		}
-		end(g)
-		a := <-done
-		var page struct{ Events []json.RawMessage }
-		if json.Unmarshal([]byte(a.body), &page) != nil || a.status != 200 {
+		c.end(g)
+		if a := <-done; a.status != 200 || a.body != string(appendPage(nil, c.want)) {
 			t.Errorf("%s: got %d %s", name, a.status, a.body)
 		}
-		want := event.Position{Commit: 4, ID: 40}
-		if name == "the place" {
-			want = event.Position{Commit: 8, ID: 80}
+		if g.feed.from != empty {
+			t.Errorf("%s: it waited from %v", name, g.feed.from)
 		}
-		if last := g.reader.asked[len(g.reader.asked)-1]; len(g.reader.asked) != 2 || last.Cursor != want.Cursor() {
-			t.Errorf("%s: read on from %q", name, last.Cursor)
+	}
+
+	large, at := storedAt(2), storedAt(3).Position
+	large.Payload = strings.Repeat(" ", 1000)
+	for _, c := range []struct{ bytes, want int }{{1, 1}, {1500, 1}, {2200, 2}} {
+		if page := firstPage([]*event.Stored{large, large}, at, event.Query{Limit: 10, MaxBytes: c.bytes}); len(page.Events) != c.want {
+			t.Errorf("%d events of 1,000 bytes fit into %d", len(page.Events), c.bytes)
 		}
 	}
 

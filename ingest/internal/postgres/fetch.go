@@ -60,7 +60,7 @@ func (b *pageBuilder) filled() bool { return b.room() <= 0 || b.bytes >= b.query
 // take adds a row unless its bytes go over the bound; a page is never left empty
 // because one event is large.
 func (b *pageBuilder) take(e event.Stored) bool {
-	size := len(e.Event.ID) + len(e.Topic) + len(e.Source) + len(e.Payload)
+	size := e.Size()
 	if len(b.page.Events) > 0 && b.bytes+size > b.query.MaxBytes {
 		b.bytes = b.query.MaxBytes
 		return false
