@@ -26,10 +26,10 @@ var (
 )
 
 // readBody reads the body of a request into memory of its own, paid from the
-// budget before it is read. A body read to its end is closed, so that a stream
+// budget before it is read; of one without a length no more than limit bytes. A body read to its end is closed, so that a stream
 // still there is a body unread.
-func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, a *account) (string, error) {
-	sent, err := s.readSent(ctx, a)
+func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, limit int, a *account) (string, error) {
+	sent, err := readSent(ctx, limit, a)
 	if err != nil {
 		return "", bodyError(ctx, err)
 	}
@@ -44,13 +44,13 @@ func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, a *account) (strin
 }
 
 // readSent reads the body as it was sent.
-func (s *Server) readSent(ctx *fasthttp.RequestCtx, a *account) ([]byte, error) {
+func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) ([]byte, error) {
 	stream, length := ctx.RequestBodyStream(), ctx.Request.Header.ContentLength()
 	if stream == nil {
 		return nil, nil
 	}
 	if length < 0 {
-		g := growing{account: a, limit: s.Limits.Body}
+		g := growing{account: a, limit: limit}
 		err := g.readAll(stream, growStart)
 		return g.buf, err
 	}

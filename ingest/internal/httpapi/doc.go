@@ -23,6 +23,7 @@
 //	  …/stream       │  stream.go    server-sent events, from the Feed
 //	                 │    streamed.go  an answer that takes the connection over
 //	  /subscriptions │  subscriptions.go poll.go
+//	                 │    object.go     a small JSON body
 //	  GET /stats     │  stats.go
 //	  GET /healthz…  │  health.go index.go
 //	  GET /docs      │  swagger.go openapi.json swagger/

@@ -26,7 +26,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 	}
 	w := s.takeWork()
 	defer s.returnWork(w)
-	body, err := s.readBody(ctx, admitted.coding, &w.held)
+	body, err := s.readBody(ctx, admitted.coding, s.Limits.Body, &w.held)
 	if err != nil {
 		s.problemOf(ctx, err)
 		return

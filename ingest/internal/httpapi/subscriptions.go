@@ -2,11 +2,9 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
@@ -93,7 +91,7 @@ func (s *Server) wantedSubscription(ctx *fasthttp.RequestCtx) (sub event.Subscri
 	if sub.Name, err = subscriptionName(ctx); err != nil {
 		return sub, err
 	}
-	if err := s.readJSON(ctx, &body, "after", "topics", "source"); err != nil {
+	if err := s.readObject(ctx, &body, "after", "topics", "source"); err != nil {
 		return sub, err
 	}
 	invalid := func(text string) bool { return !event.ValidText(text) }
@@ -133,7 +131,7 @@ func (s *Server) commit(ctx *fasthttp.RequestCtx) {
 	name, err := subscriptionName(ctx)
 	var body struct{ Cursor string }
 	if err == nil {
-		err = s.readJSON(ctx, &body, "cursor")
+		err = s.readObject(ctx, &body, "cursor")
 	}
 	if err != nil {
 		s.problemOf(ctx, err)
@@ -184,41 +182,6 @@ func subscriptionName(ctx *fasthttp.RequestCtx) (string, error) {
 
 func (s *Server) bounded() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
-}
-
-// maxSmallBody bounds the bodies that are no events: a hundred topics fit.
-const maxSmallBody = 128 << 10
-
-// readJSON reads a small object with no other names than these, each at most once.
-func (s *Server) readJSON(ctx *fasthttp.RequestCtx, into any, names ...string) error {
-	if ctx.QueryArgs().Len() > 0 {
-		return &refusal{problemBadParameter, "this takes no parameter"}
-	}
-	if format, err := bodyFormat(&ctx.Request.Header); err != nil || format == event.NDJSON {
-		return &refusal{problemMediaType, "send application/json"}
-	}
-	held := account{budget: &s.budget}
-	defer held.close()
-	if ctx.Request.Header.ContentLength() > maxSmallBody {
-		return &refusal{problemBodyTooLarge, fmt.Sprintf("at most %d bytes are taken here", maxSmallBody)}
-	}
-	body, err := s.readBody(ctx, identity, &held)
-	if err != nil {
-		return err
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(body), &fields); err != nil || fields == nil || !utf8.ValidString(body) {
-		return &refusal{problemNotJSON, "the body is not a JSON object"}
-	}
-	for name := range fields {
-		if !slices.Contains(names, name) {
-			return &refusal{problemBadParameter, fmt.Sprintf("%s is not a name here; known are %v", shown(name), names)}
-		}
-	}
-	if err := json.Unmarshal([]byte(body), into); err != nil {
-		return &refusal{problemBadParameter, "a member has a type that cannot be used"}
-	}
-	return nil
 }
 
 func appendSubscription(b []byte, sub *event.Subscription) []byte {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -125,7 +126,9 @@ func TestSubscriptionRefused(t *testing.T) {
 		{"a type that cannot be used", "PUT", "/subscriptions/a", `{"topics":"t"}`, 400, "bad-parameter"},
 		{"an empty topic", "PUT", "/subscriptions/a", `{"topics":[""]}`, 400, "bad-parameter"},
 		{"a topic no event can have", "PUT", "/subscriptions/a", `{"topics":["\u0000"]}`, 400, "bad-parameter"},
-		{"too large", "PUT", "/subscriptions/a", `{"source":"` + strings.Repeat("x", maxSmallBody) + `"}`, 413, "body-too-large"},
+		{"too large", "PUT", "/subscriptions/a", `{"source":"` + strings.Repeat("x", maxObject) + `"}`, 413, "body-too-large"},
+		{"a name twice", "PUT", "/subscriptions/a", `{"after":"now","after":"beginning"}`, 400, "bad-parameter"},
+		{"a name in capitals", "PUT", "/subscriptions/a", `{"After":"beginning"}`, 400, "bad-parameter"},
 		{"a parameter", "PUT", "/subscriptions/a?x=1", "{}", 400, "bad-parameter"},
 		{"no such method", "POST", "/subscriptions/a", "{}", 405, "method-not-allowed"},
 		{"commit of nothing", "POST", "/subscriptions/a/commit", "{}", 400, "bad-cursor"},
@@ -144,6 +147,13 @@ func TestSubscriptionRefused(t *testing.T) {
 	g := open(t)
 	if a := g.do(t, request{"PUT", "/subscriptions/a", []string{"Content-Type: text/plain"}, "{}"}); a.status != 415 {
 		t.Errorf("a body of another type: got %d %s", a.status, a.body)
+	}
+	w := g.dial(t) // a length that is not told beforehand is bounded as well, and what is over it not even read
+	w.send("PUT /subscriptions/a HTTP/1.1\r\nHost: gate\r\n" + jsonType + "\r\nTransfer-Encoding: chunked\r\n\r\n")
+	w.send(fmt.Sprintf("%x\r\n{\"source\":%s\r\n", maxObject, strings.Repeat(" ", maxObject-10)))
+	w.send("1\r\n}\r\n")
+	if a := w.answer("PUT"); a.status != 413 || a.kind() != "body-too-large" {
+		t.Errorf("too large, in chunks: got %d %s", a.status, a.body)
 	}
 	g.reader.err = &event.CursorError{Gone: true, Oldest: "Zg", Detail: "rewound"}
 	if a := g.put(t, "/subscriptions/a", `{"after":"x"}`); a.status != 410 || len(g.subscriptions.kept) != 0 {
