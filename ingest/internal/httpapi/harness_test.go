@@ -131,7 +131,7 @@ type fakeFeed struct {
 	asked  []event.Query
 	from   event.Position
 	open   int
-	events chan any // []*event.Stored, event.Position or error
+	events chan any // []*event.Stored, event.Position, error, or a string to panic with
 }
 
 func newFakeFeed() *fakeFeed { return &fakeFeed{events: make(chan any)} }
@@ -174,6 +174,8 @@ func (s *fakeSubscription) Next(ctx context.Context, wait time.Duration) ([]*eve
 			s.at = next
 		case error:
 			return nil, s.at, next
+		case string:
+			panic(next)
 		}
 	}
 	return nil, s.at, nil

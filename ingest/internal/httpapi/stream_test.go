@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -117,6 +118,25 @@ func TestStreamEnds(t *testing.T) {
 		if rest, err := io.ReadAll(response.Body); err != nil || string(rest) != c.want {
 			t.Errorf("%s: got %q %v", name, rest, err)
 		}
+	}
+}
+
+// TestStreamPanics: the stream is broken off, and nothing else.
+func TestStreamPanics(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	_, response := g.streamOf(t, "/events/stream")
+	blocks(t, response.Body, 1)
+	g.feed.events <- "a mistake"
+	if rest, err := io.ReadAll(response.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %q %v, want a stream that is broken off", rest, err)
+	}
+	if a := g.get(t, "/healthz"); a.status != 200 {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	logged := g.logs.FilterMessage("a streamed answer broke off").All()
+	if len(logged) != 1 || logged[0].ContextMap()["request_id"] != "golden" || !strings.Contains(fmt.Sprint(logged[0].ContextMap()["error"]), "panic: a mistake") {
+		t.Errorf("logged: %v", logged)
 	}
 }
 

@@ -3,11 +3,13 @@ package httpapi
 import (
 	"context"
 	"net"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
 )
 
 // flushBytes is how much of a streamed answer is gathered before it is written.
@@ -43,6 +45,7 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 	ctx.Conn().(*conn).atClose(closed)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(c net.Conn) {
+		defer s.recoverStream(h)
 		w := &streamed{conn: c, chunked: chunked, stall: s.Limits.Stall}
 		alive, stop := s.watch(c)
 		defer stop()
@@ -51,6 +54,14 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 		}
 	})
 	return true
+}
+
+// recoverStream keeps a panic from taking the process down: what finish does for
+// handlers. The connection is closed without a last chunk.
+func (s *Server) recoverStream(h *fasthttp.ResponseHeader) {
+	if p := recover(); p != nil {
+		s.failures.Error("a streamed answer broke off", zap.ByteString("request_id", h.Peek("X-Request-Id")), zap.Error(&panicked{p, debug.Stack()}))
+	}
 }
 
 // watch returns a context that ends when the client closes its side or the server
