@@ -35,6 +35,7 @@ type config struct {
 	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading pages; streams take one more, subscriptions two, writing two."`
 
 	MaxStreams      int           `default:"1024" env:"INGOT_MAX_STREAMS" help:"Streams and long polls at a time; over it they are refused with 503."`
+	MaxExports      int           `default:"8" env:"INGOT_MAX_EXPORTS" help:"Exports of NDJSON at a time; over it they are refused with 503. Each reads a page at a time over --read-connections."`
 	StreamBuffer    int           `default:"4096" env:"INGOT_STREAM_BUFFER" help:"Events that wait for one stream; over it the stream reads on from the table."`
 	StreamHeartbeat time.Duration `default:"15s" env:"INGOT_STREAM_HEARTBEAT" help:"A stream is told its place at least this often."`
 	StreamStall     time.Duration `default:"10s" env:"INGOT_STREAM_STALL" help:"A stream whose client takes nothing for this long is cut off."`
@@ -67,7 +68,7 @@ func (c *config) check() error {
 		"max-body": int64(c.MaxBody), "max-decompressed": int64(c.MaxDecompressed), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
 		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections),
 		"body-timeout": int64(c.BodyTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
-		"read-connections": int64(c.ReadConnections), "max-streams": int64(c.MaxStreams), "stream-buffer": int64(c.StreamBuffer),
+		"read-connections": int64(c.ReadConnections), "max-streams": int64(c.MaxStreams), "max-exports": int64(c.MaxExports), "stream-buffer": int64(c.StreamBuffer),
 		"stream-heartbeat": int64(c.StreamHeartbeat), "stream-stall": int64(c.StreamStall), "feed-poll": int64(c.FeedPoll), "queue-events": int64(c.QueueEvents),
 		"queue-bytes": int64(c.QueueBytes), "batch-events": int64(c.BatchEvents), "batch-bytes": int64(c.BatchBytes),
 		"deadline": int64(c.Deadline), "attempt-timeout": int64(c.AttemptTimeout), "lock-timeout": int64(c.LockTimeout),
@@ -129,7 +130,7 @@ func (c *config) limits() httpapi.Limits {
 	events.MaxEvents, events.MaxPayloadBytes = c.MaxEvents, int(c.MaxPayload)
 	events.IgnoreUnknown = c.UnknownFields == "ignore"
 	return httpapi.Limits{
-		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage),
+		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage), Exports: c.MaxExports,
 		Header: 16 << 10, Connections: c.MaxConnections,
 		ReadTimeout: c.BodyTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: c.IdleTimeout,
 		QueryTimeout: 10 * time.Second, Heartbeat: c.StreamHeartbeat, Stall: c.StreamStall, Events: events,

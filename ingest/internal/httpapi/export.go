@@ -35,6 +35,23 @@ func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) {
 		s.problem(ctx, problemBadParameter, "lines come in feed order and to the end: order=desc and limit do not go with them")
 		return
 	}
+	if s.exports.Add(1) > int64(s.Limits.Exports) {
+		s.exports.Add(-1)
+		s.problem(ctx, problemExports, "as many exports as are taken are under way; try again later, or read pages with order=asc")
+		return
+	}
+	begun := false
+	defer func() { // also after a panic
+		if !begun {
+			s.exports.Add(-1)
+		}
+	}()
+	begun = s.beginExport(ctx, q)
+}
+
+// beginExport answers, and tells whether an answer has begun that counts as an export
+// until its connection ends.
+func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun bool) {
 	q.Feed, q.Limit, q.MaxBytes = true, maxPageLimit, min(exportPage, s.Limits.Page)
 	end, err := s.start("now")
 	var page event.Page
@@ -43,17 +60,19 @@ func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) {
 	}
 	if err != nil {
 		s.problemOf(ctx, readError(err))
-		return
+		return false
 	}
 	ctx.Response.Header.SetContentType(ndjson)
 	ctx.Response.Header.Set("X-Next-Cursor", end.Cursor())
 	if ctx.IsHead() {
-		return
+		return false
 	}
 	write := func(alive context.Context, w *streamed) bool { return s.sendLines(alive, w, q, page, end) }
-	if !s.stream(ctx, write, func() {}) {
+	if !s.stream(ctx, write, func() { s.exports.Add(-1) }) {
 		s.problemOf(ctx, event.ErrFeedClosed)
+		return false
 	}
+	return true
 }
 
 func (s *Server) sendLines(ctx context.Context, w *streamed, q event.Query, page event.Page, end event.Position) bool {

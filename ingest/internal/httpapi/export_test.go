@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"ingot/internal/event"
 )
@@ -54,6 +55,50 @@ func TestExportBreaksOff(t *testing.T) {
 	if a, err := w.next("GET"); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %+v %v, want an answer that is broken off", a, err)
 	}
+}
+
+// TestExportsAreCounted: no more than Exports at a time, whether their clients read or
+// not; pages are given out all the same, and the place of one that ended is free.
+func TestExportsAreCounted(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.Exports = 2; l.Stall = time.Minute })
+	large := storedAt(1)
+	large.Payload = `"` + strings.Repeat("x", 16<<20) + `"`
+	g.reader.page = event.Page{Events: []event.Stored{*large}, At: large.Position, End: true}
+	export := request{"GET", "/events", []string{lines}, ""}
+	var clients []*wire
+	for range 2 {
+		w := g.dial(t)
+		w.send(export.text())
+		if _, err := w.r.Peek(1); err != nil { // it has begun
+			t.Fatal(err)
+		}
+		clients = append(clients, w)
+	}
+	if a := g.do(t, export); a.status != 503 || a.kind() != "too-many-exports" {
+		t.Errorf("a third: got %d %.300s", a.status, a.body)
+	}
+	if a := g.get(t, "/events?limit=1"); a.status != 200 {
+		t.Errorf("a page beside them: got %d", a.status)
+	}
+	_ = clients[0].Close()
+	for begin := time.Now(); g.exports.Load() > 1; time.Sleep(time.Millisecond) {
+		if time.Since(begin) > patience {
+			t.Fatal("the place of a client that left is not free")
+		}
+	}
+	g.reader.mu.Lock()
+	g.reader.page = event.Page{End: true}
+	g.reader.mu.Unlock()
+	for range 5 {
+		if a := g.do(t, export); a.status != 200 {
+			t.Errorf("got %d %.300s", a.status, a.body)
+		}
+		for begin := time.Now(); g.exports.Load() > 1 && time.Since(begin) < patience; {
+			time.Sleep(time.Millisecond) // its end is read before its connection is closed
+		}
+	}
+	_ = clients[1].Close()
 }
 
 func TestExportRefused(t *testing.T) {

@@ -41,6 +41,7 @@ type Limits struct {
 	Decompressed   int           // bytes of one body, inflated
 	BodiesInFlight int64         // bytes of all bodies being read or waited for
 	Page           int           // bytes of events in one page of /events
+	Exports        int           // answers of NDJSON under way at a time
 	Header         int           // bytes of one request's header
 	Connections    int           // open at a time
 	ReadTimeout    time.Duration // header and body of one request
@@ -78,6 +79,7 @@ type Server struct {
 	fast        *fasthttp.Server
 	budget      budget
 	connections atomic.Int64 // open now
+	exports     atomic.Int64 // under way now
 	started     time.Time
 	draining    atomic.Bool
 	requests    atomic.Uint64  // for request ids
