@@ -34,12 +34,13 @@ type config struct {
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`
 	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading pages; streams take one more, subscriptions two, writing two."`
 
-	MaxStreams      int           `default:"1024" env:"INGOT_MAX_STREAMS" help:"Streams and long polls at a time; over it they are refused with 503."`
-	MaxExports      int           `default:"8" env:"INGOT_MAX_EXPORTS" help:"Exports of NDJSON at a time; over it they are refused with 503. Each reads a page at a time over --read-connections."`
-	StreamBuffer    int           `default:"4096" env:"INGOT_STREAM_BUFFER" help:"Events that wait for one stream; over it the stream reads on from the table."`
-	StreamHeartbeat time.Duration `default:"15s" env:"INGOT_STREAM_HEARTBEAT" help:"A stream is told its place at least this often."`
-	StreamStall     time.Duration `default:"10s" env:"INGOT_STREAM_STALL" help:"A stream whose client takes nothing for this long is cut off."`
-	FeedPoll        time.Duration `default:"200ms" env:"INGOT_FEED_POLL" help:"How often streams look for what other ingesters have committed."`
+	MaxStreams       int           `default:"1024" env:"INGOT_MAX_STREAMS" help:"Streams and long polls at a time; over it they are refused with 503."`
+	MaxExports       int           `default:"8" env:"INGOT_MAX_EXPORTS" help:"Exports of NDJSON at a time; over it they are refused with 503. Each reads a page at a time over --read-connections."`
+	MaxSubscriptions int           `default:"1000" env:"INGOT_MAX_SUBSCRIPTIONS" help:"Named subscriptions in the database, of all ingesters; over it new ones are refused with 409."`
+	StreamBuffer     int           `default:"4096" env:"INGOT_STREAM_BUFFER" help:"Events that wait for one stream; over it the stream reads on from the table."`
+	StreamHeartbeat  time.Duration `default:"15s" env:"INGOT_STREAM_HEARTBEAT" help:"A stream is told its place at least this often."`
+	StreamStall      time.Duration `default:"10s" env:"INGOT_STREAM_STALL" help:"A stream whose client takes nothing for this long is cut off."`
+	FeedPoll         time.Duration `default:"200ms" env:"INGOT_FEED_POLL" help:"How often streams look for what other ingesters have committed."`
 
 	QueueEvents        int           `default:"65536" env:"INGOT_QUEUE_EVENTS" help:"Events waiting or being committed; over it requests are refused with 503."`
 	QueueBytes         byteSize      `default:"64MiB" env:"INGOT_QUEUE_BYTES" help:"Bytes waiting or being committed."`
@@ -68,7 +69,8 @@ func (c *config) check() error {
 		"max-body": int64(c.MaxBody), "max-decompressed": int64(c.MaxDecompressed), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
 		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections),
 		"body-timeout": int64(c.BodyTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
-		"read-connections": int64(c.ReadConnections), "max-streams": int64(c.MaxStreams), "max-exports": int64(c.MaxExports), "stream-buffer": int64(c.StreamBuffer),
+		"read-connections": int64(c.ReadConnections), "max-streams": int64(c.MaxStreams), "max-exports": int64(c.MaxExports), "max-subscriptions": int64(c.MaxSubscriptions),
+		"stream-buffer":    int64(c.StreamBuffer),
 		"stream-heartbeat": int64(c.StreamHeartbeat), "stream-stall": int64(c.StreamStall), "feed-poll": int64(c.FeedPoll), "queue-events": int64(c.QueueEvents),
 		"queue-bytes": int64(c.QueueBytes), "batch-events": int64(c.BatchEvents), "batch-bytes": int64(c.BatchBytes),
 		"deadline": int64(c.Deadline), "attempt-timeout": int64(c.AttemptTimeout), "lock-timeout": int64(c.LockTimeout),

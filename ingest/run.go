@@ -58,7 +58,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer tail.Close()
-	subscriptions, err := postgres.OpenSubscriptions(database.url, postgres.ReaderConfig{Connections: 2, Timeout: c.limits().QueryTimeout})
+	subscriptions, err := postgres.OpenSubscriptions(database.url, postgres.ReaderConfig{Connections: 2, Timeout: c.limits().QueryTimeout}, c.MaxSubscriptions)
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,26 @@ func TestFollowPrintsWhatCameWithTheEnd(t *testing.T) {
 	})
 }
 
+// TestFollowOfOneTooMany says what to forget, and not that the name is taken.
+func TestFollowOfOneTooMany(t *testing.T) {
+	t.Parallel()
+	for kind, says := range map[string]string{
+		"too-many-subscriptions": "curl -X DELETE http://ingot/subscriptions/NAME forgets one",
+		"subscription-differs":   "or take another name",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/problem+json")
+				w.WriteHeader(http.StatusConflict)
+				fmt.Fprintf(w, `{"type":"urn:ingot:problem:%s","detail":"no"}`, kind)
+			}))
+			if exit, _, stderr := followed(t, t.Context(), network, "--subscription=x", "--create"); exit != exitBad || !strings.Contains(stderr, says) {
+				t.Errorf("%s: exit %d\n%s", kind, exit, stderr)
+			}
+		})
+	}
+}
+
 // TestFollowOfWhatIsNoIngot says to look at --url.
 func TestFollowOfWhatIsNoIngot(t *testing.T) {
 	t.Parallel()

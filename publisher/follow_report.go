@@ -67,6 +67,8 @@ func (r *following) hint(err error) string {
 		return "the database was restored or cut, and the place is gone: --after=" + r.oldest(no) + " begins with the oldest event that is left"
 	case no.Status == http.StatusNotFound && r.Subscription != "":
 		return fmt.Sprintf("publisher follow --subscription=%s --create --after=beginning makes it (or --after=now; --topic and --source if it is to have some)", r.Subscription)
+	case no.Kind == "urn:ingot:problem:too-many-subscriptions":
+		return fmt.Sprintf("curl %s/subscriptions lists them with their lag, curl -X DELETE %s/subscriptions/NAME forgets one", r.URL, r.URL)
 	case no.Status == http.StatusConflict:
 		return "without --create, --topic, --source and --after it is followed as it is; or take another name"
 	case no.Status == http.StatusBadRequest && r.After != "":

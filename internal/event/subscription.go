@@ -1,6 +1,7 @@
 package event
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -19,6 +20,9 @@ type Subscription struct {
 	LagEvents int64         // in the feed behind At, whatever their topic
 	Lag       time.Duration // since the oldest of them was committed
 }
+
+// ErrSubscriptionsFull is why one more is not kept.
+var ErrSubscriptionsFull = errors.New("too many subscriptions")
 
 // Same tells whether two subscriptions were asked for in the same way.
 func (s *Subscription) Same(o *Subscription) bool {

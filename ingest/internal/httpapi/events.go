@@ -97,10 +97,14 @@ func (e *unreadError) Unwrap() error { return e.err }
 func readError(err error) error {
 	var cursor *event.CursorError
 	var refused *refusal
-	if errors.As(err, &cursor) || errors.As(err, &refused) || errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) {
+	if errors.As(err, &cursor) || errors.As(err, &refused) || ofFeed(err) {
 		return err
 	}
 	return &unreadError{err}
+}
+
+func ofFeed(err error) bool {
+	return errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) || errors.Is(err, event.ErrSubscriptionsFull)
 }
 
 // parseQuery reads the parameters of GET /events. A name it does not know is

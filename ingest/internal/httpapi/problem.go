@@ -32,6 +32,7 @@ var (
 	problemNoEvent           = problem{404, "event-not-found", "There is no such event", none}
 	problemNoSubscription    = problem{404, "subscription-not-found", "There is no such subscription", none}
 	problemDiffers           = problem{409, "subscription-differs", "There is another subscription of this name", none}
+	problemSubscriptions     = problem{409, "too-many-subscriptions", "No room for another subscription", none}
 	problemMethod            = problem{405, "method-not-allowed", "The path does not answer to this method", none}
 	problemTimeout           = problem{408, "too-slow", "The request did not arrive in time", none}
 	problemCursorGone        = problem{410, "cursor-gone", "The cursor's place in the log is gone", none}
@@ -110,6 +111,8 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 		s.problem(ctx, problemBadCursor, cursor.Detail)
 	case errors.Is(err, event.ErrFeedFull):
 		s.problem(ctx, problemStreams, "as many streams and long polls as are taken are open; try again later, or at another server")
+	case errors.Is(err, event.ErrSubscriptionsFull):
+		s.problem(ctx, problemSubscriptions, "as many subscriptions as may be are there; DELETE one that nobody needs: GET /subscriptions shows which are left behind")
 	case errors.Is(err, event.ErrFeedClosed):
 		s.problem(ctx, problemDraining, "the server is stopping; come back to it, or to another one, with the same position")
 	case errors.Is(err, errInflatedTooLarge):

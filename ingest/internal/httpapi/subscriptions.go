@@ -13,7 +13,8 @@ import (
 
 // Subscriptions keeps places in the feed under names.
 type Subscriptions interface {
-	// Create keeps a new one; false: there is one of that name, and it stays as it is.
+	// Create keeps a new one; false: there is one of that name, and it stays as it is. It
+	// fails with event.ErrSubscriptionsFull.
 	Create(ctx context.Context, sub event.Subscription) (bool, error)
 	// Get returns one; false: there is none of that name.
 	Get(ctx context.Context, name string) (event.Subscription, bool, error)

@@ -18,6 +18,7 @@ import (
 type fakeSubscriptions struct {
 	mu   sync.Mutex
 	kept map[string]event.Subscription
+	full bool
 	err  error
 }
 
@@ -25,6 +26,9 @@ func (f *fakeSubscriptions) Create(_ context.Context, sub event.Subscription) (b
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, there := f.kept[sub.Name]
+	if !there && f.full {
+		return false, fmt.Errorf("create a subscription: %w", event.ErrSubscriptionsFull)
+	}
 	if !there && f.err == nil {
 		f.kept[sub.Name] = sub
 	}
@@ -158,6 +162,11 @@ func TestSubscriptionRefused(t *testing.T) {
 	g.reader.err = &event.CursorError{Gone: true, Oldest: "Zg", Detail: "rewound"}
 	if a := g.put(t, "/subscriptions/a", `{"after":"x"}`); a.status != 410 || len(g.subscriptions.kept) != 0 {
 		t.Errorf("a place that is gone: got %d %s", a.status, a.body)
+	}
+	g.reader.err = nil
+	g.subscriptions.full = true
+	if a := g.put(t, "/subscriptions/a", `{"after":"x"}`); a.status != 409 || a.kind() != "too-many-subscriptions" {
+		t.Errorf("too many: got %d %s", a.status, a.body)
 	}
 	g.subscriptions.err = errors.New("down")
 	for _, r := range []request{{"PUT", "/subscriptions/a", []string{jsonType}, "{}"}, {"DELETE", "/subscriptions/a", nil, ""}, {"GET", "/subscriptions", nil, ""}, {"GET", "/subscriptions/a/events", nil, ""}} {

@@ -15,33 +15,58 @@ import (
 // the Reader's write nothing. Safe for concurrent use.
 type Subscriptions struct {
 	pool *pgxpool.Pool
+	most int // there may be so many, whoever made them
 }
 
-// OpenSubscriptions makes the pool; it connects when it is first used.
-func OpenSubscriptions(url string, config ReaderConfig) (*Subscriptions, error) {
+// creationLock is the advisory lock under which subscriptions are counted and made.
+const creationLock = 0x696e676f74_03
+
+// OpenSubscriptions makes the pool; it connects when it is first used. most bounds the
+// subscriptions of the database, of which each instance may think otherwise.
+func OpenSubscriptions(url string, config ReaderConfig, most int) (*Subscriptions, error) {
 	pool, err := openPool(url, "ingot subscriptions", config, "SET default_transaction_read_only = off")
 	if err != nil {
 		return nil, err
 	}
-	return &Subscriptions{pool: pool}, nil
+	return &Subscriptions{pool: pool, most: most}, nil
 }
 
 // Close waits for the queries under way and ends the connections.
 func (s *Subscriptions) Close() { s.pool.Close() }
 
 // Create keeps a new subscription. If there is one of that name, it stays as it is:
-// created is false.
+// created is false. It fails with event.ErrSubscriptionsFull.
 func (s *Subscriptions) Create(ctx context.Context, sub event.Subscription) (created bool, err error) {
-	if sub.Topics == nil {
-		sub.Topics = []string{}
-	}
-	tag, err := s.pool.Exec(ctx, `INSERT INTO ingot.subscriptions (name, after, topics, source, commit_seq, id, identity)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) DO NOTHING`,
-		sub.Name, sub.After, sub.Topics, sub.Source, sub.At.Commit, sub.At.ID, int64(sub.At.Identity))
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(creationLock)); err != nil {
+			return err
+		}
+		var n int
+		var there bool
+		err := tx.QueryRow(ctx, "SELECT count(*), coalesce(bool_or(name = $1), false) FROM ingot.subscriptions", sub.Name).Scan(&n, &there)
+		switch {
+		case err != nil || there:
+			return err
+		case n >= s.most:
+			return event.ErrSubscriptionsFull
+		}
+		created = true
+		return insertSubscription(ctx, tx, sub)
+	})
 	if err != nil {
 		return false, fmt.Errorf("create a subscription: %w", err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return created, nil
+}
+
+func insertSubscription(ctx context.Context, tx pgx.Tx, sub event.Subscription) error {
+	if sub.Topics == nil {
+		sub.Topics = []string{}
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO ingot.subscriptions (name, after, topics, source, commit_seq, id, identity)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		sub.Name, sub.After, sub.Topics, sub.Source, sub.At.Commit, sub.At.ID, int64(sub.At.Identity))
+	return err
 }
 
 // Commit moves a subscription forward; a place that it has passed changes nothing.

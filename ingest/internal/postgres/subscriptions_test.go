@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -10,9 +12,9 @@ import (
 	"ingot/internal/event"
 )
 
-func newSubscriptions(t *testing.T, url string) *Subscriptions {
+func newSubscriptions(t *testing.T, url string, most int) *Subscriptions {
 	t.Helper()
-	s, err := OpenSubscriptions(url, ReaderConfig{Connections: 4, Timeout: time.Minute})
+	s, err := OpenSubscriptions(url, ReaderConfig{Connections: 4, Timeout: time.Minute}, most)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +25,7 @@ func newSubscriptions(t *testing.T, url string) *Subscriptions {
 // TestSubscriptionMovesForward: whatever comes in whatever order, also at once.
 func TestSubscriptionMovesForward(t *testing.T) {
 	t.Parallel()
-	s := newSubscriptions(t, database(t))
+	s := newSubscriptions(t, database(t), 10)
 	sub := event.Subscription{Name: "a", After: "beginning", Topics: []string{"x", "y"}, Source: "s", At: event.Position{Commit: 1, ID: 5, Identity: 1<<32 - 1}}
 	for i, want := range []bool{true, false} {
 		if created, err := s.Create(t.Context(), sub); err != nil || created != want {
@@ -72,11 +74,51 @@ func TestSubscriptionMovesForward(t *testing.T) {
 	}
 }
 
+// TestSubscriptionsAreCounted: no more than there may be, also when two are made at once;
+// one that is there is no new one, and one that was deleted makes room.
+func TestSubscriptionsAreCounted(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	s, conn := newSubscriptions(t, url, 2), client(t, url)
+	create := func(name string) (bool, error) {
+		return s.Create(t.Context(), event.Subscription{Name: name, After: "now"})
+	}
+	if made, err := create("a"); !made || err != nil {
+		t.Fatal(made, err)
+	}
+	exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", creationLock))
+	exec(t, conn, "INSERT INTO ingot.subscriptions VALUES ('b', 'now', '{}', '', 0, 0, 0)")
+	third := make(chan error, 1)
+	go func() { _, err := create("c"); third <- err }() // ends with its answer, received below
+	waits := int64(0)
+	for waits == 0 {
+		select {
+		case err := <-third:
+			t.Fatalf("a third did not wait for the second: %v", err)
+		case <-time.After(time.Millisecond):
+			waits = number(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+		}
+	}
+	exec(t, conn, "COMMIT")
+	if err := <-third; !errors.Is(err, event.ErrSubscriptionsFull) {
+		t.Errorf("a third: %v", err)
+	}
+	if made, err := create("a"); made || err != nil {
+		t.Errorf("one that is there: %v %v", made, err)
+	}
+	if _, err := s.Delete(t.Context(), "b"); err != nil {
+		t.Error(err)
+	}
+	if made, err := create("c"); !made || err != nil {
+		t.Errorf("after one was deleted: %v %v", made, err)
+	}
+}
+
 // TestSubscriptionLag: events behind it and since when they wait.
 func TestSubscriptionLag(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	w, s, conn := newWriter(t, url), newSubscriptions(t, url), client(t, url)
+	w, s, conn := newWriter(t, url), newSubscriptions(t, url, 10), client(t, url)
 	create := func(name string, at event.Position) {
 		if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "now", At: at}); err != nil {
 			t.Fatal(err)

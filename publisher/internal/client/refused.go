@@ -8,6 +8,7 @@ import (
 // Refused is a final answer: the same request would be answered so again.
 type Refused struct {
 	Status int
+	Kind   string // the type of a problem document, "urn:ingot:problem:.."; "" if it is none
 	Oldest string // of a 410: where the feed can be followed from instead
 	Err    error  // what the server says
 }
@@ -16,11 +17,12 @@ func (r *Refused) Error() string { return r.Err.Error() }
 func (r *Refused) Unwrap() error { return r.Err }
 
 func finally(a answer) *Refused {
-	var gone struct {
+	var said struct {
+		Type   string
 		Oldest string `json:"oldest_cursor"`
 	}
-	_ = json.Unmarshal(a.body, &gone) // what is no problem document names none
-	return &Refused{Status: a.status, Oldest: gone.Oldest, Err: problem(a)}
+	_ = json.Unmarshal(a.body, &said) // what is no problem document has neither
+	return &Refused{Status: a.status, Kind: said.Type, Oldest: said.Oldest, Err: problem(a)}
 }
 
 // goneIn is the 410 that a stream is told while it is open.
