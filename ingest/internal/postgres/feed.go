@@ -50,9 +50,6 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 		}
 	}
 	f.page.At, f.page.Next = f.at, f.at.Cursor()
-	if f.at == (event.Position{}) {
-		f.page.Next = q.Cursor
-	}
 	return f.page, nil
 }
 
@@ -112,15 +109,15 @@ func far(a, b *logRow) bool { return max(a.blocks-b.blocks, b.blocks-a.blocks) >
 // read adds a step's rows to the page and moves on: behind the step, or behind the
 // last event taken.
 func (f *feedWalk) read(ctx context.Context, step []logRow) (tooMany bool, err error) {
-	f.steps++
 	found, tooMany, err := f.reader.find(ctx, f.query, step)
 	if err != nil {
 		return false, err
 	}
-	if tooMany {
+	if tooMany { // no step: a page that ends here would have gone nowhere
 		f.stepIDs = max(f.stepIDs/4, 1)
 		return true, nil
 	}
+	f.steps++
 	found = slices.DeleteFunc(found, func(p place) bool { return p.row.at(p.id).Compare(f.at) <= 0 })
 	slices.SortFunc(found, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.row.commit, b.row.commit), cmp.Compare(a.id, b.id))

@@ -78,15 +78,19 @@ func (r *Reader) findByIndex(ctx context.Context, q event.Query, w *window) (fou
 		limit = BlockSize
 	}
 	from := ""
+	// id + 0: the ids of the window only filter what the key leads to.
+	inWindow := func() string {
+		return fmt.Sprintf("e.id + 0 BETWEEN %s AND %s", s.arg(w.los[0]), s.arg(w.his[len(w.his)-1]))
+	}
 	switch {
 	case q.EventID == "":
 		from = fmt.Sprintf(`unnest(%s::bigint[], %s::bigint[]) AS r (lo, hi) CROSS JOIN unnest(%s::text[]) AS t (topic)
 			CROSS JOIN LATERAL (SELECT ctid, * FROM ingot.events WHERE topic = t.topic AND id BETWEEN r.lo AND r.hi OFFSET 0) AS e WHERE true`,
 			s.arg(w.los), s.arg(w.his), s.arg(q.Topics))
 	case len(q.Topics) > 0:
-		from = fmt.Sprintf("ingot.events AS e WHERE e.event_id = %s AND e.topic = ANY(%s)", s.arg(q.EventID), s.arg(q.Topics))
+		from = fmt.Sprintf("ingot.events AS e WHERE e.event_id = %s AND e.topic = ANY(%s) AND %s", s.arg(q.EventID), s.arg(q.Topics), inWindow())
 	default:
-		from = "ingot.events AS e WHERE e.event_id = " + s.arg(q.EventID)
+		from = fmt.Sprintf("ingot.events AS e WHERE e.event_id = %s AND %s", s.arg(q.EventID), inWindow())
 	}
 	read, _, err := r.places(ctx, w, fmt.Sprintf("SELECT e.ctid, e.id, true FROM %s AND %s LIMIT %d", from, s.filters(), limit), s.args, &found)
 	return found, len(w.rows) > 1 && read == limit, err

@@ -229,6 +229,42 @@ func TestEvent(t *testing.T) {
 	}
 }
 
+// TestOneIDInManyTopics: more of them than one search finds hide none.
+func TestOneIDInManyTopics(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	exec(t, client(t, url), fmt.Sprintf(`
+		INSERT INTO ingot.events SELECT 'x', 'topic-' || n, n, 's', now(), now(), '0' FROM generate_series(1, %[1]d) AS n;
+		INSERT INTO ingot.events VALUES ('x', 'zzz', %[1]d + 1, 's', now(), now(), '0');
+		INSERT INTO ingot.batches VALUES (1, 1, %[1]d, %[1]d, %[1]d, %[1]d, %[1]d, gen_random_uuid(), now(), 0),
+			(2, %[1]d + 1, %[1]d + 1, 1, 1, %[1]d + 1, %[1]d + 1, gen_random_uuid(), now(), 0)`, BlockSize))
+	r := newReader(t, url)
+	log, err := r.log(t.Context(), "ORDER BY commit_seq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topics := range [][]string{nil, {"zzz"}} {
+		if got := walk(t, r, event.Query{Feed: true, EventID: "x", Topics: topics, Limit: 10, Cursor: log[0].end().Cursor()}); !slices.Equal(got, []string{"zzz/x"}) {
+			t.Errorf("topics %v: behind the first batch: %v", topics, got)
+		}
+	}
+}
+
+// TestAnEmptyFeedHasACursor: whoever begins before the first event goes on from there.
+func TestAnEmptyFeedHasACursor(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	r := newReader(t, url)
+	page, err := r.Events(t.Context(), event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20})
+	if err != nil || page.Next == "" || !page.End {
+		t.Fatalf("%+v %v", page, err)
+	}
+	merge(t, newWriter(t, url), "1")
+	if got := walk(t, r, event.Query{Feed: true, Limit: 10, Cursor: page.Next}); len(got) != 1 {
+		t.Errorf("%v came behind the cursor of an empty feed", got)
+	}
+}
+
 // TestBrowseIsNewestFirst within what one writer wrote.
 func TestBrowseIsNewestFirst(t *testing.T) {
 	t.Parallel()
