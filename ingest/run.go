@@ -70,7 +70,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	}
 	queue := pipeline.New(c.pipeline(), waking{writer, hub.Wake}, filter, log.Named("pipeline"))
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), Publisher: queue, Reader: reader, Feed: gateFeed{hub}, Subscriptions: subscriptions, Figures: figures(queue, filter),
+		Limits: c.limits(), Publisher: queue, Reader: reader, Feed: gateFeed{hub}, Subscriptions: subscriptions, Figures: figures(queue, filter, hub),
 		Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))
@@ -143,18 +143,21 @@ func limitMemory(c config) {
 }
 
 // figures gathers what /stats shows of this process.
-func figures(queue *pipeline.Pipeline, filter dedup.Guesser) func() (httpapi.QueueStats, httpapi.FilterStats) {
-	return func() (httpapi.QueueStats, httpapi.FilterStats) {
-		s := queue.Stats()
+func figures(queue *pipeline.Pipeline, filter dedup.Guesser, hub *feed.Hub) func() httpapi.Figures {
+	return func() httpapi.Figures {
+		s, streams := queue.Stats(), hub.Stats()
 		f := httpapi.FilterStats{Hits: s.FilterHits, FalsePositives: s.FilterFalsePositives, MissedDuplicates: s.FilterMissedDuplicates}
 		if filter != nil {
 			of := filter.Stats()
 			f.Keys, f.Rotations, f.Fill, f.Bytes = of.Keys, of.Rotations, of.Fill, of.Bytes
 		}
-		return httpapi.QueueStats{
+		q := httpapi.QueueStats{
 			QueuedEvents: s.QueuedEvents, QueuedBytes: s.QueuedBytes, Batches: s.Batches, LastBatch: s.LastBatch,
 			FailedAttempts: s.FailedAttempts, FailedBatches: s.FailedBatches, Refused: s.Refused, Expired: s.Expired,
 			Splits: s.Splits, Parked: s.Parked, DecoderMisses: s.DecoderMisses,
-		}, f
+		}
+		return httpapi.Figures{Queue: q, Filter: f, Feed: httpapi.FeedStats{
+			Streams: streams.Subscribers, CatchingUp: streams.CatchingUp, MaxStreams: streams.Most,
+		}}
 	}
 }

@@ -209,6 +209,7 @@ func TestOneReadingForAll(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		want(t, "figures", h.Stats(), Stats{10, 0, 10})
 		time.Sleep(time.Second)
 		before := log.readings()
 		for range 50 {
@@ -463,7 +464,7 @@ func TestTheCapAndTheEnd(t *testing.T) {
 		all[0].Close()
 		all[0].Close()
 		all[0] = subscribe(t, h, event.Query{}, event.Position{})
-		if _, err := h.Subscribe(event.Query{}, event.Position{}); !errors.Is(err, event.ErrFeedFull) || h.Subscribers() != 10 {
+		if _, err := h.Subscribe(event.Query{}, event.Position{}); !errors.Is(err, event.ErrFeedFull) || h.Stats() != (Stats{10, 10, 10}) {
 			t.Errorf("a place that was left counts twice: %v", err)
 		}
 		var waiting sync.WaitGroup

@@ -67,11 +67,18 @@ func (h *Hub) Wake() {
 	}
 }
 
-// Subscribers is how many there are.
-func (h *Hub) Subscribers() int {
+// Stats are the figures of a moment.
+type Stats struct {
+	Subscribers int
+	CatchingUp  int // of them: those that read pages, and are not live
+	Most        int // there may be so many
+}
+
+// Stats tells how many subscribers there are.
+func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.open
+	return Stats{Subscribers: h.open, CatchingUp: h.open - h.live, Most: h.config.Streams}
 }
 
 // Run reads and hands out until ctx ends, and ends all subscribers then.

@@ -232,8 +232,8 @@ func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate 
 	}
 	g.Server = New(Config{
 		Limits: limits, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Subscriptions: g.subscriptions, Log: zap.New(core), Instance: "test",
-		Figures: func() (QueueStats, FilterStats) {
-			return QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4}, FilterStats{Hits: 5}
+		Figures: func() Figures {
+			return Figures{QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4}, FilterStats{Hits: 5}, FeedStats{Streams: 6, CatchingUp: 7, MaxStreams: 8}}
 		},
 	})
 	served := make(chan error, 1)

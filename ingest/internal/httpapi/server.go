@@ -68,7 +68,7 @@ type Config struct {
 
 	Subscriptions Subscriptions
 
-	Figures  func() (QueueStats, FilterStats) // of the pipeline and the filter, for /stats
+	Figures  func() Figures // of the pipeline, the filter and the feed, for /stats
 	Log      *zap.Logger
 	Instance string // prefix of request ids
 }

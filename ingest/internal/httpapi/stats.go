@@ -35,6 +35,23 @@ type FilterStats struct {
 	Bytes            int64   `json:"bytes"`
 }
 
+// FeedStats are the figures of those who follow the feed, in /stats. The server fills in
+// its exports.
+type FeedStats struct {
+	Streams    int   `json:"streams"` // and long polls
+	CatchingUp int   `json:"catching_up"`
+	MaxStreams int   `json:"max_streams"`
+	Exports    int64 `json:"exports"`
+	MaxExports int   `json:"max_exports"`
+}
+
+// Figures are what /stats shows of other packages' work in this process.
+type Figures struct {
+	Queue  QueueStats
+	Filter FilterStats
+	Feed   FeedStats
+}
+
 // statsAnswer is the body of GET /stats. The first three and topics are totals of
 // all committed attempts of all instances, exact after any crash; the others are
 // this process's, since its start.
@@ -48,6 +65,7 @@ type statsAnswer struct {
 	BodiesInFlight   int64            `json:"bodies_in_flight_bytes"`
 	Queue            QueueStats       `json:"queue"`
 	Filter           FilterStats      `json:"filter"`
+	Feed             FeedStats        `json:"feed"`
 	Mallocs          uint64           `json:"mallocs_total"`
 }
 
@@ -62,7 +80,8 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 	if totals.Topics == nil {
 		totals.Topics = map[string]int64{} // an object all the same
 	}
-	queue, filter := s.Figures()
+	figures := s.Figures()
+	figures.Feed.Exports, figures.Feed.MaxExports = s.exports.Load(), s.Limits.Exports
 	body, err := json.Marshal(statsAnswer{
 		Received:         totals.Received,
 		UniqueProcessed:  totals.Stored,
@@ -71,8 +90,9 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 		Topics:           totals.Topics,
 		UptimeSeconds:    time.Since(s.started).Round(time.Millisecond).Seconds(),
 		BodiesInFlight:   s.budget.used.Load(),
-		Queue:            queue,
-		Filter:           filter,
+		Queue:            figures.Queue,
+		Filter:           figures.Filter,
+		Feed:             figures.Feed,
 		Mallocs:          mallocs(),
 	})
 	if err != nil {
