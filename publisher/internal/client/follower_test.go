@@ -1,0 +1,63 @@
+package client
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ingot/publisher/internal/ingottest"
+)
+
+// TestBackoffBeginsAnew after an event, and after a stream that held for a while; not
+// because an answer has come. Each pause is drawn: a stream that is opened again and
+// again tells by all of them together.
+func TestBackoffBeginsAnew(t *testing.T) {
+	t.Parallel()
+	const streams = 40
+	most := streams * firstWait << reopen // as long as the backoff begins anew each time
+	for _, c := range []struct {
+		name   string
+		stream func(w http.ResponseWriter)
+		lasts  time.Duration
+		anew   bool
+	}{
+		{"an event", func(w http.ResponseWriter) { fmt.Fprint(w, "id: 1\ndata: {}\n\n") }, 0, true},
+		{"a stream that held", func(w http.ResponseWriter) {
+			fmt.Fprint(w, "id: 1\n\n")
+			w.(http.Flusher).Flush()
+			time.Sleep(maxWait + time.Second)
+		}, maxWait + time.Second, true},
+		{"nothing but an answer", func(w http.ResponseWriter) { fmt.Fprint(w, "id: 1\n\n") }, 0, false},
+		{"a refusal", func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, 0, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := 0
+			to := New(Config{URL: "http://ingot", Timeout: time.Minute, GiveUpAfter: time.Hour, Transport: ingottest.Network(t,
+				http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					if n++; n > streams {
+						w.WriteHeader(http.StatusNotFound)
+						return
+					}
+					w.Header().Set("Content-Type", "text/event-stream")
+					c.stream(w)
+				}))})
+			defer to.Close()
+			began := time.Now()
+			if _, err := to.Follower().Stream(t.Context(), StreamQuery{After: "now"}, allOf{}); err == nil {
+				t.Error("it ended without an error")
+			}
+			paused := time.Since(began) - streams*c.lasts
+			if anew := paused <= most; anew != c.anew {
+				t.Errorf("%s: %d pauses took %v, at most %v while the backoff begins anew", c.name, streams, paused, most)
+			}
+		})
+	}
+}
+
+// allOf takes whatever comes.
+type allOf struct{}
+
+func (allOf) Event([]byte) (bool, error) { return true, nil }
+func (allOf) Idle() error                { return nil }
