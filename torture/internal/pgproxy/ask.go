@@ -13,6 +13,9 @@ var errStruck = errors.New("struck")
 func (t *talk) ask() {
 	for {
 		m, asks, err := t.known.recognise(t.in)
+		if t.aside {
+			m.points = m.pointsAside()
+		}
 		if err != nil {
 			_ = t.out.Flush()
 			return

@@ -110,6 +110,18 @@ func pointsOf(sql string) (points []Point) {
 	return append(points, extendedPointsOf(sql)...)
 }
 
+// pointsAside are those of a connection that writes no batches. Its queries for pages
+// look like the writer's look-up, and its COMMIT is of a subscription.
+func (m Message) pointsAside() []Point {
+	switch {
+	case !m.At(Any):
+		return nil
+	case strings.Contains(m.SQL, "FROM ingot."):
+		return []Point{Read, Any}
+	}
+	return []Point{Any}
+}
+
 // extendedPointsOf tells what a prepared statement is.
 func extendedPointsOf(sql string) []Point {
 	has := func(s string) bool { return strings.Contains(sql, s) }
@@ -118,8 +130,6 @@ func extendedPointsOf(sql string) []Point {
 		return []Point{Merge}
 	case has("unnest(") && has("ingot.events"):
 		return []Point{LookUp}
-	case has("FROM ingot.") && !has("INSERT"):
-		return []Point{Read}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package pgproxy
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -65,9 +66,18 @@ var session = []step{
 	{"direct", []Point{Direct, Rows, Log, Commit, Any}, copying("BEGIN; COPY ingot.events (event_id) FROM STDIN; EXECUTE ingot_log; COMMIT", few("c\nd\n"))},
 	{"fence", []Point{Fence, Any}, query("BEGIN; INSERT INTO ingot.batches VALUES (2); SELECT pg_logical_emit_message(true, 'ingot', 'fence'); COMMIT")},
 	{"tidy", []Point{Any}, query("TRUNCATE pg_temp.ingot_staging")},
+}
+
+// beside is what the connections do that write no batches.
+var beside = []step{
+	{"setup of a reader", []Point{Any}, query("SET jit = off; SET statement_timeout = 0")},
 	{"read", []Point{Read, Any}, func(ctx context.Context, conn *pgconn.PgConn) error {
 		return conn.ExecParams(ctx, "SELECT first_id FROM ingot.batches WHERE first_id >= $1", [][]byte{[]byte("1")}, nil, nil, nil).Read().Err
 	}},
+	{"read by topics", []Point{Read, Any}, func(ctx context.Context, conn *pgconn.PgConn) error {
+		return conn.ExecParams(ctx, "SELECT e.ctid FROM unnest('{a}'::text[]) AS k CROSS JOIN LATERAL (SELECT ctid FROM ingot.events WHERE event_id = k) AS e", nil, nil, nil, nil).Read().Err
+	}},
+	{"a transaction of its own", []Point{Any}, query("BEGIN; SELECT 1; COMMIT")},
 }
 
 // opened is a connection through the proxy on which the steps before that of a name
@@ -75,8 +85,12 @@ var session = []step{
 func (h house) opened(t *testing.T, before string) *pgconn.PgConn {
 	t.Helper()
 	exec(t, h.tidy, "TRUNCATE ingot.events") // the keys are new each time
-	conn := open(t, h.through(t))
-	for _, s := range session {
+	name, steps := "ingot", session
+	if slices.ContainsFunc(beside, func(s step) bool { return s.name == before }) {
+		name, steps = "ingot reader", beside
+	}
+	conn := h.openAs(t, name)
+	for _, s := range steps {
 		if s.name == before {
 			break
 		}
@@ -87,8 +101,14 @@ func (h house) opened(t *testing.T, before string) *pgconn.PgConn {
 	return conn
 }
 
+// openAs says who it is, as an ingester's connections do.
+func (h house) openAs(t *testing.T, name string) *pgconn.PgConn {
+	t.Helper()
+	return open(t, h.through(t)+fmt.Sprintf(" application_name='%s'", name))
+}
+
 func stepNamed(name string) step {
-	for _, s := range session {
+	for _, s := range slices.Concat(session, beside) {
 		if s.name == name {
 			return s
 		}
@@ -124,12 +144,14 @@ func TestPoints(t *testing.T) {
 		}
 		clear(met)
 	}
-	conn := open(t, h.through(t))
-	check("connect", []Point{Connect})
-	for _, s := range session {
-		if err := s.do(t.Context(), conn); err != nil {
-			t.Fatalf("%s: %v", s.name, err)
+	for name, steps := range map[string][]step{"ingot": session, "ingot reader": beside} {
+		conn := h.openAs(t, name)
+		check(name+": connect", []Point{Connect})
+		for _, s := range steps {
+			if err := s.do(t.Context(), conn); err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
+			check(s.name, s.points)
 		}
-		check(s.name, s.points)
 	}
 }

@@ -2,6 +2,7 @@ package pgproxy
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type talk struct {
 	in    *bufio.Reader // from the client
 	out   *bufio.Writer // to the server
 	known statements
+	aside bool   // a connection that writes no batches: pages, streams, subscriptions
 	due   string // SQLSTATE to raise at the next Sync; up to there nothing counts
 
 	mu       sync.Mutex // guards what follows
@@ -35,6 +37,10 @@ func newTalk(p *Proxy, c *door.Conn) *talk {
 		in: bufio.NewReaderSize(c.Client(), bufferSize), out: bufio.NewWriterSize(c.Upstream(), bufferSize),
 	}
 }
+
+// besideTheWriter is how "ingot reader" and "ingot subscriptions" begin to say who they
+// are; the writer is "ingot".
+var besideTheWriter = []byte("\x00application_name\x00ingot ")
 
 // The codes that stand in place of a protocol version.
 const (
@@ -63,6 +69,11 @@ func (t *talk) greet() (plain bool, err error) {
 				return false, err
 			}
 		default:
+			startup, err := t.in.Peek(min(size, lookAt))
+			if err != nil {
+				return false, err
+			}
+			t.aside = bytes.Contains(startup, besideTheWriter)
 			return true, t.step(Message{Bytes: size, points: []Point{Connect}}, true)
 		}
 	}
