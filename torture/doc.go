@@ -33,7 +33,8 @@
 //
 //	storm_test.go           which seeds, and how to repeat one
 //	storm_run_test.go       one seed from start to end
-//	storm_database_test.go  its Postgres: killed, filled up, read
+//	storm_database_test.go  its Postgres: killed, read
+//	storm_disk_test.go      the file system that it stands on, which can be full
 //	storm_ingester_test.go  its ingesters, each between two proxies
 //	storm_gate_test.go      how far the clients may go: the storm's clock
 //	storm_client_test.go    clients, which retry as real ones do

@@ -2,13 +2,9 @@ package torture
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,15 +19,8 @@ import (
 // stormDatabase is a Postgres whose life the storm controls.
 type stormDatabase struct {
 	*localpg.Server
-	top  string
-	disk bool // its folder is a file system of its own, which can be filled
+	disk *stormDisk // its folder; nil: nothing could be mounted
 }
-
-// stormDisk is the size of that file system: room for a seed and its log.
-const stormDisk = 1 << 30
-
-// stormMount is how it is called in /proc/mounts.
-const stormMount = "ingot-storm"
 
 // stormSettings: without wal_writer_delay a commit that does not wait for its flush
 // would be flushed by somebody else before most kills.
@@ -44,15 +33,13 @@ var stormSettings = map[string]string{
 // memory where this process may mount one.
 func openStormDatabase(t *testing.T) *stormDatabase {
 	t.Helper()
-	sweepStormDisks()
-	data := dataFolder(t) // removes what is in it, before the mount goes
-	d := &stormDatabase{top: filepath.Dir(data)}
-	if err := unix.Mount(stormMount, d.top, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", stormDisk)); err == nil {
-		d.disk = true
-	} else {
+	data := dataFolder(t)
+	disk, err := mountDisk(filepath.Dir(data))
+	if err != nil {
 		t.Logf("the disk will not be filled, nothing can be mounted: %v", err)
 	}
-	t.Cleanup(func() { d.close(t) })
+	d := &stormDatabase{disk: disk}
+	t.Cleanup(func() { d.close(t, data) })
 	server, err := localpg.Start(context.Background(), localpg.Options{DataDir: data, Settings: stormSettings})
 	if err != nil {
 		t.Fatal(err)
@@ -62,35 +49,20 @@ func openStormDatabase(t *testing.T) *stormDatabase {
 }
 
 // close stops the server and takes the file system away.
-func (d *stormDatabase) close(t *testing.T) {
+func (d *stormDatabase) close(t *testing.T, data string) {
 	if d.Server != nil {
 		if err := d.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}
 	}
-	if !d.disk {
+	if d.disk == nil {
 		return
 	}
-	if err := localpg.Discard(context.Background(), filepath.Join(d.top, "data")); err != nil {
+	if err := localpg.Discard(context.Background(), data); err != nil {
 		t.Error(err)
 	}
-	if err := unix.Unmount(d.top, 0); err != nil {
+	if err := d.disk.unmount(); err != nil {
 		t.Error(err)
-	}
-}
-
-// sweepStormDisks takes away what storms left that were killed themselves. One that is
-// in use is not discarded, and stays.
-func sweepStormDisks() {
-	mounts, _ := os.ReadFile("/proc/mounts")
-	for line := range strings.Lines(string(mounts)) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 || fields[0] != stormMount {
-			continue
-		}
-		if localpg.Discard(context.Background(), filepath.Join(fields[1], "data")) == nil && unix.Unmount(fields[1], 0) == nil {
-			_ = os.Remove(fields[1])
-		}
 	}
 }
 
@@ -123,23 +95,6 @@ func (d *stormDatabase) socket() string {
 // through is the server's URL by way of a proxy.
 func (d *stormDatabase) through(address string) string {
 	return "postgres://ingot@" + address + "/ingot?sslmode=disable"
-}
-
-// fill leaves no room on the disk until the returned function is called.
-func (d *stormDatabase) fill() (free func() error, err error) {
-	ballast := filepath.Join(d.top, "ballast")
-	f, err := os.Create(ballast)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	for chunk := make([]byte, 1<<20); err == nil; {
-		_, err = f.Write(chunk)
-	}
-	if !errors.Is(err, unix.ENOSPC) {
-		return nil, err
-	}
-	return func() error { return os.Remove(ballast) }, nil
 }
 
 // ask runs queries on a connection of the storm's own, past the proxies. What is

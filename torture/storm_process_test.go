@@ -33,7 +33,7 @@ func (s *storm) processFaults() (faults []fault) {
 	for _, i := range s.ingesters {
 		faults = append(faults, fault{kind: "double SIGTERM", detail: i.name, kills: true, strike: func() bool { return s.signalTwice(i) }})
 	}
-	if !s.database.disk {
+	if s.database.disk == nil {
 		s.report.cannot("disk full and freed", "no file system could be mounted")
 		return faults
 	}
@@ -170,7 +170,7 @@ func (s *storm) signalTwice(i *stormIngester) bool {
 // fillDisk leaves Postgres no room, and gives it back once that was felt.
 func (s *storm) fillDisk() bool {
 	refused := s.gate.told("503 database-unavailable") + s.gate.told("503 expired")
-	free, err := s.database.fill()
+	free, err := s.database.disk.fill()
 	if err != nil {
 		s.Fatalf("fill the disk: %v", err)
 	}
