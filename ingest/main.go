@@ -8,6 +8,7 @@
 //	feed.go    the feed: woken by commits, handed to the gate
 //	database.go the database: given, or private and supervised
 //	log.go     the log: JSON, or readable on a terminal
+//	memory.go  what the collector may leave lying about
 //	debug.go   profiles, on an address of their own
 //	verify.go healthcheck.go   the other commands
 package main

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -31,7 +30,6 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer listener.Close()
-	limitMemory(c)
 	stopDebug, err := serveDebug(c.DebugListen, log)
 	if err != nil {
 		return err
@@ -73,6 +71,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		Limits: c.limits(), Publisher: queue, Reader: reader, Feed: gateFeed{hub}, Subscriptions: subscriptions, Figures: figures(queue, filter, hub),
 		Log: log.Named("http"), Instance: instance.String()[:8],
 	})
+	defer limitMemory(c, server.Connections)()
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))
 	return serve(ctx, listener, server, queue, hub, log)
 }
@@ -132,14 +131,6 @@ func listen(address string) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	return listener, nil
-}
-
-// limitMemory tells the collector what this process may hold at most by its own
-// bounds, so that garbage does not double it: GOMEMLIMIT, if set, wins.
-func limitMemory(c config) {
-	if debug.SetMemoryLimit(-1) == 1<<63-1 {
-		debug.SetMemoryLimit(int64(c.QueueBytes+c.MaxBodiesInFlight)*3/2 + 64<<20 + int64(c.MaxStreams)*64<<10)
-	}
 }
 
 // figures gathers what /stats shows of this process.

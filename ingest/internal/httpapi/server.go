@@ -161,6 +161,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return s.fast.Serve(own)
 }
 
+// Connections is how many are open.
+func (s *Server) Connections() int64 { return s.connections.Load() }
+
 // Drain refuses new events from now on and makes /readyz say so; requests that
 // wait for their answer still get it. Streams end.
 func (s *Server) Drain() {
