@@ -27,6 +27,7 @@
 //	  GET /stats     │  stats.go
 //	  GET /healthz…  │  health.go index.go
 //	  GET /docs      │  swagger.go openapi.json swagger/
+//	                 │  write.go      events and subscriptions as JSON
 //	                 ▼
 //	              problem.go   every refusal, as RFC 9457; the table of errors
 //	              failure.go   what of it is logged

@@ -21,9 +21,6 @@ const (
 	maxTopics = 100
 )
 
-// timeLayout writes UTC with as many digits of a second as there are.
-const timeLayout = "2006-01-02T15:04:05.999999Z07:00"
-
 // events answers a page of stored events.
 func (s *Server) events(ctx *fasthttp.RequestCtx) {
 	q, err := parseQuery(ctx.QueryArgs())
@@ -36,14 +33,25 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	q.MaxBytes = s.Limits.Page
-	bounded, cancel := context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
-	defer cancel()
-	page, err := s.Reader.Events(bounded, q)
+	page, err := s.pageOf(q)
 	if err != nil {
 		s.problemOf(ctx, readError(err))
 		return
 	}
 	s.respond(ctx, fasthttp.StatusOK, appendPage(nil, page))
+}
+
+// pageOf reads a page.
+func (s *Server) pageOf(q event.Query) (event.Page, error) {
+	bounded, cancel := s.bounded()
+	defer cancel()
+	return s.Reader.Events(bounded, q)
+}
+
+// bounded is the time that one request has for the database. It does not end when the
+// client leaves: fasthttp does not tell.
+func (s *Server) bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
 }
 
 // event answers one event by its key. A topic or an id may hold anything that is
@@ -62,7 +70,7 @@ func (s *Server) event(ctx *fasthttp.RequestCtx) {
 		s.problemOf(ctx, err)
 		return
 	}
-	bounded, cancel := context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
+	bounded, cancel := s.bounded()
 	defer cancel()
 	e, there, err := s.Reader.Event(bounded, topic, id)
 	switch {
@@ -170,38 +178,4 @@ func parseTime(name, text string) (time.Time, error) {
 		return t, fmt.Errorf(`%s must be RFC 3339, for example "2025-12-19T10:00:00Z" ("+" in an offset is sent as %%2B)`, name)
 	}
 	return t, nil
-}
-
-func appendPage(b []byte, page event.Page) []byte {
-	b = append(b, `{"events":[`...)
-	for i := range page.Events {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendEvent(b, &page.Events[i])
-	}
-	b = append(b, `],"next_cursor":`...)
-	if page.Next == "" {
-		b = append(b, "null"...)
-	} else {
-		b = appendString(b, page.Next)
-	}
-	return append(b, '}')
-}
-
-// appendEvent writes an event with its payload as it was sent.
-func appendEvent(b []byte, e *event.Stored) []byte {
-	b = append(b, `{"event_id":`...)
-	b = appendString(b, e.Event.ID)
-	b = append(b, `,"topic":`...)
-	b = appendString(b, e.Topic)
-	b = append(b, `,"source":`...)
-	b = appendString(b, e.Source)
-	b = append(b, `,"timestamp":"`...)
-	b = e.Timestamp.AppendFormat(b, timeLayout)
-	b = append(b, `","received_at":"`...)
-	b = e.ReceivedAt.AppendFormat(b, timeLayout)
-	b = append(b, `","payload":`...)
-	b = append(b, e.Payload...)
-	return append(b, '}')
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"strings"
 
@@ -98,25 +97,4 @@ func (s *Server) sendLines(ctx context.Context, w *streamed, q event.Query, page
 			return false
 		}
 	}
-}
-
-// appendLine writes the five members of an event. Line breaks between the tokens of
-// its payload become blanks; nowhere else JSON has them.
-func appendLine(b []byte, e *event.Stored) []byte {
-	b = append(b, `{"event_id":`...)
-	b = appendString(b, e.Event.ID)
-	b = append(b, `,"topic":`...)
-	b = appendString(b, e.Topic)
-	b = append(b, `,"source":`...)
-	b = appendString(b, e.Source)
-	b = append(b, `,"timestamp":"`...)
-	b = e.Timestamp.AppendFormat(b, timeLayout)
-	b = append(b, `","payload":`...)
-	start := len(b)
-	b = append(b, e.Payload...)
-	for i := bytes.IndexAny(b[start:], "\r\n"); i >= 0; i = bytes.IndexAny(b[start:], "\r\n") {
-		start += i
-		b[start] = ' '
-	}
-	return append(b, "}\n"...)
 }

@@ -82,12 +82,6 @@ func (s *Server) poll(name string, p pollQuery) (page event.Page, err error) {
 	return s.awaitPage(q, page.At, p.wait)
 }
 
-func (s *Server) pageOf(q event.Query) (event.Page, error) {
-	bounded, cancel := s.bounded()
-	defer cancel()
-	return s.Reader.Events(bounded, q)
-}
-
 // awaitPage waits until an event is there, and answers what came: to read it again, from
 // the place before, could take more work than one page may.
 func (s *Server) awaitPage(q event.Query, from event.Position, wait time.Duration) (event.Page, error) {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"encoding/json"
 	"runtime/metrics"
 	"time"
@@ -70,7 +69,7 @@ type statsAnswer struct {
 }
 
 func (s *Server) stats(ctx *fasthttp.RequestCtx) {
-	bounded, cancel := context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
+	bounded, cancel := s.bounded()
 	defer cancel()
 	totals, err := s.Reader.Totals(bounded)
 	if err != nil {

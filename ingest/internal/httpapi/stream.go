@@ -61,7 +61,7 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) {
 const eventStream = "text/event-stream"
 
 func (s *Server) start(after string) (event.Position, error) {
-	bounded, cancel := context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
+	bounded, cancel := s.bounded()
 	defer cancel()
 	return s.Reader.Start(bounded, after)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -179,40 +178,4 @@ func subscriptionName(ctx *fasthttp.RequestCtx) (string, error) {
 		err = &refusal{problemBadParameter, "a name is 1 to 64 of a-z, 0-9, dot, underscore and hyphen"}
 	}
 	return name, err
-}
-
-func (s *Server) bounded() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
-}
-
-func appendSubscription(b []byte, sub *event.Subscription) []byte {
-	b = append(b, `{"name":`...)
-	b = appendString(b, sub.Name)
-	b = append(b, `,"after":`...)
-	b = appendString(b, sub.After)
-	b = append(b, `,"topics":[`...)
-	for i, topic := range sub.Topics {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, topic)
-	}
-	b = append(b, `],"source":`...)
-	if sub.Source == "" {
-		b = append(b, "null"...)
-	} else {
-		b = appendString(b, sub.Source)
-	}
-	b = append(b, `,"cursor":`...)
-	b = appendString(b, sub.At.Cursor())
-	b = append(b, `,"committed_at":`...)
-	if sub.Committed.IsZero() {
-		b = append(b, "null"...)
-	} else {
-		b = append(b, '"')
-		b = sub.Committed.AppendFormat(b, timeLayout)
-		b = append(b, '"')
-	}
-	b = fmt.Appendf(b, `,"lag_events":%d,"lag_seconds":%.3f`, sub.LagEvents, sub.Lag.Round(time.Millisecond).Seconds())
-	return append(b, '}')
 }

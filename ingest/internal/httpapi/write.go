@@ -1,0 +1,98 @@
+package httpapi
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"ingot/internal/event"
+)
+
+// timeLayout writes UTC with as many digits of a second as there are.
+const timeLayout = "2006-01-02T15:04:05.999999Z07:00"
+
+func appendPage(b []byte, page event.Page) []byte {
+	b = append(b, `{"events":[`...)
+	for i := range page.Events {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendEvent(b, &page.Events[i])
+	}
+	b = append(b, `],"next_cursor":`...)
+	if page.Next == "" {
+		b = append(b, "null"...)
+	} else {
+		b = appendString(b, page.Next)
+	}
+	return append(b, '}')
+}
+
+// appendEvent writes an event with its payload as it was sent.
+func appendEvent(b []byte, e *event.Stored) []byte {
+	b = appendEnvelope(b, e)
+	b = append(b, `,"received_at":"`...)
+	b = e.ReceivedAt.AppendFormat(b, timeLayout)
+	b = append(b, `","payload":`...)
+	b = append(b, e.Payload...)
+	return append(b, '}')
+}
+
+// appendLine writes an event as it was sent, the five members, in one line. Line breaks
+// between the tokens of its payload become blanks; nowhere else JSON has them.
+func appendLine(b []byte, e *event.Stored) []byte {
+	b = appendEnvelope(b, e)
+	b = append(b, `,"payload":`...)
+	start := len(b)
+	b = append(b, e.Payload...)
+	for i := bytes.IndexAny(b[start:], "\r\n"); i >= 0; i = bytes.IndexAny(b[start:], "\r\n") {
+		start += i
+		b[start] = ' '
+	}
+	return append(b, "}\n"...)
+}
+
+// appendEnvelope begins an event with what was sent beside the payload.
+func appendEnvelope(b []byte, e *event.Stored) []byte {
+	b = append(b, `{"event_id":`...)
+	b = appendString(b, e.Event.ID)
+	b = append(b, `,"topic":`...)
+	b = appendString(b, e.Topic)
+	b = append(b, `,"source":`...)
+	b = appendString(b, e.Source)
+	b = append(b, `,"timestamp":"`...)
+	b = e.Timestamp.AppendFormat(b, timeLayout)
+	return append(b, '"')
+}
+
+func appendSubscription(b []byte, sub *event.Subscription) []byte {
+	b = append(b, `{"name":`...)
+	b = appendString(b, sub.Name)
+	b = append(b, `,"after":`...)
+	b = appendString(b, sub.After)
+	b = append(b, `,"topics":[`...)
+	for i, topic := range sub.Topics {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, topic)
+	}
+	b = append(b, `],"source":`...)
+	if sub.Source == "" {
+		b = append(b, "null"...)
+	} else {
+		b = appendString(b, sub.Source)
+	}
+	b = append(b, `,"cursor":`...)
+	b = appendString(b, sub.At.Cursor())
+	b = append(b, `,"committed_at":`...)
+	if sub.Committed.IsZero() {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, '"')
+		b = sub.Committed.AppendFormat(b, timeLayout)
+		b = append(b, '"')
+	}
+	b = fmt.Appendf(b, `,"lag_events":%d,"lag_seconds":%.3f`, sub.LagEvents, sub.Lag.Round(time.Millisecond).Seconds())
+	return append(b, '}')
+}
