@@ -5,6 +5,10 @@
 // for each stream and each long poll. The Hub owns one goroutine, Run; a Subscriber
 // belongs to the goroutine that calls Next, and owns nothing that outlives Close.
 //
+//	hub.go         Run, which reads for all
+//	subscriber.go  Next: pages until it has caught up, then what the buffer brings
+//	buffer.go      between the two
+//
 // How an event gets to a subscriber:
 //
 //  1. Somebody commits. This process says so (Wake); other processes' commits are
@@ -31,8 +35,8 @@
 //     Run reads from H on is behind H, what the subscriber reads itself is not.
 //   - Each answer of Next comes with a place up to which nothing is missing, also when
 //     no event passed the filters: an idle stream can be resumed from there.
-//   - Memory is bounded: buffers hold at most Buffer events of BufferBytes each, and the
-//     events in them are shared.
+//   - Memory is bounded: a buffer holds at most Buffer events of BufferBytes in all, and
+//     not the pages they came in; what several hold they share.
 //   - Who has not called Next for Stall when its buffer runs over is cut off. Nobody
 //     else notices: Run waits for no subscriber.
 package feed

@@ -37,7 +37,7 @@ var feed = []Mutant{
 		Breaks: "what finds the buffer of a stream full is dropped, and the stream goes on",
 		Caught: "all readers of the feed see the same order: streams",
 		Edits: []Edit{{
-			"ingest/internal/feed/subscriber.go", "	s.behind = true\n	s.leaveLocked(nil)\n",
+			"ingest/internal/feed/buffer.go", "	s.behind = true\n	s.leaveLocked(nil)\n",
 			"	s.behind = false\n	s.notify()\n",
 		}},
 	},
