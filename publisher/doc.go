@@ -16,8 +16,9 @@
 //	report.go replay_report.go   the outcome, as a table or as JSON, on stdout
 //
 //	follow.go     client.Follower ──> follow_event.go ──> follow_screen.go ──> stdout
-//	              a stream, or           a line for people,   the live line is
-//	              a subscription         or the object        below, on stderr
+//	              a stream, or by        a line for people,   the live line is
+//	              follow_consume.go      or the object        below, on stderr
+//	              a subscription
 //	                                     follow_pace.go  rate and percentiles
 //	                                     follow_report.go  the summary, and what to type next
 //

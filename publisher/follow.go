@@ -12,15 +12,6 @@ import (
 	"ingot/publisher/internal/client"
 )
 
-const (
-	// pollWait is how long an empty page of a subscription is waited for: half of what
-	// the server allows, so that a proxy in between is not the first to lose patience.
-	pollWait = 30 * time.Second
-
-	// pollPage is the most events between two commits: what comes again after a crash.
-	pollPage = 1000
-)
-
 // follow is the subcommand: its flags.
 type follow struct {
 	URL          string         `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to follow."`
@@ -156,51 +147,6 @@ func (r *following) wanted() int {
 		return pollPage
 	}
 	return r.Count - r.pace.total()
-}
-
-// consume reads pages of a subscription.
-//
-//  1. What lies behind the committed place is read: at most what is wanted.
-//  2. It is printed, and has left this process: the write of stdout has returned.
-//  3. The end of the page is committed, also that of an empty one that moved on.
-//
-// A crash before 3 brings the page again; nothing is left out.
-func (r *following) consume(ctx context.Context) error {
-	if r.Create {
-		if err := r.feed.Create(ctx, r.Subscription, client.Subscription{After: r.after(), Topics: r.Topic, Source: r.Source}); err != nil {
-			return err
-		}
-	}
-	committed := ""
-	for r.wanted() > 0 {
-		began := time.Now()
-		page, err := r.feed.Poll(ctx, r.Subscription, min(r.wanted(), pollPage), pollWait)
-		if err != nil {
-			return err
-		}
-		if err := r.page(page); err != nil {
-			return err
-		}
-		if page.Next != committed {
-			if err := r.feed.Commit(ctx, r.Subscription, page.Next); err != nil {
-				return err
-			}
-			committed, r.open = page.Next, 0
-		} else if len(page.Events) == 0 {
-			sleepUntil(ctx, began.Add(time.Second)) // a server that does not hold the answer back
-		}
-	}
-	return nil
-}
-
-func (r *following) page(page client.Objects) error {
-	for _, object := range page.Events {
-		if err := r.show(object); err != nil {
-			return err
-		}
-		r.open++
-	}
-	return r.screen.flush()
 }
 
 func (r *following) lost(err error) {

@@ -8,7 +8,8 @@
 //	   └── retry.go <── try again: 408 429 503 504 5xx, no answer
 //
 //	Stats, Page, Lookup ──> the same loop, for reading
-//	Follower            ──> the feed as it comes: a stream, or pages of a subscription
+//	Follower            ──> the feed as it comes: a stream (stream.go, of block.go), or
+//	                        pages of a subscription
 //
 // A batch is always sent again with the same bytes, so with the same ids: that is
 // what makes a retry safe. An attempt that may have stored its batch without

@@ -1,0 +1,80 @@
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+// ready tells whether a whole block has come already.
+func (s *stream) ready() bool {
+	come, _ := s.lines.Peek(s.lines.Buffered()) // what is there can be looked at
+	return bytes.Contains(come, []byte("\n\n"))
+}
+
+// block is what stands between two empty lines.
+type block struct {
+	id, kind, comment string
+	data              []byte // nil: there was none
+}
+
+// block reads the next one; one that is broken off is none, but for its comment. A
+// watchdog that fires just when a line has come costs no more than a new stream.
+func (s *stream) block() (b block, err error) {
+	s.watchdog.Reset(s.silence)
+	defer s.watchdog.Stop()
+	for {
+		line, err := s.line()
+		if err != nil {
+			return block{comment: b.comment}, err
+		}
+		if len(line) == 0 {
+			return b, nil
+		}
+		b.field(line)
+	}
+}
+
+// line is good until the next one is read. What a line is made of may come slowly, as
+// long as it comes.
+func (s *stream) line() ([]byte, error) {
+	part, err := s.lines.ReadSlice('\n')
+	if err == nil {
+		return trimmed(part), nil
+	}
+	var long []byte
+	for errors.Is(err, bufio.ErrBufferFull) {
+		if long = append(long, part...); len(long) > maxAnswer {
+			return nil, fmt.Errorf("a line has more than %d bytes", maxAnswer)
+		}
+		s.watchdog.Reset(s.silence)
+		part, err = s.lines.ReadSlice('\n')
+	}
+	return trimmed(append(long, part...)), err
+}
+
+func trimmed(line []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+}
+
+// field adds a line of a block. What an event has in several lines is joined by line
+// feeds.
+func (b *block) field(line []byte) {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	value = bytes.TrimPrefix(value, []byte(" "))
+	switch string(name) {
+	case "":
+		b.comment = string(value)
+	case "id":
+		b.id = string(value)
+	case "event":
+		b.kind = string(value)
+	case "data":
+		if b.data == nil {
+			b.data = append(make([]byte, 0, len(value)), value...)
+			return
+		}
+		b.data = append(append(b.data, '\n'), value...)
+	}
+}
