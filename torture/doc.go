@@ -22,9 +22,11 @@
 //	feed_test.go      followers of the feed miss nothing, whatever is restarted
 //	export_test.go    what is exported can be taken back
 //	restore_test.go   places in a history that a restore has led another way
+//	restored_test.go  who holds those places, and where they lead
 //	stalled_test.go   streams that stop reading, beside many that do not
 //	copy_test.go      the ways of making a copy of a database
-//	follower_test.go  those followers: pages, streams, subscriptions
+//	follower_test.go  those followers, and one that goes by id
+//	round_test.go     what they do: pages, streams, subscriptions
 //	block_test.go     what a stream consists of
 //	mutants_test.go   the storm against ingesters that are broken on purpose
 //
@@ -36,6 +38,7 @@
 //	storm_database_test.go  its Postgres: killed, read
 //	storm_disk_test.go      the file system that it stands on, which can be full
 //	storm_ingester_test.go  its ingesters, each between two proxies
+//	storm_strike_test.go    one fault from its moment to its end
 //	storm_gate_test.go      how far the clients may go: the storm's clock
 //	storm_client_test.go    clients, which retry as real ones do
 //	storm_reader_test.go    readers of the feed: pages
@@ -45,6 +48,7 @@
 //	storm_process_test.go   faults of processes and of the disk
 //	storm_network_test.go   faults on the way to Postgres and to clients
 //	storm_crowd_test.go     faults that bring clients of their own: a crowd, a held key, poison
+//	storm_heal_test.go      requests beside the plan: to warm up, to see that all is well again
 //	storm_check_test.go     what is held against what, and when
 //	storm_figures_test.go   goroutines, descriptors, memory, logs, the filter
 //	storm_report_test.go    the table at the end, and what has to be in it
