@@ -88,7 +88,7 @@ func TestExportsAreCounted(t *testing.T) {
 		}
 	}
 	g.reader.mu.Lock()
-	g.reader.page = event.Page{End: true}
+	g.reader.page = event.Page{Events: []event.Stored{*storedAt(1)}, At: storedAt(1).Position, End: true}
 	g.reader.mu.Unlock()
 	for range 5 {
 		if a := g.do(t, export); a.status != 200 {

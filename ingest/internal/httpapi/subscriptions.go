@@ -79,7 +79,10 @@ func (s *Server) create(ctx context.Context, sub event.Subscription) (event.Subs
 	if _, err = s.Subscriptions.Create(ctx, sub); err != nil {
 		return sub, err
 	}
-	kept, _, err := s.Subscriptions.Get(ctx, sub.Name)
+	kept, there, err := s.Subscriptions.Get(ctx, sub.Name)
+	if !there {
+		kept = sub // deleted since: it was made all the same
+	}
 	return kept, err
 }
 

@@ -19,6 +19,7 @@ type fakeSubscriptions struct {
 	mu   sync.Mutex
 	kept map[string]event.Subscription
 	full bool
+	gone bool // what is made is deleted at once
 	err  error
 }
 
@@ -29,7 +30,7 @@ func (f *fakeSubscriptions) Create(_ context.Context, sub event.Subscription) (b
 	if !there && f.full {
 		return false, fmt.Errorf("create a subscription: %w", event.ErrSubscriptionsFull)
 	}
-	if !there && f.err == nil {
+	if !there && f.err == nil && !f.gone {
 		f.kept[sub.Name] = sub
 	}
 	return !there, f.err
@@ -164,6 +165,10 @@ func TestSubscriptionRefused(t *testing.T) {
 		t.Errorf("a place that is gone: got %d %s", a.status, a.body)
 	}
 	g.reader.err = nil
+	g.subscriptions.gone = true
+	if a := g.put(t, "/subscriptions/a", `{"after":"x"}`); a.status != 201 {
+		t.Errorf("deleted as soon as it was made: got %d %s", a.status, a.body)
+	}
 	g.subscriptions.full = true
 	if a := g.put(t, "/subscriptions/a", `{"after":"x"}`); a.status != 409 || a.kind() != "too-many-subscriptions" {
 		t.Errorf("too many: got %d %s", a.status, a.body)
