@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -188,6 +189,34 @@ func TestWhoDoesNotReadIsCutOff(t *testing.T) {
 		if !errors.Is(ended, event.ErrCutOff) {
 			t.Errorf("got %v, want that it is cut off", ended)
 		}
+	})
+}
+
+// TestWhoReadsSlowlyIsNotCutOff: it falls behind, and gets everything.
+func TestWhoReadsSlowlyIsNotCutOff(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		s := joined(t, h, event.Query{})
+		defer s.Close()
+		payload := strings.Repeat("x", 10_000)
+		go func() { // ends by itself: all that is waited for is committed by then
+			for range 500 {
+				time.Sleep(100 * time.Millisecond)
+				log.commitPayload("t", "s", payload)
+				h.Wake()
+			}
+		}()
+		var ids []string
+		for len(ids) < 500 {
+			events, _, err := s.Next(t.Context(), time.Second)
+			if err != nil {
+				t.Fatalf("after %d events: %v", len(ids), err)
+			}
+			for _, e := range events {
+				ids = append(ids, e.Event.ID)
+				time.Sleep(300 * time.Millisecond) // 33 KB/s: what the buffer holds takes six times Stall
+			}
+		}
+		want(t, "all", ids, numbers(1, 500))
 	})
 }
 

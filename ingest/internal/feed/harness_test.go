@@ -39,12 +39,14 @@ func (l slowPages) Events(ctx context.Context, q event.Query) (event.Page, error
 	return page, err
 }
 
-func (l *fakeLog) commit(topic, source string) {
+func (l *fakeLog) commit(topic, source string) { l.commitPayload(topic, source, "null") }
+
+func (l *fakeLog) commitPayload(topic, source, payload string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := int64(len(l.events) + 1)
 	l.events = append(l.events, event.Stored{
-		Event:    event.Event{ID: fmt.Sprint(n), Topic: topic, Source: source, Payload: "null"},
+		Event:    event.Event{ID: fmt.Sprint(n), Topic: topic, Source: source, Payload: payload},
 		Position: event.Position{Commit: n, ID: n, Identity: 7},
 	})
 }
