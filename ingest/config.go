@@ -33,11 +33,13 @@ type config struct {
 	IdleTimeout       time.Duration `default:"2m" env:"INGOT_IDLE_TIMEOUT" help:"Time a connection may wait for its next request."`
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`
 	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading pages; streams take one more, subscriptions two, writing two."`
+	QueryTimeout      time.Duration `default:"10s" env:"INGOT_QUERY_TIMEOUT" help:"Time for one reading from Postgres; over it the answer is 503, and a stream tries again."`
 
 	MaxStreams       int           `default:"1024" env:"INGOT_MAX_STREAMS" help:"Streams and long polls at a time; over it they are refused with 503."`
 	MaxExports       int           `default:"8" env:"INGOT_MAX_EXPORTS" help:"Exports of NDJSON at a time; over it they are refused with 503. Each reads a page at a time over --read-connections."`
 	MaxSubscriptions int           `default:"1000" env:"INGOT_MAX_SUBSCRIPTIONS" help:"Named subscriptions in the database, of all ingesters; over it new ones are refused with 409."`
 	StreamBuffer     int           `default:"4096" env:"INGOT_STREAM_BUFFER" help:"Events that wait for one stream; over it the stream reads on from the table."`
+	StreamBytes      byteSize      `default:"4MiB" env:"INGOT_STREAM_BYTES" help:"Bytes of events that wait for one stream; likewise."`
 	StreamHeartbeat  time.Duration `default:"15s" env:"INGOT_STREAM_HEARTBEAT" help:"A stream is told its place at least this often."`
 	StreamStall      time.Duration `default:"10s" env:"INGOT_STREAM_STALL" help:"A stream whose client takes nothing for this long is cut off."`
 	FeedPoll         time.Duration `default:"200ms" env:"INGOT_FEED_POLL" help:"How often streams look for what other ingesters have committed."`
@@ -135,15 +137,15 @@ func (c *config) limits() httpapi.Limits {
 		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage), Exports: c.MaxExports,
 		Header: 16 << 10, Connections: c.MaxConnections,
 		ReadTimeout: c.BodyTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: c.IdleTimeout,
-		QueryTimeout: 10 * time.Second, Heartbeat: c.StreamHeartbeat, Stall: c.StreamStall, Events: events,
+		QueryTimeout: c.QueryTimeout, Heartbeat: c.StreamHeartbeat, Stall: c.StreamStall, Events: events,
 	}
 }
 
-// feed bounds the hub. A stream holds at most 4 MiB of its own; a reading is small, so
-// that streams get it while the next one is under way.
+// feed bounds the hub. A reading is small, so that streams get it while the next one is
+// under way.
 func (c *config) feed() feed.Config {
 	return feed.Config{
-		Streams: c.MaxStreams, Buffer: c.StreamBuffer, BufferBytes: 4 << 20, PageBytes: min(2<<20, int(c.MaxPage)),
-		Poll: c.FeedPoll, Stall: c.StreamStall, QueryTimeout: c.limits().QueryTimeout,
+		Streams: c.MaxStreams, Buffer: c.StreamBuffer, BufferBytes: int(c.StreamBytes), PageBytes: min(2<<20, int(c.MaxPage)),
+		Poll: c.FeedPoll, Stall: c.StreamStall, QueryTimeout: c.QueryTimeout,
 	}
 }

@@ -45,18 +45,18 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	instance := uuid.New()
 	writer := postgres.NewWriter(database.url, postgres.WritePath(c.WritePath), c.timeouts(), instance, log.Named("postgres"))
 	defer writer.Close()
-	reader, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: c.ReadConnections, Timeout: c.limits().QueryTimeout})
+	reader, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: c.ReadConnections, Timeout: c.QueryTimeout})
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
 	// The hub's one reading at a time must not wait for pages that others read.
-	tail, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: 1, Timeout: c.limits().QueryTimeout})
+	tail, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: 1, Timeout: c.QueryTimeout})
 	if err != nil {
 		return err
 	}
 	defer tail.Close()
-	subscriptions, err := postgres.OpenSubscriptions(database.url, postgres.ReaderConfig{Connections: 2, Timeout: c.limits().QueryTimeout}, c.MaxSubscriptions)
+	subscriptions, err := postgres.OpenSubscriptions(database.url, postgres.ReaderConfig{Connections: 2, Timeout: c.QueryTimeout}, c.MaxSubscriptions)
 	if err != nil {
 		return err
 	}
