@@ -40,7 +40,7 @@ type config struct {
 	MaxSubscriptions int           `default:"1000" env:"INGOT_MAX_SUBSCRIPTIONS" help:"Named subscriptions in the database, of all ingesters; over it new ones are refused with 409."`
 	StreamBuffer     int           `default:"4096" env:"INGOT_STREAM_BUFFER" help:"Events that wait for one stream; over it the stream reads on from the table."`
 	StreamBytes      byteSize      `default:"4MiB" env:"INGOT_STREAM_BYTES" help:"Bytes of events that wait for one stream; likewise."`
-	StreamHeartbeat  time.Duration `default:"15s" env:"INGOT_STREAM_HEARTBEAT" help:"A stream is told its place at least this often."`
+	StreamHeartbeat  time.Duration `default:"15s" env:"INGOT_STREAM_HEARTBEAT" help:"A stream is told its place at least this often, or once a reading that takes longer is over."`
 	StreamStall      time.Duration `default:"10s" env:"INGOT_STREAM_STALL" help:"A stream whose client takes nothing for this long is cut off."`
 	FeedPoll         time.Duration `default:"200ms" env:"INGOT_FEED_POLL" help:"How often streams look for what other ingesters have committed."`
 

@@ -48,7 +48,7 @@ type Limits struct {
 	WriteTimeout   time.Duration // one answer
 	IdleTimeout    time.Duration // between two requests of a connection
 	QueryTimeout   time.Duration // one read from the database
-	Heartbeat      time.Duration // a stream is told its place at least this often
+	Heartbeat      time.Duration // a stream is told its place at least this often, but for the rest of a reading
 	Stall          time.Duration // a stream's client must take what it is sent within this
 	Events         event.Limits
 }
