@@ -36,7 +36,12 @@
 //
 //   - No body is read before its bytes are taken from the budget. fasthttp reads
 //     ahead at most 8 KiB of it, so memory is bounded by connections × (8 KiB +
-//     buffers) + the budget + one inflater a core.
+//     buffers) + the budget + one inflater a core; and for readers exports × two pages
+//     of 1 MiB, and streams × what the feed lets wait for one. A page of /events is
+//     bounded by itself (Limits.Page) and not in number: a slow client holds its own for
+//     as long as WriteTimeout.
+//   - What is written without an end (streams, exports) has a bound on its number, a
+//     deadline for each write, and ends when the client leaves or the server drains.
 //   - A connection whose body was not read to its end is never used again: what is
 //     left of the body would be taken for the next request. A body read to its end
 //     is closed, so that a stream still there when the handler is done is unread.
