@@ -32,6 +32,7 @@ type config struct {
 	BodyTimeout       time.Duration `default:"15s" env:"INGOT_BODY_TIMEOUT" help:"Time for a request to arrive, header and body."`
 	IdleTimeout       time.Duration `default:"2m" env:"INGOT_IDLE_TIMEOUT" help:"Time a connection may wait for its next request."`
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`
+	MaxReadsInFlight  byteSize      `default:"64MiB" env:"INGOT_MAX_READS_IN_FLIGHT" help:"Bytes of pages on their way to clients; over it readers are refused with 503."`
 	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading pages; streams take one more, subscriptions two, writing two."`
 	QueryTimeout      time.Duration `default:"10s" env:"INGOT_QUERY_TIMEOUT" help:"Time for one reading from Postgres; over it the answer is 503, and a stream tries again."`
 
@@ -104,6 +105,7 @@ func (c *config) checkSizes() (errs []error) {
 	wants(max(c.MaxBody, c.MaxDecompressed) <= c.QueueBytes, "--queue-bytes must hold a request of --max-body and one of --max-decompressed")
 	peak := c.limits().Peak()
 	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body and --max-decompressed takes", peak)
+	wants(2*c.MaxPage <= c.MaxReadsInFlight, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
 	return errs
 }
@@ -134,7 +136,7 @@ func (c *config) limits() httpapi.Limits {
 	events.MaxEvents, events.MaxPayloadBytes = c.MaxEvents, int(c.MaxPayload)
 	events.IgnoreUnknown = c.UnknownFields == "ignore"
 	return httpapi.Limits{
-		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage), Exports: c.MaxExports,
+		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage), Reads: int64(c.MaxReadsInFlight), Exports: c.MaxExports,
 		Header: 16 << 10, Connections: c.MaxConnections,
 		ReadTimeout: c.BodyTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: c.IdleTimeout,
 		QueryTimeout: c.QueryTimeout, Heartbeat: c.StreamHeartbeat, Stall: c.StreamStall, Events: events,

@@ -92,6 +92,21 @@ type conn struct {
 	refused atomic.Bool // linger before the end
 	late    atomic.Bool // a read ran into its deadline
 	ended   func()      // called once when it is closed; nil: nothing to do
+
+	answered atomic.Pointer[func()] // called once when the answer has been written; nil: nothing to do
+}
+
+// afterAnswer runs f when the answer under way has been written: the next request is
+// read then, or the connection closed.
+func (c *conn) afterAnswer(f func()) {
+	c.settle() // a pipelined request: nothing was read in between
+	c.answered.Store(&f)
+}
+
+func (c *conn) settle() {
+	if f := c.answered.Swap(nil); f != nil {
+		(*f)()
+	}
 }
 
 // atClose runs f when the connection is closed, whoever closes it. It is called by
@@ -101,6 +116,7 @@ func (c *conn) atClose(f func()) { c.ended = f }
 // Read implements net.Conn. fasthttp hides the timeout of a read inside a chunk
 // from errors.As, so it is noted here.
 func (c *conn) Read(p []byte) (int, error) {
+	c.settle()
 	n, err := c.Conn.Read(p)
 	if err != nil && isTimeout(err) {
 		c.late.Store(true)
@@ -113,6 +129,7 @@ func (c *conn) Close() error {
 	if c.refused.Swap(false) {
 		c.linger()
 	}
+	c.settle()
 	if !c.closed.Swap(true) {
 		defer c.open.Add(-1)
 		if c.ended != nil {

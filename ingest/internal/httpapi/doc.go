@@ -37,9 +37,9 @@
 //   - No body is read before its bytes are taken from the budget. fasthttp reads
 //     ahead at most 8 KiB of it, so memory is bounded by connections × (8 KiB +
 //     buffers) + the budget + one inflater a core; and for readers exports × two pages
-//     of 1 MiB, and streams × what the feed lets wait for one. A page of /events is
-//     bounded by itself (Limits.Page) and not in number: a slow client holds its own for
-//     as long as WriteTimeout.
+//     of 1 MiB, streams × what the feed lets wait for one, and Limits.Reads of pages on
+//     their way to clients, which count until the next request is read or the connection
+//     is closed.
 //   - What is written without an end (streams, exports) has a bound on its number, a
 //     deadline for each write, and ends when the client leaves or the server drains.
 //   - A connection whose body was not read to its end is never used again: what is

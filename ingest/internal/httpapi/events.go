@@ -38,7 +38,18 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 		s.problemOf(ctx, readError(err))
 		return
 	}
-	s.respond(ctx, fasthttp.StatusOK, appendPage(nil, page))
+	s.respondRead(ctx, appendPage(nil, page))
+}
+
+// respondRead answers with what was read, which counts until the client has taken it.
+func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) {
+	held := &account{budget: &s.reads}
+	if !held.take(int64(len(body))) {
+		s.problem(ctx, problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less")
+		return
+	}
+	ctx.Conn().(*conn).afterAnswer(held.close)
+	s.respond(ctx, fasthttp.StatusOK, body)
 }
 
 // pageOf reads a page.
@@ -79,7 +90,7 @@ func (s *Server) event(ctx *fasthttp.RequestCtx) {
 	case !there:
 		s.problem(ctx, problemNoEvent, "no event with this topic and event_id is stored")
 	default:
-		s.respond(ctx, fasthttp.StatusOK, appendEvent(nil, &e))
+		s.respondRead(ctx, appendEvent(nil, &e))
 	}
 }
 

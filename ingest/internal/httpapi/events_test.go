@@ -33,6 +33,36 @@ var storedPage = event.Page{
 	Next: "abc",
 }
 
+// TestPagesOnTheirWayAreBounded: what a client does not take counts, until it is gone.
+func TestPagesOnTheirWayAreBounded(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.Reads = 20 << 20 })
+	large := *storedAt(1)
+	large.Payload = `"` + strings.Repeat("x", 16<<20) + `"`
+	g.reader.page = event.Page{Events: []event.Stored{large}}
+	w := g.dial(t)
+	w.send(request{method: "GET", target: "/events"}.text())
+	if _, err := w.r.Peek(1); err != nil { // it is being written
+		t.Fatal(err)
+	}
+	if a := g.get(t, "/events"); a.status != 503 || a.kind() != "too-many-reads" {
+		t.Errorf("a second: got %d %.300s", a.status, a.body)
+	}
+	_ = w.Close()
+	for begin := time.Now(); g.reads.used.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Since(begin) > patience {
+			t.Fatal("a page that nobody takes any more still counts")
+		}
+	}
+	w = g.dial(t)
+	for range 3 { // over one connection: what was taken does not count
+		w.send(request{method: "GET", target: "/events"}.text())
+		if a := w.answer("GET"); a.status != 200 {
+			t.Errorf("got %d %.300s", a.status, a.body)
+		}
+	}
+}
+
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	base := event.Query{Limit: 100, MaxBytes: 1 << 20}

@@ -202,7 +202,7 @@ type gate struct {
 
 func testLimits() Limits {
 	return Limits{
-		Body: 1 << 20, Decompressed: 2 << 20, BodiesInFlight: 8 << 20, Page: 1 << 20, Exports: 10, Header: 16 << 10, Connections: 1000,
+		Body: 1 << 20, Decompressed: 2 << 20, BodiesInFlight: 8 << 20, Page: 1 << 20, Exports: 10, Reads: 64 << 20, Header: 16 << 10, Connections: 1000,
 		ReadTimeout: patience, WriteTimeout: patience, IdleTimeout: patience, QueryTimeout: patience, Heartbeat: patience, Stall: patience,
 		Events: event.DefaultLimits(),
 	}
@@ -246,6 +246,9 @@ func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate 
 		}
 		if used := g.budget.used.Load(); used != 0 {
 			t.Errorf("%d bytes of the budget were not given back", used)
+		}
+		if n := g.reads.used.Load(); n != 0 {
+			t.Errorf("%d bytes of pages are still counted", n)
 		}
 		if n := g.exports.Load(); n != 0 {
 			t.Errorf("%d exports are still counted", n)

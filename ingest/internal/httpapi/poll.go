@@ -39,7 +39,7 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
 		s.problemOf(ctx, readError(err))
 		return
 	}
-	s.respond(ctx, fasthttp.StatusOK, appendPage(nil, page))
+	s.respondRead(ctx, appendPage(nil, page))
 }
 
 func parsePoll(args *fasthttp.Args) (p pollQuery, err error) {

@@ -49,6 +49,7 @@ var (
 	problemConnections       = problem{503, "too-many-connections", "No room for another connection", retryAfter("1")}
 	problemStreams           = problem{503, "too-many-streams", "No room for another stream", retryAfter("5")}
 	problemExports           = problem{503, "too-many-exports", "No room for another export", retryAfter("5")}
+	problemReads             = problem{503, "too-many-reads", "No room for another page", retryAfter("1")}
 	problemDraining          = problem{503, "draining", "The server is stopping", retryAfter("2")}
 	problemExpired           = problem{503, "expired", "Not stored in time", retryAfter("1")}
 	problemUnavailable       = problem{503, "database-unavailable", "The database cannot be used now", retryAfter("2")}

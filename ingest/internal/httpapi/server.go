@@ -41,6 +41,7 @@ type Limits struct {
 	Decompressed   int           // bytes of one body, inflated
 	BodiesInFlight int64         // bytes of all bodies being read or waited for
 	Page           int           // bytes of events in one page of /events
+	Reads          int64         // bytes of pages on their way to clients
 	Exports        int           // answers of NDJSON under way at a time
 	Header         int           // bytes of one request's header
 	Connections    int           // open at a time
@@ -80,6 +81,7 @@ type Server struct {
 	budget      budget
 	connections atomic.Int64 // open now
 	exports     atomic.Int64 // under way now
+	reads       budget       // pages on their way to clients
 	started     time.Time
 	draining    atomic.Bool
 	requests    atomic.Uint64  // for request ids
@@ -101,7 +103,7 @@ func New(config Config) *Server {
 	s := &Server{Config: config, started: time.Now(), inflaters: newInflaters()}
 	s.failures = config.Log.WithOptions(zap.WrapCore(sampled))
 	s.serving, s.endStreams = context.WithCancel(context.Background())
-	s.budget.max = config.Limits.BodiesInFlight
+	s.budget.max, s.reads.max = config.Limits.BodiesInFlight, config.Limits.Reads
 	s.routes = map[string]route{
 		"/":        {"GET": s.index},
 		"/publish": {"POST": s.publish},
