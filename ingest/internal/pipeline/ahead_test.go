@@ -133,3 +133,44 @@ func TestOneUnderWayFails(t *testing.T) {
 		}
 	})
 }
+
+// TestOneUnderWayIsHalved: a batch that was sent and refused for one of its keys is
+// halved, and the key waits in the side lane, while another batch was on its way. In the
+// end all have an answer and nothing counts against the queue any more.
+func TestOneUnderWayIsHalved(t *testing.T) {
+	config := testConfig()
+	config.Deadline, config.AttemptTimeout = time.Minute, time.Minute
+	inBubble(t, config, func(t *testing.T, p running) {
+		held := &event.NotStoredError{Reason: event.ReasonKeyHeld}
+		p.fake.Next(
+			storetest.Step{After: time.Second}, // what follows gathers
+			storetest.Step{After: time.Second, Ahead: true, Refuse: held},
+			ahead(3*time.Second),
+			storetest.Step{}, storetest.Step{}, // a half, and the one that is held
+			storetest.Step{After: 5 * time.Second}, // its neighbour, while the side lane is due
+		)
+		outcomes := []chan outcome{p.submit(10, "first")}
+		for _, id := range []string{"held", "a", "b", "c"} {
+			outcomes = append(outcomes, p.submit(10, id))
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		outcomes = append(outcomes, p.submit(10, "d", "e"))
+		if n := p.fake.Calls(); n != 3 {
+			t.Fatalf("%d batches, want the first and two under way", n)
+		}
+		p.fake.Hold("held")
+		time.Sleep(4 * time.Second)
+		p.fake.Hold("")
+		for _, o := range outcomes {
+			if got := <-o; got.err != nil {
+				t.Errorf("got %v", got.err)
+			}
+		}
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 {
+			t.Errorf("%d events, %d bytes are queued in the end", s.QueuedEvents, s.QueuedBytes)
+		}
+	})
+}

@@ -123,15 +123,19 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 		b.Suspects = p.suspects(f, b.Groups)
 		b.Ahead = func() {
 			p.learn(b.Groups)
-			p.sentAhead(f)
+			f.learnt = true
+			p.sentAhead(f, true)
 		}
 	}
 	f.tried = true
 	stored, err := p.store.Merge(ctx, b, p.commitSent)
+	if err != nil {
+		p.sentAhead(f, false)
+	}
 	switch {
 	case err == nil:
 		p.deliverStored(f, live, stored)
-		if !f.ahead { // else the filter knows
+		if !f.learnt {
 			p.learn(b.Groups) // while the answers are on their way
 		}
 		p.count(b.Suspects, stored)

@@ -13,9 +13,10 @@ type flight struct {
 	events     int       // of all requests
 	attempting bool      // Merge is under way: it may commit
 	begun      time.Time // of the attempt under way, or the last
-	ahead      bool      // sent; the next one may begin
+	ahead      bool      // sent, and not failed since; the next one may begin
 
 	tried   bool   // the committer's: an attempt was made
+	learnt  bool   // the committer's: the filter knows the keys
 	guesses []bool // the committer's: of the attempt
 }
 
@@ -37,10 +38,10 @@ func (p *Pipeline) wantedLocked() bool {
 	return len(p.flights) == 0 || 2*p.queued >= min(p.flights[0].events, p.config.BatchEvents)
 }
 
-// sentAhead notes that the next flight may begin.
-func (p *Pipeline) sentAhead(f *flight) {
+// sentAhead notes that the next flight may begin, or that it may not any more.
+func (p *Pipeline) sentAhead(f *flight, ahead bool) {
 	p.mu.Lock()
-	f.ahead = true
+	f.ahead = ahead
 	wanted := p.wantedLocked()
 	p.mu.Unlock()
 	if wanted {
@@ -48,14 +49,11 @@ func (p *Pipeline) sentAhead(f *flight) {
 	}
 }
 
-// land ends a flight and gives its room back, but for what was parked.
+// land ends a flight and gives its room back.
 func (p *Pipeline) land(f *flight) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range f.batch {
-		if r.parked {
-			continue
-		}
 		p.events -= len(r.group.Events)
 		p.bytes -= r.bytes
 		p.letGo(r)

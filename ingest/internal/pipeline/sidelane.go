@@ -18,7 +18,7 @@ import (
 const sidePause = 50 * time.Millisecond
 
 // park moves requests of the batch to the side lane as one parcel; they still count
-// against the queue's bounds.
+// against the queue's bounds, and leave with the flight that takes the parcel.
 func (p *Pipeline) park(f *flight, requests []*request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -26,12 +26,14 @@ func (p *Pipeline) park(f *flight, requests []*request) {
 	p.downSince = time.Time{}
 	p.stats.Parked += int64(len(requests))
 	parcel := slices.DeleteFunc(slices.Clone(requests), func(r *request) bool { return r.answered })
+	if len(parcel) == 0 {
+		return
+	}
 	for _, r := range parcel {
 		r.parked = true
 	}
-	if len(parcel) > 0 {
-		p.side = append(p.side, parcel)
-	}
+	p.side = append(p.side, parcel)
+	f.batch = slices.DeleteFunc(slices.Clone(f.batch), func(r *request) bool { return r.parked })
 }
 
 // sideDueLocked tells whether it is time for a try.

@@ -37,6 +37,7 @@ type Step struct {
 	Fail   error         // returned without writing anything
 	Lose   bool          // written, but the answer is *event.UnknownError
 	Ahead  bool          // takes the next batch once COMMIT is sent
+	Refuse error         // returned in place of the answer, with nothing written
 }
 
 // NewFake returns an empty store.
@@ -134,10 +135,13 @@ func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, e
 		return nil, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: ctx.Err()}
 	}
 	sent()
-	stored := f.write(b.Groups)
 	if step.Ahead {
 		b.Ahead()
 	}
+	if step.Refuse != nil {
+		return nil, errors.Join(step.Refuse, sleep(ctx, step.After))
+	}
+	stored := f.write(b.Groups)
 	if err := sleep(ctx, step.After); err != nil {
 		return nil, &event.UnknownError{Err: err}
 	}
