@@ -58,7 +58,7 @@ type config struct {
 	Bloom              string        `default:"on" enum:"on,off,always-yes,always-no,corrupted" env:"INGOT_BLOOM" help:"Bloom filter that spares known events the way of new ones: on or off. The other values are for tests."`
 	BloomCapacity      uint          `default:"4194304" env:"INGOT_BLOOM_CAPACITY" help:"Keys in one generation of the filter."`
 	BloomGenerations   int           `default:"4" env:"INGOT_BLOOM_GENERATIONS" help:"Generations that are kept."`
-	BloomFalsePositive float64       `default:"0.001" env:"INGOT_BLOOM_FALSE_POSITIVE" help:"Share of new keys that may be looked up in vain."`
+	BloomFalsePositive float64       `default:"0.0001" env:"INGOT_BLOOM_FALSE_POSITIVE" help:"Share of new keys that may be looked up in vain."`
 
 	WritePath string `default:"auto" enum:"auto,staged,direct" env:"INGOT_WRITE_PATH" help:"How rows get into the table: staged merges every batch, direct copies what should be new straight in and stages what was refused, auto takes direct while that pays."`
 
