@@ -38,12 +38,12 @@ func (b *batch) believe() {
 
 // believeIn takes those of the keys in question for known that the batch before has,
 // which will have been committed when this one is written, or have failed it.
-func (b *batch) believeIn(before *batch, ids, topics []string, positions []int) {
+func (b *batch) believeIn(before *batch, k keys) {
 	type key struct{ id, topic string }
 	missing := map[key][]int{}
-	for i, at := range positions {
+	for i, at := range k.positions {
 		if !b.known[at] {
-			missing[key{ids[i], topics[i]}] = append(missing[key{ids[i], topics[i]}], at)
+			missing[key{k.ids[i], k.topics[i]}] = append(missing[key{k.ids[i], k.topics[i]}], at)
 		}
 	}
 	if len(missing) == 0 {

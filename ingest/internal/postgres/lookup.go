@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,91 +17,71 @@ const lookUpQuery = `
 SELECT k.i FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (event_id, topic, i)
 JOIN ingot.events AS e ON e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C"`
 
-// lookUp marks the suspects, or all events, whose keys exist as known. It runs over a
-// connection of its own, beside the batch that is being written; rows never go away, so
-// what is found stays true. Keys of that batch, before, are believed on the direct path.
-func (s *session) lookUp(ctx context.Context, b *batch, p plan, before *batch) error {
-	if b.suspects == nil && !p.lookUpAll {
-		return nil
-	}
-	ids, topics, positions := keysToLookUp(b, p.lookUpAll)
-	if len(positions) == 0 {
-		return nil
-	}
-	if err := s.openLooker(ctx); err != nil {
-		return err
-	}
-	b.known = make([]bool, b.received)
-	params := [][]byte{appendTextArray(nil, ids), appendTextArray(nil, topics)}
-	result := s.looker.ExecPrepared(ctx, lookUpName, params, binaryFormat, binaryFormat)
-	for result.NextRow() {
-		i := int64(binary.BigEndian.Uint64(result.Values()[0]))
-		b.known[positions[i-1]] = true
-		b.knownCount++
-	}
-	if _, err := result.Close(); err != nil {
-		return fmt.Errorf("look up suspects: %w", err)
-	}
-	if before != nil && p.direct {
-		b.believeIn(before, ids, topics, positions)
-	}
-	return nil
+// keys are keys to look up, and where their events stand in the batch.
+type keys struct {
+	ids, topics []string
+	positions   []int
 }
 
-// openLooker sees to the connection that looks keys up, and its plan.
-func (s *session) openLooker(ctx context.Context) error {
-	if s.looker != nil && s.looker.IsClosed() {
-		s.closeLooker()
+// keysToLookUp lists the suspects, or all events.
+func keysToLookUp(b *batch, all bool) (k keys) {
+	if b.suspects == nil && !all {
+		return k
 	}
-	if s.looker == nil {
-		looker, err := connect(ctx, s.url, setupLooker, s.unanswered, func(*pgconn.Notice) {})
-		if err != nil {
-			return err
-		}
-		s.looker, s.lookUpPlan = looker, planned{}
-		if err := s.sameServer(ctx); err != nil {
-			s.closeLooker()
-			return err
-		}
-	}
-	return s.lookUpPlan.prepare(ctx, s.looker, lookUpName, lookUpQuery, pgtype.TextArrayOID, pgtype.TextArrayOID)
-}
-
-// sameServer makes sure that keys are looked up where they are written: after a failover
-// an old server may still answer, and knows what was lost.
-func (s *session) sameServer(ctx context.Context) error {
-	results, err := s.looker.Exec(ctx, serverQuery).ReadAll()
-	if err != nil {
-		return fmt.Errorf("ask for the server's name: %w", err)
-	}
-	if found := string(results[0].Rows[0][0]); found != s.server {
-		return fmt.Errorf("another server answers than the one that is written to: started %s, not %s", found, s.server)
-	}
-	return nil
-}
-
-func (s *session) closeLooker() {
-	if s.looker != nil {
-		discard(s.looker)
-		s.looker = nil
-	}
-}
-
-// keysToLookUp lists keys and where their events stand in the batch.
-func keysToLookUp(b *batch, all bool) (ids, topics []string, positions []int) {
 	at := 0
 	for g := range b.groups {
 		events := b.groups[g].Events
 		for i := range events {
 			if all || b.suspects[at] {
-				ids = append(ids, events[i].ID)
-				topics = append(topics, events[i].Topic)
-				positions = append(positions, at)
+				k.ids = append(k.ids, events[i].ID)
+				k.topics = append(k.topics, events[i].Topic)
+				k.positions = append(k.positions, at)
 			}
 			at++
 		}
 	}
-	return ids, topics, positions
+	return k
+}
+
+func (k keys) slice(from, to int) keys {
+	return keys{k.ids[from:to], k.topics[from:to], k.positions[from:to]}
+}
+
+// twoLookers is how many keys two connections look up faster than one. A guess.
+const twoLookers = 600
+
+// lookUp marks the suspects, or all events, whose keys exist as known. It runs over
+// connections of its own, beside the batch that is being written; rows never go away, so
+// what is found stays true. Keys of that batch, before, are believed on the direct path.
+func (s *session) lookUp(ctx context.Context, b *batch, p plan, before *batch) error {
+	all := keysToLookUp(b, p.lookUpAll)
+	n := len(all.positions)
+	if n == 0 {
+		return nil
+	}
+	b.known = make([]bool, b.received)
+	parts := []keys{all}
+	if n >= twoLookers {
+		parts = []keys{all.slice(0, n/2), all.slice(n/2, n)}
+	}
+	var looking sync.WaitGroup
+	var errs [len(s.lookers)]error
+	for i, part := range parts {
+		looking.Go(func() { errs[i] = s.lookers[i].find(ctx, s, part, b.known) })
+	}
+	looking.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return fmt.Errorf("look up suspects: %w", err)
+	}
+	for _, at := range all.positions {
+		if b.known[at] {
+			b.knownCount++
+		}
+	}
+	if before != nil && p.direct {
+		b.believeIn(before, all)
+	}
+	return nil
 }
 
 // appendTextArray encodes a text[] in the binary format: dimensions, a flag for

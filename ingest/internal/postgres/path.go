@@ -23,7 +23,7 @@ const (
 	guessesKept = 100_000
 
 	// checkedKeys is how many suspects the direct path's own Query may check. More of
-	// them are looked up over another connection, on another core, while the batch before
+	// them are looked up over other connections, on another core, while the batch before
 	// is being written; that costs a round trip, and a second backend to wake up. A guess.
 	checkedKeys = 64
 

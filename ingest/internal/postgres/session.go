@@ -100,10 +100,10 @@ ON CONFLICT (event_id, topic) DO NOTHING
 RETURNING id`
 
 // session is the connection that writes with what dies with it: the temp table, the
-// block of ids, and a connection that only reads.
+// block of ids, and two connections that only read.
 type session struct {
 	conn       *pgconn.PgConn
-	looker     *pgconn.PgConn // looks keys up beside a batch; nil until it is needed
+	lookers    [2]looker // beside conn
 	url        string
 	unanswered time.Duration // for the network: dial
 	server     string        // when it was started: no two have the same
@@ -116,8 +116,7 @@ type session struct {
 	broken     atomic.Bool // given up; whoever reads an answer may say so
 	begin      string
 
-	lookUpPlan planned
-	checkPlan  planned
+	checkPlan planned
 
 	copyBuf []byte           // of the batch; kept for the next
 	rows    []row            // likewise

@@ -51,7 +51,9 @@ func NewWriter(url string, path WritePath, timeouts Timeouts, instance uuid.UUID
 // Close ends the connection. No Merge is under way.
 func (w *Writer) Close() {
 	if w.session != nil {
-		w.session.closeLooker()
+		for i := range w.session.lookers {
+			w.session.lookers[i].close()
+		}
 		discard(w.session.conn)
 		w.session = nil
 	}
