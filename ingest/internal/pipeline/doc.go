@@ -26,7 +26,7 @@
 //  3. It sees to it that the store has a connection, marks the flight as attempting and
 //     calls Store.Merge, which tells when COMMIT is sent, and when the store takes
 //     another batch though this one is not answered yet. Then the other committer may
-//     take one, if what is queued is at least half as much. The store runs them one
+//     take one, if as much is queued. The store runs them one
 //     after the other: while it writes the first, the second is got ready and sent.
 //  4. It settles the outcome: results, a retry after a pause, or an error.
 //  5. The reaper answers requests whose deadline has passed: not stored while they

@@ -30,12 +30,12 @@ func (p *Pipeline) roomLocked() bool {
 }
 
 // wantedLocked tells whether a flight may begin with what is queued. Behind another one
-// it must be worth its fixed costs: at least half of the other's size.
+// it must be worth its fixed costs: as large as the other.
 func (p *Pipeline) wantedLocked() bool {
 	if len(p.queue) == 0 || !p.roomLocked() {
 		return false
 	}
-	return len(p.flights) == 0 || 2*p.queued >= min(p.flights[0].events, p.config.BatchEvents)
+	return len(p.flights) == 0 || p.queued >= min(p.flights[0].events, p.config.BatchEvents)
 }
 
 // sentAhead notes that the next flight may begin, or that it may not any more.
