@@ -137,7 +137,7 @@ func listen(address string) (net.Listener, error) {
 func figures(queue *pipeline.Pipeline, filter dedup.Guesser, hub *feed.Hub) func() httpapi.Figures {
 	return func() httpapi.Figures {
 		s, streams := queue.Stats(), hub.Stats()
-		f := httpapi.FilterStats{Hits: s.FilterHits, FalsePositives: s.FilterFalsePositives, MissedDuplicates: s.FilterMissedDuplicates}
+		f := httpapi.FilterStats{Hits: s.FilterHits, FalsePositives: s.FilterFalsePositives, LearntInVain: s.FilterLearntInVain, MissedDuplicates: s.FilterMissedDuplicates}
 		if filter != nil {
 			of := filter.Stats()
 			f.Keys, f.Rotations, f.Fill, f.Bytes = of.Keys, of.Rotations, of.Fill, of.Bytes

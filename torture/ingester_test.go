@@ -97,6 +97,7 @@ type stats struct {
 		Keys           int64
 		Hits           int64
 		FalsePositives int64 `json:"false_positives"`
+		LearntInVain   int64 `json:"learnt_in_vain"`
 	}
 }
 

@@ -173,7 +173,7 @@ func lineWith(text, word string) string {
 }
 
 // judgeFilter: of the keys that were new, no more were suspected than the filter's
-// rate allows, and a few.
+// rate allows, those that were learnt in vain, and a few.
 func (s *storm) judgeFilter(i *stormIngester) {
 	if s.down[i] {
 		return
@@ -183,7 +183,7 @@ func (s *storm) judgeFilter(i *stormIngester) {
 		return
 	}
 	i.filter = st
-	allowed := int64(float64(st.Filter.Keys)*i.wrongGuesses*1.5) + 10
+	allowed := int64(float64(st.Filter.Keys)*i.wrongGuesses*1.5) + st.Filter.LearntInVain + 10
 	if st.Filter.FalsePositives > allowed {
 		s.history.Violate("the filter suspects no more new keys than its rate allows",
 			fmt.Sprintf("%s: %d of %d, allowed are %d", i.name, st.Filter.FalsePositives, st.Filter.Keys, allowed))

@@ -41,7 +41,7 @@ func TestStats(t *testing.T) {
 			"decoder_misses": 0.0,
 		},
 		"filter": map[string]any{
-			"hits": 5.0, "false_positives": 0.0, "missed_duplicates": 0.0, "keys": 0.0, "rotations": 0.0, "fill": 0.0, "bytes": 0.0,
+			"hits": 5.0, "false_positives": 0.0, "learnt_in_vain": 0.0, "missed_duplicates": 0.0, "keys": 0.0, "rotations": 0.0, "fill": 0.0, "bytes": 0.0,
 		},
 		"feed": map[string]any{"streams": 6.0, "catching_up": 7.0, "max_streams": 8.0, "exports": 0.0, "max_exports": 10.0},
 	}

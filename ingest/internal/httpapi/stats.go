@@ -27,6 +27,7 @@ type QueueStats struct {
 type FilterStats struct {
 	Hits             int64   `json:"hits"`
 	FalsePositives   int64   `json:"false_positives"`
+	LearntInVain     int64   `json:"learnt_in_vain"`
 	MissedDuplicates int64   `json:"missed_duplicates"`
 	Keys             int64   `json:"keys"`
 	Rotations        int64   `json:"rotations"`

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,6 +88,28 @@ func TestKeysUnderWayAreSuspected(t *testing.T) {
 		<-done
 		if diff := cmp.Diff([][]bool{{false}, {true, false}, nil}, fake.Guesses()); diff != "" {
 			t.Errorf("guesses: %s", diff)
+		}
+	})
+}
+
+// TestLearntInVain: the keys of a batch that was sent and failed stay with the filter. Who
+// sends them again is suspected wrongly, and that many are told.
+func TestLearntInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, filter := storetest.NewFake(), remembering{}
+		p := running{Pipeline: New(testConfig(), fake, filter, zap.NewNop()), fake: fake, stop: func() {}}
+		done := make(chan Left, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { done <- p.Run(ctx) }() // ends with ctx, awaited below
+		fake.Next(storetest.Step{Ahead: true, Refuse: &event.BadDataError{Err: errors.New("poison")}})
+		if o := <-p.submit(10, "a", "b"); o.err == nil {
+			t.Error("stored")
+		}
+		wantStored(t, <-p.submit(10, "a", "b", "c"), true, true, true)
+		cancel()
+		<-done
+		if s := p.Stats(); s.FilterLearntInVain != 2 || s.FilterFalsePositives != 2 {
+			t.Errorf("%d learnt in vain, %d suspected wrongly, want 2 and 2", s.FilterLearntInVain, s.FilterFalsePositives)
 		}
 	})
 }

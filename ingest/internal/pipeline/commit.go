@@ -124,13 +124,13 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 		b.Ahead = func() {
 			p.learn(b.Groups)
 			f.learnt = true
-			p.sentAhead(f, true)
+			p.sentAhead(f)
 		}
 	}
 	f.tried = true
 	stored, err := p.store.Merge(ctx, b, p.commitSent)
 	if err != nil {
-		p.sentAhead(f, false)
+		p.notAhead(f)
 	}
 	switch {
 	case err == nil:

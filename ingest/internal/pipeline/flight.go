@@ -38,10 +38,21 @@ func (p *Pipeline) wantedLocked() bool {
 	return len(p.flights) == 0 || p.queued >= min(p.flights[0].events, p.config.BatchEvents)
 }
 
-// sentAhead notes that the next flight may begin, or that it may not any more.
-func (p *Pipeline) sentAhead(f *flight, ahead bool) {
+// notAhead notes that a flight has failed: it settles its matters alone. What the filter
+// has learnt of it may never be stored.
+func (p *Pipeline) notAhead(f *flight) {
 	p.mu.Lock()
-	f.ahead = ahead
+	defer p.mu.Unlock()
+	if f.ahead {
+		f.ahead = false
+		p.stats.FilterLearntInVain += int64(f.events)
+	}
+}
+
+// sentAhead notes that the next flight may begin.
+func (p *Pipeline) sentAhead(f *flight) {
+	p.mu.Lock()
+	f.ahead = true
 	wanted := p.wantedLocked()
 	p.mu.Unlock()
 	if wanted {

@@ -17,6 +17,7 @@ type Stats struct {
 
 	FilterHits             int64 // events whose key the filter suspected
 	FilterFalsePositives   int64 // of them, those that were new
+	FilterLearntInVain     int64 // events whose keys it learnt when they were sent, of attempts that failed
 	FilterMissedDuplicates int64 // events that existed though the filter did not know
 }
 
