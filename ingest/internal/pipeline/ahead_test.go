@@ -1,14 +1,12 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/zap"
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -74,19 +72,12 @@ func TestNextIsWorthIt(t *testing.T) {
 // TestKeysUnderWayAreSuspected by the batch behind; a batch that is tried again asks
 // nobody.
 func TestKeysUnderWayAreSuspected(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fake, filter := storetest.NewFake(), remembering{}
-		p := running{Pipeline: New(testConfig(), fake, filter, zap.NewNop()), fake: fake, stop: func() {}}
-		done := make(chan Left, 1)
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() { done <- p.Run(ctx) }() // ends with ctx, awaited below
-		fake.Next(ahead(time.Second), unavailable())
+	inBubbleWith(t, testConfig(), remembering{}, func(t *testing.T, p running) {
+		p.fake.Next(ahead(time.Second), unavailable())
 		first, second := p.submit(10, "a"), p.submit(10, "a", "b")
 		wantStored(t, <-first, true)
 		wantStored(t, <-second, false, true)
-		cancel()
-		<-done
-		if diff := cmp.Diff([][]bool{{false}, {true, false}, nil}, fake.Guesses()); diff != "" {
+		if diff := cmp.Diff([][]bool{{false}, {true, false}, nil}, p.fake.Guesses()); diff != "" {
 			t.Errorf("guesses: %s", diff)
 		}
 	})
@@ -95,19 +86,13 @@ func TestKeysUnderWayAreSuspected(t *testing.T) {
 // TestLearntInVain: the keys of a batch that was sent and failed stay with the filter. Who
 // sends them again is suspected wrongly, and that many are told.
 func TestLearntInVain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fake, filter := storetest.NewFake(), remembering{}
-		p := running{Pipeline: New(testConfig(), fake, filter, zap.NewNop()), fake: fake, stop: func() {}}
-		done := make(chan Left, 1)
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() { done <- p.Run(ctx) }() // ends with ctx, awaited below
-		fake.Next(storetest.Step{Ahead: true, Refuse: &event.BadDataError{Err: errors.New("poison")}})
+	inBubbleWith(t, testConfig(), remembering{}, func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{Ahead: true, Refuse: &event.BadDataError{Err: errors.New("poison")}})
 		if o := <-p.submit(10, "a", "b"); o.err == nil {
 			t.Error("stored")
 		}
 		wantStored(t, <-p.submit(10, "a", "b", "c"), true, true, true)
-		cancel()
-		<-done
+		synctest.Wait() // the guesses are counted after the answers
 		if s := p.Stats(); s.FilterLearntInVain != 2 || s.FilterFalsePositives != 2 {
 			t.Errorf("%d learnt in vain, %d suspected wrongly, want 2 and 2", s.FilterLearntInVain, s.FilterFalsePositives)
 		}

@@ -53,19 +53,14 @@ func (f remembering) Add(e *event.Event)          { f[e.ID] = true }
 // TestFilterLearnsWhatIsCommitted, and nothing before while the store takes one batch
 // at a time: a try that failed leaves no suspicion for the next.
 func TestFilterLearnsWhatIsCommitted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fake, filter := storetest.NewFake(), remembering{}
-		p := running{Pipeline: New(testConfig(), fake, filter, zap.NewNop()), fake: fake}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan Left, 1)
-		go func() { done <- p.Run(ctx) }() // ends with ctx, awaited below
-		fake.Next(unavailable(), unavailable())
+	filter := remembering{}
+	inBubbleWith(t, testConfig(), filter, func(t *testing.T, p running) {
+		p.fake.Next(unavailable(), unavailable())
 		wantStored(t, <-p.submit(10, "a"), true)
-		fake.Next(storetest.Step{Lose: true})
+		p.fake.Next(storetest.Step{Lose: true})
 		wantUnknown(t, <-p.submit(10, "lost"))
 		wantStored(t, <-p.submit(10, "a", "b"), false, true)
-		cancel()
-		<-done
+		synctest.Wait() // the filter learns after the answers
 		if s := p.Stats(); s.FilterHits != 1 || s.FilterFalsePositives != 0 {
 			t.Errorf("%d hits, %d of them wrong; a's second coming is the one", s.FilterHits, s.FilterFalsePositives)
 		}

@@ -39,10 +39,15 @@ type running struct {
 // inBubble runs a test in fake time with a running pipeline, and stops it.
 func inBubble(t *testing.T, config Config, test func(t *testing.T, p running)) {
 	t.Helper()
+	inBubbleWith(t, config, nil, test)
+}
+
+func inBubbleWith(t *testing.T, config Config, filter Filter, test func(t *testing.T, p running)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		fake := storetest.NewFake()
 		ctx, cancel := context.WithCancel(t.Context())
-		p := running{Pipeline: New(config, fake, nil, zap.NewNop()), fake: fake, stop: cancel, left: make(chan Left, 1)}
+		p := running{Pipeline: New(config, fake, filter, zap.NewNop()), fake: fake, stop: cancel, left: make(chan Left, 1)}
 		go func() { p.left <- p.Run(ctx) }()
 		test(t, p)
 		cancel()
