@@ -178,6 +178,20 @@ func TestFirstOfTwoIsRefused(t *testing.T) {
 	second.want(t, false, true)
 }
 
+// TestAFailedTransactionIsLeftBehind: a batch may come between the failure of one that was
+// sent and its second try. It finds the transaction aborted, and needs a round trip.
+func TestAFailedTransactionIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	w, _, _ := trusting(t)
+	if _, err := w.session.conn.Exec(t.Context(), "BEGIN; SELECT 1/0").ReadAll(); err == nil {
+		t.Fatal("no failure")
+	}
+	w.session.checkPlan.at = time.Time{} // its plan is due
+	if stored := merge(t, w, "a"); !stored[0] || w.session.staged != 0 {
+		t.Errorf("stored %v, %d rows staged", stored, w.session.staged)
+	}
+}
+
 // TestSecondOfTwoIsRefused: the first one's answer is its own.
 func TestSecondOfTwoIsRefused(t *testing.T) {
 	t.Parallel()
