@@ -87,7 +87,7 @@ PREPARE ingot_topics (text[], bigint[]) AS
 
 const copyQuery = `COPY pg_temp.ingot_staging (` + stagingColumns + `) FROM STDIN (FORMAT binary)`
 
-const serverQuery = "SELECT pg_postmaster_start_time()::text"
+const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
 
 const mergeName = "ingot_merge"
 
