@@ -117,6 +117,7 @@ func TestSentAhead(t *testing.T) {
 func TestLookedUpBesideABatch(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
+	exec(t, conn, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = %L', current_database(), 'Asia/Tokyo'); END $$`) // which is no other server
 	var old, under []string
 	for i := range twoLookers {
 		old, under = append(old, fmt.Sprint("old-", i)), append(under, fmt.Sprint("under-", i))
