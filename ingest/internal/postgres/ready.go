@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"context"
+	"time"
+)
+
+// Ready connects if there is no usable connection, within that time;
+// *event.NotStoredError if that fails. It waits while a doubt is resolved.
+func (w *Writer) Ready(ctx context.Context, within time.Duration) error {
+	select {
+	case w.turn <- struct{}{}:
+		works := w.works()
+		<-w.turn
+		if works {
+			return nil
+		}
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return w.inTurn(ctx, func() error {
+		if w.works() {
+			return nil
+		}
+		if err := w.alone(ctx); err != nil {
+			return err
+		}
+		_, err := w.ready(ctx)
+		return err
+	})
+}
+
+// works tells whether nothing speaks against the connection, as far as can be told
+// without using it.
+func (w *Writer) works() bool {
+	return w.session != nil && !w.session.broken.Load() && (w.busy() || !w.session.conn.IsClosed())
+}
+
+// ready returns a session that can take a batch. Its errors are classed: a setting
+// that the server refuses says nothing about anybody's data.
+func (w *Writer) ready(ctx context.Context) (*session, error) {
+	w.rollback(ctx) // what was sent ahead may have failed since
+	if w.session != nil && w.session.expired() {
+		w.Close()
+	}
+	if w.session == nil {
+		s, err := openSession(ctx, w.url, w.timeouts)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		w.session = s
+		w.endAbandoned(ctx, s)
+	}
+	if err := w.session.tidy(ctx); err != nil {
+		return nil, unavailable(err)
+	}
+	return w.session, nil
+}
+
+// rollback leaves the session clean, or drops it.
+func (w *Writer) rollback(ctx context.Context) {
+	s := w.session
+	if s == nil {
+		return
+	}
+	if !s.broken.Load() && !s.conn.IsClosed() {
+		if s.conn.TxStatus() == 'I' {
+			return
+		}
+		_, err := s.conn.Exec(ctx, "ROLLBACK").ReadAll()
+		if err == nil && s.conn.TxStatus() == 'I' {
+			return
+		}
+	}
+	w.Close()
+}
