@@ -18,12 +18,16 @@ type figures struct {
 }
 
 // What may be more than before the storm: what pgx's pool does at that moment, a
-// connection that is just being closed, buffers that are kept. A leak of one a fault
-// is more than that in most storms: the last life of an ingester sees several.
+// connection that is just being closed, those that keys are looked up over, which are
+// opened when they are needed, buffers that are kept. A leak of one a fault is more than
+// that in most storms: the last life of an ingester sees several.
 const (
 	goroutinesMore  = 2
-	descriptorsMore = 2
+	descriptorsMore = 2 + lookUpConnections
 	heapMore        = 16 << 20
+
+	lookUpConnections = 2
+	writerConnections = 1 + lookUpConnections
 )
 
 // quietFigures reads them once they have come down to the base, or as they are when
@@ -61,7 +65,7 @@ func (s *storm) judgeFigures() {
 			s.history.Violate("goroutines, descriptors and memory are back at their base", fmt.Sprintf("%s: %+v, before the storm %+v", i.name, now, i.base))
 		}
 	}
-	most := int64(len(s.ingesters) * (1 + readerConnections))
+	most := int64(len(s.ingesters) * (writerConnections + readerConnections))
 	n, err := s.database.number("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ingot%'")
 	if err != nil || n > most {
 		s.history.Violate("connections to Postgres are back at their base", fmt.Sprintf("%d of at most %d, %v", n, most, err))
