@@ -47,7 +47,7 @@ type Filter struct {
 	generations []*bloom.BloomFilter // newest first
 	used        int                  // of them; the others are empty
 	inNewest    uint                 // keys in the newest
-	seeds       [2]maphash.Seed      // of this process: nobody outside can aim at the filter
+	seed        maphash.Seed         // of this process: nobody outside can aim at the filter
 	locations   []uint64             // of the key at hand, the same in all generations
 	keys        atomic.Int64         // for Stats
 	rotations   atomic.Int64
@@ -55,7 +55,7 @@ type Filter struct {
 
 // New makes an empty filter.
 func New(config Config) *Filter {
-	f := &Filter{config: config, used: 1, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	f := &Filter{config: config, used: 1, seed: maphash.MakeSeed()}
 	for range config.Generations {
 		f.generations = append(f.generations, bloom.NewWithEstimates(config.Capacity, config.perGeneration()))
 	}
@@ -102,17 +102,20 @@ func (f *Filter) rotate() {
 	f.rotations.Add(1)
 }
 
-// locate computes the bits of an event's key from two seeded hashes of it, as
-// h1 + i*h2 (Kirsch and Mitzenmacher, Less Hashing, Same Performance, 2006): two keys
-// for which both are the same are a false positive more.
+// mixer spreads the bits of a hash: 2^64 over the golden ratio (Knuth, The Art of
+// Computer Programming, 6.4).
+const mixer = 0x9e3779b97f4a7c15
+
+// locate computes the bits of an event's key from a seeded hash of it, as h1 + i*h2
+// (Kirsch and Mitzenmacher, Less Hashing, Same Performance, 2006), of which h2 is
+// made of h1: two keys for which that is the same are a false positive more, one in 2^64.
 func (f *Filter) locate(e *event.Event) {
-	var h [2]uint64
-	for i, seed := range f.seeds {
-		// The texts hash apart, so that no border between them has to be marked.
-		h[i] = maphash.String(seed, e.ID) ^ (maphash.String(seed, e.Topic)*0x9e3779b97f4a7c15 + 1)
-	}
+	// The texts hash apart, so that no border between them has to be marked.
+	h1 := maphash.String(f.seed, e.ID) ^ (maphash.String(f.seed, e.Topic)*mixer + 1)
+	h2 := (h1 ^ h1>>32) * mixer
+	h2 ^= h2 >> 29
 	for i := range f.locations {
-		f.locations[i] = h[0] + uint64(i)*h[1]
+		f.locations[i] = h1 + uint64(i)*h2
 	}
 }
 

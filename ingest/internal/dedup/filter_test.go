@@ -115,7 +115,7 @@ func TestParse(t *testing.T) {
 func BenchmarkSuspect(b *testing.B) {
 	for _, name := range []string{"hit", "miss"} {
 		b.Run(name, func(b *testing.B) {
-			f := New(Config{Capacity: 1 << 22, Generations: 4, FalsePositive: 0.001})
+			f := New(Config{Capacity: 1 << 22, Generations: 4, FalsePositive: 0.0001})
 			for i := range 1 << 20 {
 				f.Add(key(i))
 			}
@@ -133,5 +133,19 @@ func BenchmarkSuspect(b *testing.B) {
 				i++
 			}
 		})
+	}
+}
+
+func BenchmarkAdd(b *testing.B) {
+	f := New(Config{Capacity: 1 << 22, Generations: 4, FalsePositive: 0.0001})
+	keys := make([]*event.Event, 1<<20)
+	for i := range keys {
+		keys[i] = key(i)
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		f.Add(keys[i&(1<<20-1)])
+		i++
 	}
 }
