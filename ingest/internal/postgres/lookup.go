@@ -112,7 +112,15 @@ const (
 	replanAfter = time.Minute
 )
 
-func (s *session) prepareCheck(ctx context.Context) error {
+// prepareCheck sees to the plan of the check. While an answer is awaited over the
+// connection it only counts: a plan that was not due when the batch was found fit to be
+// sent ahead may have become due since.
+func (w *Writer) prepareCheck(ctx context.Context) error {
+	s := w.session
+	if w.busy() {
+		s.checkPlan.uses++
+		return nil
+	}
 	return s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextArrayOID, pgtype.TextArrayOID, pgtype.Int8OID)
 }
 

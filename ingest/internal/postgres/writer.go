@@ -200,7 +200,7 @@ func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
 		return unavailable(err)
 	}
 	if p.direct && (b.believed != nil || s.checkPlan.due()) {
-		if err := s.prepareCheck(ctx); err != nil {
+		if err := w.prepareCheck(ctx); err != nil {
 			return err
 		}
 	}
