@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"ingot/internal/event"
 )
 
 // TestAPlanIsDueUnderABatch: the check's plan may become due after a batch was found fit to be
@@ -24,4 +27,32 @@ func TestAPlanIsDueUnderABatch(t *testing.T) {
 	}
 	release()
 	first.want(t, true)
+}
+
+// TestIDsAreNotUsedOnceMore: a failover has lost a batch in doubt, and the draw of its block.
+// Another of the two may be settled first, and batches be written before this one is asked
+// after; none of them may stand in its place.
+func TestIDsAreNotUsedOnceMore(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	release := holdLog(t, conn)
+	lost := send(t.Context(), w, []bool{false}, "lost")
+	w.turn <- struct{}{}
+	exec(t, client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	release()
+	<-w.last
+	exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; ALTER SEQUENCE ingot.id_blocks RESTART")
+	w.choose(func(c *pathChooser) { c.path = PathStaged })
+	for _, others := range [][]string{{"as", "many", "as before"}, {"other"}} {
+		b := batch{groups: groupOf(others...), received: len(others)}
+		if _, err := w.begin(t.Context(), &b, func() {}); err != nil {
+			t.Error(err)
+		}
+	}
+	<-w.turn
+	<-lost.ended
+	var notStored *event.NotStoredError
+	if !errors.As(lost.err, &notStored) {
+		t.Errorf("got %v %v, want not stored", lost.stored, lost.err)
+	}
 }

@@ -49,6 +49,7 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 		if err != nil {
 			return nil, unavailable(err)
 		}
+		s.lastID = w.lastID
 		w.session = s
 		w.endAbandoned(ctx, s)
 	}

@@ -109,8 +109,8 @@ type session struct {
 	server     string        // when it was started: no two have the same
 	backend    backend
 	opened     time.Time
-	nextID     int64 // the block: nextID..lastID
-	lastID     int64
+	nextID     int64       // the block: nextID..lastID; 0 before there is one
+	lastID     int64       // before there is one: of the connection before
 	staged     int         // rows in the staging table, dead ones among them
 	warned     bool        // a warning arrived since it was last cleared
 	broken     atomic.Bool // given up; whoever reads an answer may say so
@@ -196,14 +196,20 @@ func (s *session) takeIDs(ctx context.Context, n int) (first int64, err error) {
 // hasIDs tells whether the block holds n ids more.
 func (s *session) hasIDs(n int) bool { return s.nextID != 0 && s.lastID-s.nextID+1 >= int64(n) }
 
+// drawBlock draws until the block is one that this process has not had. A failover may
+// have lost the newest draws, and they come once more; a batch that is still in doubt
+// must not find another of this process in its place.
 func (s *session) drawBlock(ctx context.Context) error {
-	first, err := queryNumber(ctx, s.conn, "SELECT nextval('ingot.id_blocks')")
-	if err != nil {
-		return fmt.Errorf("draw a block of ids: %w", err)
+	for {
+		first, err := queryNumber(ctx, s.conn, "SELECT nextval('ingot.id_blocks')")
+		if err != nil {
+			return fmt.Errorf("draw a block of ids: %w", err)
+		}
+		if first > s.lastID {
+			s.nextID, s.lastID = first, first+BlockSize-1
+			return nil
+		}
 	}
-	s.nextID = first
-	s.lastID = s.nextID + BlockSize - 1
-	return nil
 }
 
 // tidy empties the staging table now and then. It runs outside of any

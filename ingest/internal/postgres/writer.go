@@ -34,6 +34,7 @@ type Writer struct {
 	session   *session        // nil while there is no usable connection
 	last      <-chan struct{} // closed when the answer to what was sent last has been read
 	sent      *exchange       // what was sent last; nil: nothing yet
+	lastID    int64           // of the blocks that connections before this one have drawn
 	abandoned []backend       // of connections given up in doubt; the next connection, or fence, ends them
 }
 
@@ -55,6 +56,7 @@ func (w *Writer) Close() {
 			w.session.lookers[i].close()
 		}
 		discard(w.session.conn)
+		w.lastID = w.session.lastID
 		w.session = nil
 	}
 }
