@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -54,5 +55,33 @@ func TestIDsAreNotUsedOnceMore(t *testing.T) {
 	var notStored *event.NotStoredError
 	if !errors.As(lost.err, &notStored) {
 		t.Errorf("got %v %v, want not stored", lost.stored, lost.err)
+	}
+}
+
+// suspected is a batch of so many suspects, the first of which is there.
+func suspected(n int) (suspects []bool, ids []string) {
+	for i := range n {
+		suspects, ids = append(suspects, true), append(ids, fmt.Sprint("suspect-", i))
+	}
+	ids[0] = "known"
+	return suspects, ids
+}
+
+// TestALookUpBlamesNobody: an SQLSTATE that would blame the data in the merge says nothing
+// about it when it comes from a look-up. The batch is tried again without.
+func TestALookUpBlamesNobody(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	exec(t, conn, `
+		CREATE FUNCTION ingot.fail() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '22023'; END $$;
+		ALTER TABLE ingot.events RENAME TO elsewhere;
+		CREATE VIEW ingot.events AS SELECT * FROM ingot.elsewhere WHERE ingot.fail()`)
+	defer exec(t, conn, "DROP VIEW ingot.events; ALTER TABLE ingot.elsewhere RENAME TO events")
+	suspects, keys := suspected(checkedKeys + 1)
+	s := send(t.Context(), w, suspects, keys...)
+	<-s.ended
+	var notStored *event.NotStoredError
+	if !errors.As(s.err, &notStored) {
+		t.Errorf("got %v %v, want not stored", s.stored, s.err)
 	}
 }

@@ -110,7 +110,7 @@ func (w *Writer) begin(ctx context.Context, b *batch, sent func()) (*exchange, e
 		if !w.busy() {
 			w.rollback(ctx)
 		}
-		return nil, classify(err)
+		return nil, err
 	}
 	if p.direct {
 		return w.sendDirect(ctx, b, sent), nil
@@ -190,7 +190,8 @@ func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
 	return w.commit(ctx, b)
 }
 
-// prepare takes ids and finds out which keys are known.
+// prepare takes ids and finds out which keys are known. Its errors are classed: no row
+// has been shipped that could be to blame.
 func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
 	if !w.busy() {
 		if _, err := w.ready(ctx); err != nil {
@@ -203,14 +204,17 @@ func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
 	}
 	if p.direct && (b.believed != nil || s.checkPlan.due()) {
 		if err := w.prepareCheck(ctx); err != nil {
-			return err
+			return unavailable(err)
 		}
 	}
 	if b.believed != nil {
 		return nil
 	}
 	before := w.underWay() // as the look-up begins: what it commits meanwhile may be missed
-	return s.lookUp(ctx, b, p, before)
+	if err := s.lookUp(ctx, b, p, before); err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 // number gives the batch ids and an empty result. It may be called again when a
