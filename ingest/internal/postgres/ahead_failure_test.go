@@ -85,3 +85,23 @@ func TestALookUpBlamesNobody(t *testing.T) {
 		t.Errorf("got %v %v, want not stored", s.stored, s.err)
 	}
 }
+
+// TestALookUpEndsInTime on the server as well: nobody else ends it there once its
+// connection was given up.
+func TestALookUpEndsInTime(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	w.timeouts.Statement = 300 * time.Millisecond
+	w.Close()
+	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
+	exec(t, conn, "BEGIN")
+	exec(t, conn, "LOCK TABLE ingot.events")
+	defer exec(t, conn, "ROLLBACK")
+	suspects, keys := suspected(checkedKeys + 1)
+	s := send(t.Context(), w, suspects, keys...)
+	<-s.ended
+	var notStored *event.NotStoredError
+	if !errors.As(s.err, &notStored) {
+		t.Errorf("got %v %v, want not stored", s.stored, s.err)
+	}
+}

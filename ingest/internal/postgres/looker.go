@@ -37,7 +37,8 @@ func (l *looker) open(ctx context.Context, s *session) error {
 		l.close()
 	}
 	if l.conn == nil {
-		conn, err := connect(ctx, s.url, setupLooker, s.unanswered, func(*pgconn.Notice) {})
+		setup := fmt.Sprintf("%sSET statement_timeout = %d", setupLooker, milliseconds(s.unanswered))
+		conn, err := connect(ctx, s.url, setup, s.unanswered, func(*pgconn.Notice) {})
 		if err != nil {
 			return err
 		}

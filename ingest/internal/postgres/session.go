@@ -105,7 +105,7 @@ type session struct {
 	conn       *pgconn.PgConn
 	lookers    [2]looker // beside conn
 	url        string
-	unanswered time.Duration // for the network: dial
+	unanswered time.Duration // as long as a statement may take; for the network: dial
 	server     string        // when it was started: no two have the same
 	backend    backend
 	opened     time.Time
