@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -103,5 +104,35 @@ func TestALookUpEndsInTime(t *testing.T) {
 	var notStored *event.NotStoredError
 	if !errors.As(s.err, &notStored) {
 		t.Errorf("got %v %v, want not stored", s.stored, s.err)
+	}
+}
+
+// TestABackendInDoubtIsEnded though the batch that was sent over it never got to ask: the
+// one that waited behind it needs a connection first, and its own takes all the time.
+func TestABackendInDoubtIsEnded(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	w.timeouts.Statement = time.Hour // which would end it as well
+	w.Close()
+	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
+	release := holdLog(t, conn)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	old := w.session.backend.pid
+	first := send(ctx, w, []bool{false}, "a")
+	behind := make(chan error, 1)
+	go func() {
+		_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("b"), Brief: true}, func() {})
+		behind <- err
+	}()
+	<-first.ended
+	var unknown *event.UnknownError
+	if !errors.As(first.err, &unknown) {
+		t.Errorf("got %v %v, want unknown", first.stored, first.err)
+	}
+	waitFor(t, client(t, conn.Config().ConnString()), fmt.Sprintf("SELECT count(*) FROM pg_stat_activity WHERE pid = %d", old), 0)
+	release()
+	if err := <-behind; err != nil {
+		t.Error(err)
 	}
 }

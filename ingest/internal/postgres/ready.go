@@ -59,13 +59,18 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 	return w.session, nil
 }
 
-// rollback leaves the session clean, or drops it.
+// rollback leaves the session clean, or drops it. One that was given up goes as one in
+// doubt: whoever sent a batch over it may not have come to ask yet, and may never.
 func (w *Writer) rollback(ctx context.Context) {
 	s := w.session
 	if s == nil {
 		return
 	}
-	if !s.broken.Load() && !s.conn.IsClosed() {
+	if s.broken.Load() {
+		w.abandon(s)
+		return
+	}
+	if !s.conn.IsClosed() {
 		if s.conn.TxStatus() == 'I' {
 			return
 		}
