@@ -64,13 +64,19 @@ func (s *sentAhead) underWay(t *testing.T) {
 func trusting(t *testing.T) (*Writer, *pgx.Conn, string) {
 	t.Helper()
 	url := database(t)
-	w := NewWriter(url, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
+	return trustingBy(t, url, url), client(t, url), url
+}
+
+// trustingBy reaches the same database another way.
+func trustingBy(t *testing.T, url, by string) *Writer {
+	t.Helper()
+	w := NewWriter(by, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
 	t.Cleanup(func() { checkLog(t, url) })
 	w.choose(func(c *pathChooser) { c.seen = guesses{misses: guessesToTrust, hits: guessesToTrust} })
 	merge(t, w, "known")
 	send(t.Context(), w, []bool{true, false}, "known", "warm").want(t, false, true)
-	return w, client(t, url), url
+	return w
 }
 
 // holdLog takes the log's lock, so that nobody can commit until the transaction ends.

@@ -27,7 +27,7 @@ type lossyProxy struct {
 	address  string
 
 	mu   sync.Mutex
-	lose string // "", "question", "answer" or "hold"
+	lose string // "", "question", "answer", "two answers" or "hold"
 	held chan func()
 	open sync.WaitGroup
 }
@@ -95,7 +95,7 @@ func (p *lossyProxy) accept() {
 // forward copies both ways until one side ends. The commit Query is one small
 // write, so it comes in one piece.
 func (p *lossyProxy) forward(client, server net.Conn) {
-	swallow := make(chan struct{})
+	swallow, commits := make(chan struct{}), 1
 	var answers sync.WaitGroup
 	answers.Go(func() {
 		buf := make([]byte, 64<<10)
@@ -103,7 +103,8 @@ func (p *lossyProxy) forward(client, server net.Conn) {
 			n, err := server.Read(buf)
 			select {
 			case <-swallow:
-				if bytes.Contains(buf[:n], []byte("COMMIT\x00")) || err != nil {
+				commits -= bytes.Count(buf[:n], []byte("COMMIT\x00"))
+				if commits <= 0 || err != nil {
 					_ = client.Close()
 					_ = server.Close()
 					return
@@ -128,10 +129,13 @@ func (p *lossyProxy) forward(client, server net.Conn) {
 			return
 		}
 		if buf[0] == 'Q' && bytes.Contains(buf[:n], []byte("EXECUTE ingot_log")) {
-			switch p.takeLoss() {
+			switch how := p.takeLoss(); how {
 			case "question":
 				return
-			case "answer":
+			case "answer", "two answers":
+				if how != "answer" {
+					commits = 2
+				}
 				close(swallow)
 			case "hold":
 				late := bytes.Clone(buf[:n])

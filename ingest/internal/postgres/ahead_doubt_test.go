@@ -1,0 +1,212 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"ingot/internal/event"
+)
+
+// settled wants the outcome to be certain, and to be what the table says: each key that
+// was told stored is there, and none of what is certainly not stored.
+func (s *sentAhead) settled(t *testing.T, there []string, keys ...string) (stored bool) {
+	t.Helper()
+	<-s.ended
+	var notStored *event.NotStoredError
+	switch {
+	case s.err == nil:
+		for i, key := range keys {
+			if s.stored[i] && !slices.Contains(there, key) {
+				t.Errorf("%s was told stored, there are %v", key, there)
+			}
+		}
+	case errors.As(s.err, &notStored):
+		for _, key := range keys {
+			if slices.Contains(there, key) {
+				t.Errorf("%s is there though its batch is certainly not stored: %v", key, s.err)
+			}
+		}
+	default:
+		t.Errorf("nobody knows: %v", s.err)
+	}
+	return s.err == nil
+}
+
+// TestCommitsLostUnderTwo: however the connection is lost, each of the two is what it is,
+// and its rows are no duplicates to itself.
+func TestCommitsLostUnderTwo(t *testing.T) {
+	t.Parallel()
+	type committed struct{ first, second bool }
+	for how, want := range map[string]committed{
+		"question":    {},
+		"hold":        {},
+		"two answers": {true, true},
+		"answer":      {true, false}, // the second may have been as well
+	} {
+		t.Run(how+" lost", func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			p := newLossyProxy(t, url)
+			w := trustingBy(t, url, p.url(t, url))
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // half of it is spent on what is held
+			defer cancel()
+			conn := client(t, url)
+			release := holdLog(t, conn)
+			p.loseNext(how)
+			first := send(ctx, w, []bool{false}, "a")
+			second := send(ctx, w, []bool{true, false}, "a", "b")
+			release()
+			<-first.ended
+			<-second.ended
+			if how == "hold" {
+				(<-p.held)() // the bytes of the first arrive after all
+			}
+			there := ids(t, conn)
+			got := committed{first.settled(t, there, "a"), second.settled(t, there, "b")}
+			if want.second = want.second || how == "answer" && got.second; got != want {
+				t.Errorf("committed: %+v, want %+v", got, want)
+			}
+			if got.first && !equal(first.stored, true) || got.second && !equal(second.stored, false, true) {
+				t.Errorf("told %v and %v", first.stored, second.stored)
+			}
+			if again := merge(t, w, "a", "b"); !equal(again, !got.first, !got.second) {
+				t.Errorf("once more: %v", again)
+			}
+		})
+	}
+}
+
+// TestWarningUnderTwo: the warning is the first one's. The fence finds it committed, and
+// the other has an answer of its own.
+func TestWarningUnderTwo(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	exec(t, conn, `
+		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
+		CREATE TRIGGER warn AFTER INSERT ON ingot.batches FOR EACH ROW WHEN (NEW.received = 1) EXECUTE FUNCTION ingot.warn()`)
+	release := holdLog(t, conn)
+	backend := w.session.backend
+	first := send(t.Context(), w, []bool{false}, "a")
+	second := send(t.Context(), w, []bool{true, false}, "a", "b")
+	release()
+	first.want(t, true)
+	second.want(t, false, true)
+	if w.session.backend == backend {
+		t.Error("the connection of a doubt is still used")
+	}
+}
+
+// TestFirstFailsInItsCommit: there is no transaction any more that the second could find
+// aborted. It runs, and its check finds what the first has not stored.
+func TestFirstFailsInItsCommit(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	exec(t, conn, `
+		CREATE FUNCTION ingot.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+		CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+		WHEN (NEW.received = 1) EXECUTE FUNCTION ingot.fail()`)
+	for _, suspected := range []bool{false, true} {
+		release := holdLog(t, conn)
+		staged := w.session.staged
+		first := send(t.Context(), w, []bool{false}, "a")
+		second := send(t.Context(), w, []bool{suspected, false}, map[bool]string{false: "b", true: "a"}[suspected], map[bool]string{false: "c", true: "d"}[suspected])
+		release()
+		<-first.ended
+		var notStored *event.NotStoredError
+		if !errors.As(first.err, &notStored) {
+			t.Errorf("got %v %v, want not stored", first.stored, first.err)
+		}
+		second.want(t, true, true)
+		if rows := w.session.staged - staged; rows != map[bool]int{false: 1, true: 3}[suspected] {
+			t.Errorf("suspected %v: %d rows staged", suspected, rows)
+		}
+	}
+}
+
+// TestStatementsEndUnderTwo: the first waits too long for the log. Nothing of either is
+// stored, for who comes behind finds its transaction aborted.
+func TestStatementsEndUnderTwo(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	w.timeouts.Statement = 300 * time.Millisecond
+	w.Close()
+	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, []bool{false}, "a")
+	second := send(t.Context(), w, []bool{false}, "b")
+	for _, s := range []*sentAhead{first, second} {
+		if <-s.ended; s.settled(t, nil) {
+			t.Errorf("stored %v while the log was locked", s.stored)
+		}
+	}
+	release()
+	if stored := merge(t, w, "a", "b"); !equal(stored, true, true) {
+		t.Errorf("afterwards: %v", stored)
+	}
+}
+
+// TestOneOfTwoIsGivenUp: with the one whose caller has no more time goes the connection of
+// the other, which is asked after and told the truth.
+func TestOneOfTwoIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, last := range map[string]bool{"the first": false, "the second": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, conn, url := trusting(t)
+			release := holdLog(t, conn)
+			ctx, cancel := context.WithCancel(t.Context())
+			of := func(cancelled bool) context.Context {
+				if cancelled {
+					return ctx
+				}
+				return t.Context()
+			}
+			first := send(of(!last), w, []bool{false}, "a")
+			second := send(of(last), w, []bool{false}, "b")
+			cancel()
+			gone, other, key := first, second, "b"
+			if last {
+				gone, other, key = second, first, "a"
+			}
+			<-gone.ended
+			var unknown *event.UnknownError
+			if !errors.As(gone.err, &unknown) {
+				t.Errorf("got %v %v, want unknown", gone.stored, gone.err)
+			}
+			release()
+			<-other.ended
+			other.settled(t, ids(t, client(t, url)), key)
+			merge(t, w, "after")
+		})
+	}
+}
+
+// TestLookUpIsLost, and with it its connection: nothing is stored, and the next look-up
+// has another one.
+func TestLookUpIsLost(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	suspects, keys := suspected(twoLookers)
+	exec(t, conn, "BEGIN")
+	exec(t, conn, "LOCK TABLE ingot.events")
+	sending := make(chan *sentAhead, 1)
+	go func() { sending <- send(t.Context(), w, suspects, keys...) }()
+	const waiting = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%ORDINALITY%'"
+	killer := client(t, url)
+	waitFor(t, killer, "SELECT count(*) "+waiting, 2)
+	exec(t, killer, "SELECT pg_terminate_backend(pid) "+waiting+" LIMIT 1")
+	waitFor(t, killer, "SELECT count(*) "+waiting, 1)
+	exec(t, conn, "ROLLBACK")
+	s := <-sending
+	if s.settled(t, []string{"known", "warm"}, keys[1:]...) {
+		t.Error("stored, though a look-up was lost")
+	}
+	stored := make([]bool, len(keys))
+	for i := range stored {
+		stored[i] = i > 0
+	}
+	send(t.Context(), w, suspects, keys...).want(t, stored...)
+}
