@@ -257,61 +257,81 @@ func TestTimeIsUpUnderTwo(t *testing.T) {
 	}
 }
 
-// TestTwoAtATimeAreAsOne: two callers with batches of few keys, right and wrong guesses,
-// and a backend that is ended now and then: each key has one row and was told stored
-// once, or not at all where an outcome is unknown.
+// TestTwoAtATimeAreAsOne: two callers with right and wrong guesses, and backends that are
+// ended now and then: each key has one row and was told stored once.
 func TestTwoAtATimeAreAsOne(t *testing.T) {
 	t.Parallel()
-	w, conn, url := trusting(t)
-	killer := client(t, url)
+	coin := func(rng *rand.Rand) bool { return rng.IntN(10) == 0 }
+	for name, c := range map[string]struct {
+		path    WritePath
+		largest int
+		guess   func(*rand.Rand) bool // nil: no filter
+	}{
+		"few keys, some suspected":   {PathDirect, 8, coin},
+		"no key is suspected":        {PathDirect, 8, func(*rand.Rand) bool { return false }},
+		"all keys are suspected":     {PathDirect, 3 * checkedKeys, func(*rand.Rand) bool { return true }},
+		"no filter":                  {PathDirect, 8, nil},
+		"many keys, looked up":       {PathAuto, 2 * twoLookers, coin},
+		"many keys, half of them":    {PathDirect, 4 * checkedKeys, func(rng *rand.Rand) bool { return rng.IntN(2) == 0 }},
+		"both paths, some suspected": {PathAuto, 40, coin},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, conn, url := trusting(t)
+			w.choose(func(chooser *pathChooser) { chooser.path = c.path })
+			told := twoAtATime(t, w, client(t, url), c.largest, c.guess)
+			told["known"], told["warm"] = 1, 1
+			rows := allRows(t, conn)
+			for name, n := range told {
+				if _, there := rows[storetest.Key{ID: name, Topic: "t"}]; n != 1 || !there {
+					t.Errorf("%s was told stored %d times, and is there: %v", name, n, there)
+				}
+			}
+			if len(rows) != len(told) {
+				t.Errorf("%d rows, %d keys told stored", len(rows), len(told))
+			}
+		})
+	}
+}
+
+// twoAtATime lets two callers merge batches of some of few keys, and tells how often each
+// key was told stored.
+func twoAtATime(t *testing.T, w *Writer, killer *pgx.Conn, largest int, guess func(*rand.Rand) bool) map[string]int {
 	var mu sync.Mutex
 	told := map[string]int{}
-	var doubts int
 	var callers sync.WaitGroup
 	for caller := range 2 {
 		callers.Go(func() {
 			rng := rand.New(rand.NewPCG(7, uint64(caller)))
-			for range 150 {
+			for range 100 {
 				var names []string
 				var suspects []bool
-				for range 1 + rng.IntN(8) {
-					names = append(names, fmt.Sprint("key-", rng.IntN(600)))
-					suspects = append(suspects, rng.IntN(10) == 0)
+				for range 1 + rng.IntN(largest) {
+					names = append(names, fmt.Sprint("key-", rng.IntN(100*largest)))
+					if guess != nil {
+						suspects = append(suspects, guess(rng))
+					}
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				stored, err := w.Merge(ctx, event.Batch{Groups: groupOf(names...), Suspects: suspects, Ahead: func() {}}, func() {})
 				cancel()
 				mu.Lock()
 				var notStored *event.NotStoredError
-				switch {
-				case err == nil:
-					for i, s := range stored {
-						if s {
-							told[names[i]]++
-						}
-					}
-				case !errors.As(err, &notStored):
-					doubts++
+				if err != nil && !errors.As(err, &notStored) {
+					t.Errorf("a batch is in doubt, though the database is there: %v", err)
 				}
-				if rng.IntN(40) == 0 {
-					exec(t, killer, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%ingot_log%'")
+				for i, s := range stored {
+					if s {
+						told[names[i]]++
+					}
+				}
+				if rng.IntN(30) == 0 {
+					exec(t, killer, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot' AND random() < 0.5")
 				}
 				mu.Unlock()
 			}
 		})
 	}
 	callers.Wait()
-	if doubts > 0 {
-		t.Errorf("%d batches in doubt, though the database was there", doubts)
-	}
-	rows := allRows(t, conn)
-	told["known"], told["warm"] = 1, 1
-	for name, n := range told {
-		if _, there := rows[storetest.Key{ID: name, Topic: "t"}]; n != 1 || !there {
-			t.Errorf("%s was told stored %d times, and is there: %v", name, n, there)
-		}
-	}
-	if len(rows) != len(told) {
-		t.Errorf("%d rows, %d keys told stored", len(rows), len(told))
-	}
+	return told
 }
