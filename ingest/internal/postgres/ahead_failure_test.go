@@ -31,6 +31,60 @@ func TestAPlanIsDueUnderABatch(t *testing.T) {
 	first.want(t, true)
 }
 
+// waitsAlone starts a Merge and returns once it is in turn, to wait for all answers before
+// anything is sent.
+func waitsAlone(t *testing.T, w *Writer, b event.Batch) *sentAhead {
+	t.Helper()
+	s, sent := &sentAhead{ended: make(chan struct{})}, make(chan struct{})
+	b.Ahead = func() { close(sent) }
+	go func() { // ends with the Merge, which its caller waits for
+		defer close(s.ended)
+		s.stored, s.err = w.Merge(t.Context(), b, func() {})
+	}()
+	for len(w.turn) == 0 {
+		select {
+		case <-s.ended:
+			t.Fatalf("ended with %v %v", s.stored, s.err)
+		case <-sent:
+			t.Fatal("sent behind another batch")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return s
+}
+
+// TestARoundTripWaits until nothing is on its way, and is made then.
+func TestARoundTripWaits(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		want func(s *session)
+		made func(old, s *session) bool
+	}{
+		"the ids run out":          {func(s *session) { s.nextID = s.lastID }, func(_, s *session) bool { return s.nextID > BlockSize }},
+		"the session expires":      {func(s *session) { s.opened = time.Now().Add(-2 * sessionLifetime) }, func(old, s *session) bool { return s != old }},
+		"the check's plan is due":  {func(s *session) { s.checkPlan.at = time.Time{} }, func(_, s *session) bool { return !s.checkPlan.at.IsZero() }},
+		"the plan was used enough": {func(s *session) { s.checkPlan.next = s.checkPlan.uses + 1 }, func(_, s *session) bool { return !s.checkPlan.due() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, conn, _ := trusting(t)
+			release := holdLog(t, conn)
+			first := send(t.Context(), w, []bool{false}, "a")
+			old := w.session
+			c.want(old)
+			second := waitsAlone(t, w, event.Batch{Groups: groupOf("known", "b", "c"), Suspects: []bool{true, false, false}})
+			first.underWay(t)
+			second.underWay(t)
+			release()
+			first.want(t, true)
+			second.want(t, false, true, true)
+			if !c.made(old, w.session) {
+				t.Errorf("not made: %+v", w.session.checkPlan)
+			}
+		})
+	}
+}
+
 // TestIDsAreNotUsedOnceMore: a failover has lost a batch in doubt, and the draw of its block.
 // Another of the two may be settled first, and batches be written before this one is asked
 // after; none of them may stand in its place.
@@ -120,11 +174,7 @@ func TestABackendInDoubtIsEnded(t *testing.T) {
 	defer cancel()
 	old := w.session.backend.pid
 	first := send(ctx, w, []bool{false}, "a")
-	behind := make(chan error, 1)
-	go func() {
-		_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("b"), Brief: true}, func() {})
-		behind <- err
-	}()
+	behind := waitsAlone(t, w, event.Batch{Groups: groupOf("b"), Brief: true})
 	<-first.ended
 	var unknown *event.UnknownError
 	if !errors.As(first.err, &unknown) {
@@ -132,7 +182,5 @@ func TestABackendInDoubtIsEnded(t *testing.T) {
 	}
 	waitFor(t, client(t, conn.Config().ConnString()), fmt.Sprintf("SELECT count(*) FROM pg_stat_activity WHERE pid = %d", old), 0)
 	release()
-	if err := <-behind; err != nil {
-		t.Error(err)
-	}
+	behind.want(t, true)
 }

@@ -101,13 +101,14 @@ func ids(t *testing.T, conn *pgx.Conn) []string {
 }
 
 // TestSentAhead: the second batch is sent while the first waits to commit, and knows
-// its keys. A third waits for both.
+// its keys. Once both are answered nothing is left of them.
 func TestSentAhead(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
 	release := holdLog(t, conn)
-	first := send(t.Context(), w, []bool{false, false}, "a", "b")
-	second := send(t.Context(), w, []bool{true, false}, "a", "c")
+	ctx, cancel := context.WithCancel(t.Context())
+	first := send(ctx, w, []bool{false, false}, "a", "b")
+	second := send(ctx, w, []bool{true, false}, "a", "c")
 	first.underWay(t)
 	second.underWay(t)
 	release()
@@ -115,6 +116,11 @@ func TestSentAhead(t *testing.T) {
 	second.want(t, false, true)
 	if diff := cmp.Diff([]string{"known", "warm", "a", "b", "c"}, ids(t, conn)); diff != "" {
 		t.Error(diff)
+	}
+	cancel() // what follows an attempt
+	time.Sleep(50 * time.Millisecond)
+	if w.underWay() != nil || w.session.broken.Load() {
+		t.Errorf("a batch is under way: %v; the connection was given up: %v", w.underWay() != nil, w.session.broken.Load())
 	}
 }
 
