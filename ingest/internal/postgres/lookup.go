@@ -133,7 +133,7 @@ type planned struct {
 	at         time.Time
 }
 
-func (p *planned) due() bool { return p.uses+1 == p.next || time.Since(p.at) >= replanAfter }
+func (p *planned) due() bool { return p.uses+1 >= p.next || time.Since(p.at) >= replanAfter }
 
 func (p *planned) prepare(ctx context.Context, conn *pgconn.PgConn, name, query string, params ...uint32) error {
 	if !p.due() {
