@@ -101,11 +101,14 @@ func ids(t *testing.T, conn *pgx.Conn) []string {
 }
 
 // TestSentAhead: the second batch is sent while the first waits to commit, and knows
-// its keys. Once both are answered nothing is left of them.
+// its keys. What was warned of before says nothing of them, and once both are answered
+// nothing is left of them.
 func TestSentAhead(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
 	release := holdLog(t, conn)
+	session := w.session
+	session.warned = true
 	ctx, cancel := context.WithCancel(t.Context())
 	first := send(ctx, w, []bool{false, false}, "a", "b")
 	second := send(ctx, w, []bool{true, false}, "a", "c")
@@ -119,8 +122,8 @@ func TestSentAhead(t *testing.T) {
 	}
 	cancel() // what follows an attempt
 	time.Sleep(50 * time.Millisecond)
-	if w.underWay() != nil || w.session.broken.Load() {
-		t.Errorf("a batch is under way: %v; the connection was given up: %v", w.underWay() != nil, w.session.broken.Load())
+	if w.underWay() != nil || w.session != session || session.broken.Load() {
+		t.Errorf("a batch is under way: %v; the connection was given up: %v", w.underWay() != nil, w.session != session || session.broken.Load())
 	}
 }
 
