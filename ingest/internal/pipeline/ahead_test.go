@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +70,104 @@ func TestNextIsWorthIt(t *testing.T) {
 	})
 }
 
+// TestNextIsSentAtOnce when what is worth it is queued already.
+func TestNextIsSentAtOnce(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{Before: time.Second, After: time.Second, Ahead: true})
+		first, second := p.submit(10, "a"), p.submit(10, "b")
+		o := <-second
+		wantStored(t, o, true)
+		if o.after != time.Second {
+			t.Errorf("answered after %v", o.after)
+		}
+		wantStored(t, <-first, true)
+	})
+}
+
+// TestLargerThanABatch: what is sent behind a request that is larger than a batch need not
+// be as large.
+func TestLargerThanABatch(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(ahead(time.Second))
+		var ids [15]string
+		for i := range ids {
+			ids[i] = fmt.Sprint("large ", i)
+		}
+		large, full := p.submit(10, ids[:]...), p.submit(10, "0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+		if n := p.fake.Calls(); n != 2 {
+			t.Errorf("a full batch waits: %d batches", n)
+		}
+		<-large
+		<-full
+	})
+}
+
+// TestExpiredIsNotWorthIt: what has left the queue does not count.
+func TestExpiredIsNotWorthIt(t *testing.T) {
+	config := testConfig()
+	config.AttemptTimeout, config.Deadline = time.Minute, 10*time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: 12 * time.Second}, ahead(time.Second))
+		p.submit(10, "a")
+		expired := p.submit(10, "b", "c", "d")
+		wantNotStored(t, <-expired, event.ReasonExpired)
+		time.Sleep(3 * time.Second)
+		first, small := p.submit(10, "e", "f", "g", "h"), p.submit(10, "i")
+		if n := p.fake.Calls(); n != 2 {
+			t.Errorf("one event went behind four: %d batches", n)
+		}
+		wantStored(t, <-first, true, true, true, true)
+		wantStored(t, <-small, true)
+	})
+}
+
+// TestWhoFailsIsAlone: while a batch that was sent is tried again no other begins, which
+// would be got ready before it is known what the store takes.
+func TestWhoFailsIsAlone(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{Ahead: true, Refuse: unavailable().Fail}, storetest.Step{After: time.Second})
+		first := p.submit(10, "a")
+		time.Sleep(500 * time.Millisecond) // its second try is under way
+		second := p.submit(10, "b")
+		if n := p.fake.Calls(); n != 2 {
+			t.Errorf("%d attempts, want two of the first", n)
+		}
+		wantStored(t, <-first, true)
+		wantStored(t, <-second, true)
+	})
+}
+
+// TestSideLaneWaitsForRoom: a parcel is tried when the last batch is on its way, as others.
+func TestSideLaneWaitsForRoom(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Hold("held")
+		held := p.submit(10, "held")
+		time.Sleep(10 * time.Millisecond)
+		p.fake.Next(storetest.Step{After: time.Second})
+		beside, calls := p.submit(10, "a"), p.fake.Calls()
+		time.Sleep(900 * time.Millisecond)
+		if n := p.fake.Calls(); n != calls {
+			t.Errorf("the side lane was tried %d times beside a batch that is not on its way", n-calls)
+		}
+		p.fake.Hold("")
+		wantStored(t, <-beside, true)
+		wantStored(t, <-held, true)
+	})
+}
+
+// TestAnIdleStop takes no time: each committer tells the other.
+func TestAnIdleStop(t *testing.T) {
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		wantStored(t, <-p.submit(10, "a"), true)
+		began := time.Now()
+		p.stop()
+		p.left <- <-p.left
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 // TestKeysUnderWayAreSuspected by the batch behind; a batch that is tried again asks
 // nobody.
 func TestKeysUnderWayAreSuspected(t *testing.T) {
@@ -110,6 +209,22 @@ func TestDeadlineOfAllUnderWay(t *testing.T) {
 		wantUnknown(t, <-first)
 		wantUnknown(t, <-second)
 		wantNotStored(t, <-third, event.ReasonExpired)
+	})
+}
+
+// TestDeadlineAfterTheFirst was answered: the second still has one.
+func TestDeadlineAfterTheFirst(t *testing.T) {
+	config := testConfig()
+	config.Deadline, config.AttemptTimeout = 2*time.Second, 30*time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(ahead(time.Second), ahead(5*time.Second))
+		first, second := p.submit(10, "a"), p.submit(10, "b")
+		wantStored(t, <-first, true)
+		o := <-second
+		wantUnknown(t, o)
+		if o.after > 3*time.Second {
+			t.Errorf("answered after %v", o.after)
+		}
 	})
 }
 
