@@ -192,6 +192,9 @@ func TestFirstOfTwoIsRefused(t *testing.T) {
 	exec(t, conn, "ROLLBACK")
 	first.want(t, true, false)
 	second.want(t, false, true)
+	if w.chooser.races != raceMemory {
+		t.Errorf("races %v: the one behind was in none", w.chooser.races)
+	}
 }
 
 // TestAFailedTransactionIsLeftBehind: a batch may come between the failure of one that was
