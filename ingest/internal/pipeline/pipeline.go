@@ -19,8 +19,8 @@ type Store interface {
 	// Merge stores a batch in one transaction and returns, event by event in order,
 	// whether it was stored (true) or was there already (false). It calls sent before
 	// a COMMIT goes out, each time it tries one. When ctx ends it gives up soon. Once it
-	// has called b.Ahead it is called for the next batch while this one is under way;
-	// it commits the two in that order, or tells so of the first that it could not.
+	// has called b.Ahead it is called for the next batch while this one is under way, and
+	// writes it behind this one; only what it has to write once more may come after.
 	//
 	// It fails with *event.NotStoredError or *event.BadDataError when certainly
 	// nothing was committed, and with *event.UnknownError when that is not known.
