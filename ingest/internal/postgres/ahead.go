@@ -43,6 +43,9 @@ func (w *Writer) inTurn(ctx context.Context, f func() error) error {
 		return unavailable(ctx.Err())
 	}
 	defer func() { <-w.turn }()
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
 	return f()
 }
 

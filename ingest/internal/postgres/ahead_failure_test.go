@@ -184,3 +184,48 @@ func TestABackendInDoubtIsEnded(t *testing.T) {
 	release()
 	behind.want(t, true)
 }
+
+// TestEndedBeforeItsTurn: nothing is sent of a batch that nobody waits for any more, also
+// when it could be sent at once.
+func TestEndedBeforeItsTurn(t *testing.T) {
+	t.Parallel()
+	w, _, _ := trusting(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // the turn is free, and it may be taken first
+		_, err := w.Merge(ctx, event.Batch{Groups: groupOf("a"), Suspects: []bool{false}}, func() { t.Error("COMMIT was sent") })
+		var notStored *event.NotStoredError
+		if !errors.As(err, &notStored) {
+			t.Fatalf("got %v, want not stored", err)
+		}
+	}
+}
+
+// TestADoubtThatIsNotAskedAfter: a connection whose COMMIT came with a warning is not used
+// any more, though whoever sent it has no time left to ask.
+func TestADoubtThatIsNotAskedAfter(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	exec(t, conn, `
+		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
+		CREATE TRIGGER warn AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
+	old := w.session
+	ctx, cancel := context.WithCancel(t.Context())
+	release := holdLog(t, conn)
+	s := send(ctx, w, []bool{false}, "a")
+	w.turn <- struct{}{}
+	release()
+	<-w.last
+	cancel()
+	<-s.ended
+	<-w.turn
+	var unknown *event.UnknownError
+	if !errors.As(s.err, &unknown) {
+		t.Errorf("got %v %v, want unknown", s.stored, s.err)
+	}
+	exec(t, conn, "DROP TRIGGER warn ON ingot.batches")
+	merge(t, w, "b")
+	if w.session == old {
+		t.Error("the connection of a doubt is still used")
+	}
+}

@@ -155,6 +155,7 @@ func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func())
 		return w.refused(ctx, b, err, sent)
 	})
 	if inDoubt && !begun {
+		x.session.giveUp() // nobody has said so yet
 		return err
 	}
 	return settled
