@@ -140,7 +140,7 @@ func TestLookedUpBesideABatch(t *testing.T) {
 	merge(t, w, old...)
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, make([]bool, len(under)), under...)
-	keys := slices.Concat(old, under, []string{"wrongly suspected", "new"})
+	keys := slices.Concat(under[1:], old, []string{under[0], "wrongly suspected", "new"}) // two lookers meet among the old
 	suspects, stored := make([]bool, len(keys)), make([]bool, len(keys))
 	for i, key := range keys {
 		suspects[i], stored[i] = key != "new", i >= len(keys)-2
