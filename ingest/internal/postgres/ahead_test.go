@@ -111,6 +111,9 @@ func TestSentAhead(t *testing.T) {
 	session.warned = true
 	ctx, cancel := context.WithCancel(t.Context())
 	first := send(ctx, w, []bool{false, false}, "a", "b")
+	if err := w.Ready(ctx, time.Minute); err != nil { // it asks nothing of a connection that is read from
+		t.Error(err)
+	}
 	second := send(ctx, w, []bool{true, false}, "a", "c")
 	first.underWay(t)
 	second.underWay(t)
