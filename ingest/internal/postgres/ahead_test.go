@@ -163,10 +163,12 @@ func TestLookedUpBesideABatch(t *testing.T) {
 }
 
 // TestKeysAreLookedUpWhereTheyAreWritten: what another server knows, as one that was
-// written to before a failover, says nothing.
+// written to before a failover, says nothing. The batch before is none the worse for it.
 func TestKeysAreLookedUpWhereTheyAreWritten(t *testing.T) {
 	t.Parallel()
-	w, _, _ := trusting(t)
+	w, conn, _ := trusting(t)
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, []bool{false}, "a")
 	w.session.server = "another time"
 	keys := make([]string, checkedKeys+1)
 	suspects := make([]bool, len(keys))
@@ -179,6 +181,9 @@ func TestKeysAreLookedUpWhereTheyAreWritten(t *testing.T) {
 	if !errors.As(s.err, &notStored) {
 		t.Errorf("got %v, want not stored", s.err)
 	}
+	first.underWay(t)
+	release()
+	first.want(t, true)
 }
 
 // TestFirstOfTwoIsRefused: the batch behind finds an aborted transaction. Both go the
