@@ -21,7 +21,7 @@
 // The direct way (direct.go), in one: BEGIN, a check of the suspects that were not
 // looked up, COPY of sorted rows straight into the table, and step 3, all in one
 // Query. A key that exists breaks it, a suspect that does not exist as well, and the
-// batch is staged. While its answer is awaited the next such batch is sent (ahead.go):
+// batch is staged (finish.go). While its answer is awaited the next such batch is sent (ahead.go):
 // the backend goes from one to the other without a pause.
 //
 // A COMMIT that was sent and not answered is resolved by a fence (doubt.go). Reading
