@@ -13,7 +13,7 @@ type Batch struct {
 	Groups   []Group
 	Suspects []bool // event by event: its key is likely to exist; nil: nobody knows. No result depends on it.
 	Brief    bool   // wait for keys of other transactions only for a moment
-	Ahead    func() // nil, or called when the store takes the next batch before it has answered this one
+	Ahead    func() // nil, or called when the store takes the next batch before it has answered this one; that one comes behind it
 }
 
 // The three ways in which storing a group can fail. The store raises them, the

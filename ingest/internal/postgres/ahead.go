@@ -19,6 +19,7 @@ import (
 // sent; where that of a batch fails, the one behind it finds an aborted transaction and
 // fails too.
 //
+//	next        who holds it looks keys up, and is the next to have the turn
 //	turn        who holds it reads and changes the writer and its session, and sends
 //	exchange    what was sent ahead; its answer is read without the turn, in the order sent
 //	alone       waits until all answers are read: for whatever needs a round trip
@@ -34,18 +35,31 @@ type exchange struct {
 	sendErr error
 }
 
-// inTurn runs f while no other batch is prepared or sent. When ctx ends first nothing
-// was begun.
-func (w *Writer) inTurn(ctx context.Context, f func() error) error {
+// slot is held by one at a time.
+type slot chan struct{}
+
+// take waits for the slot. When ctx ends first nothing was begun.
+func (s slot) take(ctx context.Context) error {
 	select {
-	case w.turn <- struct{}{}:
+	case s <- struct{}{}:
 	case <-ctx.Done():
 		return unavailable(ctx.Err())
 	}
-	defer func() { <-w.turn }()
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil { // it may have been free all the same
+		s.give()
 		return unavailable(err)
 	}
+	return nil
+}
+
+func (s slot) give() { <-s }
+
+// inTurn runs f while no other batch is prepared or sent.
+func (w *Writer) inTurn(ctx context.Context, f func() error) error {
+	if err := w.turn.take(ctx); err != nil {
+		return err
+	}
+	defer w.turn.give()
 	return f()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,10 +37,9 @@ func TestAPlanIsDueUnderABatch(t *testing.T) {
 func waitsAlone(t *testing.T, w *Writer, b event.Batch) *sentAhead {
 	t.Helper()
 	s, sent := &sentAhead{ended: make(chan struct{})}, make(chan struct{})
-	b.Ahead = func() { close(sent) }
 	go func() { // ends with the Merge, which its caller waits for
 		defer close(s.ended)
-		s.stored, s.err = w.Merge(t.Context(), b, func() {})
+		s.stored, s.err = w.Merge(t.Context(), b, sync.OnceFunc(func() { close(sent) }))
 	}()
 	for len(w.turn) == 0 {
 		select {
@@ -98,10 +98,9 @@ func TestIDsAreNotUsedOnceMore(t *testing.T) {
 	release()
 	<-w.last
 	exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; ALTER SEQUENCE ingot.id_blocks RESTART")
-	w.choose(func(c *pathChooser) { c.path = PathStaged })
 	for _, others := range [][]string{{"as", "many", "as before"}, {"other"}} {
 		b := batch{groups: groupOf(others...), received: len(others)}
-		if _, err := w.begin(t.Context(), &b, func() {}); err != nil {
+		if err := w.writeStaged(t.Context(), &b, func() {}); err != nil {
 			t.Error(err)
 		}
 	}

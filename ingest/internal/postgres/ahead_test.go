@@ -151,7 +151,7 @@ func TestLookedUpBesideABatch(t *testing.T) {
 	second := send(t.Context(), w, suspects, keys...)
 	first.underWay(t)
 	second.underWay(t)
-	if one, two := w.session.lookers[0].plan.uses, w.session.lookers[1].plan.uses; one != 1 || two != 1 || w.session.staged != 0 {
+	if one, two := w.lookers.all[0].plan.uses, w.lookers.all[1].plan.uses; one != 1 || two != 1 || w.session.staged != 0 {
 		t.Errorf("%d and %d look-ups, %d rows staged", one, two, w.session.staged)
 	}
 	release()

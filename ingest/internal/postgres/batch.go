@@ -11,6 +11,7 @@ type batch struct {
 	first, last int64  // its ids; 0 before they are taken
 	known       []bool // by arrival order: found by the look-up, or believed; nil when there are none
 	knownCount  int
+	knownTo     string // the server where they were looked up; "" when none were
 	believed    []bool // of them, those that the direct path's Query has to check; nil when there are none
 	stored      []bool // by arrival order
 	storedCount int
@@ -72,8 +73,12 @@ func (b *batch) believeAt(at int) {
 // doubtKnown takes back what was only believed, and what was looked up with it.
 func (b *batch) doubtKnown() {
 	if b.believed != nil {
-		b.known, b.knownCount, b.believed = nil, 0, nil
+		b.forgetKnown()
 	}
+}
+
+func (b *batch) forgetKnown() {
+	b.known, b.knownCount, b.knownTo, b.believed = nil, 0, "", nil
 }
 
 // countTopics adds up the stored events of each topic.

@@ -30,6 +30,7 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 // doubt gives up the connection that the batch was sent over, nothing that comes over
 // it can be trusted, and finds out what became of the batch.
 func (w *Writer) doubt(ctx context.Context, b *batch, over *session, err error) error {
+	w.staging.Store(false)
 	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
 	w.abandon(over)
 	return w.resolve(ctx, b, err)

@@ -2,10 +2,7 @@ package postgres
 
 import (
 	"context"
-	"slices"
-	"strings"
-
-	"ingot/internal/event"
+	"fmt"
 )
 
 // The direct path ships rows that are believed to be new straight into the table,
@@ -22,38 +19,81 @@ import (
 
 const directCopy = "COPY ingot.events (" + stagingColumns + ") FROM STDIN (FORMAT binary); "
 
-// row is a place in the batch.
-type row struct {
-	e     *event.Event
-	group int32
-	at    int32 // by arrival order
+// mergeDirect is entered by who is next.
+func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent func()) error {
+	x, err := w.begin(ctx, b, p, sent)
+	if err != nil {
+		return err
+	}
+	ahead()
+	return w.finish(ctx, b, x, sent)
 }
 
-// sortRows lists the rows to ship in the order of their keys, as every writer
-// does: sorted batches do not deadlock. Of several copies of a key only the first to
-// arrive is listed.
-func sortRows(b *batch, rows []row) []row {
-	rows = rows[:0]
-	at := int32(0)
-	for g := range b.groups {
-		events := b.groups[g].Events
-		for i := range events {
-			if b.known == nil || !b.known[at] {
-				rows = append(rows, row{&events[i], int32(g), at})
+// begin prepares the batch and sends it; finish is left to do.
+func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *exchange, err error) {
+	defer w.next.give()
+	err = w.inTurn(ctx, func() error {
+		if p.check {
+			b.believe()
+		}
+		if !w.goesAhead(b) {
+			if err := w.alone(ctx); err != nil {
+				return err
 			}
-			at++
+		}
+		if err := w.prepare(ctx, b, p); err != nil {
+			if !w.busy() {
+				w.rollback(ctx)
+			}
+			return err
+		}
+		x = w.sendDirect(ctx, b, sent)
+		return nil
+	})
+	return x, err
+}
+
+// goesAhead tells whether the batch can be sent without a round trip over the writing
+// connection before it.
+func (w *Writer) goesAhead(b *batch) bool {
+	s := w.session
+	return s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received) && !s.checkPlan.due()
+}
+
+// prepare takes ids and finds out which keys are known. Keys of the batch before, which
+// cannot be found yet, are believed. Its errors are classed: no row has been shipped that
+// could be to blame.
+func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
+	if !w.busy() {
+		if _, err := w.ready(ctx); err != nil {
+			return err
 		}
 	}
-	slices.SortFunc(rows, func(x, y row) int {
-		if c := strings.Compare(x.e.ID, y.e.ID); c != 0 {
-			return c
+	s := w.session
+	if err := s.number(ctx, b); err != nil {
+		return unavailable(err)
+	}
+	if b.believed != nil || s.checkPlan.due() {
+		if err := w.prepareCheck(ctx); err != nil {
+			return unavailable(err)
 		}
-		if c := strings.Compare(x.e.Topic, y.e.Topic); c != 0 {
-			return c
-		}
-		return int(x.at - y.at)
-	})
-	return slices.CompactFunc(rows, func(x, y row) bool { return x.e.ID == y.e.ID && x.e.Topic == y.e.Topic })
+	}
+	if b.believed != nil {
+		return nil
+	}
+	before := w.underWay() // as the look-up begins: what it commits meanwhile may be missed
+	asked, err := w.lookUp(ctx, b, p.lookUpAll)
+	if err != nil {
+		return err
+	}
+	if b.knownTo != "" && b.knownTo != s.server {
+		w.lookers.close()
+		return unavailable(fmt.Errorf("look up suspects: another server answers than the one that is written to: started %s, not %s", b.knownTo, s.server))
+	}
+	if before != nil {
+		b.believeIn(before, asked)
+	}
+	return nil
 }
 
 // sendDirect sends the batch on the direct path.

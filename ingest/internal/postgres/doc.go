@@ -9,7 +9,7 @@
 // A batch (writer.go) is given ids, and the keys that somebody suspects to exist are
 // looked up (lookup.go). What is left goes one of two ways, which path.go chooses.
 //
-// The staged way, in three round trips:
+// The staged way (staged.go), in three round trips, while the next batch is looked up:
 //
 //  1. BEGIN, local settings, and COPY of all rows into a session temp table.
 //  2. The merge: one sorted INSERT .. SELECT .. ON CONFLICT DO NOTHING RETURNING

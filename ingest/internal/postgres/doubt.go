@@ -81,7 +81,7 @@ func (w *Writer) abandon(over *session) {
 		w.abandoned = append(w.abandoned, over.backend)
 	}
 	if w.session == over {
-		w.Close()
+		w.drop()
 	}
 }
 

@@ -3,22 +3,68 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// looker is a connection that looks keys up beside the one that writes. It is opened
-// when it is needed.
-type looker struct {
-	conn *pgconn.PgConn
-	plan planned
+// lookers are the connections that keys are looked up over, beside the one that writes.
+// Who is next uses them (ahead.go).
+type lookers struct {
+	url     string
+	timeout time.Duration // of a look-up, by the server; for the network: dial
+	all     [2]looker
+	stale   atomic.Bool // the connection that writes was given up, and who knows where these lead
 }
 
-// find marks the keys that exist in known.
-func (l *looker) find(ctx context.Context, s *session, k keys, known []bool) error {
-	if err := l.open(ctx, s); err != nil {
+// find marks the keys that exist in known. It says which server knows that, as
+// session.server does: after a failover an old one may still answer, and knows what
+// was lost.
+func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string, err error) {
+	if l.stale.Swap(false) {
+		l.close()
+	}
+	parts := []keys{k}
+	if n := len(k.positions); n >= twoLookers {
+		parts = []keys{k.slice(0, n/2), k.slice(n/2, n)}
+	}
+	var looking sync.WaitGroup
+	var errs [len(l.all)]error
+	for i, part := range parts {
+		looking.Go(func() { errs[i] = l.all[i].find(ctx, l, part, known) })
+	}
+	looking.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return "", fmt.Errorf("look up suspects: %w", err)
+	}
+	server = l.all[0].server
+	if other := l.all[len(parts)-1].server; other != server {
+		l.close()
+		return "", fmt.Errorf("look up suspects: two servers answer, started %s and %s", server, other)
+	}
+	return server, nil
+}
+
+func (l *lookers) close() {
+	for i := range l.all {
+		l.all[i].close()
+	}
+}
+
+// looker is one of them. It is opened when it is needed.
+type looker struct {
+	conn   *pgconn.PgConn
+	plan   planned
+	server string // when it was started
+}
+
+func (l *looker) find(ctx context.Context, to *lookers, k keys, known []bool) error {
+	if err := l.open(ctx, to); err != nil {
 		return err
 	}
 	params := [][]byte{appendTextArray(nil, k.ids), appendTextArray(nil, k.topics)}
@@ -32,18 +78,18 @@ func (l *looker) find(ctx context.Context, s *session, k keys, known []bool) err
 }
 
 // open sees to the connection, and its plan.
-func (l *looker) open(ctx context.Context, s *session) error {
+func (l *looker) open(ctx context.Context, to *lookers) error {
 	if l.conn != nil && l.conn.IsClosed() {
 		l.close()
 	}
 	if l.conn == nil {
-		setup := fmt.Sprintf("%sSET statement_timeout = %d", setupLooker, milliseconds(s.unanswered))
-		conn, err := connect(ctx, s.url, setup, s.unanswered, func(*pgconn.Notice) {})
+		setup := fmt.Sprintf("%sSET statement_timeout = %d", setupLooker, milliseconds(to.timeout))
+		conn, err := connect(ctx, to.url, setup, to.timeout, func(*pgconn.Notice) {})
 		if err != nil {
 			return err
 		}
 		l.conn, l.plan = conn, planned{}
-		if err := l.sameServer(ctx, s.server); err != nil {
+		if l.server, err = readServer(ctx, conn); err != nil {
 			l.close()
 			return err
 		}
@@ -51,17 +97,13 @@ func (l *looker) open(ctx context.Context, s *session) error {
 	return l.plan.prepare(ctx, l.conn, lookUpName, lookUpQuery, pgtype.TextArrayOID, pgtype.TextArrayOID)
 }
 
-// sameServer makes sure that keys are looked up where they are written: after a failover
-// an old server may still answer, and knows what was lost.
-func (l *looker) sameServer(ctx context.Context, server string) error {
-	results, err := l.conn.Exec(ctx, serverQuery).ReadAll()
+// readServer asks a server when it was started: no two have the same.
+func readServer(ctx context.Context, conn *pgconn.PgConn) (string, error) {
+	results, err := conn.Exec(ctx, serverQuery).ReadAll()
 	if err != nil {
-		return fmt.Errorf("ask for the server's name: %w", err)
+		return "", fmt.Errorf("ask for the server's name: %w", err)
 	}
-	if found := string(results[0].Rows[0][0]); found != server {
-		return fmt.Errorf("another server answers than the one that is written to: started %s, not %s", found, server)
-	}
-	return nil
+	return string(results[0].Rows[0][0]), nil
 }
 
 func (l *looker) close() {

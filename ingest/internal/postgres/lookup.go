@@ -3,9 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -50,38 +48,24 @@ func (k keys) slice(from, to int) keys {
 // twoLookers is how many keys two connections look up faster than one. A guess.
 const twoLookers = 600
 
-// lookUp marks the suspects, or all events, whose keys exist as known. It runs over
-// connections of its own, beside the batch that is being written; rows never go away, so
-// what is found stays true. Keys of that batch, before, are believed on the direct path.
-func (s *session) lookUp(ctx context.Context, b *batch, p plan, before *batch) error {
-	all := keysToLookUp(b, p.lookUpAll)
-	n := len(all.positions)
-	if n == 0 {
-		return nil
+// lookUp marks the suspects, or all events, whose keys exist as known, and notes who says
+// so. It runs beside the batch that is being written; rows never go away, so what is
+// found stays true. It returns the keys that were asked for.
+func (w *Writer) lookUp(ctx context.Context, b *batch, lookUpAll bool) (asked keys, err error) {
+	asked = keysToLookUp(b, lookUpAll)
+	if len(asked.positions) == 0 {
+		return asked, nil
 	}
 	b.known = make([]bool, b.received)
-	parts := []keys{all}
-	if n >= twoLookers {
-		parts = []keys{all.slice(0, n/2), all.slice(n/2, n)}
+	if b.knownTo, err = w.lookers.find(ctx, asked, b.known); err != nil {
+		return asked, unavailable(err)
 	}
-	var looking sync.WaitGroup
-	var errs [len(s.lookers)]error
-	for i, part := range parts {
-		looking.Go(func() { errs[i] = s.lookers[i].find(ctx, s, part, b.known) })
-	}
-	looking.Wait()
-	if err := errors.Join(errs[:]...); err != nil {
-		return fmt.Errorf("look up suspects: %w", err)
-	}
-	for _, at := range all.positions {
+	for _, at := range asked.positions {
 		if b.known[at] {
 			b.knownCount++
 		}
 	}
-	if before != nil && p.direct {
-		b.believeIn(before, all)
-	}
-	return nil
+	return asked, nil
 }
 
 // appendTextArray encodes a text[] in the binary format: dimensions, a flag for

@@ -11,11 +11,14 @@ func (w *Writer) Ready(ctx context.Context, within time.Duration) error {
 	select {
 	case w.turn <- struct{}{}:
 		works := w.works()
-		<-w.turn
+		w.turn.give()
 		if works {
 			return nil
 		}
 	default:
+		if w.staging.Load() {
+			return nil // the connection works, and this batch can be got ready beside that one
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -42,7 +45,7 @@ func (w *Writer) works() bool {
 func (w *Writer) ready(ctx context.Context) (*session, error) {
 	w.rollback(ctx) // what was sent ahead may have failed since
 	if w.session != nil && w.session.expired() {
-		w.Close()
+		w.drop()
 	}
 	if w.session == nil {
 		s, err := openSession(ctx, w.url, w.timeouts)
@@ -79,5 +82,5 @@ func (w *Writer) rollback(ctx context.Context) {
 			return
 		}
 	}
-	w.Close()
+	w.drop()
 }

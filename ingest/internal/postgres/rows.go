@@ -3,6 +3,8 @@ package postgres
 import (
 	"encoding/binary"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"ingot/internal/event"
@@ -101,4 +103,38 @@ func count(groups []event.Group) int {
 		n += len(groups[i].Events)
 	}
 	return n
+}
+
+// row is a place in the batch.
+type row struct {
+	e     *event.Event
+	group int32
+	at    int32 // by arrival order
+}
+
+// sortRows lists the rows to ship in the order of their keys, as every writer
+// does: sorted batches do not deadlock. Of several copies of a key only the first to
+// arrive is listed.
+func sortRows(b *batch, rows []row) []row {
+	rows = rows[:0]
+	at := int32(0)
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if b.known == nil || !b.known[at] {
+				rows = append(rows, row{&events[i], int32(g), at})
+			}
+			at++
+		}
+	}
+	slices.SortFunc(rows, func(x, y row) int {
+		if c := strings.Compare(x.e.ID, y.e.ID); c != 0 {
+			return c
+		}
+		if c := strings.Compare(x.e.Topic, y.e.Topic); c != 0 {
+			return c
+		}
+		return int(x.at - y.at)
+	})
+	return slices.CompactFunc(rows, func(x, y row) bool { return x.e.ID == y.e.ID && x.e.Topic == y.e.Topic })
 }

@@ -99,22 +99,19 @@ ORDER BY s.event_id, s.topic, s.id
 ON CONFLICT (event_id, topic) DO NOTHING
 RETURNING id`
 
-// session is the connection that writes with what dies with it: the temp table, the
-// block of ids, and two connections that only read.
+// session is the connection that writes with what dies with it: the temp table and the
+// block of ids.
 type session struct {
-	conn       *pgconn.PgConn
-	lookers    [2]looker // beside conn
-	url        string
-	unanswered time.Duration // as long as a statement may take; for the network: dial
-	server     string        // when it was started: no two have the same
-	backend    backend
-	opened     time.Time
-	nextID     int64       // the block: nextID..lastID; 0 before there is one
-	lastID     int64       // before there is one: of the connection before
-	staged     int         // rows in the staging table, dead ones among them
-	warned     bool        // a warning arrived since it was last cleared
-	broken     atomic.Bool // given up; whoever reads an answer may say so
-	begin      string
+	conn    *pgconn.PgConn
+	server  string // when it was started: no two have the same
+	backend backend
+	opened  time.Time
+	nextID  int64       // the block: nextID..lastID; 0 before there is one
+	lastID  int64       // before there is one: of the connection before
+	staged  int         // rows in the staging table, dead ones among them
+	warned  bool        // a warning arrived since it was last cleared
+	broken  atomic.Bool // given up; whoever reads an answer may say so
+	begin   string
 
 	checkPlan planned
 
@@ -126,7 +123,7 @@ type session struct {
 }
 
 func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {
-	s := &session{url: url, unanswered: t.Statement, opened: time.Now(), topics: map[string]int64{}}
+	s := &session{opened: time.Now(), topics: map[string]int64{}}
 	setup := fmt.Sprintf("%sSET statement_timeout = %d", setupSession, milliseconds(t.Statement))
 	conn, err := connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
 	if err != nil {
@@ -152,10 +149,9 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 	}
 	s.backend.pid, _ = strconv.ParseInt(string(results[0].Rows[0][0]), 10, 64)
 	s.backend.start = string(results[0].Rows[0][1])
-	if results, err = s.conn.Exec(ctx, serverQuery).ReadAll(); err != nil {
-		return fmt.Errorf("ask for the server's name: %w", err)
+	if s.server, err = readServer(ctx, s.conn); err != nil {
+		return err
 	}
-	s.server = string(results[0].Rows[0][0])
 	if _, err := s.conn.Prepare(ctx, mergeName, mergeQuery, []uint32{pgtype.Int8OID, pgtype.Int8OID}); err != nil {
 		return fmt.Errorf("prepare the merge: %w", err)
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,8 +30,12 @@ type Writer struct {
 	choosing sync.Mutex
 	chooser  pathChooser // guarded by choosing
 
-	turn      chan struct{}   // one slot; who fills it may use what follows
+	next    slot // who holds it may use what follows
+	lookers lookers
+
+	turn      slot            // who holds it may use what follows
 	session   *session        // nil while there is no usable connection
+	staging   atomic.Bool     // a batch is being written by the staging table; others may read it
 	last      <-chan struct{} // closed when the answer to what was sent last has been read
 	sent      *exchange       // what was sent last; nil: nothing yet
 	lastID    int64           // of the blocks that connections before this one have drawn
@@ -44,16 +49,21 @@ func NewWriter(url string, path WritePath, timeouts Timeouts, instance uuid.UUID
 	close(none)
 	return &Writer{
 		url: url, timeouts: timeouts, instance: instance.String(), log: log, chooser: pathChooser{path: path},
-		turn: make(chan struct{}, 1), last: none,
+		lookers: lookers{url: url, timeout: timeouts.Statement},
+		next:    make(slot, 1), turn: make(slot, 1), last: none,
 	}
 }
 
-// Close ends the connection. No Merge is under way.
+// Close ends the connections. No Merge is under way.
 func (w *Writer) Close() {
+	w.drop()
+	w.lookers.close()
+}
+
+// drop ends the connection that writes. It is called in turn.
+func (w *Writer) drop() {
 	if w.session != nil {
-		for i := range w.session.lookers {
-			w.session.lookers[i].close()
-		}
+		w.lookers.stale.Store(true)
 		discard(w.session.conn)
 		w.lastID = w.session.lastID
 		w.session = nil
@@ -63,8 +73,8 @@ func (w *Writer) Close() {
 // Merge writes the groups as one batch in one transaction and returns, event by
 // event in arrival order, whether it was stored (true) or its key existed already
 // (false). sent is called right before the bytes of COMMIT go out; when the direct
-// path is refused, the staged one calls it again. write.Ahead is called once the batch
-// is on its way and another may be merged; on the staged path it never is.
+// path is refused, the staged one calls it again. write.Ahead is called once another may
+// be merged: when the batch is on its way, or on the staged path when it is its turn next.
 //
 // Errors: *event.NotStoredError and *event.BadDataError are certain: nothing of
 // the batch is stored. *event.UnknownError: COMMIT was sent and its outcome is
@@ -75,16 +85,20 @@ func (w *Writer) Merge(ctx context.Context, write event.Batch, sent func()) ([]b
 	if b.received == 0 {
 		return nil, nil
 	}
-	var x *exchange
-	err := w.inTurn(ctx, func() (err error) {
-		x, err = w.begin(ctx, &b, sent)
-		return err
-	})
-	if x != nil {
-		if write.Ahead != nil {
-			write.Ahead()
-		}
-		err = w.finish(ctx, &b, x, sent)
+	if err := w.next.take(ctx); err != nil {
+		return nil, err
+	}
+	var p plan
+	w.choose(func(c *pathChooser) { p = c.plan(b.received, b.suspects, b.brief) })
+	ahead := write.Ahead
+	if ahead == nil {
+		ahead = func() {}
+	}
+	var err error
+	if p.direct {
+		err = w.mergeDirect(ctx, &b, p, ahead, sent)
+	} else {
+		err = w.mergeStaged(ctx, &b, ahead, sent)
 	}
 	if err != nil {
 		return nil, err
@@ -92,79 +106,10 @@ func (w *Writer) Merge(ctx context.Context, write event.Batch, sent func()) ([]b
 	return b.stored, nil
 }
 
-// begin prepares the batch. Then it sends it on the direct path, and finish is left to
-// do; or it writes it by the staging table, and there is no exchange.
-func (w *Writer) begin(ctx context.Context, b *batch, sent func()) (*exchange, error) {
-	var p plan
-	w.choose(func(c *pathChooser) { p = c.plan(b.received, b.suspects, b.brief) })
-	if p.check {
-		b.believe()
-	}
-	if !w.goesAhead(b, p) {
-		if err := w.alone(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if err := w.prepare(ctx, b, p); err != nil {
-		if !w.busy() {
-			w.rollback(ctx)
-		}
-		return nil, err
-	}
-	if p.direct {
-		return w.sendDirect(ctx, b, sent), nil
-	}
-	return nil, w.staged(ctx, b, sent)
-}
-
 func (w *Writer) choose(f func(c *pathChooser)) {
 	w.choosing.Lock()
 	defer w.choosing.Unlock()
 	f(&w.chooser)
-}
-
-// goesAhead tells whether the batch can be sent without a round trip over the writing
-// connection before it.
-func (w *Writer) goesAhead(b *batch, p plan) bool {
-	s := w.session
-	return p.direct && s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received) && !s.checkPlan.due()
-}
-
-// staged writes a prepared batch by the staging table.
-func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
-	if err := w.stage(ctx, b); err != nil {
-		w.rollback(ctx)
-		return classify(err)
-	}
-	sent()
-	return w.commit(ctx, b)
-}
-
-// prepare takes ids and finds out which keys are known. Its errors are classed: no row
-// has been shipped that could be to blame.
-func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
-	if !w.busy() {
-		if _, err := w.ready(ctx); err != nil {
-			return err
-		}
-	}
-	s := w.session
-	if err := s.number(ctx, b); err != nil {
-		return unavailable(err)
-	}
-	if p.direct && (b.believed != nil || s.checkPlan.due()) {
-		if err := w.prepareCheck(ctx); err != nil {
-			return unavailable(err)
-		}
-	}
-	if b.believed != nil {
-		return nil
-	}
-	before := w.underWay() // as the look-up begins: what it commits meanwhile may be missed
-	if err := s.lookUp(ctx, b, p, before); err != nil {
-		return unavailable(err)
-	}
-	return nil
 }
 
 // number gives the batch ids and an empty result. It may be called again when a
@@ -176,25 +121,4 @@ func (s *session) number(ctx context.Context, b *batch) (err error) {
 	b.last = b.first + int64(b.received) - 1
 	b.stored, b.storedCount = make([]bool, b.received), 0
 	return nil
-}
-
-// stage ships what is not known into the staging table and merges it; nothing is
-// left to do for a batch of known keys.
-func (w *Writer) stage(ctx context.Context, b *batch) error {
-	s, err := w.ready(ctx)
-	if err != nil {
-		return err
-	}
-	if b.tried { // ids of its own, whatever became of those
-		if err := s.number(ctx, b); err != nil {
-			return err
-		}
-	}
-	if b.knownCount == b.received {
-		return nil
-	}
-	if err := s.ship(ctx, b); err != nil {
-		return err
-	}
-	return s.merge(ctx, b)
 }

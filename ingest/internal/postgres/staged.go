@@ -12,6 +12,80 @@ import (
 	"ingot/internal/event"
 )
 
+// The staged path ships rows into a temp table and merges them from there, in three
+// round trips: whatever exists is no failure, and every answer is the constraint's.
+// Look-ups beforehand spare it the rows of known keys; they run while the batch before
+// is being written.
+
+// mergeStaged is entered by who is next. The batch after this one may be got ready as
+// soon as it is known that this one goes first.
+func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) error {
+	ahead()
+	_, err := w.lookUp(ctx, b, false)
+	if err == nil {
+		err = w.turn.take(ctx)
+	}
+	w.next.give()
+	if err != nil {
+		return err
+	}
+	defer w.turn.give()
+	return w.writeStaged(ctx, b, sent)
+}
+
+// writeStaged writes a batch of which the known keys are looked up.
+func (w *Writer) writeStaged(ctx context.Context, b *batch, sent func()) error {
+	if err := w.alone(ctx); err != nil {
+		return err
+	}
+	s, err := w.ready(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.number(ctx, b); err != nil {
+		w.rollback(ctx)
+		return unavailable(err)
+	}
+	return w.staged(ctx, b, sent)
+}
+
+// staged writes a batch with ids of its own by the staging table.
+func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
+	w.staging.Store(true)
+	defer w.staging.Store(false)
+	if err := w.stage(ctx, b); err != nil {
+		w.rollback(ctx)
+		return classify(err)
+	}
+	sent()
+	return w.commit(ctx, b)
+}
+
+// stage ships what is not known into the staging table and merges it; nothing is
+// left to do for a batch of known keys.
+func (w *Writer) stage(ctx context.Context, b *batch) error {
+	s, err := w.ready(ctx)
+	if err != nil {
+		return err
+	}
+	if b.knownTo != "" && b.knownTo != s.server { // what another server knows does not count
+		b.forgetKnown()
+		w.lookers.stale.Store(true)
+	}
+	if b.tried { // ids of its own, whatever became of those
+		if err := s.number(ctx, b); err != nil {
+			return err
+		}
+	}
+	if b.knownCount == b.received {
+		return nil
+	}
+	if err := s.ship(ctx, b); err != nil {
+		return err
+	}
+	return s.merge(ctx, b)
+}
+
 // ship opens the transaction and copies the rows that are not known into the
 // staging table, in one round trip.
 func (s *session) ship(ctx context.Context, b *batch) error {

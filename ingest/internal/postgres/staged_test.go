@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+)
+
+// lookUpsSince counts connections whose last look-up began after that time and is over. A
+// plan that was made counts as well, so there must be one.
+const lookUpsSince = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+	AND state = 'idle' AND query LIKE '%%WITH ORDINALITY AS k (event_id, topic, i)%%' AND query_start > '%s'`
+
+// staging is a writer on the staged path. One event, "known", is there.
+func staging(t *testing.T, url string) *Writer {
+	t.Helper()
+	w := NewWriter(url, PathStaged, testTimeouts, uuid.New(), zap.NewNop())
+	t.Cleanup(w.Close)
+	merge(t, w, "known")
+	return w
+}
+
+// TestLookedUpBesideAStagedBatch: while one batch is written the next is got ready, and
+// its suspects are looked up. They are written in that order.
+func TestLookedUpBesideAStagedBatch(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w, conn, watch := staging(t, url), client(t, url), client(t, url)
+	send(t.Context(), w, []bool{true}, "known").want(t, false) // there is a plan now
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, []bool{false, false}, "a", "b")
+	waitFor(t, watch, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
+	if err := w.Ready(t.Context(), 100*time.Millisecond); err != nil {
+		t.Errorf("not ready beside a batch that is being written: %v", err)
+	}
+	var begun string
+	if err := watch.QueryRow(t.Context(), "SELECT clock_timestamp()::text").Scan(&begun); err != nil {
+		t.Fatal(err)
+	}
+	second := send(t.Context(), w, []bool{true, true, false}, "known", "a", "c")
+	waitFor(t, watch, fmt.Sprintf(lookUpsSince, begun), 1)
+	first.underWay(t)
+	second.underWay(t)
+	release()
+	first.want(t, true, true)
+	second.want(t, false, false, true)
+	if w.session.staged != 1+2+2 { // "a" was not found by then
+		t.Errorf("%d rows staged", w.session.staged)
+	}
+}
+
+// TestKnownToAnotherServer: what was looked up where it is not written does not count.
+func TestKnownToAnotherServer(t *testing.T) {
+	t.Parallel()
+	w := staging(t, database(t))
+	write := func() {
+		t.Helper()
+		send(t.Context(), w, []bool{true, false}, "known", "known").want(t, false, false)
+	}
+	write()
+	if w.session.staged != 1+1 {
+		t.Fatalf("%d rows staged: the look-up has not spared one", w.session.staged)
+	}
+	w.session.server = "another time"
+	write()
+	if w.session.staged != 2+2 || !w.lookers.stale.Load() {
+		t.Errorf("%d rows staged, connections are kept: %v", w.session.staged, !w.lookers.stale.Load())
+	}
+	old := w.lookers.all[0].conn
+	write()
+	if w.lookers.all[0].conn == old {
+		t.Error("the connection to another server is still asked")
+	}
+}
