@@ -114,12 +114,15 @@ func TestSentAhead(t *testing.T) {
 	if err := w.Ready(ctx, time.Minute); err != nil { // it asks nothing of a connection that is read from
 		t.Error(err)
 	}
-	second := send(ctx, w, []bool{true, false}, "a", "c")
+	second := send(ctx, w, []bool{true, false, false}, "a", "c", "c")
 	first.underWay(t)
 	second.underWay(t)
 	release()
 	first.want(t, true, true)
-	second.want(t, false, true)
+	second.want(t, false, true, false)
+	if session.staged != 0 {
+		t.Errorf("%d rows staged", session.staged)
+	}
 	if diff := cmp.Diff([]string{"known", "warm", "a", "b", "c"}, ids(t, conn)); diff != "" {
 		t.Error(diff)
 	}
