@@ -228,3 +228,20 @@ func TestADoubtThatIsNotAskedAfter(t *testing.T) {
 		t.Error("the connection of a doubt is still used")
 	}
 }
+
+// TestAbandonLeavesANewerConnection, which the other of two in doubt has opened; and a
+// backend is ended once, however many were in doubt over it.
+func TestAbandonLeavesANewerConnection(t *testing.T) {
+	t.Parallel()
+	w, _, _ := trusting(t)
+	newer, old := w.session, &session{backend: backend{pid: 1, start: "long ago"}}
+	w.abandon(old)
+	w.abandon(old)
+	if w.session != newer || len(w.abandoned) != 1 {
+		t.Errorf("the newer one is used: %v; to be ended: %v", w.session == newer, w.abandoned)
+	}
+	w.endAbandoned(t.Context(), newer)
+	if len(w.abandoned) != 0 {
+		t.Errorf("to be ended: %v", w.abandoned)
+	}
+}
