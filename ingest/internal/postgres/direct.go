@@ -22,14 +22,15 @@ const directCopy = "COPY ingot.events (" + stagingColumns + ") FROM STDIN (FORMA
 // mergeDirect is entered by who is next.
 func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent func()) error {
 	x, err := w.begin(ctx, b, p, sent)
-	if err != nil {
+	if x == nil {
 		return err
 	}
 	ahead()
 	return w.finish(ctx, b, x, sent)
 }
 
-// begin prepares the batch and sends it; finish is left to do.
+// begin prepares the batch and sends it; finish is left to do. Or it writes it by the
+// staging table, and there is no exchange.
 func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *exchange, err error) {
 	defer w.next.give()
 	err = w.inTurn(ctx, func() error {
@@ -41,11 +42,14 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *e
 				return err
 			}
 		}
-		if err := w.prepare(ctx, b, p); err != nil {
+		if err := w.prepare(ctx, b); err != nil {
 			if !w.busy() {
 				w.rollback(ctx)
 			}
 			return err
+		}
+		if err := w.lookUpBeside(ctx, b, p); err != nil {
+			return w.withoutLookUp(ctx, b, err, sent)
 		}
 		x = w.sendDirect(ctx, b, sent)
 		return nil
@@ -60,10 +64,9 @@ func (w *Writer) goesAhead(b *batch) bool {
 	return s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received) && !s.checkPlan.due()
 }
 
-// prepare takes ids and finds out which keys are known. Keys of the batch before, which
-// cannot be found yet, are believed. Its errors are classed: no row has been shipped that
-// could be to blame.
-func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
+// prepare takes ids, and sees to the plan of the check. Its errors are classed: no row
+// has been shipped that could be to blame.
+func (w *Writer) prepare(ctx context.Context, b *batch) error {
 	if !w.busy() {
 		if _, err := w.ready(ctx); err != nil {
 			return err
@@ -78,6 +81,12 @@ func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
 			return unavailable(err)
 		}
 	}
+	return nil
+}
+
+// lookUpBeside finds out which keys are known, unless the Query checks them. Keys of the
+// batch before, which cannot be found yet, are believed.
+func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 	if b.believed != nil {
 		return nil
 	}
@@ -86,14 +95,24 @@ func (w *Writer) prepare(ctx context.Context, b *batch, p plan) error {
 	if err != nil {
 		return err
 	}
-	if b.knownTo != "" && b.knownTo != s.server {
+	if b.knownTo != "" && b.knownTo != w.session.server {
 		w.lookers.close()
-		return unavailable(fmt.Errorf("look up suspects: another server answers than the one that is written to: started %s, not %s", b.knownTo, s.server))
+		return fmt.Errorf("another server answers than the one that is written to: started %s, not %s", b.knownTo, w.session.server)
 	}
 	if before != nil {
 		b.believeIn(before, asked)
 	}
 	return nil
+}
+
+// withoutLookUp writes a batch whose keys could not be looked up: there is no connection
+// left for that, or another server answers. The staging table needs to know of none.
+func (w *Writer) withoutLookUp(ctx context.Context, b *batch, err error, sent func()) error {
+	w.cannotLookUp(b, err)
+	if err := w.alone(ctx); err != nil {
+		return err
+	}
+	return w.staged(ctx, b, sent)
 }
 
 // sendDirect sends the batch on the direct path.

@@ -217,7 +217,7 @@ func equal(got []bool, want ...bool) bool {
 
 // write does all of a staged batch but its commit.
 func write(ctx context.Context, w *Writer, b *batch) error {
-	if err := w.prepare(ctx, b, plan{}); err != nil {
+	if err := w.prepare(ctx, b); err != nil {
 		return err
 	}
 	return w.stage(ctx, b)

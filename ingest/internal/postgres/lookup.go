@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+	"go.uber.org/zap"
 )
 
 // lookUpQuery finds which of the keys exist.
@@ -58,7 +59,7 @@ func (w *Writer) lookUp(ctx context.Context, b *batch, lookUpAll bool) (asked ke
 	}
 	b.known = make([]bool, b.received)
 	if b.knownTo, err = w.lookers.find(ctx, asked, b.known); err != nil {
-		return asked, unavailable(err)
+		return asked, err
 	}
 	for _, at := range asked.positions {
 		if b.known[at] {
@@ -66,6 +67,12 @@ func (w *Writer) lookUp(ctx context.Context, b *batch, lookUpAll bool) (asked ke
 		}
 	}
 	return asked, nil
+}
+
+// cannotLookUp goes on without: no answer depends on a look-up.
+func (w *Writer) cannotLookUp(b *batch, err error) {
+	w.log.Warn("keys cannot be looked up, staging the batch", zap.Error(err))
+	b.forgetKnown()
 }
 
 // appendTextArray encodes a text[] in the binary format: dimensions, a flag for

@@ -21,10 +21,10 @@ import (
 // soon as it is known that this one goes first.
 func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) error {
 	ahead()
-	_, err := w.lookUp(ctx, b, false)
-	if err == nil {
-		err = w.turn.take(ctx)
+	if _, err := w.lookUp(ctx, b, false); err != nil {
+		w.cannotLookUp(b, err)
 	}
+	err := w.turn.take(ctx)
 	w.next.give()
 	if err != nil {
 		return err
