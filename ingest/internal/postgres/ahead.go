@@ -63,6 +63,13 @@ func (w *Writer) inTurn(ctx context.Context, f func() error) error {
 	return f()
 }
 
+// goesAhead tells whether the batch can be sent without a round trip over the writing
+// connection before it.
+func (w *Writer) goesAhead(b *batch) bool {
+	s := w.session
+	return s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received) && !s.checkPlan.due()
+}
+
 // busy tells whether an answer is awaited. Like all below it is called in turn.
 func (w *Writer) busy() bool {
 	select {

@@ -57,13 +57,6 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *e
 	return x, err
 }
 
-// goesAhead tells whether the batch can be sent without a round trip over the writing
-// connection before it.
-func (w *Writer) goesAhead(b *batch) bool {
-	s := w.session
-	return s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received) && !s.checkPlan.due()
-}
-
 // prepare takes ids, and sees to the plan of the check. Its errors are classed: no row
 // has been shipped that could be to blame.
 func (w *Writer) prepare(ctx context.Context, b *batch) error {
