@@ -17,7 +17,7 @@ var Early func([]bool)
 		}
 	}
 	stored, err := p.store.Merge(ctx, b, p.commitSent)`},
-			{"ingest/internal/postgres/writer.go", `	sent()
+			{"ingest/internal/postgres/staged.go", `	sent()
 	return w.commit(ctx, b)`, `	event.Early(b.stored)
 	sent()
 	return w.commit(ctx, b)`},

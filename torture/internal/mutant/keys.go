@@ -15,16 +15,11 @@ var keys = []Mutant{
 		Name:   "filter-hit-is-duplicate",
 		Breaks: "what the filter suspects is a duplicate, and Postgres is not asked",
 		Caught: "duplicate means a row: an ingester with a small filter",
-		Edits: []Edit{{"ingest/internal/postgres/lookup.go", `		return fmt.Errorf("look up suspects: %w", err)
+		Edits: []Edit{{"ingest/internal/postgres/lookup.go", `	for _, at := range asked.positions {
+`, `	for i, suspected := range b.suspects {
+		b.known[i] = b.known[i] || suspected
 	}
-`, `		return fmt.Errorf("look up suspects: %w", err)
-	}
-	for i, suspected := range b.suspects {
-		if suspected && !b.known[i] {
-			b.known[i] = true
-			b.knownCount++
-		}
-	}
+	for _, at := range asked.positions {
 `}, {"ingest/internal/postgres/lookup.go", `SELECT 1 / (count(*) = $3)::int`, `SELECT count(*), $3`}},
 	},
 	{
@@ -45,7 +40,7 @@ ON CONFLICT DO NOTHING
 		Breaks: "of several copies of a key in a batch the last is stored",
 		Caught: "the first copy in a request is the one stored",
 		Edits: []Edit{
-			{"ingest/internal/postgres/direct.go", `return int(x.at - y.at)`, `return int(y.at - x.at)`},
+			{"ingest/internal/postgres/rows.go", `return int(x.at - y.at)`, `return int(y.at - x.at)`},
 			{"ingest/internal/postgres/session.go", `ORDER BY s.event_id, s.topic, s.id
 `, `ORDER BY s.event_id, s.topic, s.id DESC
 `},
