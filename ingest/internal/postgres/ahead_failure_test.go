@@ -144,7 +144,7 @@ func TestALookUpBlamesNobody(t *testing.T) {
 func TestALookUpEndsInTime(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	w.timeouts.Statement = 300 * time.Millisecond
+	w.timeouts.Statement, w.lookers.timeout = 300*time.Millisecond, 300*time.Millisecond
 	w.Close()
 	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
 	exec(t, conn, "BEGIN")
