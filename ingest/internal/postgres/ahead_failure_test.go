@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -242,5 +243,24 @@ func TestAbandonLeavesANewerConnection(t *testing.T) {
 	w.endAbandoned(t.Context(), newer)
 	if len(w.abandoned) != 0 {
 		t.Errorf("to be ended: %v", w.abandoned)
+	}
+}
+
+// TestIDsDieWithTheirConnection also for a batch that had some, and waited for the one
+// before: what it is written over in the end gives it others.
+func TestIDsDieWithTheirConnection(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	w.session.server = "another time" // so that the look-up is for nothing, and the batch waits
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, []bool{false}, "a")
+	suspects, keys := suspected(checkedKeys + 1)
+	second := waitsAlone(t, w, event.Batch{Groups: groupOf(keys...), Suspects: suspects})
+	exec(t, client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	release()
+	<-first.ended
+	second.want(t, slices.Concat([]bool{false}, slices.Repeat([]bool{true}, len(keys)-1))...)
+	if n := number(t, conn, "SELECT count(*) FROM ingot.events WHERE event_id LIKE 'suspect%' AND id > $1", int64(BlockSize)); n != int64(len(keys)-1) {
+		t.Errorf("%d rows have ids of the new block, want %d", n, len(keys)-1)
 	}
 }

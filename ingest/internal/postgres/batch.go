@@ -8,8 +8,9 @@ type batch struct {
 	suspects    []bool // by arrival order; nil: nobody was asked
 	brief       bool   // wait for keys only for a moment
 	received    int
-	first, last int64  // its ids; 0 before they are taken
-	known       []bool // by arrival order: found by the look-up, or believed; nil when there are none
+	first, last int64    // its ids; 0 before they are taken
+	from        *session // whose block they are of
+	known       []bool   // by arrival order: found by the look-up, or believed; nil when there are none
 	knownCount  int
 	knownTo     string // the server where they were looked up; "" when none were
 	believed    []bool // of them, those that the direct path's Query has to check; nil when there are none

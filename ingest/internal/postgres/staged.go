@@ -72,7 +72,7 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 		b.forgetKnown()
 		w.lookers.stale.Store(true)
 	}
-	if b.tried { // ids of its own, whatever became of those
+	if b.tried || b.from != s { // ids of its own, whatever became of those
 		if err := s.number(ctx, b); err != nil {
 			return err
 		}
