@@ -300,6 +300,8 @@ func TestTwoAtATimeAreAsOne(t *testing.T) {
 		"many keys, looked up":       {PathAuto, 2 * twoLookers, coin},
 		"many keys, half of them":    {PathDirect, 4 * checkedKeys, func(rng *rand.Rand) bool { return rng.IntN(2) == 0 }},
 		"both paths, some suspected": {PathAuto, 40, coin},
+		"staged, some suspected":     {PathStaged, 40, coin},
+		"staged, many looked up":     {PathStaged, 2 * twoLookers, func(*rand.Rand) bool { return true }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
