@@ -76,6 +76,19 @@ func (c *Cluster) Create(ctx context.Context, name string) (string, error) {
 	return c.URL(name)
 }
 
+// Copy makes a database that is another one as it is now, file by file, in place of an
+// older one of the name. Nobody may be connected to the other one.
+func (c *Cluster) Copy(ctx context.Context, name, of string) (string, error) {
+	if err := c.Drop(ctx, name); err != nil {
+		return "", err
+	}
+	sql := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{of}.Sanitize() + " STRATEGY file_copy"
+	if err := c.exec(ctx, sql); err != nil {
+		return "", fmt.Errorf("copy database: %w", err)
+	}
+	return c.URL(name)
+}
+
 // Drop removes a database, whoever is connected to it.
 func (c *Cluster) Drop(ctx context.Context, name string) error {
 	if err := c.exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
@@ -102,6 +115,13 @@ func (c *Cluster) Exists(ctx context.Context, name string) (found bool, err erro
 // Checkpoint writes all that is dirty now, so that a run is not charged for what
 // came before it.
 func (c *Cluster) Checkpoint(ctx context.Context) error { return c.exec(ctx, "CHECKPOINT") }
+
+// PageImages is how many pages have gone into the log whole, by the server's count: each
+// page does that is touched for the first time after a checkpoint.
+func (c *Cluster) PageImages(ctx context.Context) (n int64, err error) {
+	err = c.query(ctx, "SELECT wal_fpi FROM pg_stat_wal", &n)
+	return n, err
+}
 
 // Settings are those that figures depend on, as the server has them.
 func (c *Cluster) Settings(ctx context.Context) (all string, err error) {

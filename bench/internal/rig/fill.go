@@ -91,16 +91,22 @@ func fillOne(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n 
 	return id + n - 1, nil
 }
 
-// fillLog writes a batch and its row of the log, which says where the table ended.
+const copyEvents = "COPY ingot.events (" + mix.CopyColumns + ") FROM STDIN (FORMAT binary)"
+
+// fillLog writes a batch and its row of the log.
 func fillLog(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n, id int) error {
-	const into = "COPY ingot.events (" + mix.CopyColumns + ") FROM STDIN (FORMAT binary)"
-	if _, err := conn.CopyFrom(ctx, bytes.NewReader(batchRows(e, first, n, id)), into); err != nil {
+	if _, err := conn.CopyFrom(ctx, bytes.NewReader(batchRows(e, first, n, id)), copyEvents); err != nil {
 		return err
 	}
-	return send(ctx, conn, fmt.Sprintf(`INSERT INTO ingot.batches SELECT coalesce(max(commit_seq), 0) + 1, %d, %d, %d, %d,
+	return send(ctx, conn, logQuery(n, id))
+}
+
+// logQuery says in the log that rows id..id+n-1 are a batch, and where the table ended.
+func logQuery(n, id int) string {
+	return fmt.Sprintf(`INSERT INTO ingot.batches SELECT coalesce(max(commit_seq), 0) + 1, %d, %d, %d, %d,
 		coalesce(max(total_received), 0) + %d, coalesce(max(total_stored), 0) + %d, '%s', clock_timestamp(),
 		pg_relation_size('ingot.events') / current_setting('block_size')::bigint FROM ingot.batches`,
-		id, id+n-1, n, n, n, n, uuid.Nil))
+		id, id+n-1, n, n, n, n, uuid.Nil)
 }
 
 // batchRows are the rows of a batch in the order of their keys, as an ingester ships

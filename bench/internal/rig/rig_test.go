@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ingot"
 	"ingot/bench/internal/mix"
@@ -63,6 +65,38 @@ func TestFillGoesOnWhereItWasCut(t *testing.T) {
 	}
 }
 
+// TestPourGoesOnWhereAFillEnded: what it writes is new, and in the log.
+func TestPourGoesOnWhereAFillEnded(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	if err := Exec(t.Context(), url, ingot.Schema); err != nil {
+		t.Fatal(err)
+	}
+	e, err := mix.NewEncoder(mix.Mix{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Fill(t.Context(), url, e, 1000, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	rows, took, err := Pour(t.Context(), url, e, 1400, time.Nanosecond)
+	if err != nil || rows != fillChunk || took <= 0 {
+		t.Fatalf("%d rows in %v, %v", rows, took, err)
+	}
+	c := Cluster{admin: url}
+	for what, sql := range map[string]string{
+		"events": "SELECT count(*)::int FROM ingot.events",
+		"log":    "SELECT max(total_stored)::int FROM ingot.batches",
+		"topics": "SELECT sum(events)::int FROM ingot.topics",
+		"ids":    "SELECT count(*)::int FROM ingot.events AS e JOIN ingot.batches AS b ON e.id BETWEEN b.first_id AND b.last_id",
+	} {
+		n := 0
+		if err := c.query(t.Context(), sql, &n); n != fillChunk+1000 || err != nil {
+			t.Errorf("%s: %d, %v", what, n, err)
+		}
+	}
+}
+
 func TestDatabasesComeAndGo(t *testing.T) {
 	t.Parallel()
 	c := Cluster{admin: pgtest.New(t)}
@@ -74,7 +108,17 @@ func TestDatabasesComeAndGo(t *testing.T) {
 	if there, err := c.Exists(t.Context(), "bench_rig_test"); !there || err != nil {
 		t.Errorf("after Create: %v, %v", there, err)
 	}
-	if err := c.Drop(t.Context(), "bench_rig_test"); err != nil {
+	url, err := c.Copy(t.Context(), "bench_rig_copy", "bench_rig_test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := Rows(t.Context(), url); n != 0 || err != nil {
+		t.Errorf("the copy: %d rows, %v", n, err)
+	}
+	if n, err := c.PageImages(t.Context()); n < 0 || err != nil {
+		t.Errorf("%d page images, %v", n, err)
+	}
+	if err := errors.Join(c.Drop(t.Context(), "bench_rig_copy"), c.Drop(t.Context(), "bench_rig_test")); err != nil {
 		t.Fatal(err)
 	}
 	if there, err := c.Exists(t.Context(), "bench_rig_test"); there || err != nil {

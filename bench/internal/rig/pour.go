@@ -1,0 +1,51 @@
+package rig
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingot/bench/internal/mix"
+)
+
+// Pour is raw COPY into a database that Fill has filled: batches of so many rows,
+// encoded beforehand, in the order of their keys as an ingester ships them, each in a
+// transaction of its own. It goes on for as long as given, in whole blocks of ids, and
+// returns how many rows that were and how long their COPY took. The log has a batch a
+// block, written off the clock.
+func Pour(ctx context.Context, url string, e *mix.Encoder, size int, during time.Duration) (rows int, took time.Duration, err error) {
+	conn, err := pgconn.Connect(ctx, url)
+	if err != nil {
+		return 0, 0, fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for took < during {
+		block, err := pourBlock(ctx, conn, e, size)
+		if err != nil {
+			return rows, took, fmt.Errorf("pour: %w", err)
+		}
+		rows, took = rows+fillChunk, took+block
+	}
+	return rows, took, nil
+}
+
+// pourBlock writes the events that belong to the next block of ids, and says how long
+// their COPY took.
+func pourBlock(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, size int) (took time.Duration, err error) {
+	id, err := number(ctx, conn, "SELECT nextval('ingot.id_blocks')")
+	if err != nil {
+		return 0, err
+	}
+	for at := 0; at < fillChunk; at += size {
+		stream := bytes.NewReader(batchRows(e, id-1+at, min(size, fillChunk-at), id+at))
+		start := time.Now()
+		if _, err := conn.CopyFrom(ctx, stream, copyEvents); err != nil {
+			return took, err
+		}
+		took += time.Since(start)
+	}
+	return took, send(ctx, conn, "BEGIN;"+topicsQuery(e, id-1, fillChunk)+logQuery(fillChunk, id)+";COMMIT")
+}
