@@ -54,7 +54,7 @@ bench: postgres build ## the quick set against this machine's limits: under 3 mi
 	$(GO) build -o bin/ ./bench
 	@./bin/bench run --ingest ./bin/ingest
 
-bench-full: postgres build ## everything, resumable; loads 20 million rows per kind of ids once (20 GB)
+bench-full: postgres build ## everything, resumable; loads 20 million rows per kind of ids once (20 GB, and 15 more while it runs)
 	$(GO) build -o bin/ ./bench
 	@./bin/bench run --full --resume --ingest ./bin/ingest
 

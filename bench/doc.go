@@ -18,6 +18,8 @@
 //	stage.go        a scenario on stage: limit, round, limit, round, .. limit
 //	   │  ├── meters.go    the limits a scenario is held against
 //	   │  └── round.go     fresh database, ingesters, load, watch, truth check
+//	   │        ├── kept.go    or a copy of a table that is full
+//	   │        └── settle.go  in the state of one in use
 //	   ▼
 //	internal/result      every round of it, as JSON; table, comparison
 //	internal/page        the report

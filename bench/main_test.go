@@ -47,8 +47,11 @@ func TestScenarioTable(t *testing.T) {
 		if s.Connections%s.ingesters() != 0 || s.open() && s.ingesters() > 1 {
 			t.Errorf("%s: %d connections cannot be spread evenly over %d ingesters", s.Name, s.Connections, s.ingesters())
 		}
-		if strings.Contains(s.database(), "topics") != (s.keeps() && s.Mix.Topics > 0) {
-			t.Errorf("%s: a table is kept for each number of topics: %s", s.Name, s.database())
+		if strings.Contains(s.kept(), "topics") != (s.Mix.Topics > 0) {
+			t.Errorf("%s: a table is kept for each number of topics: %s", s.Name, s.kept())
+		}
+		if s.copies() && (s.database() == s.kept() || s.Lasts == 0) {
+			t.Errorf("%s: a full table is copied, and needs a longer window", s.Name)
 		}
 		if s.Base > 0 && s.Known > 0 {
 			t.Errorf("%s: in a table that is kept nobody knows which events may be repeated", s.Name)
@@ -67,11 +70,14 @@ func checkRatio(t *testing.T, s scenario, r result.Ratio) {
 	other, isScenario := find(r.Limit)
 	switch {
 	case isScenario:
-		if other.keeps() || other.open() || other.Array != s.Array || other.Connections != s.Connections || other.Mix.IDs != s.Mix.IDs || other.Mix.Topics != s.Mix.Topics {
+		sameTable := other.copies() && other.kept() == s.kept() && other.Alter != s.Alter
+		if other.copies() && !sameTable || other.open() || other.Array != s.Array || other.Connections != s.Connections || other.Mix.IDs != s.Mix.IDs || other.Mix.Topics != s.Mix.Topics {
 			t.Errorf("%s: %s is not the same thing in better circumstances", s.Name, r.Limit)
 		}
-	case !slices.Contains([]string{rawCopy, nothing, naive, commit}, r.Limit):
+	case !slices.Contains([]string{rawCopy, nothing, naive, commit, pour}, r.Limit):
 		t.Errorf("%s: there is no limit %q", s.Name, r.Limit)
+	case r.Limit == pour && !s.copies():
+		t.Errorf("%s: %s is into a table that is full", s.Name, r.Limit)
 	case (r.Limit == nothing || r.Limit == naive) && s.Array > 0:
 		t.Errorf("%s: %s answers single events", s.Name, r.Limit)
 	}

@@ -33,7 +33,8 @@ const (
 // over as many connections.
 func (h *house) openMeter(ctx context.Context, name string, s scenario, window window) (*meter, error) {
 	if other, ok := find(name); ok {
-		return h.scenarioMeter(other, window), nil
+		other.Emptied = s.copies() && !other.copies()
+		return h.scenarioMeter(other, window), h.dropCopy(ctx, other)
 	}
 	if name != nothing && h.cluster == nil {
 		return nil, errNoDatabase
@@ -47,6 +48,8 @@ func (h *house) openMeter(ctx context.Context, name string, s scenario, window w
 		return h.copyMeter(ctx, encoder, s.events())
 	case commit:
 		return h.commitMeter(ctx, s.CommitDelay)
+	case pour:
+		return &meter{close: func() {}, measure: func(ctx context.Context) (float64, error) { return h.pour(ctx, s) }}, nil
 	case nothing:
 		server, err := rig.StartLimit(ctx, h.self, h.logs, nothing)
 		if err != nil {
@@ -144,11 +147,11 @@ func serverMeter(server *rig.Server, e *mix.Encoder, s scenario, prepare func(co
 }
 
 // scenarioMeter is another scenario as the limit: the same thing on an empty
-// table, with one ingester, in memory.
+// table, with fewer indexes, with one ingester, in memory.
 func (h *house) scenarioMeter(other scenario, w window) *meter {
 	measure := func(ctx context.Context) (float64, error) {
 		r, err := h.round(ctx, other, w)
 		return r.Events, errors.Join(err, r.Truth.Err())
 	}
-	return &meter{measure: measure, close: func() {}}
+	return &meter{measure: measure, close: func() { _ = h.dropCopy(context.Background(), other) }}
 }

@@ -84,7 +84,12 @@ func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (e
 	if t.encoder, err = mix.NewEncoder(t.Mix); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx))) }()
+	if err := h.dropCopy(ctx, t.scenario); err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx)), h.dropCopy(ctx, t.scenario))
+	}()
 	if err := t.setUp(ctx); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}

@@ -16,7 +16,8 @@ import (
 	"ingot/bench/internal/truth"
 )
 
-// round measures a scenario once, on a fresh database, and checks the truth.
+// round measures a scenario once, on a fresh database or on its copy of a full one, and
+// checks the truth.
 func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, err error) {
 	if s.Lasts > 0 {
 		w.measure = s.Lasts
@@ -29,9 +30,14 @@ func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, 
 	if err := t.setUp(ctx); err != nil {
 		return r, fmt.Errorf("set up: %w", err)
 	}
+	before, err := t.settle(ctx)
+	if err != nil {
+		return r, err
+	}
 	if r, err = t.measure(ctx); err != nil {
 		return r, err
 	}
+	r.Counts.Add(before) // the truth is of both
 	return r, t.check(ctx, &r)
 }
 

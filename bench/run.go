@@ -167,7 +167,7 @@ func (c *runCommand) chosen() (chosen []scenario, err error) {
 		if s.Name == payloadFile {
 			s.Mix.File = c.Payloads
 		}
-		if s.Base > 0 {
+		if s.Base == baseRows {
 			s.Base = c.Rows
 			s.About = fmt.Sprintf("%s: %d rows", s.About, s.Base)
 		}

@@ -22,6 +22,7 @@ const (
 	nothing = "nothing" // requests/s of a server that does nothing
 	naive   = "naive"   // requests/s of a server with an INSERT per request
 	commit  = "commit"  // commits/s of one connection, one row each
+	pour    = "pour"    // rows/s of raw COPY into the table that the scenario is on
 )
 
 // scenario is one line of the table: what is offered, to what, against what.
@@ -42,9 +43,10 @@ type scenario struct {
 	Flags       []string      // of the ingester
 	Known       int           // events stored by others; then the ingester is restarted
 	Alter       string        // SQL on the tables before anything is written
-	Base        int           // rows in the table, loaded once and kept
+	Base        int           // rows in the table: a copy of one that is loaded once and kept
 	CommitDelay time.Duration // added to every answer to a COMMIT
 	Readers     int           // clients that read pages meanwhile
+	Emptied     bool          // its database is emptied before a round, not dropped after it: a drop is a checkpoint
 
 	// Against what. A limit is one of the above, or the name of another scenario.
 	Against []result.Ratio
@@ -56,22 +58,32 @@ func (s *scenario) events() int { return max(1, s.Array) }
 
 func (s *scenario) open() bool { return len(s.Rates) > 0 }
 
-// keeps tells whether its database outlives the run.
-func (s *scenario) keeps() bool { return s.Base > 0 }
+// copies tells whether it is measured on a copy of a table that is kept, made when the
+// scenario begins and dropped when it ends.
+func (s *scenario) copies() bool { return s.Base > 0 }
 
 // stored is how many rows are there before the first round, and known how many of
 // them may be repeated.
 func (s *scenario) stored() int { return max(s.Base, s.Known) }
 
-// database is the name of the one it runs on: fresh for each round, or kept for
-// each kind of ids and number of topics.
+// database is the name of the one it runs on: fresh for each round, or emptied, or its
+// copy of the one that is kept.
 func (s *scenario) database() string {
-	if s.keeps() {
-		name := fmt.Sprintf("bench_base_%d_%s", s.Base, cmp.Or(s.Mix.IDs, mix.UUIDv4))
-		if s.Mix.Topics > 0 {
-			name += fmt.Sprintf("_%d_topics", s.Mix.Topics)
-		}
-		return name
+	switch {
+	case s.copies():
+		return "bench_copy_" + s.Name
+	case s.Emptied:
+		return "bench_emptied"
 	}
 	return "bench_run"
+}
+
+// kept is the name of the database that outlives the run, and that nothing is written
+// to once it is loaded: one for each number of rows, kind of ids and number of topics.
+func (s *scenario) kept() string {
+	name := fmt.Sprintf("bench_base_%d_%s", s.Base, cmp.Or(s.Mix.IDs, mix.UUIDv4))
+	if s.Mix.Topics > 0 {
+		name += fmt.Sprintf("_%d_topics", s.Mix.Topics)
+	}
+	return name
 }

@@ -12,6 +12,14 @@ import (
 // once per kind of ids.
 const baseRows = 20_000_000
 
+// readerRows are those of the table that readers are measured on, and what their indexes
+// cost there.
+const readerRows = 10_000_000
+
+// fullWindow is that of scenarios on a full table, whose speed goes up and down with
+// what is written back meanwhile.
+const fullWindow = 5 * time.Second
+
 // scenarios is the table of everything that is measured. The goals are what the
 // project set out to reach on two cores for client, ingester and Postgres
 // together.
@@ -50,8 +58,8 @@ func scenarios() []scenario {
 		{Name: "staged-1000", Set: full, About: "array-1000 through the staging table alone", Mix: usual, Connections: 4, Array: 1000, Flags: staged, Against: against(atLeast(rawCopy, 0.55))},
 		{Name: "staged-ingesters-4", Set: full, About: "4 ingesters, staging tables alone", Mix: usual, Ingesters: 4, Connections: 8, Array: 100, Flags: staged, Against: against(atLeast("staged-100", 0.90))},
 
-		{Name: "rows-uuid4", Set: full, About: "a table that is full, ids UUIDv4", Mix: usual, Base: baseRows, Connections: 4, Array: 1000, Against: against(atLeast("array-1000", 0.70))},
-		{Name: "rows-uuid7", Set: full, About: "a table that is full, ids UUIDv7", Mix: uuid7, Base: baseRows, Connections: 4, Array: 1000, Against: against(atLeast("ids-uuid7", 0.90))},
+		{Name: "rows-uuid4", Set: full, About: "a table that is full, ids UUIDv4", Mix: usual, Base: baseRows, Lasts: fullWindow, Connections: 4, Array: 1000, Against: against(atLeast("array-1000", 0.70), beside(rawCopy), beside(pour))},
+		{Name: "rows-uuid7", Set: full, About: "a table that is full, ids UUIDv7", Mix: uuid7, Base: baseRows, Lasts: fullWindow, Connections: 4, Array: 1000, Against: against(atLeast("ids-uuid7", 0.90), beside(rawCopy), beside(pour))},
 	}, slowScenarios(usual), indexScenarios())
 }
 
@@ -85,6 +93,9 @@ func indexScenarios() (all []scenario) {
 		add("index-hash", "a hash of the topic in place of it", hashTopic, beside(key), beside("index-plain-"+load.Name))
 		add("index-plain", "(topic, id) does not look for equal entries", noDedup, atLeast(key, 0.80), beside("index-all-"+load.Name))
 		add("index-none", "the primary key alone", noTopic+noBRIN)
+		load.Base, load.Lasts = readerRows, fullWindow
+		add("index-all-10m", "10 million rows, all indexes", "", atLeast("index-none-10m-"+load.Name, 0.80))
+		add("index-none-10m", "10 million rows, the primary key alone", noTopic+noBRIN)
 	}
 	return all
 }

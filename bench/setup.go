@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"time"
 
@@ -74,30 +73,31 @@ func (t *trial) startOwn(ctx context.Context) error {
 		}
 		t.servers = append(t.servers, s)
 	}
+	if t.copies() {
+		return nil // altered when it was copied
+	}
+	return t.alter(ctx) // the ingesters have made the tables
+}
+
+func (t *trial) alter(ctx context.Context) error {
 	if t.Alter == "" {
 		return nil
 	}
-	if err := rig.Exec(ctx, t.database, t.Alter); err != nil { // the ingesters have made the tables
+	if err := rig.Exec(ctx, t.database, t.Alter); err != nil {
 		return fmt.Errorf("alter the tables: %w", err)
 	}
 	return nil
 }
 
-// openDatabase is a fresh one, or the one kept for scenarios on a full table.
+// openDatabase is a fresh one, or the scenario's copy of one that is kept.
 func (t *trial) openDatabase(ctx context.Context) (err error) {
-	name := t.scenario.database()
-	there := false
-	if t.keeps() {
-		if there, err = t.cluster.Exists(ctx, name); err != nil {
-			return err
-		}
+	switch {
+	case t.copies():
+		return t.openCopy(ctx)
+	case t.Emptied:
+		return t.openEmptied(ctx)
 	}
-	if there {
-		t.database, err = t.cluster.URL(name)
-	} else {
-		t.database, err = t.cluster.Create(ctx, name)
-	}
-	if err != nil || t.stored() == 0 {
+	if t.database, err = t.cluster.Create(ctx, t.scenario.database()); err != nil || t.stored() == 0 {
 		return err
 	}
 	return t.fill(ctx)
@@ -138,22 +138,8 @@ func (t *trial) tearDown(ctx context.Context) error {
 	if t.proxy != nil {
 		t.proxy.Close()
 	}
-	if t.given == nil && !t.keeps() {
+	if t.given == nil && !t.copies() && !t.Emptied {
 		err = errors.Join(err, t.cluster.Drop(ctx, t.scenario.database()))
 	}
 	return err
-}
-
-// verify has the ingester hold its tables against each other: for the tables too
-// large to be counted in every round.
-func (h *house) verify(ctx context.Context, s scenario) error {
-	url, err := h.cluster.URL(s.database())
-	if err != nil {
-		return err
-	}
-	out, err := exec.CommandContext(ctx, h.binary, "verify", "--database-url", url).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("ingest verify: %w: %s", err, out)
-	}
-	return nil
 }

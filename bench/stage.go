@@ -16,6 +16,10 @@ type window struct{ warm, measure time.Duration }
 // The limits between two rounds belong to both.
 func (h *house) stage(ctx context.Context, s scenario, rounds int, w window) (result.Scenario, error) {
 	out := result.Scenario{Name: s.Name, About: s.About, Open: s.open(), Ratios: s.Against}
+	if err := h.dropCopy(ctx, s); err != nil {
+		return out, err
+	}
+	defer func() { _ = h.dropCopy(ctx, s) }() // the next run drops what is left
 	meters, err := h.openMeters(ctx, s, w)
 	defer func() {
 		for _, m := range meters {
@@ -25,7 +29,7 @@ func (h *house) stage(ctx context.Context, s scenario, rounds int, w window) (re
 	if err != nil {
 		return out, err
 	}
-	before, err := measureAll(ctx, meters)
+	before, err := measureAll(ctx, s.Against, meters)
 	for err == nil && len(out.Rounds) < rounds {
 		var round result.Round
 		if round, before, err = h.between(ctx, s, w, meters, before); err == nil {
@@ -33,7 +37,7 @@ func (h *house) stage(ctx context.Context, s scenario, rounds int, w window) (re
 			h.tell(s, round, len(out.Rounds), rounds)
 		}
 	}
-	if err == nil && s.keeps() {
+	if err == nil && s.copies() {
 		err = h.verify(ctx, s)
 	}
 	return out, err
@@ -81,21 +85,27 @@ func (h *house) between(ctx context.Context, s scenario, w window, meters map[st
 	if round.Run, err = h.round(ctx, s, w); err != nil {
 		return round, before, err
 	}
-	after, err := measureAll(ctx, meters)
+	after, err := measureAll(ctx, s.Against, meters)
 	for name := range meters {
 		round.Limits[name] = [2]float64{before[name], after[name]}
 	}
 	return round, after, err
 }
 
-func measureAll(ctx context.Context, meters map[string]*meter) (map[string]float64, error) {
+// measureAll measures the limits in the order of the table. One may be in several
+// ratios, or missing.
+func measureAll(ctx context.Context, ratios []result.Ratio, meters map[string]*meter) (map[string]float64, error) {
 	values := map[string]float64{}
-	for name, m := range meters {
+	for _, ratio := range ratios {
+		m := meters[ratio.Limit]
+		if _, done := values[ratio.Limit]; done || m == nil {
+			continue
+		}
 		v, err := m.measure(ctx)
 		if err != nil {
-			return values, fmt.Errorf("limit %s: %w", name, err)
+			return values, fmt.Errorf("limit %s: %w", ratio.Limit, err)
 		}
-		values[name] = v
+		values[ratio.Limit] = v
 	}
 	return values, nil
 }

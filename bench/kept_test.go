@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"ingot"
+	"ingot/bench/internal/result"
+	"ingot/bench/internal/rig"
+	"ingot/internal/pgtest"
+)
+
+// TestAnEmptiedDatabase: the next round finds nothing of the one before, and in the end
+// it is gone.
+func TestAnEmptiedDatabase(t *testing.T) {
+	t.Parallel()
+	cluster, err := rig.OpenCluster(t.Context(), "", pgtest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{cluster: cluster, progress: newProgress(t.Output())}
+	s := scenario{Name: "emptied", Emptied: true}
+	for range 2 {
+		r := &trial{house: h, scenario: s}
+		if err := r.openDatabase(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := rig.Exec(t.Context(), r.database, ingot.Schema); err != nil {
+			t.Errorf("the tables are there already: %v", err)
+		}
+		if err := r.tearDown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if there, err := cluster.Exists(t.Context(), s.database()); !there || err != nil {
+		t.Errorf("after two rounds: %v, %v", there, err)
+	}
+	if err := h.dropCopy(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := cluster.Exists(t.Context(), s.database()); there || err != nil {
+		t.Errorf("in the end: %v, %v", there, err)
+	}
+}
+
+// TestSettleEnds: with the first step that brings few page images for its rows, with an
+// error of a step, or with the last one that may be.
+func TestSettleEnds(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	cluster, err := rig.OpenCluster(t.Context(), "", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rig.Exec(t.Context(), url, ingot.Schema); err != nil {
+		t.Fatal(err)
+	}
+	h := &house{cluster: cluster}
+	steps := 0
+	if err := h.settleBy(t.Context(), url, func() (int, error) { steps++; return 1 << 40, nil }); err != nil || steps != 1 {
+		t.Errorf("no images: %d steps, %v", steps, err)
+	}
+	broken := errors.New("broken")
+	if err := h.settleBy(t.Context(), url, func() (int, error) { return 0, broken }); !errors.Is(err, broken) {
+		t.Errorf("a step that fails: %v", err)
+	}
+	steps = 0
+	if err := h.settleBy(t.Context(), url, func() (int, error) { steps++; return -1 << 40, nil }); err == nil || steps != settleMost {
+		t.Errorf("images without end: %d steps, %v", steps, err)
+	}
+}
+
+// TestLimitsInOrder: as in the table, each once, without those that cannot be had.
+func TestLimitsInOrder(t *testing.T) {
+	t.Parallel()
+	var order []string
+	meters := map[string]*meter{}
+	for _, name := range []string{"a", "b", "c"} {
+		meters[name] = &meter{measure: func(context.Context) (float64, error) { order = append(order, name); return 1, nil }}
+	}
+	values, err := measureAll(t.Context(), []result.Ratio{beside("c"), beside("none"), beside("a"), beside("c"), beside("b")}, meters)
+	if err != nil || len(values) != 3 || !slices.Equal(order, []string{"c", "a", "b"}) {
+		t.Errorf("%v in the order %v, %v", values, order, err)
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ingot/bench/internal/load"
+	"ingot/bench/internal/mix"
+	"ingot/bench/internal/rig"
+)
+
+// A table that is full is measured in the state of one in use. After a checkpoint, and
+// every limit on a fresh database ends with one, each page of an index goes into the log
+// whole when it is first touched, and at first no buffer has to be written to make room:
+// that is past when few rows bring a page image.
+const (
+	settleStep   = 3 * time.Second
+	settleMost   = 30   // steps
+	settleImages = 0.02 // page images a row
+)
+
+// settle reads the table of a scenario on a full one, and loads it until it is in that
+// state. The counts are of that load.
+func (t *trial) settle(ctx context.Context) (counts load.Counts, err error) {
+	if !t.copies() {
+		return counts, nil
+	}
+	step := *t
+	step.window = window{0, settleStep}
+	return counts, t.settleBy(ctx, t.database, func() (int, error) {
+		r, err := step.drive(ctx)
+		counts.Add(r.Counts)
+		return r.Counts.Stored, err
+	})
+}
+
+// pourBatch is how many rows a batch of an ingester has under arrays of 1,000.
+const pourBatch = 1400
+
+// pour measures raw COPY into the table of a scenario, in the same state.
+func (h *house) pour(ctx context.Context, s scenario) (float64, error) {
+	t := &trial{house: h, scenario: s}
+	var err error
+	if t.encoder, err = mix.NewEncoder(t.Mix); err != nil {
+		return 0, err
+	}
+	if err := t.openDatabase(ctx); err != nil {
+		return 0, err
+	}
+	err = h.settleBy(ctx, t.database, func() (int, error) {
+		rows, _, err := rig.Pour(ctx, t.database, t.encoder, pourBatch, settleStep)
+		return rows, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	rows, took, err := rig.Pour(ctx, t.database, t.encoder, pourBatch, fullWindow)
+	return float64(rows) / took.Seconds(), err
+}
+
+// settleBy reads the tables of a database once, and has steps of load write to it.
+func (h *house) settleBy(ctx context.Context, url string, step func() (rows int, err error)) error {
+	if err := rig.Warm(ctx, url); err != nil {
+		return err
+	}
+	before, err := h.cluster.PageImages(ctx)
+	for n := 0; err == nil && n < settleMost; n++ {
+		var rows int
+		if rows, err = step(); err != nil {
+			return fmt.Errorf("load before the window: %w", err)
+		}
+		last := before
+		if before, err = h.cluster.PageImages(ctx); err == nil && float64(before-last) <= settleImages*float64(rows) {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("count page images: %w", err)
+	}
+	return fmt.Errorf("after %v of load more than %v pages a row go into the log whole", settleMost*settleStep, settleImages)
+}
