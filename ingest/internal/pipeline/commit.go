@@ -111,7 +111,7 @@ func (p *Pipeline) isolate(ctx context.Context, f *flight, live []*request, err 
 // attempt runs one Merge under its own time limit, and answers if it succeeds. The keys
 // of a batch that is sent ahead are told to the filter at once: the next one may hold
 // the same, and comes behind it. A batch that has failed before takes the path that
-// needs no guesses.
+// needs no guesses, and a brief one, which may well fail, has nothing come behind it.
 func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brief bool) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.AttemptTimeout)
 	defer cancel()
@@ -121,6 +121,8 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 	}
 	if !f.tried {
 		b.Suspects = p.suspects(f, b.Groups)
+	}
+	if !f.tried && !brief {
 		b.Ahead = func() {
 			p.learn(b.Groups)
 			f.learnt = true

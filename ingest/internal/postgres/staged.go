@@ -51,7 +51,6 @@ func (w *Writer) writeStaged(ctx context.Context, b *batch, sent func()) error {
 
 // staged writes a batch with ids of its own by the staging table.
 func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
-	w.staging.Store(true)
 	defer w.staging.Store(false)
 	if err := w.stage(ctx, b); err != nil {
 		w.rollback(ctx)
@@ -68,6 +67,7 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
+	w.staging.Store(true)
 	if b.knownTo != "" && b.knownTo != s.server { // what another server knows does not count
 		b.forgetKnown()
 		w.lookers.stale.Store(true)

@@ -135,7 +135,7 @@ func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, e
 		return nil, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: ctx.Err()}
 	}
 	sent()
-	if step.Ahead {
+	if step.Ahead && b.Ahead != nil {
 		b.Ahead()
 	}
 	if step.Refuse != nil {
