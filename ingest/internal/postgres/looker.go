@@ -20,7 +20,17 @@ type lookers struct {
 	timeout time.Duration // of a look-up, by the server; for the network: dial
 	all     [2]looker
 	stale   atomic.Bool // the connection that writes was given up, and who knows where these lead
+
+	pause   time.Duration             // after one could not be opened
+	refused atomic.Pointer[time.Time] // when that was last; nil: never
 }
+
+// lookUpPause is how long nothing is looked up when there is no connection to be had for
+// it, as under a role's CONNECTION LIMIT. A guess.
+const lookUpPause = time.Second
+
+// errNoLookUps says so, each time but the first.
+var errNoLookUps = errors.New("no look-ups for a while: a connection could not be opened")
 
 // find marks the keys that exist in known. It says which server knows that, as
 // session.server does: after a failover an old one may still answer, and knows what
@@ -28,6 +38,9 @@ type lookers struct {
 func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string, err error) {
 	if l.stale.Swap(false) {
 		l.close()
+	}
+	if at := l.refused.Load(); at != nil && time.Since(*at) < l.pause {
+		return "", errNoLookUps
 	}
 	parts := []keys{k}
 	if n := len(k.positions); n >= twoLookers {
@@ -86,6 +99,8 @@ func (l *looker) open(ctx context.Context, to *lookers) error {
 		setup := fmt.Sprintf("%sSET statement_timeout = %d", setupLooker, milliseconds(to.timeout))
 		conn, err := connect(ctx, to.url, setup, to.timeout, func(*pgconn.Notice) {})
 		if err != nil {
+			now := time.Now()
+			to.refused.Store(&now)
 			return err
 		}
 		l.conn, l.plan = conn, planned{}

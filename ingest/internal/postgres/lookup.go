@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -71,7 +72,9 @@ func (w *Writer) lookUp(ctx context.Context, b *batch, lookUpAll bool) (asked ke
 
 // cannotLookUp goes on without: no answer depends on a look-up.
 func (w *Writer) cannotLookUp(b *batch, err error) {
-	w.log.Warn("keys cannot be looked up, staging the batch", zap.Error(err))
+	if !errors.Is(err, errNoLookUps) {
+		w.log.Warn("keys cannot be looked up, staging the batch", zap.Error(err))
+	}
 	b.forgetKnown()
 }
 

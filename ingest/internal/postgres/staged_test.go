@@ -75,3 +75,31 @@ func TestKnownToAnotherServer(t *testing.T) {
 		t.Error("the connection to another server is still asked")
 	}
 }
+
+// TestNoConnectionForLookUps: batches go without, and who refused is left alone for a
+// while, and then asked again.
+func TestNoConnectionForLookUps(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w := staging(t, url)
+	w.lookers.url, w.lookers.pause = "postgres://nobody@127.0.0.1:1/none", time.Hour
+	write := func() *time.Time {
+		t.Helper()
+		send(t.Context(), w, []bool{true}, "known").want(t, false)
+		return w.lookers.refused.Load()
+	}
+	at := write()
+	if at == nil || write() != at {
+		t.Errorf("refused at %v, and asked again at once", at)
+	}
+	w.lookers.pause = 0
+	if write() == at {
+		t.Error("not asked again")
+	}
+	w.lookers.url = url
+	staged := w.session.staged
+	write()
+	if w.session.staged != staged {
+		t.Error("nothing was looked up")
+	}
+}

@@ -49,7 +49,7 @@ func NewWriter(url string, path WritePath, timeouts Timeouts, instance uuid.UUID
 	close(none)
 	return &Writer{
 		url: url, timeouts: timeouts, instance: instance.String(), log: log, chooser: pathChooser{path: path},
-		lookers: lookers{url: url, timeout: timeouts.Statement},
+		lookers: lookers{url: url, timeout: timeouts.Statement, pause: lookUpPause},
 		next:    make(slot, 1), turn: make(slot, 1), last: none,
 	}
 }
