@@ -18,11 +18,10 @@ import (
 	"ingot/internal/pgtest"
 )
 
-// TestFillGoesOnWhereItWasCut loads two chunks, then the rest: ids and events keep
-// in step, and each batch says where its rows stand.
-func TestFillGoesOnWhereItWasCut(t *testing.T) {
-	t.Parallel()
-	url := pgtest.New(t)
+// empty is a database with the tables, and what rows for it are made with.
+func empty(t *testing.T) (url string, e *mix.Encoder) {
+	t.Helper()
+	url = pgtest.New(t)
 	if err := Exec(t.Context(), url, ingot.Schema); err != nil {
 		t.Fatal(err)
 	}
@@ -30,6 +29,14 @@ func TestFillGoesOnWhereItWasCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return url, e
+}
+
+// TestFillGoesOnWhereItWasCut loads two chunks, then the rest: ids and events keep
+// in step, and each batch says where its rows stand.
+func TestFillGoesOnWhereItWasCut(t *testing.T) {
+	t.Parallel()
+	url, e := empty(t)
 	for _, rows := range []int{fillChunk, fillChunk, fillChunk + 1000} {
 		if err := Fill(t.Context(), url, e, rows, func(int) {}); err != nil {
 			t.Fatal(err)
@@ -68,14 +75,7 @@ func TestFillGoesOnWhereItWasCut(t *testing.T) {
 // TestPourGoesOnWhereAFillEnded: what it writes is new, and in the log.
 func TestPourGoesOnWhereAFillEnded(t *testing.T) {
 	t.Parallel()
-	url := pgtest.New(t)
-	if err := Exec(t.Context(), url, ingot.Schema); err != nil {
-		t.Fatal(err)
-	}
-	e, err := mix.NewEncoder(mix.Mix{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	url, e := empty(t)
 	if err := Fill(t.Context(), url, e, 1000, func(int) {}); err != nil {
 		t.Fatal(err)
 	}
