@@ -13,7 +13,7 @@ type flight struct {
 	events     int       // of all requests
 	attempting bool      // Merge is under way: it may commit
 	begun      time.Time // of the attempt under way, or the last
-	ahead      bool      // sent, and not failed since; the next one may begin
+	ahead      bool      // the store takes the next one behind it, and it has not failed since
 
 	tried   bool   // the committer's: an attempt was made
 	learnt  bool   // the committer's: the filter knows the keys

@@ -30,26 +30,13 @@ func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) 
 		return err
 	}
 	defer w.turn.give()
-	return w.writeStaged(ctx, b, sent)
-}
-
-// writeStaged writes a batch of which the known keys are looked up.
-func (w *Writer) writeStaged(ctx context.Context, b *batch, sent func()) error {
 	if err := w.alone(ctx); err != nil {
 		return err
-	}
-	s, err := w.ready(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.number(ctx, b); err != nil {
-		w.rollback(ctx)
-		return unavailable(err)
 	}
 	return w.staged(ctx, b, sent)
 }
 
-// staged writes a batch with ids of its own by the staging table.
+// staged writes a batch by the staging table, alone and in turn.
 func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
 	defer w.staging.Store(false)
 	if err := w.stage(ctx, b); err != nil {
@@ -72,9 +59,9 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 		b.forgetKnown()
 		w.lookers.stale.Store(true)
 	}
-	if b.tried || b.from != s { // ids of its own, whatever became of those
+	if b.tried || b.from != s { // it has no ids, or whatever became of those
 		if err := s.number(ctx, b); err != nil {
-			return err
+			return unavailable(err)
 		}
 	}
 	if b.knownCount == b.received {

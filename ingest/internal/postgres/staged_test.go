@@ -1,12 +1,15 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
+
+	"ingot/internal/event"
 )
 
 // lookUpsSince counts connections whose last look-up began after that time and is over. A
@@ -101,5 +104,20 @@ func TestNoConnectionForLookUps(t *testing.T) {
 	write()
 	if w.session.staged != staged {
 		t.Error("nothing was looked up")
+	}
+}
+
+// TestNoIDsBlamesNobody: the SQLSTATE of a sequence that has run out is of the class of
+// bad data, and says nothing about it.
+func TestNoIDsBlamesNobody(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w := staging(t, url)
+	exec(t, client(t, url), "ALTER SEQUENCE ingot.id_blocks MAXVALUE 65536")
+	w.session.nextID = 0
+	_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {})
+	var notStored *event.NotStoredError
+	if !errors.As(err, &notStored) {
+		t.Errorf("got %v, want not stored", err)
 	}
 }
