@@ -12,7 +12,7 @@ import (
 	"ingot/internal/event"
 )
 
-// maxScanned is how many rows of a topic one query looks at when a filter that no
+// maxScanned is how many rows one query by an index looks at when a filter that no
 // index answers may refuse them.
 const maxScanned = 4096
 
@@ -36,10 +36,19 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 	b := newPage(q)
 	below = min(below-1, hi) + 1 // without an overflow
 	more := below > lo
-	for logRows := firstLogRows; more && !b.full(); logRows = min(4*logRows, maxLogRows) {
-		if indexed(q) {
+	for logRows, slices := firstLogRows, int64(1); more && !b.full(); logRows = min(4*logRows, maxLogRows) {
+		switch before := b.room(); {
+		case q.EventID != "":
 			below, more, err = r.browseIndex(ctx, b, lo, below)
-		} else {
+		case len(q.Topics) > 0:
+			from := max(lo, (sliceOf(below-1)-slices+1)<<sliceBits)
+			if below, more, err = r.browseIndex(ctx, b, from, below); err == nil && !more {
+				below, more = from, from > lo
+			}
+			if 4*(before-b.room()) < before {
+				slices = min(8*slices, slicesAtOnce(q))
+			}
+		default:
 			below, more, err = r.browseLog(ctx, b, lo, below, logRows)
 		}
 		if err != nil {
@@ -52,7 +61,7 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 	return b.page, nil
 }
 
-// browseIndex reads rows with ids from lo to below by the index of their topics or of
+// browseIndex reads rows with ids from lo to below by an index, of their topics or of
 // their event_id. It returns the id that everything from there up is settled, and
 // whether rows may be left.
 func (r *Reader) browseIndex(ctx context.Context, b *pageBuilder, lo, below int64) (settled int64, more bool, err error) {
@@ -86,21 +95,10 @@ func (r *Reader) browseIndex(ctx context.Context, b *pageBuilder, lo, below int6
 	return r.settle(ctx, b, found, settled, read == limit)
 }
 
-// newest is the query for the places of the newest rows by an index. Each topic is
-// asked for its own newest: an index holds a topic in order, not several.
+// newest is the query for the places of the newest rows by an index.
 func (s *statement) newest(wanted string, lo, below int64, limit int) string {
-	ids := fmt.Sprintf("e.id >= %s AND e.id < %s", s.arg(lo), s.arg(below))
-	if s.query.EventID != "" {
-		topics := ""
-		if len(s.query.Topics) > 0 {
-			topics = "AND e.topic = ANY(" + s.arg(s.query.Topics) + ")"
-		}
-		return fmt.Sprintf(`SELECT e.ctid, e.id, %s FROM ingot.events AS e
-			WHERE e.event_id = %s %s AND %s ORDER BY e.id DESC LIMIT %d`, wanted, s.arg(s.query.EventID), topics, ids, limit)
-	}
-	return fmt.Sprintf(`SELECT f.* FROM unnest(%[1]s::text[]) AS t (topic) CROSS JOIN LATERAL (
-			SELECT e.ctid, e.id, %[2]s FROM ingot.events AS e WHERE e.topic = t.topic AND %[3]s ORDER BY e.id DESC LIMIT %[4]d
-		) AS f (ctid, id, wanted) ORDER BY f.id DESC LIMIT %[4]d`, s.arg(s.query.Topics), wanted, ids, limit)
+	return fmt.Sprintf("SELECT e.ctid, e.id, %s FROM %s AND e.id >= %s AND e.id < %s ORDER BY e.id DESC LIMIT %d",
+		wanted, s.indexed([]int64{lo}, []int64{below - 1}), s.arg(lo), s.arg(below), limit)
 }
 
 // browseLog does the same by the batches below an id, from the newest down.

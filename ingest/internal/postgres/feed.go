@@ -16,7 +16,6 @@ const (
 
 	// A step through the log begins with this many ids, and grows while it finds little.
 	firstStepIDs = 8192
-	maxStepIDs   = 1 << 26
 
 	// maxHeapSpan is how many blocks of the table one step may lie apart.
 	maxHeapSpan = 4096
@@ -139,7 +138,7 @@ func (f *feedWalk) read(ctx context.Context, step []logRow) (tooMany bool, err e
 }
 
 func (f *feedWalk) grow() {
-	most := int64(maxStepIDs)
+	most := slicesAtOnce(f.query) << sliceBits
 	if !indexed(f.query) {
 		most = 8 * firstStepIDs // all of it is read
 	}

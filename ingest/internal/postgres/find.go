@@ -15,15 +15,11 @@ import (
 // rows in the order of the page. What is found is small, so that batches may be
 // taken whole, and sorted here.
 //
-// Rows of some topics, or of one event_id, are found by their index. All others are
-// looked for in three ways, until as many are found as the log says were stored:
-//
-//  1. where the table ended when their batch committed (heap_blocks). Most stand right
-//     before; but a vacuum tells Postgres of the room at the end of old pages, and
-//     small rows go there.
-//  2. in each topic, by its index: two microseconds a topic.
-//  3. by BRIN, where there are more topics than that is worth. It reads every page that
-//     no vacuum has summarized, and those whose holes were filled (docs/decisions/0014).
+// Rows of some topics, or of one event_id, are found by an index. All others are
+// looked for where the table ended when their batch committed (heap_blocks): most stand
+// right before. But a vacuum tells Postgres of the room at the end of old pages, and
+// small rows go there; and a restore writes the table anew. If fewer are found than the
+// log says were stored, their slices are read by the index, which misses none.
 
 // maxFound bounds what one step finds, unless it is one batch.
 const maxFound = 8192
@@ -69,10 +65,10 @@ func (r *Reader) findByIndex(ctx context.Context, q event.Query, w *window) (fou
 	return found, len(w.rows) > 1 && read == limit, err
 }
 
-// findByHeap looks where the rows should stand, then topic by topic, then by BRIN, until
-// as many are found as the log says.
+// findByHeap looks where the rows should stand, and in their slices if those are fewer
+// than the log says.
 func (r *Reader) findByHeap(ctx context.Context, q event.Query, w *window) (found []place, err error) {
-	for _, where := range []func(*statement, *window) string{byBlocks, byTopics, byBRIN} {
+	for _, where := range []func(*statement, *window) string{byBlocks, bySlices} {
 		s := newStatement(q)
 		sql := where(s, w)
 		if sql == "" {

@@ -119,8 +119,8 @@ func (w *Writer) prepareCheck(ctx context.Context) error {
 }
 
 // planned keeps a statement's plan in step with the table. Planning costs as much as
-// looking 100 keys up, but a plan made for a table of a page may take the index on
-// (topic, id) and read whole topics once there are many. So it is made anew after 1,
+// looking 100 keys up, but a plan made for a table of a page may take an index that
+// somebody has made on topic, and read whole topics once there are many. So it is made anew after 1,
 // 4, 16, .. uses, and every minute.
 type planned struct {
 	uses, next int

@@ -7,28 +7,61 @@ import (
 	"ingot/internal/event"
 )
 
-// The queries for the places of rows: ctid, id, and whether the filters want it. The
-// OFFSET 0 in them keeps the ranges inside of the scan: the planner would read whole
-// topics first and compare the ids afterwards.
+// The queries for the places of rows: ctid, id, and whether the filters want it.
+//
+// The index events_slices knows two keys for a row, its slice and its topic in that
+// slice. It answers with all rows that have one of some keys; whatever else is asked for
+// is compared afterwards, behind an OFFSET 0, so that no plan takes another index for it.
 
-// maxTopicsAsked is how many topics are looked into for a batch that is not where it
-// should be: some 50 ms. A guess at where BRIN is no worse.
-const maxTopicsAsked = 20_000
+// A slice is this many bits of ids: 8,192 of them. A frequent topic has some pages of rows in
+// one, a rare topic costs a key for each.
+const sliceBits = 13
+
+func sliceOf(id int64) int64 { return id >> sliceBits }
+
+// maxKeys bounds the keys of one query that looks into several slices. Each is held against
+// the entries that are not in the tree yet: tens of microseconds, by estimate.
+const maxKeys = 512
+
+// slicesAtOnce is how many slices one query looks into at most. The first of a page looks
+// into one, those behind it into more where there is little.
+func slicesAtOnce(q event.Query) int64 { return max(1, maxKeys/int64(max(1, len(q.Topics)))) }
+
+// bySliceKeys are the rows with one of the keys that a subquery lists, as a table e.
+func bySliceKeys(keys string) string {
+	return fmt.Sprintf(`(SELECT ctid, * FROM ingot.events
+		WHERE ARRAY[id >> %[1]d, hashtextextended(topic, id >> %[1]d)] && ARRAY(%[2]s) OFFSET 0) AS e`, sliceBits, keys)
+}
+
+// slicesOf lists the slices of ranges of ids.
+func (s *statement) slicesOf(los, his []int64) string {
+	return fmt.Sprintf(`SELECT DISTINCT slice FROM unnest(%[2]s::bigint[], %[3]s::bigint[]) AS r (lo, hi),
+		generate_series(r.lo >> %[1]d, r.hi >> %[1]d) AS slice`, sliceBits, s.arg(los), s.arg(his))
+}
+
+// ofTopics are the rows of the query's topics in ranges of ids, and some around them.
+func (s *statement) ofTopics(los, his []int64) string {
+	keys := fmt.Sprintf(`SELECT hashtextextended(t.topic, s.slice) FROM unnest(%s::text[]) AS t (topic), (%s) AS s (slice)`,
+		s.arg(s.query.Topics), s.slicesOf(los, his))
+	return fmt.Sprintf("%s WHERE e.topic = ANY(%s)", bySliceKeys(keys), s.arg(s.query.Topics))
+}
+
+// indexed are the rows that an index finds for the query in ranges of ids: those of its
+// topics, and some around the ranges, or those of its event_id.
+func (s *statement) indexed(los, his []int64) string {
+	switch q := s.query; {
+	case q.EventID == "":
+		return s.ofTopics(los, his)
+	case len(q.Topics) > 0:
+		return fmt.Sprintf("ingot.events AS e WHERE e.event_id = %s AND e.topic = ANY(%s)", s.arg(q.EventID), s.arg(q.Topics))
+	default:
+		return fmt.Sprintf("ingot.events AS e WHERE e.event_id = %s", s.arg(q.EventID))
+	}
+}
 
 // byIndex finds rows of topics, or of an event_id, all of them wanted.
 func byIndex(s *statement, w *window, limit int) string {
-	var from string
-	switch q := s.query; {
-	case q.EventID == "":
-		from = fmt.Sprintf(`unnest(%s::bigint[], %s::bigint[]) AS r (lo, hi) CROSS JOIN unnest(%s::text[]) AS t (topic)
-			CROSS JOIN LATERAL (SELECT ctid, * FROM ingot.events WHERE topic = t.topic AND id BETWEEN r.lo AND r.hi OFFSET 0) AS e WHERE true`,
-			s.arg(w.los), s.arg(w.his), s.arg(q.Topics))
-	case len(q.Topics) > 0:
-		from = fmt.Sprintf("ingot.events AS e WHERE e.event_id = %s AND e.topic = ANY(%s) AND %s", s.arg(q.EventID), s.arg(q.Topics), s.within(w))
-	default:
-		from = fmt.Sprintf("ingot.events AS e WHERE e.event_id = %s AND %s", s.arg(q.EventID), s.within(w))
-	}
-	return fmt.Sprintf("SELECT e.ctid, e.id, true FROM %s AND %s LIMIT %d", from, s.filters(), limit)
+	return fmt.Sprintf("SELECT e.ctid, e.id, true FROM %s AND %s AND %s LIMIT %d", s.indexed(w.los, w.his), s.within(w), s.filters(), limit)
 }
 
 func byBlocks(s *statement, w *window) string {
@@ -40,15 +73,8 @@ func byBlocks(s *statement, w *window) string {
 		WHERE e.ctid >= '(%d,0)' AND e.ctid < '(%d,0)' AND %s`, s.filters(), lo, hi, s.within(w))
 }
 
-func byTopics(s *statement, w *window) string {
-	return fmt.Sprintf(`SELECT e.ctid, e.id, %s FROM unnest(%s::bigint[], %s::bigint[]) AS r (lo, hi)
-		CROSS JOIN (SELECT topic FROM ingot.topics LIMIT %d) AS t
-		CROSS JOIN LATERAL (SELECT ctid, * FROM ingot.events WHERE topic = t.topic AND id BETWEEN r.lo AND r.hi OFFSET 0) AS e`, s.filters(), s.arg(w.los), s.arg(w.his), maxTopicsAsked)
-}
-
-func byBRIN(s *statement, w *window) string {
-	return fmt.Sprintf(`SELECT e.ctid, e.id, %s FROM unnest(%s::bigint[], %s::bigint[]) AS r (lo, hi)
-		CROSS JOIN LATERAL (SELECT ctid, * FROM ingot.events WHERE id BETWEEN r.lo AND r.hi OFFSET 0) AS e`, s.filters(), s.arg(w.los), s.arg(w.his))
+func bySlices(s *statement, w *window) string {
+	return fmt.Sprintf("SELECT e.ctid, e.id, %s FROM %s WHERE %s", s.filters(), bySliceKeys(s.slicesOf(w.los, w.his)), s.within(w))
 }
 
 // statement gathers the arguments of a query.
@@ -79,8 +105,7 @@ func (s *statement) filters() string {
 	return strings.Join(where, " AND ")
 }
 
-// within keeps to the ids of a window. id + 0: no index may be taken for it, so that
-// what else is asked for (a key, a range of blocks) is what is scanned.
+// within keeps to the ids of a window.
 func (s *statement) within(w *window) string {
-	return fmt.Sprintf("e.id + 0 BETWEEN %s AND %s", s.arg(w.los[0]), s.arg(w.his[len(w.his)-1]))
+	return fmt.Sprintf("e.id BETWEEN %s AND %s", s.arg(w.los[0]), s.arg(w.his[len(w.his)-1]))
 }

@@ -73,7 +73,12 @@ func (r *Reader) lastCommitBefore(ctx context.Context, t time.Time) (int64, erro
 // idsOf are the ids that the batches of a span can hold; nothing is in hi..lo.
 func (r *Reader) idsOf(ctx context.Context, s span) (lo, hi int64, err error) {
 	if s.begin.Commit == 0 && s.until == math.MaxInt64 {
-		return 0, math.MaxInt64, nil
+		err = r.pool.QueryRow(ctx, `SELECT coalesce((SELECT first_id FROM ingot.batches ORDER BY first_id LIMIT 1), 1),
+			coalesce((SELECT last_id FROM ingot.batches ORDER BY first_id DESC LIMIT 1), 0)`).Scan(&lo, &hi)
+		if err != nil {
+			return 0, 0, fmt.Errorf("read the ends of the ids: %w", err)
+		}
+		return lo, hi, nil
 	}
 	err = r.pool.QueryRow(ctx, `SELECT coalesce(min(first_id), 1), coalesce(max(last_id), 0) FROM ingot.batches
 		WHERE commit_seq > $1 AND commit_seq <= $2`, s.begin.Commit, s.until).Scan(&lo, &hi)
