@@ -44,6 +44,7 @@ func prepared(name string) func(context.Context, *pgconn.PgConn) error {
 }
 
 const (
+	directSQL = "BEGIN; COPY ingot.events (event_id) FROM STDIN; EXECUTE ingot_log; COMMIT"
 	mergeSQL  = "INSERT INTO ingot.events SELECT event_id FROM pg_temp.ingot_staging AS s ORDER BY 1 ON CONFLICT DO NOTHING RETURNING event_id"
 	lookUpSQL = "SELECT k FROM unnest('{a}'::text[]) AS k JOIN ingot.events AS e ON e.event_id = k"
 )
@@ -63,7 +64,7 @@ var session = []step{
 	{"copy", []Point{Copy, Rows, Any}, copying("BEGIN; SET LOCAL lock_timeout = 1; COPY pg_temp.ingot_staging (event_id) FROM STDIN", few("a\nb\n"))},
 	{"merge", []Point{Merge, Any}, prepared("merge")},
 	{"commit", []Point{Log, Commit, Any}, query("SELECT 1; EXECUTE ingot_log; COMMIT")},
-	{"direct", []Point{Direct, Rows, Log, Commit, Any}, copying("BEGIN; COPY ingot.events (event_id) FROM STDIN; EXECUTE ingot_log; COMMIT", few("c\nd\n"))},
+	{"direct", []Point{Direct, Rows, Log, Commit, Any}, copying(directSQL, few("c\nd\n"))},
 	{"fence", []Point{Fence, Any}, query("BEGIN; INSERT INTO ingot.batches VALUES (2); SELECT pg_logical_emit_message(true, 'ingot', 'fence'); COMMIT")},
 	{"tidy", []Point{Any}, query("TRUNCATE pg_temp.ingot_staging")},
 }
