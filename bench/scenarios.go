@@ -54,9 +54,9 @@ func scenarios() []scenario {
 
 		{Name: "ingesters-2", Set: full, About: "2 ingesters, duplicates crossing", Mix: usual, Ingesters: 2, Connections: 8, Array: 100, Against: against(beside("array-100"))},
 		{Name: "ingesters-4", Set: full, About: "4 ingesters, duplicates crossing", Mix: usual, Ingesters: 4, Connections: 8, Array: 100, Against: against(beside("array-100"))},
-		{Name: "staged-100", Set: full, About: "array-100 through the staging table alone", Mix: usual, Connections: 8, Array: 100, Flags: staged, Against: against(atLeast(rawCopy, 0.42))},
-		{Name: "staged-1000", Set: full, About: "array-1000 through the staging table alone", Mix: usual, Connections: 4, Array: 1000, Flags: staged, Against: against(atLeast(rawCopy, 0.55))},
-		{Name: "staged-ingesters-4", Set: full, About: "4 ingesters, staging tables alone", Mix: usual, Ingesters: 4, Connections: 8, Array: 100, Flags: staged, Against: against(atLeast("staged-100", 0.90))},
+		{Name: "staged-100", Set: full, About: "array-100 on the staged path alone", Mix: usual, Connections: 8, Array: 100, Flags: staged, Against: against(atLeast(rawCopy, 0.42))},
+		{Name: "staged-1000", Set: full, About: "array-1000 on the staged path alone", Mix: usual, Connections: 4, Array: 1000, Flags: staged, Against: against(atLeast(rawCopy, 0.55))},
+		{Name: "staged-ingesters-4", Set: full, About: "4 ingesters on the staged path alone", Mix: usual, Ingesters: 4, Connections: 8, Array: 100, Flags: staged, Against: against(atLeast("staged-100", 0.90))},
 
 		{Name: "rows-uuid4", Set: full, About: "a table that is full, ids UUIDv4", Mix: usual, Base: baseRows, Lasts: fullWindow, Connections: 4, Array: 1000, Against: against(atLeast("array-1000", 0.70), beside(rawCopy), beside(pour))},
 		{Name: "rows-uuid7", Set: full, About: "a table that is full, ids UUIDv7", Mix: uuid7, Base: baseRows, Lasts: fullWindow, Connections: 4, Array: 1000, Against: against(atLeast("ids-uuid7", 0.90), beside(rawCopy), beside(pour))},

@@ -51,7 +51,7 @@ func TestTheProxyKnowsTheIngester(t *testing.T) {
 	met := map[pgproxy.Point]*pgproxy.Armed{}
 	for _, p := range []pgproxy.Point{
 		pgproxy.Connect, pgproxy.Setup, pgproxy.LookUp, pgproxy.Log, pgproxy.Commit, pgproxy.Direct, pgproxy.Rows,
-		pgproxy.Copy, pgproxy.Merge, pgproxy.Fence, pgproxy.Read,
+		pgproxy.Merge, pgproxy.Fence, pgproxy.Read,
 	} {
 		if p == pgproxy.Fence { // a COMMIT is lost first
 			i.db.Arm(pgproxy.Fault{At: pgproxy.Commit, Do: pgproxy.DropBefore})
@@ -59,7 +59,7 @@ func TestTheProxyKnowsTheIngester(t *testing.T) {
 		if p == pgproxy.Connect || p == pgproxy.Setup {
 			i.db.Cut()
 		}
-		if p == pgproxy.Copy || p == pgproxy.Merge { // the direct path is refused
+		if p == pgproxy.Merge { // the direct path is refused
 			i.db.Arm(pgproxy.Fault{At: pgproxy.Direct, Do: pgproxy.Error, SQLSTATE: "23505"})
 		}
 		met[p] = i.db.Arm(pgproxy.Fault{At: p, Do: pgproxy.DelayBefore})

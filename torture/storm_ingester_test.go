@@ -19,7 +19,7 @@ type stormIngester struct {
 	debug string // address of its profiles
 
 	wrongGuesses float64 // share of new keys that its filter may suspect
-	staged       bool    // every batch goes by COPY into the staging table and a merge
+	staged       bool    // every batch is merged
 	lax          bool    // its decoder lets poison through
 	filter       stats   // as it was last seen in this life
 	logs         []*stormLog

@@ -40,14 +40,13 @@ func (s *storm) outlast(i *stormIngester) bool {
 	return s.until(lost.Fired) && s.until(func() bool { return s.gate.told(wayUnknown) > unknown })
 }
 
-// lostMessages are failpoints around COPY, merge, log and COMMIT: cut, kept, late.
+// lostMessages are failpoints around merge, log and COMMIT: cut, kept, late.
 func (s *storm) lostMessages() (faults []fault) {
 	add := func(i *stormIngester, f pgproxy.Fault, answers int) {
 		faults = append(faults, fault{kind: fmt.Sprintf("%s: %s", f.At, f.Do), detail: i.name, strike: func() bool { return s.struck(i, f, answers) }})
 	}
-	staged := s.writerAt(pgproxy.Copy)
-	add(staged, pgproxy.Fault{At: pgproxy.Copy, Do: pgproxy.DropBefore}, 10)
-	add(staged, pgproxy.Fault{At: pgproxy.Rows, Do: pgproxy.HalfThenCut}, 10)
+	staged := s.writerAt(pgproxy.Merge)
+	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.HalfThenCut}, 10)
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.DropBefore}, 10)
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.SwallowAfter}, 10)
 	add(s.ingesters[s.random.IntN(2)], pgproxy.Fault{At: pgproxy.LookUp, Do: pgproxy.HalfThenCut}, 10)

@@ -127,29 +127,38 @@ func (x *exchange) answer() error {
 	}
 	s.warned = false
 	_ = s.conn.Conn().SetReadDeadline(x.until)
-	tag, err := s.readAnswer()
+	a, err := s.readAnswer(func(int, [][]byte) {})
 	_ = s.conn.Conn().SetReadDeadline(time.Time{})
-	return judgeCommit(s.conn.TxStatus(), tag, err, s.warned)
+	return judgeCommit(s.conn.TxStatus(), string(a.tag), err, s.warned)
 }
 
-// readAnswer reads up to the end of an answer and returns its last command tag, and the
-// server's error or the connection's.
-func (s *session) readAnswer() (tag string, err error) {
-	var refused error
-	last := make([]byte, 0, 32) // a tag is short
+// answered is what became of the commands that were sent.
+type answered struct {
+	done int    // commands that were completed
+	tag  []byte // of the last of them
+}
+
+// readAnswer reads up to the end of an answer. row is called for each row, with the number
+// of commands that were completed before it; its values are good until it returns. The
+// error is the server's or the connection's.
+func (s *session) readAnswer(row func(done int, values [][]byte)) (a answered, err error) {
+	a.tag = make([]byte, 0, 32) // a tag is short
 	for {
-		message, err := s.conn.ReceiveMessage(context.Background()) // the deadline ends it, or giveUp
-		if err != nil {
+		message, failed := s.conn.ReceiveMessage(context.Background()) // the deadline ends it, or giveUp
+		if failed != nil {
 			s.giveUp()
-			return "", fmt.Errorf("wait for the answer: %w", err)
+			return a, fmt.Errorf("wait for the answer: %w", failed)
 		}
 		switch m := message.(type) {
+		case *pgproto3.DataRow:
+			row(a.done, m.Values)
 		case *pgproto3.CommandComplete:
-			last = append(last[:0], m.CommandTag...)
+			a.done++
+			a.tag = append(a.tag[:0], m.CommandTag...)
 		case *pgproto3.ErrorResponse:
-			refused = pgconn.ErrorResponseToPgError(m)
+			err = pgconn.ErrorResponseToPgError(m)
 		case *pgproto3.ReadyForQuery:
-			return string(last), refused
+			return a, err
 		}
 	}
 }

@@ -123,7 +123,7 @@ func TestFirstFailsInItsCommit(t *testing.T) {
 		WHEN (NEW.received = 1) EXECUTE FUNCTION ingot.fail()`)
 	for _, suspected := range []bool{false, true} {
 		release := holdLog(t, conn)
-		staged := w.session.staged
+		staged := w.session.merged
 		first := send(t.Context(), w, []bool{false}, "a")
 		second := send(t.Context(), w, []bool{suspected, false}, map[bool]string{false: "b", true: "a"}[suspected], map[bool]string{false: "c", true: "d"}[suspected])
 		release()
@@ -133,8 +133,8 @@ func TestFirstFailsInItsCommit(t *testing.T) {
 			t.Errorf("got %v %v, want not stored", first.stored, first.err)
 		}
 		second.want(t, true, true)
-		if rows := w.session.staged - staged; rows != map[bool]int{false: 1, true: 3}[suspected] {
-			t.Errorf("suspected %v: %d rows staged", suspected, rows)
+		if rows := w.session.merged - staged; rows != map[bool]int{false: 1, true: 3}[suspected] {
+			t.Errorf("suspected %v: %d rows merged", suspected, rows)
 		}
 	}
 }
@@ -215,12 +215,12 @@ func TestLookUpIsLost(t *testing.T) {
 	waitFor(t, killer, "SELECT count(*) "+waiting, 1)
 	exec(t, conn, "ROLLBACK")
 	(<-sending).want(t, make([]bool, len(keys))...)
-	staged := w.session.staged
+	staged := w.session.merged
 	if staged != len(keys) {
-		t.Errorf("%d rows staged", staged)
+		t.Errorf("%d rows merged", staged)
 	}
 	send(t.Context(), w, suspects, keys...).want(t, make([]bool, len(keys))...)
-	if w.session.staged != staged {
-		t.Errorf("%d rows staged after another look-up", w.session.staged-staged)
+	if w.session.merged != staged {
+		t.Errorf("%d rows merged after another look-up", w.session.merged-staged)
 	}
 }

@@ -120,8 +120,8 @@ func TestSentAhead(t *testing.T) {
 	release()
 	first.want(t, true, true)
 	second.want(t, false, true, false)
-	if session.staged != 0 {
-		t.Errorf("%d rows staged", session.staged)
+	if session.merged != 0 {
+		t.Errorf("%d rows merged", session.merged)
 	}
 	if diff := cmp.Diff([]string{"known", "warm", "a", "b", "c"}, ids(t, conn)); diff != "" {
 		t.Error(diff)
@@ -154,14 +154,14 @@ func TestLookedUpBesideABatch(t *testing.T) {
 	second := send(t.Context(), w, suspects, keys...)
 	first.underWay(t)
 	second.underWay(t)
-	if one, two := w.lookers.all[0].plan.uses, w.lookers.all[1].plan.uses; one != 1 || two != 1 || w.session.staged != 0 {
-		t.Errorf("%d and %d look-ups, %d rows staged", one, two, w.session.staged)
+	if one, two := w.lookers.all[0].plan.uses, w.lookers.all[1].plan.uses; one != 1 || two != 1 || w.session.merged != 0 {
+		t.Errorf("%d and %d look-ups, %d rows merged", one, two, w.session.merged)
 	}
 	release()
 	<-first.ended
 	second.want(t, stored...)
-	if w.session.staged != 0 {
-		t.Errorf("%d rows staged", w.session.staged)
+	if w.session.merged != 0 {
+		t.Errorf("%d rows merged", w.session.merged)
 	}
 }
 
@@ -187,8 +187,8 @@ func TestKeysAreLookedUpWhereTheyAreWritten(t *testing.T) {
 	release()
 	first.want(t, true)
 	s.want(t, slices.Concat([]bool{false}, slices.Repeat([]bool{true}, len(keys)-1))...)
-	if w.session.staged != len(keys) {
-		t.Errorf("%d rows staged", w.session.staged)
+	if w.session.merged != len(keys) {
+		t.Errorf("%d rows merged", w.session.merged)
 	}
 }
 
@@ -220,8 +220,8 @@ func TestAFailedTransactionIsLeftBehind(t *testing.T) {
 		t.Fatal("no failure")
 	}
 	w.session.checkPlan.at = time.Time{} // its plan is due
-	if stored := merge(t, w, "a"); !stored[0] || w.session.staged != 0 {
-		t.Errorf("stored %v, %d rows staged", stored, w.session.staged)
+	if stored := merge(t, w, "a"); !stored[0] || w.session.merged != 0 {
+		t.Errorf("stored %v, %d rows merged", stored, w.session.merged)
 	}
 }
 

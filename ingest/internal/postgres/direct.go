@@ -17,7 +17,7 @@ import (
 // Which error it was does not matter. Whatever is not an ERROR from the server (the
 // connection ends, a FATAL, a warning) is a doubt, and resolved as any other.
 
-const directCopy = "COPY ingot.events (" + stagingColumns + ") FROM STDIN (FORMAT binary); "
+const directCopy = "COPY ingot.events (" + columns + ") FROM STDIN (FORMAT binary); "
 
 // mergeDirect is entered by who is next.
 func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent func()) error {
@@ -29,8 +29,8 @@ func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent 
 	return w.finish(ctx, b, x, sent)
 }
 
-// begin prepares the batch and sends it; finish is left to do. Or it writes it by the
-// staging table, and there is no exchange.
+// begin prepares the batch and sends it; finish is left to do. Or it stages the
+// batch, and there is no exchange.
 func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *exchange, err error) {
 	defer w.next.give()
 	err = w.inTurn(ctx, func() error {
@@ -99,7 +99,7 @@ func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 }
 
 // withoutLookUp writes a batch whose keys could not be looked up: there is no connection
-// left for that, or another server answers. The staging table needs to know of none.
+// left for that, or another server answers. The merge needs to know of none.
 func (w *Writer) withoutLookUp(ctx context.Context, b *batch, err error, sent func()) error {
 	w.cannotLookUp(b, err)
 	if err := w.alone(ctx); err != nil {
@@ -116,11 +116,11 @@ func (w *Writer) sendDirect(ctx context.Context, b *batch, sent func()) *exchang
 		b.stored[r.at] = true
 	}
 	b.storedCount, b.tried = len(s.rows), true
-	s.copyBuf = w.appendDirect(s.copyBuf[:0], b)
+	s.buf = w.appendDirect(s.buf[:0], b)
 	clear(s.rows) // holds on to the batch otherwise
 
 	sent()
-	return w.send(ctx, b, s.copyBuf)
+	return w.send(ctx, b, s.buf)
 }
 
 // appendDirect encodes the whole exchange: the Query, and, if there are rows, CopyData with header, rows

@@ -9,17 +9,17 @@
 // A batch (writer.go) is given ids, and the keys that somebody suspects to exist are
 // looked up (lookup.go). What is left goes one of two ways, which path.go chooses.
 //
-// The staged way (staged.go), in three round trips, while the next batch is looked up:
+// The staged way (staged.go), in two round trips, while the next batch is looked up:
 //
-//  1. BEGIN, local settings, and COPY of all rows into a session temp table.
-//  2. The merge: one sorted INSERT .. SELECT .. ON CONFLICT DO NOTHING RETURNING
-//     id. An id that does not come back belongs to a key that exists already.
-//  3. ONE simple-protocol Query (commit.go): take the log lock, write the row of the
+//  1. BEGIN, local settings, and the merge (merge.go) of sorted rows: one INSERT .. SELECT ..
+//     ON CONFLICT DO NOTHING RETURNING id. An id that does not come back belongs to a key that
+//     exists already.
+//  2. ONE simple-protocol Query (commit.go): take the log lock, write the row of the
 //     commit log, add to the counts of the topics, COMMIT. No network gap can hold
 //     the lock, and no text of a user stands in that Query but topics in hex.
 //
 // The direct way (direct.go), in one: BEGIN, a check of the suspects that were not
-// looked up, COPY of sorted rows straight into the table, and step 3, all in one
+// looked up, COPY of sorted rows straight into the table, and step 2, all in one
 // Query. A key that exists breaks it, a suspect that does not exist as well, and the
 // batch is staged (finish.go). While its answer is awaited the next such batch is sent (ahead.go):
 // the backend goes from one to the other without a pause.

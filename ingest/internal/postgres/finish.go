@@ -39,8 +39,7 @@ func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func())
 	return settled
 }
 
-// refused writes a batch by the staging table of which the direct path has certainly
-// stored nothing. Which error it was does not matter, but for what is to be learnt.
+// refused stages a batch of which the direct path has certainly stored nothing. Which error it was does not matter, but for what is to be learnt.
 func (w *Writer) refused(ctx context.Context, b *batch, err error, sent func()) error {
 	w.log.Debug("direct path refused, staging the batch", zap.Error(err))
 	believed := b.believed != nil

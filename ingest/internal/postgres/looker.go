@@ -76,6 +76,8 @@ type looker struct {
 	server string // when it was started
 }
 
+var binaryFormat = []int16{1}
+
 func (l *looker) find(ctx context.Context, to *lookers, k keys, known []bool) error {
 	if err := l.open(ctx, to); err != nil {
 		return err

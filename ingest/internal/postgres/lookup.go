@@ -78,14 +78,20 @@ func (w *Writer) cannotLookUp(b *batch, err error) {
 	b.forgetKnown()
 }
 
-// appendTextArray encodes a text[] in the binary format: dimensions, a flag for
-// NULLs, the element type, length and lower bound, then the elements.
+// appendTextArray encodes a text[] in the binary format.
 func appendTextArray(b []byte, texts []string) []byte {
-	for _, v := range []uint32{1, 0, pgtype.TextOID, uint32(len(texts)), 1} {
-		b = binary.BigEndian.AppendUint32(b, v)
-	}
+	b = appendArrayHead(b, pgtype.TextOID, len(texts))
 	for _, s := range texts {
 		b = appendText(b, s)
+	}
+	return b
+}
+
+// appendArrayHead encodes what stands before the elements of an array: dimensions, a
+// flag for NULLs, the element type, length and lower bound.
+func appendArrayHead(b []byte, element uint32, n int) []byte {
+	for _, v := range [...]uint32{1, 0, element, uint32(n), 1} {
+		b = binary.BigEndian.AppendUint32(b, v)
 	}
 	return b
 }

@@ -5,7 +5,7 @@ type WritePath string
 
 const (
 	PathAuto   WritePath = "auto"   // direct while that pays, else staged
-	PathStaged WritePath = "staged" // always by the staging table
+	PathStaged WritePath = "staged" // always by the merge
 	PathDirect WritePath = "direct" // always try the direct path first
 )
 

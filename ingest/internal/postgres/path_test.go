@@ -135,14 +135,14 @@ func TestSuspectsAreChecked(t *testing.T) {
 	if got := write("nssn", "c", "a", awkward, "d"); got != "[true false false true]" {
 		t.Errorf("two that exist, two that do not: stored %s", got)
 	}
-	if w.session.checkPlan.uses != 2 || w.lookers.all[0].plan.uses != 0 || w.session.staged != 0 {
-		t.Errorf("not one direct batch with a check: %+v, %+v, %d rows staged", w.session.checkPlan, w.lookers.all[0].plan, w.session.staged)
+	if w.session.checkPlan.uses != 2 || w.lookers.all[0].plan.uses != 0 || w.session.merged != 0 {
+		t.Errorf("not one direct batch with a check: %+v, %+v, %d rows merged", w.session.checkPlan, w.lookers.all[0].plan, w.session.merged)
 	}
 	if got := write("sssn", "a", "new", "b", "e"); got != "[false true false true]" {
 		t.Errorf("a suspect that does not exist: stored %s", got)
 	}
-	if w.session.staged != 4 || w.chooser.believed(1000) {
-		t.Errorf("%d rows staged, chooser %+v", w.session.staged, w.chooser)
+	if w.session.merged != 4 || w.chooser.believed(1000) {
+		t.Errorf("%d rows merged, chooser %+v", w.session.merged, w.chooser)
 	}
 	if got := write("sn", "c", "f"); got != "[false true]" || w.lookers.all[0].plan.uses != 0 {
 		t.Errorf("a small batch: stored %s", got)

@@ -56,9 +56,6 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 		w.session = s
 		w.endAbandoned(ctx, s)
 	}
-	if err := w.session.tidy(ctx); err != nil {
-		return nil, unavailable(err)
-	}
 	return w.session, nil
 }
 

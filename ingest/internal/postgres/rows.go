@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"encoding/binary"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -22,67 +21,15 @@ const (
 // postgresEpoch is where the timestamps of the binary format count from.
 var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
-// rowStream yields the events of a batch as binary COPY rows with ids first,
-// first+1, ... in arrival order, leaving out those that are known. It encodes as much as a read has room for, so
-// that the memory it takes does not grow with the batch.
-type rowStream struct {
-	groups []event.Group
-	known  []bool // by arrival order; nil: none
-	first  int64
-	group  int // next row: groups[group].Events[row]
-	row    int
-	id     int64
-	buf    []byte // encoded and not read yet: buf[read:]
-	read   int
-	ended  bool
-}
-
-func newRowStream(groups []event.Group, known []bool, first int64, buf []byte) *rowStream {
-	return &rowStream{groups: groups, known: known, first: first, id: first, buf: append(buf[:0], copyHeader...)}
-}
-
-// Read implements io.Reader.
-func (s *rowStream) Read(p []byte) (int, error) {
-	for len(s.buf)-s.read < len(p) && !s.ended {
-		s.encodeNext()
-	}
-	n := copy(p, s.buf[s.read:])
-	s.read += n
-	if s.read == len(s.buf) {
-		s.buf, s.read = s.buf[:0], 0
-		if n == 0 && s.ended {
-			return 0, io.EOF
-		}
-	}
-	return n, nil
-}
-
-func (s *rowStream) encodeNext() {
-	for s.group < len(s.groups) && s.row == len(s.groups[s.group].Events) {
-		s.group, s.row = s.group+1, 0
-	}
-	if s.group == len(s.groups) {
-		s.buf = append(s.buf, copyTrailer...)
-		s.ended = true
-		return
-	}
-	g := &s.groups[s.group]
-	if s.known == nil || !s.known[s.id-s.first] {
-		s.buf = appendRow(s.buf, &g.Events[s.row], s.id, g.ReceivedAt)
-	}
-	s.id++
-	s.row++
-}
-
-// appendRow encodes one row in the column order of stagingColumns.
+// appendRow encodes one row in the order of columns.
 func appendRow(b []byte, e *event.Event, id int64, receivedAt time.Time) []byte {
 	b = binary.BigEndian.AppendUint16(b, copyColumns)
 	b = appendText(b, e.ID)
 	b = appendText(b, e.Topic)
 	b = appendInt64(b, id)
 	b = appendText(b, e.Source)
-	b = appendInt64(b, e.Timestamp.UnixMicro()-postgresEpoch)
-	b = appendInt64(b, receivedAt.UnixMicro()-postgresEpoch)
+	b = appendTime(b, e.Timestamp)
+	b = appendTime(b, receivedAt)
 	return appendText(b, e.Payload)
 }
 
@@ -95,6 +42,8 @@ func appendInt64(b []byte, v int64) []byte {
 	b = binary.BigEndian.AppendUint32(b, 8)
 	return binary.BigEndian.AppendUint64(b, uint64(v))
 }
+
+func appendTime(b []byte, at time.Time) []byte { return appendInt64(b, at.UnixMicro()-postgresEpoch) }
 
 // count is the number of events in a batch.
 func count(groups []event.Group) int {

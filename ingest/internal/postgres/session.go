@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const (
@@ -16,13 +15,7 @@ const (
 	// sequence's INCREMENT. No batch can be larger.
 	BlockSize = 65_536
 
-	// stagingKept is how many rows may pile up in the staging table before it is
-	// emptied. TRUNCATE costs about a millisecond whatever it holds, and the merge
-	// reads all of the table: a guess between the two.
-	stagingKept = 2_000
-
-	// sessionLifetime bounds a connection: a session's temp tables hold back the
-	// freezing of old rows, and a new connection finds a moved server.
+	// sessionLifetime bounds a connection: a new one finds a moved server.
 	sessionLifetime = 30 * time.Minute
 )
 
@@ -30,7 +23,7 @@ const (
 // "ingot" in ASCII, and 2.
 const logLock = 0x696e676f74_02
 
-const stagingColumns = `event_id, topic, id, source, "timestamp", received_at, payload`
+const columns = `event_id, topic, id, source, "timestamp", received_at, payload`
 
 // scansOnly is for plans that are made once and for the empty table they will meet first:
 // the shapes that go wrong on a large one are switched off. What is left are scans of an
@@ -54,22 +47,15 @@ const setupLooker = `SET default_transaction_read_only = on;
 // setupSession runs once on every connection that writes.
 // transaction_read_only comes first: it can be changed only before anything is read.
 // Batches and fences say themselves what their COMMIT waits for. What else the session
-// commits (temp tables, their removal when the backend ends, ids that no committed row
-// has yet) is of use to it alone and waits for no standby: while that is away, no session
-// could be opened to look into a doubt, nor end, even when it is told to.
+// commits (ids that no committed row has yet) is of use to it alone and waits for no
+// standby: while that is away, no session could be opened to look into a doubt.
 const setupSession = `
 SET transaction_read_only = off;
 SET default_transaction_read_only = off;
 SET synchronous_commit = local;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
-` + scansOnly + `SET work_mem = '32MB';
-SET temp_buffers = '32MB';
-CREATE TEMP TABLE ingot_staging (
-	event_id text COLLATE "C", topic text COLLATE "C", id bigint, source text,
-	"timestamp" timestamptz, received_at timestamptz, payload json
-) ON COMMIT PRESERVE ROWS;
-PREPARE ingot_log (bigint, bigint, integer, integer, uuid) AS
+` + scansOnly + `PREPARE ingot_log (bigint, bigint, integer, integer, uuid) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
 		total_received, total_stored, instance, committed_at, heap_blocks)
 	SELECT coalesce(last.commit_seq, 0) + 1, $1, $2, $3, $4,
@@ -85,22 +71,10 @@ PREPARE ingot_topics (text[], bigint[]) AS
 	ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;
 `
 
-const copyQuery = `COPY pg_temp.ingot_staging (` + stagingColumns + `) FROM STDIN (FORMAT binary)`
-
 const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
 
-const mergeName = "ingot_merge"
-
-const mergeQuery = `
-INSERT INTO ingot.events (` + stagingColumns + `)
-SELECT ` + stagingColumns + ` FROM pg_temp.ingot_staging AS s
-WHERE s.id BETWEEN $1 AND $2
-ORDER BY s.event_id, s.topic, s.id
-ON CONFLICT (event_id, topic) DO NOTHING
-RETURNING id`
-
-// session is the connection that writes with what dies with it: the temp table and the
-// block of ids.
+// session is the connection that writes with what dies with it: its prepared statements
+// and the block of ids.
 type session struct {
 	conn    *pgconn.PgConn
 	server  string // when it was started: no two have the same
@@ -108,14 +82,14 @@ type session struct {
 	opened  time.Time
 	nextID  int64       // the block: nextID..lastID; 0 before there is one
 	lastID  int64       // before there is one: of the connection before
-	staged  int         // rows in the staging table, dead ones among them
+	merged  int         // rows that the merge was given
 	warned  bool        // a warning arrived since it was last cleared
 	broken  atomic.Bool // given up; whoever reads an answer may say so
 	begin   string
 
 	checkPlan planned
 
-	copyBuf []byte           // of the batch; kept for the next
+	buf     []byte           // messages with the rows of the batch; kept for the next
 	rows    []row            // likewise
 	topics  map[string]int64 // likewise
 	names   []byte           // for the two arrays of a statement; likewise
@@ -152,23 +126,27 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 	if s.server, err = readServer(ctx, s.conn); err != nil {
 		return err
 	}
-	if _, err := s.conn.Prepare(ctx, mergeName, mergeQuery, []uint32{pgtype.Int8OID, pgtype.Int8OID}); err != nil {
-		return fmt.Errorf("prepare the merge: %w", err)
-	}
-	return nil
+	return s.prepareMerge(ctx, d, t)
 }
+
+const beginTransaction = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 // beginQuery opens a batch's transaction. What a transaction relies on is said in
 // it: a pooler, a role's or a database's defaults may have changed the session.
 func beginQuery(d Durability, t Timeouts) string {
+	return fmt.Sprintf(beginTransaction+`;
+SET LOCAL synchronous_commit = %s; SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %d;
+SET LOCAL idle_in_transaction_session_timeout = %d`,
+		commitLevel(d), milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle))
+}
+
+// commitLevel is the synchronous_commit of a batch.
+func commitLevel(d Durability) string {
 	commit := "on"
 	if d.SynchronousCommit == "remote_apply" {
 		commit = d.SynchronousCommit
 	}
-	return fmt.Sprintf(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-SET LOCAL synchronous_commit = %s; SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %d;
-SET LOCAL idle_in_transaction_session_timeout = %d`,
-		commit, milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle))
+	return commit
 }
 
 func (s *session) expired() bool { return time.Since(s.opened) > sessionLifetime }
@@ -206,17 +184,4 @@ func (s *session) drawBlock(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-// tidy empties the staging table now and then. It runs outside of any
-// transaction: TRUNCATE inside one would unlink files during COMMIT.
-func (s *session) tidy(ctx context.Context) error {
-	if s.staged < stagingKept {
-		return nil
-	}
-	if _, err := s.conn.Exec(ctx, "TRUNCATE pg_temp.ingot_staging").ReadAll(); err != nil {
-		return fmt.Errorf("empty the staging table: %w", err)
-	}
-	s.staged = 0
-	return nil
 }

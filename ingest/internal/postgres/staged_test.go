@@ -50,8 +50,8 @@ func TestLookedUpBesideAStagedBatch(t *testing.T) {
 	release()
 	first.want(t, true, true)
 	second.want(t, false, false, true)
-	if w.session.staged != 1+2+2 { // "a" was not found by then
-		t.Errorf("%d rows staged", w.session.staged)
+	if w.session.merged != 1+2+2 { // "a" was not found by then
+		t.Errorf("%d rows merged", w.session.merged)
 	}
 }
 
@@ -59,18 +59,19 @@ func TestLookedUpBesideAStagedBatch(t *testing.T) {
 func TestKnownToAnotherServer(t *testing.T) {
 	t.Parallel()
 	w := staging(t, database(t))
+	merge(t, w, "other")
 	write := func() {
 		t.Helper()
-		send(t.Context(), w, []bool{true, false}, "known", "known").want(t, false, false)
+		send(t.Context(), w, []bool{true, false}, "known", "other").want(t, false, false)
 	}
 	write()
-	if w.session.staged != 1+1 {
-		t.Fatalf("%d rows staged: the look-up has not spared one", w.session.staged)
+	if w.session.merged != 2+1 {
+		t.Fatalf("%d rows merged: the look-up has not spared one", w.session.merged)
 	}
 	w.session.server = "another time"
 	write()
-	if w.session.staged != 2+2 || !w.lookers.stale.Load() {
-		t.Errorf("%d rows staged, connections are kept: %v", w.session.staged, !w.lookers.stale.Load())
+	if w.session.merged != 3+2 || !w.lookers.stale.Load() {
+		t.Errorf("%d rows merged, connections are kept: %v", w.session.merged, !w.lookers.stale.Load())
 	}
 	old := w.lookers.all[0].conn
 	write()
@@ -100,9 +101,9 @@ func TestNoConnectionForLookUps(t *testing.T) {
 		t.Error("not asked again")
 	}
 	w.lookers.url = url
-	staged := w.session.staged
+	staged := w.session.merged
 	write()
-	if w.session.staged != staged {
+	if w.session.merged != staged {
 		t.Error("nothing was looked up")
 	}
 }
@@ -119,5 +120,34 @@ func TestNoIDsBlamesNobody(t *testing.T) {
 	var notStored *event.NotStoredError
 	if !errors.As(err, &notStored) {
 		t.Errorf("got %v, want not stored", err)
+	}
+}
+
+// TestMergeNeverRunsByItself: where its transaction cannot be opened, or not as it has to
+// be, nothing is written, and no data are to blame, whatever the SQLSTATE.
+func TestMergeNeverRunsByItself(t *testing.T) {
+	t.Parallel()
+	for name, breaks := range map[string]string{
+		"no BEGIN":    "DEALLOCATE " + beginName,
+		"no settings": "DEALLOCATE " + settingsName + "; PREPARE " + settingsName + " (text) AS SELECT 1 / length(left($1, 0))",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			w, conn := staging(t, url), client(t, url)
+			if _, err := w.session.conn.Exec(t.Context(), breaks).ReadAll(); err != nil {
+				t.Fatal(err)
+			}
+			_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() { t.Error("COMMIT was sent") })
+			var notStored *event.NotStoredError
+			if !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
+				t.Errorf("got %v, want unavailable", err)
+			}
+			if got := ids(t, conn); len(got) != 1 {
+				t.Errorf("%v are stored", got)
+			}
+			w.drop() // the next connection knows the statements
+			send(t.Context(), w, nil, "a").want(t, true)
+		})
 	}
 }

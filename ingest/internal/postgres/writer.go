@@ -35,7 +35,7 @@ type Writer struct {
 
 	turn      slot            // who holds it may use what follows
 	session   *session        // nil while there is no usable connection
-	staging   atomic.Bool     // a batch is being written by the staging table; others may read it
+	staging   atomic.Bool     // a batch is being written on the staged path; others may read it
 	last      <-chan struct{} // closed when the answer to what was sent last has been read
 	sent      *exchange       // what was sent last; nil: nothing yet
 	lastID    int64           // of the blocks that connections before this one have drawn

@@ -28,7 +28,7 @@ var keys = []Mutant{
 		Caught: "one row a key, one stored a key",
 		Edits: []Edit{
 			{"schema.sql", `PRIMARY KEY (event_id, topic)`, `PRIMARY KEY (event_id, topic, id)`},
-			{"ingest/internal/postgres/session.go", `
+			{"ingest/internal/postgres/merge.go", `
 ON CONFLICT (event_id, topic) DO NOTHING
 `, `
 ON CONFLICT DO NOTHING
@@ -39,11 +39,6 @@ ON CONFLICT DO NOTHING
 		Name:   "not-the-first-copy",
 		Breaks: "of several copies of a key in a batch the last is stored",
 		Caught: "the first copy in a request is the one stored",
-		Edits: []Edit{
-			{"ingest/internal/postgres/rows.go", `return int(x.at - y.at)`, `return int(y.at - x.at)`},
-			{"ingest/internal/postgres/session.go", `ORDER BY s.event_id, s.topic, s.id
-`, `ORDER BY s.event_id, s.topic, s.id DESC
-`},
-		},
+		Edits:  []Edit{{"ingest/internal/postgres/rows.go", `return int(x.at - y.at)`, `return int(y.at - x.at)`}},
 	},
 }

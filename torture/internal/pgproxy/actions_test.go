@@ -31,13 +31,12 @@ func TestErrorInPlace(t *testing.T) {
 		{"commit", "40001", Commit, 'E'},
 		{"commit", "55P03", Log, 'E'},
 		{"direct", "22021", Direct, 'E'},
-		{"copy", "53100", Copy, 'E'},
 		{"merge", "40P01", Merge, 'E'},
 		{"look-up", "XX000", LookUp, 'I'},
 		{"fence", "25006", Fence, 'E'},
 		{"setup", "57014", Setup, 'I'},
 		{"read", "54000", Read, 'I'},
-		{"tidy", "53200", Any, 'I'},
+		{"block of ids", "53200", Any, 'I'},
 	} {
 		t.Run(c.step+" "+string(c.at), func(t *testing.T) {
 			conn := h.opened(t, c.step)
@@ -74,7 +73,7 @@ func TestFatal(t *testing.T) {
 	for _, c := range []struct {
 		step, sqlstate string
 		at             Point
-	}{{"commit", "57P01", Commit}, {"direct", "57P01", Direct}, {"merge", "53300", Merge}, {"copy", "57P03", Copy}} {
+	}{{"commit", "57P01", Commit}, {"direct", "57P01", Direct}, {"merge", "53300", Merge}, {"fence", "57P03", Fence}} {
 		conn := h.opened(t, c.step)
 		before := h.batches(t)
 		h.Arm(Fault{At: c.at, Do: Error, SQLSTATE: c.sqlstate})

@@ -15,8 +15,7 @@ type Point string
 
 const (
 	Connect Point = "connect" // the startup message
-	Setup   Point = "setup"   // the session's settings and temp tables
-	Copy    Point = "copy"    // COPY into the staging table
+	Setup   Point = "setup"   // the session's settings
 	Merge   Point = "merge"   // the statement that writes staged keys
 	LookUp  Point = "look-up" // which of these keys exist
 	Log     Point = "log"     // the row of the commit log, its lock, the topics

@@ -18,6 +18,7 @@ const hang = time.Minute
 
 // schema is as much of the product's as its texts need.
 const schema = `CREATE SCHEMA ingot;
+CREATE SEQUENCE ingot.id_blocks;
 CREATE TABLE ingot.events (event_id text PRIMARY KEY);
 CREATE TABLE ingot.batches (first_id int);`
 

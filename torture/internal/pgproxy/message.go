@@ -89,7 +89,7 @@ var commits = regexp.MustCompile(`(?i)(^|;)\s*COMMIT\s*(;|$)`)
 // contain to do its work.
 func pointsOf(sql string) (points []Point) {
 	has := func(s string) bool { return strings.Contains(sql, s) }
-	if has("CREATE TEMP TABLE") {
+	if has("PREPARE ingot_log") {
 		return []Point{Setup}
 	}
 	if has("pg_logical_emit_message") {
@@ -103,9 +103,6 @@ func pointsOf(sql string) (points []Point) {
 	}
 	if has("COPY ingot.events") {
 		points = append(points, Direct)
-	}
-	if has("COPY pg_temp.ingot_staging ") {
-		points = append(points, Copy)
 	}
 	return append(points, extendedPointsOf(sql)...)
 }

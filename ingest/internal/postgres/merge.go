@@ -1,0 +1,161 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"ingot/internal/event"
+)
+
+// The merge is three prepared statements behind one Sync: where one fails the server
+// passes over the rest. The rows are its parameters, one array a column, and are given
+// back to back by the unnest of all arrays in a SELECT list, in their order, without being
+// kept anywhere on the way.
+
+const (
+	beginName    = "ingot_begin"
+	settingsName = "ingot_settings"
+	mergeName    = "ingot_merge"
+
+	beforeMerge = 2 // commands
+)
+
+const mergeQuery = `
+INSERT INTO ingot.events (` + columns + `)
+SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::int8[]), unnest($4::text[]),
+	unnest($5::timestamptz[]), unnest($6::timestamptz[]), unnest($7::json[])
+ON CONFLICT (event_id, topic) DO NOTHING
+RETURNING id`
+
+// settingsQuery says what beginQuery says, but for how long a key is waited for.
+func settingsQuery(d Durability, t Timeouts) string {
+	return fmt.Sprintf(`SELECT set_config('synchronous_commit', '%s', true), set_config('statement_timeout', '%d', true),
+	set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', '%d', true)`,
+		commitLevel(d), milliseconds(t.Statement), milliseconds(t.Idle))
+}
+
+func (s *session) prepareMerge(ctx context.Context, d Durability, t Timeouts) error {
+	const texts, times = pgtype.TextArrayOID, pgtype.TimestamptzArrayOID
+	for _, p := range []struct {
+		name, query string
+		params      []uint32
+	}{
+		{beginName, beginTransaction, nil},
+		{settingsName, settingsQuery(d, t), []uint32{pgtype.TextOID}},
+		{mergeName, mergeQuery, []uint32{texts, texts, pgtype.Int8ArrayOID, texts, times, times, pgtype.JSONArrayOID}},
+	} {
+		if _, err := s.conn.Prepare(ctx, p.name, p.query, p.params); err != nil {
+			return fmt.Errorf("prepare %s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// merge opens the transaction and writes the rows that are not known, in one round trip.
+// It notes which keys were new.
+func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration) error {
+	s.rows = sortRows(b, s.rows)
+	s.merged += len(s.rows)
+	s.buf = appendMerge(s.buf[:0], b, s.rows, lockTimeout)
+	clear(s.rows) // holds on to the batch otherwise
+	b.begun = true
+
+	defer context.AfterFunc(ctx, s.giveUp)()
+	until, _ := ctx.Deadline()
+	_ = s.conn.Conn().SetDeadline(until)
+	defer func() { _ = s.conn.Conn().SetDeadline(time.Time{}) }()
+	if _, err := s.conn.Conn().Write(s.buf); err != nil {
+		s.giveUp() // a half message cannot be taken back
+		return fmt.Errorf("send the rows: %w", err)
+	}
+	a, err := s.readAnswer(func(done int, values [][]byte) {
+		if done == beforeMerge {
+			id := int64(binary.BigEndian.Uint64(values[0]))
+			b.stored[id-b.first] = true
+			b.storedCount++
+		}
+	})
+	if err == nil {
+		return nil
+	}
+	if a.done < beforeMerge {
+		return unavailable(fmt.Errorf("begin the merge: %w", err))
+	}
+	return mergeFailure(fmt.Errorf("merge: %w", err))
+}
+
+// mergeFailure marks a lock timeout of the merge as what it is: the only locks that
+// the merge waits for are those of keys. The same SQLSTATE from another statement
+// says nothing about keys.
+func mergeFailure(err error) error {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code == lockNotAvailable {
+		return &event.NotStoredError{Reason: event.ReasonKeyHeld, Err: err}
+	}
+	return err
+}
+
+const (
+	lockNotAvailable = "55P03"
+
+	// briefLock is how long a brief batch waits for a key: long enough to be let in
+	// by another ingester's commit, short enough to hold up nobody. A guess.
+	briefLock = 10 * time.Millisecond
+)
+
+// appendMerge encodes the three statements and Sync.
+func appendMerge(buf []byte, b *batch, rows []row, lockTimeout time.Duration) []byte {
+	buf = appendExecute(buf, beginName, nil)
+	buf = appendExecute(buf, settingsName, []appendParam{func(buf []byte) []byte {
+		return strconv.AppendInt(buf, milliseconds(lockTimeout), 10)
+	}})
+	array := func(element uint32, appendElement func([]byte, row) []byte) appendParam {
+		return func(buf []byte) []byte {
+			buf = appendArrayHead(buf, element, len(rows))
+			for _, r := range rows {
+				buf = appendElement(buf, r)
+			}
+			return buf
+		}
+	}
+	buf = appendExecute(buf, mergeName, []appendParam{
+		array(pgtype.TextOID, func(buf []byte, r row) []byte { return appendText(buf, r.e.ID) }),
+		array(pgtype.TextOID, func(buf []byte, r row) []byte { return appendText(buf, r.e.Topic) }),
+		array(pgtype.Int8OID, func(buf []byte, r row) []byte { return appendInt64(buf, b.first+int64(r.at)) }),
+		array(pgtype.TextOID, func(buf []byte, r row) []byte { return appendText(buf, r.e.Source) }),
+		array(pgtype.TimestamptzOID, func(buf []byte, r row) []byte { return appendTime(buf, r.e.Timestamp) }),
+		array(pgtype.TimestamptzOID, func(buf []byte, r row) []byte { return appendTime(buf, b.groups[r.group].ReceivedAt) }),
+		array(pgtype.JSONOID, func(buf []byte, r row) []byte { return appendText(buf, r.e.Payload) }),
+	})
+	sync := len(buf)
+	return endMessage(beginMessage(buf, 'S'), sync)
+}
+
+// appendParam appends the value of a parameter in the binary format.
+type appendParam func(buf []byte) []byte
+
+// appendExecute appends Bind and Execute of a prepared statement; parameters and results
+// are in the binary format.
+func appendExecute(buf []byte, name string, params []appendParam) []byte {
+	const unnamedPortal, allBinary = "\x00", "\x00\x01\x00\x01"
+	bind := len(buf)
+	buf = append(beginMessage(buf, 'B'), unnamedPortal...)
+	buf = append(append(buf, name...), 0)
+	buf = binary.BigEndian.AppendUint16(append(buf, allBinary...), uint16(len(params)))
+	for _, param := range params {
+		at := len(buf)
+		buf = param(append(buf, 0, 0, 0, 0))
+		binary.BigEndian.PutUint32(buf[at:], uint32(len(buf)-at-4))
+	}
+	buf = endMessage(append(buf, allBinary...), bind)
+	execute := len(buf)
+	buf = append(append(beginMessage(buf, 'E'), unnamedPortal...), 0, 0, 0, 0) // however many rows
+	return endMessage(buf, execute)
+}

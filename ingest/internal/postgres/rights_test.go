@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"ingot/internal/event"
+)
+
+// TestLeastRights: what the README says a role needs is enough, on every path.
+func TestLeastRights(t *testing.T) {
+	t.Parallel()
+	owner := database(t)
+	conn := client(t, owner)
+	name := conn.Config().Database
+	role := pgx.Identifier{"least_" + name}.Sanitize()
+	exec(t, conn, "CREATE ROLE "+role)
+	t.Cleanup(func() { exec(t, conn, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	exec(t, conn, "REVOKE TEMP ON DATABASE "+pgx.Identifier{name}.Sanitize()+" FROM PUBLIC; GRANT USAGE ON SCHEMA ingot TO "+role+`;
+		GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ingot TO `+role+"; GRANT DELETE ON ingot.subscriptions TO "+role+"; GRANT USAGE ON ALL SEQUENCES IN SCHEMA ingot TO "+role)
+	as, err := url.Parse(owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := as.Query()
+	q.Set("role", "least_"+name)
+	as.RawQuery = q.Encode()
+	least := as.String()
+	if n := number(t, client(t, least), "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolname LIKE 'least_%' AND NOT rolsuper AND NOT has_database_privilege(current_database(), 'TEMP')"); n != 1 {
+		t.Fatal("not that role")
+	}
+	if _, err := Open(t.Context(), least); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []WritePath{PathStaged, PathDirect} {
+		w := NewWriter(least, path, testTimeouts, uuid.New(), zap.NewNop())
+		t.Cleanup(w.Close)
+		send(t.Context(), w, []bool{false}, "by "+string(path)).want(t, true)
+		send(t.Context(), w, []bool{true}, "by "+string(path)).want(t, false)
+	}
+	r, s := newReader(t, least), newSubscriptions(t, least, 1)
+	if totals, err := r.Totals(t.Context()); err != nil || totals.Stored != 2 {
+		t.Errorf("%+v, %v", totals, err)
+	}
+	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
+		t.Error(err)
+	}
+	if err := s.Commit(t.Context(), "a", event.Position{Commit: 1, ID: 1}); err != nil {
+		t.Error(err)
+	}
+	if there, err := s.Delete(t.Context(), "a"); err != nil || !there {
+		t.Errorf("%v, %v", there, err)
+	}
+}
