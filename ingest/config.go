@@ -106,6 +106,7 @@ func (c *config) checkSizes() (errs []error) {
 	peak := c.limits().Peak()
 	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body and --max-decompressed takes", peak)
 	wants(2*c.MaxPage <= c.MaxReadsInFlight, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
+	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres takes no message of 1 GB")
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
 	return errs
 }

@@ -16,18 +16,19 @@ const (
 // settings go on the command line, so that every start applies them to the machine as it is then.
 func (c *cluster) settings(ctx context.Context) map[string]string {
 	s := map[string]string{
-		"listen_addresses":        "",
-		"port":                    port,
-		"unix_socket_directories": c.socket,
-		"unix_socket_permissions": "0700",
-		"max_connections":         "100",
-		"cluster_name":            "ingot", // in ps, to know it from the machine's own
-		"logging_collector":       "off",   // the log goes to our file, and the last lines into our errors
-		"log_min_error_statement": "panic", // statements carry what users sent; the client has the error
-		"timezone":                "UTC",
-		"log_timezone":            "UTC",
-		"jit":                     "off", // compiling costs more than any statement of ours
-		"random_page_cost":        "1.1", // an SSD
+		"listen_addresses":         "",
+		"port":                     port,
+		"unix_socket_directories":  c.socket,
+		"unix_socket_permissions":  "0700",
+		"max_connections":          "100",
+		"cluster_name":             "ingot", // in ps, to know it from the machine's own
+		"logging_collector":        "off",   // the log goes to our file, and the last lines into our errors
+		"log_min_error_statement":  "panic", // statements carry what users sent; the client has the error
+		"log_parameter_max_length": "0",     // likewise, should somebody log statements
+		"timezone":                 "UTC",
+		"log_timezone":             "UTC",
+		"jit":                      "off", // compiling costs more than any statement of ours
+		"random_page_cost":         "1.1", // an SSD
 	}
 	maps.Copy(s, memorySettings(machineMemory()))
 	maps.Copy(s, logSettings(freeDisk(c.path)))
