@@ -118,6 +118,7 @@ func (w *Writer) sendDirect(ctx context.Context, b *batch, sent func()) *exchang
 	b.storedCount, b.tried = len(s.rows), true
 	s.buf = w.appendDirect(s.buf[:0], b)
 	clear(s.rows) // holds on to the batch otherwise
+	defer s.shrink()
 
 	sent()
 	return w.send(ctx, b, s.buf)

@@ -35,8 +35,8 @@
 //     written after; one sorted statement a transaction: batches do not deadlock.
 //   - commit_seq is the order in which batches became visible, for the lock is
 //     let go only after the commit is.
-//   - The first copy of a key in arrival order is the one stored: rows are sorted
-//     by key and then by id, and ids are given out in arrival order.
+//   - The first copy of a key in arrival order is the one stored: the others of its batch
+//     are left out.
 //   - A failure before COMMIT is sent is certainly none. After it, an ERROR from
 //     the server is the same; anything else but a clean COMMIT (a lost connection,
 //     a FATAL, a warning, a missing tag) is an outcome nobody knows.

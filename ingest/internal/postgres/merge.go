@@ -64,13 +64,11 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 	s.rows = sortRows(b, s.rows)
 	s.merged += len(s.rows)
 	s.buf = appendMerge(s.buf[:0], b, s.rows, lockTimeout)
+	defer s.shrink()
 	clear(s.rows) // holds on to the batch otherwise
 	b.begun = true
 
 	defer context.AfterFunc(ctx, s.giveUp)()
-	until, _ := ctx.Deadline()
-	_ = s.conn.Conn().SetDeadline(until)
-	defer func() { _ = s.conn.Conn().SetDeadline(time.Time{}) }()
 	if _, err := s.conn.Conn().Write(s.buf); err != nil {
 		s.giveUp() // a half message cannot be taken back
 		return fmt.Errorf("send the rows: %w", err)
@@ -89,6 +87,13 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 		return unavailable(fmt.Errorf("begin the merge: %w", err))
 	}
 	return mergeFailure(fmt.Errorf("merge: %w", err))
+}
+
+// shrink lets go of what a large batch has taken.
+func (s *session) shrink() {
+	if cap(s.buf) > bufKept {
+		s.buf = nil
+	}
 }
 
 // mergeFailure marks a lock timeout of the merge as what it is: the only locks that

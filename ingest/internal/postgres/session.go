@@ -19,6 +19,9 @@ const (
 	sessionLifetime = 30 * time.Minute
 )
 
+// bufKept is twice the default of --batch-bytes. A single request may be larger.
+const bufKept = 16 << 20
+
 // logLock is the advisory lock that makes commit_seq the order of visibility;
 // "ingot" in ASCII, and 2.
 const logLock = 0x696e676f74_02
@@ -82,14 +85,14 @@ type session struct {
 	opened  time.Time
 	nextID  int64       // the block: nextID..lastID; 0 before there is one
 	lastID  int64       // before there is one: of the connection before
-	merged  int         // rows that the merge was given
+	merged  int         // rows that the merge was given: what nothing has spared it, for tests
 	warned  bool        // a warning arrived since it was last cleared
 	broken  atomic.Bool // given up; whoever reads an answer may say so
 	begin   string
 
 	checkPlan planned
 
-	buf     []byte           // messages with the rows of the batch; kept for the next
+	buf     []byte           // messages with the rows of the batch; kept for the next, up to bufKept
 	rows    []row            // likewise
 	topics  map[string]int64 // likewise
 	names   []byte           // for the two arrays of a statement; likewise

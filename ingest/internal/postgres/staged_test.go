@@ -1,14 +1,17 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 )
 
@@ -149,5 +152,51 @@ func TestMergeNeverRunsByItself(t *testing.T) {
 			w.drop() // the next connection knows the statements
 			send(t.Context(), w, nil, "a").want(t, true)
 		})
+	}
+}
+
+// TestMergeEndsWithItsContext: a merge that waits for a key is given up when the time of
+// the batch is over, certainly not stored, and its backend does not stay behind.
+func TestMergeEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w, conn, watch := staging(t, url), client(t, url), client(t, url)
+	const waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot' AND wait_event_type = 'Lock'"
+	exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	batch := send(ctx, w, nil, "a", "held")
+	waitFor(t, watch, waiting, 1)
+	cancel()
+	<-batch.ended
+	var notStored *event.NotStoredError
+	if !errors.As(batch.err, &notStored) || notStored.Reason != event.ReasonUnavailable { // else the lock timeout has ended it
+		t.Errorf("got %v, want unavailable", batch.err)
+	}
+	send(t.Context(), w, nil, "b").want(t, true)
+	waitFor(t, watch, waiting, 0)
+	exec(t, conn, "ROLLBACK")
+	if got := ids(t, conn); len(got) != 2 {
+		t.Errorf("%v are stored, want known and b", got)
+	}
+}
+
+// TestLargeBatchIsLetGo: its memory does not stay with the connection, on either path.
+func TestLargeBatchIsLetGo(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	for _, path := range []WritePath{PathStaged, PathDirect} {
+		w := NewWriter(url, path, testTimeouts, uuid.New(), zap.NewNop())
+		t.Cleanup(w.Close)
+		large := storetest.Event("large by " + string(path))
+		large.Payload = `"` + strings.Repeat("x", bufKept) + `"`
+		stored, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(large)}}, func() {})
+		if err != nil || !stored[0] || w.session.buf != nil {
+			t.Errorf("%s: %v, %v, %d bytes kept", path, stored, err, cap(w.session.buf))
+		}
+		merge(t, w, "small by "+string(path))
+		if w.session.buf == nil {
+			t.Errorf("%s: the buffer of a small batch is let go", path)
+		}
 	}
 }
