@@ -65,10 +65,11 @@ func scenarios() []scenario {
 
 // What is done to the index that serves readers alone.
 const (
-	noSlices  = "DROP INDEX ingot.events_slices;"
-	topicID   = noSlices + "CREATE INDEX ON ingot.events (topic, id);"
-	oneKey    = noSlices + "CREATE INDEX ON ingot.events USING gin ((ARRAY[hashtextextended(topic, id >> 13)])) WITH (gin_pending_list_limit = 128);"
-	largeList = "ALTER INDEX ingot.events_slices SET (gin_pending_list_limit = 4096);"
+	noSlices     = "DROP INDEX ingot.events_slices;"
+	topicID      = noSlices + "CREATE INDEX ON ingot.events (topic, id);"
+	oneKey       = noSlices + "CREATE INDEX ON ingot.events USING gin ((ARRAY[hashtextextended(topic, id >> 16)])) WITH (gin_pending_list_limit = 512);"
+	byTopicSlice = noSlices + "CREATE INDEX ON ingot.events USING gin ((ARRAY[id >> 13, hashtextextended(topic, id >> 13)])) WITH (gin_pending_list_limit = 128);"
+	largeList    = "ALTER INDEX ingot.events_slices SET (gin_pending_list_limit = 4096);"
 )
 
 // indexScenarios tell what the readers' index costs writers, and what others would, against
@@ -93,6 +94,7 @@ func indexScenarios() (all []scenario) {
 		add("index-all-10m", "10 million rows, all indexes", "", atLeast(key, 0.80))
 		add("index-topic-10m", "10 million rows, (topic, id) for readers", topicID, beside(key))
 		add("index-one-10m", "10 million rows, without the slices of all topics", oneKey, beside(key))
+		add("index-slice-10m", "10 million rows, topics in slices, a list of 128 kB", byTopicSlice, beside(key))
 		add("index-large-10m", "10 million rows, a list of 4 MB", largeList, beside(key))
 	}
 	return all

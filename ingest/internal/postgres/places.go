@@ -9,41 +9,102 @@ import (
 
 // The queries for the places of rows: ctid, id, and whether the filters want it.
 //
-// The index events_slices knows two keys for a row, its slice and its topic in that
-// slice. It answers with all rows that have one of some keys; whatever else is asked for
-// is compared afterwards, behind an OFFSET 0, so that no plan takes another index for it.
+// The index events_slices knows two keys for a row: its slice, and its topic in its block
+// of ids. It answers with all rows that have one of some keys, or both of some pairs; whatever
+// else is asked for is compared afterwards, behind an OFFSET 0, so that no plan takes another
+// index for it.
 
-// A slice is this many bits of ids: 8,192 of them. A frequent topic has some pages of rows in
-// one, a rare topic costs a key for each.
-const sliceBits = 13
+const (
+	// A slice is this many bits of ids: 8,192 of them. Rows that are not where they should
+	// be are looked for in one.
+	sliceBits = 13
+
+	// A block is the ids of one value of ingot.id_blocks. A topic that is rare costs a key for
+	// each, one that is frequent has thousands of rows in it.
+	blockBits = 16
+
+	slicesInBlock = 1 << (blockBits - sliceBits)
+)
 
 func sliceOf(id int64) int64 { return id >> sliceBits }
 
-// maxKeys bounds the keys of one query that looks into several slices. Each is held against
-// the entries that are not in the tree yet: tens of microseconds, by estimate.
-const maxKeys = 512
+const (
+	// maxPairs is how many topics in slices one query looks for by both keys: exactly, but
+	// each by a scan of its own, that reads the entries which are not in the tree yet.
+	// A tenth of a millisecond or two; a guess.
+	maxPairs = 32
+
+	// maxKeys bounds the keys of one query that looks into several blocks. Each is held
+	// against the entries that are not in the tree yet: a tenth of a millisecond, by estimate.
+	maxKeys = 128
+)
 
 // slicesAtOnce is how many slices one query looks into at most. The first of a page looks
 // into one, those behind it into more where there is little.
-func slicesAtOnce(q event.Query) int64 { return max(1, maxKeys/int64(max(1, len(q.Topics)))) }
-
-// bySliceKeys are the rows with one of the keys that a subquery lists, as a table e.
-func bySliceKeys(keys string) string {
-	return fmt.Sprintf(`(SELECT ctid, * FROM ingot.events
-		WHERE ARRAY[id >> %[1]d, hashtextextended(topic, id >> %[1]d)] && ARRAY(%[2]s) OFFSET 0) AS e`, sliceBits, keys)
+func slicesAtOnce(q event.Query) int64 {
+	return max(1, maxKeys/int64(max(1, len(q.Topics)))) * slicesInBlock
 }
 
-// slicesOf lists the slices of ranges of ids.
-func (s *statement) slicesOf(los, his []int64) string {
-	return fmt.Sprintf(`SELECT DISTINCT slice FROM unnest(%[2]s::bigint[], %[3]s::bigint[]) AS r (lo, hi),
-		generate_series(r.lo >> %[1]d, r.hi >> %[1]d) AS slice`, sliceBits, s.arg(los), s.arg(his))
+// rowKeys are what the index knows a row by: the expression that it is made of.
+var rowKeys = fmt.Sprintf("ARRAY[id >> %d, hashtextextended(topic, id >> %d)]", sliceBits, blockBits)
+
+// rowsWith are the rows whose keys meet a condition, as a table e.
+func rowsWith(condition string) string {
+	return fmt.Sprintf("(SELECT ctid, * FROM ingot.events WHERE %s OFFSET 0) AS e", condition)
 }
 
-// ofTopics are the rows of the query's topics in ranges of ids, and some around them.
+// withOneOf are the rows with one of the keys that a subquery lists.
+func withOneOf(keys string) string { return rowsWith(fmt.Sprintf("%s && ARRAY(%s)", rowKeys, keys)) }
+
+// withBoth are the rows of topics in slices.
+func (s *statement) withBoth(slices []int64) string {
+	var pairs []string
+	for _, slice := range slices {
+		for _, topic := range s.query.Topics {
+			pairs = append(pairs, fmt.Sprintf("%s @> ARRAY[%d::bigint, hashtextextended(%s, %d)]", rowKeys, slice, s.arg(topic), slice/slicesInBlock))
+		}
+	}
+	return rowsWith(strings.Join(pairs, " OR "))
+}
+
+// piecesOf lists the slices, or the blocks, of ranges of ids.
+func (s *statement) piecesOf(bits int, los, his []int64) string {
+	return fmt.Sprintf(`SELECT DISTINCT piece FROM unnest(%[2]s::bigint[], %[3]s::bigint[]) AS r (lo, hi),
+		generate_series(r.lo >> %[1]d, r.hi >> %[1]d) AS piece`, bits, s.arg(los), s.arg(his))
+}
+
+// fewSlices lists the slices of ranges of ids, which are in order, unless they are more
+// than most.
+func fewSlices(los, his []int64, most int) (few []int64, ok bool) {
+	for i := range los {
+		for slice := sliceOf(los[i]); slice <= sliceOf(his[i]); slice++ {
+			if n := len(few); n > 0 && few[n-1] == slice {
+				continue
+			}
+			if len(few) == most {
+				return nil, false
+			}
+			few = append(few, slice)
+		}
+	}
+	return few, true
+}
+
+// ofTopics are the rows of the query's topics in ranges of ids, and some around them. Of
+// many topics in one slice, most of its rows are wanted.
 func (s *statement) ofTopics(los, his []int64) string {
-	keys := fmt.Sprintf(`SELECT hashtextextended(t.topic, s.slice) FROM unnest(%s::text[]) AS t (topic), (%s) AS s (slice)`,
-		s.arg(s.query.Topics), s.slicesOf(los, his))
-	return fmt.Sprintf("%s WHERE e.topic = ANY(%s)", bySliceKeys(keys), s.arg(s.query.Topics))
+	rows := ""
+	slices, few := fewSlices(los, his, max(1, maxPairs/len(s.query.Topics)))
+	switch {
+	case few && len(slices)*len(s.query.Topics) <= maxPairs:
+		rows = s.withBoth(slices)
+	case few:
+		rows = withOneOf(s.piecesOf(sliceBits, los, his))
+	default:
+		rows = withOneOf(fmt.Sprintf("SELECT hashtextextended(t.topic, b.piece) FROM unnest(%s::text[]) AS t (topic), (%s) AS b",
+			s.arg(s.query.Topics), s.piecesOf(blockBits, los, his)))
+	}
+	return fmt.Sprintf("%s WHERE e.topic = ANY(%s)", rows, s.arg(s.query.Topics))
 }
 
 // indexed are the rows that an index finds for the query in ranges of ids: those of its
@@ -74,7 +135,7 @@ func byBlocks(s *statement, w *window) string {
 }
 
 func bySlices(s *statement, w *window) string {
-	return fmt.Sprintf("SELECT e.ctid, e.id, %s FROM %s WHERE %s", s.filters(), bySliceKeys(s.slicesOf(w.los, w.his)), s.within(w))
+	return fmt.Sprintf("SELECT e.ctid, e.id, %s FROM %s WHERE %s", s.filters(), withOneOf(s.piecesOf(sliceBits, w.los, w.his)), s.within(w))
 }
 
 // statement gathers the arguments of a query.

@@ -202,7 +202,7 @@ func TestPagesAcrossSlices(t *testing.T) {
 	r, conn := newReader(t, url), client(t, url)
 	for _, hint := range []string{"heap_blocks", "0"} {
 		exec(t, conn, "UPDATE ingot.batches SET heap_blocks = "+hint)
-		for _, topics := range [][]string{nil, {"rare"}, {"once"}, {"rare", "once", "none"}, {"none"}} {
+		for _, topics := range [][]string{nil, {"rare"}, {"once"}, {"rare", "once", "none"}, {"none"}, append(manyTopics(), "rare")} {
 			want := order
 			if topics != nil {
 				want = only(order, func(k string) bool { return slices.Contains(topics, k[:strings.Index(k, "/")]) })
@@ -224,6 +224,37 @@ func TestPagesAcrossSlices(t *testing.T) {
 	}
 }
 
+// manyTopics are more than are asked for one by one.
+func manyTopics() (topics []string) {
+	for i := range maxPairs + 1 {
+		topics = append(topics, fmt.Sprintf("topic-%d", i))
+	}
+	return topics
+}
+
+// TestFewSlices: ranges that meet in a slice count it once.
+func TestFewSlices(t *testing.T) {
+	t.Parallel()
+	const size = 1 << sliceBits
+	for name, c := range map[string]struct {
+		los, his []int64
+		want     []int64 // nil: too many
+	}{
+		"one id":               {[]int64{5}, []int64{5}, []int64{0}},
+		"two ranges, a slice":  {[]int64{5, 100}, []int64{50, size - 1}, []int64{0}},
+		"over the edge":        {[]int64{size - 1}, []int64{size}, []int64{0, 1}},
+		"far apart":            {[]int64{1, 9 * size, 9*size + 7}, []int64{2, 9 * size, 9*size + 9}, []int64{0, 9}},
+		"as many as there may": {[]int64{0}, []int64{3*size - 1}, []int64{0, 1, 2}},
+		"one more":             {[]int64{0}, []int64{3 * size}, nil},
+		"all there are":        {[]int64{0}, []int64{1 << 62}, nil},
+	} {
+		got, ok := fewSlices(c.los, c.his, 3)
+		if ok != (c.want != nil) || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, %v", name, got, ok)
+		}
+	}
+}
+
 // TestSlicesAreFoundByTheirIndex: rows of a topic, and those that are not where they
 // should be, also where the planner believes that there are many.
 func TestSlicesAreFoundByTheirIndex(t *testing.T) {
@@ -237,20 +268,27 @@ func TestSlicesAreFoundByTheirIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWindow(log)
-	for name, query := range map[string]func(*statement) string{
-		"a window of a topic": func(s *statement) string { return byIndex(s, w, 10) },
-		"slices of a topic":   func(s *statement) string { return s.newest("true", 1, 1<<20, 10) },
-		"slices":              func(s *statement) string { return bySlices(s, w) },
+	window := func(s *statement) string { return byIndex(s, w, 10) }
+	few := []string{"rare", "frequent"}
+	for name, c := range map[string]struct {
+		topics []string
+		query  func(*statement) string
+		keys   string // how they are asked for
+	}{
+		"topics in a slice":      {few, window, "@>"},
+		"many topics in a slice": {manyTopics(), window, "&&"},
+		"blocks of topics":       {few, func(s *statement) string { return s.newest("true", 1, 1<<20, 10) }, "&&"},
+		"slices":                 {few, func(s *statement) string { return bySlices(s, w) }, "&&"},
 	} {
-		s := newStatement(event.Query{Topics: []string{"rare", "frequent"}})
-		sql := query(s)
+		s := newStatement(event.Query{Topics: c.topics})
+		sql := c.query(s)
 		rows, err := r.pool.Query(t.Context(), "EXPLAIN "+sql, s.args...)
 		if err != nil {
 			t.Fatalf("%s: %v: %s", name, err, sql)
 		}
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		text := strings.Join(plan, "\n")
-		if err != nil || !strings.Contains(text, "Bitmap Index Scan on events_slices") || strings.Contains(text, "pkey") {
+		if err != nil || !strings.Contains(text, "Bitmap Index Scan on events_slices") || strings.Contains(text, "pkey") || !strings.Contains(text, c.keys) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 	}
