@@ -28,10 +28,10 @@ CREATE TABLE ingot.events (
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 -- What readers need: the rows of a slice of 8,192 ids, and those of a topic in a block
--- of 65,536. Entries gather in a list before they join the tree, ten thousand rows at a
+-- of 65,536. Entries gather in a list before they join the tree, some thousand rows at a
 -- time; readers read that list whole (docs/decisions/0020).
 CREATE INDEX events_slices ON ingot.events USING gin ((ARRAY[id >> 13, hashtextextended(topic, id >> 16)]))
-    WITH (gin_pending_list_limit = 512);
+    WITH (gin_pending_list_limit = 256);
 
 COMMENT ON COLUMN ingot.events.id IS 'position within its batch: from the block of ids of the connection that wrote it';
 COMMENT ON COLUMN ingot.events.received_at IS 'when the ingester took the request in, by its clock';

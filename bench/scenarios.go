@@ -67,7 +67,7 @@ func scenarios() []scenario {
 const (
 	noSlices     = "DROP INDEX ingot.events_slices;"
 	topicID      = noSlices + "CREATE INDEX ON ingot.events (topic, id);"
-	oneKey       = noSlices + "CREATE INDEX ON ingot.events USING gin ((ARRAY[hashtextextended(topic, id >> 16)])) WITH (gin_pending_list_limit = 512);"
+	oneKey       = noSlices + "CREATE INDEX ON ingot.events USING gin ((ARRAY[hashtextextended(topic, id >> 16)])) WITH (gin_pending_list_limit = 256);"
 	byTopicSlice = noSlices + "CREATE INDEX ON ingot.events USING gin ((ARRAY[id >> 13, hashtextextended(topic, id >> 13)])) WITH (gin_pending_list_limit = 128);"
 	largeList    = "ALTER INDEX ingot.events_slices SET (gin_pending_list_limit = 4096);"
 )

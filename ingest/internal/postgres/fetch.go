@@ -21,7 +21,7 @@ const (
 	// maxSteps and maxPageTime bound the work for one page. It may be short, or empty; its
 	// cursor has advanced.
 	maxSteps    = 256
-	maxPageTime = 25 * time.Millisecond
+	maxPageTime = 20 * time.Millisecond
 )
 
 // errMoved says that a row was not where it had just been found: the table was

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,33 +29,40 @@ func (l *logRow) at(id int64) event.Position {
 
 const logColumns = `commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at`
 
-// log reads rows of the log, thousands for one page of a rare topic.
+// log reads rows of the log, thousands for one page of a rare topic: so values are taken
+// as they come, in the binary format.
 func (r *Reader) log(ctx context.Context, rest string, args ...any) (log []logRow, err error) {
+	args = append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)
 	rows, err := r.pool.Query(ctx, "SELECT "+logColumns+" FROM ingot.batches "+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the commit log: %w", err)
 	}
-	var l logRow
-	var instance [16]byte
-	var committedAt time.Time
-	_, err = pgx.ForEachRow(rows, []any{&l.commit, &l.first, &l.last, &l.stored, &l.blocks, &instance, &committedAt}, func() error {
-		l.identity = identity(&l, instance, committedAt)
-		log = append(log, l)
-		return nil
-	})
-	if err != nil {
+	defer rows.Close()
+	for rows.Next() {
+		log = append(log, newLogRow(rows.RawValues()))
+	}
+	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read the commit log: %w", err)
 	}
 	return log, nil
 }
 
+// newLogRow takes the values of logColumns, of which none can be NULL.
+func newLogRow(v [][]byte) logRow {
+	number := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[i])) }
+	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), blocks: number(4)}
+	l.identity = identity(&l, v[5], number(6)+postgresEpoch)
+	return l
+}
+
 // identity tells a row of the log from the row that another history has in its place.
-func identity(l *logRow, instance [16]byte, committedAt time.Time) uint32 {
+// committedAt is in µs since 1970.
+func identity(l *logRow, instance []byte, committedAt int64) uint32 {
 	var b [40]byte
 	binary.BigEndian.PutUint64(b[:], uint64(l.commit))
 	binary.BigEndian.PutUint64(b[8:], uint64(l.first))
-	binary.BigEndian.PutUint64(b[16:], uint64(committedAt.UnixMicro()))
-	copy(b[24:], instance[:])
+	binary.BigEndian.PutUint64(b[16:], uint64(committedAt))
+	copy(b[24:], instance)
 	return crc32.ChecksumIEEE(b[:])
 }
 

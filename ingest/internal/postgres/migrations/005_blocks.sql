@@ -2,4 +2,4 @@
 -- cheaper to write, and to read for rare topics. It takes half a minute for ten million rows.
 DROP INDEX IF EXISTS ingot.events_slices;
 CREATE INDEX events_slices ON ingot.events USING gin ((ARRAY[id >> 13, hashtextextended(topic, id >> 16)]))
-    WITH (gin_pending_list_limit = 512);
+    WITH (gin_pending_list_limit = 256);
