@@ -31,8 +31,8 @@ func sliceOf(id int64) int64 { return id >> sliceBits }
 const (
 	// maxPairs is how many topics in slices one query looks for by both keys: exactly, but
 	// each by a scan of its own, which holds both against the entries that are not in the tree
-	// yet: a quarter of a millisecond. A range as wide as a block is asked for by blocks.
-	maxPairs = slicesInBlock - 1
+	// yet: a quarter of a millisecond.
+	maxPairs = 32
 
 	// maxKeys bounds the keys of one query that looks into several blocks. Each is held
 	// against those entries: an eighth of a millisecond where the list is half full.
@@ -90,15 +90,27 @@ func fewSlices(los, his []int64, most int) (few []int64, ok bool) {
 	return few, true
 }
 
-// ofTopics are the rows of the query's topics in ranges of ids, and some around them. Of
-// many topics in one slice, most of its rows are wanted.
+// sparse slices, in order, are at most half of those of their blocks: several writers
+// have a block each.
+func sparse(slices []int64) bool {
+	blocks := 0
+	for i, slice := range slices {
+		if i == 0 || slice/slicesInBlock != slices[i-1]/slicesInBlock {
+			blocks++
+		}
+	}
+	return 2*len(slices) <= slicesInBlock*blocks
+}
+
+// ofTopics are the rows of the query's topics in ranges of ids, and some around them. For
+// many topics in a slice or two, which is where a page begins, all of its rows are looked at.
 func (s *statement) ofTopics(los, his []int64) string {
-	rows := ""
-	slices, few := fewSlices(los, his, max(1, maxPairs/len(s.query.Topics)))
+	rows, topics := "", len(s.query.Topics)
+	slices, few := fewSlices(los, his, max(2, maxPairs/topics))
 	switch {
-	case few && len(slices)*len(s.query.Topics) <= maxPairs:
+	case few && topics*len(slices) <= maxPairs && sparse(slices):
 		rows = s.withBoth(slices)
-	case few:
+	case few && len(slices) <= 2:
 		rows = withOneOf(s.piecesOf(sliceBits, los, his))
 	default:
 		rows = withOneOf(fmt.Sprintf("SELECT hashtextextended(t.topic, b.piece) FROM unnest(%s::text[]) AS t (topic), (%s) AS b",

@@ -255,6 +255,26 @@ func TestFewSlices(t *testing.T) {
 	}
 }
 
+// TestSparse: where most slices of a block are in question, the block is asked for.
+func TestSparse(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		slices []int64
+		want   bool
+	}{
+		"one":                   {[]int64{5}, true},
+		"half of a block":       {[]int64{8, 9, 10, 11}, true},
+		"more than half":        {[]int64{8, 9, 10, 11, 12}, false},
+		"the ends of two":       {[]int64{7, 8}, true},
+		"one and a bit":         {[]int64{8, 9, 10, 11, 12, 13, 14, 15, 16}, false},
+		"a few of many writers": {[]int64{0, 1, 80, 81, 160, 240, 320, 400, 401}, true},
+	} {
+		if sparse(c.slices) != c.want {
+			t.Errorf("%s: %v", name, !c.want)
+		}
+	}
+}
+
 // TestSlicesAreFoundByTheirIndex: rows of a topic, and those that are not where they
 // should be, also where the planner believes that there are many.
 func TestSlicesAreFoundByTheirIndex(t *testing.T) {
