@@ -43,6 +43,10 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 	c.ConnConfig.RuntimeParams["application_name"] = name
 	c.ConnConfig.DialFunc = dial(config.Timeout)
 	c.ConnConfig.ConnectTimeout = orConnectTimeout(c.ConnConfig.ConnectTimeout)
+	// Statements are prepared and answers come in the binary format, whatever the URL asks for:
+	// a pooler that cannot have that would not keep the session's settings either.
+	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	c.ConnConfig.StatementCacheCapacity = statementsKept
 	setup = fmt.Sprintf("%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off%s",
 		setup, milliseconds(config.Timeout), serverTimeouts(config.Timeout))
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
@@ -62,6 +66,10 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 // to start (8 ms) than what they would help with.
 const setupReader = ` SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0;
 	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_material = off`
+
+// statementsKept is how many statements a reading connection keeps prepared: pgx's default.
+// Pages have some dozen texts.
+const statementsKept = 512
 
 // Close waits for the queries under way and ends the connections.
 func (r *Reader) Close() { r.pool.Close() }
