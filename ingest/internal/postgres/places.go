@@ -19,8 +19,8 @@ const (
 	// be are looked for in one.
 	sliceBits = 13
 
-	// A block is the ids of one value of ingot.id_blocks. A topic that is rare costs a key for
-	// each, one that is frequent has thousands of rows in it.
+	// A block is 65,536 of them, all but one of which belong to one value of ingot.id_blocks.
+	// A topic that is rare costs a key for each, one that is frequent has thousands of rows in it.
 	blockBits = 16
 
 	slicesInBlock = 1 << (blockBits - sliceBits)
