@@ -47,7 +47,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		c, err := l.Listener.Accept()
 		switch {
 		case err == nil && l.server.connections.Add(1) <= int64(l.server.Limits.Connections):
-			return &conn{Conn: c, open: &l.server.connections}, nil
+			own := &conn{open: &l.server.connections}
+			own.init(c)
+			return own, nil
 		case err == nil:
 			l.server.connections.Add(-1)
 			l.server.turnAway(c)
@@ -86,7 +88,7 @@ func passes(err error) bool {
 // the goroutine that serves it, so it counts as open until it is over, and
 // Shutdown waits for it.
 type conn struct {
-	net.Conn
+	timed
 	open    *atomic.Int64 // connections of the server
 	closed  atomic.Bool
 	refused atomic.Bool // linger before the end
@@ -117,7 +119,7 @@ func (c *conn) atClose(f func()) { c.ended = f }
 // from errors.As, so it is noted here.
 func (c *conn) Read(p []byte) (int, error) {
 	c.settle()
-	n, err := c.Conn.Read(p)
+	n, err := c.timed.Read(p)
 	if err != nil && isTimeout(err) {
 		c.late.Store(true)
 	}
@@ -145,7 +147,7 @@ func (c *conn) linger() {
 		return
 	}
 	_ = c.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.CopyN(io.Discard, c.Conn, lingerMax)
+	_, _ = io.CopyN(io.Discard, &c.timed, lingerMax)
 }
 
 // hangUp ends the connection after the answer, with patience for a client that is

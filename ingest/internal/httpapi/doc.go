@@ -7,6 +7,7 @@
 // Shutdown.
 //
 //	connection ─► conn.go      accepts, and lets a refused client finish sending
+//	                 │  deadline.go  its deadlines, which a request puts off at no cost
 //	                 │
 //	              handle.go    route.go: which handler; request ids, panics, what is not a route, bodies unread
 //	                 │  framing.go   where a request ends, beyond doubt

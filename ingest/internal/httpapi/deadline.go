@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"math"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// deadline is one of a connection's two, for reading or for writing. fasthttp sets three
+// with each request, and each moves a timer of the runtime. So one that is put off is only
+// noted: the timer stays where it is, and what it cuts short before its time is begun again.
+type deadline struct {
+	wanted atomic.Int64 // since epoch; never: there is none
+	armed  atomic.Int64 // what the timer is set to: at most wanted, but while it is moved
+	moving sync.Mutex   // held while the timer is moved
+}
+
+const never = math.MaxInt64
+
+// epoch is a moment with a monotonic reading: deadlines do not move with the wall clock.
+var epoch = time.Now()
+
+func (d *deadline) init() {
+	d.wanted.Store(never)
+	d.armed.Store(never)
+}
+
+// set takes a deadline, and moves the timer if it is due before that.
+func (d *deadline) set(t time.Time, move func(time.Time) error) error {
+	at := int64(never)
+	if !t.IsZero() {
+		at = int64(t.Sub(epoch))
+	}
+	d.wanted.Store(at)
+	if at >= d.armed.Load() {
+		return nil
+	}
+	return d.arm(move)
+}
+
+// arm moves the timer to the deadline as it is now.
+func (d *deadline) arm(move func(time.Time) error) error {
+	d.moving.Lock()
+	defer d.moving.Unlock()
+	at := d.wanted.Load()
+	d.armed.Store(at)
+	if at == never {
+		return move(time.Time{})
+	}
+	return move(epoch.Add(time.Duration(at)))
+}
+
+// again tells whether a timeout came before its time. Then the timer is moved on.
+func (d *deadline) again(move func(time.Time) error) bool {
+	return int64(time.Since(epoch)) < d.wanted.Load() && d.arm(move) == nil
+}
+
+// timed is a connection with such deadlines.
+type timed struct {
+	net.Conn
+	reading, writing deadline
+}
+
+func (t *timed) init(c net.Conn) {
+	t.Conn = c
+	t.reading.init()
+	t.writing.init()
+}
+
+// Read implements net.Conn.
+func (t *timed) Read(p []byte) (int, error) {
+	for {
+		n, err := t.Conn.Read(p)
+		if err == nil || n > 0 || !isTimeout(err) || !t.reading.again(t.Conn.SetReadDeadline) {
+			return n, err
+		}
+	}
+}
+
+// Write implements net.Conn.
+func (t *timed) Write(p []byte) (written int, err error) {
+	for {
+		n, err := t.Conn.Write(p[written:])
+		written += n
+		if err == nil || !isTimeout(err) || !t.writing.again(t.Conn.SetWriteDeadline) {
+			return written, err
+		}
+	}
+}
+
+// SetDeadline implements net.Conn.
+func (t *timed) SetDeadline(at time.Time) error {
+	if err := t.SetReadDeadline(at); err != nil {
+		return err
+	}
+	return t.SetWriteDeadline(at)
+}
+
+// SetReadDeadline implements net.Conn.
+func (t *timed) SetReadDeadline(at time.Time) error {
+	return t.reading.set(at, t.Conn.SetReadDeadline)
+}
+
+// SetWriteDeadline implements net.Conn.
+func (t *timed) SetWriteDeadline(at time.Time) error {
+	return t.writing.set(at, t.Conn.SetWriteDeadline)
+}
