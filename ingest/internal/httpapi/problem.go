@@ -141,10 +141,10 @@ func appendProblem(b []byte, p problem, detail string) []byte {
 	b = append(b, `{"type":"urn:ingot:problem:`...)
 	b = append(b, p.kind...)
 	b = append(b, `","title":`...)
-	b = appendString(b, p.title)
+	b = event.AppendQuoted(b, p.title)
 	b = appendCount(append(b, ','), "status", p.status)
 	b = append(b, `,"detail":`...)
-	return appendString(b, detail)
+	return event.AppendQuoted(b, detail)
 }
 
 func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) {
@@ -160,7 +160,7 @@ func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) 
 // appendGone writes where the feed can be followed from instead.
 func appendGone(b []byte, gone *event.CursorError) []byte {
 	b = appendProblem(b, problemCursorGone, gone.Detail)
-	b = appendString(append(b, `,"oldest_cursor":`...), gone.Oldest)
+	b = event.AppendQuoted(append(b, `,"oldest_cursor":`...), gone.Oldest)
 	return append(b, '}')
 }
 

@@ -41,9 +41,9 @@ func appendSingle(b []byte, e *event.Event, stored bool) []byte {
 	b = append(b, `{"status":"`...)
 	b = append(b, statusWord(stored)...)
 	b = append(b, `","event_id":`...)
-	b = appendString(b, e.ID)
+	b = event.AppendQuoted(b, e.ID)
 	b = append(b, `,"topic":`...)
-	b = appendString(b, e.Topic)
+	b = event.AppendQuoted(b, e.Topic)
 	return append(b, '}')
 }
 
@@ -101,7 +101,7 @@ func appendResult(b []byte, index int, id, status string) []byte {
 	b = appendCount(append(b, '{'), "index", index)
 	if id != "" {
 		b = append(b, `,"event_id":`...)
-		b = appendString(b, id)
+		b = event.AppendQuoted(b, id)
 	}
 	b = append(b, `,"status":"`...)
 	b = append(b, status...)
@@ -123,11 +123,11 @@ func appendInvalid(b []byte, inv *event.Invalid) []byte {
 // appendFieldError closes the object it stands in.
 func appendFieldError(b []byte, e event.FieldError) []byte {
 	b = append(b, `"field":`...)
-	b = appendString(b, e.Field)
+	b = event.AppendQuoted(b, e.Field)
 	b = append(b, `,"code":`...)
-	b = appendString(b, string(e.Code))
+	b = event.AppendQuoted(b, string(e.Code))
 	b = append(b, `,"detail":`...)
-	b = appendString(b, e.Detail)
+	b = event.AppendQuoted(b, e.Detail)
 	return append(b, '}')
 }
 
@@ -136,26 +136,4 @@ func appendCount(b []byte, name string, n int) []byte {
 	b = append(b, name...)
 	b = append(b, `":`...)
 	return strconv.AppendInt(b, int64(n), 10)
-}
-
-// appendString quotes a valid UTF-8 string for JSON.
-func appendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	start := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(b, s[start:i]...)
-		start = i + 1
-		if c < ' ' {
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		} else {
-			b = append(b, '\\', c)
-		}
-	}
-	b = append(b, s[start:]...)
-	return append(b, '"')
 }

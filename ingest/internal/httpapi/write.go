@@ -23,7 +23,7 @@ func appendPage(b []byte, page event.Page) []byte {
 	if page.Next == "" {
 		b = append(b, "null"...)
 	} else {
-		b = appendString(b, page.Next)
+		b = event.AppendQuoted(b, page.Next)
 	}
 	return append(b, '}')
 }
@@ -55,11 +55,11 @@ func appendLine(b []byte, e *event.Stored) []byte {
 // appendEnvelope begins an event with what was sent beside the payload.
 func appendEnvelope(b []byte, e *event.Stored) []byte {
 	b = append(b, `{"event_id":`...)
-	b = appendString(b, e.Event.ID)
+	b = event.AppendQuoted(b, e.Event.ID)
 	b = append(b, `,"topic":`...)
-	b = appendString(b, e.Topic)
+	b = event.AppendQuoted(b, e.Topic)
 	b = append(b, `,"source":`...)
-	b = appendString(b, e.Source)
+	b = event.AppendQuoted(b, e.Source)
 	b = append(b, `,"timestamp":"`...)
 	b = e.Timestamp.AppendFormat(b, timeLayout)
 	return append(b, '"')
@@ -67,24 +67,24 @@ func appendEnvelope(b []byte, e *event.Stored) []byte {
 
 func appendSubscription(b []byte, sub *event.Subscription) []byte {
 	b = append(b, `{"name":`...)
-	b = appendString(b, sub.Name)
+	b = event.AppendQuoted(b, sub.Name)
 	b = append(b, `,"after":`...)
-	b = appendString(b, sub.After)
+	b = event.AppendQuoted(b, sub.After)
 	b = append(b, `,"topics":[`...)
 	for i, topic := range sub.Topics {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, topic)
+		b = event.AppendQuoted(b, topic)
 	}
 	b = append(b, `],"source":`...)
 	if sub.Source == "" {
 		b = append(b, "null"...)
 	} else {
-		b = appendString(b, sub.Source)
+		b = event.AppendQuoted(b, sub.Source)
 	}
 	b = append(b, `,"cursor":`...)
-	b = appendString(b, sub.At.Cursor())
+	b = event.AppendQuoted(b, sub.At.Cursor())
 	b = append(b, `,"committed_at":`...)
 	if sub.Committed.IsZero() {
 		b = append(b, "null"...)
