@@ -54,13 +54,17 @@ CREATE TABLE ingot.batches (
     instance       uuid        NOT NULL,
     committed_at   timestamptz NOT NULL,
     heap_blocks    bigint      NOT NULL DEFAULT 0,
+    topics         json,
+    folded         boolean     NOT NULL DEFAULT false,
     CONSTRAINT batches_pkey PRIMARY KEY (commit_seq),
     CONSTRAINT batches_first_id_key UNIQUE (first_id)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 COMMENT ON COLUMN ingot.batches.heap_blocks IS 'length of ingot.events when the batch was written: its rows stand right before; 0 when that is not known';
+COMMENT ON COLUMN ingot.batches.topics IS 'how many events of each topic the batch stored: {"topic": n}; NULL when it stored none, or ingot.topics counts them already';
+COMMENT ON COLUMN ingot.batches.folded IS 'ingot.topics counts the topics of this batch and of all before it; those of later ones are to be added';
 
--- How many events each topic holds; written together with the commit log. Rows
+-- How many events each topic holds, up to the last batch that is marked as folded. Rows
 -- are updated again and again: the free half of a page keeps them in place.
 CREATE TABLE ingot.topics (
     topic  text   COLLATE "C" NOT NULL,

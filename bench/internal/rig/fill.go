@@ -105,7 +105,7 @@ func fillLog(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n,
 func logQuery(n, id int) string {
 	return fmt.Sprintf(`INSERT INTO ingot.batches SELECT coalesce(max(commit_seq), 0) + 1, %d, %d, %d, %d,
 		coalesce(max(total_received), 0) + %d, coalesce(max(total_stored), 0) + %d, '%s', clock_timestamp(),
-		pg_relation_size('ingot.events') / current_setting('block_size')::bigint FROM ingot.batches`,
+		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, NULL, true FROM ingot.batches`,
 		id, id+n-1, n, n, n, n, uuid.Nil)
 }
 

@@ -18,6 +18,7 @@ type batch struct {
 	storedCount int
 	tried       bool // on the direct path
 	begun       bool // the transaction is open
+	folds       bool // it brings ingot.topics up to date
 }
 
 // suspected counts the suspects.

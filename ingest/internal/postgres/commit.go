@@ -12,7 +12,7 @@ import (
 	"ingot/internal/event"
 )
 
-// commit ends a staged batch: log row, topic counts and COMMIT as one Query. It
+// commit ends a staged batch: fold, log row and COMMIT as one Query. It
 // resolves a doubt; its errors are classed already.
 func (w *Writer) commit(ctx context.Context, b *batch) error {
 	err := w.sendCommit(ctx, b)

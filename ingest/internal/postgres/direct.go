@@ -8,7 +8,7 @@ import (
 // The direct path ships rows that are believed to be new straight into the table,
 // and the whole transaction in one message and one round trip:
 //
-//	BEGIN; settings; check; COPY events; lock; log row; topics; COMMIT
+//	BEGIN; settings; check; COPY events; lock; now and then the fold of topics; log row; COMMIT
 //
 // Suspects that were found beforehand are left out, and those that are believed to
 // exist: the Query checks them. The believer may be wrong: then the check fails, or COPY breaks at the

@@ -14,8 +14,8 @@
 //  1. BEGIN, local settings, and the merge (merge.go) of sorted rows: one INSERT .. SELECT ..
 //     ON CONFLICT DO NOTHING RETURNING id. An id that does not come back belongs to a key that
 //     exists already.
-//  2. ONE simple-protocol Query (commit.go): take the log lock, write the row of the
-//     commit log, add to the counts of the topics, COMMIT. No network gap can hold
+//  2. ONE simple-protocol Query (commit.go): take the log lock, now and then fold the
+//     counts of topics (topics.go), write the row of the commit log, COMMIT. No network gap can hold
 //     the lock, and no text of a user stands in that Query but topics in hex.
 //
 // The direct way (direct.go), in one: BEGIN, a check of the suspects that were not

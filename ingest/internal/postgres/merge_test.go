@@ -284,8 +284,8 @@ func TestPlans(t *testing.T) {
 			exec(t, client(t, url), `INSERT INTO ingot.topics SELECT n, 1 FROM generate_series(1, $1::int) AS n`, rows)
 		}
 		for name, sql := range map[string]string{
-			"log":    "EXPLAIN EXECUTE ingot_log (1, 1, 1, 1, '00000000-0000-0000-0000-000000000000')",
-			"topics": "EXPLAIN EXECUTE ingot_topics ('{61}', '{1}')",
+			"log":  "EXPLAIN EXECUTE ingot_log (1, 1, 1, 1, '00000000-0000-0000-0000-000000000000', NULL, false)",
+			"fold": "EXPLAIN EXECUTE ingot_fold (NULL)",
 		} {
 			results, err := w.session.conn.Exec(t.Context(), sql).ReadAll()
 			if err != nil {

@@ -15,30 +15,18 @@ import (
 func (w *Writer) appendCommit(q []byte, b *batch) []byte {
 	q = append(q, "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock("...)
 	q = strconv.AppendInt(q, logLock, 10)
-	q = append(q, "); EXECUTE ingot_log ("...)
+	q = append(q, "); "...)
+	topics := w.session.topicsOf(b)
+	if b.folds {
+		q = append(append(append(q, "EXECUTE ingot_fold ("...), topics...), "); "...)
+	}
+	q = append(q, "EXECUTE ingot_log ("...)
 	for _, n := range [...]int64{b.first, b.last, int64(b.received), int64(b.storedCount)} {
 		q = append(strconv.AppendInt(q, n, 10), ", "...)
 	}
-	q = append(append(append(q, '\''), w.instance...), "'); "...)
-	if b.storedCount > 0 {
-		q = w.session.appendTopics(q, b)
-	}
-	return append(q, "COMMIT"...)
-}
-
-// appendTopics appends the statement that adds what the batch stored to the counts of
-// its topics.
-func (s *session) appendTopics(q []byte, b *batch) []byte {
-	defer clear(s.topics) // holds on to the batch otherwise
-	b.countTopics(s.topics)
-	s.names, s.numbers = s.names[:0], s.numbers[:0]
-	for topic, n := range s.topics {
-		s.names = append(appendHex(s.names, topic), ',')
-		s.numbers = append(strconv.AppendInt(s.numbers, n, 10), ',')
-	}
-	q = appendArray(append(q, "EXECUTE ingot_topics ("...), s.names)
-	q = appendArray(append(q, ", "...), s.numbers)
-	return append(q, "); "...)
+	q = append(append(append(q, '\''), w.instance...), "', "...)
+	q = append(append(q, topics...), ", "...)
+	return append(strconv.AppendBool(q, b.folds), "); COMMIT"...)
 }
 
 // appendCheck appends the statement that fails the transaction unless all keys that
@@ -70,7 +58,7 @@ func appendArray(q, elements []byte) []byte {
 	return append(q, "}'"...)
 }
 
-func appendHex(b []byte, s string) []byte {
+func appendHex[T string | []byte](b []byte, s T) []byte {
 	const digits = "0123456789abcdef"
 	for i := range len(s) {
 		b = append(b, digits[s[i]>>4], digits[s[i]&15])

@@ -77,14 +77,14 @@ func (r *Reader) Close() { r.pool.Close() }
 // Ping tells whether the database answers.
 func (r *Reader) Ping(ctx context.Context) error { return r.pool.Ping(ctx) }
 
-// Totals reads the last row of the commit log and the topics in one statement,
+// Totals reads the last row of the commit log and the topics' counts in one statement,
 // so that the figures belong together.
 func (r *Reader) Totals(ctx context.Context) (event.Totals, error) {
 	t := event.Totals{Topics: map[string]int64{}}
 	rows, err := r.pool.Query(ctx, `
 		WITH last AS (SELECT total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1)
 		SELECT NULL, total_received, total_stored FROM last
-		UNION ALL SELECT topic, events, 0 FROM ingot.topics`)
+		UNION ALL SELECT topic, events, 0 FROM (`+topicCounts+`) AS c`)
 	if err != nil {
 		return t, fmt.Errorf("read the totals: %w", err)
 	}
@@ -94,7 +94,7 @@ func (r *Reader) Totals(ctx context.Context) (event.Totals, error) {
 		if topic == nil {
 			t.Received, t.Stored = a, b
 		} else {
-			t.Topics[*topic] = a
+			t.Topics[*topic] += a
 		}
 		return nil
 	})

@@ -58,20 +58,18 @@ SET default_transaction_read_only = off;
 SET synchronous_commit = local;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
-` + scansOnly + `PREPARE ingot_log (bigint, bigint, integer, integer, uuid) AS
+` + scansOnly + prepareLog + prepareFold
+
+// prepareLog writes a batch's row of the log. $6 are its topics, as JSON in hex.
+const prepareLog = `PREPARE ingot_log (bigint, bigint, integer, integer, uuid, text, boolean) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
-		total_received, total_stored, instance, committed_at, heap_blocks)
+		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
 	SELECT coalesce(last.commit_seq, 0) + 1, $1, $2, $3, $4,
 		coalesce(last.total_received, 0) + $3, coalesce(last.total_stored, 0) + $4, $5, clock_timestamp(),
-		pg_relation_size('ingot.events') / current_setting('block_size')::bigint
+		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, convert_from(decode($6, 'hex'), 'UTF8')::json, $7
 	FROM (VALUES (1)) AS one LEFT JOIN (
 		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
-	) AS last ON true
-	RETURNING commit_seq;
-PREPARE ingot_topics (text[], bigint[]) AS
-	INSERT INTO ingot.topics AS t (topic, events)
-	SELECT convert_from(decode(s.topic, 'hex'), 'UTF8'), s.events FROM unnest($1, $2) AS s (topic, events)
-	ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;
+	) AS last ON true;
 `
 
 const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
@@ -91,16 +89,17 @@ type session struct {
 	begin   string
 
 	checkPlan planned
+	unfolded  unfolded
 
 	buf     []byte           // messages with the rows of the batch; kept for the next, up to bufKept
 	rows    []row            // likewise
 	topics  map[string]int64 // likewise
-	names   []byte           // for the two arrays of a statement; likewise
+	names   []byte           // for what a statement is given; likewise
 	numbers []byte
 }
 
 func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {
-	s := &session{opened: time.Now(), topics: map[string]int64{}}
+	s := &session{opened: time.Now(), topics: map[string]int64{}, unfolded: unfoldedAtFirst}
 	setup := fmt.Sprintf("%sSET statement_timeout = %d", setupSession, milliseconds(t.Statement))
 	conn, err := connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
 	if err != nil {

@@ -44,8 +44,13 @@ var invariants = []invariant{
 	},
 	{
 		"the topics' counts are those of the events",
-		`SELECT count(*) FROM ingot.topics FULL JOIN (SELECT topic, count(*) AS n FROM ingot.events GROUP BY topic) AS e USING (topic)
-			WHERE events IS DISTINCT FROM n`,
+		`SELECT count(*) FROM (SELECT topic, sum(events) AS events FROM (` + topicCounts + `) AS c GROUP BY topic) AS t
+			FULL JOIN (SELECT topic, count(*) AS n FROM ingot.events GROUP BY topic) AS e USING (topic) WHERE events IS DISTINCT FROM n`,
+	},
+	{
+		"a batch's topics add up to what it stored",
+		`SELECT count(*) FROM ingot.batches WHERE topics IS NOT NULL
+			AND stored IS DISTINCT FROM (SELECT sum(value::bigint) FROM json_each_text(topics))`,
 	},
 }
 

@@ -14,6 +14,8 @@ func TestVerifySeesEveryLie(t *testing.T) {
 		"an event too many":         "INSERT INTO ingot.events SELECT 'x', topic, 999, source, timestamp, received_at, payload FROM ingot.events LIMIT 1",
 		"a count is wrong":          "UPDATE ingot.topics SET events = events + 1 WHERE topic = 'rare'",
 		"a topic is gone":           "DELETE FROM ingot.topics WHERE topic = 'rare'",
+		"a batch's count is wrong":  `UPDATE ingot.batches SET topics = '{"rare": 77}' WHERE commit_seq = 7`,
+		"a fold that was none":      "UPDATE ingot.batches SET folded = true WHERE commit_seq = 20",
 		"a total is wrong":          "UPDATE ingot.batches SET total_stored = total_stored + 1 WHERE commit_seq = 4",
 		"received is wrong":         "UPDATE ingot.batches SET received = received + 1, total_received = total_received + 1 WHERE commit_seq = 20",
 		"an event moved":            "UPDATE ingot.events SET id = (SELECT first_id FROM ingot.batches WHERE commit_seq = 1) - 1 WHERE id = (SELECT max(id) FROM ingot.events)",

@@ -1,0 +1,138 @@
+package postgres
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+)
+
+// ofTopics is a batch with an event of each topic.
+func ofTopics(n int, topics ...string) event.Batch {
+	var events []event.Event
+	for i, topic := range topics {
+		e := storetest.Event(fmt.Sprint(n, "-", i))
+		e.Topic = topic
+		events = append(events, e)
+	}
+	return event.Batch{Groups: []event.Group{storetest.Group(events...)}}
+}
+
+func mergeBatch(t *testing.T, w *Writer, b event.Batch) {
+	t.Helper()
+	if _, err := w.Merge(t.Context(), b, func() {}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTopicsAreCounted: whatever was folded and whatever was not, the totals are those of
+// the events after each batch, on both paths, with names that JSON and SQL have to quote.
+func TestTopicsAreCounted(t *testing.T) {
+	t.Parallel()
+	names := []string{"plain", `"`, `\`, `'`, `\u0022`, "\x01\t\n\x7f", "ä€𝄞", "{}:,", "null", " "}
+	for _, path := range []WritePath{PathStaged, PathDirect} {
+		t.Run(string(path), func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			w, r := newWriter(t, url), newReader(t, url)
+			w.chooser.path = path
+			want := map[string]int64{}
+			for n := range 2*foldBatches + 10 {
+				chosen := []string{names[n%len(names)], names[(n*7+1)%len(names)], names[n%len(names)]}
+				for _, topic := range chosen {
+					want[topic]++
+				}
+				mergeBatch(t, w, ofTopics(n, chosen...))
+				totals, err := r.Totals(t.Context())
+				if err != nil || !maps.Equal(totals.Topics, want) {
+					t.Fatalf("after %d batches: %v %v, want %v", n+1, totals.Topics, err, want)
+				}
+			}
+			if folds := number(t, client(t, url), "SELECT count(*) FROM ingot.batches WHERE folded"); folds != 3 {
+				t.Errorf("%d of %d batches folded", folds, 2*foldBatches+10)
+			}
+			checkLog(t, url)
+		})
+	}
+}
+
+// TestFoldsAreBounded: what gathers for readers to add up is so many batches or so many
+// counts for each writer, and a connection's first batch leaves nothing of those before.
+func TestFoldsAreBounded(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	gathered := func() (batches, counts int64) {
+		batches = number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b WHERE topics IS NOT NULL")
+		return batches, number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b, json_each_text(b.topics)")
+	}
+	var topics []string
+	for i := range foldCounts / 3 {
+		topics = append(topics, fmt.Sprint("topic-", i))
+	}
+	w := newWriter(t, url)
+	for n := range 10 {
+		mergeBatch(t, w, ofTopics(n, topics...))
+		if _, counts := gathered(); counts > foldCounts {
+			t.Fatalf("%d counts have gathered", counts)
+		}
+	}
+	for n := range 3 * foldBatches / 2 {
+		mergeBatch(t, w, ofTopics(100+n, "t"))
+		if batches, _ := gathered(); batches > foldBatches {
+			t.Fatalf("%d batches have gathered", batches)
+		}
+	}
+	if batches, _ := gathered(); batches == 0 {
+		t.Error("each batch folds")
+	}
+	w.Close()
+	mergeBatch(t, w, ofTopics(1000, "t"))
+	if batches, _ := gathered(); batches != 0 {
+		t.Errorf("%d batches are left after the first of a connection", batches)
+	}
+	checkLog(t, url)
+}
+
+// TestFoldThatFailsComesAgain: a fold that the direct path has refused is made on the
+// staged one, and one that was not committed by a later batch.
+func TestFoldThatFailsComesAgain(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	mergeBatch(t, newWriter(t, url), ofTopics(1, "t"))
+	w := newWriter(t, url)
+	w.chooser.path = PathDirect
+	mergeBatch(t, w, ofTopics(1, "t", "u")) // "t" is there: the direct path breaks
+	if n := number(t, conn, "SELECT count(*) FROM ingot.batches WHERE folded"); n != 2 {
+		t.Errorf("%d batches folded, want the first of both connections", n)
+	}
+	checkLog(t, url)
+}
+
+// TestBatchesOfAnOlderVersion count their topics at once and leave nothing to fold: both
+// may write while ingesters are replaced.
+func TestBatchesOfAnOlderVersion(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn, w := client(t, url), newWriter(t, url)
+	old := func(seq int) {
+		exec(t, conn, `INSERT INTO ingot.events SELECT 'old', 't' || $1::int, 9e9::bigint + $1::int, source, timestamp, received_at, payload FROM ingot.events LIMIT 1`, seq)
+		exec(t, conn, `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
+			SELECT commit_seq + 1, 9e9::bigint + $1::int, 9e9::bigint + $1::int, 1, 1, total_received + 1, total_stored + 1, instance, now() FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1`, seq)
+		exec(t, conn, `INSERT INTO ingot.topics VALUES ('t' || $1::int, 1)`, seq)
+	}
+	for n := range foldBatches + 5 {
+		mergeBatch(t, w, ofTopics(n, "t"))
+		if n%10 == 0 {
+			old(n)
+		}
+	}
+	totals, err := newReader(t, url).Totals(t.Context())
+	if err != nil || totals.Topics["t"] != foldBatches+5 || totals.Topics["t60"] != 1 {
+		t.Errorf("%+v %v", totals, err)
+	}
+	checkLog(t, url)
+}
