@@ -46,6 +46,8 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	return
 }
 
+var requestIDHeader = []byte("X-Request-Id")
+
 // finish gives every answer its id, keeps a panic from taking the process down,
 // and sees to a body that nobody has read.
 func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
@@ -60,7 +62,7 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 	if s.draining.Load() {
 		ctx.SetConnectionClose() // or the client's next request meets the end of the server
 	}
-	ctx.Response.Header.SetBytesV("X-Request-Id", id)
+	ctx.Response.Header.SetCanonical(requestIDHeader, id)
 	s.logFailure(ctx, id)
 }
 

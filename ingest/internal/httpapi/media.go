@@ -88,7 +88,7 @@ func repeated(raw []byte, header string) bool {
 	for len(raw) > 0 {
 		var name []byte
 		name, _, raw = cutHeaderLine(raw)
-		if bytes.EqualFold(name, []byte(header)) {
+		if isHeader(name, header) {
 			n++
 		}
 	}

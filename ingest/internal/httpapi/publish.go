@@ -18,7 +18,7 @@ type admission struct {
 
 // publish brings one request from its body to its answer.
 func (s *Server) publish(ctx *fasthttp.RequestCtx) {
-	receivedAt := time.Now().UTC().Truncate(time.Microsecond)
+	receivedAt := ctx.Time().UTC().Truncate(time.Microsecond) // the header is there
 	admitted, err := s.admit(ctx)
 	if err != nil {
 		s.problemOf(ctx, err)
