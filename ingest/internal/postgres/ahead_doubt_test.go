@@ -208,7 +208,7 @@ func TestLookUpIsLost(t *testing.T) {
 	exec(t, conn, "LOCK TABLE ingot.events")
 	sending := make(chan *sentAhead, 1)
 	go func() { sending <- send(t.Context(), w, suspects, keys...) }()
-	const waiting = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%ORDINALITY%'"
+	const waiting = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%generate_series(1, cardinality(%'"
 	killer := client(t, url)
 	waitFor(t, killer, "SELECT count(*) "+waiting, 2)
 	exec(t, killer, "SELECT pg_terminate_backend(pid) "+waiting+" LIMIT 1")

@@ -32,7 +32,7 @@ const lookUpPause = time.Second
 // errNoLookUps says so, each time but the first.
 var errNoLookUps = errors.New("no look-ups for a while: a connection could not be opened")
 
-// find marks the keys that exist in known. It says which server knows that, as
+// find marks the keys that exist in known, which means nothing when it fails. It says which server knows that, as
 // session.server does: after a failover an old one may still answer, and knows what
 // was lost.
 func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string, err error) {
@@ -83,10 +83,13 @@ func (l *looker) find(ctx context.Context, to *lookers, k keys, known []bool) er
 		return err
 	}
 	params := [][]byte{appendTextArray(nil, k.ids), appendTextArray(nil, k.topics)}
+	for _, at := range k.positions {
+		known[at] = true
+	}
 	result := l.conn.ExecPrepared(ctx, lookUpName, params, binaryFormat, binaryFormat)
 	for result.NextRow() {
-		i := int64(binary.BigEndian.Uint64(result.Values()[0]))
-		known[k.positions[i-1]] = true
+		missing := int64(binary.BigEndian.Uint64(result.Values()[0]))
+		known[k.positions[missing-1]] = false
 	}
 	_, err := result.Close()
 	return err

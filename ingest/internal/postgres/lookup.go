@@ -12,10 +12,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// lookUpQuery finds which of the keys exist.
+// lookUpQuery finds which of the keys do not exist: nearly all that are asked for do, so next
+// to no rows come back. The arrays are unnested in the SELECT list, where nothing keeps
+// them on the way (docs/decisions/0019).
 const lookUpQuery = `
-SELECT k.i FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (event_id, topic, i)
-JOIN ingot.events AS e ON e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C"`
+SELECT k.i::bigint FROM (SELECT unnest($1::text[]) AS event_id, unnest($2::text[]) AS topic, generate_series(1, cardinality($1::text[])) AS i) AS k
+WHERE NOT EXISTS (SELECT FROM ingot.events AS e WHERE e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C")`
 
 // keys are keys to look up, and where their events stand in the batch.
 type keys struct {
@@ -96,12 +98,12 @@ func appendArrayHead(b []byte, element uint32, n int) []byte {
 	return b
 }
 
-// checkQuery does the same for keys in hex, as a part of the direct path's Query. It
-// fails, and the whole Query with it, unless all $3 of them exist.
+// checkQuery does the same for keys in hex, as a part of the direct path's Query. It divides
+// by zero, and the whole Query fails with it, at one that does not exist.
 const checkQuery = `
-SELECT 1 / (count(*) = $3)::int FROM unnest($1::text[], $2::text[]) AS k (event_id, topic)
-JOIN ingot.events AS e ON e.event_id = convert_from(decode(k.event_id, 'hex'), 'UTF8') COLLATE "C"
-	AND e.topic = convert_from(decode(k.topic, 'hex'), 'UTF8') COLLATE "C"`
+SELECT 1 / (0 * length(k.event_id)) FROM (SELECT unnest($1::text[]) AS event_id, unnest($2::text[]) AS topic) AS k
+WHERE NOT EXISTS (SELECT FROM ingot.events AS e WHERE e.event_id = convert_from(decode(k.event_id, 'hex'), 'UTF8') COLLATE "C"
+	AND e.topic = convert_from(decode(k.topic, 'hex'), 'UTF8') COLLATE "C")`
 
 const (
 	lookUpName = "ingot_lookup"
@@ -121,7 +123,7 @@ func (w *Writer) prepareCheck(ctx context.Context) error {
 		s.checkPlan.uses++
 		return nil
 	}
-	return s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextArrayOID, pgtype.TextArrayOID, pgtype.Int8OID)
+	return s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextArrayOID, pgtype.TextArrayOID)
 }
 
 // planned keeps a statement's plan in step with the table. Planning costs as much as

@@ -335,7 +335,7 @@ func TestLookUpPlan(t *testing.T) {
 		ids[i] = fmt.Sprint(i * 7)
 	}
 	topics := slices.Repeat([]string{"t"}, len(ids))
-	keys := strings.NewReplacer("$1", "'{"+strings.Join(ids, ",")+"}'", "$2", "'{"+strings.Join(topics, ",")+"}'", "$3", "900")
+	keys := strings.NewReplacer("$1", "'{"+strings.Join(ids, ",")+"}'", "$2", "'{"+strings.Join(topics, ",")+"}'")
 	for _, size := range []string{"one row", "20,000 rows without statistics", "20,000 rows with statistics"} {
 		switch size {
 		case "20,000 rows without statistics":

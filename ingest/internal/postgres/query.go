@@ -33,12 +33,11 @@ func (w *Writer) appendCommit(q []byte, b *batch) []byte {
 // are believed to exist do.
 func (s *session) appendCheck(q []byte, b *batch) []byte {
 	s.names, s.numbers = s.names[:0], s.numbers[:0]
-	at, n := 0, int64(0)
+	at := 0
 	for g := range b.groups {
 		events := b.groups[g].Events
 		for i := range events {
 			if b.believed[at] {
-				n++
 				s.names = append(appendHex(s.names, events[i].ID), ',')
 				s.numbers = append(appendHex(s.numbers, events[i].Topic), ',')
 			}
@@ -47,7 +46,6 @@ func (s *session) appendCheck(q []byte, b *batch) []byte {
 	}
 	q = appendArray(append(q, "; EXECUTE "+checkName+" ("...), s.names)
 	q = appendArray(append(q, ", "...), s.numbers)
-	q = strconv.AppendInt(append(q, ", "...), n, 10)
 	return append(q, ')')
 }
 

@@ -18,7 +18,7 @@ import (
 // lookUpsSince counts connections whose last look-up began after that time and is over. A
 // plan that was made counts as well, so there must be one.
 const lookUpsSince = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-	AND state = 'idle' AND query LIKE '%%WITH ORDINALITY AS k (event_id, topic, i)%%' AND query_start > '%s'`
+	AND state = 'idle' AND query LIKE '%%generate_series(1, cardinality(%%' AND query_start > '%s'`
 
 // staging is a writer on the staged path. One event, "known", is there.
 func staging(t *testing.T, url string) *Writer {
