@@ -3,6 +3,7 @@ package dedup
 import (
 	"fmt"
 	"hash/maphash"
+	"math/bits"
 	"sync/atomic"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -48,7 +49,7 @@ type Filter struct {
 	used        int                  // of them; the others are empty
 	inNewest    uint                 // keys in the newest
 	seed        maphash.Seed         // of this process: nobody outside can aim at the filter
-	locations   []uint64             // of the key at hand, the same in all generations
+	h1, h2      uint64               // of the key at hand: where its bits are, in all generations
 	keys        atomic.Int64         // for Stats
 	rotations   atomic.Int64
 }
@@ -59,7 +60,6 @@ func New(config Config) *Filter {
 	for range config.Generations {
 		f.generations = append(f.generations, bloom.NewWithEstimates(config.Capacity, config.perGeneration()))
 	}
-	f.locations = make([]uint64, f.generations[0].K())
 	return f
 }
 
@@ -67,7 +67,7 @@ func New(config Config) *Filter {
 func (f *Filter) Suspect(e *event.Event) bool {
 	f.locate(e)
 	for _, g := range f.generations[:f.used] {
-		if g.TestLocations(f.locations) {
+		if f.isIn(g) {
 			return true
 		}
 	}
@@ -82,14 +82,34 @@ func (f *Filter) Add(e *event.Event) {
 	}
 	f.locate(e)
 	newest := f.generations[0]
-	if newest.TestLocations(f.locations) {
+	if f.isIn(newest) {
 		return
 	}
-	for _, at := range f.locations {
-		newest.BitSet().Set(uint(at % uint64(newest.Cap())))
+	set := newest.BitSet()
+	for i := range newest.K() {
+		set.Set(f.place(newest, i))
 	}
 	f.inNewest++
 	f.keys.Add(1)
+}
+
+// isIn tells whether a generation has all bits of the key that was located last.
+func (f *Filter) isIn(g *bloom.BloomFilter) bool {
+	set := g.BitSet()
+	for i := range g.K() {
+		if !set.Test(f.place(g, i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// place is the bit of the i-th hash of the key that was located last: the hash's share of
+// its range, taken of the filter's bits. That is a multiplication, where the library's own
+// locations are a division each (Lemire, Fast Random Integer Generation in an Interval, 2019).
+func (f *Filter) place(g *bloom.BloomFilter, i uint) uint {
+	at, _ := bits.Mul64(f.h1+uint64(i)*f.h2, uint64(g.Cap()))
+	return uint(at)
 }
 
 func (f *Filter) rotate() {
@@ -106,17 +126,14 @@ func (f *Filter) rotate() {
 // Computer Programming, 6.4).
 const mixer = 0x9e3779b97f4a7c15
 
-// locate computes the bits of an event's key from a seeded hash of it, as h1 + i*h2
-// (Kirsch and Mitzenmacher, Less Hashing, Same Performance, 2006), of which h2 is
-// made of h1: two keys for which that is the same are a false positive more, one in 2^64.
+// locate hashes an event's key with the seed. The i-th hash of it is h1 + i*h2 (Kirsch and
+// Mitzenmacher, Less Hashing, Same Performance, 2006), of which h2 is made of h1: two keys
+// for which that is the same are a false positive more, one in 2^64.
 func (f *Filter) locate(e *event.Event) {
 	// The texts hash apart, so that no border between them has to be marked.
-	h1 := maphash.String(f.seed, e.ID) ^ (maphash.String(f.seed, e.Topic)*mixer + 1)
-	h2 := (h1 ^ h1>>32) * mixer
-	h2 ^= h2 >> 29
-	for i := range f.locations {
-		f.locations[i] = h1 + uint64(i)*h2
-	}
+	f.h1 = maphash.String(f.seed, e.ID) ^ (maphash.String(f.seed, e.Topic)*mixer + 1)
+	h2 := (f.h1 ^ f.h1>>32) * mixer
+	f.h2 = h2 ^ h2>>29
 }
 
 // Stats are the figures of a filter.
