@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -37,6 +38,15 @@ func TestEveryMutantApplies(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEveryMutantBuilds: one that does not compile catches nothing.
+func TestEveryMutantBuilds(t *testing.T) {
+	for _, m := range append(Table(), Lax) {
+		if err := Build(t.Context(), os.DevNull, nil, m); err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+		}
 	}
 }
 
@@ -73,7 +83,7 @@ func TestTheTableIsWhole(t *testing.T) {
 			t.Errorf("%s is not found by its name", m.Name)
 		}
 	}
-	if len(names) != 17 {
+	if len(names) != 18 {
 		t.Errorf("%d mutants", len(names))
 	}
 }
