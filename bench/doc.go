@@ -6,6 +6,7 @@
 //	bench reads                  pages, keys and totals of 10 million rows, while more come
 //	bench streams                from publisher to follower, with a thousand streams
 //	bench limits                 measure the limits alone
+//	bench pair SCENARIO OLD NEW  two ingesters in turn: what a change is worth
 //	bench compare OLD NEW        did it get better or worse, or is it noise?
 //	bench report RESULT          the JSON of a run as one HTML file
 //

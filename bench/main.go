@@ -18,6 +18,7 @@ type cli struct {
 	Limits  limitsCommand  `cmd:"" help:"Measure the limits of this machine alone."`
 	Reads   readsCommand   `cmd:"" help:"Measure reads of a large table while it is written to."`
 	Streams streamsCommand `cmd:"" help:"Measure how long events take to those who follow, with many streams."`
+	Pair    pairCommand    `cmd:"" help:"Measure two ingesters in turn, without limits: what a change is worth."`
 	Compare compareCommand `cmd:"" help:"Hold two results against each other; exit code 1 when something is worse by more than noise."`
 	Report  reportCommand  `cmd:"" help:"Make the report of a result again."`
 	Nothing nothingCommand `cmd:"" hidden:"" help:"Serve answers that say stored, and do nothing."`

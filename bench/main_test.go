@@ -117,6 +117,8 @@ func TestCommandLine(t *testing.T) {
 		"an unknown one":     {[]string{"run", "single-65"}, 1, `there is no scenario "single-65"`},
 		"not a result":       {[]string{"compare", "/dev/null", "/dev/null"}, 1, "read result"},
 		"reads elsewhere":    {[]string{"reads", "--url", "http://localhost:1", "--data-dir", t.TempDir()}, 1, "a table of their own"},
+		"a pair of nothing":  {[]string{"pair", "single-65", "a", "b"}, 1, `there is no scenario "single-65"`},
+		"one pair":           {[]string{"pair", "single-64", "a", "b", "--pairs=1"}, 1, "want at least 2"},
 		"a bad URL":          {[]string{"run", "--url", "localhost", "--data-dir", t.TempDir()}, 1, "want http://host:port"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,6 +177,24 @@ func TestAnIngesterThatStoresNothing(t *testing.T) {
 	s := result.Scenario{Rounds: []result.Round{{Run: r}}}
 	if r.Truth.Missing == 0 || r.Truth.Missing != r.Counts.Stored || s.Bad() == "" {
 		t.Errorf("%+v: %q", r.Truth, s.Bad())
+	}
+}
+
+// TestPair: twice the events in the same processor time are half of it an event.
+func TestPair(t *testing.T) {
+	t.Parallel()
+	slow := result.Run{Events: 1000, Seconds: 2, CPU: rig.CPU{Ingester: 40 * time.Millisecond, Postgres: 20 * time.Millisecond}}
+	quick := slow
+	quick.Events = 2000
+	p := pair{scenario: scenario{Name: "s"}, runs: [2][]result.Run{{slow, slow}, {quick, quick}}}
+	var out bytes.Buffer
+	if err := p.table(streams{&out, &out}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"s, 2 PAIRS", "1000.00  2000.00", "20.00", "10.00", "2.000  0.000", "0.500  0.000"} {
+		if !strings.Contains(strings.Join(strings.Fields(out.String()), "  "), strings.Join(strings.Fields(want), "  ")) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
 	}
 }
 

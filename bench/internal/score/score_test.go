@@ -20,6 +20,23 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+func TestRatio(t *testing.T) {
+	t.Parallel()
+	// The logs of 2 and 8 lie ln 2 to either side of that of 4.
+	mean, err := Ratio([]float64{1, 10}, []float64{2, 80})
+	if math.Abs(mean-4) > 1e-9 || math.Abs(err-math.Ln2) > 1e-9 {
+		t.Errorf("%v, %v", mean, err)
+	}
+	if mean, err := Ratio([]float64{3, 5, 7}, []float64{6, 10, 14}); mean != 2 || err > 1e-7 {
+		t.Errorf("%v, %v", mean, err)
+	}
+	for _, bad := range [][2][]float64{{{1}, {2}}, {{1, 2}, {1}}, {}} {
+		if mean, err := Ratio(bad[0], bad[1]); !math.IsNaN(mean) || !math.IsNaN(err) {
+			t.Errorf("%v: %v, %v", bad, mean, err)
+		}
+	}
+}
+
 func TestWorseByAFifthIsFlagged(t *testing.T) {
 	t.Parallel()
 	old := []float64{0.61, 0.63, 0.60, 0.62, 0.58}

@@ -1,0 +1,21 @@
+package score
+
+import "math"
+
+// Ratio is what pairs of figures come to, new by old: the geometric mean of their ratios, and
+// its standard error, as a share of it. Both want as many figures, at least two, all above 0;
+// else they are NaN.
+func Ratio(old, new []float64) (mean, standardError float64) {
+	n := float64(len(old))
+	if len(old) != len(new) || len(old) < 2 {
+		return math.NaN(), math.NaN()
+	}
+	sum, squares := 0.0, 0.0
+	for i := range old {
+		log := math.Log(new[i] / old[i])
+		sum += log
+		squares += log * log
+	}
+	variance := max(0, squares-sum*sum/n) / (n - 1)
+	return math.Exp(sum / n), math.Sqrt(variance / n)
+}
