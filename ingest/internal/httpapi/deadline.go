@@ -40,16 +40,22 @@ func (d *deadline) set(t time.Time, move func(time.Time) error) error {
 	return d.arm(move)
 }
 
-// arm moves the timer to the deadline as it is now.
+// arm moves the timer to the deadline as it is now. Who sets another one meanwhile, and finds
+// the timer that has just fired due before it, leaves it to be seen here.
 func (d *deadline) arm(move func(time.Time) error) error {
 	d.moving.Lock()
 	defer d.moving.Unlock()
-	at := d.wanted.Load()
-	d.armed.Store(at)
-	if at == never {
-		return move(time.Time{})
+	for {
+		at := d.wanted.Load()
+		d.armed.Store(at)
+		var when time.Time
+		if at != never {
+			when = epoch.Add(time.Duration(at))
+		}
+		if err := move(when); err != nil || d.wanted.Load() == at {
+			return err
+		}
 	}
-	return move(epoch.Add(time.Duration(at)))
 }
 
 // again tells whether a timeout came before its time. Then the timer is moved on.

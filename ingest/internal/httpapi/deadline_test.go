@@ -113,6 +113,29 @@ func TestDeadlineBroughtForward(t *testing.T) {
 	}
 }
 
+// TestDeadlineMeetsTheTimer: one that is set to now while an old timer is being moved on ends
+// the read all the same.
+func TestDeadlineMeetsTheTimer(t *testing.T) {
+	t.Parallel()
+	var d deadline
+	d.init()
+	moves := 0
+	move := func(time.Time) error {
+		if moves++; moves == 2 {
+			d.wanted.Store(int64(time.Since(epoch))) // set has stored it, and found the timer of before
+		}
+		return nil
+	}
+	for _, at := range []time.Time{time.Now().Add(-time.Second), time.Now().Add(late)} {
+		if err := d.set(at, move); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !d.again(move) || d.armed.Load() != d.wanted.Load() {
+		t.Errorf("after %d moves the timer is set to %d, wanted is %d", moves, d.armed.Load(), d.wanted.Load())
+	}
+}
+
 // TestDeadlineMovesNoTimer: what fasthttp sets with each request costs the runtime nothing.
 func TestDeadlineMovesNoTimer(t *testing.T) {
 	t.Parallel()
