@@ -8,12 +8,13 @@
 //	   │  decode.go   which form the body has; one syntax error refuses the body
 //	   ▼
 //	 envelope.go      the five members of an event, each checked by its rule
-//	   │  text.go timestamp.go payload.go
+//	   │  scan.go      where a value ends, and what of it jsonb would refuse
+//	   │  text.go timestamp.go number.go
 //	   ▼
 //	 []Event + []Invalid
 //
 // The decoder refuses, event by event, whatever Postgres could reject later:
 // once an event is accepted here, its row must be storable and its payload must
 // cast to jsonb. Nothing is repaired or replaced on the way; the payload is kept
-// byte for byte.
+// byte for byte. quote.go is the way back: a text as JSON.
 package event

@@ -32,9 +32,9 @@ const lookUpPause = time.Second
 // errNoLookUps says so, each time but the first.
 var errNoLookUps = errors.New("no look-ups for a while: a connection could not be opened")
 
-// find marks the keys that exist in known, which means nothing when it fails. It says which server knows that, as
-// session.server does: after a failover an old one may still answer, and knows what
-// was lost.
+// find marks the keys that exist in known, which means nothing when it fails. It says
+// which server knows that, as session.server does: after a failover an old one may still
+// answer, and knows what was lost.
 func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string, err error) {
 	if l.stale.Swap(false) {
 		l.close()

@@ -8,9 +8,9 @@ import (
 
 // How many events a topic holds is counted in two places: a batch's row of the log says
 // how many it has stored of each (batches.topics), and ingot.topics has the sums, up to the
-// last row that is marked as folded. A row of ingot.topics is hot, all batches of a topic
-// would write it, and costs as much as an event; so only some batches fold what has gathered, their own
-// included. Readers add what was not folded yet.
+// last row that is marked as folded. All batches of a topic would write the same row of
+// ingot.topics, which costs as much as an event; so only some batches fold what has gathered,
+// their own included. Readers add what was not folded yet.
 
 // unfoldedTopics are the topics of the batches after the last fold. Walking back to it
 // passes over as many rows as there are to read.
@@ -34,7 +34,8 @@ const prepareFold = `PREPARE ingot_fold (text) AS
 // A batch folds when so many were written over its connection since the last that did, or
 // so many counts have gathered in them: one of /stats adds up as many for each ingester,
 // which takes it a millisecond. The first of a connection folds, so that a process which ends
-// again and again leaves no more behind.
+// again and again leaves no more behind. Where a batch that folds is never committed, as many
+// gather once more.
 const (
 	foldBatches = 64
 	foldCounts  = 2000

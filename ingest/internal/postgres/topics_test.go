@@ -97,7 +97,7 @@ func TestFoldsAreBounded(t *testing.T) {
 }
 
 // TestFoldThatFailsComesAgain: a fold that the direct path has refused is made on the
-// staged one, and one that was not committed by a later batch.
+// staged one.
 func TestFoldThatFailsComesAgain(t *testing.T) {
 	t.Parallel()
 	url := database(t)
