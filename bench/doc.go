@@ -25,6 +25,8 @@
 //	internal/result      every round of it, as JSON; table, comparison
 //	internal/page        the report
 //
+// pair.go has rounds of two ingesters in turn, and no limits.
+//
 // Machines drift by a factor of two within minutes. So each run stands between two
 // runs of its limit, a ratio is taken per round, and the median over the rounds and
 // their spread are what is shown. A figure of yesterday is compared by its ratio.

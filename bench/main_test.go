@@ -118,6 +118,7 @@ func TestCommandLine(t *testing.T) {
 		"not a result":       {[]string{"compare", "/dev/null", "/dev/null"}, 1, "read result"},
 		"reads elsewhere":    {[]string{"reads", "--url", "http://localhost:1", "--data-dir", t.TempDir()}, 1, "a table of their own"},
 		"a pair of nothing":  {[]string{"pair", "single-65", "a", "b"}, 1, `there is no scenario "single-65"`},
+		"a pair on a table":  {[]string{"pair", "rows-uuid4", "a", "b"}, 1, "bench run measures it"},
 		"one pair":           {[]string{"pair", "single-64", "a", "b", "--pairs=1"}, 1, "want at least 2"},
 		"a bad URL":          {[]string{"run", "--url", "localhost", "--data-dir", t.TempDir()}, 1, "want http://host:port"},
 	} {

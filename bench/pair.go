@@ -29,6 +29,9 @@ func (c *pairCommand) Run(ctx context.Context, s streams) (err error) {
 	if !ok {
 		return fmt.Errorf("there is no scenario %q: see bench list", c.Scenario)
 	}
+	if chosen.copies() || chosen.Name == payloadFile {
+		return fmt.Errorf("%s wants a table or a file of its own: bench run measures it", chosen.Name)
+	}
 	if c.Pairs < 2 {
 		return fmt.Errorf("--pairs %d: want at least 2, or there is no error to tell", c.Pairs)
 	}

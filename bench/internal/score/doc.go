@@ -1,3 +1,3 @@
 // Package score turns the figures of rounds into statements: the median and the
-// spread of a run, and whether two runs differ. It is arithmetic, and nothing else.
+// spread of a run, whether two runs differ, and what pairs of figures come to. It is arithmetic, and nothing else.
 package score
