@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -172,5 +173,33 @@ func TestDeadlinePutOffMidWrite(t *testing.T) {
 	}
 	if !bytes.Equal(<-got, want) {
 		t.Error("other bytes arrived")
+	}
+}
+
+// cutShort is a connection whose first read meets a timer of before; then the client is done.
+type cutShort struct {
+	net.Conn
+	reads int
+}
+
+func (c *cutShort) Read([]byte) (int, error) {
+	if c.reads++; c.reads == 1 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return 0, io.EOF
+}
+
+func (c *cutShort) SetReadDeadline(time.Time) error { return nil }
+func (c *cutShort) CloseWrite() error               { return nil }
+
+// TestLingerOutlastsAnOldTimer: a refused client is read from for as long as it is given, not
+// until the timer of its last request fires.
+func TestLingerOutlastsAnOldTimer(t *testing.T) {
+	t.Parallel()
+	below, own := &cutShort{}, &conn{}
+	own.init(below)
+	own.linger()
+	if below.reads != 2 {
+		t.Errorf("read %d times, want the end of what the client sends", below.reads)
 	}
 }
