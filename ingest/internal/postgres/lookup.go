@@ -98,12 +98,12 @@ func appendArrayHead(b []byte, element uint32, n int) []byte {
 	return b
 }
 
-// checkQuery does the same for keys in hex, as a part of the direct path's Query. It divides
-// by zero, and the whole Query fails with it, at one that does not exist.
+// checkQuery does the same for keys in hex, a line each, as a part of the direct path's Query. It
+// divides by zero, and the whole Query fails with it, at one that does not exist.
 const checkQuery = `
-SELECT 1 / (0 * length(k.event_id)) FROM (SELECT unnest($1::text[]) AS event_id, unnest($2::text[]) AS topic) AS k
-WHERE NOT EXISTS (SELECT FROM ingot.events AS e WHERE e.event_id = convert_from(decode(k.event_id, 'hex'), 'UTF8') COLLATE "C"
-	AND e.topic = convert_from(decode(k.topic, 'hex'), 'UTF8') COLLATE "C")`
+SELECT 1 / (0 * length(k.event_id)) FROM (SELECT unnest(string_to_array(convert_from(decode($1, 'hex'), 'UTF8'), E'\n')) AS event_id,
+	unnest(string_to_array(convert_from(decode($2, 'hex'), 'UTF8'), E'\n')) AS topic) AS k
+WHERE NOT EXISTS (SELECT FROM ingot.events AS e WHERE e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C")`
 
 const (
 	lookUpName = "ingot_lookup"
@@ -123,7 +123,7 @@ func (w *Writer) prepareCheck(ctx context.Context) error {
 		s.checkPlan.uses++
 		return nil
 	}
-	return s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextArrayOID, pgtype.TextArrayOID)
+	return s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextOID, pgtype.TextOID)
 }
 
 // planned keeps a statement's plan in step with the table. Planning costs as much as

@@ -34,21 +34,19 @@ SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::int8[]), unnest($4::te
 ON CONFLICT (event_id, topic) DO NOTHING
 RETURNING id`
 
-// settingsQuery says what beginQuery says, but for how long a key is waited for.
-func settingsQuery(d Durability, t Timeouts) string {
-	return fmt.Sprintf(`SELECT set_config('synchronous_commit', '%s', true), set_config('statement_timeout', '%d', true),
-	set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', '%d', true)`,
-		commitLevel(d), milliseconds(t.Statement), milliseconds(t.Idle))
+// settingsQuery says what a COMMIT waits for, and for how long a key is waited for.
+func settingsQuery(d Durability) string {
+	return fmt.Sprintf("SELECT set_config('synchronous_commit', '%s', true), set_config('lock_timeout', $1, true)", commitLevel(d))
 }
 
-func (s *session) prepareMerge(ctx context.Context, d Durability, t Timeouts) error {
+func (s *session) prepareMerge(ctx context.Context, d Durability) error {
 	const texts, times = pgtype.TextArrayOID, pgtype.TimestamptzArrayOID
 	for _, p := range []struct {
 		name, query string
 		params      []uint32
 	}{
 		{beginName, beginTransaction, nil},
-		{settingsName, settingsQuery(d, t), []uint32{pgtype.TextOID}},
+		{settingsName, settingsQuery(d), []uint32{pgtype.TextOID}},
 		{mergeName, mergeQuery, []uint32{texts, texts, pgtype.Int8ArrayOID, texts, times, times, pgtype.JSONArrayOID}},
 	} {
 		if _, err := s.conn.Prepare(ctx, p.name, p.query, p.params); err != nil {

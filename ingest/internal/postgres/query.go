@@ -7,24 +7,24 @@ import (
 
 // The texts of the simple-protocol Queries that end a batch. Such a Query is read
 // whole before any of it runs, and has no parameters. So it holds numbers, this
-// process's UUID, and users' text as hex digits alone: nothing in it needs quoting.
+// process's UUID, and users' text as hex digits alone: nothing in it needs quoting. Numbers
+// stand in quotes all the same: a literal without a type is read as what it is to be, where
+// an integer would be converted.
 
 // appendCommit appends what ends a batch's transaction. The log's lock is held for
 // moments, but by many: it is waited for as long as a statement may take, not as long
 // as a key is waited for.
 func (w *Writer) appendCommit(q []byte, b *batch) []byte {
-	q = append(q, "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock("...)
-	q = strconv.AppendInt(q, logLock, 10)
-	q = append(q, "); "...)
+	q = append(q, "SET LOCAL lock_timeout = 0; EXECUTE ingot_lock; "...)
 	topics := w.session.topicsOf(b)
 	if b.folds {
 		q = append(append(append(q, "EXECUTE ingot_fold ("...), topics...), "); "...)
 	}
-	q = append(q, "EXECUTE ingot_log ("...)
+	q = append(q, "EXECUTE ingot_log ('"...)
 	for _, n := range [...]int64{b.first, b.last, int64(b.received), int64(b.storedCount)} {
-		q = append(strconv.AppendInt(q, n, 10), ", "...)
+		q = append(strconv.AppendInt(q, n, 10), "', '"...)
 	}
-	q = append(append(append(q, '\''), w.instance...), "', "...)
+	q = append(append(q, w.instance...), "', "...)
 	q = append(append(q, topics...), ", "...)
 	return append(strconv.AppendBool(q, b.folds), "); COMMIT"...)
 }
@@ -38,23 +38,20 @@ func (s *session) appendCheck(q []byte, b *batch) []byte {
 		events := b.groups[g].Events
 		for i := range events {
 			if b.believed[at] {
-				s.names = append(appendHex(s.names, events[i].ID), ',')
-				s.numbers = append(appendHex(s.numbers, events[i].Topic), ',')
+				s.names = appendHex(append(s.names, hexNewline...), events[i].ID)
+				s.numbers = appendHex(append(s.numbers, hexNewline...), events[i].Topic)
 			}
 			at++
 		}
 	}
-	q = appendArray(append(q, "; EXECUTE "+checkName+" ("...), s.names)
-	q = appendArray(append(q, ", "...), s.numbers)
-	return append(q, ')')
+	q = append(q, "; EXECUTE "+checkName+" ('"...)
+	q = append(append(q, s.names[len(hexNewline):]...), "', '"...)
+	q = append(q, s.numbers[len(hexNewline):]...)
+	return append(q, "')"...)
 }
 
-// appendArray appends an array literal of elements that each end with a comma.
-func appendArray(q, elements []byte) []byte {
-	q = append(q, "'{"...)
-	q = append(q, elements[:len(elements)-1]...)
-	return append(q, "}'"...)
-}
+// hexNewline stands between keys: neither an id nor a topic has control characters.
+const hexNewline = "0a"
 
 func appendHex[T string | []byte](b []byte, s T) []byte {
 	const digits = "0123456789abcdef"

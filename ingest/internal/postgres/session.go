@@ -52,13 +52,16 @@ const setupLooker = `SET default_transaction_read_only = on;
 // Batches and fences say themselves what their COMMIT waits for. What else the session
 // commits (ids that no committed row has yet) is of use to it alone and waits for no
 // standby: while that is away, no session could be opened to look into a doubt.
-const setupSession = `
+var setupSession = `
 SET transaction_read_only = off;
 SET default_transaction_read_only = off;
 SET synchronous_commit = local;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
-` + scansOnly + prepareLog + prepareFold
+` + scansOnly + prepareLock + prepareLog + prepareFold
+
+// prepareLock takes the log's lock.
+var prepareLock = fmt.Sprintf("PREPARE ingot_lock AS SELECT pg_advisory_xact_lock(%d);\n", logLock)
 
 // prepareLog writes a batch's row of the log. $6 are its topics, as JSON in hex.
 const prepareLog = `PREPARE ingot_log (bigint, bigint, integer, integer, uuid, text, boolean) AS
@@ -100,7 +103,8 @@ type session struct {
 
 func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {
 	s := &session{opened: time.Now(), topics: map[string]int64{}, unfolded: unfoldedAtFirst}
-	setup := fmt.Sprintf("%sSET statement_timeout = %d", setupSession, milliseconds(t.Statement))
+	setup := fmt.Sprintf("%sSET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
+		setupSession, milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle))
 	conn, err := connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
 	if err != nil {
 		return nil, err
@@ -118,7 +122,7 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 	if err != nil {
 		return err
 	}
-	s.begin = beginQuery(d, t)
+	s.begin = beginTransaction + "; SET LOCAL synchronous_commit = " + commitLevel(d)
 	results, err := s.conn.Exec(ctx, backendQuery).ReadAll()
 	if err != nil || len(results[0].Rows) != 1 {
 		return fmt.Errorf("ask for the backend's name: %w", err)
@@ -128,19 +132,13 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 	if s.server, err = readServer(ctx, s.conn); err != nil {
 		return err
 	}
-	return s.prepareMerge(ctx, d, t)
+	return s.prepareMerge(ctx, d)
 }
 
+// beginTransaction and the synchronous_commit behind it are what the truth of an answer
+// relies on, and said in each transaction. The timeouts are the session's, as its prepared
+// statements are: each would cost a batch some 8 µs.
 const beginTransaction = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-
-// beginQuery opens a batch's transaction. What a transaction relies on is said in
-// it: a pooler, a role's or a database's defaults may have changed the session.
-func beginQuery(d Durability, t Timeouts) string {
-	return fmt.Sprintf(beginTransaction+`;
-SET LOCAL synchronous_commit = %s; SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %d;
-SET LOCAL idle_in_transaction_session_timeout = %d`,
-		commitLevel(d), milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle))
-}
 
 // commitLevel is the synchronous_commit of a batch.
 func commitLevel(d Durability) string {

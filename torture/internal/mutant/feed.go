@@ -23,8 +23,8 @@ var feed = []Mutant{
 		Caught: "the totals are those of the table; a reader that follows sees all of it",
 		Edits: []Edit{
 			{
-				"ingest/internal/postgres/query.go", `SELECT pg_advisory_xact_lock("`,
-				`SELECT ("`,
+				"ingest/internal/postgres/session.go", `SELECT pg_advisory_xact_lock(%d)`,
+				`SELECT %d`,
 			},
 			{
 				"ingest/internal/postgres/session.go", `	SELECT coalesce(last.commit_seq, 0) + 1, $1, $2, $3, $4,`,
