@@ -31,6 +31,33 @@ func (b *batch) suspected() (n int) {
 	return n
 }
 
+// A look-up spares the merge the rows that exist already, and is a round trip to another
+// backend: it is worth some 70 small rows, or fewer large ones. Guesses; with 30 in each batch of
+// 100, 4 ingesters were 1.077 times as fast without.
+const (
+	lookUpBytes = 32 << 10 // of payload
+	rowBytes    = 256      // what a row costs besides
+)
+
+// costOfSuspects is what the merge spends on the suspects if all of them exist, in bytes
+// of payload.
+func (b *batch) costOfSuspects() (bytes int) {
+	if b.suspects == nil {
+		return 0
+	}
+	at := 0
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if b.suspects[at] {
+				bytes += rowBytes + len(events[i].Payload)
+			}
+			at++
+		}
+	}
+	return bytes
+}
+
 // believe takes the suspects for known, if they are few enough to be checked by the
 // Query that writes the others.
 func (b *batch) believe() {

@@ -4,15 +4,17 @@ import "context"
 
 // The staged path writes a batch in two stages, the merge and the commit, a round trip
 // each: whatever exists is no failure, and every answer is the constraint's. Look-ups
-// beforehand spare it the rows of known keys; they run while the batch before is being
-// written.
+// beforehand spare it the rows of known keys, where there are enough of them; they run while
+// the batch before is being written.
 
 // mergeStaged is entered by who is next. The batch after this one may be got ready as
 // soon as it is known that this one goes first.
 func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) error {
 	ahead()
-	if _, err := w.lookUp(ctx, b, false); err != nil {
-		w.cannotLookUp(b, err)
+	if b.costOfSuspects() > w.lookUpBytes {
+		if _, err := w.lookUp(ctx, b, false); err != nil {
+			w.cannotLookUp(b, err)
+		}
 	}
 	err := w.turn.take(ctx)
 	w.next.give()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,13 +21,36 @@ import (
 const lookUpsSince = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 	AND state = 'idle' AND query LIKE '%%generate_series(1, cardinality(%%' AND query_start > '%s'`
 
-// staging is a writer on the staged path. One event, "known", is there.
+// staging is a writer on the staged path that looks all suspects up. One event, "known", is there.
 func staging(t *testing.T, url string) *Writer {
 	t.Helper()
 	w := NewWriter(url, PathStaged, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
+	w.lookUpBytes = 0
 	merge(t, w, "known")
 	return w
+}
+
+// TestFewSuspectsAreMerged: a look-up that would spare the merge little is not made.
+func TestFewSuspectsAreMerged(t *testing.T) {
+	t.Parallel()
+	w := staging(t, database(t))
+	w.lookUpBytes = lookUpBytes
+	large := strings.Repeat(" ", lookUpBytes) + "1"
+	for _, c := range []struct {
+		suspects, merged int
+		payload          string
+	}{{60, 60, "1"}, {200, 0, "1"}, {1, 1, "1"}, {1, 0, large}} {
+		suspects, keys := suspected(c.suspects)
+		merge(t, w, keys...)
+		before := w.session.merged
+		groups := groupOf(keys...)
+		groups[0].Events[0].Payload = c.payload
+		stored, err := w.Merge(t.Context(), event.Batch{Groups: groups, Suspects: suspects}, func() {})
+		if err != nil || slices.Contains(stored, true) || w.session.merged-before != c.merged {
+			t.Errorf("%d suspects: %d rows merged, want %d; stored %v, %v", c.suspects, w.session.merged-before, c.merged, stored, err)
+		}
+	}
 }
 
 // TestLookedUpBesideAStagedBatch: while one batch is written the next is got ready, and

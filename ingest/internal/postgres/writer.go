@@ -30,8 +30,9 @@ type Writer struct {
 	choosing sync.Mutex
 	chooser  pathChooser // guarded by choosing
 
-	next    slot // who holds it may use what follows
-	lookers lookers
+	next        slot // who holds it may use what follows
+	lookers     lookers
+	lookUpBytes int
 
 	turn      slot            // who holds it may use what follows
 	session   *session        // nil while there is no usable connection
@@ -49,8 +50,9 @@ func NewWriter(url string, path WritePath, timeouts Timeouts, instance uuid.UUID
 	close(none)
 	return &Writer{
 		url: url, timeouts: timeouts, instance: instance.String(), log: log, chooser: pathChooser{path: path},
-		lookers: lookers{url: url, timeout: timeouts.Statement, pause: lookUpPause},
-		next:    make(slot, 1), turn: make(slot, 1), last: none,
+		lookers:     lookers{url: url, timeout: timeouts.Statement, pause: lookUpPause},
+		lookUpBytes: lookUpBytes,
+		next:        make(slot, 1), turn: make(slot, 1), last: none,
 	}
 }
 
