@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -196,6 +197,28 @@ func TestPair(t *testing.T) {
 		if !strings.Contains(strings.Join(strings.Fields(out.String()), "  "), strings.Join(strings.Fields(want), "  ")) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
+	}
+}
+
+// TestOrdersAreDrawn: no build has a fixed place in the turns.
+func TestOrdersAreDrawn(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 10 {
+		first, all := 0, orders(40)
+		for _, o := range all {
+			if o[0]+o[1] != 1 {
+				t.Fatalf("%v runs one build twice", o)
+			}
+			first += o[0]
+		}
+		if first != 20 {
+			t.Errorf("the second build goes first %d times of 40", first)
+		}
+		seen[fmt.Sprint(all)] = true
+	}
+	if len(seen) != 10 {
+		t.Errorf("%d different orders in 10 draws", len(seen))
 	}
 }
 

@@ -22,13 +22,10 @@ func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, 
 	if s.Lasts > 0 {
 		w.measure = s.Lasts
 	}
-	t := &trial{house: h, scenario: s, window: w}
-	if t.encoder, err = mix.NewEncoder(s.Mix); err != nil {
-		return r, err
-	}
+	t, err := h.begin(ctx, s, w)
 	defer func() { err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx))) }()
-	if err := t.setUp(ctx); err != nil {
-		return r, fmt.Errorf("set up: %w", err)
+	if err != nil {
+		return r, err
 	}
 	before, err := t.settle(ctx)
 	if err != nil {
@@ -39,6 +36,18 @@ func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, 
 	}
 	r.Counts.Add(before) // the truth is of both
 	return r, t.check(ctx, &r)
+}
+
+// begin sets a trial up; tearDown is for its caller, whether or not that went well.
+func (h *house) begin(ctx context.Context, s scenario, w window) (t *trial, err error) {
+	t = &trial{house: h, scenario: s, window: w}
+	if t.encoder, err = mix.NewEncoder(s.Mix); err != nil {
+		return t, err
+	}
+	if err := t.setUp(ctx); err != nil {
+		return t, fmt.Errorf("set up: %w", err)
+	}
+	return t, nil
 }
 
 // measure runs the load and reads the meters around it.

@@ -47,6 +47,7 @@ type scenario struct {
 	CommitDelay time.Duration // added to every answer to a COMMIT
 	Readers     int           // clients that read pages meanwhile
 	Emptied     bool          // its database is emptied before a round, not dropped after it: a drop is a checkpoint
+	own         string        // of one of several trials at a time: the end of its database's name
 
 	// Against what. A limit is one of the above, or the name of another scenario.
 	Against []result.Ratio
@@ -75,7 +76,7 @@ func (s *scenario) database() string {
 	case s.Emptied:
 		return "bench_emptied"
 	}
-	return "bench_run"
+	return "bench_run" + s.own
 }
 
 // kept is the name of the database that outlives the run, and that nothing is written
