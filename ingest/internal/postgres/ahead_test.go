@@ -218,6 +218,24 @@ func TestFirstOfTwoIsRefused(t *testing.T) {
 	}
 }
 
+// TestKeysOfTwoLines: the decoder refuses a key with a newline. One that got here all the same
+// is not taken for another.
+func TestKeysOfTwoLines(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	for _, key := range []storetest.Key{{ID: "known", Topic: "t\nu"}, {ID: "known\nunknown", Topic: "t"}} {
+		e := storetest.Event(key.ID)
+		e.Topic, e.Payload = key.Topic, "1"
+		stored, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(e)}, Suspects: []bool{true}, Ahead: func() {}}, func() {})
+		if err != nil || !stored[0] {
+			t.Errorf("%q: stored %v, %v", key, stored, err)
+		}
+	}
+	if got := allRows(t, conn); len(got) != 4 {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestAFailedTransactionIsLeftBehind: a batch may come between the failure of one that was
 // sent and its second try. It finds the transaction aborted, and needs a round trip.
 func TestAFailedTransactionIsLeftBehind(t *testing.T) {

@@ -99,9 +99,10 @@ func appendArrayHead(b []byte, element uint32, n int) []byte {
 }
 
 // checkQuery does the same for keys in hex, a line each, as a part of the direct path's Query. It
-// divides by zero, and the whole Query fails with it, at one that does not exist.
+// divides by zero, and the whole Query fails with it, at one that does not exist, or that has more
+// lines in one text than in the other, which the decoder lets nobody send.
 const checkQuery = `
-SELECT 1 / (0 * length(k.event_id)) FROM (SELECT unnest(string_to_array(convert_from(decode($1, 'hex'), 'UTF8'), E'\n')) AS event_id,
+SELECT 1 / (0 * coalesce(length(k.event_id), 1)) FROM (SELECT unnest(string_to_array(convert_from(decode($1, 'hex'), 'UTF8'), E'\n')) AS event_id,
 	unnest(string_to_array(convert_from(decode($2, 'hex'), 'UTF8'), E'\n')) AS topic) AS k
 WHERE NOT EXISTS (SELECT FROM ingot.events AS e WHERE e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C")`
 

@@ -20,7 +20,7 @@ var keys = []Mutant{
 		b.known[i] = b.known[i] || suspected
 	}
 	for _, at := range asked.positions {
-`}, {"ingest/internal/postgres/lookup.go", `SELECT 1 / (0 * length(k.event_id))`, `SELECT length(k.event_id)`}},
+`}, {"ingest/internal/postgres/lookup.go", `SELECT 1 / (0 * coalesce(length(k.event_id), 1))`, `SELECT length(k.event_id)`}},
 	},
 	{
 		Name:   "primary-key-dropped",
