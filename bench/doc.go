@@ -25,7 +25,7 @@
 //	internal/result      every round of it, as JSON; table, comparison
 //	internal/page        the report
 //
-// pair.go has rounds of two ingesters in turn, and no limits.
+// pair.go keeps two ingesters up and loads them in turn, without limits.
 //
 // Machines drift by a factor of two within minutes. So each run stands between two
 // runs of its limit, a ratio is taken per round, and the median over the rounds and

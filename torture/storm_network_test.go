@@ -49,12 +49,13 @@ func (s *storm) lostMessages() (faults []fault) {
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.HalfThenCut}, 10)
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.DropBefore}, 10)
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.SwallowAfter}, 10)
-	add(s.ingesters[s.random.IntN(2)], pgproxy.Fault{At: pgproxy.LookUp, Do: pgproxy.HalfThenCut}, 10)
 	add(s.anyone(), pgproxy.Fault{At: pgproxy.Connect, Do: pgproxy.DropBefore}, 0)
 	// Late messages let the batches of two ingesters overtake each other while readers look.
 	for _, at := range []pgproxy.Point{pgproxy.Merge, pgproxy.Log, pgproxy.Commit, pgproxy.Commit} {
 		add(s.writerAt(at), pgproxy.Fault{At: at, Do: pgproxy.DelayBefore, Delay: 60 * time.Millisecond, Times: 12}, 150)
 	}
+	quick := s.ingesters[0]
+	faults = append(faults, fault{kind: "look-up: half, then cut", detail: quick.name, kills: true, strike: func() bool { return s.cutLookUp(quick) }})
 	for n, f := range faults {
 		if f.kind == "connect: drop before" { // nobody connects of himself
 			i := s.ingesters[n%len(s.ingesters)]
@@ -66,6 +67,11 @@ func (s *storm) lostMessages() (faults []fault) {
 		}
 	}
 	return faults
+}
+
+// cutLookUp cuts a look-up of an ingester that has just started: it knows no key, and looks all up.
+func (s *storm) cutLookUp(i *stormIngester) bool {
+	return s.killIngester(i, false) && s.struck(i, pgproxy.Fault{At: pgproxy.LookUp, Do: pgproxy.HalfThenCut}, 10)
 }
 
 // networkFaults are those of whole networks.
