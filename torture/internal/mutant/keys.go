@@ -15,12 +15,16 @@ var keys = []Mutant{
 		Name:   "filter-hit-is-duplicate",
 		Breaks: "what the filter suspects is a duplicate, and Postgres is not asked",
 		Caught: "duplicate means a row: an ingester with a small filter",
-		Edits: []Edit{{"ingest/internal/postgres/lookup.go", `	for _, at := range asked.positions {
+		Edits: []Edit{
+			{"ingest/internal/postgres/lookup.go", `	for _, at := range asked.positions {
 `, `	for i, suspected := range b.suspects {
 		b.known[i] = b.known[i] || suspected
 	}
 	for _, at := range asked.positions {
-`}, {"ingest/internal/postgres/lookup.go", `SELECT 1 / (0 * coalesce(length(k.event_id), 1))`, `SELECT length(k.event_id)`}},
+`},
+			{"ingest/internal/postgres/lookup.go", `SELECT 1 / (0 * coalesce(length(k.event_id), 1))`, `SELECT length(k.event_id)`},
+			{"ingest/internal/postgres/staged.go", `if b.costOfSuspects() > w.lookUpBytes {`, `if b.suspects != nil {`},
+		},
 	},
 	{
 		Name:   "primary-key-dropped",
