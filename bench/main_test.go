@@ -120,6 +120,7 @@ func TestCommandLine(t *testing.T) {
 		"reads elsewhere":    {[]string{"reads", "--url", "http://localhost:1", "--data-dir", t.TempDir()}, 1, "a table of their own"},
 		"a pair of nothing":  {[]string{"pair", "single-65", "a", "b"}, 1, `there is no scenario "single-65"`},
 		"a pair on a table":  {[]string{"pair", "rows-uuid4", "a", "b"}, 1, "bench run measures it"},
+		"a pair of starts":   {[]string{"pair", "replay", "a", "b"}, 1, "first moments after a start"},
 		"one pair":           {[]string{"pair", "single-64", "a", "b", "--pairs=1"}, 1, "want at least 2"},
 		"a bad URL":          {[]string{"run", "--url", "localhost", "--data-dir", t.TempDir()}, 1, "want http://host:port"},
 	} {

@@ -55,8 +55,8 @@ func (c *pairCommand) Run(ctx context.Context, s streams) (err error) {
 	return p.table(s)
 }
 
-// pair measures two ingesters in turn, a window of half a second each, so that the machine's
-// drift meets both. Both stay up, on a database each; there are no limits in between, which
+// pair measures two ingesters in turn, a short window each, so that the machine's drift meets
+// both. Both stay up, on a database each; there are no limits in between, which
 // would take most of the time.
 type pair struct {
 	*house
@@ -79,7 +79,7 @@ func (p *pair) measure(ctx context.Context, pairs int) (err error) {
 		}
 		p.trials[i] = t
 	}
-	if err := p.alternate(ctx, pairs); err != nil {
+	if err := p.load(ctx, pairs); err != nil {
 		return err
 	}
 	for i, t := range p.trials {
@@ -106,7 +106,8 @@ func orders(pairs int) [][2]int {
 	return all
 }
 
-func (p *pair) alternate(ctx context.Context, pairs int) error {
+// load gives both load, a window each in every pair.
+func (p *pair) load(ctx context.Context, pairs int) error {
 	p.progress.begin(p.scenario.Name, pairs)
 	defer p.progress.end()
 	for n, order := range orders(pairs) {
