@@ -7,11 +7,11 @@
 // Subscriptions own another: they write.
 //
 // A batch (writer.go) is given ids, and the keys that somebody suspects to exist are
-// looked up (lookup.go). What is left goes one of two ways, which path.go chooses.
+// looked up (lookup.go), unless they are few. What is left goes one of two ways, which path.go chooses.
 //
 // The staged way (staged.go), in two round trips, while the next batch is looked up:
 //
-//  1. BEGIN, local settings, and the merge (merge.go) of sorted rows: one INSERT .. SELECT ..
+//  1. BEGIN, settings, and the merge (merge.go) of sorted rows: one INSERT .. SELECT ..
 //     ON CONFLICT DO NOTHING RETURNING id. An id that does not come back belongs to a key that
 //     exists already.
 //  2. ONE simple-protocol Query (commit.go): take the log lock, now and then fold the

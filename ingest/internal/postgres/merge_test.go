@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.uber.org/zap"
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -125,10 +127,15 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	if w.session.merged == 0 {
 		t.Error("the second batch was not staged")
 	}
-	if n := number(t, conn, "SELECT count(*) FROM public.said WHERE settings = 'on, read committed, 1min, 0, 1min'"); n != 2 {
-		t.Errorf("%d of 2 batches were committed durably, in the isolation they rely on, and within the times", n)
+	direct := NewWriter(url, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
+	t.Cleanup(direct.Close)
+	if _, err := direct.Merge(t.Context(), event.Batch{Groups: groupOf("d"), Suspects: []bool{false}}, func() {}); err != nil || direct.session.merged != 0 {
+		t.Errorf("%v, %d rows merged", err, direct.session.merged)
 	}
-	if got := allRows(t, conn); len(got) != 3 || got[storetest.Key{ID: "c", Topic: "t"}] != storetest.Event("c") {
+	if n := number(t, conn, "SELECT count(*) FROM public.said WHERE settings = 'on, read committed, 1min, 0, 1min'"); n != 3 {
+		t.Errorf("%d of 3 batches were committed durably, in the isolation they rely on, and within the times", n)
+	}
+	if got := allRows(t, conn); len(got) != 4 || got[storetest.Key{ID: "c", Topic: "t"}] != storetest.Event("c") {
 		t.Errorf("%v", got)
 	}
 }
