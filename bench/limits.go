@@ -28,6 +28,8 @@ func limitLines() []limitLine {
 		{"raw COPY, UUIDv7, rows/s", rawCopy, scenario{Array: 1000, Mix: mix.Mix{IDs: mix.UUIDv7}}},
 		{"HTTP that does nothing, 64 connections, requests/s", nothing, scenario{Connections: 64}},
 		{"HTTP that does nothing, 256 connections, requests/s", nothing, scenario{Connections: 256}},
+		{"rows in groups and no promise, 64 connections, requests/s", bare, scenario{Connections: 64}},
+		{"rows in groups and no promise, 256 connections, requests/s", bare, scenario{Connections: 256}},
 		{"one INSERT per request, 64 connections, requests/s", naive, scenario{Connections: 64}},
 		{"one INSERT per request, 256 connections, requests/s", naive, scenario{Connections: 256}},
 		{"one row and COMMIT, one connection, commits/s", commit, scenario{}},

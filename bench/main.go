@@ -22,6 +22,7 @@ type cli struct {
 	Compare compareCommand `cmd:"" help:"Hold two results against each other; exit code 1 when something is worse by more than noise."`
 	Report  reportCommand  `cmd:"" help:"Make the report of a result again."`
 	Nothing nothingCommand `cmd:"" hidden:"" help:"Serve answers that say stored, and do nothing."`
+	Bare    bareCommand    `cmd:"" hidden:"" help:"Serve with rows in groups and no promise."`
 	Naive   naiveCommand   `cmd:"" hidden:"" help:"Serve with one INSERT per request."`
 }
 

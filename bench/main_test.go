@@ -75,11 +75,11 @@ func checkRatio(t *testing.T, s scenario, r result.Ratio) {
 		if other.copies() && !sameTable || other.open() || other.Array != s.Array || other.Connections != s.Connections || other.Mix.IDs != s.Mix.IDs || other.Mix.Topics != s.Mix.Topics {
 			t.Errorf("%s: %s is not the same thing in better circumstances", s.Name, r.Limit)
 		}
-	case !slices.Contains([]string{rawCopy, nothing, naive, commit, pour}, r.Limit):
+	case !slices.Contains([]string{rawCopy, nothing, bare, naive, commit, pour}, r.Limit):
 		t.Errorf("%s: there is no limit %q", s.Name, r.Limit)
 	case r.Limit == pour && !s.copies():
 		t.Errorf("%s: %s is into a table that is full", s.Name, r.Limit)
-	case (r.Limit == nothing || r.Limit == naive) && s.Array > 0:
+	case (r.Limit == nothing || r.Limit == bare || r.Limit == naive) && s.Array > 0:
 		t.Errorf("%s: %s answers single events", s.Name, r.Limit)
 	}
 	if r.LowerIsBetter() && r.Limit != commit {

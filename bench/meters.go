@@ -56,8 +56,8 @@ func (h *house) openMeter(ctx context.Context, name string, s scenario, window w
 			return nil, err
 		}
 		return serverMeter(server, encoder, s, func(context.Context) error { return nil }), nil
-	case naive:
-		return h.naiveMeter(ctx, encoder, s)
+	case bare, naive:
+		return h.writingMeter(ctx, name, encoder, s)
 	}
 	return nil, fmt.Errorf("there is no limit or scenario %q", name)
 }
@@ -105,14 +105,14 @@ func (h *house) commitMeter(ctx context.Context, delay time.Duration) (*meter, e
 	}}, nil
 }
 
-// naiveMeter gives the server a database of its own; its table is emptied before
+// writingMeter gives the server a database of its own; its table is emptied before
 // each run.
-func (h *house) naiveMeter(ctx context.Context, e *mix.Encoder, s scenario) (*meter, error) {
-	url, drop, err := h.limitDatabase(ctx, naive)
+func (h *house) writingMeter(ctx context.Context, name string, e *mix.Encoder, s scenario) (*meter, error) {
+	url, drop, err := h.limitDatabase(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	server, err := rig.StartLimit(ctx, h.self, h.logs, naive, "--database-url", url)
+	server, err := rig.StartLimit(ctx, h.self, h.logs, name, "--database-url", url)
 	if err != nil {
 		return nil, err
 	}

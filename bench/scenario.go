@@ -20,6 +20,7 @@ const (
 const (
 	rawCopy = "copy"    // rows/s of raw COPY
 	nothing = "nothing" // requests/s of a server that does nothing
+	bare    = "bare"    // requests/s of a server that copies rows in groups and promises nothing
 	naive   = "naive"   // requests/s of a server with an INSERT per request
 	commit  = "commit"  // commits/s of one connection, one row each
 	pour    = "pour"    // rows/s of raw COPY into the table that the scenario is on

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +100,46 @@ func TestNothingSaysStored(t *testing.T) {
 	for range 2 {
 		if got := publish(t, url, "{}"); got != storedAnswer {
 			t.Errorf("%s", got)
+		}
+	}
+}
+
+// TestBareStoresSevenOfTen, and says so only while it can.
+func TestBareStoresSevenOfTen(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	url := serving(t, func(ctx context.Context, l net.Listener) error { return ServeBare(ctx, l, db) })
+	const requests = 40
+	var clients sync.WaitGroup
+	for range requests {
+		clients.Go(func() {
+			if got := publish(t, url, "{}"); got != storedAnswer {
+				t.Errorf("%s", got)
+			}
+		})
+	}
+	clients.Wait()
+	conn, err := pgx.Connect(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	var rows, keys int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*), count(DISTINCT event_id) FROM ingot.events").Scan(&rows, &keys); err != nil {
+		t.Fatal(err)
+	}
+	if want := requests * 7 / 10; rows != want || keys != want {
+		t.Errorf("%d rows, %d keys, want %d", rows, keys, want)
+	}
+
+	var ended int
+	if err := conn.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE datname = current_database() AND pid <> pg_backend_pid()`).Scan(&ended); err != nil || ended != 1 {
+		t.Fatalf("%d connections ended, %v", ended, err)
+	}
+	for range 2 {
+		if got := publish(t, url, "{}"); !strings.Contains(got, "wait for COMMIT") && !strings.Contains(got, "send a group") {
+			t.Errorf("without a database: %s", got)
 		}
 	}
 }

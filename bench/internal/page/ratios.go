@@ -58,6 +58,8 @@ func groupTitle(r result.Ratio) string {
 		return "Events/s as a share of raw COPY"
 	case r.Limit == "nothing":
 		return "Events/s as a share of HTTP that does nothing"
+	case r.Limit == "bare":
+		return "Events/s as a share of rows in groups and no promise"
 	case r.Limit == "naive":
 		return "Events/s, times one INSERT per request"
 	case r.Limit == "commit":
