@@ -6,7 +6,7 @@
 // Wants chromium (CHROMIUM names it; default /usr/bin/chromium).
 
 import { spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -15,6 +15,12 @@ import { chromium } from "playwright-core";
 
 const [binary, shots] = process.argv.slice(2);
 assert(binary, "usage: node docs.mjs <ingest binary> [folder for screenshots]");
+
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+if (!existsSync(executablePath)) {
+  console.error(`no browser at ${executablePath}: apt-get install chromium, or say where it is: CHROMIUM=/path/to/chromium`);
+  process.exit(1);
+}
 
 // start runs the server on a port and a Postgres of its own.
 async function start() {
@@ -63,12 +69,13 @@ async function tryItOut(page, shot) {
 }
 
 const server = await start();
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+let browser;
 try {
+  browser = await chromium.launch({
+    executablePath,
+    args: ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
   const context = await browser.newContext({ viewport: { width: 1200, height: 1000 }, colorScheme: "light" });
   const elsewhere = [];
   await context.route("**/*", (route) => {
@@ -99,6 +106,6 @@ try {
   assert.deepEqual(complaints, [], "the browser complained");
   console.log("ok: stored, then duplicate; nothing asked of another host; no complaint");
 } finally {
-  await browser.close();
+  await browser?.close();
   await server.stop();
 }
