@@ -84,7 +84,7 @@ func (s *Subscriber) leaveLocked(err error) {
 	}
 	if s.listens {
 		s.listens = false
-		s.hub.live--
+		s.hub.live.Add(-1)
 		for _, topic := range s.listensTo() {
 			delete(s.hub.topics[topic], s)
 			if len(s.hub.topics[topic]) == 0 {

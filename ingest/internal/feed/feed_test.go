@@ -42,6 +42,37 @@ func TestOwnCommitsAreSeenAtOnce(t *testing.T) {
 	})
 }
 
+func TestNobodyIsWokenForNobody(t *testing.T) {
+	h := New(testConfig(), &fakeLog{}, &fakeLog{}, zap.NewNop()) // and no Run to take it
+	if h.Wake(); len(h.wake) > 0 {
+		t.Error("Run would wake up at each commit, though nobody listens")
+	}
+}
+
+// TestCommitBeforeTheFirstJoins: nobody is woken for that, so who joins first looks at
+// once, and does not wait for the poll.
+func TestCommitBeforeTheFirstJoins(t *testing.T) {
+	config := testConfig()
+	config.Poll = time.Minute
+	inSlowBubble(t, config, time.Second, func(t *testing.T, h *Hub, log *fakeLog) {
+		var at event.Position
+		for i := int64(1); i <= 2; i++ { // the second time somebody has listened, and left
+			s := subscribe(t, h, event.Query{}, at)
+			begin := time.Now()
+			time.AfterFunc(500*time.Millisecond, func() { // its page was read, and is on its way
+				log.commit("t", "s")
+				h.Wake()
+			})
+			want(t, "seen", gather(t, s, 1), []string{fmt.Sprint(i)})
+			if took := time.Since(begin); took != time.Second {
+				t.Errorf("seen after %v", took)
+			}
+			s.Close()
+			at = event.Position{Commit: i, ID: i, Identity: 7}
+		}
+	})
+}
+
 // TestOneReadingForAll: a wake-up costs one reading, however many listen, and none
 // when nobody does.
 func TestOneReadingForAll(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -44,12 +45,12 @@ type Hub struct {
 	pages  Log // read by subscribers that catch up
 	log    *zap.Logger
 	wake   chan struct{} // one slot: something was committed here
+	live   atomic.Int32  // subscribers in topics; changed under mu
 
 	mu      sync.Mutex // guards what follows, and the subscribers
 	at      event.Position
 	reading bool                            // Run is on its way from at
 	topics  map[string]map[*Subscriber]bool // who listens to a topic; "" to all
-	live    int                             // subscribers in topics
 	open    int                             // subscribers
 	closed  bool
 }
@@ -59,8 +60,12 @@ func New(config Config, tail, pages Log, log *zap.Logger) *Hub {
 	return &Hub{config: config, tail: tail, pages: pages, log: log, wake: make(chan struct{}, 1), topics: map[string]map[*Subscriber]bool{}}
 }
 
-// Wake says that something was committed. It never waits.
+// Wake says that something was committed. It never waits, and is for nothing while nobody
+// listens: who joins wakes Run itself.
 func (h *Hub) Wake() {
+	if h.live.Load() == 0 {
+		return
+	}
 	select {
 	case h.wake <- struct{}{}:
 	default:
@@ -78,7 +83,7 @@ type Stats struct {
 func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return Stats{Subscribers: h.open, CatchingUp: h.open - h.live, Most: h.config.Streams}
+	return Stats{Subscribers: h.open, CatchingUp: h.open - int(h.live.Load()), Most: h.config.Streams}
 }
 
 // Run reads and hands out until ctx ends, and ends all subscribers then.
@@ -119,7 +124,7 @@ func (h *Hub) readOn(ctx context.Context) bool {
 func (h *Hub) begin() (at event.Position, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.reading = h.live > 0
+	h.reading = h.live.Load() > 0
 	return h.at, h.reading
 }
 
@@ -143,7 +148,7 @@ func (h *Hub) publish(page event.Page) (end bool) {
 		}
 	}
 	h.at = page.At
-	h.reading = !page.End && h.live > 0
+	h.reading = !page.End && h.live.Load() > 0
 	return !h.reading
 }
 
@@ -156,7 +161,7 @@ func (h *Hub) failed(ctx context.Context, err error) {
 	var gone *event.CursorError
 	switch {
 	case errors.As(err, &gone):
-		h.log.Warn("the commit log was rewound: streams end", zap.Int("streams", h.live), zap.Error(err))
+		h.log.Warn("the commit log was rewound: streams end", zap.Int32("streams", h.live.Load()), zap.Error(err))
 		h.endLocked(err)
 	case ctx.Err() == nil:
 		h.log.Warn("the feed cannot be read now", zap.Error(err))

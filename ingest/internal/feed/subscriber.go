@@ -151,13 +151,14 @@ func (s *Subscriber) join() {
 	if h.closed {
 		return // the next step says so
 	}
-	if h.live == 0 && !h.reading {
+	if h.live.Load() == 0 && !h.reading {
 		h.at = s.at
-		h.Wake() // something may have been committed since the page
 	}
 	s.until, s.after = h.at, s.at
 	s.joined, s.listens, s.behind = true, true, false
-	h.live++
+	if h.live.Add(1) == 1 {
+		h.Wake() // something may have been committed since the page
+	}
 	for _, topic := range s.listensTo() {
 		if h.topics[topic] == nil {
 			h.topics[topic] = map[*Subscriber]bool{}
