@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -198,6 +199,31 @@ func TestPair(t *testing.T) {
 		if !strings.Contains(strings.Join(strings.Fields(out.String()), "  "), strings.Join(strings.Fields(want), "  ")) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
+	}
+}
+
+// TestPairOfRealIngesters: both are started, loaded in turn, held to the truth and stopped.
+func TestPairOfRealIngesters(t *testing.T) {
+	t.Parallel()
+	ingester := filepath.Join(t.TempDir(), "ingest")
+	if said, err := exec.Command("go", "build", "-o", ingester, "ingot/ingest").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, said)
+	}
+	cluster := pgtest.Durable(t)
+	pair := func(measure string) (code int, out, said string) {
+		var stdout, stderr bytes.Buffer
+		code = run(t.Context(), []string{
+			"pair", "single-64", ingester, ingester, "--pairs=2", "--warm=20ms", "--measure=" + measure,
+			"--data-dir", t.TempDir(), "--database-url", cluster.URL(),
+		}, streams{&stdout, &stderr})
+		return code, stdout.String(), stderr.String()
+	}
+	code, out, said := pair("300ms")
+	if code != 0 || strings.Count(out, "\n") != 3 || strings.Contains(out, "NaN") {
+		t.Errorf("exit code %d, want a line each for events/s, the ingester and a head:\n%s%s", code, out, said)
+	}
+	if code, out, said := pair("1ns"); code == 0 || !strings.Contains(said, "--measure") {
+		t.Errorf("a window without an answer: exit code %d:\n%s%s", code, out, said)
 	}
 }
 

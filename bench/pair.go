@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"text/tabwriter"
@@ -116,6 +117,9 @@ func (p *pair) load(ctx context.Context, pairs int) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.trials[i].binary, err)
 			}
+			if r.Events == 0 {
+				return fmt.Errorf("%s: nothing was answered in %s: want a longer --measure", p.trials[i].binary, p.window.measure)
+			}
 			p.runs[i] = append(p.runs[i], r)
 		}
 		p.progress.set(n + 1)
@@ -123,7 +127,8 @@ func (p *pair) load(ctx context.Context, pairs int) error {
 	return nil
 }
 
-// pairFigures are what the table has lines for.
+// pairFigures are what the table has lines for, if they are known: the processor time of
+// a Postgres that somebody else runs is not.
 var pairFigures = []struct {
 	name string
 	of   func(r result.Run) float64
@@ -131,7 +136,12 @@ var pairFigures = []struct {
 	{"events/s", func(r result.Run) float64 { return r.Events }},
 	{"ingester, µs of processor an event", func(r result.Run) float64 { return perEvent(r.CPU.Ingester, r) }},
 	{"Postgres, µs of processor an event", func(r result.Run) float64 { return perEvent(r.CPU.Postgres, r) }},
-	{"both, µs of processor an event", func(r result.Run) float64 { return perEvent(r.CPU.Ingester+r.CPU.Postgres, r) }},
+	{"both, µs of processor an event", func(r result.Run) float64 {
+		if r.CPU.Postgres == 0 {
+			return 0
+		}
+		return perEvent(r.CPU.Ingester+r.CPU.Postgres, r)
+	}},
 }
 
 func perEvent(d time.Duration, r result.Run) float64 {
@@ -148,8 +158,9 @@ func (p *pair) table(s streams) error {
 				values[i] = append(values[i], f.of(r))
 			}
 		}
-		ratio, spread := score.Ratio(values[0], values[1])
-		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3f\t%.3f\n", f.name, score.Median(values[0]), score.Median(values[1]), ratio, spread)
+		if ratio, spread := score.Ratio(values[0], values[1]); !math.IsNaN(ratio) {
+			fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3f\t%.3f\n", f.name, score.Median(values[0]), score.Median(values[1]), ratio, spread)
+		}
 	}
 	return t.Flush()
 }
