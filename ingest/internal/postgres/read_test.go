@@ -3,6 +3,8 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -352,6 +354,85 @@ func TestSpan(t *testing.T) {
 		if err != nil || s.begin.Commit != c.begin || s.until != c.end {
 			t.Errorf("%v to %v: %+v %v, want batches behind %d up to %d", c.since, c.until, s, err, c.begin, c.end)
 		}
+	}
+}
+
+// TestIDsOfSpans: the least id and the greatest are found by the ends of a span alone, though
+// several connections commit, each with ids of blocks that it drew up to half an hour before.
+func TestIDsOfSpans(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	r := newReader(t, url)
+	random := rand.New(rand.NewPCG(1, 2))
+	type conn struct {
+		opened     time.Time
+		next, last int64
+	}
+	type row struct {
+		first, last int64
+		at          time.Time
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	conns, log, blocks := make([]conn, 3), []row{}, int64(0)
+	sql := strings.Builder{}
+	for len(log) < 1500 {
+		now = now.Add(time.Duration(random.ExpFloat64() * float64(20*time.Second)))
+		if random.IntN(200) == 0 {
+			now = now.Add(3 * time.Hour) // nobody sends
+		}
+		c := &conns[min(random.IntN(20), 2)] // two commit rarely
+		n := int64(1 + random.IntN(9000))
+		if c.last-c.next < n || now.Sub(c.opened) > sessionLifetime {
+			if now.Sub(c.opened) > sessionLifetime {
+				c.opened = now
+			}
+			*c = conn{c.opened, blocks*BlockSize + 1, (blocks + 1) * BlockSize}
+			blocks++
+		}
+		log = append(log, row{c.next, c.next + n - 1, now})
+		fmt.Fprintf(&sql, "INSERT INTO ingot.batches VALUES (%d, %d, %d, 0, 0, 0, 0, gen_random_uuid(), '%s', 0);", len(log), c.next, c.next+n-1, now.Format(time.RFC3339Nano))
+		c.next += n
+	}
+	exec(t, client(t, url), sql.String())
+	mixed, parts := 0, 0
+	for range 300 {
+		begin := random.IntN(len(log))
+		end := begin + random.IntN(len(log)-begin+1)
+		s := span{begin: event.Position{Commit: int64(begin)}, until: int64(end)}
+		switch random.IntN(6) {
+		case 0:
+			end, s.until = len(log), math.MaxInt64
+		case 1:
+			begin, s.begin.Commit = 0, 0
+		}
+		lo, hi := int64(1), int64(0)
+		for i, l := range log[begin:end] {
+			if i == 0 || l.first < lo {
+				lo = l.first
+			}
+			hi = max(hi, l.last)
+		}
+		gotLo, gotHi, err := r.idsOf(t.Context(), s)
+		if err != nil || gotLo != lo || gotHi != hi {
+			t.Errorf("batches behind %d up to %d: ids %d to %d, %v, want %d to %d", begin, end, gotLo, gotHi, err, lo, hi)
+		}
+		if begin < end && (lo != log[begin].first || hi != log[end-1].last) {
+			mixed++
+		}
+		head, err := r.head(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tail, err := r.tail(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if begin < int(head) && head < tail && int(tail) < end {
+			parts++
+		}
+	}
+	if mixed < 50 || parts < 50 {
+		t.Errorf("%d spans whose ends are not in order, %d with something between head and tail: too few to tell", mixed, parts)
 	}
 }
 

@@ -15,7 +15,8 @@ const (
 	// sequence's INCREMENT. No batch can be larger.
 	BlockSize = 65_536
 
-	// sessionLifetime bounds a connection: a new one finds a moved server.
+	// sessionLifetime bounds a connection: a new one finds a moved server. Readers rely on
+	// it, for ids that were written by an older version too (span.go).
 	sessionLifetime = 30 * time.Minute
 )
 

@@ -2,9 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"ingot/internal/event"
 )
@@ -70,20 +73,70 @@ func (r *Reader) lastCommitBefore(ctx context.Context, t time.Time) (int64, erro
 	return lo, nil
 }
 
-// idsOf are the ids that the batches of a span can hold; nothing is in hi..lo.
+// blockLife is how long after a block of ids was drawn a batch may be committed with ids of
+// it: no longer than its connection lives, and than the batch takes.
+const blockLife = sessionLifetime + clockSlack
+
+// idsOf are the ids that the batches of a span can hold; nothing is in hi..lo. Ids are
+// nearly in the order of commits: whoever commits blockLife later has ids of a block that was
+// drawn later. So the least id of a span is at its head and the greatest at its tail, and
+// what lies between, which may be months, is not read.
 func (r *Reader) idsOf(ctx context.Context, s span) (lo, hi int64, err error) {
-	if s.begin.Commit == 0 && s.until == math.MaxInt64 {
-		err = r.pool.QueryRow(ctx, `SELECT coalesce((SELECT first_id FROM ingot.batches ORDER BY first_id LIMIT 1), 1),
-			coalesce((SELECT last_id FROM ingot.batches ORDER BY first_id DESC LIMIT 1), 0)`).Scan(&lo, &hi)
-		if err != nil {
-			return 0, 0, fmt.Errorf("read the ends of the ids: %w", err)
-		}
-		return lo, hi, nil
+	head, err := r.head(ctx, s)
+	if err != nil {
+		return 0, 0, err
 	}
-	err = r.pool.QueryRow(ctx, `SELECT coalesce(min(first_id), 1), coalesce(max(last_id), 0) FROM ingot.batches
-		WHERE commit_seq > $1 AND commit_seq <= $2`, s.begin.Commit, s.until).Scan(&lo, &hi)
+	tail, err := r.tail(ctx, s)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = r.pool.QueryRow(ctx, `SELECT
+		CASE WHEN $1::bigint = 0 THEN coalesce((SELECT first_id FROM ingot.batches ORDER BY first_id LIMIT 1), 1)
+			ELSE coalesce((SELECT min(first_id) FROM ingot.batches WHERE commit_seq > $1 AND commit_seq <= $2::bigint), 1) END,
+		CASE WHEN $4::bigint = $5::bigint THEN coalesce((SELECT last_id FROM ingot.batches ORDER BY first_id DESC LIMIT 1), 0)
+			ELSE coalesce((SELECT max(last_id) FROM ingot.batches WHERE commit_seq > $3::bigint AND commit_seq <= $4), 0) END`,
+		s.begin.Commit, head, tail, s.until, int64(math.MaxInt64)).Scan(&lo, &hi)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the ids of a span: %w", err)
 	}
 	return lo, hi, nil
+}
+
+// head is the last batch of a span that may have its least id.
+func (r *Reader) head(ctx context.Context, s span) (commit int64, err error) {
+	if s.begin.Commit == 0 {
+		return 0, nil // the index on first_id knows it
+	}
+	first, err := r.committed(ctx, s, "")
+	if err != nil || first.IsZero() {
+		return 0, err
+	}
+	commit, err = r.lastCommitBefore(ctx, first.Add(blockLife))
+	return min(commit, s.until), err
+}
+
+// tail is the batch behind which those of a span are that may have its greatest id.
+func (r *Reader) tail(ctx context.Context, s span) (commit int64, err error) {
+	if s.until == math.MaxInt64 {
+		return 0, nil // likewise
+	}
+	last, err := r.committed(ctx, s, "DESC")
+	if err != nil || last.IsZero() {
+		return s.until, err
+	}
+	commit, err = r.lastCommitBefore(ctx, last.Add(-blockLife))
+	return max(commit, s.begin.Commit), err
+}
+
+// committed is when the first batch of a span was committed, or the last; zero: it has none.
+func (r *Reader) committed(ctx context.Context, s span, order string) (at time.Time, err error) {
+	err = r.pool.QueryRow(ctx, `SELECT committed_at FROM ingot.batches
+		WHERE commit_seq > $1 AND commit_seq <= $2 ORDER BY commit_seq `+order+` LIMIT 1`, s.begin.Commit, s.until).Scan(&at)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the ends of a span: %w", err)
+	}
+	return at, nil
 }
