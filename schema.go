@@ -9,4 +9,4 @@ var Schema string
 
 // SchemaVersion is the version of Schema: one more than the number of
 // migrations that lead to it from version 1.
-const SchemaVersion = 6
+const SchemaVersion = 7

@@ -31,7 +31,8 @@ const prepareFold = `PREPARE ingot_fold (text) AS
 	ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;
 `
 
-// A batch folds when so many were written over its connection since the last that did, or
+// A batch folds when so many were written over its connection since the last that did, those
+// of nothing but duplicates among them, whose rows have to be passed over as well, or
 // so many counts have gathered in them: one of /stats adds up as many for each ingester,
 // which takes it a millisecond. The first of a connection folds, so that a process which ends
 // again and again leaves no more behind. Where a batch that folds is never committed, as many
@@ -49,15 +50,15 @@ var unfoldedAtFirst = unfolded{batches: foldBatches}
 // topicsOf is what the batch has stored of each topic, as an SQL literal: JSON, in hex. It
 // decides whether the batch folds; one that is written again does as before.
 func (s *session) topicsOf(b *batch) []byte {
-	if b.storedCount == 0 {
-		return append(s.numbers[:0], "NULL"...)
-	}
 	defer clear(s.topics) // holds on to the batch otherwise
 	b.countTopics(s.topics)
 	if s.unfolded.batches++; s.unfolded.batches > foldBatches || s.unfolded.counts+len(s.topics) > foldCounts {
 		b.folds, s.unfolded = true, unfolded{}
 	}
 	s.unfolded.counts += len(s.topics)
+	if len(s.topics) == 0 {
+		return append(s.numbers[:0], "NULL"...)
+	}
 
 	s.names = append(s.names[:0], '{')
 	for topic, n := range s.topics {

@@ -65,7 +65,7 @@ func TestFoldsAreBounded(t *testing.T) {
 	url := database(t)
 	conn := client(t, url)
 	gathered := func() (batches, counts int64) {
-		batches = number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b WHERE topics IS NOT NULL")
+		batches = number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b") // those without topics have to be passed over as well
 		return batches, number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b, json_each_text(b.topics)")
 	}
 	var topics []string
@@ -87,6 +87,12 @@ func TestFoldsAreBounded(t *testing.T) {
 	}
 	if batches, _ := gathered(); batches == 0 {
 		t.Error("each batch folds")
+	}
+	for range 3 * foldBatches / 2 {
+		mergeBatch(t, w, ofTopics(100, "t"))
+		if batches, _ := gathered(); batches > foldBatches {
+			t.Fatalf("%d batches have gathered, the last of them duplicates", batches)
+		}
 	}
 	w.Close()
 	mergeBatch(t, w, ofTopics(1000, "t"))
@@ -133,6 +139,29 @@ func TestBatchesOfAnOlderVersion(t *testing.T) {
 	totals, err := newReader(t, url).Totals(t.Context())
 	if err != nil || totals.Topics["t"] != foldBatches+5 || totals.Topics["t60"] != 1 {
 		t.Errorf("%+v %v", totals, err)
+	}
+	checkLog(t, url)
+}
+
+// TestMigrationFolds what has gathered, and nothing of it twice.
+func TestMigrationFolds(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn, w := client(t, url), newWriter(t, url)
+	for n := range foldBatches / 2 {
+		mergeBatch(t, w, ofTopics(n, "t", "u"))
+	}
+	for range 2 { // the second time there is nothing to fold
+		exec(t, conn, "UPDATE ingot.schema_version SET version = 6")
+		if _, err := Open(t.Context(), url); err != nil {
+			t.Fatal(err)
+		}
+		if n := number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b"); n != 0 {
+			t.Errorf("%d batches are not folded", n)
+		}
+		if n := number(t, conn, "SELECT min(events) + max(events) + count(*) FROM ingot.topics"); n != foldBatches+2 {
+			t.Errorf("events of a topic twice and topics: %d", n)
+		}
 	}
 	checkLog(t, url)
 }
