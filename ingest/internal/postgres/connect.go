@@ -42,9 +42,16 @@ func parse(url string) (*pgconn.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
-	config.RuntimeParams["application_name"] = "ingot"
+	saysWho(config, "ingot")
 	config.ConnectTimeout = orConnectTimeout(config.ConnectTimeout)
 	return config, nil
+}
+
+// saysWho names a connection, and sets what its texts are: all that is sent is UTF-8, whatever the
+// role, the database or the URL say. In another encoding a key would become another key.
+func saysWho(config *pgconn.Config, name string) {
+	config.RuntimeParams["application_name"] = name
+	config.RuntimeParams["client_encoding"] = "UTF8"
 }
 
 // Target says where a database URL points, without its password.

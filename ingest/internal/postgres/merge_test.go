@@ -140,6 +140,38 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	}
 }
 
+// TestAllTextIsUTF8: a key is the same key whatever encoding the database or the URL gives to
+// clients, on both paths, and readers find it.
+func TestAllTextIsUTF8(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	for n, encoding := range []string{"UTF8", "LATIN1", "EUC_JP", "SQL_ASCII"} {
+		exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET client_encoding = '%s'", pgx.Identifier{conn.Config().Database}.Sanitize(), encoding))
+		for _, path := range []WritePath{PathStaged, PathDirect} {
+			w, r := newWriter(t, url+"&client_encoding="+encoding), newReader(t, url+"&client_encoding="+encoding)
+			w.chooser.path = path
+			e := storetest.Event("é")
+			e.Topic = "ä€"
+			own := e
+			own.ID = fmt.Sprint("Á", n, path)
+			stored, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(e, own)}}, func() {})
+			if first := n == 0 && path == PathStaged; err != nil || !equal(stored, first, true) {
+				t.Fatalf("%s, %s: %v %v", encoding, path, stored, err)
+			}
+			if got, there, err := r.Event(t.Context(), e.Topic, e.ID); err != nil || !there || got.Event != e {
+				t.Errorf("%s, %s: %+v %v %v", encoding, path, got, there, err)
+			}
+			w.Close()
+		}
+	}
+	totals, err := newReader(t, url).Totals(t.Context())
+	if err != nil || totals.Topics["ä€"] != 9 || len(totals.Topics) != 1 {
+		t.Errorf("%v %v", totals.Topics, err)
+	}
+	checkLog(t, url)
+}
+
 // TestKeyHeldByAnotherTransaction ends in the lock timeout, certainly not stored.
 func TestKeyHeldByAnotherTransaction(t *testing.T) {
 	t.Parallel()

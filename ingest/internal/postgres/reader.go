@@ -40,7 +40,7 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 	}
 	c.MaxConns = int32(config.Connections)
 	c.MaxConnLifetime = sessionLifetime
-	c.ConnConfig.RuntimeParams["application_name"] = name
+	saysWho(&c.ConnConfig.Config, name)
 	c.ConnConfig.DialFunc = dial(config.Timeout)
 	c.ConnConfig.ConnectTimeout = orConnectTimeout(c.ConnConfig.ConnectTimeout)
 	// Statements are prepared and answers come in the binary format, whatever the URL asks for:
