@@ -63,7 +63,9 @@ const backendQuery = "SELECT pid, backend_start::text FROM pg_stat_activity WHER
 // nothing does not wait for a synchronous standby, and what was read could still be
 // lost with the primary. A row of another instance is not the batch's: after a failover
 // that lost the last ids to be drawn they are drawn once more, by others; drawBlock sees to this one.
-const voidQuery = `SELECT pg_advisory_xact_lock(%[1]d);
+// Like a batch it waits for the log's lock for as long as a statement may take.
+const voidQuery = `SET LOCAL lock_timeout = 0;
+SELECT pg_advisory_xact_lock(%[1]d);
 INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
 	SELECT coalesce(last.commit_seq, 0) + 1, %[2]d, %[2]d - 1, 0, 0, coalesce(last.total_received, 0), coalesce(last.total_stored, 0), '%[3]s', clock_timestamp()
 	FROM (VALUES (1)) AS one LEFT JOIN (SELECT * FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1) AS last ON true

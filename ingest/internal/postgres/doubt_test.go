@@ -269,12 +269,12 @@ func TestFenceKnowsItsOwn(t *testing.T) {
 }
 
 // TestFenceWaits: while the old transaction can still commit, the fence waits for
-// it, and then tells what it did.
+// it, however short a key is waited for, and then tells what it did.
 func TestFenceWaits(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
-	w.instance = old.instance
+	w.instance, w.timeouts.Lock = old.instance, time.Millisecond
 	b := batch{groups: groupOf("a", "b"), received: 2}
 	if err := write(t.Context(), old, &b); err != nil {
 		t.Fatal(err)
