@@ -10,15 +10,13 @@
 //	log.go     the log: JSON, or readable on a terminal
 //	memory.go  what the collector may leave lying about
 //	debug.go   profiles, on an address of their own
+//	signal.go  how it is told to stop
 //	verify.go healthcheck.go   the other commands
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -56,20 +54,4 @@ func main() {
 		fmt.Fprintln(os.Stderr, "ingest:", err)
 		os.Exit(1)
 	}
-}
-
-// signalContext ends at the first SIGINT or SIGTERM. The second one ends the
-// process at once; a private Postgres goes with it.
-func signalContext() (context.Context, func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	go func() { // ends with the process
-		<-signals
-		cancel()
-		<-signals
-		fmt.Fprintln(os.Stderr, "ingest: second signal, stopping at once")
-		os.Exit(1)
-	}()
-	return ctx, cancel
 }

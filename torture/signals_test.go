@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,6 +67,7 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	if i.ended() {
 		t.Fatal("the first signal ended it")
 	}
+	time.Sleep(time.Second) // one that comes at once is taken for the same
 	i.signal(syscall.SIGTERM)
 	if code := i.wait(); code != 1 || !strings.Contains(i.said(i.stderr), "ingest: second signal, stopping at once") {
 		t.Errorf("exit code %d", code)
