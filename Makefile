@@ -1,7 +1,7 @@
 # Ingot. `make` shows the targets; README.md tells the story.
 
 GO      ?= go
-DATA    ?= ./data
+DATA    ?= $(or $(INGOT_DATA_DIR),./data)
 DEMO    ?= ./demo-data
 SHELL   := /bin/bash
 
@@ -26,7 +26,7 @@ build: ## build bin/ingest and bin/publisher
 	$(GO) build -o bin/ ./ingest ./publisher
 
 # exec: the server takes the place of the shell, so that Ctrl-C reaches it once.
-run: postgres build ## answer on http://127.0.0.1:8080 with a private Postgres in ./data
+run: postgres build ## answer on http://127.0.0.1:8080 with a private Postgres in ./data (INGOT_LISTEN=, DATA=)
 	@exec ./bin/ingest --data-dir $(DATA)
 
 test: postgres ## all tests, with the race detector, on throw-away Postgres clusters
@@ -47,7 +47,7 @@ SEEDS   ?= 1,2,3
 mutants: postgres ## the storms against ingesters that are broken on purpose: each has to be caught (MUTANTS=a,b SEEDS=1)
 	$(GO) test -timeout 10h -count=1 -v -run 'TestMutants$$' ./torture -mutants=$(MUTANTS) -mutants.seeds=$(SEEDS)
 
-demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit
+demo: postgres build ## 20,000 events, 30 % sent again, by 32 clients; then an audit (DEMO_LISTEN=127.0.0.1:8090)
 	@./demo.sh ./bin $(DEMO)
 
 bench: postgres build ## the quick set against this machine's limits: under 3 minutes

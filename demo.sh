@@ -15,9 +15,10 @@ server=$!
 stop() { kill -TERM "$server" 2>/dev/null && wait "$server" || true; }
 trap stop EXIT
 
+# It listens by its own word: whoever else may answer there is not to be sent anything.
 for _ in $(seq 600); do
-  kill -0 "$server" 2>/dev/null || { echo "the server did not start:" >&2; tail -n 3 "$data/ingest.log" >&2; trap - EXIT; exit 1; }
-  "$bin/ingest" healthcheck --listen "$listen" 2>/dev/null && break
+  kill -0 "$server" 2>/dev/null || { echo "the server did not start:" >&2; tail -n 3 "$data/ingest.log" >&2; echo "(DEMO_LISTEN=127.0.0.1:8091 make demo takes another address)" >&2; trap - EXIT; exit 1; }
+  grep -q '"msg":"listening"' "$data/ingest.log" && "$bin/ingest" healthcheck --listen "$listen" 2>/dev/null && break
   sleep 0.1
 done
 
