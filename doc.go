@@ -21,6 +21,7 @@
 //	   localpg             a private Postgres from the binaries of the machine
 //	   pgtest              Postgres for tests
 //	   workload            seeded events for the publisher and the benchmarks
+//	   version             which build runs
 //
 //	tools/               linters and the tests of the container files, a module of its own
 //	torture/             hurts the real binaries, and holds what is left to the promise

@@ -19,6 +19,8 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"ingot/internal/version"
 )
 
 // cli is the command line.
@@ -26,6 +28,8 @@ type cli struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer HTTP until a signal comes (the default)."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it can store events."`
 	Verify      verifyCommand      `cmd:"" help:"Hold the commit log, the topics and the events against each other."`
+
+	Version kong.VersionFlag `help:"Tell which build this is."`
 }
 
 type serveCommand struct{ config }
@@ -49,6 +53,7 @@ func main() {
 	ctx := kong.Parse(&cli{},
 		kong.Name("ingest"),
 		kong.Description("Takes events over HTTP and makes each one a row in Postgres exactly once."),
+		kong.Vars{"version": "ingest " + version.String()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err := ctx.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "ingest:", err)
