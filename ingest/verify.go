@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/internal/localpg"
 )
 
 // verifyCommand holds the tables against each other: the check for after a crash,
@@ -17,6 +18,9 @@ type verifyCommand struct {
 
 // Run implements kong's interface.
 func (c *verifyCommand) Run() error {
+	if c.DatabaseURL == "" && !localpg.HoldsData(c.DataDir) {
+		return fmt.Errorf("there is no database below %s: say where with --data-dir, or --database-url", c.DataDir)
+	}
 	ctx, stop := signalContext()
 	defer stop()
 	url := c.DatabaseURL

@@ -33,11 +33,11 @@ func openHome(wanted string) (home, error) {
 	}
 	// Once data are in the other folder they are used from there, even if dir can be entered now:
 	// starting afresh would forget every key.
-	elsewhere := filepath.Join(rootHome, shortHash(dir))
-	if os.Geteuid() == 0 && holdsData(elsewhere) && !holdsData(dir) {
-		return moveHome(elsewhere, fmt.Sprintf("the data of %s are in %s since an earlier start", dir, elsewhere))
+	other := elsewhere(dir)
+	if os.Geteuid() == 0 && holdsData(other) && !holdsData(dir) {
+		return moveHome(other, fmt.Sprintf("the data of %s are in %s since an earlier start", dir, other))
 	}
-	return tryHome(dir, elsewhere)
+	return tryHome(dir, other)
 }
 
 func tryHome(dir, elsewhere string) (home, error) {
@@ -115,6 +115,16 @@ func clusters(dir string) ([]int, error) {
 	slices.Reverse(majors)
 	return majors, nil
 }
+
+// HoldsData tells whether Start would find a cluster for a data folder, there or where root's
+// are kept, and not make a new one. It makes nothing.
+func HoldsData(wanted string) bool {
+	dir, err := filepath.Abs(wanted)
+	return err == nil && (holdsData(dir) || os.Geteuid() == 0 && holdsData(elsewhere(dir)))
+}
+
+// elsewhere is where root's data are kept if the server's user cannot enter dir.
+func elsewhere(dir string) string { return filepath.Join(rootHome, shortHash(dir)) }
 
 func holdsData(dir string) bool {
 	majors, err := clusters(dir)

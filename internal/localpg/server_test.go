@@ -14,7 +14,9 @@ import (
 func TestStopAndStartKeepData(t *testing.T) {
 	t.Parallel()
 	opts := Options{DataDir: dataDir(t)} // fsync on: these are the ingester's own settings
+	equal(t, "holds data before", HoldsData(opts.DataDir), false)
 	first := start(t, opts)
+	equal(t, "holds data", HoldsData(opts.DataDir), true)
 	query(t, first, `CREATE TABLE kept AS SELECT 'here' AS word`)
 	check(t, first.Stop(testContext(t)))
 	if _, err := os.Stat(first.cluster.socket); !os.IsNotExist(err) {

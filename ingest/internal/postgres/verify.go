@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -68,6 +69,13 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 		return Verification{}, err
 	}
 	defer discard(conn)
+	there, err := queryNumber(ctx, conn, "SELECT (to_regclass('ingot.batches') IS NOT NULL)::int")
+	if err != nil {
+		return Verification{}, err
+	}
+	if there == 0 {
+		return Verification{}, errors.New("no Ingot has written to this database")
+	}
 	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").ReadAll(); err != nil {
 		return Verification{}, fmt.Errorf("begin: %w", err)
 	}

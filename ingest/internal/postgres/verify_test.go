@@ -1,12 +1,20 @@
 package postgres
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"ingot/internal/pgtest"
+)
 
 // TestVerifySeesEveryLie breaks each invariant in turn.
 func TestVerifySeesEveryLie(t *testing.T) {
 	t.Parallel()
 	if v := checkLog(t, database(t)); v.Events != 0 || v.Batches != 0 {
 		t.Errorf("an empty database: %+v", v)
+	}
+	if _, err := Verify(t.Context(), pgtest.New(t)); err == nil || !strings.Contains(err.Error(), "no Ingot") {
+		t.Errorf("a database without the schema: %v", err)
 	}
 	for lie, sql := range map[string]string{
 		"a batch is gone":           "DELETE FROM ingot.batches WHERE commit_seq = 5",
