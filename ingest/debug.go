@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -16,9 +15,9 @@ func serveDebug(address string, log *zap.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
-	listener, err := listen(address)
+	listener, err := listen("--debug-listen", address)
 	if err != nil {
-		return nil, fmt.Errorf("--debug-listen: %w", err)
+		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

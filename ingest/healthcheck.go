@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -30,7 +32,16 @@ func (c *healthcheckCommand) Run() error {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("healthcheck: %s answers %s", c.Listen, answer.Status)
+		return fmt.Errorf("healthcheck: %s answers %s%s", c.Listen, answer.Status, reason(answer.Body))
 	}
 	return nil
+}
+
+// reason is what a problem document says; nothing, if whoever answers there sent none.
+func reason(body io.Reader) string {
+	var problem struct{ Detail string }
+	if err := json.NewDecoder(io.LimitReader(body, 4<<10)).Decode(&problem); err != nil || problem.Detail == "" {
+		return ""
+	}
+	return ": " + problem.Detail
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,7 +26,7 @@ const closeTimeout = 3 * time.Second
 // and closes in the order of the flow: no new requests and no streams, the queue is
 // drained and every waiter answered, connections are closed, then feed and database.
 func run(ctx context.Context, c config, log *zap.Logger) error {
-	listener, err := listen(c.Listen)
+	listener, err := listen("--listen", c.Listen)
 	if err != nil {
 		return err
 	}
@@ -122,15 +123,24 @@ func closeServer(server *httpapi.Server, log *zap.Logger) {
 	}
 }
 
-func listen(address string) (net.Listener, error) {
+// listen opens the address that a flag has.
+func listen(flag, address string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return nil, fmt.Errorf("%s %q: want host:port, as 127.0.0.1:8080", flag, address)
+	}
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another address with --listen", address)
+		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another address with %s (%s)", address, flag, variable(flag))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	return listener, nil
+}
+
+// variable is the environment's name for a flag of serve.
+func variable(flag string) string {
+	return "INGOT_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
 }
 
 // figures gathers what /stats shows of this process.

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// TestAddressesAreNamed: what is wrong with an address names its flag, and the variable.
+func TestAddressesAreNamed(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, err = listen("--listen", taken.Addr().String())
+	wantSaid(t, err, "is taken", "--listen", "INGOT_LISTEN")
+	_, err = serveDebug(taken.Addr().String(), zap.NewNop())
+	wantSaid(t, err, "is taken", "--debug-listen", "INGOT_DEBUG_LISTEN")
+	_, err = listen("--listen", "8081")
+	wantSaid(t, err, `--listen "8081"`, "127.0.0.1:8080")
+}
+
+// TestHealthcheckSaysWhy: by the problem document, if there is one.
+func TestHealthcheckSaysWhy(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"title":"No database","detail":"the database does not answer"}`: "503 Service Unavailable: the database does not answer",
+		`<html>`: "503 Service Unavailable",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, body)
+		}))
+		defer server.Close()
+		c := healthcheckCommand{Listen: strings.TrimPrefix(server.URL, "http://"), Timeout: time.Minute}
+		if err := c.Run(); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want .. %s", err, want)
+		}
+	}
+}
+
+// TestVerifyMakesNoDatabase of a name that was mistyped.
+func TestVerifyMakesNoDatabase(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "typo")
+	wantSaid(t, (&verifyCommand{DataDir: folder}).Run(), folder, "--data-dir")
+	if found, _ := filepath.Glob(folder); found != nil {
+		t.Errorf("%s was made", folder)
+	}
+}
+
+func wantSaid(t *testing.T, err error, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("%v: no %q", err, word)
+		}
+	}
+}
