@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -484,6 +485,40 @@ func TestAnEmptyFeedHasACursor(t *testing.T) {
 	merge(t, newWriter(t, url), "1")
 	if got := walk(t, r, event.Query{Feed: true, Limit: 10, Cursor: page.Next}); len(got) != 1 {
 		t.Errorf("%v came behind the cursor of an empty feed", got)
+	}
+}
+
+// TestPagesWaitForEachOther: no more are read at a time than there are connections, and who
+// waits for too long is told so; single events do not wait for them.
+func TestPagesWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	merge(t, newWriter(t, url), "1")
+	r := newReader(t, url)
+	for range cap(r.pages) {
+		r.pages <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	page := make(chan error, 1)
+	q := event.Query{Limit: 10, MaxBytes: 1 << 20}
+	go func() {
+		_, err := r.Events(ctx, q)
+		page <- err
+	}()
+	if _, there, err := r.Event(t.Context(), "t", "1"); !there || err != nil {
+		t.Errorf("%v %v", there, err)
+	}
+	cancel()
+	if err := <-page; !errors.Is(err, context.Canceled) {
+		t.Errorf("a page that nobody waits for: %v", err)
+	}
+	for range cap(r.pages) {
+		<-r.pages
+	}
+	for range 2 * cap(r.pages) { // each gives its place back
+		if p, err := r.Events(t.Context(), q); err != nil || len(p.Events) != 1 {
+			t.Errorf("%d events, %v", len(p.Events), err)
+		}
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 // Reader reads what was committed. It has connections of its own, so that no
 // reading delays a commit. Safe for concurrent use.
 type Reader struct {
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	pages chan struct{} // one for each page that is being read
 }
 
 // ReaderConfig bounds a Reader.
@@ -30,7 +31,7 @@ func OpenReader(url string, config ReaderConfig) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{pool: pool}, nil
+	return &Reader{pool: pool, pages: make(chan struct{}, config.Connections)}, nil
 }
 
 func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Pool, error) {
@@ -104,9 +105,16 @@ func (r *Reader) Totals(ctx context.Context) (event.Totals, error) {
 	return t, nil
 }
 
-// Events reads a page. It fails with *event.CursorError when the query's cursor
-// cannot be gone on from.
+// Events reads a page, as many at a time as there are connections: a page takes one for each of
+// its queries, and whoever waited for the next of them would hold what it has read so far. It fails
+// with *event.CursorError when the query's cursor cannot be gone on from.
 func (r *Reader) Events(ctx context.Context, q event.Query) (page event.Page, err error) {
+	select {
+	case r.pages <- struct{}{}:
+		defer func() { <-r.pages }()
+	case <-ctx.Done():
+		return page, fmt.Errorf("wait for other pages: %w", ctx.Err())
+	}
 	for range 3 { // rows move when somebody rewrites the table: once is rare, twice a reason to give up
 		if q.Feed {
 			page, err = r.feed(ctx, q)
