@@ -144,11 +144,15 @@ func (c *config) limits() httpapi.Limits {
 	}
 }
 
+// catchUpBytes is a page of a stream that catches up. Each of a thousand slow clients may have
+// one; a page of small events is a thousand of them before it is so large.
+const catchUpBytes = 256 << 10
+
 // feed bounds the hub. A reading is small, so that streams get it while the next one is
 // under way.
 func (c *config) feed() feed.Config {
 	return feed.Config{
-		Streams: c.MaxStreams, Buffer: c.StreamBuffer, BufferBytes: int(c.StreamBytes), PageBytes: min(2<<20, int(c.MaxPage)),
+		Streams: c.MaxStreams, Buffer: c.StreamBuffer, BufferBytes: int(c.StreamBytes), PageBytes: min(2<<20, int(c.MaxPage)), CatchUpBytes: min(catchUpBytes, int(c.MaxPage)),
 		Poll: c.FeedPoll, Stall: c.StreamStall, QueryTimeout: c.QueryTimeout,
 	}
 }

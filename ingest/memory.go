@@ -11,47 +11,55 @@ const (
 	// idle after a request held 27.8 KB each.
 	connectionBytes = 30 << 10
 
-	// connectionsStep is by how many the limit follows them. To set it stops the world.
-	connectionsStep = 512
+	// streamBytes is what an open stream holds when its client is slow: the page it catches up
+	// with, and what of it is on its way. What several streams wait for they share.
+	streamBytes = catchUpBytes + 128<<10
 
-	connectionsLook = time.Second
+	// The limit follows them in steps. To set it stops the world.
+	connectionsStep, streamsStep = 512, 64
+
+	memoryLook = time.Second
 )
 
 // limitMemory tells the collector what this process may hold at most by its own
-// bounds, so that garbage does not double it, until stop is called. Connections count
+// bounds, so that garbage does not double it, until stop is called. Connections and streams count
 // as they are opened: all that may be would be more than all else. GOMEMLIMIT, if set,
 // wins.
-func limitMemory(c config, connections func() int64) (stop func()) {
+func limitMemory(c config, open func() (connections, streams int64)) (stop func()) {
 	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
 	}
-	debug.SetMemoryLimit(memoryLimit(c, 0))
 	over, done := make(chan struct{}), make(chan struct{})
+	debug.SetMemoryLimit(memoryLimit(c, connectionsStep, streamsStep))
 	go func() { // stopped by over, awaited in stop
 		defer close(done)
-		followConnections(c, connections, over)
+		followMemory(c, open, over)
 	}()
 	return func() { close(over); <-done }
 }
 
-func followConnections(c config, connections func() int64, over <-chan struct{}) {
-	look := time.NewTicker(connectionsLook)
+func followMemory(c config, open func() (connections, streams int64), over <-chan struct{}) {
+	look := time.NewTicker(memoryLook)
 	defer look.Stop()
-	for steps := int64(0); ; {
+	for set := memoryLimit(c, connectionsStep, streamsStep); ; {
 		select {
 		case <-look.C:
 		case <-over:
 			return
 		}
-		if now := connections() / connectionsStep; now != steps {
-			steps = now
-			debug.SetMemoryLimit(memoryLimit(c, (now+1)*connectionsStep))
+		connections, streams := open()
+		now := memoryLimit(c, (connections/connectionsStep+1)*connectionsStep, (streams/streamsStep+1)*streamsStep)
+		if now != set {
+			debug.SetMemoryLimit(now)
+			set = now
 		}
 	}
 }
 
-// memoryLimit is in bytes: half as much again as the bodies, 64 MiB for all that is
-// small, and what streams and connections hold.
-func memoryLimit(c config, connections int64) int64 {
-	return int64(c.QueueBytes+c.MaxBodiesInFlight)*3/2 + 64<<20 + int64(c.MaxStreams)*64<<10 + connections*connectionBytes
+// memoryLimit is in bytes: half as much again as the bodies, 64 MiB for all that is small, the
+// pages on their way to clients, those that are being read with their JSON, and what streams and
+// connections hold.
+func memoryLimit(c config, connections, streams int64) int64 {
+	pages := int64(c.MaxReadsInFlight) + int64(c.ReadConnections+c.MaxExports)*2*int64(c.MaxPage)
+	return int64(c.QueueBytes+c.MaxBodiesInFlight)*3/2 + 64<<20 + pages + streams*streamBytes + connections*connectionBytes
 }

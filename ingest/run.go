@@ -72,7 +72,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		Limits: c.limits(), Publisher: queue, Reader: reader, Feed: gateFeed{hub}, Subscriptions: subscriptions, Figures: figures(queue, filter, hub),
 		Log: log.Named("http"), Instance: instance.String()[:8],
 	})
-	defer limitMemory(c, server.Connections)()
+	defer limitMemory(c, func() (connections, streams int64) { return server.Connections(), int64(hub.Stats().Subscribers) })()
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))
 	return serve(ctx, listener, server, queue, hub, log)
 }

@@ -98,7 +98,7 @@ func (l *fakeLog) readings() int {
 
 func testConfig() Config {
 	return Config{
-		Streams: 10, Buffer: 100, BufferBytes: 1 << 20, PageBytes: 1 << 20,
+		Streams: 10, Buffer: 100, BufferBytes: 1 << 20, PageBytes: 1 << 20, CatchUpBytes: 1 << 18,
 		Poll: 200 * time.Millisecond, Stall: 5 * time.Second, QueryTimeout: 10 * time.Second,
 	}
 }

@@ -32,7 +32,8 @@ type Config struct {
 	Streams      int           // subscribers at a time
 	Buffer       int           // events that wait for one subscriber
 	BufferBytes  int           // bytes of them; one event may be larger
-	PageBytes    int           // bytes of one reading
+	PageBytes    int           // bytes of one reading for all
+	CatchUpBytes int           // bytes of a page that one subscriber reads for itself
 	Poll         time.Duration // how often the log is looked at for other processes' commits
 	Stall        time.Duration // a subscriber whose buffer runs over must have called Next within this
 	QueryTimeout time.Duration // one reading
@@ -107,7 +108,7 @@ func (h *Hub) Run(ctx context.Context) {
 // readOn reads to the end of the log, if anybody listens.
 func (h *Hub) readOn(ctx context.Context) bool {
 	for at, ok := h.begin(); ok && ctx.Err() == nil; {
-		page, err := h.read(ctx, h.tail, event.Query{Cursor: at.Cursor(), Limit: pageEvents})
+		page, err := h.read(ctx, h.tail, event.Query{Cursor: at.Cursor(), Limit: pageEvents, MaxBytes: h.config.PageBytes})
 		if err != nil {
 			h.failed(ctx, err)
 			return true
@@ -131,7 +132,7 @@ func (h *Hub) begin() (at event.Position, ok bool) {
 func (h *Hub) read(ctx context.Context, from Log, q event.Query) (event.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.config.QueryTimeout)
 	defer cancel()
-	q.Feed, q.MaxBytes = true, h.config.PageBytes
+	q.Feed = true
 	return from.Events(ctx, q)
 }
 

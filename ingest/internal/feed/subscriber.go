@@ -113,7 +113,7 @@ func (s *Subscriber) catchUp(ctx, waiting context.Context) ([]*event.Stored, err
 		return nil, err
 	}
 	q := s.query
-	q.Cursor, q.Limit = s.at.Cursor(), pageEvents
+	q.Cursor, q.Limit, q.MaxBytes = s.at.Cursor(), pageEvents, s.hub.config.CatchUpBytes
 	page, err := s.hub.read(ctx, s.hub.pages, q)
 	if gone := (*event.CursorError)(nil); errors.As(err, &gone) {
 		return nil, err
