@@ -57,6 +57,12 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer tail.Close()
+	// Nor must the answer to a probe.
+	probe, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: 1, Timeout: c.QueryTimeout})
+	if err != nil {
+		return err
+	}
+	defer probe.Close()
 	subscriptions, err := postgres.OpenSubscriptions(database.url, postgres.ReaderConfig{Connections: 2, Timeout: c.QueryTimeout}, c.MaxSubscriptions)
 	if err != nil {
 		return err
@@ -69,7 +75,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	}
 	queue := pipeline.New(c.pipeline(), waking{writer, hub.Wake}, filter, log.Named("pipeline"))
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), Publisher: queue, Reader: reader, Feed: gateFeed{hub}, Subscriptions: subscriptions, Figures: figures(queue, filter, hub),
+		Limits: c.limits(), Publisher: queue, Reader: probed{reader, probe}, Feed: gateFeed{hub}, Subscriptions: subscriptions, Figures: figures(queue, filter, hub),
 		Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	defer limitMemory(c, func() (connections, streams int64) { return server.Connections(), int64(hub.Stats().Subscribers) })()

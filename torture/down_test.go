@@ -20,6 +20,29 @@ import (
 	"ingot/internal/pgtest"
 )
 
+// TestReadersAreNotTheDatabase: readers that take all connections there are for reading make
+// nobody believe that the database is away.
+func TestReadersAreNotTheDatabase(t *testing.T) {
+	server := pgtest.Durable(t)
+	i := startIngester(t, "--database-url", server.URL(), "--query-timeout=1m", "--read-connections=2")
+	storeAll(t, i, newLedger(1), 5)
+	conn := connect(t, server.URL())
+	execute(t, conn, "BEGIN; LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
+	var readers sync.WaitGroup
+	for range 5 {
+		readers.Go(func() { i.status("/events") })
+	}
+	await(t, "readers that wait", func() bool {
+		return number(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ingot reader' AND wait_event_type = 'Lock'") == 2
+	})
+	if status := i.status("/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz says %d", status)
+	}
+	execute(t, conn, "ROLLBACK")
+	readers.Wait()
+	i.stop(t)
+}
+
 // TestDownAndBack: however the database is away, requests are refused with a
 // Retry-After, at once and but for one that tries; when it is back, all is well by
 // itself, and every answer given was true.
