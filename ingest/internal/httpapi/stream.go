@@ -36,9 +36,9 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) {
 		s.problem(ctx, problemBadParameter, err.Error())
 		return
 	}
-	at, err := s.start(after)
+	at, err := s.startStream(after)
 	if err != nil {
-		s.problemOf(ctx, readError(err))
+		s.problemOf(ctx, err)
 		return
 	}
 	if ctx.IsHead() {
@@ -64,6 +64,22 @@ func (s *Server) start(after string) (event.Position, error) {
 	bounded, cancel := s.bounded()
 	defer cancel()
 	return s.Reader.Start(bounded, after)
+}
+
+// startStream begins at a cursor also while the database is away: an EventSource never
+// comes back after any answer but 200, and the feed waits for the database. If the
+// cursor turns out to be gone, the stream ends with that.
+func (s *Server) startStream(after string) (event.Position, error) {
+	at, err := s.start(after)
+	if err == nil {
+		return at, nil
+	}
+	err = readError(err)
+	var unread *unreadError
+	if place, none := event.ParsePosition(after); none == nil && errors.As(err, &unread) {
+		return place, nil
+	}
+	return at, err
 }
 
 // streamQuery reads the parameters of a stream. A client that comes back says by

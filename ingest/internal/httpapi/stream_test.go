@@ -98,6 +98,38 @@ func TestStreamResumes(t *testing.T) {
 	}
 }
 
+// TestStreamResumesWithoutADatabase: an EventSource never comes back after any answer but
+// 200. So a cursor is followed all the same, and the feed waits for the database. Only
+// who begins now has to be told that the end of the log is not known.
+func TestStreamResumesWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	place := event.Position{Commit: 7, ID: 70, Identity: 700}
+	for name, r := range map[string]request{
+		"Last-Event-ID": {"GET", "/events/stream?topic=a", []string{"Last-Event-ID: " + place.Cursor()}, ""},
+		"after":         {"GET", "/events/stream?topic=a&after=" + place.Cursor(), nil, ""},
+	} {
+		g := open(t)
+		g.reader.err = io.ErrUnexpectedEOF
+		_, response := g.streamOf(t, r.target, r.header...)
+		if response.StatusCode != 200 {
+			t.Fatalf("%s: got %d", name, response.StatusCode)
+		}
+		if got := blocks(t, response.Body, 1)[0]; got != "retry: 1000\nid: "+place.Cursor()+"\n\n" || g.feed.from != place {
+			t.Errorf("%s: it begins with %q, from %v", name, got, g.feed.from)
+		}
+		if a := g.do(t, request{"HEAD", r.target, r.header, ""}); a.status != 200 {
+			t.Errorf("%s: HEAD is answered %d", name, a.status)
+		}
+	}
+	for _, target := range []string{"/events/stream", "/events/stream?after=now", "/events/stream?after=x"} {
+		g := open(t)
+		g.reader.err = io.ErrUnexpectedEOF
+		if a := g.get(t, target); a.status != 503 || a.kind() != "database-unavailable" {
+			t.Errorf("%s: got %d %s", target, a.status, a.body)
+		}
+	}
+}
+
 // TestStreamEnds: as the feed says, and when the server drains; the client's side is
 // told so by the end of the chunks.
 func TestStreamEnds(t *testing.T) {
