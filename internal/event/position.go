@@ -88,11 +88,11 @@ func seal(b []byte) string {
 func unseal(cursor string, kind byte, size int) ([]byte, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil || len(b) < 5 || strings.ContainsAny(cursor, "\r\n") { // base64 passes over line ends
-		return nil, &CursorError{Detail: "not one of ours; take next_cursor as it is"}
+		return nil, &CursorError{Detail: "it is not one of ours"}
 	}
 	body, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
 	if crc32.ChecksumIEEE(body) != sum {
-		return nil, &CursorError{Detail: "not one of ours; take next_cursor as it is"}
+		return nil, &CursorError{Detail: "it is not one of ours"}
 	}
 	if body[0] != kind || len(body) != size {
 		return nil, &CursorError{Detail: "it belongs to the other order; order=asc and order=desc have cursors of their own"}

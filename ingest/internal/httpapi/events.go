@@ -35,7 +35,7 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 	q.MaxBytes = s.Limits.Page
 	page, err := s.pageOf(q)
 	if err != nil {
-		s.problemOf(ctx, readError(err))
+		s.problemOf(ctx, readError(cursorError("cursor", wantedCursor, err)))
 		return
 	}
 	s.respondRead(ctx, appendPage(nil, page))
@@ -120,6 +120,23 @@ func readError(err error) error {
 		return err
 	}
 	return &unreadError{err}
+}
+
+// What may stand where a cursor that cannot be used was sent.
+const (
+	wantedCursor = "send next_cursor as it was given"
+	wantedPlace  = "send now, beginning, or a cursor as it was given"
+	wantedLastID = "send the last id as it was given"
+)
+
+// cursorError names the parameter, the member or the header that a cursor which cannot be
+// used came in. It leaves other errors as they are, and a cursor that is gone.
+func cursorError(name, wanted string, err error) error {
+	var cursor *event.CursorError
+	if errors.As(err, &cursor) && !cursor.Gone {
+		return &refusal{problemBadCursor, name + ": " + cursor.Detail + "; " + wanted}
+	}
+	return err
 }
 
 func ofFeed(err error) bool {

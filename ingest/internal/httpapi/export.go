@@ -58,7 +58,7 @@ func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun boo
 		page, err = s.pageOf(q) // so that what is wrong with the request is told by a status
 	}
 	if err != nil {
-		s.problemOf(ctx, readError(err))
+		s.problemOf(ctx, readError(cursorError("cursor", wantedCursor, err)))
 		return false
 	}
 	ctx.Response.Header.SetContentType(ndjson)

@@ -29,16 +29,21 @@ type Subscription interface {
 	Close()
 }
 
-// follow answers GET /events/stream with server-sent events.
+// follow answers GET /events/stream with server-sent events. A client that comes back
+// says by Last-Event-ID where it was, with the URL it began with.
 func (s *Server) follow(ctx *fasthttp.RequestCtx) {
-	q, after, err := streamQuery(ctx)
+	q, after, err := streamQuery(ctx.QueryArgs())
 	if err != nil {
 		s.problem(ctx, problemBadParameter, err.Error())
 		return
 	}
+	name, wanted := "after", wantedPlace
+	if last := ctx.Request.Header.Peek("Last-Event-ID"); len(last) > 0 {
+		name, wanted, after = "Last-Event-ID", wantedLastID, string(last)
+	}
 	at, err := s.startStream(after)
 	if err != nil {
-		s.problemOf(ctx, err)
+		s.problemOf(ctx, cursorError(name, wanted, err))
 		return
 	}
 	if ctx.IsHead() {
@@ -82,12 +87,11 @@ func (s *Server) startStream(after string) (event.Position, error) {
 	return at, err
 }
 
-// streamQuery reads the parameters of a stream. A client that comes back says by
-// Last-Event-ID where it was, with the URL it began with.
-func streamQuery(ctx *fasthttp.RequestCtx) (q event.Query, after string, err error) {
+// streamQuery reads the parameters of a stream.
+func streamQuery(args *fasthttp.Args) (q event.Query, after string, err error) {
 	after = "now"
 	seen := map[string]bool{}
-	for key, value := range ctx.QueryArgs().All() {
+	for key, value := range args.All() {
 		name, text := string(key), string(value)
 		switch {
 		case seen[name] && name != "topic":
@@ -103,9 +107,6 @@ func streamQuery(ctx *fasthttp.RequestCtx) (q event.Query, after string, err err
 			return q, "", err
 		}
 		seen[name] = true
-	}
-	if last := ctx.Request.Header.Peek("Last-Event-ID"); len(last) > 0 {
-		after = string(last)
 	}
 	return q, after, nil
 }

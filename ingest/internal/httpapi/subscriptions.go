@@ -73,7 +73,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
 func (s *Server) create(ctx context.Context, sub event.Subscription) (event.Subscription, error) {
 	at, err := s.Reader.Start(ctx, sub.After)
 	if err != nil {
-		return sub, err
+		return sub, cursorError("after", wantedPlace, err)
 	}
 	sub.At = at
 	if _, err = s.Subscriptions.Create(ctx, sub); err != nil {
@@ -156,7 +156,7 @@ func (s *Server) committed(ctx context.Context, name, cursor string) (event.Subs
 	}
 	at, err := s.Reader.Start(ctx, cursor)
 	if err != nil {
-		return event.Subscription{}, err
+		return event.Subscription{}, cursorError("cursor", wantedCursor, err)
 	}
 	if err := s.Subscriptions.Commit(ctx, name, at); err != nil {
 		return event.Subscription{}, err

@@ -1,0 +1,44 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"testing"
+
+	"ingot/internal/event"
+)
+
+// detail is the problem's sentence.
+func (a answer) detail() string {
+	var p struct{ Detail string }
+	_ = json.Unmarshal([]byte(a.body), &p)
+	return p.Detail
+}
+
+// TestDetails: a refusal names the parameter, the member or the header, and what to send
+// instead.
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	foreign := &event.CursorError{Detail: "it is not one of ours"}
+	put := func(body string) request { return request{"PUT", "/subscriptions/a", []string{jsonType}, body} }
+	commit := func(body string) request {
+		return request{"POST", "/subscriptions/a/commit", []string{jsonType}, body}
+	}
+	get := func(target string, header ...string) request { return request{"GET", target, header, ""} }
+	for _, c := range []struct {
+		r    request
+		read error // what the reader says
+		want string
+	}{
+		{get("/events?cursor=x"), foreign, "cursor: it is not one of ours; send next_cursor as it was given"},
+		{get("/events/stream?after=x"), foreign, "after: it is not one of ours; send now, beginning, or a cursor as it was given"},
+		{get("/events/stream?after=now", "Last-Event-ID: x"), foreign, "Last-Event-ID: it is not one of ours; send the last id as it was given"},
+		{put(`{"after":"x"}`), foreign, "after: it is not one of ours; send now, beginning, or a cursor as it was given"},
+		{commit(`{"cursor":"x"}`), foreign, "cursor: it is not one of ours; send next_cursor as it was given"},
+	} {
+		g := open(t)
+		g.reader.err = c.read
+		if a := g.do(t, c.r); a.detail() != c.want {
+			t.Errorf("%s %s %v %.100s: got %d %s\nwant %s", c.r.method, c.r.target, c.r.header, c.r.body, a.status, a.detail(), c.want)
+		}
+	}
+}
