@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -22,8 +23,8 @@ func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string)
 	if ctx.QueryArgs().Len() > 0 {
 		return &refusal{problemBadParameter, "this takes no parameter"}
 	}
-	if format, err := bodyFormat(&ctx.Request.Header); err != nil || format == event.NDJSON {
-		return &refusal{problemMediaType, "send application/json"}
+	if err := wantJSON(&ctx.Request.Header); err != nil {
+		return err
 	}
 	held := account{budget: &s.budget}
 	defer held.close()
@@ -39,16 +40,57 @@ func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string)
 	for _, name := range namesIn(body) {
 		switch {
 		case !slices.Contains(names, name):
-			return &refusal{problemBadParameter, fmt.Sprintf("%s is not a name here; known are %v", shown(name), names)}
+			return &refusal{problemBadParameter, fmt.Sprintf("%s is not a member here; %s", shown(name), known(names))}
 		case slices.Contains(seen, name):
 			return &refusal{problemBadParameter, name + " is there more than once"}
 		}
 		seen = append(seen, name)
 	}
 	if err := json.Unmarshal([]byte(body), into); err != nil {
-		return &refusal{problemBadParameter, "a member has a type that cannot be used"}
+		return &refusal{problemBadParameter, wrongType(err)}
 	}
 	return nil
+}
+
+// wantJSON refuses a body that is not said to be JSON.
+func wantJSON(h *fasthttp.RequestHeader) error {
+	sent := string(h.ContentType())
+	format, err := mediaType(sent)
+	switch {
+	case repeated(h.RawHeaders(), "Content-Type"):
+		return notTaken("Content-Type is there more than once")
+	case sent == "":
+		return notTaken("Content-Type is missing; send application/json")
+	case err != nil || format != event.JSON:
+		return notTaken("Content-Type " + shown(sent) + " is not taken; send application/json")
+	}
+	return nil
+}
+
+// known lists names in a sentence.
+func known(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return "known is " + names[0]
+	}
+	return "known are " + strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// wrongType says which member has a type that cannot be used, and what was wanted: a
+// string everywhere but in topics.
+func wrongType(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return "a member cannot be used"
+	}
+	found := map[string]string{"string": "a string", "number": "a number", "bool": "a boolean", "array": "an array", "object": "an object"}[wrong.Value]
+	if wrong.Field != "topics" {
+		return wrong.Field + " must be a string, found " + found
+	}
+	if wrong.Type.Kind() == reflect.String { // of an element
+		found += " in it"
+	}
+	return "topics must be an array of strings, found " + found
 }
 
 // readSmall reads a body of at most maxObject bytes.

@@ -34,6 +34,21 @@ func TestDetails(t *testing.T) {
 		{get("/events/stream?after=now", "Last-Event-ID: x"), foreign, "Last-Event-ID: it is not one of ours; send the last id as it was given"},
 		{put(`{"after":"x"}`), foreign, "after: it is not one of ours; send now, beginning, or a cursor as it was given"},
 		{commit(`{"cursor":"x"}`), foreign, "cursor: it is not one of ours; send next_cursor as it was given"},
+
+		{put(`{"topics":"t"}`), nil, "topics must be an array of strings, found a string"},
+		{put(`{"topics":["t",1]}`), nil, "topics must be an array of strings, found a number in it"},
+		{put(`{"source":["s"]}`), nil, "source must be a string, found an array"},
+		{put(`{"after":{}}`), nil, "after must be a string, found an object"},
+		{commit(`{"cursor":true}`), nil, "cursor must be a string, found a boolean"},
+		{put(`{"topic":"t"}`), nil, `"topic" is not a member here; known are after, topics and source`},
+		{commit(`{"cursors":"c"}`), nil, `"cursors" is not a member here; known is cursor`},
+		{commit(`{}`), nil, "cursor is missing; send next_cursor as it was given"},
+		{commit(`{"cursor":null}`), nil, "cursor is missing; send next_cursor as it was given"},
+		{commit(`{"cursor":"now"}`), nil, "cursor: now and beginning cannot be committed; send next_cursor as it was given"},
+		{request{"PUT", "/subscriptions/a", []string{"Content-Type: text/plain"}, "{}"}, nil, `Content-Type "text/plain" is not taken; send application/json`},
+		{request{"PUT", "/subscriptions/a", ndjsonType, "{}"}, nil, `Content-Type "application/x-ndjson" is not taken; send application/json`},
+		{request{"PUT", "/subscriptions/a", nil, "{}"}, nil, `Content-Type is missing; send application/json`},
+		{request{"PUT", "/subscriptions/a", []string{jsonType, jsonType}, "{}"}, nil, `Content-Type is there more than once`},
 	} {
 		g := open(t)
 		g.reader.err = c.read

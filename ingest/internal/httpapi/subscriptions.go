@@ -88,8 +88,9 @@ func (s *Server) create(ctx context.Context, sub event.Subscription) (event.Subs
 
 func (s *Server) wantedSubscription(ctx *fasthttp.RequestCtx) (sub event.Subscription, err error) {
 	var body struct {
-		After, Source string
-		Topics        []string
+		After  string   `json:"after"`
+		Topics []string `json:"topics"`
+		Source string   `json:"source"`
 	}
 	if sub.Name, err = subscriptionName(ctx); err != nil {
 		return sub, err
@@ -132,7 +133,9 @@ func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) {
 // commit moves a subscription forward.
 func (s *Server) commit(ctx *fasthttp.RequestCtx) {
 	name, err := subscriptionName(ctx)
-	var body struct{ Cursor string }
+	var body struct {
+		Cursor string `json:"cursor"`
+	}
 	if err == nil {
 		err = s.readObject(ctx, &body, "cursor")
 	}
@@ -151,8 +154,11 @@ func (s *Server) commit(ctx *fasthttp.RequestCtx) {
 }
 
 func (s *Server) committed(ctx context.Context, name, cursor string) (event.Subscription, error) {
-	if cursor == "" || cursor == "now" || cursor == "beginning" {
-		return event.Subscription{}, &event.CursorError{Detail: "commit a next_cursor that you were given"}
+	switch cursor {
+	case "":
+		return event.Subscription{}, &refusal{problemBadCursor, "cursor is missing; " + wantedCursor}
+	case "now", "beginning":
+		return event.Subscription{}, &refusal{problemBadCursor, "cursor: now and beginning cannot be committed; " + wantedCursor}
 	}
 	at, err := s.Reader.Start(ctx, cursor)
 	if err != nil {
