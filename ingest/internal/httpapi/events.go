@@ -187,9 +187,8 @@ func setParameter(q *event.Query, name, text string) (err error) {
 			return fmt.Errorf(`order must be "asc" or "desc"`)
 		}
 	case "limit":
-		q.Limit, err = strconv.Atoi(text)
-		if err != nil || q.Limit < 1 || q.Limit > maxPageLimit {
-			return fmt.Errorf("limit must be a number from 1 to %d", maxPageLimit)
+		if q.Limit, err = parseLimit(text); err != nil {
+			return err
 		}
 	default:
 		return fmt.Errorf("%s is not a parameter; known are topic, source, event_id, since, until, order, limit and cursor", shown(name))
@@ -198,6 +197,14 @@ func setParameter(q *event.Query, name, text string) (err error) {
 		return errors.New(notText(name))
 	}
 	return err
+}
+
+func parseLimit(text string) (int, error) {
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxPageLimit {
+		return 0, fmt.Errorf("limit must be a number from 1 to %d", maxPageLimit)
+	}
+	return limit, nil
 }
 
 func parseTime(name, text string) (time.Time, error) {

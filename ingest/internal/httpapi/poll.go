@@ -1,8 +1,8 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -47,23 +47,33 @@ func parsePoll(args *fasthttp.Args) (p pollQuery, err error) {
 	seen := map[string]bool{}
 	for key, value := range args.All() {
 		name, text := string(key), string(value)
-		bad := seen[name]
-		seen[name] = true
-		switch name {
-		case "limit":
-			p.limit, err = strconv.Atoi(text)
-			bad = bad || err != nil || p.limit < 1 || p.limit > maxPageLimit
-		case "wait":
-			p.wait, err = time.ParseDuration(text)
-			bad = bad || err != nil || p.wait < 0 || p.wait > maxWait
+		switch {
+		case seen[name]:
+			err = fmt.Errorf("%s is there more than once", shown(name))
+		case name == "limit":
+			p.limit, err = parseLimit(text)
+		case name == "wait":
+			p.wait, err = parseWait(text)
 		default:
-			bad = true
+			err = fmt.Errorf("%s is not a parameter; known are limit and wait", shown(name))
 		}
-		if bad {
-			return p, &refusal{problemBadParameter, fmt.Sprintf("known are limit, a number from 1 to %d, and wait, a time such as 30s, at most %s; each once", maxPageLimit, maxWait)}
+		if err != nil {
+			return p, &refusal{problemBadParameter, err.Error()}
 		}
+		seen[name] = true
 	}
 	return p, nil
+}
+
+func parseWait(text string) (time.Duration, error) {
+	wait, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, errors.New("wait must be a number with its unit, such as 30s")
+	case wait < 0 || wait > maxWait:
+		return 0, fmt.Errorf("wait must be from 0s to %.0fs", maxWait.Seconds())
+	}
+	return wait, nil
 }
 
 // poll reads a page of a subscription, and waits for one that is not empty. It ends

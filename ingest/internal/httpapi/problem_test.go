@@ -49,6 +49,14 @@ func TestDetails(t *testing.T) {
 		{request{"PUT", "/subscriptions/a", ndjsonType, "{}"}, nil, `Content-Type "application/x-ndjson" is not taken; send application/json`},
 		{request{"PUT", "/subscriptions/a", nil, "{}"}, nil, `Content-Type is missing; send application/json`},
 		{request{"PUT", "/subscriptions/a", []string{jsonType, jsonType}, "{}"}, nil, `Content-Type is there more than once`},
+
+		{get("/subscriptions/a/events?wait=30"), nil, `wait must be a number with its unit, such as 30s`},
+		{get("/subscriptions/a/events?wait=-1s"), nil, `wait must be from 0s to 60s`},
+		{get("/subscriptions/a/events?wait=2m"), nil, `wait must be from 0s to 60s`},
+		{get("/subscriptions/a/events?limit=5000"), nil, `limit must be a number from 1 to 1000`},
+		{get("/subscriptions/a/events?limit=x"), nil, `limit must be a number from 1 to 1000`},
+		{get("/subscriptions/a/events?topic=t"), nil, `"topic" is not a parameter; known are limit and wait`},
+		{get("/subscriptions/a/events?wait=1s&wait=1s"), nil, `"wait" is there more than once`},
 	} {
 		g := open(t)
 		g.reader.err = c.read
