@@ -3,8 +3,10 @@ package httpapi
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -40,6 +42,9 @@ func newInflaters() chan *inflater {
 // body one or more frames (both formats say that this is their concatenation, and
 // log shippers send it), each with its checksum right, with nothing behind them.
 func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
+	if len(sent) > 0 && looksLike(text(sent)) != c {
+		return nil, &refusal{problemNotDecompressed, "the body does not begin like " + c.String() + "; if it is not compressed, leave Content-Encoding out; nothing was stored"}
+	}
 	in := <-s.inflaters
 	defer func() { s.inflaters <- in }()
 	defer in.forget()
@@ -52,6 +57,31 @@ func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
 		return nil, inflateError(err)
 	}
 	return g.buf, nil
+}
+
+// looksLike tells by its first bytes how a body is compressed; identity: in no way that
+// is known here. zstd begins with a frame, or with one to be skipped.
+func looksLike(body string) coding {
+	switch {
+	case strings.HasPrefix(body, "\x1f\x8b"):
+		return gzipped
+	case strings.HasPrefix(body, "\x28\xb5\x2f\xfd"), len(body) >= 4 && body[0]&0xf0 == 0x50 && body[1:4] == "\x2a\x4d\x18":
+		return zstandard
+	}
+	return identity
+}
+
+// stillCompressed is why there is no event in a body that looks compressed though c, what
+// Content-Encoding says, has been undone; nil for other bodies.
+func stillCompressed(body string, c coding) error {
+	looks := looksLike(body)
+	switch {
+	case looks == identity:
+		return nil
+	case c == identity:
+		return &refusal{problemNotJSON, fmt.Sprintf("the body looks like %s: send it with Content-Encoding: %s; nothing was stored", looks, looks)}
+	}
+	return &refusal{problemNotJSON, fmt.Sprintf("the decompressed body looks like %s again; compress it once; nothing was stored", looks)}
 }
 
 // firstSize is a first buffer of four times the compressed bytes, which is what JSON

@@ -19,6 +19,9 @@ const (
 	zstandard
 )
 
+// String is the coding's name in Content-Encoding.
+func (c coding) String() string { return [...]string{"identity", "gzip", "zstd"}[c] }
+
 // contentCoding reads the lines of Content-Encoding. One layer of compression is
 // taken: what is compressed twice is a mistake or a bomb.
 func contentCoding(lines [][]byte) (coding, error) {

@@ -23,6 +23,7 @@ func TestDetails(t *testing.T) {
 	commit := func(body string) request {
 		return request{"POST", "/subscriptions/a/commit", []string{jsonType}, body}
 	}
+	publish := func(body string, header ...string) request { return request{"POST", "/publish", header, body} }
 	get := func(target string, header ...string) request { return request{"GET", target, header, ""} }
 	for _, c := range []struct {
 		r    request
@@ -57,6 +58,15 @@ func TestDetails(t *testing.T) {
 		{get("/subscriptions/a/events?limit=x"), nil, `limit must be a number from 1 to 1000`},
 		{get("/subscriptions/a/events?topic=t"), nil, `"topic" is not a parameter; known are limit and wait`},
 		{get("/subscriptions/a/events?wait=1s&wait=1s"), nil, `"wait" is there more than once`},
+
+		{publish("[]", jsonType, "Content-Encoding: gzip"), nil, "the body does not begin like gzip; if it is not compressed, leave Content-Encoding out; nothing was stored"},
+		{publish(valid("a"), jsonType, "Content-Encoding: zstd"), nil, "the body does not begin like zstd; if it is not compressed, leave Content-Encoding out; nothing was stored"},
+		{publish(gzipOf(valid("a"))[:20], jsonType, "Content-Encoding: gzip"), nil, "the compressed body breaks off before its end; nothing was stored"},
+		{publish("", jsonType, "Content-Encoding: gzip"), nil, "the compressed body breaks off before its end; nothing was stored"},
+		{publish(gzipOf(valid("a")), jsonType), nil, "the body looks like gzip: send it with Content-Encoding: gzip; nothing was stored"},
+		{publish(gzipOf(valid("a")), ndjsonType...), nil, "the body looks like gzip: send it with Content-Encoding: gzip; nothing was stored"},
+		{publish(zstdOf(valid("a")), jsonType), nil, "the body looks like zstd: send it with Content-Encoding: zstd; nothing was stored"},
+		{publish(gzipOf(gzipOf(valid("a"))), jsonType, "Content-Encoding: gzip"), nil, "the decompressed body looks like gzip again; compress it once; nothing was stored"},
 	} {
 		g := open(t)
 		g.reader.err = c.read

@@ -32,6 +32,11 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	decoded, err := event.Decode(body, admitted.format, s.Limits.Events)
+	if len(decoded.Events) == 0 {
+		if still := stillCompressed(body, admitted.coding); still != nil {
+			err = still
+		}
+	}
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
