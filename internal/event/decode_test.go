@@ -3,6 +3,7 @@ package event
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,23 @@ func good(replace ...string) string {
 
 func nested(depth int) string {
 	return strings.Repeat("[", depth) + strings.Repeat("]", depth)
+}
+
+// TestTimestampDetails: a timestamp of the right form is told what else is wrong with it.
+func TestTimestampDetails(t *testing.T) {
+	t.Parallel()
+	for timestamp, want := range map[string]string{
+		"2025-02-30T10:00:00Z":  `timestamp "2025-02-30T10:00:00Z" names a day that does not exist`,
+		"2025-04-31 10:00:00":   `timestamp "2025-04-31 10:00:00" names a day that does not exist`,
+		"1966-01-01T00:00:00Z":  `timestamp "1966-01-01T00:00:00Z" lies outside the years 1970 to 2200`,
+		"2025-02-32T10:00:00Z":  `timestamp "2025-02-32T10:00:00Z" is not RFC 3339; want for example "2025-12-19T10:00:00Z"`,
+		"30.02.2025, 10:00 Uhr": `timestamp "30.02.2025, 10:00 Uhr" is not RFC 3339; want for example "2025-12-19T10:00:00Z"`,
+	} {
+		d, err := Decode(good("timestamp", strconv.Quote(timestamp)), JSON, DefaultLimits())
+		if err != nil || len(d.Invalid) != 1 || d.Invalid[0].Errors[0].Detail != want {
+			t.Errorf("got %+v %v\nwant %s", d.Invalid, err, want)
+		}
+	}
 }
 
 // TestInvalidEvents has a case for each way an event breaks a rule. Each names

@@ -17,7 +17,7 @@ const (
 	CodeControlCharacter Code = "control_character"   // C0, DEL or C1 in a text member
 	CodeInvalidUTF8      Code = "invalid_utf8"        // bytes that are not UTF-8, in any member
 	CodeLoneSurrogate    Code = "lone_surrogate"      // half of a surrogate pair, in any member
-	CodeBadTimestamp     Code = "bad_timestamp"       // not RFC 3339
+	CodeBadTimestamp     Code = "bad_timestamp"       // not RFC 3339, or no such day
 	CodeTimestampRange   Code = "timestamp_range"     // outside the years 1970..2200
 	CodePayloadTooLarge  Code = "payload_too_large"   // over MaxPayloadBytes
 	CodePayloadTooDeep   Code = "payload_too_deep"    // arrays and objects nested over MaxDepth

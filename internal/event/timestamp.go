@@ -16,9 +16,11 @@ const (
 // maxTimestampBytes bounds the text; 9 digits of fraction need 35.
 const maxTimestampBytes = 64
 
+// Each goes on with a sentence that begins with the name of the value.
 var (
-	errTimestampForm  = errors.New("not RFC 3339")
-	errTimestampRange = fmt.Errorf("outside the years %d to %d", minYear, maxYear)
+	errTimestampForm  = errors.New(`is not RFC 3339; want for example "2025-12-19T10:00:00Z"`)
+	errTimestampDay   = errors.New("names a day that does not exist")
+	errTimestampRange = fmt.Errorf("lies outside the years %d to %d", minYear, maxYear)
 )
 
 // timestamp takes the value start..end as the event's timestamp.
@@ -35,9 +37,9 @@ func (d *decoder) timestamp(start, end int) {
 	t, err := ParseTimestamp(text)
 	switch {
 	case errors.Is(err, errTimestampRange):
-		d.event.refuse("timestamp", CodeTimestampRange, fmt.Sprintf("timestamp %s lies outside the years %d to %d", quote(text), minYear, maxYear))
+		d.event.refuse("timestamp", CodeTimestampRange, "timestamp "+quote(text)+" "+err.Error())
 	case err != nil:
-		d.event.refuse("timestamp", CodeBadTimestamp, fmt.Sprintf("timestamp %s is not RFC 3339; want for example \"2025-12-19T10:00:00Z\"", quote(text)))
+		d.event.refuse("timestamp", CodeBadTimestamp, "timestamp "+quote(text)+" "+err.Error())
 	default:
 		d.event.Timestamp = t
 	}
@@ -48,6 +50,7 @@ func (d *decoder) timestamp(start, end int) {
 // time is UTC, as clients of the old service send it. A fraction is cut, not
 // rounded, to microseconds. A leap second is the first second of the next
 // minute, as in Postgres, and is taken only where one can be: at 23:59:60 UTC.
+// What is wrong goes on with a sentence: "is not RFC 3339; ..".
 func ParseTimestamp(s string) (time.Time, error) {
 	if len(s) < len("2006-01-02T15:04:05") || len(s) > maxTimestampBytes {
 		return time.Time{}, errTimestampForm
@@ -60,8 +63,11 @@ func ParseTimestamp(s string) (time.Time, error) {
 	second, ok6 := digits(s, 17, 2)
 	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) ||
 		s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != 't' && s[10] != ' ') || s[13] != ':' || s[16] != ':' ||
-		month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 60 {
+		month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60 {
 		return time.Time{}, errTimestampForm
+	}
+	if day > daysIn(year, month) {
+		return time.Time{}, errTimestampDay
 	}
 	micros, i, ok := fraction(s, 19)
 	if !ok {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -209,8 +210,11 @@ func parseLimit(text string) (int, error) {
 
 func parseTime(name, text string) (time.Time, error) {
 	t, err := event.ParseTimestamp(text)
-	if err != nil {
-		return t, fmt.Errorf(`%s must be RFC 3339, for example "2025-12-19T10:00:00Z" ("+" in an offset is sent as %%2B)`, name)
+	switch {
+	case err != nil && strings.Contains(text, " "):
+		return t, fmt.Errorf(`%s %w ("+" in an offset is sent as %%2B)`, name, err)
+	case err != nil:
+		return t, fmt.Errorf("%s %w", name, err)
 	}
 	return t, nil
 }
