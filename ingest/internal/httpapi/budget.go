@@ -28,6 +28,12 @@ func (a *account) take(n int64) bool {
 	return true
 }
 
+// force takes n bytes whether there is room or not: they are held already.
+func (a *account) force(n int64) {
+	a.held += n
+	a.budget.used.Add(n)
+}
+
 func (a *account) give(n int64) {
 	a.held -= n
 	a.budget.used.Add(-n)

@@ -53,6 +53,15 @@ func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) {
 	s.respond(ctx, fasthttp.StatusOK, body)
 }
 
+// respondList answers with what others have made long or short. A short one is never refused.
+func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) {
+	if len(body) > answerKept {
+		s.respondRead(ctx, body)
+		return
+	}
+	s.respond(ctx, fasthttp.StatusOK, body)
+}
+
 // pageOf reads a page.
 func (s *Server) pageOf(q event.Query) (event.Page, error) {
 	bounded, cancel := s.bounded()

@@ -63,6 +63,22 @@ func TestPagesOnTheirWayAreBounded(t *testing.T) {
 	}
 }
 
+// TestLongListsCount as pages do, short ones never.
+func TestLongListsCount(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.Reads = 1 })
+	if a := g.get(t, "/stats"); a.status != 200 {
+		t.Errorf("short: got %d %s", a.status, a.body)
+	}
+	g.reader.totals.Topics = map[string]int64{}
+	for i := range 5000 {
+		g.reader.totals.Topics[fmt.Sprintf("topic-%020d", i)] = 1
+	}
+	if a := g.get(t, "/stats"); a.status != 503 || a.kind() != "too-many-reads" {
+		t.Errorf("long: got %d %.300s", a.status, a.body)
+	}
+}
+
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	base := event.Query{Limit: 100, MaxBytes: 1 << 20}

@@ -170,9 +170,13 @@ func (s *Server) invalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
 	if !d.Single {
 		detail = fmt.Sprintf("all %d events are invalid; nothing was stored", d.Total)
 	}
+	explained := d.Invalid[:min(len(d.Invalid), listedInvalid)]
+	if len(explained) < len(d.Invalid) {
+		detail += fmt.Sprintf("; errors are those of the first %d", listedInvalid)
+	}
 	b := appendProblem(nil, problemInvalid, detail)
 	b = append(b, `,"errors":[`...)
-	for i, inv := range d.Invalid {
+	for i, inv := range explained {
 		for j, e := range inv.Errors {
 			if i+j > 0 {
 				b = append(b, ',')

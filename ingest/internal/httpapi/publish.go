@@ -46,6 +46,10 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.invalid(ctx, &decoded)
 		return
 	}
+	if decoded.Total > listedInvalid && !w.held.take(int64(decoded.Total)*answerBytes) {
+		s.problemOf(ctx, errNoRoom)
+		return
+	}
 	s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, w, &decoded, admitted.show)
 }
 
@@ -58,6 +62,11 @@ type work struct {
 // answerKept is the size up to which the buffer of an answer is used again; a guess
 // that keeps the pool small and serves all but lists of a thousand duplicates.
 const answerKept = 64 << 10
+
+// answerBytes is what an answer says of an event, beside its id, which stands in the body that is
+// counted already. Room for it is taken before anything is stored: an answer may be ten
+// times as large as its body.
+const answerBytes = 64
 
 func (s *Server) takeWork() *work {
 	if w, ok := s.works.Get().(*work); ok {
@@ -109,6 +118,14 @@ func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, dec
 		w.answer = appendSingle(w.answer[:0], &group.Events[0], stored[0])
 	} else {
 		w.answer = appendResults(w.answer[:0], decoded, stored, show)
+	}
+	if len(w.answer) > answerKept {
+		// It counts until the client has taken it. The buffer is not used again.
+		held := &account{budget: &s.budget}
+		held.force(int64(len(w.answer)))
+		ctx.Conn().(*conn).afterAnswer(held.close)
+		s.respond(ctx, status, w.answer)
+		return
 	}
 	ctx.SetStatusCode(status)
 	ctx.Response.Header.SetContentType("application/json")

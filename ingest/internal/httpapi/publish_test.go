@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -195,5 +197,73 @@ func TestBudget(t *testing.T) {
 	close(release)
 	if a := first.answer("POST"); a.status != 200 {
 		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+// TestAnswersCount: room for a list of results is taken before anything is stored, and held until
+// the client has taken it, or left.
+func TestAnswersCount(t *testing.T) {
+	t.Parallel()
+	const events = 30_000
+	body := make([]string, events)
+	for i := range body {
+		body[i] = valid(strings.Repeat("x", 500) + fmt.Sprint(i))
+	}
+	all := "[" + strings.Join(body, ",") + "]"
+	short := open(t, func(l *Limits) {
+		l.Body, l.Events.MaxEvents, l.BodiesInFlight = len(all), events, int64(len(all)+events)
+	})
+	if a := short.post(t, "/publish", all); a.status != 503 || a.kind() != "queue-full" || len(short.publisher.Rows()) > 0 {
+		t.Errorf("without room for the answer: got %d %.300s, %d rows", a.status, a.body, len(short.publisher.Rows()))
+	}
+
+	g := open(t, func(l *Limits) { l.Body, l.Events.MaxEvents, l.BodiesInFlight = len(all), events, 64<<20 })
+	w := g.dial(t)
+	w.send(request{"POST", "/publish?results=all", []string{jsonType}, all}.text())
+	if _, err := w.r.Peek(1); err != nil { // it is being written
+		t.Fatal(err)
+	}
+	if used := g.budget.used.Load(); used < 500*events {
+		t.Errorf("%d bytes are counted of an answer that nobody reads", used)
+	}
+	_ = w.Close()
+	for begin := time.Now(); g.budget.used.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Since(begin) > patience {
+			t.Fatal("an answer that nobody takes any more still counts")
+		}
+	}
+}
+
+// TestManyInvalidEvents are told by index, the first hundred with what is wrong.
+func TestManyInvalidEvents(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	bad := strings.Repeat("{},", 299) + "{}"
+	var partly struct {
+		Results []struct {
+			Index  int
+			Status string
+			Errors []any
+		}
+	}
+	a := g.post(t, "/publish", "["+valid("a")+","+bad+"]")
+	if err := json.Unmarshal([]byte(a.body), &partly); err != nil || a.status != 207 || len(partly.Results) != 300 {
+		t.Fatalf("%d %v: %.300s", a.status, err, a.body)
+	}
+	for i, r := range partly.Results {
+		if explained := len(r.Errors) > 0; r.Index != i+1 || r.Status != "invalid" || explained != (i < 100) {
+			t.Fatalf("result %d: %+v", i, r)
+		}
+	}
+	var none struct {
+		Detail string
+		Errors []struct{ Index int }
+	}
+	a = g.post(t, "/publish", "["+bad+"]")
+	if err := json.Unmarshal([]byte(a.body), &none); err != nil || a.status != 422 || !strings.Contains(none.Detail, "all 300 events") || !strings.Contains(none.Detail, "the first 100") {
+		t.Fatalf("%d %v: %.300s", a.status, err, a.body)
+	}
+	if last := none.Errors[len(none.Errors)-1]; last.Index != 99 {
+		t.Errorf("the last error is of event %d", last.Index)
 	}
 }

@@ -47,6 +47,10 @@ func appendSingle(b []byte, e *event.Event, stored bool) []byte {
 	return append(b, '}')
 }
 
+// listedInvalid is of how many invalid events an answer says what is wrong with them, 8 errors each
+// at most; of the others it says that they are. A guess: nobody reads more before the first are mended.
+const listedInvalid = 100
+
 // appendResults is the answer to a list of events. Events and invalid ones are
 // merged back into the order of the body.
 func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
@@ -70,6 +74,9 @@ func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown)
 func appendList(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
 	invalid := d.Invalid
 	first := true
+	explain := func(inv *event.Invalid) {
+		b = appendInvalid(b, inv, len(d.Invalid)-len(invalid) < listedInvalid)
+	}
 	comma := func() {
 		if !first {
 			b = append(b, ',')
@@ -79,7 +86,7 @@ func appendList(b []byte, d *event.Decoded, stored []bool, show resultsShown) []
 	for i := range stored {
 		for len(invalid) > 0 && invalid[0].Index < d.Position(i) {
 			comma()
-			b = appendInvalid(b, &invalid[0])
+			explain(&invalid[0])
 			invalid = invalid[1:]
 		}
 		if stored[i] && show != showAll {
@@ -89,9 +96,10 @@ func appendList(b []byte, d *event.Decoded, stored []bool, show resultsShown) []
 		b = appendResult(b, d.Position(i), d.Events[i].ID, statusWord(stored[i]))
 		b = append(b, '}')
 	}
-	for i := range invalid {
+	for len(invalid) > 0 {
 		comma()
-		b = appendInvalid(b, &invalid[i])
+		explain(&invalid[0])
+		invalid = invalid[1:]
 	}
 	return b
 }
@@ -108,8 +116,11 @@ func appendResult(b []byte, index int, id, status string) []byte {
 	return append(b, '"')
 }
 
-func appendInvalid(b []byte, inv *event.Invalid) []byte {
+func appendInvalid(b []byte, inv *event.Invalid, explained bool) []byte {
 	b = appendResult(b, inv.Index, inv.EventID, "invalid")
+	if !explained {
+		return append(b, '}')
+	}
 	b = append(b, `,"errors":[`...)
 	for i, e := range inv.Errors {
 		if i > 0 {

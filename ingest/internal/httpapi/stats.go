@@ -99,7 +99,7 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 		s.problemOf(ctx, err)
 		return
 	}
-	s.respond(ctx, fasthttp.StatusOK, body)
+	s.respondList(ctx, body)
 }
 
 // mallocs is how many objects the process has put on the heap.

@@ -40,7 +40,7 @@ func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) {
 		}
 		b = appendSubscription(b, &subs[i])
 	}
-	s.respond(ctx, fasthttp.StatusOK, append(b, "]}"...))
+	s.respondList(ctx, append(b, "]}"...))
 }
 
 // subscribe makes a subscription, or finds that it is there.
