@@ -141,6 +141,24 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// gone tells whether the client has hung up. It looks at what is there to be read and takes
+// nothing of it: that would be the next request. It is called by the goroutine that serves the connection.
+func (c *conn) gone() (gone bool) {
+	own, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := own.SyscallConn()
+	if err != nil {
+		return true
+	}
+	err = raw.Control(func(fd uintptr) {
+		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		gone = n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
+	})
+	return gone || err != nil
+}
+
 func (c *conn) linger() {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {

@@ -10,6 +10,9 @@ import (
 	"ingot/internal/event"
 )
 
+// goneAfter is for how long a poll whose client has hung up may keep its place.
+const goneAfter = time.Second
+
 // maxWait bounds a long poll: shorter than what proxies usually wait for.
 const maxWait = time.Minute
 
@@ -34,7 +37,7 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
 	if ctx.IsHead() {
 		poll.wait = 0
 	}
-	page, err := s.poll(name, poll)
+	page, err := s.poll(ctx.Conn().(*conn), name, poll)
 	if err != nil {
 		s.problemOf(ctx, readError(err))
 		return
@@ -77,8 +80,8 @@ func parseWait(text string) (time.Duration, error) {
 }
 
 // poll reads a page of a subscription, and waits for one that is not empty. It ends
-// early, with an empty page, when the server drains.
-func (s *Server) poll(name string, p pollQuery) (page event.Page, err error) {
+// early, with an empty page, when the server drains or the client hangs up.
+func (s *Server) poll(client *conn, name string, p pollQuery) (page event.Page, err error) {
 	bounded, cancel := s.bounded()
 	defer cancel()
 	sub, err := s.subscription(bounded, name)
@@ -89,19 +92,23 @@ func (s *Server) poll(name string, p pollQuery) (page event.Page, err error) {
 	if page, err = s.pageOf(q); err != nil || len(page.Events) > 0 || p.wait == 0 {
 		return page, err
 	}
-	return s.awaitPage(q, page.At, p.wait)
+	return s.awaitPage(client, q, page.At, p.wait)
 }
 
 // awaitPage waits until an event is there, and answers what came: to read it again, from
 // the place before, could take more work than one page may.
-func (s *Server) awaitPage(q event.Query, from event.Position, wait time.Duration) (event.Page, error) {
+func (s *Server) awaitPage(client *conn, q event.Query, from event.Position, wait time.Duration) (event.Page, error) {
 	feed, err := s.Feed.Subscribe(q, from)
 	if err != nil {
 		return event.Page{}, err
 	}
 	defer feed.Close()
-	events, at, err := feed.Next(s.serving, wait)
-	return firstPage(events, at, q), err
+	for until := time.Now().Add(wait); ; {
+		events, at, err := feed.Next(s.serving, min(time.Until(until), goneAfter))
+		if len(events) > 0 || err != nil || time.Until(until) <= 0 || s.serving.Err() != nil || client.gone() {
+			return firstPage(events, at, q), err
+		}
+	}
 }
 
 // firstPage is as many of the events as the query wants, and at least one.

@@ -215,7 +215,7 @@ func TestSubscriptionEvents(t *testing.T) {
 		},
 		"the drain": {func(g *gate) { g.Drain() }, event.Page{Next: empty.Cursor()}},
 		"the place": {
-			func(g *gate) { g.feed.events <- event.Position{Commit: 8, ID: 80} },
+			func(g *gate) { g.feed.events <- event.Position{Commit: 8, ID: 80}; g.Drain() },
 			event.Page{Next: event.Position{Commit: 8, ID: 80}.Cursor()},
 		},
 	} {
@@ -254,5 +254,33 @@ func TestSubscriptionEvents(t *testing.T) {
 	g.feed.err = event.ErrFeedFull
 	if a := g.get(t, "/subscriptions/a/events?wait=10ms"); a.status != 503 || a.kind() != "too-many-streams" {
 		t.Errorf("too many: got %d %s", a.status, a.body)
+	}
+}
+
+// TestPollOfNobody: a client that hangs up, or sends its next request, while it waits.
+func TestPollOfNobody(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	g.subscriptions.kept["a"] = event.Subscription{Name: "a"}
+	poll := request{method: "GET", target: "/subscriptions/a/events?wait=60s"}.text()
+	there, gone := g.dial(t), g.dial(t)
+	there.send(poll + request{method: "GET", target: "/healthz"}.text())
+	gone.send(poll)
+	await := func(n int) {
+		t.Helper()
+		for begin := time.Now(); g.feed.subscribers() != n; time.Sleep(time.Millisecond) {
+			if time.Since(begin) > patience {
+				t.Fatalf("%d wait, want %d", g.feed.subscribers(), n)
+			}
+		}
+	}
+	await(2)
+	_ = gone.Close()
+	await(1) // long before the minute is over
+	g.feed.events <- []*event.Stored{storedAt(9)}
+	for _, want := range []string{`{"events":[{`, `{"status":"ok"}`} {
+		if a := there.answer("GET"); a.status != 200 || !strings.HasPrefix(a.body, want) {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
 	}
 }
