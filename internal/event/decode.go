@@ -40,6 +40,11 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("at byte %d: %s", e.Offset, e.Detail)
 }
 
+// ShapeError says that a JSON body parses, and is neither an event nor a list of them.
+type ShapeError struct{ Detail string }
+
+func (e *ShapeError) Error() string { return e.Detail }
+
 // TooManyError says that a body holds more than Limits.MaxEvents events.
 type TooManyError struct{ Max int }
 
@@ -50,7 +55,8 @@ func (e *TooManyError) Error() string {
 // Decode reads all events of a body. Events share memory with the body.
 //
 // It fails as a whole with *SyntaxError when a JSON body does not parse (then
-// nothing of it may be stored) and with *TooManyError over the limit. What is
+// nothing of it may be stored), with *ShapeError when it is JSON of another kind, and
+// with *TooManyError over the limit. What is
 // wrong with a single event is in Decoded.Invalid and concerns no other event.
 func Decode(body string, format Format, limits Limits) (Decoded, error) {
 	d := decoder{src: body, limits: limits}
@@ -85,6 +91,11 @@ const stop = -1
 
 func (d *decoder) fail(at int, format string, args ...any) int {
 	d.err = &SyntaxError{Offset: at, Detail: fmt.Sprintf(format, args...)}
+	return stop
+}
+
+func (d *decoder) misshapen(detail string) int {
+	d.err = &ShapeError{Detail: detail}
 	return stop
 }
 
@@ -131,19 +142,19 @@ func (d *decoder) object(i int) int {
 // wrapper reads {"events":[..]}.
 func (d *decoder) wrapper(i int) int {
 	seen := false
-	return d.members(i, func(key string, at, i int) int {
+	return d.members(i, func(key string, _, i int) int {
 		if key != "events" {
 			if d.limits.IgnoreUnknown {
 				return d.value(i)
 			}
-			return d.fail(at, "unknown name %s beside \"events\"", quote(key))
+			return d.misshapen(fmt.Sprintf("%s does not go with \"events\"; leave it out, or have the server pass over it (--unknown-fields=ignore)", quote(key)))
 		}
 		if seen {
-			return d.fail(at, "\"events\" is there twice")
+			return d.misshapen("\"events\" is there twice")
 		}
 		seen = true
 		if d.at(i) != '[' {
-			return d.fail(i, "\"events\" must be an array of event objects, found %s", d.found(i))
+			return d.misshapen("\"events\" must be an array of event objects, found " + d.found(i))
 		}
 		return d.array(i)
 	})

@@ -160,7 +160,7 @@ func (d *decoder) unknown(key string, i int) int {
 	}
 	if !d.limits.IgnoreUnknown {
 		d.event.refuse(printable(key), CodeUnknownField,
-			fmt.Sprintf("%s is not a member of an event; known are event_id, topic, source, timestamp and payload", quote(key)))
+			fmt.Sprintf("%s is not a member of an event; known are event_id, topic, source, timestamp and payload (--unknown-fields=ignore has the server pass over others)", quote(key)))
 	}
 	return d.value(i)
 }

@@ -25,6 +25,7 @@ var (
 
 	problemBadRequest        = problem{400, "bad-request", "The request cannot be read", none}
 	problemNotJSON           = problem{400, "not-json", "The body does not parse", none}
+	problemNotEvents         = problem{400, "not-events", "The body is JSON, but no events", none}
 	problemNotDecompressed   = problem{400, "not-decompressed", "The body does not decompress", none}
 	problemBadParameter      = problem{400, "bad-parameter", "A parameter cannot be used", none}
 	problemBadCursor         = problem{400, "bad-cursor", "The cursor cannot be used", none}
@@ -81,6 +82,7 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	}()
 	var refused *refusal
 	var syntax *event.SyntaxError
+	var shape *event.ShapeError
 	var tooMany *event.TooManyError
 	var notStored *event.NotStoredError
 	var unknown *event.UnknownError
@@ -92,6 +94,8 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 		s.problem(ctx, refused.problem, refused.detail)
 	case errors.As(err, &syntax):
 		s.problem(ctx, problemNotJSON, "nothing was stored: "+syntax.Error())
+	case errors.As(err, &shape):
+		s.problem(ctx, problemNotEvents, "nothing was stored: "+shape.Detail)
 	case errors.As(err, &tooMany):
 		s.problem(ctx, problemTooManyEvents, fmt.Sprintf("at most %d events are taken in one request; nothing was stored", tooMany.Max))
 	case errors.As(err, &notStored):

@@ -79,7 +79,10 @@ var publishCases = []publishCase{
 	{name: "a list that breaks off stores nothing", body: "[" + valid("a") + ",", status: 400, kind: "not-json"},
 	{name: "two objects need NDJSON", body: valid("a") + "\n" + valid("b"), status: 400, kind: "not-json"},
 	{name: "a byte order mark", body: "\ufeff" + valid("a"), status: 400, kind: "not-json"},
-	{name: "events must be an array", body: `{"events":{}}`, status: 400, kind: "not-json"},
+	{name: "events must be an array", body: `{"events":{}}`, status: 400, kind: "not-events"},
+	{name: "events is there twice", body: `{"events":[],"events":[]}`, status: 400, kind: "not-events"},
+	{name: "a name beside events", body: `{"events":[],"x":1}`, status: 400, kind: "not-events"},
+	{name: "a name beside events that breaks off", body: `{"events":[],"x":1`, status: 400, kind: "not-json"},
 	{name: "empty NDJSON", header: ndjsonType, body: "\n \n", status: 400, kind: "not-json"},
 	{name: "results misspelt", target: "/publish?results=al", body: valid("a"), status: 400, kind: "bad-parameter"},
 
