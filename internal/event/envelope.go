@@ -170,7 +170,7 @@ func (d *decoder) payload(start, end int) {
 	raw := d.src[start:end]
 	if len(raw) > d.limits.MaxPayloadBytes {
 		d.event.refuse("payload", CodePayloadTooLarge,
-			fmt.Sprintf("payload is %d bytes long, at most %d are taken", len(raw), d.limits.MaxPayloadBytes))
+			fmt.Sprintf("payload is %d bytes long, at most %d are taken (--max-payload)", len(raw), d.limits.MaxPayloadBytes))
 		return
 	}
 	if d.flaw.code != "" {

@@ -97,7 +97,7 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &shape):
 		s.problem(ctx, problemNotEvents, "nothing was stored: "+shape.Detail)
 	case errors.As(err, &tooMany):
-		s.problem(ctx, problemTooManyEvents, fmt.Sprintf("at most %d events are taken in one request; nothing was stored", tooMany.Max))
+		s.problem(ctx, problemTooManyEvents, fmt.Sprintf("at most %d events are taken in one request (--max-events); send fewer at a time; nothing was stored", tooMany.Max))
 	case errors.As(err, &notStored):
 		p, known := notStoredProblems[notStored.Reason]
 		if !known {
@@ -121,9 +121,9 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	case errors.Is(err, event.ErrFeedClosed):
 		s.problem(ctx, problemDraining, "the server is stopping; come back to it, or to another one, with the same position")
 	case errors.Is(err, errInflatedTooLarge):
-		s.problem(ctx, problemInflatedTooLarge, fmt.Sprintf("at most %d bytes are taken once they are decompressed; nothing was stored", s.Limits.Decompressed))
+		s.problem(ctx, problemInflatedTooLarge, fmt.Sprintf("at most %d bytes are taken once they are decompressed (--max-decompressed); send fewer events at a time; nothing was stored", s.Limits.Decompressed))
 	case errors.Is(err, errBodyTooLarge):
-		s.problem(ctx, problemBodyTooLarge, fmt.Sprintf("at most %d bytes are taken in one body; nothing was stored", s.Limits.Body))
+		s.problem(ctx, problemBodyTooLarge, fmt.Sprintf("at most %d bytes are taken in one body (--max-body); send fewer events at a time; nothing was stored", s.Limits.Body))
 	case errors.Is(err, errNoRoom):
 		s.problem(ctx, problemQueueFull, "too many bytes are being read already; certainly nothing of this request was stored; send it again")
 	case errors.Is(err, errBodyTimeout):

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"ingot/internal/event"
@@ -72,6 +73,10 @@ func TestDetails(t *testing.T) {
 		{publish(gzipOf(valid("a")), ndjsonType...), nil, "the body looks like gzip: send it with Content-Encoding: gzip; nothing was stored"},
 		{publish(zstdOf(valid("a")), jsonType), nil, "the body looks like zstd: send it with Content-Encoding: zstd; nothing was stored"},
 		{publish(gzipOf(gzipOf(valid("a"))), jsonType, "Content-Encoding: gzip"), nil, "the decompressed body looks like gzip again; compress it once; nothing was stored"},
+
+		{publish(`"`+strings.Repeat("x", 1<<20)+`"`, jsonType), nil, "the body is 1048578 bytes long, at most 1048576 are taken (--max-body); send fewer events at a time; nothing was stored"},
+		{publish(gzipOf(spaces(2<<20+1)), jsonType, "Content-Encoding: gzip"), nil, "at most 2097152 bytes are taken once they are decompressed (--max-decompressed); send fewer events at a time; nothing was stored"},
+		{publish("["+strings.Repeat("1,", 10_000)+"1]", jsonType), nil, "at most 10000 events are taken in one request (--max-events); send fewer at a time; nothing was stored"},
 	} {
 		g := open(t)
 		g.reader.err = c.read
