@@ -138,6 +138,7 @@ func (c *config) limits() httpapi.Limits {
 	events.IgnoreUnknown = c.UnknownFields == "ignore"
 	return httpapi.Limits{
 		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage), Reads: int64(c.MaxReadsInFlight), Exports: c.MaxExports,
+		Streams: c.MaxStreams, Subscriptions: c.MaxSubscriptions,
 		Header: 16 << 10, Connections: c.MaxConnections,
 		ReadTimeout: c.BodyTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: c.IdleTimeout,
 		QueryTimeout: c.QueryTimeout, Heartbeat: c.StreamHeartbeat, Stall: c.StreamStall, Events: events,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,21 @@ func TestDefaultsAreTheDesigns(t *testing.T) {
 	} {
 		if !ok {
 			t.Errorf("%s: %+v", name, s.config)
+		}
+	}
+}
+
+// TestTheGateHasEveryLimit: a limit without a flag behind it would be 0.
+func TestTheGateHasEveryLimit(t *testing.T) {
+	t.Parallel()
+	c, err := parse(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := reflect.ValueOf(c.Serve.limits())
+	for i := range limits.NumField() {
+		if limits.Field(i).IsZero() {
+			t.Errorf("%s is not set", limits.Type().Field(i).Name)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (l *listener) Accept() (net.Conn, error) {
 // goroutine that accepts: what it writes fits into the socket's empty buffer.
 func (s *Server) turnAway(c net.Conn) {
 	p := problemConnections
-	body := append(appendProblem(nil, p, "the server has as many connections as it takes; try again, and use connections more than once"), '}')
+	body := append(appendProblem(nil, p, fmt.Sprintf("%d connections are open, and no more are taken (--max-connections); try again, and use connections more than once", s.Limits.Connections)), '}')
 	_ = c.SetDeadline(time.Now().Add(time.Second))
 	_, _ = fmt.Fprintf(c, "HTTP/1.1 %d Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n%s: %s\r\nX-Request-Id: %s\r\nConnection: close\r\n\r\n%s",
 		p.status, len(body), p.header[0], p.header[1], s.appendNewRequestID(nil), body)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -36,7 +37,7 @@ func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) {
 	}
 	if s.exports.Add(1) > int64(s.Limits.Exports) {
 		s.exports.Add(-1)
-		s.problem(ctx, problemExports, "as many exports as are taken are under way; try again later, or read pages with order=asc")
+		s.problem(ctx, problemExports, fmt.Sprintf("%d exports are under way, and no more are taken (--max-exports); try again later, or read pages with order=asc", s.Limits.Exports))
 		return
 	}
 	begun := false

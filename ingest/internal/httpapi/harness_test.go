@@ -202,7 +202,7 @@ type gate struct {
 
 func testLimits() Limits {
 	return Limits{
-		Body: 1 << 20, Decompressed: 2 << 20, BodiesInFlight: 8 << 20, Page: 1 << 20, Exports: 10, Reads: 64 << 20, Header: 16 << 10, Connections: 1000,
+		Body: 1 << 20, Decompressed: 2 << 20, BodiesInFlight: 8 << 20, Page: 1 << 20, Exports: 10, Streams: 10, Subscriptions: 10, Reads: 64 << 20, Header: 16 << 10, Connections: 1000,
 		ReadTimeout: patience, WriteTimeout: patience, IdleTimeout: patience, QueryTimeout: patience, Heartbeat: patience, Stall: patience,
 		Events: event.DefaultLimits(),
 	}

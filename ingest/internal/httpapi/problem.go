@@ -115,9 +115,9 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &cursor):
 		s.problem(ctx, problemBadCursor, cursor.Detail)
 	case errors.Is(err, event.ErrFeedFull):
-		s.problem(ctx, problemStreams, "as many streams and long polls as are taken are open; try again later, or at another server")
+		s.problem(ctx, problemStreams, fmt.Sprintf("%d streams and long polls are open, and no more are taken (--max-streams); try again later, or at another server", s.Limits.Streams))
 	case errors.Is(err, event.ErrSubscriptionsFull):
-		s.problem(ctx, problemSubscriptions, "as many subscriptions as may be are there; DELETE one that nobody needs: GET /subscriptions shows which are left behind")
+		s.problem(ctx, problemSubscriptions, fmt.Sprintf("no more than %d subscriptions are kept (--max-subscriptions); DELETE one that nobody needs: GET /subscriptions shows which are left behind", s.Limits.Subscriptions))
 	case errors.Is(err, event.ErrFeedClosed):
 		s.problem(ctx, problemDraining, "the server is stopping; come back to it, or to another one, with the same position")
 	case errors.Is(err, errInflatedTooLarge):

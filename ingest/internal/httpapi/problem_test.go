@@ -85,3 +85,23 @@ func TestDetails(t *testing.T) {
 		}
 	}
 }
+
+// TestTooMany: who is refused for want of room is told how many there are, and the flag.
+func TestTooMany(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.Streams, l.Exports, l.Subscriptions = 3, 0, 5 })
+	g.feed.err, g.subscriptions.full = event.ErrFeedFull, true
+	for target, want := range map[string]string{
+		"/events/stream":   "3 streams and long polls are open, and no more are taken (--max-streams); try again later, or at another server",
+		"/events":          "0 exports are under way, and no more are taken (--max-exports); try again later, or read pages with order=asc",
+		"/subscriptions/a": "no more than 5 subscriptions are kept (--max-subscriptions); DELETE one that nobody needs: GET /subscriptions shows which are left behind",
+	} {
+		r := request{"GET", target, []string{"Accept: application/x-ndjson", jsonType}, ""}
+		if strings.HasPrefix(target, "/subscriptions") {
+			r.method, r.body = "PUT", "{}"
+		}
+		if a := g.do(t, r); a.detail() != want {
+			t.Errorf("%s: got %d %s\nwant %s", target, a.status, a.detail(), want)
+		}
+	}
+}

@@ -41,6 +41,8 @@ type Limits struct {
 	Page           int           // bytes of events in one page of /events
 	Reads          int64         // bytes of pages on their way to clients
 	Exports        int           // answers of NDJSON under way at a time
+	Streams        int           // streams and long polls at a time; the Feed holds them to it
+	Subscriptions  int           // in the database, which is held to it there
 	Header         int           // bytes of one request's header
 	Connections    int           // open at a time
 	ReadTimeout    time.Duration // header and body of one request
