@@ -171,7 +171,7 @@ func appendGone(b []byte, gone *event.CursorError) []byte {
 // invalid answers a request of which no event is valid.
 func (s *Server) invalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
 	detail := "the event is invalid and was not stored"
-	if !d.Single {
+	if d.Total > 1 {
 		detail = fmt.Sprintf("all %d events are invalid; nothing was stored", d.Total)
 	}
 	explained := d.Invalid[:min(len(d.Invalid), listedInvalid)]

@@ -105,3 +105,18 @@ func TestTooMany(t *testing.T) {
 		}
 	}
 }
+
+// TestInvalidCount: one event is not "all 1 events".
+func TestInvalidCount(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	for body, want := range map[string]string{
+		"{}":    "the event is invalid and was not stored",
+		"[1]":   "the event is invalid and was not stored",
+		"[1,2]": "all 2 events are invalid; nothing was stored",
+	} {
+		if a := g.post(t, "/publish", body); a.detail() != want {
+			t.Errorf("%s: got %s, want %s", body, a.detail(), want)
+		}
+	}
+}
