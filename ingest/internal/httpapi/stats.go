@@ -53,8 +53,8 @@ type Figures struct {
 }
 
 // statsAnswer is the body of GET /stats. The first three and topics are totals of
-// all committed attempts of all instances, exact after any crash; the others are
-// this process's, since its start.
+// all committed attempts of all instances, exact after any crash; the others, Rejected
+// among them, are this process's, since its start.
 type statsAnswer struct {
 	Received         int64            `json:"received"`
 	UniqueProcessed  int64            `json:"unique_processed"`
