@@ -29,7 +29,8 @@ func (s *Subscription) Same(o *Subscription) bool {
 	return s.After == o.After && s.Source == o.Source && slices.Equal(s.Topics, o.Topics)
 }
 
-// ValidSubscriptionName tells whether a text can name a subscription.
+// ValidSubscriptionName tells whether a text can name a subscription. It stands in a path, out of which
+// clients and proxies take "." and "..".
 func ValidSubscriptionName(name string) bool {
 	for i := range len(name) {
 		switch c := name[i]; {
@@ -38,5 +39,5 @@ func ValidSubscriptionName(name string) bool {
 			return false
 		}
 	}
-	return len(name) >= 1 && len(name) <= 64
+	return len(name) >= 1 && len(name) <= 64 && name != "." && name != ".."
 }

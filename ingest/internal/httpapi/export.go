@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"mime"
+	"strconv"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -19,12 +22,20 @@ const (
 
 // wantsLines tells whether a client asks for NDJSON rather than a page.
 func wantsLines(ctx *fasthttp.RequestCtx) bool {
-	for part := range strings.SplitSeq(string(ctx.Request.Header.Peek("Accept")), ",") {
-		if name, _, _ := strings.Cut(strings.TrimSpace(part), ";"); strings.TrimSpace(name) == ndjson || strings.TrimSpace(name) == "application/ndjson" {
+	given := string(bytes.Join(ctx.Request.Header.PeekAll("Accept"), []byte(",")))
+	for part := range strings.SplitSeq(given, ",") {
+		name, parameters, err := mime.ParseMediaType(part)
+		if err == nil && (name == ndjson || name == "application/ndjson") && !refused(parameters["q"]) {
 			return true
 		}
 	}
 	return false
+}
+
+// refused tells whether a weight is nothing: what has it is not wanted (RFC 9110, 12.4.2).
+func refused(weight string) bool {
+	q, err := strconv.ParseFloat(weight, 64)
+	return err == nil && q == 0
 }
 
 // export answers everything from the cursor to where the feed ends now, one event a

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"ingot/internal/event"
 )
 
@@ -112,5 +114,30 @@ func TestExportRefused(t *testing.T) {
 	g.reader.err = &event.CursorError{Gone: true, Oldest: "Zg", Detail: "rewound"}
 	if a := g.do(t, request{"GET", "/events?cursor=x", []string{lines}, ""}); a.status != 410 {
 		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+// TestWhoWantsLines by any of its Accept headers, whatever the case, unless it weighs nothing.
+func TestWhoWantsLines(t *testing.T) {
+	t.Parallel()
+	for want, accepts := range map[bool][][]string{
+		true: {
+			{"application/x-ndjson"},
+			{"Application/X-NDJSON"},
+			{"application/ndjson;q=0.5"},
+			{"text/html, application/x-ndjson ; charset=utf-8"},
+			{"application/json", "application/x-ndjson"},
+		},
+		false: {{}, {"*/*"}, {"application/json"}, {"application/x-ndjson;q=0, application/json"}, {"application/x-ndjson; q=0.0"}, {"x-ndjson"}},
+	} {
+		for _, accept := range accepts {
+			var ctx fasthttp.RequestCtx
+			for _, line := range accept {
+				ctx.Request.Header.Add("Accept", line)
+			}
+			if wantsLines(&ctx) != want {
+				t.Errorf("Accept %q: %v", accept, !want)
+			}
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,6 +75,21 @@ func (d document) kinds(a documentedAnswer) (kinds []string) {
 		}
 	}
 	return kinds
+}
+
+// TestCursorsOfTheDocument are such as the server gives and takes.
+func TestCursorsOfTheDocument(t *testing.T) {
+	t.Parallel()
+	cursors := regexp.MustCompile(`cursor": "([^"]+)"`).FindAllSubmatch(openapiDocument, -1)
+	for _, c := range cursors {
+		_, notFeed := event.ParsePosition(string(c[1]))
+		if _, notBrowsing := event.ParseBrowseCursor(string(c[1])); notFeed != nil && notBrowsing != nil {
+			t.Errorf("%s: %v, %v", c[1], notFeed, notBrowsing)
+		}
+	}
+	if len(cursors) == 0 {
+		t.Error("there are none")
+	}
 }
 
 // documented wants an answer to be one that openapi.json tells of.

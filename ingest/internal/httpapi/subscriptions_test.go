@@ -122,6 +122,7 @@ func TestSubscriptionRefused(t *testing.T) {
 		kind                       string
 	}{
 		{"a name with a capital", "PUT", "/subscriptions/A", "{}", 400, "bad-parameter"},
+		{"a name that paths lose", "PUT", "/subscriptions/%2E%2E", "{}", 400, "bad-parameter"},
 		{"a name too long", "PUT", "/subscriptions/" + strings.Repeat("a", 65), "{}", 400, "bad-parameter"},
 		{"no object", "PUT", "/subscriptions/a", "[]", 400, "not-json"},
 		{"null", "PUT", "/subscriptions/a", "null", 400, "not-json"},
