@@ -11,7 +11,7 @@ import (
 
 // sameSignal is how long after the first signal another one is taken for the same: timeout(1)
 // sends its own to the process and then to the group it is in. A guess; nobody types so fast.
-const sameSignal = 200 * time.Millisecond
+const sameSignal = 50 * time.Millisecond
 
 // signalContext ends at the first SIGINT, SIGTERM or SIGHUP, which is what closing a
 // terminal sends; who has it ignored (nohup) is not stopped by it. The second one ends the

@@ -155,6 +155,7 @@ func (s *storm) signalTwice(i *stormIngester) bool {
 	s.down[i] = true
 	i.signal(syscall.SIGTERM)
 	s.until(func() bool { return i.logged("stopping: no new events, waiting for the queue") })
+	time.Sleep(100 * time.Millisecond) // one that comes at once is taken for the same
 	i.signal(syscall.SIGTERM)
 	code := i.wait()
 	if said := i.said(i.stderr); code != 1 || !strings.Contains(said, "second signal, stopping at once") {
