@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// firstChunk is how many rows the first query of a page reads; the size of what
-	// came tells the next ones how many may fit. It bounds what is read in vain when a
-	// page's bytes run out.
+	// firstChunk is how many rows the first query of a page reads, or fewer if those of other pages
+	// lately were large; the size of what came tells the next ones how many may fit. It bounds what is
+	// read in vain when a page's bytes run out.
 	firstChunk = 64
 
 	// maxSteps and maxPageTime bound the work for one page. It may be short, or empty; its
@@ -40,11 +40,11 @@ type pageBuilder struct {
 func (b *pageBuilder) room() int { return b.query.Limit - len(b.page.Events) }
 
 // chunk is how many rows the next query should ask for: what the limit leaves, or
-// what the bytes leave if rows go on being as large as they were.
-func (b *pageBuilder) chunk() int {
+// what the bytes leave if rows go on being as large as they were, or are as usual.
+func (b *pageBuilder) chunk(usual int) int {
 	n := len(b.page.Events)
 	if n == 0 {
-		return min(b.room(), firstChunk)
+		return min(b.room(), firstChunk, max(b.query.MaxBytes/max(usual, 1), 1))
 	}
 	fit := (b.query.MaxBytes - b.bytes) / max(b.bytes/n, 1)
 	return min(b.room(), max(fit, 1))
@@ -73,7 +73,7 @@ func (b *pageBuilder) take(e event.Stored) bool {
 // fetch adds the rows at these places, in their order, until the page is filled.
 func (r *Reader) fetch(ctx context.Context, b *pageBuilder, places []place) error {
 	for len(places) > 0 && !b.filled() {
-		chunk := places[:min(b.chunk(), len(places))]
+		chunk := places[:min(b.chunk(int(r.usual.Load())), len(places))]
 		places = places[len(chunk):]
 		rows, err := r.rowsAt(ctx, chunk)
 		if err != nil {
@@ -119,7 +119,21 @@ func (r *Reader) rowsAt(ctx context.Context, places []place) (map[int64]event.St
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
+	r.sawSizes(byID)
 	return byID, nil
+}
+
+// sawSizes moves the usual size of an event halfway to what these have on average. Pages that
+// are read at the same time may lose a step to each other.
+func (r *Reader) sawSizes(events map[int64]event.Stored) {
+	if len(events) == 0 {
+		return
+	}
+	bytes := 0
+	for _, e := range events {
+		bytes += e.Size()
+	}
+	r.usual.Store((r.usual.Load() + int64(bytes/len(events))) / 2)
 }
 
 // scanEvent reads a row of eventColumns. The payload is asked for as it is: json's

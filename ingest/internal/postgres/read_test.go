@@ -488,6 +488,34 @@ func TestAnEmptyFeedHasACursor(t *testing.T) {
 	}
 }
 
+// TestChunksFitThePage: where events were large lately, a page does not begin with more of them
+// than it has room for.
+func TestChunksFitThePage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ limit, usual, want int }{
+		{1000, 0, firstChunk}, {1000, 300, firstChunk}, {10, 300, 10}, {1000, 100 << 10, 2}, {1000, 1 << 20, 1},
+	} {
+		if got := newPage(event.Query{Limit: c.limit, MaxBytes: 256 << 10}).chunk(c.usual); got != c.want {
+			t.Errorf("%+v: %d rows", c, got)
+		}
+	}
+	url := database(t)
+	w, r := newWriter(t, url), newReader(t, url)
+	large := storetest.Event("large")
+	large.Payload = `"` + strings.Repeat("x", 100<<10) + `"`
+	if _, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(large)}}, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if _, err := r.Events(t.Context(), event.Query{Limit: 1, MaxBytes: 1 << 20}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if usual := r.usual.Load(); usual < 99<<10 || usual > 101<<10 {
+		t.Errorf("an event has usually %d bytes", usual)
+	}
+}
+
 // TestPagesWaitForEachOther: no more are read at a time than there are connections, and who
 // waits for too long is told so; single events do not wait for them.
 func TestPagesWaitForEachOther(t *testing.T) {

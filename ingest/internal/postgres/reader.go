@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +18,7 @@ import (
 type Reader struct {
 	pool  *pgxpool.Pool
 	pages chan struct{} // one for each page that is being read
+	usual atomic.Int64  // bytes of an event, on pages read lately
 }
 
 // ReaderConfig bounds a Reader.
