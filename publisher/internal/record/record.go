@@ -48,9 +48,12 @@ type Record struct {
 // Sum is a digest of an event's content.
 type Sum [16]byte
 
+var unbroken = strings.NewReplacer("\r", " ", "\n", " ")
+
 // SumOf digests the payload, and if exact the source and the timestamp too. Of a
 // line only the payload counts: another run, on another machine, has another
-// source, and the file may be newer, and it is still the same line.
+// source, and the file may be newer, and it is still the same line. A line break, which JSON has only between
+// tokens, counts as a blank: that is what an export makes of it.
 func SumOf(exact bool, source string, at time.Time, payload string) Sum {
 	h := sha256.New()
 	if exact {
@@ -60,7 +63,7 @@ func SumOf(exact bool, source string, at time.Time, payload string) Sum {
 		h.Write([]byte(source))
 		h.Write([]byte{0}) // no source holds it
 	}
-	h.Write([]byte(payload))
+	h.Write([]byte(unbroken.Replace(payload)))
 	return Sum(h.Sum(nil)[:16])
 }
 

@@ -159,6 +159,9 @@ func TestEvents(t *testing.T) {
 	if err != nil || string(rec.JSON) != good || rec.Event.Payload != `{"a": 1.0}` || rec.Line != 4 || !rec.Exact {
 		t.Errorf("%+v, %v", rec, err)
 	}
+	if SumOf(false, "", time.Time{}, "{\r\n \"a\":1}") != SumOf(false, "", time.Time{}, `{   "a":1}`) {
+		t.Error("a payload and its export have two sums")
+	}
 	if rec.Sum != SumOf(true, "s", time.Unix(1735689600, 0), `{"a": 1.0}`) || rec.Sum == SumOf(true, "x", time.Unix(1735689600, 0), `{"a": 1.0}`) {
 		t.Error("the digest is not that of the content")
 	}
