@@ -3,7 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"ingot/ingest/internal/dedup"
 	"ingot/ingest/internal/feed"
@@ -156,4 +160,19 @@ func (c *config) feed() feed.Config {
 		Streams: c.MaxStreams, Buffer: c.StreamBuffer, BufferBytes: int(c.StreamBytes), PageBytes: min(2<<20, int(c.MaxPage)), CatchUpBytes: min(catchUpBytes, int(c.MaxPage)),
 		Poll: c.FeedPoll, Stall: c.StreamStall, QueryTimeout: c.QueryTimeout,
 	}
+}
+
+// unknownVariables are those of the environment that begin as settings do, and are none: a setting
+// misspelt would be left out without a word. INGOT_POSTGRES says where `make postgres` has put one.
+func unknownVariables(environment []string, flags []*kong.Flag) (unknown []string) {
+	known := []string{"INGOT_POSTGRES"}
+	for _, f := range flags {
+		known = append(known, f.Envs...)
+	}
+	for _, variable := range environment {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "INGOT_") && !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -19,6 +20,24 @@ func parse(t *testing.T, args ...string) (cli, error) {
 	}
 	_, err = parser.Parse(args)
 	return c, err
+}
+
+// TestMisspeltVariables are told, settings are not.
+func TestMisspeltVariables(t *testing.T) {
+	t.Parallel()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("ingest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := parser.Parse(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := unknownVariables([]string{"PATH=/bin", "INGOT_LISTEN=x", "INGOT_MAX_EVNTS=5", "INGOT_POSTGRES=.", "INGOT_MAX_EVENTS=5"}, line.Flags())
+	if fmt.Sprint(got) != "[INGOT_MAX_EVNTS]" {
+		t.Errorf("%v", got)
+	}
 }
 
 func TestDefaultsAreTheDesigns(t *testing.T) {

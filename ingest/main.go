@@ -19,6 +19,7 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+	"go.uber.org/zap"
 
 	"ingot/internal/version"
 )
@@ -35,7 +36,7 @@ type cli struct {
 type serveCommand struct{ config }
 
 // Run implements kong's interface.
-func (c *serveCommand) Run() error {
+func (c *serveCommand) Run(line *kong.Context) error {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -44,6 +45,9 @@ func (c *serveCommand) Run() error {
 		return err
 	}
 	defer func() { _ = log.Sync() }()
+	for _, name := range unknownVariables(os.Environ(), line.Flags()) {
+		log.Warn("a variable that is no setting: see ingest --help", zap.String("variable", name))
+	}
 	ctx, stop := signalContext()
 	defer stop()
 	return run(ctx, c.config, log)
