@@ -56,11 +56,11 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*f
 	var err error
 	switch {
 	case path == "-":
-		f.name, f.origin.Name, f.src, f.origin.Timestamp = "stdin", "stdin", stdin, time.Now()
+		f.name, f.origin.Name, f.src, f.origin.Timestamp = "stdin", "stdin", newPipe(ctx, stdin), time.Now()
 	case r.Follow:
 		err = f.follow(ctx, path)
 	default:
-		err = f.openOnce(path)
+		err = f.openOnce(ctx, path)
 	}
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*f
 	return f, f.complete()
 }
 
-func (f *file) openOnce(path string) error {
+func (f *file) openOnce(ctx context.Context, path string) error {
 	opened, err := os.Open(path)
 	if err != nil {
 		return err
@@ -86,6 +86,8 @@ func (f *file) openOnce(path string) error {
 		return fmt.Errorf("%s is a folder: name the files in it", path)
 	case info.Mode().IsRegular():
 		f.size = info.Size()
+	default:
+		f.src = newPipe(ctx, opened)
 	}
 	f.origin.Timestamp = info.ModTime()
 	return nil
