@@ -16,7 +16,8 @@ import (
 )
 
 // winding is how long what was read may still be sent after an interrupt ended
-// --follow: a restart of the server. A guess.
+// --follow, and how long the audit that follows waits for a server that is away: a
+// restart of it. A guess.
 const winding = 10 * time.Second
 
 // forever is for --follow, which outlasts any server that is away.
@@ -115,10 +116,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 		return err
 	}
 	defer in.close()
-	c := client.New(client.Config{
-		URL: r.URL, Connections: r.Concurrency, Timeout: r.Timeout,
-		GiveUpAfter: r.patience(), Grace: grace, Transport: out.transport,
-	})
+	c := r.client(out, r.patience())
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) {
 		fmt.Fprintf(out.stderr, "waiting for the server: %v\n", err)
@@ -128,16 +126,25 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	}
 	meter := newMeter(out.stderr)
 	o := r.send(ctx, in, c, meter)
-	// The interrupt is how --follow ends: what it read is still audited.
+	// The interrupt is how --follow ends: what it read is still audited, by a client
+	// that does not wait for the server for ever.
 	o.Interrupted = ctx.Err() != nil && !r.Follow
 	if r.Audit && !o.Interrupted {
-		if r.Follow {
-			ctx = context.WithoutCancel(ctx)
+		if ctx.Err() != nil {
+			ctx, c = context.WithoutCancel(ctx), r.client(out, min(r.patience(), winding))
+			defer c.Close()
 		}
 		r.audit(ctx, c, in, meter, &o)
 		o.Interrupted = ctx.Err() != nil
 	}
 	return o.finish(out.stdout, r.JSON)
+}
+
+func (r *replay) client(out surroundings, giveUpAfter time.Duration) *client.Client {
+	return client.New(client.Config{
+		URL: r.URL, Connections: r.Concurrency, Timeout: r.Timeout,
+		GiveUpAfter: giveUpAfter, Grace: grace, Transport: out.transport,
+	})
 }
 
 // send reads the files and publishes what is in them.

@@ -147,6 +147,43 @@ func TestFollowEndsWithoutItsServer(t *testing.T) {
 	t.Run("back too late", func(t *testing.T) { endWithout(t, 15*time.Second, 2) })
 }
 
+// TestFollowEndsThoughItsServerStaysAway: nor does the audit wait for it without end.
+// The interrupt may also find the first wait for the server.
+func TestFollowEndsThoughItsServerStaysAway(t *testing.T) {
+	t.Parallel()
+	for _, away := range []time.Duration{0, 30 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			network := &flaky{then: ingottest.Network(t, &ingottest.Server{})}
+			time.AfterFunc(away, func() { network.away.Store(true) })
+			network.away.Store(away == 0)
+			ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+			defer interrupt()
+			began := time.Now()
+			exit, o := replayed(t, ctx, network, "", "--follow", written(t, "app.log", "one\n"))
+			if took := time.Since(began); exit != exitBad || o.Audit != nil || o.Problems["audit"] == "" || took > time.Minute+2*winding {
+				t.Errorf("away after %v: exit %d after %v, %+v", away, exit, took, o)
+			}
+		})
+	}
+}
+
+// TestAnInterruptEndsTheAuditOfAFollowedPipe: it has ended by itself, so that the
+// interrupt is for the audit.
+func TestAnInterruptEndsTheAuditOfAFollowedPipe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		network := ingottest.Network(t, without(&ingottest.Server{}, func(_ http.ResponseWriter, r *http.Request) {
+			interrupt()
+			<-r.Context().Done()
+		}))
+		exit, o := replayed(t, ctx, network, "one\n", "-", "--follow", "--give-up-after=1m")
+		if exit != exitInterrupted || !o.Interrupted || o.Stored != 1 {
+			t.Errorf("exit %d, %+v", exit, o)
+		}
+	})
+}
+
 func endWithout(t *testing.T, back time.Duration, stored int) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
