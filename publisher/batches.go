@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"ingot/internal/event"
@@ -87,10 +88,22 @@ func (in *intake) job(c *client.Client, items []item, m *meter) job {
 func (in *intake) nameUnsettled(items []item, res client.Result) {
 	words := map[client.Status]string{client.Failed: "not stored", client.Unknown: "not known to be stored", client.Invalid: "refused by the server"}
 	for n, it := range items {
-		if word, bad := words[res.Statuses[n]]; bad {
+		word, bad := words[res.Statuses[n]]
+		switch faults := res.Faults[n]; {
+		case len(faults) > 0:
+			in.name(where(it.file, it.Line) + ": " + inWords(faults))
+		case bad:
 			in.name(fmt.Sprintf("%s: %s: %v", where(it.file, it.Line), word, res.Err))
 		}
 	}
+}
+
+func inWords(faults []client.Fault) string {
+	var all []string
+	for _, f := range faults {
+		all = append(all, f.String())
+	}
+	return strings.Join(all, "; ")
 }
 
 func eventsOf(items []item) []event.Event {

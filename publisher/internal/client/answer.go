@@ -13,21 +13,27 @@ import (
 // errNotSettled marks an answer that says nothing about single events.
 var errNotSettled = errors.New("not settled")
 
+// settled is what became of each event.
+type settled struct {
+	statuses []Status // nil: the answer contradicts what was sent
+	faults   map[int][]Fault
+}
+
 // settle reads what became of each event. It returns errNotSettled when the
 // answer does not tell; statuses and an error when events are invalid; and no
 // statuses when the answer contradicts what was sent.
-func settle(a answer, events []event.Event) ([]Status, error) {
+func settle(a answer, events []event.Event) (settled, error) {
 	switch {
 	case a.err != nil:
-		return nil, errNotSettled
+		return settled{}, errNotSettled
 	case a.status == http.StatusUnprocessableEntity:
-		return allInvalid(len(events)), problem(a)
+		return settled{allInvalid(len(events)), faultsOf(a, len(events))}, problem(a)
 	case a.status != http.StatusOK && a.status != http.StatusMultiStatus:
-		return nil, errNotSettled
+		return settled{}, errNotSettled
 	}
 	var s said
 	if err := json.Unmarshal(a.body, &s); err != nil {
-		return nil, fmt.Errorf("read answer %d: %w", a.status, err)
+		return settled{}, fmt.Errorf("read answer %d: %w", a.status, err)
 	}
 	if s.Status != "" && len(events) == 1 {
 		return s.single(events[0])
@@ -47,22 +53,23 @@ type said struct {
 }
 
 type item struct {
-	Index   int    `json:"index"`
-	EventID string `json:"event_id"`
-	Status  string `json:"status"`
+	Index   int     `json:"index"`
+	EventID string  `json:"event_id"`
+	Status  string  `json:"status"`
+	Errors  []Fault `json:"errors"`
 }
 
-func (s said) single(e event.Event) ([]Status, error) {
+func (s said) single(e event.Event) (settled, error) {
 	status, ok := statusOf(s.Status)
 	if !ok || s.EventID != e.ID || s.Topic != e.Topic {
-		return nil, fmt.Errorf("answer says %q of event %q on %q, sent was %q on %q", s.Status, s.EventID, s.Topic, e.ID, e.Topic)
+		return settled{}, fmt.Errorf("answer says %q of event %q on %q, sent was %q on %q", s.Status, s.EventID, s.Topic, e.ID, e.Topic)
 	}
-	return []Status{status}, nil
+	return settled{statuses: []Status{status}}, nil
 }
 
 // batch starts from "all stored", because results lists only the others.
-func (s said) batch(events []event.Event) ([]Status, error) {
-	statuses := make([]Status, len(events))
+func (s said) batch(events []event.Event) (settled, error) {
+	statuses, faults := make([]Status, len(events)), map[int][]Fault{}
 	for i := range statuses {
 		statuses[i] = Stored
 	}
@@ -70,17 +77,18 @@ func (s said) batch(events []event.Event) ([]Status, error) {
 	for _, r := range s.Results {
 		status, ok := statusOf(r.Status)
 		if !ok || r.Index < 0 || r.Index >= len(events) || named(r, status) && r.EventID != events[r.Index].ID {
-			return nil, fmt.Errorf("answer says %q of event %d, %q: no such event was sent", r.Status, r.Index, r.EventID)
+			return settled{}, fmt.Errorf("answer says %q of event %d, %q: no such event was sent", r.Status, r.Index, r.EventID)
 		}
 		statuses[r.Index] = status
 		if status == Invalid {
+			faults[r.Index] = r.Errors
 			err = fmt.Errorf("event %q is invalid", events[r.Index].ID)
 		}
 	}
 	if sum := count(statuses); s.Received != len(events) || sum != s.counts() {
-		return nil, fmt.Errorf("answer counts %+v of %d events, its results are %+v of %d", s.counts(), s.Received, sum, len(events))
+		return settled{}, fmt.Errorf("answer counts %+v of %d events, its results are %+v of %d", s.counts(), s.Received, sum, len(events))
 	}
-	return statuses, err
+	return settled{statuses, faults}, err
 }
 
 // named reports whether the answer must name the event: what is invalid may be

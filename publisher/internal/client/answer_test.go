@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -23,8 +24,8 @@ func TestAnswersThatContradictTheRequest(t *testing.T) {
 		"the form of one event":     `{"status":"stored","event_id":"` + id + `","topic":"` + two[1].Topic + `"}`,
 		"the same event told twice": `{"received":2,"stored":0,"duplicates":2,"invalid":0,"results":[{"index":1,"event_id":"` + id + `","status":"duplicate"},{"index":1,"event_id":"` + id + `","status":"duplicate"}]}`,
 	} {
-		if statuses, err := settle(answer{status: 200, body: []byte(body)}, two); statuses != nil || err == nil {
-			t.Errorf("%s: believed, as %v (%v)", name, statuses, err)
+		if s, err := settle(answer{status: 200, body: []byte(body)}, two); s.statuses != nil || err == nil {
+			t.Errorf("%s: believed, as %v (%v)", name, s.statuses, err)
 		}
 	}
 	for name, body := range map[string]string{
@@ -33,8 +34,8 @@ func TestAnswersThatContradictTheRequest(t *testing.T) {
 		"unknown status": `{"status":"fine","event_id":"` + id + `","topic":"` + two[1].Topic + `"}`,
 		"nothing":        `{}`,
 	} {
-		if statuses, err := settle(answer{status: 200, body: []byte(body)}, two[1:]); statuses != nil || err == nil {
-			t.Errorf("one event, %s: believed, as %v (%v)", name, statuses, err)
+		if s, err := settle(answer{status: 200, body: []byte(body)}, two[1:]); s.statuses != nil || err == nil {
+			t.Errorf("one event, %s: believed, as %v (%v)", name, s.statuses, err)
 		}
 	}
 }
@@ -46,7 +47,35 @@ func TestEveryEventListed(t *testing.T) {
 	body := `{"received":2,"stored":1,"duplicates":1,"invalid":0,"results":[` +
 		`{"index":0,"event_id":"` + two[0].ID + `","status":"stored"},{"index":1,"event_id":"` + two[1].ID + `","status":"duplicate"}]}`
 	got, err := settle(answer{status: 200, body: []byte(body)}, two)
-	if want := []Status{Stored, Duplicate}; !slices.Equal(got, want) || err != nil {
-		t.Errorf("%v (%v), want %v", got, err, want)
+	if want := []Status{Stored, Duplicate}; !slices.Equal(got.statuses, want) || err != nil {
+		t.Errorf("%v (%v), want %v", got.statuses, err, want)
+	}
+}
+
+// TestFaultsOfInvalidEvents are read from both forms, each to its event.
+func TestFaultsOfInvalidEvents(t *testing.T) {
+	t.Parallel()
+	two := events(2)
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   string
+	}{
+		"one of two": {
+			207, `{"received":2,"stored":1,"invalid":1,"results":[{"index":1,"status":"invalid","errors":[` +
+				`{"field":"bad","code":"unknown_field","detail":"no such field"},{"field":"topic","code":"missing","detail":"it is required"}]}]}`,
+			`map[1:["bad": unknown_field: no such field "topic": missing: it is required]]`,
+		},
+		"all": {
+			422, `{"errors":[{"index":0,"field":"a","code":"b","detail":"c"},{"index":1,"field":"d"},{"index":1,"field":"e","code":"f"},{"index":2,"field":"g"}]}`,
+			`map[0:["a": b: c] 1:["d" "e": f]]`,
+		},
+		"all, without a list": {422, `{"title":"no"}`, `map[]`},
+		"all, without JSON":   {422, `no`, `map[]`},
+	} {
+		got, err := settle(answer{status: c.status, body: []byte(c.body)}, two)
+		if says := fmt.Sprint(got.faults); says != c.want || err == nil {
+			t.Errorf("%s: %s (%v), want %s", name, says, err, c.want)
+		}
 	}
 }

@@ -35,6 +35,10 @@ type Result struct {
 	GaveUp   bool   // it was worth trying again, but the time was up
 	Cause    string // the kind of Err, as in Retries: "invalid", "http_403", ..
 	Err      error  // the last refusal, when not every event was stored or duplicate
+
+	// Faults is what is wrong with invalid events, by their index in the batch: nothing
+	// of those that the server says no more of.
+	Faults map[int][]Fault
 }
 
 // Publish sends events until each is settled, or the time to give up has come.
@@ -80,15 +84,15 @@ func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte,
 	if a.err == nil {
 		res.Latency = append(res.Latency, time.Since(began))
 	}
-	statuses, err := settle(a, events)
+	s, err := settle(a, events)
 	if errors.Is(err, errNotSettled) {
 		no := refused(a)
 		return &no
 	}
-	if statuses == nil { // an answer that contradicts itself: nothing in it counts
+	if s.statuses == nil { // an answer that contradicts itself: nothing in it counts
 		return &refusal{cause: "answer", open: true, err: err}
 	}
-	if res.Statuses = statuses; err != nil {
+	if res.Statuses, res.Faults = s.statuses, s.faults; err != nil {
 		res.Cause, res.Err = "invalid", err
 	}
 	return nil

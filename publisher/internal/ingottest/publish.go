@@ -120,20 +120,29 @@ func (s *Server) storeLocked(e Event) string {
 	return "stored"
 }
 
+// fault is what is wrong with every invalid event.
+var fault = map[string]any{"field": "payload", "code": "injected", "detail": "the test does not like it"}
+
 // tell answers in the form of the contract: what is not stored is listed.
 func tell(w http.ResponseWriter, events []Event, statuses []string, alone bool) {
 	counts := map[string]int{}
-	results := []map[string]any{}
+	results, faults := []map[string]any{}, []map[string]any{}
 	for i, status := range statuses {
 		counts[status]++
-		if status != "stored" {
-			results = append(results, map[string]any{"index": i, "event_id": events[i].ID, "status": status})
+		if status == "stored" {
+			continue
 		}
+		result := map[string]any{"index": i, "event_id": events[i].ID, "status": status}
+		if status == "invalid" {
+			result["errors"] = []map[string]any{fault}
+			faults = append(faults, map[string]any{"index": i, "field": fault["field"], "code": fault["code"], "detail": fault["detail"]})
+		}
+		results = append(results, result)
 	}
 	invalid := counts["invalid"]
 	switch {
 	case invalid == len(events):
-		refuse(w, http.StatusUnprocessableEntity, "no event is valid")
+		refuse(w, http.StatusUnprocessableEntity, "no event is valid", faults...)
 	case alone:
 		answer(w, http.StatusOK, map[string]any{"status": statuses[0], "event_id": events[0].ID, "topic": events[0].Topic})
 	default:
@@ -154,7 +163,11 @@ func answer(w http.ResponseWriter, code int, v any) {
 	json.NewEncoder(w).Encode(v) // a client that went away is its own affair
 }
 
-func refuse(w http.ResponseWriter, code int, detail string) {
+func refuse(w http.ResponseWriter, code int, detail string, faults ...map[string]any) {
 	w.Header().Set("X-Request-Id", "test-1")
-	answer(w, code, map[string]any{"type": "about:blank", "title": http.StatusText(code), "status": code, "detail": detail})
+	document := map[string]any{"type": "about:blank", "title": http.StatusText(code), "status": code, "detail": detail}
+	if len(faults) > 0 {
+		document["errors"] = faults
+	}
+	answer(w, code, document)
 }
