@@ -80,6 +80,7 @@ func (in *intake) job(c *client.Client, items []item, m *meter) job {
 		}
 		in.tally.Add(indexes, res)
 		in.nameUnsettled(items, res)
+		in.countFinal(res)
 		m.Add(bytes)
 		return res
 	}}
@@ -96,6 +97,20 @@ func (in *intake) nameUnsettled(items []item, res client.Result) {
 			in.name(fmt.Sprintf("%s: %s: %v", where(it.file, it.Line), word, res.Err))
 		}
 	}
+}
+
+// countFinal counts the events of a batch that was refused as a whole, and for good.
+func (in *intake) countFinal(res client.Result) {
+	if res.GaveUp || !strings.HasPrefix(res.Cause, "http_") {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if res.Cause == "http_413" {
+		in.final.tooLarge += len(res.Statuses)
+		return
+	}
+	in.final.other += len(res.Statuses)
 }
 
 func inWords(faults []client.Fault) string {

@@ -34,7 +34,8 @@ type intake struct {
 	mu      sync.Mutex // guards what follows
 	counts  lineCounts
 	named   []string // refused lines, and lines whose events were not acknowledged
-	failure error    // of reading
+	final   finalCounts
+	failure error // of reading
 }
 
 // lineCounts adds up: Lines = Blank + Refused + Whole + Split.

@@ -169,7 +169,7 @@ func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *mete
 	readers.Wait()
 	m.End()
 	o := in.outcome(time.Since(began))
-	o.URL = r.URL
+	o.URL, o.batch = r.URL, r.Batch
 	if err != nil {
 		o.Problems["stopped"] = err.Error()
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"ingot/publisher/internal/audit"
@@ -20,6 +21,16 @@ type replayOutcome struct {
 	Named       []string       `json:"named"` // the first lines that are not in the table, and why
 	Interrupted bool           `json:"interrupted"`
 	ExitCode    int            `json:"exit_code"`
+
+	final finalCounts
+	batch int // --batch
+}
+
+// finalCounts is how many events were refused for good: sent again as they are, they
+// would be refused again. Those that are invalid are counted elsewhere.
+type finalCounts struct {
+	tooLarge int // in requests larger than the server takes
+	other    int
 }
 
 type fileSaid struct {
@@ -32,7 +43,7 @@ type fileSaid struct {
 func (in *intake) outcome(elapsed time.Duration) replayOutcome {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	o := replayOutcome{Lines: in.counts, Report: in.tally.Report(elapsed), Named: append([]string{}, in.named...)}
+	o := replayOutcome{Lines: in.counts, Report: in.tally.Report(elapsed), Named: append([]string{}, in.named...), final: in.final}
 	o.SendsPlanned = int(in.counts.Whole + in.counts.Pieces)
 	for _, f := range in.files {
 		o.Files = append(o.Files, fileSaid{f.name, f.format, f.origin.Topic})
@@ -108,7 +119,7 @@ func (o replayOutcome) words() string {
 	case o.Audit != nil && !o.Audit.OK():
 		return "failed: the database does not hold what was acknowledged"
 	case !o.Settled() || o.SendsDone < o.SendsPlanned:
-		return fmt.Sprintf("failed: %s events were not acknowledged: replay again, what is stored will be a duplicate", grouped(o.SendsPlanned-o.Stored-o.Duplicates))
+		return "failed: " + o.unacknowledged()
 	case o.Lines.Refused > 0:
 		return fmt.Sprintf("failed: %s lines were refused, all others are stored", grouped(int(o.Lines.Refused)))
 	case o.ExitCode != exitOK:
@@ -117,4 +128,32 @@ func (o replayOutcome) words() string {
 		return "ok, not audited"
 	}
 	return "ok: every line is there, once, as it was sent"
+}
+
+// unacknowledged says what to do about events that are not known to be stored. To
+// replay again is of use only for those that were not refused for good.
+func (o replayOutcome) unacknowledged() string {
+	open := o.SendsPlanned - o.Stored - o.Duplicates
+	says := []string{grouped(open) + " events were not acknowledged"}
+	if o.Invalid > 0 {
+		says = append(says, grouped(o.Invalid)+" are invalid: their lines have to be mended")
+	}
+	if o.final.tooLarge > 0 {
+		says = append(says, grouped(o.final.tooLarge)+" were in requests larger than the server takes: "+o.smaller())
+	}
+	if o.final.other > 0 {
+		says = append(says, grouped(o.final.other)+" would be refused again: see the problem")
+	}
+	if open > o.Invalid+o.final.tooLarge+o.final.other {
+		says = append(says, "replay again, what is stored will be a duplicate")
+	}
+	return strings.Join(says, "; ")
+}
+
+// smaller names the flag that makes requests smaller.
+func (o replayOutcome) smaller() string {
+	if o.batch > 1 {
+		return fmt.Sprintf("a --batch of less than %d makes them smaller", o.batch)
+	}
+	return "their lines have to be made shorter, or lines of text cut by a smaller --max-payload"
 }

@@ -227,6 +227,61 @@ func TestAServerThatIsGoneEndsTheReplay(t *testing.T) {
 	})
 }
 
+// TestTheLastLineOfAReplay says what to do: to replay again is of use only where
+// something else than what is sent stood in the way.
+func TestTheLastLineOfAReplay(t *testing.T) {
+	t.Parallel()
+	const again = "; replay again, what is stored will be a duplicate"
+	script := func(faults ...ingottest.Fault) func(int) ingottest.Fault {
+		return func(n int) ingottest.Fault { return faults[min(n, len(faults)-1)] }
+	}
+	for name, c := range map[string]struct {
+		srv  *ingottest.Server
+		args []string
+		want string
+	}{
+		"an invalid line": {
+			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return *e.ID == "b" }}, nil,
+			"1 events were not acknowledged; 1 are invalid: their lines have to be mended",
+		},
+		"too large a request": {
+			&ingottest.Server{Fault: script(ingottest.TooLarge)}, nil,
+			"3 events were not acknowledged; 3 were in requests larger than the server takes: a --batch of less than 1000 makes them smaller",
+		},
+		"too large an event": {
+			&ingottest.Server{Fault: script(ingottest.TooLarge, ingottest.None)},
+			[]string{"--batch=1", "--concurrency=1"},
+			"1 events were not acknowledged; 1 were in requests larger than the server takes: their lines have to be made shorter, or lines of text cut by a smaller --max-payload",
+		},
+		"another refusal for good": {
+			&ingottest.Server{Fault: script(ingottest.Denied)}, nil,
+			"3 events were not acknowledged; 3 would be refused again: see the problem",
+		},
+		"a server that is busy": {
+			&ingottest.Server{Fault: script(ingottest.Busy)}, nil, "3 events were not acknowledged" + again,
+		},
+		"an answer that contradicts itself": {
+			&ingottest.Server{Fault: script(ingottest.Garbled)}, nil, "3 events were not acknowledged" + again,
+		},
+		"some of each": {
+			&ingottest.Server{Fault: script(ingottest.TooLarge, ingottest.Busy), Invalid: func(ingottest.Event) bool { return true }},
+			[]string{"--batch=1", "--concurrency=1"},
+			"3 events were not acknowledged; 1 were in requests larger than the server takes: their lines have to be made shorter, or lines of text cut by a smaller --max-payload" + again,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				path := written(t, "e.ndjson", fmt.Sprintf(aEvent, "a", 1)+"\n"+fmt.Sprintf(aEvent, "b", 2)+"\n"+fmt.Sprintf(aEvent, "c", 3))
+				exit, stdout, _ := command(t.Context(), ingottest.Network(t, c.srv), append([]string{"replay", "--url=http://ingot", path}, c.args...)...)
+				if _, last, _ := strings.Cut(stdout, "outcome    failed: "); exit != exitBad || last != c.want+"\n" {
+					t.Errorf("exit %d, %q, want\n%q\n%s", exit, last, c.want, stdout)
+				}
+			})
+		})
+	}
+}
+
 func TestWrongReplays(t *testing.T) {
 	t.Parallel()
 	dir, file := t.TempDir(), written(t, "a.log", "x\n")

@@ -18,7 +18,7 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
 		return // the client went away
 	}
 	fault := s.next()
-	if status, early := map[Fault]int{Busy: 503, Quota: 429, SlowBody: 408, Lost: 504, Broken: 500, Denied: 403}[fault]; early {
+	if status, early := map[Fault]int{Busy: 503, Quota: 429, SlowBody: 408, Lost: 504, Broken: 500, Denied: 403, TooLarge: 413}[fault]; early {
 		w.Header().Set("Retry-After", "1")
 		refuse(w, status, "injected")
 		return

@@ -22,6 +22,7 @@ const (
 	CutAfter         // the connection ends after storing
 	Hang             // no answer until the client goes away, after storing
 	Denied           // 403, a final refusal
+	TooLarge         // 413, the same
 	Garbled          // 200 with a body that contradicts the request, after storing
 )
 
