@@ -119,8 +119,8 @@ func (r *following) run(ctx context.Context) (err error) {
 }
 
 // Event prints one; it is what a stream calls.
-func (r *following) Event(object []byte) (more bool, err error) {
-	if err := r.show(object); err != nil {
+func (r *following) Event(object []byte, place string) (more bool, err error) {
+	if err := r.show(object, place); err != nil {
 		return false, err
 	}
 	return r.wanted() > 0, nil
@@ -129,16 +129,17 @@ func (r *following) Event(object []byte) (more bool, err error) {
 // Idle shows what was printed before more is waited for.
 func (r *following) Idle() error { return r.screen.flush() }
 
-func (r *following) show(object []byte) error {
+// show puts an event on the screen; place is behind it, "" for one of a subscription.
+func (r *following) show(object []byte, place string) error {
 	e, err := readEvent(object)
 	if err != nil {
 		return err
 	}
 	r.pace.add(time.Now(), e.ReceivedAt)
 	if r.JSON {
-		return r.screen.put(oneLine(object))
+		return r.screen.put(oneLine(object), place)
 	}
-	return r.screen.put(e.line(r.screen.width()))
+	return r.screen.put(e.line(r.screen.width()), place)
 }
 
 // wanted is how many more events to print.

@@ -53,7 +53,7 @@ func (r *following) consume(ctx context.Context) error {
 
 func (r *following) page(page client.Objects) error {
 	for _, object := range page.Events {
-		if err := r.show(object); err != nil {
+		if err := r.show(object, ""); err != nil {
 			return err
 		}
 		r.open++

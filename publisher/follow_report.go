@@ -55,10 +55,10 @@ func (r *following) hint(err error) string {
 	switch {
 	case !errors.As(err, &no) && r.Subscription != "":
 		return "" // the server knows where to go on
+	case errors.Is(err, errNotPrinted):
+		return r.afterPrinted() // r.at is behind events that nobody has seen
 	case !errors.As(err, &no) && r.at == "":
 		return ""
-	case errors.Is(err, errNotPrinted):
-		return "" // the place is behind events that nobody has seen
 	case no == nil:
 		return "to go on behind the last event: --after=" + r.at
 	case no.Status == http.StatusGone && r.Subscription != "":
@@ -77,6 +77,15 @@ func (r *following) hint(err error) string {
 		return "is " + r.URL + " an Ingot, and not an older one? --url names the server without a path"
 	}
 	return ""
+}
+
+// afterPrinted goes on behind what stdout took before it failed.
+func (r *following) afterPrinted() string {
+	place := r.screen.place()
+	if place == "" {
+		return ""
+	}
+	return "to go on behind what was printed: --after=" + place
 }
 
 func (r *following) oldest(no *client.Refused) string {

@@ -36,6 +36,8 @@ type screen struct {
 
 	mu       sync.Mutex // guards what follows, and the order of what is written
 	gathered bytes.Buffer
+	behind   string                 // the place behind what was gathered last
+	printed  string                 // the place behind what stdout has taken; "": it has taken nothing
 	words    func(time.Time) string // of the live line; nil: there is none
 }
 
@@ -110,11 +112,12 @@ func (s *screen) eraseLocked() {
 	}
 }
 
-// put gathers a line for stdout.
-func (s *screen) put(line []byte) error {
+// put gathers a line for stdout; place is behind it.
+func (s *screen) put(line []byte, place string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gathered.Write(line)
+	s.behind = place
 	if s.gathered.Len() < fullScreen {
 		return nil
 	}
@@ -139,7 +142,15 @@ func (s *screen) flushLocked() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotPrinted, err)
 	}
+	s.printed = s.behind
 	return nil
+}
+
+// place is behind the last event that stdout has taken, "" for none.
+func (s *screen) place() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.printed
 }
 
 // say writes a line of words to stderr, behind the events that came before it.

@@ -19,7 +19,7 @@ func TestTheLiveLine(t *testing.T) {
 		stop := s.live(func(time.Time) string { return strings.Repeat("live", 20) })
 		synctest.Wait()
 		line := erase + strings.Repeat("live", 7) + "…"
-		if err := s.put([]byte("an event\n")); err != nil || both.String() != line {
+		if err := s.put([]byte("an event\n"), "1"); err != nil || both.String() != line {
 			t.Errorf("%v, %q", err, both.String())
 		}
 		if err := s.flush(); err != nil {

@@ -225,6 +225,46 @@ func TestFollowThatCannotPrint(t *testing.T) {
 	})
 }
 
+// TestFollowSaysWhatIsPrinted: a stdout that fails later on leaves the place behind the
+// events that it took, and the next following goes on there. What does not fit in one
+// write is written in several.
+func TestFollowSaysWhatIsPrinted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := ingottest.Network(t, &ingottest.Server{})
+		const all = 1000 // more than fullScreen
+		publish(t, network, 0, all)
+		var errs bytes.Buffer
+		out := &fills{after: 1}
+		exit := run(t.Context(), []string{"follow", "--url=http://ingot", "--after=beginning", "--json"}, surroundings{stdout: out, stderr: &errs, transport: network})
+		_, cursor, found := strings.Cut(errs.String(), "behind what was printed: --after=")
+		cursor, _, _ = strings.Cut(cursor, "\n")
+		if exit != exitBad || !found || !strings.Contains(errs.String(), "no space left") {
+			t.Errorf("exit %d\n%s", exit, errs.String())
+		}
+		got := idsOf(t, out.text.String())
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute) // for a place that leaves some out
+		defer stop()
+		_, stdout, _ := followed(t, ctx, network, "--after="+cursor, fmt.Sprintf("--count=%d", all-len(got)), "--json")
+		if got = append(got, idsOf(t, stdout)...); !slices.Equal(got, numbers(0, all)) {
+			t.Errorf("printed, with what came after %s: %v", cursor, got)
+		}
+	})
+}
+
+// fills is a stdout that takes so many writes, and no more.
+type fills struct {
+	after int
+	text  bytes.Buffer
+}
+
+func (f *fills) Write(b []byte) (int, error) {
+	if f.after--; f.after < 0 {
+		return 0, errors.New("no space left")
+	}
+	return f.text.Write(b)
+}
+
 // TestFollowIsTakenBackByReplay: what --json prints is sent again as it was.
 func TestFollowIsTakenBackByReplay(t *testing.T) {
 	t.Parallel()

@@ -36,6 +36,7 @@ type surroundings struct {
 }
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a stdout that takes no more is an error of the write, and is told
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal meets the default: it kills
 	os.Exit(run(ctx, os.Args[1:], surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))

@@ -13,13 +13,9 @@ import (
 	"time"
 	"unicode"
 
-	"go.uber.org/goleak"
-
 	"ingot/internal/workload"
 	"ingot/publisher/internal/ingottest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // command runs the publisher in this process and returns what it wrote.
 func command(ctx context.Context, transport http.RoundTripper, args ...string) (exit int, stdout, stderr string) {

@@ -59,5 +59,5 @@ func TestBackoffBeginsAnew(t *testing.T) {
 // allOf takes whatever comes.
 type allOf struct{}
 
-func (allOf) Event([]byte) (bool, error) { return true, nil }
-func (allOf) Idle() error                { return nil }
+func (allOf) Event([]byte, string) (bool, error) { return true, nil }
+func (allOf) Idle() error                        { return nil }

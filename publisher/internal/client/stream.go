@@ -2,6 +2,7 @@ package client
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,10 @@ type StreamQuery struct {
 
 // Sink takes what a stream brings.
 type Sink interface {
-	// Event takes an event object, good until it returns. False: it was the last one
-	// that is wanted. An error ends the stream, and the event counts as not taken.
-	Event(object []byte) (more bool, err error)
+	// Event takes an event object, good until it returns, and the place behind it.
+	// False: it was the last one that is wanted. An error ends the stream, and the
+	// event counts as not taken.
+	Event(object []byte, place string) (more bool, err error)
 	// Idle is called when all that has come was taken, before the wait for more.
 	Idle() error
 }
@@ -141,7 +143,7 @@ func (s *stream) read(at *string, sink Sink, progress func()) (no refusal, more 
 			return refusal{err: goneIn(b.data)}, true, nil
 		case b.kind == "" && b.data != nil:
 			progress()
-			if more, err = sink.Event(b.data); err != nil {
+			if more, err = sink.Event(b.data, cmp.Or(b.id, *at)); err != nil {
 				return no, false, err
 			}
 		default:

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ingot/publisher/internal/ingottest"
+)
+
+// asPublisher makes the binary of the tests be the publisher: what signals do can be
+// seen only on a process.
+const asPublisher = "INGOT_TEST_AS_PUBLISHER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asPublisher) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// process is a publisher that has not been started.
+func process(t *testing.T, h http.Handler, args ...string) (c *exec.Cmd, stderr *bytes.Buffer) {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // many times what it takes
+	t.Cleanup(cancel)
+	stderr = new(bytes.Buffer)
+	c = exec.CommandContext(ctx, os.Args[0], args...)
+	c.Env = append(os.Environ(), asPublisher+"=1", "INGOT_URL="+srv.URL)
+	c.Stderr = stderr
+	return c, stderr
+}
+
+// exitOf waits for the end; -1 is the end by a signal.
+func exitOf(t *testing.T, err error) int {
+	t.Helper()
+	var ended *exec.ExitError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &ended):
+		return ended.ExitCode()
+	}
+	t.Fatal(err)
+	return 0
+}
+
+// TestAStdoutThatTakesNoMore: a pipe whose reader has gone is an error like another,
+// told on stderr, and the exit code is 1.
+func TestAStdoutThatTakesNoMore(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"follow":               {[]string{"follow", "--after=beginning"}, "outcome    failed: see the problem"},
+		"follow, subscription": {[]string{"follow", "--subscription=x", "--create", "--after=beginning"}, "they come again"},
+		"replay":               {[]string{"replay", "-"}, "publisher: print report: "},
+		"simulate":             {[]string{"simulate", "--events=10"}, "publisher: print report: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := &ingottest.Server{}
+			publish(t, ingottest.Network(t, srv), 0, 3)
+			reader, writer, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = reader.Close()
+			p, stderr := process(t, srv, c.args...)
+			p.Stdin, p.Stdout = strings.NewReader("a line\n"), writer
+			exit := exitOf(t, p.Run())
+			_ = writer.Close()
+			if says := stderr.String(); exit != exitBad || !strings.Contains(says, "broken pipe") || !strings.Contains(says, c.says) {
+				t.Errorf("exit %d\n%s", exit, says)
+			}
+		})
+	}
+}
