@@ -103,6 +103,31 @@ func TestFollowOutlastsAServerThatIsAway(t *testing.T) {
 	})
 }
 
+// TestFollowTriesForAsLongAsItWasTold, and once more at the end of that: a server that
+// comes back just before is found.
+func TestFollowTriesForAsLongAsItWasTold(t *testing.T) {
+	t.Parallel()
+	for _, told := range []time.Duration{0, 50 * time.Millisecond, time.Second, 10 * time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			network := &flaky{then: ingottest.Network(t, &ingottest.Server{})}
+			network.away.Store(true)
+			began := time.Now()
+			exit, _, stderr := followed(t, t.Context(), network, "--give-up-after="+told.String())
+			if took := time.Since(began); exit != exitBad || took != told || !strings.Contains(stderr, "gave up after "+told.String()+":") {
+				t.Errorf("%v: exit %d after %v\n%s", told, exit, took, stderr)
+			}
+			if told == 0 {
+				return
+			}
+			publish(t, network.then, 0, 1)
+			time.AfterFunc(told-1, func() { network.away.Store(false) })
+			if exit, stdout, stderr := followed(t, t.Context(), network, "--after=beginning", "--count=1", "--give-up-after="+told.String()); exit != exitOK || stdout == "" {
+				t.Errorf("%v, back in time: exit %d\n%s", told, exit, stderr)
+			}
+		})
+	}
+}
+
 // TestFollowDoesNotHammer: a server that opens every stream and cuts it at once is
 // asked every few seconds, not in a loop.
 func TestFollowDoesNotHammer(t *testing.T) {

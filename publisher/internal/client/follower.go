@@ -55,7 +55,7 @@ func (f *Follower) lost(ctx context.Context, no refusal) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return fmt.Errorf("gave up after %v: %w", time.Since(f.since).Round(time.Second), no.err)
+	return fmt.Errorf("gave up after %v: %w", time.Since(f.since).Round(10*time.Millisecond), no.err)
 }
 
 // back ends the outage. That an answer has come is no progress: a server that breaks

@@ -81,15 +81,18 @@ func (r refusal) wait(n int) time.Duration {
 }
 
 // pause waits before retry n and reports whether to go on: not after a final
-// refusal, nor when the wait would pass the deadline, nor when ctx is done.
+// refusal, nor from the deadline on, nor when ctx is done. A wait that would pass the
+// deadline ends there, so that the last try is made when the time is up, and not
+// before; of a server that asks for a longer wait it is the only one that is early.
 func (r refusal) pause(ctx context.Context, n int, deadline time.Time) bool {
 	if !r.again || ctx.Err() != nil {
 		return false
 	}
-	wait := r.wait(n)
-	if time.Now().Add(wait).After(deadline) {
+	left := time.Until(deadline)
+	if left <= 0 {
 		return false
 	}
+	wait := min(r.wait(n), left)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
