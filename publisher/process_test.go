@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -86,5 +87,47 @@ func TestAStdoutThatTakesNoMore(t *testing.T) {
 				t.Errorf("exit %d\n%s", exit, says)
 			}
 		})
+	}
+}
+
+// TestAClosedTerminalIsAnInterrupt: SIGHUP ends a run with its report, and a second one
+// does not keep it from that. The audit is the first to ask for /events, after the end.
+func TestAClosedTerminalIsAnInterrupt(t *testing.T) {
+	t.Parallel()
+	var p *exec.Cmd
+	started := make(chan struct{})
+	hangUp := func() {
+		<-started
+		if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Error(err)
+		}
+	}
+	srv := &ingottest.Server{Keep: func(e ingottest.Event) []ingottest.Event {
+		hangUp()
+		return []ingottest.Event{e}
+	}}
+	again := without(srv, func(w http.ResponseWriter, r *http.Request) {
+		hangUp()
+		srv.ServeHTTP(w, r)
+	})
+	var stderr *bytes.Buffer
+	p, stderr = process(t, again, "replay", "-", "--follow")
+	silent, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	defer writer.Close()
+	if _, err := writer.WriteString("a line\n"); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p.Stdin, p.Stdout = silent, &out
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	close(started)
+	if exit := exitOf(t, p.Wait()); exit != exitOK || !strings.Contains(out.String(), "outcome    ok: every line is there") {
+		t.Errorf("exit %d\n%s%s", exit, out.String(), stderr)
 	}
 }
