@@ -26,6 +26,8 @@ type cli struct {
 	Follow   follow   `cmd:"" help:"Print events as they are committed, from a stream or from a subscription."`
 	Replay   replay   `cmd:"" help:"Send files: events as NDJSON, and any other text line by line; then audit them."`
 	Simulate simulate `cmd:"" help:"Send invented events, with duplicates, then audit the database through the API."`
+
+	Version kong.VersionFlag `help:"Print the version, and the revision it was built from."`
 }
 
 // surroundings is what a subcommand may touch outside of itself.
@@ -64,8 +66,9 @@ func run(ctx context.Context, args []string, s surroundings) int {
 	parser, err := kong.New(&cli{},
 		kong.Name("publisher"),
 		kong.Description("Sends events to an Ingot server, checks what became of them, and follows those that are there."),
+		kong.Vars{"version": version()},
 		kong.Writers(s.stdout, s.stderr),
-		kong.Exit(func(int) { helped = true }), // kong goes on after --help; we do not
+		kong.Exit(func(int) { helped = true }), // kong goes on after --help and --version; we do not
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
 	)

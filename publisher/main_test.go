@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http/httptest"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +70,26 @@ func TestHelp(t *testing.T) {
 	} {
 		if !strings.Contains(stdout, flag) {
 			t.Errorf("the help does not tell of %s", flag)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--version"}, {"follow", "--version"}} {
+		if exit, stdout, stderr := command(t.Context(), nil, args...); exit != exitOK || stdout != version()+"\n" || stderr != "" {
+			t.Errorf("%q: exit %d, stdout %q, stderr %q", args, exit, stdout, stderr)
+		}
+	}
+	set := func(key, value string) debug.BuildSetting { return debug.BuildSetting{Key: key, Value: value} }
+	for want, info := range map[string]*debug.BuildInfo{
+		"publisher (devel), revision not known":    nil,
+		"publisher v1.2.3, revision not known":     {Main: debug.Module{Version: "v1.2.3"}},
+		"publisher (devel), revision abc":          {Settings: []debug.BuildSetting{set("vcs.revision", "abc"), set("vcs.modified", "false")}},
+		"publisher v1.2.3, revision abc, modified": {Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{set("vcs.revision", "abc"), set("vcs.modified", "true")}},
+	} {
+		if got := versionOf(info); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
