@@ -163,9 +163,10 @@ func (c *config) feed() feed.Config {
 }
 
 // unknownVariables are those of the environment that begin as settings do, and are none: a setting
-// misspelt would be left out without a word. INGOT_POSTGRES says where `make postgres` has put one.
+// misspelt would be left out without a word. INGOT_POSTGRES says where `make postgres` has put one, INGOT_URL
+// is the publisher's.
 func unknownVariables(environment []string, flags []*kong.Flag) (unknown []string) {
-	known := []string{"INGOT_POSTGRES"}
+	known := []string{"INGOT_POSTGRES", "INGOT_URL"}
 	for _, f := range flags {
 		known = append(known, f.Envs...)
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"ingot/internal/version"
 )
 
 // The exit codes.
@@ -66,7 +68,7 @@ func run(ctx context.Context, args []string, s surroundings) int {
 	parser, err := kong.New(&cli{},
 		kong.Name("publisher"),
 		kong.Description("Sends events to an Ingot server, checks what became of them, and follows those that are there."),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": "publisher " + version.String()},
 		kong.Writers(s.stdout, s.stderr),
 		kong.Exit(func(int) { helped = true }), // kong goes on after --help and --version; we do not
 		kong.BindTo(ctx, (*context.Context)(nil)),
