@@ -6,26 +6,24 @@ import (
 )
 
 // The texts of the simple-protocol Queries that end a batch. Such a Query is read
-// whole before any of it runs, and has no parameters. So it holds numbers, this
-// process's UUID, and users' text as hex digits alone: nothing in it needs quoting. Numbers
+// whole before any of it runs, and has no parameters. So it holds numbers
+// and users' text as hex digits alone: nothing in it needs quoting. Numbers
 // stand in quotes all the same: a literal without a type is read as what it is to be, where
 // an integer would be converted.
 
-// appendCommit appends what ends a batch's transaction. The log's lock is held for
-// moments, but by many: it is waited for as long as a statement may take, not as long
-// as a key is waited for.
+// appendCommit appends what ends a batch's transaction.
 func (w *Writer) appendCommit(q []byte, b *batch) []byte {
-	q = append(q, "SET LOCAL lock_timeout = 0; EXECUTE ingot_lock; "...)
+	q = append(q, "EXECUTE ingot_lock; "...)
 	topics := w.session.topicsOf(b)
 	if b.folds {
 		q = append(append(append(q, "EXECUTE ingot_fold ("...), topics...), "); "...)
 	}
 	q = append(q, "EXECUTE ingot_log ('"...)
-	for _, n := range [...]int64{b.first, b.last, int64(b.received), int64(b.storedCount)} {
+	for _, n := range [...]int64{b.first, int64(b.received), int64(b.storedCount)} {
 		q = append(strconv.AppendInt(q, n, 10), "', '"...)
 	}
-	q = append(append(q, w.instance...), "', "...)
-	q = append(append(q, topics...), ", "...)
+	q = append(q[:len(q)-1], topics...)
+	q = append(q, ", "...)
 	return append(strconv.AppendBool(q, b.folds), "); COMMIT"...)
 }
 

@@ -48,7 +48,7 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 		w.drop()
 	}
 	if w.session == nil {
-		s, err := openSession(ctx, w.url, w.timeouts)
+		s, err := openSession(ctx, w.url, w.timeouts, w.instance)
 		if err != nil {
 			return nil, unavailable(err)
 		}

@@ -53,24 +53,28 @@ const setupLooker = `SET default_transaction_read_only = on;
 // Batches and fences say themselves what their COMMIT waits for. What else the session
 // commits (ids that no committed row has yet) is of use to it alone and waits for no
 // standby: while that is away, no session could be opened to look into a doubt.
-var setupSession = `
+const setupSession = `
 SET transaction_read_only = off;
 SET default_transaction_read_only = off;
 SET synchronous_commit = local;
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
-` + scansOnly + prepareLock + prepareLog + prepareFold
+` + scansOnly + prepareFold
 
-// prepareLock takes the log's lock.
-var prepareLock = fmt.Sprintf("PREPARE ingot_lock AS SELECT pg_advisory_xact_lock(%d);\n", logLock)
+// prepareLock takes the log's lock. It is held for moments, but by many: it is waited for as long as
+// a statement may take, not as long as a key is waited for.
+const prepareLock = `PREPARE ingot_lock AS
+	SELECT CASE WHEN set_config('lock_timeout', '0', true) = '0' THEN pg_advisory_xact_lock(%d) END;
+`
 
-// prepareLog writes a batch's row of the log. $6 are its topics, as JSON in hex.
-const prepareLog = `PREPARE ingot_log (bigint, bigint, integer, integer, uuid, text, boolean) AS
+// prepareLog writes a batch's row of the log: its first id, how many it received and stored, its topics as
+// JSON in hex, and whether it folds. The text lacks the instance.
+const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
 		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
-	SELECT coalesce(last.commit_seq, 0) + 1, $1, $2, $3, $4,
-		coalesce(last.total_received, 0) + $3, coalesce(last.total_stored, 0) + $4, $5, clock_timestamp(),
-		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, convert_from(decode($6, 'hex'), 'UTF8')::json, $7
+	SELECT coalesce(last.commit_seq, 0) + 1, $1, $1 + $2 - 1, $2, $3,
+		coalesce(last.total_received, 0) + $2, coalesce(last.total_stored, 0) + $3, '%s'::uuid, clock_timestamp(),
+		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, convert_from(decode($4, 'hex'), 'UTF8')::json, $5
 	FROM (VALUES (1)) AS one LEFT JOIN (
 		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
 	) AS last ON true;
@@ -102,10 +106,10 @@ type session struct {
 	numbers []byte
 }
 
-func openSession(ctx context.Context, url string, t Timeouts) (*session, error) {
+func openSession(ctx context.Context, url string, t Timeouts, instance string) (*session, error) {
 	s := &session{opened: time.Now(), topics: map[string]int64{}, unfolded: unfoldedAtFirst}
-	setup := fmt.Sprintf("%sSET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
-		setupSession, milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle))
+	setup := fmt.Sprintf(setupSession+prepareLock+prepareLog+"SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
+		logLock, instance, milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle))
 	conn, err := connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
 	if err != nil {
 		return nil, err

@@ -23,12 +23,12 @@ var feed = []Mutant{
 		Caught: "the totals are those of the table; a reader that follows sees all of it",
 		Edits: []Edit{
 			{
-				"ingest/internal/postgres/session.go", `SELECT pg_advisory_xact_lock(%d)`,
-				`SELECT %d`,
+				"ingest/internal/postgres/session.go", `THEN pg_advisory_xact_lock(%d) END`,
+				`THEN %d END`,
 			},
 			{
-				"ingest/internal/postgres/session.go", `	SELECT coalesce(last.commit_seq, 0) + 1, $1, $2, $3, $4,`,
-				`	SELECT nextval('ingot.id_blocks'), $1, $2, $3, $4,`,
+				"ingest/internal/postgres/session.go", `	SELECT coalesce(last.commit_seq, 0) + 1, $1, $1 + $2 - 1, $2, $3,`,
+				`	SELECT nextval('ingot.id_blocks'), $1, $1 + $2 - 1, $2, $3,`,
 			},
 		},
 	},
