@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,12 +50,14 @@ func TestFollowWaitsForASubscription(t *testing.T) {
 		network := &flaky{then: inner}
 		time.AfterFunc(10*time.Minute, func() { network.away.Store(true) })
 		time.AfterFunc(20*time.Minute, func() { network.away.Store(false) })
-		go func() { // ends before the following does
+		var publishing sync.WaitGroup
+		defer publishing.Wait() // its last answer may come after the events
+		publishing.Go(func() {
 			time.Sleep(15 * time.Minute)
 			publish(t, inner, 0, 3)
 			time.Sleep(15 * time.Minute)
 			publish(t, inner, 3, 6)
-		}()
+		})
 		exit, stdout, stderr := followed(t, t.Context(), network, "--subscription=x", "--create", "--count=6", "--json")
 		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 6)) {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)

@@ -71,6 +71,9 @@ func (s *sending) deal(ctx context.Context, out chan<- job) {
 			due := began.Add(time.Duration(float64(dealt) / s.rate * float64(time.Second)))
 			sleepUntil(ctx, due)
 		}
+		if ctx.Err() != nil {
+			return // a client may be waiting as well, and select has no preference
+		}
 		select {
 		case <-ctx.Done():
 			return
