@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,6 +95,10 @@ func TestAStdoutThatTakesNoMore(t *testing.T) {
 // does not keep it from that. The audit is the first to ask for /events, after the end.
 func TestAClosedTerminalIsAnInterrupt(t *testing.T) {
 	t.Parallel()
+	// Under nohup the tests have it ignored, and so would the publisher. What is caught here is the default there.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	var p *exec.Cmd
 	started := make(chan struct{})
 	hangUp := func() {
