@@ -26,14 +26,14 @@ func TestReadersAreNotTheDatabase(t *testing.T) {
 	server := pgtest.Durable(t)
 	i := startIngester(t, "--database-url", server.URL(), "--query-timeout=1m", "--read-connections=2")
 	storeAll(t, i, newLedger(1), 5)
-	conn := connect(t, server.URL())
+	conn, beside := connect(t, server.URL()), connect(t, server.URL()) // a transaction sees pg_stat_activity as it was at first
 	execute(t, conn, "BEGIN; LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
 	var readers sync.WaitGroup
 	for range 5 {
 		readers.Go(func() { i.status("/events") })
 	}
 	await(t, "readers that wait", func() bool {
-		return number(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ingot reader' AND wait_event_type = 'Lock'") == 2
+		return number(t, beside, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ingot reader' AND wait_event_type = 'Lock'") == 2
 	})
 	if status := i.status("/readyz"); status != http.StatusOK {
 		t.Errorf("/readyz says %d", status)
