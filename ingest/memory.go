@@ -15,6 +15,9 @@ const (
 	// with, and what of it is on its way. What several streams wait for they share.
 	streamBytes = catchUpBytes + 128<<10
 
+	// exportBytes is what an export holds: two pages of 1 MiB.
+	exportBytes = 2 << 20
+
 	// The limit follows them in steps. To set it stops the world.
 	connectionsStep, streamsStep = 512, 64
 
@@ -60,6 +63,6 @@ func followMemory(c config, open func() (connections, streams int64), over <-cha
 // pages on their way to clients, those that are being read with their JSON, and what streams and
 // connections hold.
 func memoryLimit(c config, connections, streams int64) int64 {
-	pages := int64(c.MaxReadsInFlight) + int64(c.ReadConnections+c.MaxExports)*2*int64(c.MaxPage)
+	pages := int64(c.MaxReadsInFlight) + int64(c.ReadConnections)*2*int64(c.MaxPage) + int64(c.MaxExports)*exportBytes
 	return int64(c.QueueBytes+c.MaxBodiesInFlight)*3/2 + 64<<20 + pages + streams*streamBytes + connections*connectionBytes
 }

@@ -6,7 +6,7 @@
 // the connections, the streams on them and the bytes of bodies in flight; all end with
 // Shutdown.
 //
-//	connection ─► conn.go      accepts, and lets a refused client finish sending
+//	connection ─► conn.go      accepts, lets a refused client finish sending, notices one that has left
 //	                 │  deadline.go  its deadlines, which a request puts off at no cost
 //	                 │
 //	              handle.go    route.go: which handler; request ids, panics, what is not a route, bodies unread
@@ -40,7 +40,8 @@
 //     buffers) + the budget + one inflater a core; and for readers exports × two pages
 //     of 1 MiB, streams × what the feed lets wait for one, and Limits.Reads of pages on
 //     their way to clients, which count until the next request is read or the connection
-//     is closed.
+//     is closed. So do answers to POST /publish over 64 KiB, in the budget; room for them is
+//     taken before anything is stored.
 //   - What is written without an end (streams, exports) has a bound on its number, a
 //     deadline for each write, and ends when the client leaves or the server drains.
 //   - A connection whose body was not read to its end is never used again: what is

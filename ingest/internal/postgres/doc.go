@@ -3,7 +3,7 @@
 //
 // Package main opens it, hands the Writer to the pipeline and the Reader to the
 // HTTP gate. The Writer serves the committers in turn and owns three connections, of which
-// two only look keys up; the Reader owns a small pool and may be used by everybody.
+// two only look keys up; the Reader owns a small pool, reads as many pages at a time, and may be used by everybody.
 // Subscriptions own another: they write.
 //
 // A batch (writer.go) is given ids, and the keys that somebody suspects to exist are
