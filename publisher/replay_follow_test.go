@@ -173,10 +173,7 @@ func TestAnInterruptEndsTheAuditOfAFollowedPipe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
-		network := ingottest.Network(t, without(&ingottest.Server{}, func(_ http.ResponseWriter, r *http.Request) {
-			interrupt()
-			<-r.Context().Done()
-		}))
+		network := ingottest.Network(t, interruptedAudit(interrupt))
 		exit, o := replayed(t, ctx, network, "one\n", "-", "--follow", "--give-up-after=1m")
 		if exit != exitInterrupted || !o.Interrupted || o.Stored != 1 {
 			t.Errorf("exit %d, %+v", exit, o)

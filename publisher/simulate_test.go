@@ -222,6 +222,14 @@ func TestAnInterruptIsClean(t *testing.T) {
 	})
 }
 
+// interruptedAudit calls interrupt when it is asked for a page, and never answers.
+func interruptedAudit(interrupt func()) http.Handler {
+	return without(&ingottest.Server{}, func(_ http.ResponseWriter, r *http.Request) {
+		interrupt()
+		<-r.Context().Done()
+	})
+}
+
 // without answers GET /events with a page from elsewhere.
 func without(srv http.Handler, page http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -249,10 +257,7 @@ func TestAnInterruptEndsTheAudit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
-		network := ingottest.Network(t, without(&ingottest.Server{}, func(_ http.ResponseWriter, r *http.Request) {
-			interrupt()
-			<-r.Context().Done()
-		}))
+		network := ingottest.Network(t, interruptedAudit(interrupt))
 		exit, o := simulateJSON(t, ctx, network, "--events=70")
 		if exit != exitInterrupted || o.Audit != nil || o.Stored != 70 || len(o.Problems) != 0 {
 			t.Errorf("exit %d, audit %+v, %+v", exit, o.Audit, o)
