@@ -20,7 +20,7 @@ var (
 		"pipeline":  "",
 		"feed":      "",
 	}
-	leaves = []string{"go.uber.org/zap", "github.com/google/uuid", "github.com/prometheus/client_golang", "github.com/klauspost/compress", "golang.org/x/sys"}
+	leaves = []string{"go.uber.org/zap", "github.com/google/uuid", "github.com/prometheus/client_golang", "github.com/prometheus/common/expfmt", "github.com/klauspost/compress", "golang.org/x/sys"}
 )
 
 type goPackage struct {

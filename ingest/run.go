@@ -73,10 +73,12 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	queue := pipeline.New(c.pipeline(), waking{writer, hub.Wake}, filter, log.Named("pipeline"))
+	metrics := newMetrics()
+	queue := pipeline.New(c.pipeline(), measure(waking{writer, hub.Wake}, metrics), filter, log.Named("pipeline"))
+	registerFigures(metrics, c, queue, filter, hub)
 	server := httpapi.New(httpapi.Config{
 		Limits: c.limits(), Publisher: queue, Reader: probed{reader, probe}, Feed: gateFeed{hub}, Subscriptions: subscriptions, Figures: figures(queue, filter, hub),
-		Log: log.Named("http"), Instance: instance.String()[:8],
+		Metrics: metrics, Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	defer limitMemory(c, func() (connections, streams int64) { return server.Connections(), int64(hub.Stats().Subscribers) })()
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))

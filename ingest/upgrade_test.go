@@ -7,12 +7,19 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// Two goroutines of fasthttp outlive a server: its clock, for ever, and its pool's
+// cleaner, for up to ten seconds.
+func TestMain(m *testing.M) {
+	pgtest.Main(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
 
 // upgradeSQL is the statement of the README that reads the old service's table.
 func upgradeSQL(t *testing.T) string {

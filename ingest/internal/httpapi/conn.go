@@ -65,6 +65,7 @@ func (l *listener) Accept() (net.Conn, error) {
 // turnAway answers a connection too many without reading from it. It runs in the
 // goroutine that accepts: what it writes fits into the socket's empty buffer.
 func (s *Server) turnAway(c net.Conn) {
+	s.turnedAway.Add(1)
 	p := problemConnections
 	body := append(appendProblem(nil, p, fmt.Sprintf("%d connections are open, and no more are taken (--max-connections); try again, and use connections more than once", s.Limits.Connections)), '}')
 	_ = c.SetDeadline(time.Now().Add(time.Second))

@@ -25,7 +25,7 @@
 //	                 │    streamed.go  an answer that takes the connection over
 //	  /subscriptions │  subscriptions.go poll.go
 //	                 │    object.go     a small JSON body
-//	  GET /stats     │  stats.go
+//	  GET /stats     │  stats.go; /metrics metrics.go
 //	  GET /healthz…  │  health.go index.go
 //	  GET /docs      │  swagger.go openapi.json swagger/
 //	                 │  write.go      events and subscriptions as JSON

@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
@@ -15,8 +16,14 @@ import (
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	var space [maxRequestID]byte
 	id := s.appendRequestID(space[:0], ctx)
-	defer func() { s.finish(ctx, id, recover()) }()
-	if handle, ok := s.find(ctx); ok {
+	counted := &s.elsewhere
+	defer func() {
+		s.finish(ctx, id, recover())
+		counted.observe(ctx.Response.StatusCode(), time.Since(ctx.Time()))
+	}()
+	var handle func(*fasthttp.RequestCtx)
+	counted, handle = s.find(ctx)
+	if handle != nil {
 		handle(ctx)
 	}
 }
@@ -24,16 +31,20 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 // expect decides whether a client that asks first (Expect: 100-continue) may send
 // its body. What is refused has its answer already and serve never sees it.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
+	counted := &s.elsewhere
 	defer func() {
 		if status = fasthttp.StatusContinue; ctx.Response.StatusCode() != fasthttp.StatusOK {
 			status = ctx.Response.StatusCode()
 			hangUp(ctx) // it may have sent its body all the same
+			counted.observe(status, 0)
 		}
 	}()
 	var space [maxRequestID]byte
 	id := s.appendRequestID(space[:0], ctx)
 	defer func() { s.finish(ctx, id, recover()) }()
-	if _, ok := s.find(ctx); !ok || string(ctx.URI().PathOriginal()) != "/publish" {
+	var handle func(*fasthttp.RequestCtx)
+	counted, handle = s.find(ctx)
+	if handle == nil || string(ctx.URI().PathOriginal()) != "/publish" {
 		return
 	}
 	_, err := s.admit(ctx)
@@ -66,11 +77,12 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 	s.logFailure(ctx, id)
 }
 
-// find finds the route of a request, or answers it: framing first, because what
+// find finds where a request's answer counts, and the handler; where there is none it
+// has answered. Framing first, because what
 // cannot be told apart from the next request must end the connection. Paths are
 // compared as they were sent: what a proxy in front compares, and lets pass, is
 // the same text.
-func (s *Server) find(ctx *fasthttp.RequestCtx) (handle func(*fasthttp.RequestCtx), ok bool) {
+func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*fasthttp.RequestCtx)) {
 	reason := smuggled(ctx.Request.Header.RawHeaders())
 	if version := string(ctx.Request.Header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
 		reason = shown(version) + " is not spoken here; send HTTP/1.1" // fasthttp reads any version as 1.1
@@ -78,15 +90,15 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (handle func(*fasthttp.RequestCt
 	if reason != "" {
 		s.problem(ctx, problemBadRequest, reason)
 		hangUp(ctx)
-		return nil, false
+		return &s.elsewhere, nil
 	}
-	r, found := s.route(ctx)
-	if !found {
+	r := s.route(ctx)
+	if r == nil {
 		s.problem(ctx, problemNotFound, "there is nothing at this path; / lists what there is")
-		return nil, false
+		return &s.elsewhere, nil
 	}
 	if handle := r.handler(string(ctx.Method())); handle != nil {
-		return handle, true
+		return &r.answers, handle
 	}
 	ctx.Response.Header.Set("Allow", r.allow())
 	if ctx.IsOptions() {
@@ -94,7 +106,7 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (handle func(*fasthttp.RequestCt
 	} else {
 		s.problem(ctx, problemMethod, "this path answers to "+r.allow())
 	}
-	return nil, false
+	return &r.answers, nil
 }
 
 // unreadable answers what fasthttp could not read as a request. It closes the
@@ -111,6 +123,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	}
 	hangUp(ctx)
 	ctx.Response.Header.SetBytesV("X-Request-Id", s.appendNewRequestID(nil))
+	s.elsewhere.observe(ctx.Response.StatusCode(), 0)
 }
 
 func isTimeout(err error) bool {

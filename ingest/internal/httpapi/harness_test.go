@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -231,7 +232,8 @@ func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate 
 		publisher: &fakePublisher{Fake: storetest.NewFake()}, reader: &fakeReader{}, feed: newFakeFeed(), subscriptions: &fakeSubscriptions{kept: map[string]event.Subscription{}},
 	}
 	g.Server = New(Config{
-		Limits: limits, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Subscriptions: g.subscriptions, Log: zap.New(core), Instance: "test",
+		Metrics: prometheus.NewRegistry(),
+		Limits:  limits, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Subscriptions: g.subscriptions, Log: zap.New(core), Instance: "test",
 		Figures: func() Figures {
 			return Figures{QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4}, FilterStats{Hits: 5}, FeedStats{Streams: 6, CatchingUp: 7, MaxStreams: 8}}
 		},

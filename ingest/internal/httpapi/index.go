@@ -23,6 +23,7 @@ const indexPage = `<!doctype html>
   <dt>GET /events/stream</dt><dd>events as they are committed: topic, source, after, Last-Event-ID</dd>
   <dt><a href="/subscriptions">GET /subscriptions</a></dt><dd>places in the feed that are kept under a name, and how far they are behind</dd>
   <dt><a href="/stats">GET /stats</a></dt><dd>totals and topics</dd>
+  <dt><a href="/metrics">GET /metrics</a></dt><dd>figures of this process, for Prometheus</dd>
   <dt><a href="/docs">GET /docs</a></dt><dd>all of it, to read and to try; <a href="/openapi.json">/openapi.json</a> for machines</dd>
   <dt><a href="/healthz">GET /healthz</a>, <a href="/readyz">GET /readyz</a></dt><dd>is it running, can it store</dd>
 </dl>

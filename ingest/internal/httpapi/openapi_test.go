@@ -17,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
 	"ingot/internal/event"
@@ -133,7 +134,7 @@ func (a answer) documented(t testing.TB, method, target string) {
 
 func TestDocumentHasEveryRoute(t *testing.T) {
 	t.Parallel()
-	d, s := readDocument(), New(Config{Limits: testLimits(), Log: open(t).Log})
+	d, s := readDocument(), New(Config{Limits: testLimits(), Log: open(t).Log, Metrics: prometheus.NewRegistry()})
 	var documented, served []string
 	for path, operations := range d.Paths {
 		for method, o := range operations {
@@ -150,7 +151,7 @@ func TestDocumentHasEveryRoute(t *testing.T) {
 		}
 	}
 	for path, r := range s.routes {
-		for method := range r {
+		for method := range r.handlers {
 			served = append(served, method+" "+path)
 		}
 	}

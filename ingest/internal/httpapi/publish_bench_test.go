@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"ingot/internal/event"
@@ -18,7 +19,7 @@ import (
 func BenchmarkPublish(b *testing.B) {
 	body := workload.AppendJSON(nil, workload.New(1).Event(1))
 	request := fmt.Appendf(nil, "POST /publish HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	s := New(Config{Limits: testLimits(), Publisher: storesAll{}, Log: zap.NewNop(), Instance: "test"})
+	s := New(Config{Limits: testLimits(), Publisher: storesAll{}, Log: zap.NewNop(), Instance: "test", Metrics: prometheus.NewRegistry()})
 	c := &replayed{request: request, left: b.N}
 	own := &conn{open: &s.connections}
 	own.init(c)

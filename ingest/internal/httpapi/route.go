@@ -8,26 +8,32 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// route is what a path answers to: a handler for each method, GET for HEAD too.
-type route map[string]func(*fasthttp.RequestCtx)
+// handlers are what a path answers to: one for each method, GET for HEAD too.
+type handlers map[string]func(*fasthttp.RequestCtx)
+
+// route is a path that answers.
+type route struct {
+	handlers
+	answers answers
+}
 
 // methods in the order in which Allow names them.
 var methods = []string{"GET", "POST", "PUT", "DELETE"}
 
-func (r route) handler(method string) func(*fasthttp.RequestCtx) {
+func (h handlers) handler(method string) func(*fasthttp.RequestCtx) {
 	if method == "HEAD" {
 		method = "GET"
 	}
-	return r[method]
+	return h[method]
 }
 
-func (r route) allow() string {
+func (h handlers) allow() string {
 	allowed := ""
 	for _, method := range methods {
-		if r[method] != nil {
+		if h[method] != nil {
 			allowed += method + ", "
 		}
-		if r[method] != nil && method == "GET" {
+		if h[method] != nil && method == "GET" {
 			allowed += "HEAD, "
 		}
 	}
@@ -35,20 +41,20 @@ func (r route) allow() string {
 }
 
 // route finds what a path answers to: the path itself, or a pattern of as many
-// parts. Parts are split before their escapes are undone, so that a %2F belongs to
+// parts; nil: nothing does. Parts are split before their escapes are undone, so that a %2F belongs to
 // the part it stands in.
-func (s *Server) route(ctx *fasthttp.RequestCtx) (route, bool) {
+func (s *Server) route(ctx *fasthttp.RequestCtx) *route {
 	path := ctx.URI().PathOriginal()
 	if r, found := s.routes[string(path)]; found && !bytes.Contains(path, []byte("{")) {
-		return r, true // without a copy of the path
+		return r // without a copy of the path
 	}
 	parts := strings.Split(string(path), "/")
 	for pattern, r := range s.routes {
 		if names := strings.Split(pattern, "/"); strings.Contains(pattern, "{") && matches(ctx, names, parts) {
-			return r, true
+			return r
 		}
 	}
-	return nil, false
+	return nil
 }
 
 // matches compares part by part, and leaves the values of {names} with the request.

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
@@ -69,7 +70,8 @@ type Config struct {
 
 	Subscriptions Subscriptions
 
-	Figures  func() Figures // of the pipeline, the filter and the feed, for /stats
+	Figures  func() Figures       // of the pipeline, the filter and the feed, for /stats
+	Metrics  *prometheus.Registry // what /metrics shows; the server adds its own
 	Log      *zap.Logger
 	Instance string // prefix of request ids
 }
@@ -89,7 +91,9 @@ type Server struct {
 	failures    *zap.Logger    // for answers of 5xx
 	inflaters   chan *inflater // one for each core: inflating only computes
 	works       sync.Pool      // of *work
-	routes      map[string]route
+	turnedAway  atomic.Int64   // connections refused since the start
+	routes      map[string]*route
+	elsewhere   answers         // to what has no route
 	serving     context.Context // ends when the server drains: streams do
 	endStreams  context.CancelFunc
 
@@ -104,11 +108,13 @@ func New(config Config) *Server {
 	s.failures = config.Log.WithOptions(zap.WrapCore(sampled))
 	s.serving, s.endStreams = context.WithCancel(context.Background())
 	s.budget.max, s.reads.max = config.Limits.BodiesInFlight, config.Limits.Reads
-	s.routes = map[string]route{
+	s.routes = map[string]*route{}
+	for path, h := range map[string]handlers{
 		"/":        {"GET": s.index},
 		"/publish": {"POST": s.publish},
 		"/events":  {"GET": s.events},
 		"/stats":   {"GET": s.stats},
+		"/metrics": {"GET": s.metrics},
 		"/healthz": {"GET": s.healthz},
 		"/readyz":  {"GET": s.readyz},
 
@@ -125,7 +131,10 @@ func New(config Config) *Server {
 		"/docs/docs.js":              {"GET": s.docsFile("text/javascript; charset=utf-8", docsScript)},
 		"/docs/swagger-ui.css":       {"GET": s.zipped("text/css; charset=utf-8", swaggerStyle)},
 		"/docs/swagger-ui-bundle.js": {"GET": s.zipped("text/javascript; charset=utf-8", swaggerScript)},
+	} {
+		s.routes[path] = &route{handlers: h}
 	}
+	s.register()
 	s.fast = &fasthttp.Server{
 		Handler:       s.serve,
 		ErrorHandler:  s.unreadable,

@@ -1,0 +1,97 @@
+package httpapi
+
+import (
+	"bytes"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+	"github.com/valyala/fasthttp"
+)
+
+// answerSeconds are the bounds between which answers are counted: from a batch of a few events
+// to the default deadline of ten seconds, and a long poll of a minute.
+var answerSeconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60}
+
+// elsewhere stands for the route of what has none.
+const elsewhere = "other"
+
+// answers counts those of a route, and how long they took. The statuses that were given before are
+// found without a lock.
+type answers struct {
+	seconds  prometheus.ObserverVec
+	byStatus [600]atomic.Pointer[prometheus.Observer]
+}
+
+// observe counts an answer.
+func (a *answers) observe(status int, took time.Duration) {
+	known := &a.byStatus[status]
+	o := known.Load()
+	if o == nil {
+		made := a.seconds.WithLabelValues(strconv.Itoa(status))
+		o = &made
+		known.Store(o)
+	}
+	(*o).Observe(took.Seconds())
+}
+
+// register tells the registry of all that the gate counts.
+func (s *Server) register() {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "ingot_http_answer_seconds", Buckets: answerSeconds,
+		Help: "Time from a request's header to its answer, by route and status; of a stream or an export, to its beginning.",
+	}, []string{"route", "status"})
+	s.Metrics.MustRegister(seconds)
+	for pattern, r := range s.routes {
+		r.answers.seconds = seconds.MustCurryWith(prometheus.Labels{"route": pattern})
+	}
+	s.elsewhere.seconds = seconds.MustCurryWith(prometheus.Labels{"route": elsewhere})
+
+	for _, c := range []struct {
+		name, help string
+		value      func() int64
+	}{
+		{"ingot_events_invalid_total", "Events refused as invalid.", s.rejected.Load},
+		{"ingot_http_connections_refused_total", "Connections refused because --max-connections were open.", s.turnedAway.Load},
+	} {
+		s.Metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help}, func() float64 { return float64(c.value()) }))
+	}
+	for _, g := range []struct {
+		name, help string
+		value      func() int64
+		limit      int64
+	}{
+		{"ingot_http_connections", "Open connections.", s.connections.Load, int64(s.Limits.Connections)},
+		{"ingot_http_bodies_bytes", "Bytes of all bodies being read or waited for.", s.budget.used.Load, s.Limits.BodiesInFlight},
+		{"ingot_http_reads_bytes", "Bytes of pages on their way to clients.", s.reads.used.Load, s.Limits.Reads},
+		{"ingot_exports", "Exports under way.", s.exports.Load, int64(s.Limits.Exports)},
+	} {
+		s.Metrics.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, func() float64 { return float64(g.value()) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name + "_limit", Help: "The most that " + g.name + " may be."}, func() float64 { return float64(g.limit) }))
+	}
+}
+
+// metrics answers in the text format of Prometheus, without asking the database.
+func (s *Server) metrics(ctx *fasthttp.RequestCtx) {
+	families, err := s.Metrics.Gather()
+	if err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
+	format := expfmt.NewFormat(expfmt.TypeTextPlain)
+	var body bytes.Buffer
+	encoder := expfmt.NewEncoder(&body, format)
+	for _, f := range families {
+		if err := encoder.Encode(f); err != nil {
+			s.problemOf(ctx, err)
+			return
+		}
+	}
+	s.respondList(ctx, body.Bytes())
+	if ctx.Response.StatusCode() == fasthttp.StatusOK {
+		ctx.Response.Header.SetContentType(string(format))
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"ingot/ingest/internal/dedup"
+	"ingot/ingest/internal/feed"
+	"ingot/ingest/internal/pipeline"
+	"ingot/internal/event"
+	"ingot/internal/version"
+)
+
+// newMetrics is a registry with the figures of the process itself.
+func newMetrics() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "ingot_build_info", Help: "1; the label tells which build runs.",
+		ConstLabels: prometheus.Labels{"version": version.String()},
+	})
+	build.Set(1)
+	r.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// measured observes what it takes to store a batch, and what became of its events.
+type measured struct {
+	pipeline.Store
+	seconds, events    prometheus.Observer
+	stored, duplicates prometheus.Counter
+}
+
+// measure registers the figures of a store.
+func measure(store pipeline.Store, r *prometheus.Registry) *measured {
+	seconds := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "ingot_batch_commit_seconds", Help: "Time to store a batch, from an attempt's begin to its commit; behind another batch it waits for that as well.",
+		Buckets: prometheus.ExponentialBuckets(.0005, 2, 15), // to 8 s; an attempt has ten
+	})
+	events := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "ingot_batch_events", Help: "Events of a committed batch.",
+		Buckets: prometheus.ExponentialBuckets(1, 4, 8), // to 16,384
+	})
+	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ingot_events_total", Help: "Events of committed batches, by what became of them.",
+	}, []string{"outcome"})
+	r.MustRegister(seconds, events, outcomes)
+	return &measured{store, seconds, events, outcomes.WithLabelValues("stored"), outcomes.WithLabelValues("duplicate")}
+}
+
+// Merge implements pipeline.Store.
+func (m *measured) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error) {
+	begun := time.Now()
+	stored, err := m.Store.Merge(ctx, b, sent)
+	if err != nil {
+		return stored, err
+	}
+	m.seconds.Observe(time.Since(begun).Seconds())
+	m.events.Observe(float64(len(stored)))
+	n := 0
+	for _, s := range stored {
+		if s {
+			n++
+		}
+	}
+	m.stored.Add(float64(n))
+	m.duplicates.Add(float64(len(stored) - n))
+	return stored, nil
+}
+
+// registerFigures shows what the rooms count anyway.
+func registerFigures(r *prometheus.Registry, c config, queue *pipeline.Pipeline, filter dedup.Guesser, hub *feed.Hub) {
+	of := func(figure func(pipeline.Stats) int64) func() float64 {
+		return func() float64 { return float64(figure(queue.Stats())) }
+	}
+	counters := []figure{
+		{"ingot_events_refused_total", "Events refused because the queue was full or the database was away.", of(func(s pipeline.Stats) int64 { return s.Refused })},
+		{"ingot_requests_expired_total", "Requests whose deadline passed before their batch was committed.", of(func(s pipeline.Stats) int64 { return s.Expired })},
+		{"ingot_requests_parked_total", "Times a request was set aside: for a key that another transaction holds, or as a part of a halved batch.", of(func(s pipeline.Stats) int64 { return s.Parked })},
+		{"ingot_requests_misjudged_total", "Requests that Postgres had to refuse though the decoder had let them pass.", of(func(s pipeline.Stats) int64 { return s.DecoderMisses })},
+		{"ingot_batch_attempts_failed_total", "Attempts to store a batch that certainly did not commit.", of(func(s pipeline.Stats) int64 { return s.FailedAttempts })},
+		{"ingot_batches_failed_total", "Batches whose requests were told an error.", of(func(s pipeline.Stats) int64 { return s.FailedBatches })},
+		{"ingot_batches_split_total", "Batches halved to find a request that kept them from being stored.", of(func(s pipeline.Stats) int64 { return s.Splits })},
+		{"ingot_filter_hits_total", "Events of committed batches whose key the filter suspected.", of(func(s pipeline.Stats) int64 { return s.FilterHits })},
+		{"ingot_filter_false_positives_total", "Of the hits, events that were new.", of(func(s pipeline.Stats) int64 { return s.FilterFalsePositives })},
+		{"ingot_filter_missed_duplicates_total", "Duplicates that the filter did not know.", of(func(s pipeline.Stats) int64 { return s.FilterMissedDuplicates })},
+		{"ingot_filter_learnt_in_vain_total", "Events whose keys the filter learnt from attempts that failed.", of(func(s pipeline.Stats) int64 { return s.FilterLearntInVain })},
+	}
+	gauges := []figure{
+		{"ingot_queue_events", "Events waiting or being committed.", of(func(s pipeline.Stats) int64 { return int64(s.QueuedEvents) })},
+		{"ingot_queue_events_limit", "The most that ingot_queue_events may be.", func() float64 { return float64(c.QueueEvents) }},
+		{"ingot_queue_bytes", "Bytes of the requests waiting or being committed.", of(func(s pipeline.Stats) int64 { return s.QueuedBytes })},
+		{"ingot_queue_bytes_limit", "The most that ingot_queue_bytes may be.", func() float64 { return float64(c.QueueBytes) }},
+		{"ingot_streams", "Open streams and long polls.", func() float64 { return float64(hub.Stats().Subscribers) }},
+		{"ingot_streams_limit", "The most that ingot_streams may be.", func() float64 { return float64(hub.Stats().Most) }},
+		{"ingot_streams_catching_up", "Of the streams, those that are behind and read from the table.", func() float64 { return float64(hub.Stats().CatchingUp) }},
+	}
+	if filter != nil {
+		counters = append(counters, figure{"ingot_filter_keys_total", "Keys that the filter was told of.", func() float64 { return float64(filter.Stats().Keys) }})
+		gauges = append(gauges, figure{"ingot_filter_bytes", "Memory of the filter.", func() float64 { return float64(filter.Stats().Bytes) }})
+	}
+	for _, f := range counters {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: f.name, Help: f.help}, f.of))
+	}
+	for _, f := range gauges {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: f.name, Help: f.help}, f.of))
+	}
+}
+
+// figure is a number that somebody else keeps.
+type figure struct {
+	name, help string
+	of         func() float64
+}
