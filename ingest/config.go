@@ -66,6 +66,8 @@ type config struct {
 
 	WritePath string `default:"auto" enum:"auto,staged,direct" env:"INGOT_WRITE_PATH" help:"How rows get into the table: staged merges every batch, direct copies what should be new straight in and stages what was refused, auto takes direct while that pays."`
 
+	Retention time.Duration `default:"0s" env:"INGOT_RETENTION" help:"Delete events that were committed longer ago, by whole batches; at least 1h, as 720h. 0s: events stay for ever."`
+
 	DrainTimeout time.Duration `default:"20s" env:"INGOT_DRAIN_TIMEOUT" help:"Time for a clean stop."`
 	DatabaseWait time.Duration `default:"30s" env:"INGOT_DATABASE_WAIT" help:"Time to wait at the start for a database that does not answer yet."`
 }
@@ -89,6 +91,9 @@ func (c *config) check() error {
 		if value <= 0 {
 			errs = append(errs, fmt.Errorf("--%s must be more than 0", name))
 		}
+	}
+	if c.Retention != 0 && c.Retention < postgres.MinRetention {
+		errs = append(errs, fmt.Errorf("--retention must be at least %s, or 0s for events that stay for ever", postgres.MinRetention))
 	}
 	if err := c.bloom().Check(); err != nil {
 		errs = append(errs, fmt.Errorf("--bloom-*: %w", err))

@@ -109,6 +109,8 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		"--batch-bytes=513MiB":                 "--batch-bytes",
 		"--max-decompressed=513MiB --queue-bytes=2GiB --max-bodies-in-flight=4GiB": "--max-decompressed",
 		"--drain-timeout=-1s --retry-max=-1s":                                      "--drain-timeout",
+		"--retention=59m":                                                          "--retention",
+		"--retention=-1h":                                                          "--retention",
 		"--splits-per-second=0":                                                    "--splits-per-second",
 		"--batch-bytes=0 --idle-timeout=0s":                                        "--batch-bytes",
 		"--lock-timeout=0s --attempt-timeout=0s":                                   "--attempt-timeout",

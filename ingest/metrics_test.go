@@ -53,13 +53,23 @@ func TestMetrics(t *testing.T) {
 // start runs a server until the test is over, and returns its address.
 func start(t *testing.T, c config) (base string) {
 	t.Helper()
+	base, _ = startAwaiting(t, c, "")
+	return base
+}
+
+// startAwaiting also tells when a message is logged.
+func startAwaiting(t *testing.T, c config, message string) (base string, logged <-chan struct{}) {
+	t.Helper()
 	core, logs := observer.New(zapcore.InfoLevel)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	listening := make(chan string, 1)
+	listening, awaited := make(chan struct{}, 1), make(chan struct{}, 100)
 	log := zap.New(core, zap.Hooks(func(e zapcore.Entry) error {
-		if e.Message == "listening" {
-			listening <- e.Message
+		switch e.Message {
+		case "listening":
+			listening <- struct{}{}
+		case message:
+			awaited <- struct{}{}
 		}
 		return nil
 	}))
@@ -77,7 +87,7 @@ func start(t *testing.T, c config) (base string) {
 		t.Fatalf("the server did not start: %v", err)
 	}
 	open := logs.FilterMessage("listening").All()[0].ContextMap()["open"]
-	return strings.TrimSuffix(fmt.Sprint(open), "/")
+	return strings.TrimSuffix(fmt.Sprint(open), "/"), awaited
 }
 
 func send(t *testing.T, base, body string) {

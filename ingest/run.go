@@ -81,6 +81,11 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		Metrics: metrics, Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	defer limitMemory(c, func() (connections, streams int64) { return server.Connections(), int64(hub.Stats().Subscribers) })()
+	stopRetention, err := startRetention(c, database.url, metrics, log.Named("retention"))
+	if err != nil {
+		return err
+	}
+	defer stopRetention()
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))
 	return serve(ctx, listener, server, queue, hub, log)
 }

@@ -36,7 +36,7 @@ func (c *verifyCommand) Run() error {
 	if err != nil {
 		return fmt.Errorf("verify %s: %w", postgres.Target(url), err)
 	}
-	fmt.Printf("events %d, batches %d, received %d, duplicates %d\n", v.Events, v.Batches, v.Received, v.Received-v.Events)
+	fmt.Println(v)
 	for _, broken := range v.Broken {
 		fmt.Println(broken)
 	}

@@ -26,7 +26,7 @@
 //
 // A COMMIT that was sent and not answered is resolved by a fence (doubt.go). Reading
 // walks the commit log (feed.go) or goes by id (browse.go); find.go tells where the rows
-// of a batch stand, fetch.go reads them.
+// of a batch stand, fetch.go reads them. A Pruner deletes the head of the log, with its events (prune.go).
 //
 // What this gives:
 //

@@ -3,7 +3,9 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
+	"time"
 
 	"ingot/internal/event"
 )
@@ -36,6 +38,7 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 	if err := f.skipTo(ctx, s.begin); err != nil {
 		return event.Page{}, err
 	}
+	head := int64(math.MaxInt64)
 	for logRows := firstLogRows; !f.full(); logRows = min(4*logRows, maxLogRows) {
 		log, err := r.logFrom(ctx, f.at, logRows)
 		if err != nil {
@@ -44,12 +47,27 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 		if f.page.End = len(log) == 0 || log[0].commit > f.until; f.page.End {
 			break
 		}
+		head = min(head, log[0].committed)
 		if err := f.walk(ctx, log); err != nil {
 			return event.Page{}, err
 		}
 	}
+	if err := r.stillThere(ctx, at, head); err != nil {
+		return event.Page{}, err
+	}
 	f.page.At, f.page.Next = f.at, f.at.Cursor()
 	return f.page, nil
+}
+
+// stillThere makes sure that nothing behind a cursor was deleted while a page was read: the log loses its
+// head alone, so the cursor's own batch would be gone. head is when the first batch of the page was
+// committed; of a young one nothing is deleted (prune.go), so that the end of the feed is followed without asking.
+func (r *Reader) stillThere(ctx context.Context, at event.Position, head int64) error {
+	if at.Commit == 0 || time.Since(time.UnixMicro(head)) < MinRetention/2 {
+		return nil
+	}
+	_, err := r.logFrom(ctx, at, 0)
+	return err
 }
 
 // feedWalk is a page on its way through the log.

@@ -18,6 +18,7 @@ type logRow struct {
 	stored      int
 	blocks      int64 // how long the table was; 0: not known
 	identity    uint32
+	committed   int64 // by the database's clock, in µs since 1970
 }
 
 // end is the place in the feed behind the batch.
@@ -27,7 +28,10 @@ func (l *logRow) at(id int64) event.Position {
 	return event.Position{Commit: l.commit, ID: id, Identity: l.identity}
 }
 
-const logColumns = `commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at`
+const (
+	logColumns = `commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at`
+	logWidth   = 7
+)
 
 // log reads rows of the log, thousands for one page of a rare topic: so values are taken
 // as they come, in the binary format.
@@ -50,18 +54,17 @@ func (r *Reader) log(ctx context.Context, rest string, args ...any) (log []logRo
 // newLogRow takes the values of logColumns, of which none can be NULL.
 func newLogRow(v [][]byte) logRow {
 	number := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[i])) }
-	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), blocks: number(4)}
-	l.identity = identity(&l, v[5], number(6)+postgresEpoch)
+	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), blocks: number(4), committed: number(6) + postgresEpoch}
+	l.identity = identity(&l, v[5])
 	return l
 }
 
 // identity tells a row of the log from the row that another history has in its place.
-// committedAt is in µs since 1970.
-func identity(l *logRow, instance []byte, committedAt int64) uint32 {
+func identity(l *logRow, instance []byte) uint32 {
 	var b [40]byte
 	binary.BigEndian.PutUint64(b[:], uint64(l.commit))
 	binary.BigEndian.PutUint64(b[8:], uint64(l.first))
-	binary.BigEndian.PutUint64(b[16:], uint64(committedAt))
+	binary.BigEndian.PutUint64(b[16:], uint64(l.committed))
 	copy(b[24:], instance)
 	return crc32.ChecksumIEEE(b[:])
 }

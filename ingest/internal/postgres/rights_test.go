@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -54,5 +55,13 @@ func TestLeastRights(t *testing.T) {
 	}
 	if there, err := s.Delete(t.Context(), "a"); err != nil || !there {
 		t.Errorf("%v, %v", there, err)
+	}
+	p := newPruner(t, least)
+	if _, err := p.Prune(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "GRANT DELETE ON ingot.events, ingot.batches, ingot.topics") {
+		t.Errorf("to delete what is old wants more: %v", err)
+	}
+	exec(t, conn, "GRANT DELETE ON ingot.events, ingot.batches, ingot.topics TO "+role)
+	if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches == 0 {
+		t.Errorf("%+v, %v", done, err)
 	}
 }

@@ -40,8 +40,9 @@ var invariants = []invariant{
 			GROUP BY b.first_id, b.stored) AS x WHERE stored IS DISTINCT FROM n`,
 	},
 	{
-		"the log's last total is the number of events",
-		`SELECT abs(coalesce((SELECT total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1), 0) - (SELECT count(*) FROM ingot.events))`,
+		"the log's last total is the number of events, and of those that are older than the log",
+		`SELECT abs(coalesce((SELECT total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1), 0)
+			- coalesce((SELECT total_stored - stored FROM ingot.batches ORDER BY commit_seq LIMIT 1), 0) - (SELECT count(*) FROM ingot.events))`,
 	},
 	{
 		"the topics' counts are those of the events",
@@ -57,8 +58,18 @@ var invariants = []invariant{
 
 // Verification is what Verify found.
 type Verification struct {
-	Events, Batches, Received int64
-	Broken                    []string // invariants that do not hold, and how often
+	Events, Batches  int64    // there now
+	Received, Stored int64    // since ever
+	Broken           []string // invariants that do not hold, and how often
+}
+
+// String counts. What was stored and is not there was deleted for its age.
+func (v Verification) String() string {
+	text := fmt.Sprintf("events %d, batches %d, received %d, duplicates %d", v.Events, v.Batches, v.Received, v.Received-v.Stored)
+	if n := v.Stored - v.Events; n > 0 {
+		text += fmt.Sprintf(", no longer there %d", n)
+	}
+	return text
 }
 
 // Verify counts the tables and holds them against each other in one snapshot. It
@@ -87,6 +98,7 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 		{&v.Events, "SELECT count(*) FROM ingot.events"},
 		{&v.Batches, "SELECT count(*) FROM ingot.batches"},
 		{&v.Received, "SELECT coalesce(max(total_received), 0) FROM ingot.batches"},
+		{&v.Stored, "SELECT coalesce(max(total_stored), 0) FROM ingot.batches"},
 	} {
 		if *c.into, err = queryNumber(ctx, conn, c.query); err != nil {
 			return v, err

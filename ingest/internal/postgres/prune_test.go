@@ -1,0 +1,331 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	neturl "net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"ingot/internal/event"
+)
+
+func newPruner(t *testing.T, url string) *Pruner {
+	t.Helper()
+	p, err := OpenPruner(url, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// olderThan is the age of the batches that filled has written before the one of a number.
+func olderThan(batch int) time.Duration {
+	return time.Since(time.Date(2026, 1, 1, 0, batch, 0, 0, time.UTC))
+}
+
+// pruned prunes until nothing is left to delete.
+func pruned(t *testing.T, p *Pruner, age time.Duration) (all Pruned) {
+	t.Helper()
+	for all.More = true; all.More; {
+		step, err := p.Prune(t.Context(), age)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Batches, all.Events, all.More = all.Batches+step.Batches, all.Events+step.Events, step.More
+	}
+	return all
+}
+
+// TestPrune deletes the batches that are old enough, whole, and nothing else: the rest is read
+// as before, the totals stay, the topics' counts are those of the events, and a key that was deleted is new.
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	order := filled(t, url, 250)
+	r, conn, p := newReader(t, url), client(t, url), newPruner(t, url)
+	before, err := r.Totals(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := number(t, conn, "SELECT sum(stored) FROM ingot.batches WHERE commit_seq <= 100")
+
+	if all := pruned(t, p, olderThan(100)); all.Batches != 100 || all.Events != gone {
+		t.Errorf("deleted %+v, want %d of 100 batches", all, gone)
+	}
+	checkLog(t, url)
+	if diff := cmp.Diff(order[gone:], walk(t, r, event.Query{Feed: true, Limit: 100})); diff != "" {
+		t.Errorf("the feed (-want +got)\n%s", diff)
+	}
+	after, err := r.Totals(t.Context())
+	if err != nil || after.Received != before.Received || after.Stored != before.Stored {
+		t.Errorf("totals %+v, were %+v; %v", after, before, err)
+	}
+	for topic, n := range after.Topics {
+		if want := number(t, conn, "SELECT count(*) FROM ingot.events WHERE topic = $1", topic); n != want {
+			t.Errorf("topic %s has %d, want %d", topic, n, want)
+		}
+	}
+	if said := checkLog(t, url).String(); !strings.HasSuffix(said, fmt.Sprintf(", received %d, duplicates %d, no longer there %d", after.Received, after.Received-after.Stored, gone)) {
+		t.Errorf("verify says %s", said)
+	}
+	if all := pruned(t, p, olderThan(100)); all != (Pruned{}) {
+		t.Errorf("once more: %+v", all)
+	}
+
+	kept := strings.TrimPrefix(order[len(order)-1], "frequent/")
+	again := groupOf(strings.TrimPrefix(order[0], "frequent/"), kept)
+	again[0].Events[0].Topic, again[0].Events[1].Topic = "frequent", "frequent"
+	stored, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: again, Suspects: []bool{true, true}}, func() {})
+	if err != nil || !stored[0] || stored[1] {
+		t.Errorf("a deleted key and one that is kept: %v %v", stored, err)
+	}
+	checkLog(t, url)
+}
+
+// TestPruneTakesTopicsAway of which no event is left.
+func TestPruneTakesTopicsAway(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	merge(t, newWriter(t, url), "a", "b")
+	exec(t, conn, "UPDATE ingot.events SET topic = 'old'; UPDATE ingot.topics SET topic = 'old'")
+	merge(t, newWriter(t, url), "c")
+	if all := pruned(t, newPruner(t, url), 0); all.Batches != 1 || all.Events != 2 {
+		t.Errorf("deleted %+v", all)
+	}
+	checkLog(t, url)
+	if n := number(t, conn, "SELECT count(*) FROM ingot.topics WHERE topic = 'old'"); n != 0 {
+		t.Error("the topic is still there")
+	}
+}
+
+// TestPruneKeepsWhatIsNotFolded: the sums would lose what they never had. The newest batch is
+// always kept.
+func TestPruneKeepsWhatIsNotFolded(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 20)
+	if all := pruned(t, newPruner(t, url), 0); all.Batches != 6 { // the first batch of the third writer folds
+		t.Errorf("deleted %+v", all)
+	}
+	checkLog(t, url)
+}
+
+// TestPruneOfManySteps: none takes more than a slice of events, or one batch.
+func TestPruneOfManySteps(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w := newWriter(t, url)
+	ids := make([]string, 5000)
+	for b := range 4 {
+		for i := range ids {
+			ids[i] = fmt.Sprint(b, "-", i)
+		}
+		merge(t, w, ids...)
+	}
+	merge(t, newWriter(t, url), "last")
+	p := newPruner(t, url)
+	for step := range 4 {
+		if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches != 1 || done.Events != 5000 {
+			t.Fatalf("step %d: %+v %v", step, done, err)
+		}
+		checkLog(t, url)
+	}
+	if n := number(t, client(t, url), "SELECT count(*) FROM ingot.events"); n != 1 {
+		t.Errorf("%d events are left", n)
+	}
+}
+
+// TestPrunedPlaces: a place whose batch was deleted is gone, all others go on.
+func TestPrunedPlaces(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	order := filled(t, url, 250)
+	r := newReader(t, url)
+	places := map[int64]string{0: ""}
+	for cursor := ""; ; {
+		page, err := r.Events(t.Context(), event.Query{Feed: true, Cursor: cursor, Limit: 1, MaxBytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Next == cursor || len(places) > len(order) {
+			break
+		}
+		cursor = page.Next
+		places[page.At.Commit] = cursor
+	}
+	pruned(t, newPruner(t, url), olderThan(100))
+	for commit, cursor := range places {
+		_, err := r.Events(t.Context(), event.Query{Feed: true, Cursor: cursor, Limit: 1, MaxBytes: 1 << 20})
+		var c *event.CursorError
+		isGone := errors.As(err, &c) && c.Gone
+		if want := commit > 0 && commit <= 100; isGone != want || !isGone && err != nil {
+			t.Errorf("the place in batch %d: %v", commit, err)
+		}
+	}
+}
+
+// TestPageThatIsDeletedMeanwhile: a reader that has read the log, and whose events are deleted then, is
+// told that its place is gone. A page without them would pass over them in silence.
+func TestPageThatIsDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, query := range map[string]event.Query{"all": {}, "by topic": {Topics: []string{"rare"}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			filled(t, url, 250)
+			r, conn := newReader(t, url), client(t, url)
+			query.Feed, query.Limit, query.MaxBytes = true, 1, 1<<20
+			first, err := r.Events(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			query.Cursor, query.Limit = first.Next, 1000
+
+			tx, err := conn.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec(t.Context(), "LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE"); err != nil {
+				t.Fatal(err)
+			}
+			read := make(chan error, 1)
+			go func() { // ends with the lock
+				_, err := r.Events(context.Background(), query)
+				read <- err
+			}()
+			waitFor(t, client(t, url), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingot.events'::regclass", 1)
+			if done, err := prune(t.Context(), tx, olderThan(100)); err != nil || done.Batches == 0 {
+				t.Fatalf("%+v %v", done, err)
+			}
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var c *event.CursorError
+			if err := <-read; !errors.As(err, &c) || !c.Gone {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestPruneBesideWriters: ingesters send the same keys over and over, on both paths, while what
+// they write is deleted again at once.
+func TestPruneBesideWriters(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	var writing sync.WaitGroup
+	for n := range 3 {
+		w := NewWriter(url, []WritePath{PathStaged, PathDirect, PathAuto}[n], testTimeouts, uuid.New(), zap.NewNop())
+		t.Cleanup(w.Close)
+		writing.Go(func() {
+			for b := range 150 {
+				if b%5 == n {
+					w.drop() // the next connection's first batch folds
+				}
+				groups := groupOf(fmt.Sprint(b%11), fmt.Sprint(b%13+n), fmt.Sprint(n, "-", b), fmt.Sprint(b%17))
+				for i := range groups[0].Events {
+					groups[0].Events[i].Topic = fmt.Sprint((b*7 + i*n) % 40)
+				}
+				if _, err := w.Merge(context.Background(), event.Batch{Groups: groups, Suspects: []bool{true, b%2 == 0, false, b%3 == 0}}, func() {}); err != nil {
+					t.Errorf("writer %d: %v", n, err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { writing.Wait(); close(done) }()
+	p, batches := newPruner(t, url), int64(0)
+	for over := false; !over; {
+		select {
+		case <-done:
+			over = true
+		default:
+		}
+		batches += pruned(t, p, 0).Batches
+	}
+	if batches == 0 {
+		t.Error("nothing was deleted")
+	}
+	if v := checkLog(t, url); v.Received != 3*150*4 {
+		t.Errorf("%+v", v)
+	}
+	merge(t, newWriter(t, url), "last")
+	pruned(t, p, 0)
+	if v := checkLog(t, url); v.Batches != 1 || v.Events != 1 {
+		t.Errorf("at the end %+v", v)
+	}
+}
+
+// TestOnePrunerAtATime, of all instances.
+func TestOnePrunerAtATime(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 20)
+	p, conn := newPruner(t, url), client(t, url)
+	exec(t, conn, "SELECT pg_advisory_lock($1)", int64(pruneLock))
+	if all := pruned(t, p, 0); all != (Pruned{}) {
+		t.Errorf("beside another: %+v", all)
+	}
+	exec(t, conn, "SELECT pg_advisory_unlock($1)", int64(pruneLock))
+	if all := pruned(t, p, 0); all.Batches == 0 {
+		t.Errorf("after it: %+v", all)
+	}
+}
+
+// TestPruneByBothClocks: a database whose clock has jumped ahead loses nothing.
+func TestPruneByBothClocks(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	merge(t, newWriter(t, url), "a")
+	merge(t, newWriter(t, url), "b")
+	conn := client(t, url)
+	exec(t, conn, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 year' $$`)
+	ahead, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := ahead.Query()
+	q.Set("search_path", "public,pg_catalog")
+	ahead.RawQuery = q.Encode()
+	p := newPruner(t, ahead.String())
+	if all := pruned(t, p, time.Hour); all != (Pruned{}) {
+		t.Errorf("deleted %+v", all)
+	}
+	exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours'")
+	if all := pruned(t, p, time.Hour); all.Batches != 1 {
+		t.Errorf("deleted %+v", all)
+	}
+}
+
+// TestPruneWaitsForFolds before it takes its counts off the same rows.
+func TestPruneWaitsForFolds(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 20)
+	p, conn := newPruner(t, url), client(t, url)
+	release := holdLog(t, client(t, url))
+	ended := make(chan error, 1)
+	go func() { // ends when the log's lock is let go
+		_, err := p.Prune(context.Background(), 0)
+		ended <- err
+	}()
+	waitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
+	if n := number(t, conn, "SELECT count(*) FROM ingot.batches"); n != 20 {
+		t.Errorf("%d batches are left before it", n)
+	}
+	release()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	checkLog(t, url)
+}

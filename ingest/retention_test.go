@@ -1,0 +1,64 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/internal/pgtest"
+)
+
+// TestRetention: a server deletes what is older than --retention, and tells how much it was. Without it
+// events stay.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	c, err := parse(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := pgtest.New(t)
+	c.Serve.Listen, c.Serve.DatabaseURL, c.Serve.AllowUnsafe = "127.0.0.1:0", url, true
+	event := func(id string) string {
+		return `{"topic":"t","event_id":"` + id + `","source":"s","timestamp":"2026-01-01T00:00:00Z","payload":1}`
+	}
+	for _, id := range []string{"old", "older"} { // the first batch of each process folds
+		t.Run(id, func(t *testing.T) { send(t, start(t, c.Serve.config), event(id)) })
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours'"); err != nil {
+		t.Fatal(err)
+	}
+	left := func(t *testing.T, id string) bool {
+		t.Helper()
+		var there bool
+		if err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM ingot.events WHERE event_id = $1)", id).Scan(&there); err != nil {
+			t.Fatal(err)
+		}
+		return there
+	}
+	t.Run("for ever", func(t *testing.T) { send(t, start(t, c.Serve.config), event("new")) })
+	if !left(t, "old") || !left(t, "older") {
+		t.Error("deleted though --retention was not set")
+	}
+	t.Run("an hour", func(t *testing.T) {
+		c.Serve.Retention = time.Hour
+		base, deleted := startAwaiting(t, c.Serve.config, "old events deleted")
+		<-deleted
+		if text := read(t, base+"/metrics"); !strings.Contains(text, "\ningot_retention_events_total 2\n") {
+			t.Error("not counted")
+		}
+	})
+	if left(t, "old") || left(t, "older") || !left(t, "new") {
+		t.Error("not the old ones are gone")
+	}
+	if v, err := postgres.Verify(t.Context(), url); err != nil || len(v.Broken) > 0 || v.Received != 3 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
