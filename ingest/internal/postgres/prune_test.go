@@ -81,6 +81,14 @@ func TestPrune(t *testing.T) {
 		t.Errorf("once more: %+v", all)
 	}
 
+	s := newSubscriptions(t, url, 1)
+	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
+		t.Fatal(err)
+	}
+	if sub, _, err := s.Get(t.Context(), "a"); err != nil || sub.LagEvents != int64(len(order))-gone {
+		t.Errorf("a subscription from the beginning is %d events behind, want %d; %v", sub.LagEvents, int64(len(order))-gone, err)
+	}
+
 	kept := strings.TrimPrefix(order[len(order)-1], "frequent/")
 	again := groupOf(strings.TrimPrefix(order[0], "frequent/"), kept)
 	again[0].Events[0].Topic, again[0].Events[1].Topic = "frequent", "frequent"

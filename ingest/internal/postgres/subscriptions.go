@@ -89,11 +89,12 @@ func (s *Subscriptions) Delete(ctx context.Context, name string) (bool, error) {
 }
 
 // lagQuery adds to each subscription the events behind it, by the totals of the log:
-// those of its own batch are at most what that stored.
+// those of its own batch are at most what that stored. Where its batch is not in the log, all that is.
 const lagQuery = `
-WITH last AS (SELECT total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1)
+WITH last AS (SELECT total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1),
+	head AS (SELECT total_stored - stored AS total_stored FROM ingot.batches ORDER BY commit_seq LIMIT 1)
 SELECT s.name, s.after, s.topics, s.source, s.commit_seq, s.id, s.identity, s.committed_at,
-	greatest(0, coalesce((SELECT total_stored FROM last), 0) - coalesce(at.total_stored, 0)
+	greatest(0, coalesce((SELECT total_stored FROM last), 0) - coalesce(at.total_stored, (SELECT total_stored FROM head), 0)
 		+ CASE WHEN s.id < at.last_id THEN least(at.stored, at.last_id - s.id) ELSE 0 END),
 	coalesce(clock_timestamp() - CASE WHEN s.id < at.last_id THEN at.committed_at ELSE next.committed_at END, '0')
 FROM ingot.subscriptions AS s
