@@ -73,7 +73,7 @@ func (p *Pipeline) outageLocked() bool {
 	return !p.downSince.IsZero() && time.Since(p.downSince) > p.config.OutageGrace
 }
 
-// accept queues a request, and tells whether a committer may wait for it.
+// accept queues a request, and tells whether a committer is to be woken for it.
 func (p *Pipeline) accept(r *request) (wanted bool, err error) {
 	n := len(r.group.Events)
 	p.mu.Lock()

@@ -11,13 +11,13 @@
 //	              │
 //	              ▼
 //	           commit.go    two committers in turn: attempt, retry, split, give up ──► Store
-//	           suspect.go   asks the filter before an attempt, tells it keys after ──► Filter
+//	           suspect.go   asks the filter, and tells it keys once they are sent ──► Filter
 //	              │        sidelane.go  what waits: held keys, halves of a batch when many are halved
 //	              ▼
 //	           deliver.go   every waiting request gets its results, once
 //
-// Four goroutines meet here: a caller of Submit, two committers, and the reaper; Run
-// starts and awaits all but the first.
+// Five goroutines meet here: a caller of Submit, two committers, the reaper, and one that
+// waits for the stop; Run starts and awaits all but the first.
 //
 //  1. Submit puts a request into the queue and waits on its answer slot.
 //  2. A committer takes requests off the head of the queue, in order, until the
@@ -32,6 +32,9 @@
 //  5. The reaper answers requests whose deadline has passed: not stored while they
 //     are queued or between attempts, unknown while an attempt is under way (it
 //     may still commit; the committer finishes it all the same).
+//  6. At the stop the queue is closed, and the committers go on until all lanes are
+//     empty. When the time for draining is over their work is cut short: what was sent
+//     is unknown then, and what is left is refused.
 //
 // Invariants:
 //
@@ -46,6 +49,6 @@
 //     in a second; the other halves wait in the side lane for their turn.
 //   - Only the last flight may be one that is not on its way yet. Its committer alone
 //     asks the filter and teaches it, so a batch suspects the keys of the one before.
-//   - Only committers take from the queue; only Submit adds to it; nothing is
-//     added once draining has begun.
+//   - Only Submit adds to the queue, and nothing once draining has begun. Committers
+//     take from it; what is due there is refused by whoever comes across it first.
 package pipeline

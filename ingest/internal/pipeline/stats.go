@@ -12,7 +12,7 @@ type Stats struct {
 	Parked         int64 // times a request went to the side lane: for a held key, or half of a batch
 	DecoderMisses  int64 // requests that Postgres had to refuse though the decoder had let them pass
 	FailedBatches  int64 // batches whose requests were told an error
-	Refused        int64 // events refused for a full queue
+	Refused        int64 // events refused at once: the queue is full, or the store is away
 	Expired        int64 // requests whose deadline passed
 
 	FilterHits             int64 // events whose key the filter suspected
@@ -28,11 +28,4 @@ func (p *Pipeline) Stats() Stats {
 	s := p.stats
 	s.QueuedEvents, s.QueuedBytes = p.events, p.bytes
 	return s
-}
-
-// Draining tells whether new requests are refused for good.
-func (p *Pipeline) Draining() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.draining
 }
