@@ -8,7 +8,7 @@ type batch struct {
 	suspects    []bool // by arrival order; nil: nobody was asked
 	brief       bool   // wait for keys only for a moment
 	received    int
-	first, last int64    // its ids; 0 before they are taken
+	first       int64    // of its ids, which follow each other; 0 before they are taken
 	from        *session // whose block they are of
 	known       []bool   // by arrival order: found by the look-up, or believed; nil when there are none
 	knownCount  int

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// MinVersion is the oldest Postgres that is accepted, as in PG_VERSION.
-const MinVersion = 15
+// minVersion is the oldest Postgres that is accepted, as in PG_VERSION.
+const minVersion = 15
 
 // Durability is what the server was found to promise about a commit.
 type Durability struct {
@@ -47,8 +47,8 @@ func readDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error
 	}
 	number, _ := strconv.Atoi(string(row[1]))
 	switch encoding := string(row[2]); {
-	case number/10000 < MinVersion:
-		return d, fmt.Errorf("the server is Postgres %s; %d or newer is needed", d.ServerVersion, MinVersion)
+	case number/10000 < minVersion:
+		return d, fmt.Errorf("the server is Postgres %s; %d or newer is needed", d.ServerVersion, minVersion)
 	case encoding != "UTF8":
 		return d, fmt.Errorf("the database's encoding is %s; create one with ENCODING 'UTF8'", encoding)
 	case d.InRecovery:

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"sort"
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -117,7 +116,6 @@ func migration(version int, migrations fs.FS) (string, error) {
 	if err != nil || len(names) != 1 {
 		return "", fmt.Errorf("migration to version %d: %d files found", version, len(names))
 	}
-	sort.Strings(names)
 	text, err := fs.ReadFile(migrations, names[0])
 	return string(text), err
 }

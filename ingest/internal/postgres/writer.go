@@ -120,7 +120,7 @@ func (s *session) number(ctx context.Context, b *batch) (err error) {
 	if b.first, err = s.takeIDs(ctx, b.received); err != nil {
 		return err
 	}
-	b.last, b.from = b.first+int64(b.received)-1, s
+	b.from = s
 	b.stored, b.storedCount = make([]bool, b.received), 0
 	return nil
 }
