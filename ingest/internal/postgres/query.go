@@ -30,21 +30,22 @@ func (w *Writer) appendCommit(q []byte, b *batch) []byte {
 // appendCheck appends the statement that fails the transaction unless all keys that
 // are believed to exist do.
 func (s *session) appendCheck(q []byte, b *batch) []byte {
-	s.names, s.numbers = s.names[:0], s.numbers[:0]
+	ids, topics := s.texts[0][:0], s.texts[1][:0]
 	at := 0
 	for g := range b.groups {
 		events := b.groups[g].Events
 		for i := range events {
 			if b.believed[at] {
-				s.names = appendHex(append(s.names, hexNewline...), events[i].ID)
-				s.numbers = appendHex(append(s.numbers, hexNewline...), events[i].Topic)
+				ids = appendHex(append(ids, hexNewline...), events[i].ID)
+				topics = appendHex(append(topics, hexNewline...), events[i].Topic)
 			}
 			at++
 		}
 	}
+	s.texts = [...][]byte{ids, topics}
 	q = append(q, "; EXECUTE "+checkName+" ('"...)
-	q = append(append(q, s.names[len(hexNewline):]...), "', '"...)
-	q = append(q, s.numbers[len(hexNewline):]...)
+	q = append(append(q, ids[len(hexNewline):]...), "', '"...)
+	q = append(q, topics[len(hexNewline):]...)
 	return append(q, "')"...)
 }
 

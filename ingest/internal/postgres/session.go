@@ -99,11 +99,10 @@ type session struct {
 	checkPlan planned
 	unfolded  unfolded
 
-	buf     []byte           // messages with the rows of the batch; kept for the next, up to bufKept
-	rows    []row            // likewise
-	topics  map[string]int64 // likewise
-	names   []byte           // for what a statement is given; likewise
-	numbers []byte
+	buf    []byte           // messages with the rows of the batch; kept for the next, up to bufKept
+	rows   []row            // likewise
+	topics map[string]int64 // likewise
+	texts  [2][]byte        // two for what a statement is given; likewise
 }
 
 func openSession(ctx context.Context, url string, t Timeouts, instance string) (*session, error) {

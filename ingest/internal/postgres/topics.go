@@ -56,16 +56,18 @@ func (s *session) topicsOf(b *batch) []byte {
 		b.folds, s.unfolded = true, unfolded{}
 	}
 	s.unfolded.counts += len(s.topics)
+	text, hex := s.texts[0][:0], s.texts[1][:0]
 	if len(s.topics) == 0 {
-		return append(s.numbers[:0], "NULL"...)
+		return append(hex, "NULL"...)
 	}
 
-	s.names = append(s.names[:0], '{')
+	text = append(text, '{')
 	for topic, n := range s.topics {
-		s.names = append(event.AppendQuoted(s.names, topic), ':')
-		s.names = append(strconv.AppendInt(s.names, n, 10), ',')
+		text = append(event.AppendQuoted(text, topic), ':')
+		text = append(strconv.AppendInt(text, n, 10), ',')
 	}
-	s.names[len(s.names)-1] = '}'
-	s.numbers = append(appendHex(append(s.numbers[:0], '\''), s.names), '\'')
-	return s.numbers
+	text[len(text)-1] = '}'
+	hex = append(appendHex(append(hex, '\''), text), '\'')
+	s.texts = [...][]byte{text, hex}
+	return hex
 }
