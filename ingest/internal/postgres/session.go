@@ -128,8 +128,11 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 	}
 	s.begin = beginTransaction + "; SET LOCAL synchronous_commit = " + commitLevel(d)
 	results, err := s.conn.Exec(ctx, backendQuery).ReadAll()
-	if err != nil || len(results[0].Rows) != 1 {
+	if err != nil {
 		return fmt.Errorf("ask for the backend's name: %w", err)
+	}
+	if n := len(results[0].Rows); n != 1 {
+		return fmt.Errorf("ask for the backend's name: %d rows of pg_stat_activity", n)
 	}
 	s.backend.pid, _ = strconv.ParseInt(string(results[0].Rows[0][0]), 10, 64)
 	s.backend.start = string(results[0].Rows[0][1])
