@@ -70,7 +70,8 @@ func (w *Writer) goesAhead(b *batch) bool {
 	return s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received) && !s.checkPlan.due()
 }
 
-// busy tells whether an answer is awaited. Like all below it is called in turn.
+// busy tells whether an answer is awaited. Like underWay, alone and send it is called in
+// turn.
 func (w *Writer) busy() bool {
 	select {
 	case <-w.last:
@@ -98,8 +99,8 @@ func (w *Writer) alone(ctx context.Context) error {
 	}
 }
 
-// send sends messages that form one Query with the data of its COPY. Half of the time
-// there is goes by until the connection is given up; with ctx it is at once.
+// send sends messages that form one Query with the data of its COPY. The connection is
+// given up when half of the time there is has gone by, and at once when ctx ends.
 func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange {
 	s := w.session
 	x := &exchange{session: s, before: w.last, read: make(chan struct{}), until: halfOf(ctx), off: context.AfterFunc(ctx, s.giveUp)}

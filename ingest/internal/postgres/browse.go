@@ -62,8 +62,8 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 }
 
 // browseIndex reads rows with ids from lo to below by an index, of their topics or of
-// their event_id. It returns the id that everything from there up is settled, and
-// whether rows may be left.
+// their event_id. It returns the id from which up everything is settled, and whether
+// rows may be left below it.
 func (r *Reader) browseIndex(ctx context.Context, b *pageBuilder, lo, below int64) (settled int64, more bool, err error) {
 	b.steps++
 	s := newStatement(b.query)
@@ -140,8 +140,8 @@ func (b *pageBuilder) browseStep(log []logRow) []logRow {
 	return log[:n]
 }
 
-// settle fetches what was found, newest first. Everything from the id it returns up
-// is settled: that is end, or the last event that the page had room for.
+// settle fetches what was found, newest first. Everything from the id that it returns
+// up is settled: that id is end, or that of the last event the page had room for.
 func (r *Reader) settle(ctx context.Context, b *pageBuilder, found []place, end int64, more bool) (int64, bool, error) {
 	before := len(b.page.Events)
 	if err := r.fetch(ctx, b, found); err != nil {

@@ -28,6 +28,16 @@
 // walks the commit log (feed.go) or goes by id (browse.go); find.go tells where the rows
 // of a batch stand, fetch.go reads them. A Pruner deletes the head of the log, with its events (prune.go).
 //
+//	batch.go rows.go query.go    a batch on its way, and the bytes of it
+//	session.go ready.go          the connection that writes, and what dies with it
+//	looker.go                    the two that look keys up
+//	connect.go dial.go           how any of them is opened, and noticed when it is dead
+//	classify.go durability.go    what an error means, and what a COMMIT is worth here
+//	reader.go log.go span.go     pages: the pool, rows of the log, since and until
+//	window.go places.go          the batches of a step, and the SQL that finds their rows
+//	subscriptions.go             places that are kept under a name
+//	migrate.go verify.go         the schema, and whether the tables agree
+//
 // What this gives:
 //
 //   - The primary key decides what is new, and nothing else does.

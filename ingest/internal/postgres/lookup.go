@@ -98,7 +98,7 @@ func appendArrayHead(b []byte, element uint32, n int) []byte {
 	return b
 }
 
-// checkQuery does the same for keys in hex, a line each, as a part of the direct path's Query. It
+// checkQuery asks what lookUpQuery does, for keys in hex, a line each, as a part of the direct path's Query. It
 // divides by zero, and the whole Query fails with it, at one that does not exist, or that has more
 // lines in one text than in the other, which the decoder lets nobody send.
 const checkQuery = `

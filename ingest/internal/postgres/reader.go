@@ -117,7 +117,7 @@ func (r *Reader) Events(ctx context.Context, q event.Query) (page event.Page, er
 	case <-ctx.Done():
 		return page, fmt.Errorf("wait for other pages: %w", ctx.Err())
 	}
-	for range 3 { // rows move when somebody rewrites the table: once is rare, twice a reason to give up
+	for range 3 { // rows move when somebody rewrites the table: once is rare, three times a reason to give up
 		if q.Feed {
 			page, err = r.feed(ctx, q)
 		} else {

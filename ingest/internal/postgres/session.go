@@ -144,7 +144,8 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 
 // beginTransaction and the synchronous_commit behind it are what the truth of an answer
 // relies on, and said in each transaction. The timeouts are the session's, as its prepared
-// statements are: each would cost a batch some 8 µs.
+// statements are: each would cost a batch some 8 µs. Only the merge sets its lock_timeout,
+// which is another one for a brief batch.
 const beginTransaction = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 // commitLevel is the synchronous_commit of a batch.

@@ -77,7 +77,7 @@ func (r *Reader) lastCommitBefore(ctx context.Context, t time.Time) (int64, erro
 // it: no longer than its connection lives, and than the batch takes.
 const blockLife = sessionLifetime + clockSlack
 
-// idsOf are the ids that the batches of a span can hold; nothing is in hi..lo. Ids are
+// idsOf are the ids that the batches of a span can hold, lo to hi; none if hi is below lo. Ids are
 // nearly in the order of commits: whoever commits blockLife later has ids of a block that was
 // drawn later. So the least id of a span is at its head and the greatest at its tail, and
 // what lies between, which may be months, is not read.
