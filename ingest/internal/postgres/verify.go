@@ -82,7 +82,7 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 	defer discard(conn)
 	there, err := queryNumber(ctx, conn, "SELECT (to_regclass('ingot.batches') IS NOT NULL)::int")
 	if err != nil {
-		return Verification{}, err
+		return Verification{}, fmt.Errorf("look for the tables: %w", err)
 	}
 	if there == 0 {
 		return Verification{}, errors.New("no Ingot has written to this database")
@@ -101,7 +101,7 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 		{&v.Stored, "SELECT coalesce(max(total_stored), 0) FROM ingot.batches"},
 	} {
 		if *c.into, err = queryNumber(ctx, conn, c.query); err != nil {
-			return v, err
+			return v, fmt.Errorf("count the tables: %w", err)
 		}
 	}
 	for _, i := range invariants {
