@@ -128,13 +128,14 @@ func (d *decoder) document() error {
 // object reads a body that is one object: an event, or {"events":[..]}. Only a
 // member called events tells them apart, wherever it stands.
 func (d *decoder) object(i int) int {
-	end := d.oneEvent(i, 0)
+	end := d.oneEvent(i)
 	if end == stop {
 		return stop
 	}
 	if !d.event.wrapper {
 		d.out.Single = true
-		return d.settle(0, end)
+		d.settle()
+		return end
 	}
 	return d.wrapper(i)
 }
@@ -142,7 +143,7 @@ func (d *decoder) object(i int) int {
 // wrapper reads {"events":[..]}.
 func (d *decoder) wrapper(i int) int {
 	seen := false
-	return d.members(i, func(key string, _, i int) int {
+	return d.members(i, func(key string, i int) int {
 		if key != "events" {
 			if d.limits.IgnoreUnknown {
 				return d.value(i)
@@ -171,9 +172,10 @@ func (d *decoder) array(i int) int {
 			d.err = &TooManyError{Max: d.limits.MaxEvents}
 			return stop
 		}
-		if i = d.element(i); i == stop {
+		if i = d.oneEvent(i); i == stop {
 			return stop
 		}
+		d.settle()
 		i = d.space(i)
 		switch d.at(i) {
 		case ',':
@@ -184,15 +186,6 @@ func (d *decoder) array(i int) int {
 			return d.fail(i, "want ',' or ']' after event %d, found %s", d.out.Total-1, d.found(i))
 		}
 	}
-}
-
-// element reads the next event of a list and settles it.
-func (d *decoder) element(i int) int {
-	at := d.out.Total
-	if i = d.oneEvent(i, at); i == stop {
-		return stop
-	}
-	return d.settle(at, i)
 }
 
 // lines reads an NDJSON body. A line that does not parse is one invalid event.
@@ -218,8 +211,7 @@ func (d *decoder) lines() error {
 }
 
 func (d *decoder) line(i int) {
-	at := d.out.Total
-	end := d.oneEvent(i, at)
+	end := d.oneEvent(i)
 	if end != stop {
 		if end = d.space(end); end < len(d.src) {
 			end = d.fail(end, "want the end of the line, found %s", d.found(end))
@@ -230,11 +222,12 @@ func (d *decoder) line(i int) {
 		d.event.refuse("", CodeSyntax, d.err.Error())
 		d.err = nil
 	}
-	d.settle(at, end)
+	d.settle()
 }
 
 // settle puts the event just read where it belongs: Events or Invalid.
-func (d *decoder) settle(at, next int) int {
+func (d *decoder) settle() {
+	at := d.out.Total
 	d.out.Total++
 	e := &d.event
 	if len(e.errors) == 0 {
@@ -242,7 +235,7 @@ func (d *decoder) settle(at, next int) int {
 			d.out.Positions = append(d.out.Positions, at)
 		}
 		d.out.Events = append(d.out.Events, e.Event)
-		return next
+		return
 	}
 	if d.out.Positions == nil {
 		d.out.Positions = make([]int, len(d.out.Events))
@@ -255,5 +248,4 @@ func (d *decoder) settle(at, next int) int {
 		id = ""
 	}
 	d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: id, Errors: e.errors})
-	return next
 }

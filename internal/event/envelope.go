@@ -53,7 +53,7 @@ func (e *eventState) refuse(field string, code Code, detail string) {
 
 // oneEvent reads the value at i as an event into d.event. It stops only where
 // the JSON is broken; broken rules are collected.
-func (d *decoder) oneEvent(i, index int) int {
+func (d *decoder) oneEvent(i int) int {
 	d.event.reset()
 	if d.at(i) != '{' {
 		end := d.value(i)
@@ -62,7 +62,7 @@ func (d *decoder) oneEvent(i, index int) int {
 		}
 		return end
 	}
-	i = d.members(i, func(key string, at, i int) int { return d.member(key, i) })
+	i = d.members(i, d.member)
 	if i == stop {
 		return stop
 	}
@@ -74,10 +74,9 @@ func (d *decoder) oneEvent(i, index int) int {
 	return i
 }
 
-// members walks an object from its brace and calls visit with each name, the
-// name's position and the position of the value. visit returns the position
-// behind the value.
-func (d *decoder) members(i int, visit func(key string, at, i int) int) int {
+// members walks an object from its brace and calls visit with each name and the
+// position of its value. visit returns the position behind the value.
+func (d *decoder) members(i int, visit func(key string, i int) int) int {
 	i = d.space(i + 1)
 	if d.at(i) == '}' {
 		return i + 1
@@ -91,7 +90,7 @@ func (d *decoder) members(i int, visit func(key string, at, i int) int) int {
 		if i = d.colon(end); i == stop {
 			return stop
 		}
-		if i = visit(key, at, i); i == stop {
+		if i = visit(key, i); i == stop {
 			return stop
 		}
 		i = d.space(i)
