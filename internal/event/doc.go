@@ -1,5 +1,6 @@
 // Package event holds what flows through Ingot: the event, the rules it must
-// satisfy, and the decoder that turns the bytes of a request into events.
+// satisfy, and the decoder that turns the bytes of a request into events; what becomes
+// of them, and how they are asked for.
 //
 // The HTTP gate calls Decode; everything behind it passes Events on and never
 // looks into a payload again. The package owns no state and starts nothing.
@@ -17,4 +18,12 @@
 // once an event is accepted here, its row must be storable and its payload must
 // cast to jsonb. Nothing is repaired or replaced on the way; the payload is kept
 // byte for byte. quote.go is the way back: a text as JSON.
+//
+// What the packages below ingest/internal say to each other is here, since they do not
+// import each other:
+//
+//	fate.go             a batch, and the three ways in which storing can fail
+//	page.go             a page of stored events, what asks for one, and its errors
+//	position.go         a place in the feed, and the cursor that clients carry it as
+//	subscription.go     a place that is kept under a name
 package event

@@ -2,7 +2,6 @@ package event
 
 import (
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -60,9 +59,3 @@ var (
 	ErrFeedClosed = errors.New("the feed is closed")
 	ErrCutOff     = errors.New("the subscriber does not read")
 )
-
-// Matches tells whether an event passes the filters that a stream knows: topics and
-// source.
-func (q *Query) Matches(e *Stored) bool {
-	return (len(q.Topics) == 0 || slices.Contains(q.Topics, e.Topic)) && (q.Source == "" || q.Source == e.Source)
-}
