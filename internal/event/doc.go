@@ -9,10 +9,11 @@
 //	   │  decode.go   which form the body has; one syntax error refuses the body
 //	   ▼
 //	 envelope.go      the five members of an event, each checked by its rule
-//	   │  scan.go      where a value ends, and what of it jsonb would refuse
-//	   │  text.go timestamp.go number.go
+//	   │  scan.go      where a value ends; its parts: string.go number.go
+//	   │  flaw.go      what of it jsonb would refuse
+//	   │  text.go timestamp.go   from the value of a member to the member
 //	   ▼
-//	 []Event + []Invalid
+//	 decoded.go        []Event + []Invalid, or why the body is refused as a whole
 //
 // The decoder refuses, event by event, whatever Postgres could reject later:
 // once an event is accepted here, its row must be storable and its payload must

@@ -12,7 +12,7 @@ var Lax = Mutant{
 		{"internal/event/limits.go", `const maxSyntaxDepth = 10_000`, `const maxSyntaxDepth = 100_000`},
 		{"internal/event/scan.go", `if d.open.depth > d.limits.MaxDepth {`, `if d.open.depth > maxSyntaxDepth {`},
 		{
-			"internal/event/scan.go", `	default:
+			"internal/event/string.go", `	default:
 		return d.fail(i, "a bad escape inside a string")`, `	case 'q':
 		return i + 2
 	default:
@@ -23,5 +23,5 @@ var Lax = Mutant{
 }
 
 var invalidUTF8Passes = Edit{
-	"internal/event/scan.go", `if r == utf8.RuneError && size == 1 {`, `if r == utf8.RuneError && size == 0 {`,
+	"internal/event/string.go", `if r == utf8.RuneError && size == 1 {`, `if r == utf8.RuneError && size == 0 {`,
 }

@@ -1,0 +1,32 @@
+package event
+
+import "fmt"
+
+// flaw is something that is JSON but cannot become a jsonb value.
+type flaw struct {
+	code Code
+	at   int
+}
+
+func (f flaw) sentence(field string, start int) string {
+	at := f.at - start
+	switch f.code {
+	case CodeInvalidUTF8:
+		return fmt.Sprintf("%s is not UTF-8 at its byte %d; send UTF-8", field, at)
+	case CodeLoneSurrogate:
+		return fmt.Sprintf("%s has half a surrogate pair at its byte %d; send both halves, or the character itself", field, at)
+	case CodePayloadNUL:
+		return fmt.Sprintf("%s has \\u0000 at its byte %d, which Postgres cannot hold; leave it out", field, at)
+	case CodeNumberOutOfRange:
+		return fmt.Sprintf("%s has a number at its byte %d that jsonb cannot hold (131072 digits before the point, 16383 behind it); send it as a string", field, at)
+	case CodePayloadTooDeep:
+		return fmt.Sprintf("%s nests too deeply at its byte %d; send deeper structures as a string", field, at)
+	}
+	return field + " cannot be stored"
+}
+
+func (d *decoder) note(code Code, at int) {
+	if d.flaw.code == "" {
+		d.flaw = flaw{code: code, at: at}
+	}
+}
