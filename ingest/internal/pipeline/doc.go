@@ -10,7 +10,8 @@
 //	           flight.go    a batch under way, and when the next may follow it
 //	              │
 //	              ▼
-//	           commit.go    two committers in turn: attempt, retry, split, give up ──► Store
+//	           commit.go    two committers in turn: retry, split, give up
+//	           attempt.go   one Merge, and what is noted when it begins and ends ──► Store
 //	           suspect.go   asks the filter, and tells it keys once they are sent ──► Filter
 //	              │        sidelane.go  what waits: held keys, halves of a batch when many are halved
 //	              ▼

@@ -11,7 +11,7 @@ var commits = []Mutant{
 var Early func([]bool)
 
 // Group is the events`},
-			{"ingest/internal/pipeline/commit.go", `	stored, err := p.store.Merge(ctx, b, p.commitSent)`, `	event.Early = func(stored []bool) {
+			{"ingest/internal/pipeline/attempt.go", `	stored, err := p.store.Merge(ctx, b, p.commitSent)`, `	event.Early = func(stored []bool) {
 		if len(stored) == f.events { // else it is another flight's
 			p.deliverStored(f, live, stored)
 		}
@@ -73,7 +73,7 @@ var Early func([]bool)
 		}
 	}()
 	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {`},
-			{"ingest/internal/pipeline/commit.go", `	case err == nil:
+			{"ingest/internal/pipeline/attempt.go", `	case err == nil:
 		p.deliverStored(f, live, stored)`, `	case err == nil && rand.N(200) == 0:
 		panic("a mistake")
 	case err == nil:

@@ -6,7 +6,7 @@ var keys = []Mutant{
 		Name:   "filter-add-before-asking",
 		Breaks: "keys enter the filter before it is asked about them: all are suspected",
 		Caught: "the filter's false positives stay near its rate",
-		Edits: []Edit{{"ingest/internal/pipeline/commit.go", `		b.Suspects = p.suspects(f, b.Groups)
+		Edits: []Edit{{"ingest/internal/pipeline/attempt.go", `		b.Suspects = p.suspects(f, b.Groups)
 `, `		p.learn(b.Groups)
 		b.Suspects = p.suspects(f, b.Groups)
 `}},
