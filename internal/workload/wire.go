@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"encoding/json"
 	"time"
 
 	"ingot/internal/event"
@@ -10,9 +9,9 @@ import (
 // AppendJSON appends e as the object that POST /publish takes. The payload goes
 // out verbatim; it must be JSON, and the strings must be UTF-8.
 func AppendJSON(dst []byte, e event.Event) []byte {
-	dst = appendString(append(dst, `{"event_id":`...), e.ID)
-	dst = appendString(append(dst, `,"topic":`...), e.Topic)
-	dst = appendString(append(dst, `,"source":`...), e.Source)
+	dst = event.AppendQuoted(append(dst, `{"event_id":`...), e.ID)
+	dst = event.AppendQuoted(append(dst, `,"topic":`...), e.Topic)
+	dst = event.AppendQuoted(append(dst, `,"source":`...), e.Source)
 	dst = append(dst, `,"timestamp":"`...)
 	dst = e.Timestamp.UTC().AppendFormat(dst, time.RFC3339Nano)
 	dst = append(dst, `","payload":`...)
@@ -30,23 +29,4 @@ func AppendArray(dst []byte, events []event.Event) []byte {
 		dst = AppendJSON(dst, e)
 	}
 	return append(dst, ']')
-}
-
-func appendString(dst []byte, s string) []byte {
-	if !plain(s) {
-		quoted, _ := json.Marshal(s) // a string cannot fail
-		return append(dst, quoted...)
-	}
-	dst = append(append(dst, '"'), s...)
-	return append(dst, '"')
-}
-
-// plain reports whether s may stand between quotes as it is.
-func plain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
 }
