@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"ingot/internal/event"
 	"ingot/publisher/internal/lines"
@@ -114,22 +112,18 @@ func (f *file) complete() error {
 	if o.Topic == "" { // .log
 		o.Topic = o.Name
 	}
-	if !goodText(o.Topic) {
+	if !event.ValidText(o.Topic) {
 		return fmt.Errorf("%q makes no topic: name one with --topic", f.name)
 	}
 	if o.Source != "" {
 		return nil
 	}
 	host, err := os.Hostname()
-	if err != nil || !goodText(host) {
+	if err != nil || !event.ValidText(host) {
 		return errors.Join(errors.New("this host has no name that could be the source: name one with --source"), err)
 	}
 	o.Source = host
 	return nil
-}
-
-func goodText(s string) bool {
-	return s != "" && len(s) <= event.MaxTextBytes && utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
 
 func (f *file) close() {

@@ -39,7 +39,7 @@ func (f *follow) Validate() error {
 		return errors.New("--count: want 0 or more")
 	case f.Timeout <= 0 || f.Silence <= 0 || f.GiveUpAfter != nil && *f.GiveUpAfter < 0:
 		return errors.New("--timeout, --silence and --give-up-after: want more than nothing")
-	case slices.ContainsFunc(f.Topic, func(t string) bool { return !goodText(t) }) || f.Source != "" && !goodText(f.Source):
+	case slices.ContainsFunc(f.Topic, func(t string) bool { return !event.ValidText(t) }) || f.Source != "" && !event.ValidText(f.Source):
 		return fmt.Errorf("--topic and --source: want 1 to %d bytes of UTF-8 without control characters", event.MaxTextBytes)
 	}
 	return f.validateSubscription()

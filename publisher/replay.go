@@ -80,7 +80,7 @@ func (r *replay) validateFiles() error {
 		seen[base] = path
 	}
 	for name, text := range map[string]string{"--topic": r.Topic, "--source": r.Source} {
-		if text != "" && !goodText(text) {
+		if text != "" && !event.ValidText(text) {
 			return fmt.Errorf("%s: want 1 to %d bytes of UTF-8 without control characters", name, event.MaxTextBytes)
 		}
 	}
