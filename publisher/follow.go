@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
@@ -29,12 +28,10 @@ type follow struct {
 
 // Validate is called by kong once the flags are read.
 func (f *follow) Validate() error {
-	at, err := url.Parse(f.URL)
+	if err := checkURL(f.URL); err != nil {
+		return err
+	}
 	switch {
-	case err != nil:
-		return fmt.Errorf("--url: %w", err)
-	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
-		return fmt.Errorf("--url: %q is not of the form http://host:port", f.URL)
 	case f.Count < 0:
 		return errors.New("--count: want 0 or more")
 	case f.Timeout <= 0 || f.Silence <= 0 || f.GiveUpAfter != nil && *f.GiveUpAfter < 0:

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"time"
 
@@ -45,16 +45,10 @@ type replay struct {
 
 // Validate is called by kong once the flags are read.
 func (r *replay) Validate() error {
-	at, err := url.Parse(r.URL)
+	if err := cmp.Or(checkURL(r.URL), checkLoad(r.Concurrency, r.Batch)); err != nil {
+		return err
+	}
 	switch {
-	case err != nil:
-		return fmt.Errorf("--url: %w", err)
-	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
-		return fmt.Errorf("--url: %q is not of the form http://host:port", r.URL)
-	case r.Concurrency < 1 || r.Concurrency > 10_000:
-		return errors.New("--concurrency: want 1 to 10000")
-	case r.Batch < 1 || r.Batch > 10_000:
-		return errors.New("--batch: want 1 to 10000, what the server takes in one request")
 	case r.Timeout <= 0 || r.GiveUpAfter != nil && *r.GiveUpAfter < 0:
 		return errors.New("--timeout and --give-up-after: want more than nothing")
 	case r.MaxPayload < record.MinLimit || r.MaxPayload > 64<<20:

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"net/url"
 	"time"
 
 	"ingot/internal/event"
@@ -36,19 +36,11 @@ type simulate struct {
 
 // Validate is called by kong once the flags are read.
 func (s *simulate) Validate() error {
-	if _, err := s.plan(); err != nil {
+	_, err := s.plan()
+	if err := cmp.Or(err, checkURL(s.URL), checkLoad(s.Concurrency, s.Batch)); err != nil {
 		return err
 	}
-	at, err := url.Parse(s.URL)
 	switch {
-	case err != nil:
-		return fmt.Errorf("--url: %w", err)
-	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
-		return fmt.Errorf("--url: %q is not of the form http://host:port", s.URL)
-	case s.Concurrency < 1 || s.Concurrency > 10_000:
-		return errors.New("--concurrency: want 1 to 10000")
-	case s.Batch < 1 || s.Batch > 10_000:
-		return errors.New("--batch: want 1 to 10000, what the server takes in one request")
 	case !(s.Rate >= 0):
 		return errors.New("--rate: want 0 or more")
 	case s.Timeout <= 0 || s.GiveUpAfter < 0:
