@@ -20,7 +20,8 @@
 //	                 │    Publisher.Submit
 //	                 │    results.go   what became of each event
 //	                 │
-//	  GET /events    │  events.go, export.go (NDJSON), one event by its key
+//	  GET /events    │  events.go    query.go: its parameters; one event by its key
+//	                 │  export.go    the same as NDJSON
 //	  …/stream       │  stream.go    server-sent events, from the Feed
 //	                 │    streamed.go  an answer that takes the connection over
 //	  /subscriptions │  subscriptions.go poll.go

@@ -4,22 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"ingot/internal/event"
-)
-
-const (
-	defaultPageLimit = 100
-	maxPageLimit     = 1000
-
-	// maxTopics bounds the topics of one request: each is a search of its own. A guess.
-	maxTopics = 100
 )
 
 // events answers a page of stored events.
@@ -151,79 +139,4 @@ func cursorError(name, wanted string, err error) error {
 
 func ofFeed(err error) bool {
 	return errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) || errors.Is(err, event.ErrSubscriptionsFull)
-}
-
-// parseQuery reads the parameters of GET /events. A name it does not know is
-// refused: a filter misspelt would answer with everything.
-func parseQuery(args *fasthttp.Args) (event.Query, error) {
-	q := event.Query{Limit: defaultPageLimit}
-	seen := map[string]bool{}
-	for key, value := range args.All() {
-		name, text := string(key), string(value)
-		if seen[name] && name != "topic" {
-			return q, fmt.Errorf("%s is there more than once", shown(name))
-		}
-		seen[name] = true
-		if err := setParameter(&q, name, text); err != nil {
-			return q, err
-		}
-	}
-	return q, nil
-}
-
-func setParameter(q *event.Query, name, text string) (err error) {
-	switch name {
-	case "topic":
-		if !slices.Contains(q.Topics, text) {
-			q.Topics = append(q.Topics, text)
-		}
-		if len(q.Topics) > maxTopics {
-			return fmt.Errorf("topic may be there at most %d times", maxTopics)
-		}
-	case "source":
-		q.Source = text
-	case "event_id":
-		q.EventID = text
-	case "cursor":
-		q.Cursor = text
-		return nil
-	case "since":
-		q.Since, err = parseTime(name, text)
-	case "until":
-		q.Until, err = parseTime(name, text)
-	case "order":
-		q.Feed = text == "asc"
-		if text != "asc" && text != "desc" {
-			return fmt.Errorf(`order must be "asc" or "desc"`)
-		}
-	case "limit":
-		if q.Limit, err = parseLimit(text); err != nil {
-			return err
-		}
-	default:
-		return fmt.Errorf("%s is not a parameter; known are topic, source, event_id, since, until, order, limit and cursor", shown(name))
-	}
-	if err == nil && !event.ValidText(text) {
-		return errors.New(notText(name))
-	}
-	return err
-}
-
-func parseLimit(text string) (int, error) {
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > maxPageLimit {
-		return 0, fmt.Errorf("limit must be a number from 1 to %d", maxPageLimit)
-	}
-	return limit, nil
-}
-
-func parseTime(name, text string) (time.Time, error) {
-	t, err := event.ParseTimestamp(text)
-	switch {
-	case err != nil && strings.Contains(text, " "):
-		return t, fmt.Errorf(`%s %w ("+" in an offset is sent as %%2B)`, name, err)
-	case err != nil:
-		return t, fmt.Errorf("%s %w", name, err)
-	}
-	return t, nil
 }

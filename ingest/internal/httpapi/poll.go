@@ -47,23 +47,19 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
 
 func parsePoll(args *fasthttp.Args) (p pollQuery, err error) {
 	p.limit = defaultPageLimit
-	seen := map[string]bool{}
-	for key, value := range args.All() {
-		name, text := string(key), string(value)
-		switch {
-		case seen[name]:
-			err = fmt.Errorf("%s is there more than once", shown(name))
-		case name == "limit":
+	err = eachParameter(args, func(name, text string) (err error) {
+		switch name {
+		case "limit":
 			p.limit, err = parseLimit(text)
-		case name == "wait":
+		case "wait":
 			p.wait, err = parseWait(text)
 		default:
 			err = fmt.Errorf("%s is not a parameter; known are limit and wait", shown(name))
 		}
-		if err != nil {
-			return p, &refusal{problemBadParameter, err.Error()}
-		}
-		seen[name] = true
+		return err
+	})
+	if err != nil {
+		return p, &refusal{problemBadParameter, err.Error()}
 	}
 	return p, nil
 }

@@ -90,25 +90,17 @@ func (s *Server) startStream(after string) (event.Position, error) {
 // streamQuery reads the parameters of a stream.
 func streamQuery(args *fasthttp.Args) (q event.Query, after string, err error) {
 	after = "now"
-	seen := map[string]bool{}
-	for key, value := range args.All() {
-		name, text := string(key), string(value)
+	err = eachParameter(args, func(name, text string) error {
 		switch {
-		case seen[name] && name != "topic":
-			return q, "", fmt.Errorf("%s is there more than once", shown(name))
 		case name == "after" && text != "":
 			after = text
+			return nil
 		case name == "topic", name == "source":
-			err = setParameter(&q, name, text)
-		default:
-			err = fmt.Errorf("%s is not a parameter, or empty; known are topic, source and after", shown(name))
+			return setParameter(&q, name, text)
 		}
-		if err != nil {
-			return q, "", err
-		}
-		seen[name] = true
-	}
-	return q, after, nil
+		return fmt.Errorf("%s is not a parameter, or empty; known are topic, source and after", shown(name))
+	})
+	return q, after, err
 }
 
 // sendEvents writes events as they come until the client leaves, the server drains,
