@@ -3,14 +3,14 @@
 // and knows them all; they do not know each other.
 //
 //	main.go    the command line
-//	config.go  every flag, checked
-//	run.go     opens downstream first, closes upstream first
-//	feed.go    the feed: woken by commits, handed to the gate
-//	database.go the database: given, or private and supervised
-//	log.go     the log: JSON, or readable on a terminal
-//	memory.go  what the collector may leave lying about
-//	debug.go   profiles, on an address of their own
-//	signal.go  how it is told to stop
+//	config.go    every flag, checked; bytesize.go, how sizes are written
+//	run.go       opens downstream first, closes upstream first
+//	feed.go      the feed: woken by commits, handed to the gate
+//	database.go  the database: given, or private and supervised
+//	log.go       the log: JSON, or readable on a terminal
+//	memory.go    what the collector may leave lying about
+//	debug.go     profiles, on an address of their own
+//	signal.go    how it is told to stop
 //	verify.go healthcheck.go   the other commands
 package main
 
