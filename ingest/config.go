@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -87,8 +88,8 @@ func (c *config) check() error {
 		"splits-per-second": int64(c.SplitsPerSecond),
 	}
 	var errs []error
-	for name, value := range positive {
-		if value <= 0 {
+	for _, name := range slices.Sorted(maps.Keys(positive)) {
+		if positive[name] <= 0 {
 			errs = append(errs, fmt.Errorf("--%s must be more than 0", name))
 		}
 	}
@@ -141,6 +142,16 @@ func (c *config) timeouts() postgres.Timeouts {
 	return postgres.Timeouts{Statement: c.AttemptTimeout, Lock: c.LockTimeout, Idle: c.AttemptTimeout}
 }
 
+const (
+	// headerBytes is the most that a request's header may have. The buffer of a connection
+	// is as large. A guess.
+	headerBytes = 16 << 10
+
+	// answerTimeout is for writing an answer that is not streamed. A guess: a page of 8 MiB
+	// then needs 280 KB/s.
+	answerTimeout = 30 * time.Second
+)
+
 func (c *config) limits() httpapi.Limits {
 	events := event.DefaultLimits()
 	events.MaxEvents, events.MaxPayloadBytes = c.MaxEvents, int(c.MaxPayload)
@@ -148,8 +159,8 @@ func (c *config) limits() httpapi.Limits {
 	return httpapi.Limits{
 		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage), Reads: int64(c.MaxReadsInFlight), Exports: c.MaxExports,
 		Streams: c.MaxStreams, Subscriptions: c.MaxSubscriptions,
-		Header: 16 << 10, Connections: c.MaxConnections,
-		ReadTimeout: c.BodyTimeout, WriteTimeout: 30 * time.Second, IdleTimeout: c.IdleTimeout,
+		Header: headerBytes, Connections: c.MaxConnections,
+		ReadTimeout: c.BodyTimeout, WriteTimeout: answerTimeout, IdleTimeout: c.IdleTimeout,
 		QueryTimeout: c.QueryTimeout, Heartbeat: c.StreamHeartbeat, Stall: c.StreamStall, Events: events,
 	}
 }

@@ -141,3 +141,18 @@ func TestByteSize(t *testing.T) {
 		}
 	}
 }
+
+// TestComplaintsAreInOrder, the same in each try.
+func TestComplaintsAreInOrder(t *testing.T) {
+	t.Parallel()
+	c, err := parse(t, "--stream-stall=0s", "--feed-poll=0s", "--deadline=0s", "--outage-grace=0s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "--deadline must be more than 0\n--feed-poll must be more than 0\n--outage-grace must be more than 0\n--stream-stall must be more than 0"
+	for range 20 { // by chance they may be in order once
+		if err := c.Serve.check(); err == nil || err.Error() != want {
+			t.Fatalf("got %v, want %s", err, want)
+		}
+	}
+}
