@@ -20,6 +20,7 @@
 //	proxy_test.go     every point of the proxies is met by a real ingester
 //	poison_test.go    what Postgres refuses, when the decoder lets it through
 //	feed_test.go      followers of the feed miss nothing, whatever is restarted
+//	follow_test.go    what publisher follow prints, whatever is killed
 //	export_test.go    what is exported can be taken back
 //	restore_test.go   places in a history that a restore has led another way
 //	restored_test.go  who holds those places, and where they lead

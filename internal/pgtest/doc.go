@@ -5,9 +5,9 @@
 //
 //	func TestMerge(t *testing.T) {
 //		t.Parallel()
-//		url := pgtest.New(t)                                // an empty database
-//		url := pgtest.NewFrom(t, "schema", postgres.Migrate) // a copy of a migrated one
-//		srv := pgtest.Durable(t)                            // a cluster, to be killed
+//		url := pgtest.New(t)                        // an empty database
+//		url := pgtest.NewFrom(t, "schema", migrate) // a copy of one that migrate has filled
+//		srv := pgtest.Durable(t)                    // a cluster, to be killed
 //	}
 //
 // The cluster starts with the first New and stops after the last test, in Main; should the test binary

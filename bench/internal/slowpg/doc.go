@@ -7,8 +7,9 @@
 //	             waits first
 //
 // What it does not imitate: with a slow disk Postgres holds the locks of the
-// transaction while it waits, here they are free by then. One committer with one
-// transaction at a time does not notice the difference.
+// transaction while it waits, here they are free by then; and a batch that was sent
+// ahead waits there for the one before, while here it runs meanwhile. An answer to a
+// COMMIT still comes no sooner than the delay after the last one.
 //
 // A Proxy owns its listener and two goroutines a connection; Close ends them all.
 package slowpg

@@ -74,8 +74,8 @@ func (f *Filter) Suspect(e *event.Event) bool {
 	return false
 }
 
-// Add takes in the key of an event that is committed. A key met again moves to the
-// newest generation: what is repeated is likely to be repeated again.
+// Add takes in the key of an event that is committed, or about to be. A key met again
+// moves to the newest generation: what is repeated is likely to be repeated again.
 func (f *Filter) Add(e *event.Event) {
 	if f.inNewest == f.config.Capacity {
 		f.rotate()

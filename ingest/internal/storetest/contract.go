@@ -12,8 +12,8 @@ import (
 	"ingot/internal/event"
 )
 
-// Store is what the pipeline asks of a store, and Rows what the contract needs to
-// look behind it.
+// Store is what the contract holds to its promises: what the pipeline asks of a store,
+// but for Ready.
 type Store interface {
 	Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error)
 }
@@ -21,7 +21,7 @@ type Store interface {
 // Opened is a fresh, empty store.
 type Opened struct {
 	Store Store
-	Rows  func() map[Key]event.Event // everything stored
+	Rows  func() map[Key]event.Event // everything stored, for a look behind it
 }
 
 // Contract runs the promises of a store. open returns a fresh one.

@@ -7,7 +7,7 @@
 //	   │                     ▼
 //	   └── retry.go <── try again: 408 429 503 504 5xx, no answer
 //
-//	Stats, Page, Lookup ──> the same loop, for reading
+//	Stats, Feed, Lookup ──> the same loop, for reading (read.go)
 //	Follower            ──> the feed as it comes: a stream (stream.go, of block.go), or
 //	                        pages of a subscription
 //
