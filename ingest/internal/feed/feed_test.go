@@ -20,6 +20,7 @@ import (
 
 // TestOwnCommitsAreSeenAtOnce, others at the next poll.
 func TestOwnCommitsAreSeenAtOnce(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		s := subscribe(t, h, event.Query{}, event.Position{})
 		defer s.Close()
@@ -43,6 +44,7 @@ func TestOwnCommitsAreSeenAtOnce(t *testing.T) {
 }
 
 func TestNobodyIsWokenForNobody(t *testing.T) {
+	t.Parallel()
 	h := New(testConfig(), &fakeLog{}, &fakeLog{}, zap.NewNop()) // and no Run to take it
 	if h.Wake(); len(h.wake) > 0 {
 		t.Error("Run would wake up at each commit, though nobody listens")
@@ -52,6 +54,7 @@ func TestNobodyIsWokenForNobody(t *testing.T) {
 // TestCommitBeforeTheFirstJoins: nobody is woken for that, so who joins first looks at
 // once, and does not wait for the poll.
 func TestCommitBeforeTheFirstJoins(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.Poll = time.Minute
 	inSlowBubble(t, config, time.Second, func(t *testing.T, h *Hub, log *fakeLog) {
@@ -76,6 +79,7 @@ func TestCommitBeforeTheFirstJoins(t *testing.T) {
 // TestOneReadingForAll: a wake-up costs one reading, however many listen, and none
 // when nobody does.
 func TestOneReadingForAll(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		time.Sleep(10 * time.Second)
 		if n := log.readings(); n != 0 {
@@ -102,6 +106,7 @@ func TestOneReadingForAll(t *testing.T) {
 // TestFilters: topics and source apply together, and the place moves on without
 // events.
 func TestFilters(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		all := map[string]*Subscriber{}
 		for name, q := range map[string]event.Query{
@@ -126,6 +131,7 @@ func TestFilters(t *testing.T) {
 // TestJoining: whoever begins anywhere, while commits go on and readings take their
 // time, gets every event behind its place, once, in order.
 func TestJoining(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ took, lag time.Duration }{{}, {3 * time.Millisecond, 0}, {70 * time.Millisecond, 0}, {time.Millisecond, 30 * time.Millisecond}, {20 * time.Millisecond, 100 * time.Millisecond}} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			config := testConfig()
@@ -164,6 +170,7 @@ func TestJoining(t *testing.T) {
 // TestABufferHoldsNoPages: what waits for a subscriber keeps the other events of its page
 // from nobody's memory.
 func TestABufferHoldsNoPages(t *testing.T) {
+	t.Parallel()
 	h := New(testConfig(), nil, nil, zap.NewNop())
 	s := subscribe(t, h, event.Query{Topics: []string{"wanted"}}, event.Position{})
 	defer s.Close()
@@ -186,6 +193,7 @@ func TestABufferHoldsNoPages(t *testing.T) {
 
 // TestWhoDoesNotReadIsCutOff with what it was given in order, and nobody else is.
 func TestWhoDoesNotReadIsCutOff(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		slow, quick := joined(t, h, event.Query{}), joined(t, h, event.Query{})
 		defer slow.Close()
@@ -225,6 +233,7 @@ func TestWhoDoesNotReadIsCutOff(t *testing.T) {
 
 // TestWhoReadsSlowlyIsNotCutOff: it falls behind, and gets everything.
 func TestWhoReadsSlowlyIsNotCutOff(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		s := joined(t, h, event.Query{})
 		defer s.Close()
@@ -253,6 +262,7 @@ func TestWhoReadsSlowlyIsNotCutOff(t *testing.T) {
 
 // TestABurstCutsNobodyOff who reads.
 func TestABurstCutsNobodyOff(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		s := subscribe(t, h, event.Query{}, event.Position{})
 		defer s.Close()
@@ -272,6 +282,7 @@ func TestABurstCutsNobodyOff(t *testing.T) {
 
 // TestTheDatabaseIsAway: streams wait for it, and lose nothing.
 func TestTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		live, late := joined(t, h, event.Query{}), subscribe(t, h, event.Query{}, event.Position{})
 		defer live.Close()
@@ -295,6 +306,7 @@ func TestTheDatabaseIsAway(t *testing.T) {
 
 // TestAWaitShorterThanAPage: who catches up gets on all the same.
 func TestAWaitShorterThanAPage(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		log.took, log.pageMax = time.Second, 2
 		for range 5 {
@@ -318,6 +330,7 @@ func TestAWaitShorterThanAPage(t *testing.T) {
 
 // TestARewoundLogEndsStreams: both the live ones and those on their way.
 func TestARewoundLogEndsStreams(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		live, late := joined(t, h, event.Query{}), subscribe(t, h, event.Query{}, event.Position{})
 		defer live.Close()
@@ -337,6 +350,7 @@ func TestARewoundLogEndsStreams(t *testing.T) {
 // TestTheCapAndTheEnd: no more than Streams at a time, whatever they do; when the hub
 // stops all end, and none begins.
 func TestTheCapAndTheEnd(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := &fakeLog{}
 		h := New(testConfig(), log, log, zap.NewNop())

@@ -18,6 +18,7 @@ func ahead(after time.Duration) storetest.Step { return storetest.Step{After: af
 
 // TestNextIsSentWhileAnAnswerIsAwaited, but only one.
 func TestNextIsSentWhileAnAnswerIsAwaited(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(ahead(time.Second), ahead(2*time.Second), ahead(time.Second))
 		first, second, third := p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "c")
@@ -39,6 +40,7 @@ func TestNextIsSentWhileAnAnswerIsAwaited(t *testing.T) {
 
 // TestNextWaitsForAStoreThatTakesOneAtATime: without Ahead what comes in gathers.
 func TestNextWaitsForAStoreThatTakesOneAtATime(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{After: time.Second})
 		first, second, third := p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "c")
@@ -53,6 +55,7 @@ func TestNextWaitsForAStoreThatTakesOneAtATime(t *testing.T) {
 
 // TestNextIsWorthIt: what is sent ahead is as large as the batch before.
 func TestNextIsWorthIt(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(ahead(time.Second))
 		first := p.submit(10, "a", "b", "c", "d")
@@ -72,6 +75,7 @@ func TestNextIsWorthIt(t *testing.T) {
 
 // TestNextIsSentAtOnce when what is worth it is queued already.
 func TestNextIsSentAtOnce(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{Before: time.Second, After: time.Second, Ahead: true})
 		first, second := p.submit(10, "a"), p.submit(10, "b")
@@ -87,6 +91,7 @@ func TestNextIsSentAtOnce(t *testing.T) {
 // TestLargerThanABatch: what is sent behind a request that is larger than a batch need not
 // be as large.
 func TestLargerThanABatch(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(ahead(time.Second))
 		var ids [15]string
@@ -104,6 +109,7 @@ func TestLargerThanABatch(t *testing.T) {
 
 // TestExpiredIsNotWorthIt: what has left the queue does not count.
 func TestExpiredIsNotWorthIt(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.AttemptTimeout, config.Deadline = time.Minute, 10*time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -124,6 +130,7 @@ func TestExpiredIsNotWorthIt(t *testing.T) {
 // TestWhoFailsIsAlone: while a batch that was sent is tried again no other begins, which
 // would be got ready before it is known what the store takes.
 func TestWhoFailsIsAlone(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{Ahead: true, Refuse: unavailable().Fail}, storetest.Step{After: time.Second})
 		first := p.submit(10, "a")
@@ -139,6 +146,7 @@ func TestWhoFailsIsAlone(t *testing.T) {
 
 // TestSideLaneWaitsForRoom: a parcel is tried when the last batch is on its way, as others.
 func TestSideLaneWaitsForRoom(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Hold("held")
 		held := p.submit(10, "held")
@@ -158,6 +166,7 @@ func TestSideLaneWaitsForRoom(t *testing.T) {
 // TestNothingComesBehindAParcel: it may well fail once more, and the filter is not told
 // its keys before they are stored.
 func TestNothingComesBehindAParcel(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Hold("held")
 		held := p.submit(10, "held")
@@ -178,6 +187,7 @@ func TestNothingComesBehindAParcel(t *testing.T) {
 
 // TestAnIdleStop takes no time: each committer tells the other.
 func TestAnIdleStop(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		wantStored(t, <-p.submit(10, "a"), true)
 		began := time.Now()
@@ -192,6 +202,7 @@ func TestAnIdleStop(t *testing.T) {
 // TestKeysUnderWayAreSuspected by the batch behind; a batch that is tried again asks
 // nobody.
 func TestKeysUnderWayAreSuspected(t *testing.T) {
+	t.Parallel()
 	inBubbleWith(t, testConfig(), remembering{}, func(t *testing.T, p running) {
 		p.fake.Next(ahead(time.Second), unavailable())
 		first, second := p.submit(10, "a"), p.submit(10, "a", "b")
@@ -206,6 +217,7 @@ func TestKeysUnderWayAreSuspected(t *testing.T) {
 // TestLearntInVain: the keys of a batch that was sent and failed stay with the filter. Who
 // sends them again is suspected wrongly, and that many are told.
 func TestLearntInVain(t *testing.T) {
+	t.Parallel()
 	inBubbleWith(t, testConfig(), remembering{}, func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{Ahead: true, Refuse: &event.BadDataError{Err: errors.New("poison")}})
 		if o := <-p.submit(10, "a", "b"); o.err == nil {
@@ -222,6 +234,7 @@ func TestLearntInVain(t *testing.T) {
 // TestDeadlineOfAllUnderWay: at the deadline of two batches that were sent nobody
 // knows what became of either; one that is queued behind them is not stored.
 func TestDeadlineOfAllUnderWay(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.Deadline, config.AttemptTimeout = time.Second, 30*time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -235,6 +248,7 @@ func TestDeadlineOfAllUnderWay(t *testing.T) {
 
 // TestDeadlineAfterTheFirst was answered: the second still has one.
 func TestDeadlineAfterTheFirst(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.Deadline, config.AttemptTimeout = 2*time.Second, 30*time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -251,6 +265,7 @@ func TestDeadlineAfterTheFirst(t *testing.T) {
 
 // TestStopWaitsForAllUnderWay and for what is queued behind.
 func TestStopWaitsForAllUnderWay(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(ahead(time.Second), ahead(2*time.Second))
 		first, second, third := p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "c")
@@ -263,6 +278,7 @@ func TestStopWaitsForAllUnderWay(t *testing.T) {
 
 // TestOneUnderWayFails: the other goes on, and the one that failed is tried again.
 func TestOneUnderWayFails(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(ahead(time.Second), unavailable())
 		first, second := p.submit(10, "a"), p.submit(10, "b")
@@ -282,6 +298,7 @@ func TestOneUnderWayFails(t *testing.T) {
 // halved, and the key waits in the side lane, while another batch was on its way. In the
 // end all have an answer and nothing counts against the queue any more.
 func TestOneUnderWayIsHalved(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.Deadline, config.AttemptTimeout = time.Minute, time.Minute
 	inBubble(t, config, func(t *testing.T, p running) {

@@ -40,6 +40,7 @@ func (f *slow) Add(e *event.Event) {
 // each key is learnt once, of a batch that was sent and of one that was not, that failed
 // and that did not.
 func TestOneAtATimeUsesTheFilter(t *testing.T) {
+	t.Parallel()
 	for name, first := range map[string]storetest.Step{
 		"sent":        {Before: time.Second, After: time.Second, Ahead: true},
 		"not sent":    {Before: time.Second},

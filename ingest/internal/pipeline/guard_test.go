@@ -27,6 +27,7 @@ func (s panicking) Merge(ctx context.Context, b event.Batch, sent func()) ([]boo
 // TestPanicIsNotSwallowed: after a mistake in a committer nobody knows what is
 // stored. Nothing answers its waiters: the process ends, and with it their connections.
 func TestPanicIsNotSwallowed(t *testing.T) {
+	t.Parallel()
 	const child = "INGOT_TEST_PANIC"
 	if os.Getenv(child) != "" {
 		p := New(testConfig(), panicking{storetest.NewFake()}, nil, zap.NewNop())
@@ -53,6 +54,7 @@ func (f remembering) Add(e *event.Event)          { f[e.ID] = true }
 // TestFilterLearnsWhatIsCommitted, and nothing before while the store takes one batch
 // at a time: a try that failed leaves no suspicion for the next.
 func TestFilterLearnsWhatIsCommitted(t *testing.T) {
+	t.Parallel()
 	filter := remembering{}
 	inBubbleWith(t, testConfig(), filter, func(t *testing.T, p running) {
 		p.fake.Next(unavailable(), unavailable())

@@ -111,6 +111,7 @@ func unavailable() storetest.Step {
 }
 
 func TestEachEventGetsItsFate(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		wantStored(t, <-p.submit(10, "a", "b"), true, true)
 		wantStored(t, <-p.submit(10, "b", "c", "c"), false, true, false)
@@ -123,6 +124,7 @@ func TestEachEventGetsItsFate(t *testing.T) {
 // TestBatchGrowsWhileBusy: what comes in during a commit goes out together, in
 // order, up to the bounds of a batch, and no request is split.
 func TestBatchGrowsWhileBusy(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{After: time.Second})
 		first := p.submit(10, "first")
@@ -145,6 +147,7 @@ func TestBatchGrowsWhileBusy(t *testing.T) {
 }
 
 func TestFullQueueRefusesAtOnce(t *testing.T) {
+	t.Parallel()
 	for name, fill := range map[string]struct{ bytes, more int64 }{"events": {10, 1}, "bytes": {300, 2_000}} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, testConfig(), func(t *testing.T, p running) {
@@ -172,6 +175,7 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 }
 
 func TestRetriesWhatIsCertainlyNotStored(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(unavailable(), unavailable(), unavailable())
 		got := <-p.submit(10, "a")
@@ -188,6 +192,7 @@ func TestRetriesWhatIsCertainlyNotStored(t *testing.T) {
 // TestDeadlineBetweenAttempts: with the database gone, a request is told at its
 // deadline that it is not stored, and no attempt is made for nobody.
 func TestDeadlineBetweenAttempts(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		for range 100 {
 			p.fake.Next(unavailable())
@@ -215,6 +220,7 @@ func TestDeadlineBetweenAttempts(t *testing.T) {
 // TestOutage: once the store has failed for a while, requests are refused at once,
 // but for one at a time that tries it; the first success ends that.
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.OutageGrace = 2 * time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -247,6 +253,7 @@ func TestOutage(t *testing.T) {
 // TestDeadlineWhileConnecting: nothing is under way to a store that does not answer, so
 // nobody is told that the outcome is not known.
 func TestDeadlineWhileConnecting(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Silence(true)
 		got := <-p.submit(10, "a")
@@ -266,6 +273,7 @@ func TestDeadlineWhileConnecting(t *testing.T) {
 // TestDeadlineDuringAnAttempt: nobody can say whether the attempt will commit. The
 // one queued behind it is certainly not stored.
 func TestDeadlineDuringAnAttempt(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.AttemptTimeout = time.Minute
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -289,6 +297,7 @@ func TestDeadlineDuringAnAttempt(t *testing.T) {
 // TestNoAttemptThatWouldEndTooLate: a request that has come so far up the queue that an
 // attempt would end after its deadline is refused, not tried and told that nobody knows.
 func TestNoAttemptThatWouldEndTooLate(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.BatchEvents = 1
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -318,6 +327,7 @@ func TestNoAttemptThatWouldEndTooLate(t *testing.T) {
 // TestSlowCommitsDoNotRefuseForEver: one commit took longer than anybody may wait; who
 // comes afterwards is tried all the same.
 func TestSlowCommitsDoNotRefuseForEver(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.AttemptTimeout = time.Minute
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -331,6 +341,7 @@ func TestSlowCommitsDoNotRefuseForEver(t *testing.T) {
 }
 
 func TestLostCommitIsUnknown(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{Lose: true})
 		wantUnknown(t, <-p.submit(10, "a"))
@@ -343,6 +354,7 @@ func TestLostCommitIsUnknown(t *testing.T) {
 
 // TestErrorsWithoutAFateAreUnknown: a store that breaks its contract is not trusted.
 func TestErrorsWithoutAFateAreUnknown(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{Fail: errors.New("something")})
 		wantUnknown(t, <-p.submit(10, "a"))
@@ -351,6 +363,7 @@ func TestErrorsWithoutAFateAreUnknown(t *testing.T) {
 
 // TestBadDataHurtsOnlyItsRequest: the batch is halved until the culprit is alone.
 func TestBadDataHurtsOnlyItsRequest(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{After: time.Second})
 		first := p.submit(10, "first")
@@ -385,6 +398,7 @@ func TestBadDataHurtsOnlyItsRequest(t *testing.T) {
 // halved at once. The other halves wait, everybody gets the answer that is due in
 // time, and those who come meanwhile are not held up.
 func TestPoisonDoesNotTakeTheCommitter(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.SplitsPerSecond, config.QueueEvents, config.BatchEvents, config.Deadline = 5, 10_000, 64, time.Minute
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -428,6 +442,7 @@ func TestPoisonDoesNotTakeTheCommitter(t *testing.T) {
 // TestHeldKeyHurtsOnlyItsRequest: it waits in the side lane while the others go on,
 // and is stored once it gets through.
 func TestHeldKeyHurtsOnlyItsRequest(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Hold("held")
 		p.fake.Next(storetest.Step{After: time.Second})
@@ -460,6 +475,7 @@ func TestHeldKeyHurtsOnlyItsRequest(t *testing.T) {
 
 // TestHeldKeyExpires: certainly not stored, whenever the key is let go.
 func TestHeldKeyExpires(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Hold("held")
 		wantNotStored(t, <-p.submit(10, "held"), event.ReasonExpired)
@@ -476,6 +492,7 @@ func TestHeldKeyExpires(t *testing.T) {
 
 // TestDrainWithAHeldKey: the stop waits for it as long as it may, then refuses it.
 func TestDrainWithAHeldKey(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.Deadline, config.DrainTimeout = time.Hour, 5*time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -492,6 +509,7 @@ func TestDrainWithAHeldKey(t *testing.T) {
 }
 
 func TestDrainCommitsWhatWasAccepted(t *testing.T) {
+	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Next(storetest.Step{After: time.Second}, unavailable())
 		var accepted []chan outcome
@@ -513,6 +531,7 @@ func TestDrainCommitsWhatWasAccepted(t *testing.T) {
 }
 
 func TestDrainEndsInTime(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.Deadline, config.DrainTimeout = time.Hour, 5*time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -538,6 +557,7 @@ func TestDrainEndsInTime(t *testing.T) {
 
 // TestDrainDuringAnAttempt: a COMMIT that does not come back is unknown, not refused.
 func TestDrainDuringAnAttempt(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.Deadline, config.AttemptTimeout, config.DrainTimeout = time.Hour, time.Hour, 5*time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
@@ -556,6 +576,7 @@ func TestDrainDuringAnAttempt(t *testing.T) {
 // TestEveryRequestIsAnsweredOnce throws everything at once at a pipeline: each
 // Submit returns, and nothing contradicts the store.
 func TestEveryRequestIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
 	config := testConfig()
 	config.Deadline, config.QueueEvents = 2*time.Second, 20
 	inBubble(t, config, func(t *testing.T, p running) {
