@@ -169,7 +169,7 @@ func TestABackendInDoubtIsEnded(t *testing.T) {
 	w.Close()
 	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
 	release := holdLog(t, conn)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), soonUp)
 	defer cancel()
 	old := w.session.backend.pid
 	first := send(ctx, w, []bool{false}, "a")

@@ -295,7 +295,7 @@ func TestTimeIsUpUnderTwo(t *testing.T) {
 	w, conn, _ := trusting(t)
 	release := holdLog(t, conn)
 	defer release()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), soonUp)
 	defer cancel()
 	first := send(ctx, w, []bool{false}, "a")
 	second := send(ctx, w, []bool{false}, "b")

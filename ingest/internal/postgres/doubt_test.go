@@ -318,7 +318,7 @@ func TestWarningAtCommit(t *testing.T) {
 			t.Cleanup(w.Close)
 			timeout := time.Minute
 			if !want {
-				timeout = 2 * time.Second
+				timeout = soonUp
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()

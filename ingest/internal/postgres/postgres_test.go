@@ -21,6 +21,10 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // testTimeouts are hang detectors.
 var testTimeouts = Timeouts{Statement: time.Minute, Lock: time.Minute, Idle: time.Minute}
 
+// soonUp is the time of a Merge that is to run out of it: within half of it a batch has to
+// be sent, also where other packages' tests have the processors.
+const soonUp = 5 * time.Second
+
 // database returns the URL of a fresh database with the newest schema.
 func database(t testing.TB) string {
 	return pgtest.NewFrom(t, "schema", func(ctx context.Context, url string) error {
