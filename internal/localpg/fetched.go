@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// FetchedName is the folder of a project that holds a Postgres that was fetched: one folder a
+// fetchedName is the folder of a project that holds a Postgres that was fetched: one folder a
 // version, with bin, lib and share in it. getpostgres fills it.
-const FetchedName = ".postgres"
+const fetchedName = ".postgres"
 
 // fetchedEnv names such a folder for programs that stand elsewhere: the Makefile sets it, so that
 // the processes that tests start find what the tests found.
@@ -27,7 +27,7 @@ func FetchFolder(dir string) (string, error) {
 	if run.drop && !run.canEnter(dir) {
 		return rootFetched, nil
 	}
-	return filepath.Join(dir, FetchedName), nil
+	return filepath.Join(dir, fetchedName), nil
 }
 
 // Usable says whether the bin folder of one Postgres can be run by the user that the server will
@@ -61,11 +61,11 @@ func projects() (dirs []string) {
 	}
 	if here, err := os.Getwd(); err == nil {
 		if root := moduleRoot(here); root != "" {
-			dirs = append(dirs, filepath.Join(root, FetchedName))
+			dirs = append(dirs, filepath.Join(root, fetchedName))
 		}
 	}
 	if exe, err := os.Executable(); err == nil {
-		dirs = append(dirs, filepath.Join(filepath.Dir(filepath.Dir(exe)), FetchedName))
+		dirs = append(dirs, filepath.Join(filepath.Dir(filepath.Dir(exe)), fetchedName))
 	}
 	return slices.Compact(dirs)
 }

@@ -126,10 +126,10 @@ func TestAFetchedPostgresOfSomebodyElseIsNotRun(t *testing.T) {
 		t.Skip("only root can give a folder away")
 	}
 	dir := dataDir(t)
-	check(t, os.MkdirAll(filepath.Join(dir, FetchedName), 0o755))
+	check(t, os.MkdirAll(filepath.Join(dir, fetchedName), 0o755))
 	check(t, os.WriteFile(filepath.Join(dir, "go.mod"), nil, 0o644))
 	t.Chdir(dir) // so not parallel
-	want := filepath.Join(dir, FetchedName)
+	want := filepath.Join(dir, fetchedName)
 	listed := func() bool {
 		for _, p := range fetchedPlaces() {
 			if p.name == want {

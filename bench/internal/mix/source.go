@@ -21,9 +21,6 @@ func NewSource(share float64, first, known int) *Source {
 	return s
 }
 
-// Next is the first event that was never dealt.
-func (s *Source) Next() int { return int(s.next.Load()) }
-
 // Draw deals to one goroutine.
 type Draw struct {
 	source *Source

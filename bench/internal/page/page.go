@@ -37,15 +37,15 @@ type scenarioView struct {
 
 // Write renders the report of a result into a file.
 func Write(path string, r *result.Result) error {
-	b, err := Render(r)
+	b, err := render(r)
 	if err != nil {
 		return err
 	}
 	return result.WriteFile(path, b)
 }
 
-// Render makes the report.
-func Render(r *result.Result) ([]byte, error) {
+// render makes the report.
+func render(r *result.Result) ([]byte, error) {
 	t, err := template.New("report").Parse(source)
 	if err != nil {
 		return nil, fmt.Errorf("report template: %w", err)

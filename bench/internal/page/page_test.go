@@ -22,7 +22,7 @@ func golden(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Render(r)
+	b, err := render(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestAResultWithNothingInIt(t *testing.T) {
 	r := &result.Result{Scenarios: []result.Scenario{
 		{Name: "a", Skipped: "the ingester has no flag --x"}, {Name: "b", Error: "it <broke>"}, {Name: "c", Rounds: make([]result.Round, 1)},
 	}}
-	b, err := Render(r)
+	b, err := render(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,10 +112,6 @@ func (c *Cluster) Exists(ctx context.Context, name string) (found bool, err erro
 	return found, err
 }
 
-// Checkpoint writes all that is dirty now, so that a run is not charged for what
-// came before it.
-func (c *Cluster) Checkpoint(ctx context.Context) error { return c.exec(ctx, "CHECKPOINT") }
-
 // PageImages is how many pages have gone into the log whole, by the server's count: each
 // page does that is touched for the first time after a checkpoint.
 func (c *Cluster) PageImages(ctx context.Context) (n int64, err error) {

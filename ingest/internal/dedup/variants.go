@@ -14,11 +14,9 @@ type Guesser interface {
 	Stats() Stats
 }
 
-// Variants are the values of the flag. Only the first two are for use; the others
-// are wrong on purpose, for the test that no guess changes an answer.
-var Variants = []string{"on", "off", "always-yes", "always-no", "corrupted"}
-
-// Parse makes the filter of that name. It returns nil for "off".
+// Parse makes the filter that the flag names. It returns nil for "off". Only "on" and
+// "off" are for use; the others are wrong on purpose, for the test that no guess changes
+// an answer.
 func Parse(name string, config Config) (Guesser, error) {
 	if err := config.Check(); err != nil {
 		return nil, err
