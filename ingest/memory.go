@@ -18,7 +18,7 @@ const (
 	// exportBytes is what an export holds: two pages of 1 MiB.
 	exportBytes = 2 << 20
 
-	// The limit follows them in steps. To set it stops the world.
+	// The limit follows them in steps: setting it stops the world.
 	connectionsStep, streamsStep = 512, 64
 
 	memoryLook = time.Second

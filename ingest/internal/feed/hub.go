@@ -61,7 +61,7 @@ func New(config Config, tail, pages Log, log *zap.Logger) *Hub {
 	return &Hub{config: config, tail: tail, pages: pages, log: log, wake: make(chan struct{}, 1), topics: map[string]map[*Subscriber]bool{}}
 }
 
-// Wake says that something was committed. It never waits, and is for nothing while nobody
+// Wake says that something was committed. It never waits, and does nothing while nobody
 // listens: who joins wakes Run itself.
 func (h *Hub) Wake() {
 	if h.live.Load() == 0 {

@@ -27,8 +27,8 @@ const (
 )
 
 // listener hands out connections that can linger, a bounded number at a time, and
-// outlives what passes: fasthttp stops serving for good at the first accept that
-// fails.
+// goes on after errors that pass: fasthttp stops serving for good at the first accept
+// that fails.
 type listener struct {
 	net.Listener
 	server *Server

@@ -50,7 +50,7 @@ type Limits struct {
 	WriteTimeout   time.Duration // one answer
 	IdleTimeout    time.Duration // between two requests of a connection
 	QueryTimeout   time.Duration // one read from the database
-	Heartbeat      time.Duration // a stream is told its place at least this often, but for the rest of a reading
+	Heartbeat      time.Duration // a stream is told its place at least this often, or once a reading that takes longer is over
 	Stall          time.Duration // a stream's client must take what it is sent within this
 	Events         event.Limits
 }

@@ -110,8 +110,8 @@ func (p *Pipeline) expireQueueLocked(at time.Time) {
 func (p *Pipeline) horizonLocked() time.Time { return time.Now().Add(p.commitTime) }
 
 // tookLocked learns from a commit how long one takes: the longest of late, forgotten
-// by a tenth with each commit. At half of the deadline it ends: whatever commits take,
-// who has just come is let try.
+// by a tenth with each commit. It is at most half of the deadline: however long commits
+// take, a request that has just come is tried.
 func (p *Pipeline) tookLocked(took time.Duration) {
 	p.commitTime = min(max(took, p.commitTime*9/10), p.config.Deadline/2)
 }

@@ -30,7 +30,7 @@ type exchange struct {
 	batch   atomic.Pointer[batch] // nil once the answer was read
 	before  <-chan struct{}       // closed when the answer of the exchange before was read
 	read    chan struct{}         // closed when this one's was
-	until   time.Time             // the answer is waited for
+	until   time.Time             // then the answer is waited for no longer
 	off     func() bool           // ends the watch on the connection
 	sendErr error
 }

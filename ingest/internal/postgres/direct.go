@@ -19,7 +19,7 @@ import (
 
 const directCopy = "COPY ingot.events (" + columns + ") FROM STDIN (FORMAT binary); "
 
-// mergeDirect is entered by who is next.
+// mergeDirect is entered by who holds Writer.next; begin gives it back.
 func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent func()) error {
 	x, err := w.begin(ctx, b, p, sent)
 	if x == nil {

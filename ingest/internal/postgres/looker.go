@@ -14,7 +14,7 @@ import (
 )
 
 // lookers are the connections that keys are looked up over, beside the one that writes.
-// Who is next uses them (ahead.go).
+// Who holds Writer.next uses them (ahead.go).
 type lookers struct {
 	url     string
 	timeout time.Duration // of a look-up, by the server; for the network: dial

@@ -7,8 +7,8 @@ import "context"
 // beforehand spare it the rows of known keys, where there are enough of them; they run while
 // the batch before is being written.
 
-// mergeStaged is entered by who is next. The batch after this one may be got ready as
-// soon as it is known that this one goes first.
+// mergeStaged is entered by who holds Writer.next, and gives it back once it has the
+// turn: the batch after this one may be got ready as soon as this one goes first.
 func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) error {
 	ahead()
 	if b.costOfSuspects() > w.lookUpBytes {

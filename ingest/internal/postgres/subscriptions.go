@@ -22,7 +22,7 @@ type Subscriptions struct {
 const creationLock = 0x696e676f74_03
 
 // OpenSubscriptions makes the pool; it connects when it is first used. most bounds the
-// subscriptions of the database, of which each instance may think otherwise.
+// subscriptions of the database; another instance may have another bound.
 func OpenSubscriptions(url string, config ReaderConfig, most int) (*Subscriptions, error) {
 	pool, err := openPool(url, "ingot subscriptions", config, "SET default_transaction_read_only = off")
 	if err != nil {

@@ -41,7 +41,8 @@ func TestEveryMutantApplies(t *testing.T) {
 	}
 }
 
-// TestEveryMutantBuilds: one that does not compile catches nothing.
+// TestEveryMutantBuilds: one that does not compile shows nothing. Not parallel: each build
+// takes all cores.
 func TestEveryMutantBuilds(t *testing.T) {
 	for _, m := range append(Table(), Lax) {
 		if err := Build(t.Context(), os.DevNull, nil, m); err != nil {
