@@ -17,8 +17,7 @@ type process struct {
 }
 
 // launch starts cmd in a process group of its own, to get the signal orphaned should this process die.
-// The goroutine stops when the child ends; whoever
-// launched it waits on done.
+// The goroutine stops when the child ends; whoever launched it waits on done.
 func launch(cmd *exec.Cmd, orphaned syscall.Signal) (*process, error) {
 	cmd.SysProcAttr.Setpgid = true
 	dieWithParent(cmd.SysProcAttr, orphaned)

@@ -34,8 +34,8 @@ func ServeBare(ctx context.Context, listener net.Listener, url string) error {
 	b := &bare{conn: conn, encoder: encoder, sent: make(chan bareGroup, bareAhead)}
 	b.changed.L = &b.mu
 	var running sync.WaitGroup
-	running.Go(b.write)
-	running.Go(b.read)
+	running.Go(b.write) // stops with end, awaited below
+	running.Go(b.read)  // stops with write, likewise
 	err = serve(ctx, listener, b.answer)
 	b.end(errors.New("the server is stopped"))
 	_ = conn.Close(context.WithoutCancel(ctx))

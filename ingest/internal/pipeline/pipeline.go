@@ -98,11 +98,11 @@ func (p *Pipeline) Run(ctx context.Context) Left {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var helpers sync.WaitGroup
-	helpers.Go(func() { p.reap(work) })
-	helpers.Go(func() { p.drainOn(ctx, work, cancel) })
+	helpers.Go(func() { p.reap(work) })                 // stops with work, awaited below
+	helpers.Go(func() { p.drainOn(ctx, work, cancel) }) // likewise
 	var committing sync.WaitGroup
 	for range committers {
-		committing.Go(func() { p.commitAll(work) })
+		committing.Go(func() { p.commitAll(work) }) // stops when all lanes are empty, or with work; awaited below
 	}
 	committing.Wait()
 	left := p.refuseRest()

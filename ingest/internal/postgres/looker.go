@@ -49,7 +49,7 @@ func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string
 	var looking sync.WaitGroup
 	var errs [len(l.all)]error
 	for i, part := range parts {
-		looking.Go(func() { errs[i] = l.all[i].find(ctx, l, part, known) })
+		looking.Go(func() { errs[i] = l.all[i].find(ctx, l, part, known) }) // stops with its answer or ctx, awaited below
 	}
 	looking.Wait()
 	if err := errors.Join(errs[:]...); err != nil {
