@@ -11,9 +11,9 @@ import (
 	"ingot/publisher/internal/client"
 )
 
-// patience is the least number of batches in a row that must be given up before
-// the server is taken to be gone; with more clients it is one for each.
-const patience = 3
+// leastGivenUp is the least number of batches in a row that must be given up before
+// the server is taken to be gone; with more clients it is one for each. A guess.
+const leastGivenUp = 3
 
 // job is one batch: how many events, and what sends and tallies them.
 type job struct {
@@ -90,7 +90,7 @@ func (s *sending) settle(ctx context.Context, j job) error {
 		s.givenUp.Store(0)
 		return nil
 	}
-	if n := s.givenUp.Add(1); n >= int64(max(patience, s.clients)) {
+	if n := s.givenUp.Add(1); n >= int64(max(leastGivenUp, s.clients)) {
 		return fmt.Errorf("gave up on %d requests in a row: %w", n, res.Err)
 	}
 	return nil
