@@ -6,6 +6,8 @@
 // the connections, the streams on them and the bytes of bodies in flight; all end with
 // Shutdown.
 //
+//	server.go serve.go budget.go   what a Server is made of, how it stops, what may be held
+//
 //	connection ─► conn.go      accepts, lets a refused client finish sending, notices one that has left
 //	                 │  deadline.go  its deadlines, which a request puts off at no cost
 //	                 │
