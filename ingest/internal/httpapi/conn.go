@@ -22,7 +22,7 @@ const (
 	lingerTime = 2 * time.Second
 	lingerMax  = 64 << 20
 
-	// acceptPause is slept when the process is out of file descriptors.
+	// acceptPause is slept when the process is out of file descriptors. A guess.
 	acceptPause = 50 * time.Millisecond
 )
 

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// flushBytes is how much of a streamed answer is gathered before it is written.
+// flushBytes is how much of a streamed answer is gathered before it is written. A guess.
 const flushBytes = 32 << 10
 
 // streamed is an answer without an end known beforehand. It takes the connection

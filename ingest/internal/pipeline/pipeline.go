@@ -50,7 +50,7 @@ type Config struct {
 	SplitsPerSecond int           // batches halved at once; halves of others wait in the side lane
 }
 
-// reaperGrain is how late a deadline may be noticed.
+// reaperGrain is how late a deadline may be noticed. A guess: deadlines are seconds.
 const reaperGrain = 20 * time.Millisecond
 
 // Pipeline is described in the package comment.

@@ -13,7 +13,7 @@ import (
 )
 
 // maxScanned is how many rows one query by an index looks at when a filter that no
-// index answers may refuse them.
+// index answers may refuse them. A guess.
 const maxScanned = 4096
 
 func newPage(q event.Query) *pageBuilder { return &pageBuilder{query: q, started: time.Now()} }

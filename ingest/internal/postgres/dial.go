@@ -14,7 +14,8 @@ import (
 // A peer that is gone without a word (a machine without power, a firewall that drops)
 // is found by keepalive probes while the connection is idle, and by the lack of an
 // acknowledgement while something was sent. Both sides look: a server that never
-// learns that its client is gone holds the locks of that client.
+// learns that its client is gone holds the locks of that client. Guesses: an idle
+// connection is given up after half a minute.
 const (
 	keepAliveIdle     = 15 * time.Second // seconds: the server's settings know no less
 	keepAliveInterval = 5 * time.Second

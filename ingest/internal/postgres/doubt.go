@@ -13,7 +13,7 @@ import (
 	"ingot/internal/event"
 )
 
-// Pauses between two tries at resolving a batch in doubt.
+// Pauses between two tries at resolving a batch in doubt. Guesses.
 const (
 	doubtPause    = 20 * time.Millisecond
 	doubtPauseMax = 500 * time.Millisecond

@@ -21,7 +21,7 @@ import (
 // small rows go there; and a restore writes the table anew. If fewer are found than the
 // log says were stored, their slices are read by the index, which misses none.
 
-// maxFound bounds what one step finds, unless it is one batch.
+// maxFound bounds what one step finds, unless it is one batch. A guess.
 const maxFound = 8192
 
 // place is where a row stands in the table, and to which batch of the window it

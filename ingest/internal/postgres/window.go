@@ -6,7 +6,7 @@ import (
 	"sort"
 )
 
-// gapRead is how many foreign ids are read in vain rather than splitting a range.
+// gapRead is how many foreign ids are read in vain rather than splitting a range. A guess.
 const gapRead = 4096
 
 // window is some rows of the log, sorted by their ids.
