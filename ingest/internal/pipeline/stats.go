@@ -6,7 +6,7 @@ type Stats struct {
 	QueuedBytes    int64 // of their requests
 	Batches        int64 // committed
 	LastBatch      int   // events of the batch committed last
-	CommitsSent    int64
+	CommitsSent    int64 // times a batch was sent with its COMMIT
 	FailedAttempts int64 // attempts that certainly did not commit
 	Splits         int64 // batches halved to find the request that kept them from being stored
 	Parked         int64 // times a request went to the side lane: for a held key, or half of a batch
