@@ -123,6 +123,12 @@ func (in *intake) line(ctx context.Context, f *file, l lines.Line) bool {
 func blank(text []byte) bool { return len(text) == 0 || len(text) == 1 && text[0] == '\r' }
 
 func (in *intake) text(ctx context.Context, f *file, l lines.Line) bool {
+	if at := f.origin.Timestamp; !inRange(at) {
+		if l.Part == 1 {
+			in.refuse(f.name, l.Number, fmt.Errorf("the file was modified in %d, and a timestamp lies in the years 1970 to 2200: name one with --timestamp", at.UTC().Year()))
+		}
+		return true
+	}
 	r, used := f.origin.Text(l)
 	if used < len(l.Text) {
 		f.reader.Unread(len(l.Text) - used)

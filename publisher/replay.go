@@ -87,10 +87,16 @@ func (r *replay) timestamp() (time.Time, error) {
 		return time.Time{}, nil
 	}
 	at, err := time.Parse(time.RFC3339, r.Timestamp)
-	if err != nil || at.Year() < 1970 || at.Year() > 2200 {
+	if err != nil || !inRange(at) {
 		return at, fmt.Errorf("--timestamp: %q is not of the form 2026-01-02T15:04:05Z, in the years 1970 to 2200", r.Timestamp)
 	}
 	return at, nil
+}
+
+// inRange tells whether a server takes a timestamp.
+func inRange(at time.Time) bool {
+	year := at.UTC().Year()
+	return 1970 <= year && year <= 2200
 }
 
 func (r *replay) patience() time.Duration {

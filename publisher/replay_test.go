@@ -157,6 +157,29 @@ func TestARefusedLineFailsTheReplay(t *testing.T) {
 	})
 }
 
+// TestAFileOfAnotherAge: where no server takes the time of its lines, the flag that names
+// another is told. Events have their own.
+func TestAFileOfAnotherAge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lines, events := written(t, "old.log", "a\nb\n"), written(t, "old.ndjson", fmt.Sprintf(aEvent, "e", 1))
+		at := time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC)
+		for _, path := range []string{lines, events} {
+			if err := os.Chtimes(path, at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		network := ingottest.Network(t, &ingottest.Server{})
+		exit, o := replayed(t, t.Context(), network, "", lines, events)
+		if exit != exitBad || o.Lines.Refused != 2 || o.Stored != 1 || !strings.Contains(o.Named[0], "modified in 1960") || !strings.Contains(o.Named[0], "--timestamp") {
+			t.Errorf("exit %d, %+v", exit, o)
+		}
+		if exit, o := replayed(t, t.Context(), network, "", lines, "--timestamp=2025-01-01T00:00:00Z"); exit != exitOK || o.Stored != 2 {
+			t.Errorf("with a timestamp: exit %d, %+v", exit, o)
+		}
+	})
+}
+
 func TestTheEndOfTheInputIsHowAPipeEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -296,6 +319,7 @@ func TestWrongReplays(t *testing.T) {
 		{exitUsage, []string{file, "--max-payload=10"}, "--max-payload"},
 		{exitUsage, []string{file, "--timestamp=yesterday"}, "--timestamp"},
 		{exitUsage, []string{file, "--timestamp=1969-01-01T00:00:00Z"}, "--timestamp"},
+		{exitUsage, []string{file, "--timestamp=2200-12-31T23:59:59-05:00"}, "--timestamp"},
 		{exitUsage, []string{file, "--topic=a\nb"}, "--topic"},
 		{exitUsage, []string{file, "--format=csv"}, "--format"},
 		{exitUsage, []string{file, "--url=localhost"}, "--url"},
