@@ -3,8 +3,10 @@ package lines
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -18,6 +20,10 @@ const (
 	// name, and after it said something: its writer goes on until it is told to
 	// open the new one. A guess.
 	settle = time.Second
+
+	// closedFor is how long the file that now has the name may be one that cannot be
+	// read: who rotates may make it first and give it its owner afterwards. A guess.
+	closedFor = 10 * time.Second
 
 	// markBytes before the offset are remembered, to notice that a file was
 	// truncated and has grown past the offset again between two looks.
@@ -37,6 +43,7 @@ type Tail struct {
 	offset int64
 	mark   []byte    // the bytes before offset
 	quiet  time.Time // since when another has its name, and it says nothing; zero: neither
+	closed time.Time // since when that other one cannot be read; zero: it is not known to be so
 }
 
 // Follow opens a file that must be there; Close closes it.
@@ -112,6 +119,7 @@ func (t *Tail) took(p []byte) {
 func (t *Tail) switchFile() (bool, error) {
 	there, err := os.Stat(t.path)
 	if err != nil {
+		t.closed = time.Time{}
 		return false, nil // renamed, and the new one is not there yet
 	}
 	here, err := t.file.Stat()
@@ -121,13 +129,34 @@ func (t *Tail) switchFile() (bool, error) {
 	if os.SameFile(here, there) || !t.settled() {
 		return false, nil
 	}
-	next, err := os.Open(t.path)
-	if err != nil {
+	next, err := t.next(there)
+	if err != nil || next == nil {
 		return false, err
 	}
 	_ = t.file.Close() // it was only read
-	t.file, t.offset, t.mark, t.quiet = next, 0, nil, time.Time{}
+	t.file, t.offset, t.mark, t.quiet, t.closed = next, 0, nil, time.Time{}, time.Time{}
 	return true, nil
+}
+
+// next opens the file that now has the name; nil: it is waited for.
+func (t *Tail) next(there fs.FileInfo) (*os.File, error) {
+	err := fmt.Errorf("%s is no regular file any more", t.path)
+	if there.Mode().IsRegular() { // to open a named pipe waits for who writes to it
+		var next *os.File
+		if next, err = os.Open(t.path); err == nil {
+			return next, nil
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // renamed again
+		return nil, nil
+	case t.closed.IsZero():
+		t.closed = time.Now()
+	}
+	if time.Since(t.closed) < closedFor {
+		return nil, nil
+	}
+	return nil, err
 }
 
 func (t *Tail) settled() bool {

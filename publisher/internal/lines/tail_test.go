@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,6 +136,14 @@ func TestFollow(t *testing.T) {
 			f.write("newer\n")
 			f.told("a|old|older|unended|new|newer")
 		},
+		"made anew, and not readable at once": func(f *tailed) {
+			f.do(os.Rename(f.path, f.path+".1"))
+			f.do(os.Mkdir(f.path, 0o755))
+			f.told("a")
+			f.do(os.Remove(f.path))
+			f.write("b\n")
+			f.told("a|b")
+		},
 		"copied and truncated": func(f *tailed) {
 			text, err := os.ReadFile(f.path)
 			f.do(err)
@@ -154,6 +163,22 @@ func TestFollow(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFollowEndsAtWhatIsNoFile, where that stays so.
+func TestFollowEndsAtWhatIsNoFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := tail(t, "a\n")
+		f.do(os.Rename(f.path, f.path+".1"))
+		f.do(syscall.Mkfifo(f.path, 0o644))
+		begun := time.Now()
+		<-f.done
+		if waited := time.Since(begun); waited < closedFor || waited > closedFor+2*settle {
+			t.Errorf("ended after %v", waited)
+		}
+		f.end()
+	})
 }
 
 func TestFollowWantsTheFile(t *testing.T) {
