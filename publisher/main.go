@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -71,6 +72,7 @@ func run(ctx context.Context, args []string, s surroundings) int {
 		kong.Vars{"version": "publisher " + version.String()},
 		kong.Writers(s.stdout, s.stderr),
 		kong.Exit(func(int) { helped = true }), // kong goes on after --help and --version; we do not
+		kong.KindMapper(reflect.String, kong.MapperFunc(asTyped)),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
 	)
@@ -86,6 +88,17 @@ func run(ctx context.Context, args []string, s surroundings) int {
 		return exitUsage
 	}
 	return exitCode(command.Run(), s.stderr)
+}
+
+// asTyped leaves a string its bytes: kong makes U+FFFD of those that are not UTF-8, and a file may
+// be named so.
+func asTyped(d *kong.DecodeContext, target reflect.Value) error {
+	t, err := d.Scan.PopValue("string")
+	if err != nil {
+		return err
+	}
+	target.SetString(t.String())
+	return nil
 }
 
 func exitCode(err error, stderr io.Writer) int {

@@ -157,6 +157,21 @@ func TestARefusedLineFailsTheReplay(t *testing.T) {
 	})
 }
 
+// TestAFileNamedInBytes: a name is what the system says, UTF-8 or not.
+func TestAFileNamedInBytes(t *testing.T) {
+	t.Parallel()
+	path := written(t, "caf\xe9.log", "x\n")
+	synctest.Test(t, func(t *testing.T) {
+		network := ingottest.Network(t, &ingottest.Server{})
+		if exit, o := replayed(t, t.Context(), network, "", path, "--topic=cafe"); exit != exitOK || o.Stored != 1 {
+			t.Errorf("exit %d, %+v", exit, o)
+		}
+		if exit, _, stderr := command(t.Context(), network, "replay", "--url=http://ingot", path); exit != exitBad || !strings.Contains(stderr, "--topic") {
+			t.Errorf("no topic: exit %d, %s", exit, stderr)
+		}
+	})
+}
+
 // TestAFileOfAnotherAge: where no server takes the time of its lines, the flag that names
 // another is told. Events have their own.
 func TestAFileOfAnotherAge(t *testing.T) {
