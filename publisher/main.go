@@ -91,11 +91,15 @@ func run(ctx context.Context, args []string, s surroundings) int {
 }
 
 // asTyped leaves a string its bytes: kong makes U+FFFD of those that are not UTF-8, and a file may
-// be named so.
+// be named so. None is empty: --after=$LAST without a LAST would begin now, and --source=$FROM
+// without a FROM print everything.
 func asTyped(d *kong.DecodeContext, target reflect.Value) error {
 	t, err := d.Scan.PopValue("string")
 	if err != nil {
 		return err
+	}
+	if t.String() == "" {
+		return errors.New("it is empty: leave it out, or say something")
 	}
 	target.SetString(t.String())
 	return nil
