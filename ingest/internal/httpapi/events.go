@@ -12,6 +12,7 @@ import (
 
 // events answers a page of stored events.
 func (s *Server) events(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set("Vary", "Accept") // it may be a page or lines
 	q, err := parseQuery(ctx.QueryArgs())
 	if err != nil {
 		s.problem(ctx, problemBadParameter, err.Error())

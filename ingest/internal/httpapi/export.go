@@ -20,22 +20,37 @@ const (
 	exportPage = 1 << 20
 )
 
-// wantsLines tells whether a client asks for NDJSON rather than a page.
+// wantsLines tells whether a client asks for NDJSON by its name, and likes a page no better.
 func wantsLines(ctx *fasthttp.RequestCtx) bool {
 	given := string(bytes.Join(ctx.Request.Header.PeekAll("Accept"), []byte(",")))
+	lines, page, anything := 0.0, -1.0, 0.0
 	for part := range strings.SplitSeq(given, ",") {
 		name, parameters, err := mime.ParseMediaType(part)
-		if err == nil && (name == ndjson || name == "application/ndjson") && !refused(parameters["q"]) {
-			return true
+		if err != nil {
+			continue
+		}
+		switch weight := weightOf(parameters["q"]); name {
+		case ndjson, "application/ndjson":
+			lines = max(lines, weight)
+		case "application/json":
+			page = max(page, weight)
+		case "application/*", "*/*":
+			anything = max(anything, weight)
 		}
 	}
-	return false
+	if page < 0 { // it is not named
+		page = anything
+	}
+	return lines > 0 && lines >= page
 }
 
-// refused tells whether a weight is nothing: what has it is not wanted (RFC 9110, 12.4.2).
-func refused(weight string) bool {
-	q, err := strconv.ParseFloat(weight, 64)
-	return err == nil && q == 0
+// weightOf is how well something is liked, from 0, which is not wanted, to 1 (RFC 9110, 12.4.2).
+func weightOf(q string) float64 {
+	weight, err := strconv.ParseFloat(q, 64)
+	if err != nil {
+		return 1
+	}
+	return weight
 }
 
 // export answers everything from the cursor to where the feed ends now, one event a

@@ -31,6 +31,9 @@ func TestExport(t *testing.T) {
 	want := `{"event_id":"1","topic":"t","source":"s","timestamp":"1970-01-01T00:00:00Z","payload":null}` + "\n" +
 		`{"event_id":"2","topic":"t","source":"s","timestamp":"1970-01-01T00:00:00Z","payload":null}` + "\n" +
 		`{"event_id":"3","topic":"t","source":"s","timestamp":"1970-01-01T00:00:00Z","payload":{  "a": [1.0]}}` + "\n"
+	if page := g.get(t, "/events?topic=t"); page.header.Get("Vary") != "Accept" || a.header.Get("Vary") != "Accept" {
+		t.Errorf("a cache may take one for the other: %v, %v", page.header, a.header)
+	}
 	if a.status != 200 || a.body != want || a.header.Get("Content-Type") != ndjson || a.header.Get("X-Next-Cursor") == "" {
 		t.Errorf("got %d %v %s", a.status, a.header, a.body)
 	}
@@ -117,7 +120,7 @@ func TestExportRefused(t *testing.T) {
 	}
 }
 
-// TestWhoWantsLines by any of its Accept headers, whatever the case, unless it weighs nothing.
+// TestWhoWantsLines by any of its Accept headers, whatever the case, unless a page weighs more.
 func TestWhoWantsLines(t *testing.T) {
 	t.Parallel()
 	for want, accepts := range map[bool][][]string{
@@ -127,8 +130,10 @@ func TestWhoWantsLines(t *testing.T) {
 			{"application/ndjson;q=0.5"},
 			{"text/html, application/x-ndjson ; charset=utf-8"},
 			{"application/json", "application/x-ndjson"},
+			{"application/x-ndjson;q=0.5, application/json;q=0.4, */*"},
+			{"application/x-ndjson;q=0.9, application/*;q=0.8"},
 		},
-		false: {{}, {"*/*"}, {"application/json"}, {"application/x-ndjson;q=0, application/json"}, {"application/x-ndjson; q=0.0"}, {"x-ndjson"}},
+		false: {{}, {"*/*"}, {"application/json"}, {"application/x-ndjson;q=0, application/json"}, {"application/x-ndjson; q=0.0"}, {"x-ndjson"}, {"application/json, application/x-ndjson;q=0.9"}, {"application/x-ndjson;q=0.9", "*/*"}},
 	} {
 		for _, accept := range accepts {
 			var ctx fasthttp.RequestCtx
