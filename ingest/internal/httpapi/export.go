@@ -88,7 +88,7 @@ func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun boo
 		s.problemOf(ctx, readError(cursorError("cursor", wantedCursor, err)))
 		return false
 	}
-	ctx.Response.Header.SetContentType(ndjson)
+	streamedHeader(ctx, ndjson)
 	ctx.Response.Header.Set("X-Next-Cursor", end.Cursor())
 	if ctx.IsHead() {
 		return false

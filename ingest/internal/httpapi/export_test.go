@@ -37,6 +37,9 @@ func TestExport(t *testing.T) {
 	if a.status != 200 || a.body != want || a.header.Get("Content-Type") != ndjson || a.header.Get("X-Next-Cursor") == "" {
 		t.Errorf("got %d %v %s", a.status, a.header, a.body)
 	}
+	if head := g.do(t, request{"HEAD", "/events", []string{lines}, ""}); head.status != 200 || head.header.Get("Cache-Control") != a.header.Get("Cache-Control") || head.header.Get("X-Next-Cursor") == "" {
+		t.Errorf("HEAD: got %d %v, GET %v", head.status, head.header, a.header)
+	}
 	for i, cursor := range []string{"c0", "c2", "c3"} {
 		if q := g.reader.asked[i]; q.Cursor != cursor || !q.Feed || q.Topics[0] != "t" {
 			t.Errorf("page %d: %+v", i, q)

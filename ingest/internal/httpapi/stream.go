@@ -47,7 +47,7 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if ctx.IsHead() {
-		ctx.Response.Header.SetContentType(eventStream)
+		streamedHeader(ctx, eventStream)
 		return
 	}
 	sub, err := s.Feed.Subscribe(q, at)
@@ -55,7 +55,7 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) {
 		s.problemOf(ctx, err)
 		return
 	}
-	ctx.Response.Header.SetContentType(eventStream)
+	streamedHeader(ctx, eventStream)
 	write := func(alive context.Context, w *streamed) bool { return s.sendEvents(alive, w, sub, at) }
 	if !s.stream(ctx, write, sub.Close) {
 		sub.Close()

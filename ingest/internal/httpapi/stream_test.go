@@ -263,7 +263,7 @@ func TestStreamRefused(t *testing.T) {
 		}
 	}
 	g := open(t)
-	if a := g.do(t, request{method: "HEAD", target: "/events/stream"}); a.status != 200 || a.header.Get("Content-Type") != "text/event-stream" {
+	if a := g.do(t, request{method: "HEAD", target: "/events/stream"}); a.status != 200 || a.header.Get("Content-Type") != "text/event-stream" || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("HEAD: %+v", a)
 	}
 	g.Drain()

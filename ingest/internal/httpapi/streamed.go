@@ -28,6 +28,14 @@ type streamed struct {
 // sizeRoom is what a chunk's size in hex and its line end take.
 const sizeRoom = 10
 
+// streamedHeader is what an answer without an end says of itself, to a HEAD too.
+func streamedHeader(ctx *fasthttp.RequestCtx, contentType string) {
+	h := &ctx.Response.Header
+	h.SetContentType(contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // or nginx gathers what should go out
+}
+
 // stream answers with what write writes. Its context ends when the client leaves and
 // when the server drains; if it returns true the answer is whole, otherwise it is
 // broken off, so that the client can tell. closed is called exactly once, whatever
@@ -39,8 +47,6 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 	h := &ctx.Response.Header
 	chunked := ctx.Request.Header.IsHTTP11()
 	h.SetContentLength(map[bool]int{true: -1, false: -2}[chunked]) // -2: to the end of the connection
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // or nginx gathers what should go out
 	h.SetConnectionClose()
 	ctx.Conn().(*conn).atClose(closed)
 	ctx.HijackSetNoResponse(true)
