@@ -36,6 +36,7 @@ const indexPage = `<!doctype html>
 
 func (s *Server) index(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.SetContentType("text/html; charset=utf-8")
-	ctx.Response.Header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	// connect-src: an EventSource typed into its console may connect.
+	ctx.Response.Header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; connect-src 'self'")
 	ctx.SetBodyString(indexPage)
 }

@@ -59,7 +59,7 @@ func TestHealth(t *testing.T) {
 	if a := g.get(t, "/readyz"); a.status != 200 || a.body != `{"status":"ready"}` {
 		t.Errorf("got %d %s", a.status, a.body)
 	}
-	if a := g.get(t, "/"); a.status != 200 || !strings.Contains(a.body, "/publish") || a.header.Get("Content-Security-Policy") == "" {
+	if a := g.get(t, "/"); a.status != 200 || !strings.Contains(a.body, "/publish") || !strings.Contains(a.header.Get("Content-Security-Policy"), "connect-src 'self'") {
 		t.Errorf("got %d %s", a.status, a.body)
 	}
 }
