@@ -15,6 +15,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -38,7 +39,7 @@ type serveCommand struct{ config }
 // Run implements kong's interface.
 func (c *serveCommand) Run(line *kong.Context) error {
 	if err := c.check(); err != nil {
-		return err
+		return wrongSetting{err}
 	}
 	log, err := newLog(c.LogLevel)
 	if err != nil {
@@ -53,14 +54,32 @@ func (c *serveCommand) Run(line *kong.Context) error {
 	return run(ctx, c.config, log)
 }
 
-func main() {
-	ctx := kong.Parse(&cli{},
+// exitUsage is the exit code for a flag or a variable that has to be mended: no restart helps.
+const exitUsage = 80
+
+// wrongSetting is an error that ends with exitUsage.
+type wrongSetting struct{ error }
+
+func main() { os.Exit(command(os.Args[1:])) }
+
+// command is the whole of it, up to its exit code.
+func command(args []string) int {
+	parser := kong.Must(&cli{},
 		kong.Name("ingest"),
 		kong.Description("Takes events over HTTP and makes each one a row in Postgres exactly once."),
 		kong.Vars{"version": "ingest " + version.String()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
-	if err := ctx.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "ingest:", err)
-		os.Exit(1)
+	line, err := parser.Parse(args)
+	if err != nil {
+		parser.Errorf("%s", err)
+		return exitUsage
 	}
+	if err := line.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "ingest:", err)
+		if errors.As(err, new(wrongSetting)) {
+			return exitUsage
+		}
+		return 1
+	}
+	return 0
 }

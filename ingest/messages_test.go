@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -27,6 +28,27 @@ func TestAddressesAreNamed(t *testing.T) {
 	wantSaid(t, err, "is taken", "--debug-listen", "INGOT_DEBUG_LISTEN")
 	_, err = listen("--listen", "8081")
 	wantSaid(t, err, `--listen "8081"`, "127.0.0.1:8080")
+	if !errors.As(err, new(wrongSetting)) {
+		t.Errorf("%v is a wrong flag", err)
+	}
+}
+
+// TestExitCodes is not parallel: it sets a variable of the process.
+func TestExitCodes(t *testing.T) {
+	for want, lines := range map[int][][]string{
+		exitUsage: {{"--nothing"}, {"--max-body=x"}, {"--max-body=0"}, {"--queue-events=1"}},
+		1:         {{"healthcheck", "--listen=127.0.0.1:0"}, {"verify", "--data-dir=" + filepath.Join(t.TempDir(), "typo")}},
+	} {
+		for _, line := range lines {
+			if got := command(line); got != want {
+				t.Errorf("%q: %d, want %d", line, got, want)
+			}
+		}
+	}
+	t.Setenv("INGOT_MAX_BODY", "x")
+	if got := command(nil); got != exitUsage {
+		t.Errorf("a variable: %d", got)
+	}
 }
 
 // TestHealthcheckSaysWhy: by the problem document, if there is one.
