@@ -10,17 +10,19 @@ events=20000
 unset DATABASE_URL
 
 mkdir -p "$data"
-"$bin/ingest" --listen "$listen" --data-dir "$data" 2>"$data/ingest.log" &
+"$bin/ingest" --listen "$listen" --data-dir "$data" --log-level info 2>"$data/ingest.log" &
 server=$!
 stop() { kill -TERM "$server" 2>/dev/null && wait "$server" || true; }
 trap stop EXIT
 
 # It listens by its own word: whoever else may answer there is not to be sent anything.
+ready=
 for _ in $(seq 600); do
   kill -0 "$server" 2>/dev/null || { echo "the server did not start:" >&2; tail -n 3 "$data/ingest.log" >&2; echo "(DEMO_LISTEN=127.0.0.1:8091 make demo takes another address)" >&2; trap - EXIT; exit 1; }
-  grep -q '"msg":"listening"' "$data/ingest.log" && "$bin/ingest" healthcheck --listen "$listen" 2>/dev/null && break
+  grep -q '"msg":"listening"' "$data/ingest.log" && "$bin/ingest" healthcheck --listen "$listen" 2>/dev/null && ready=1 && break
   sleep 0.1
 done
+[ "$ready" ] || { echo "the server does not get ready:" >&2; tail -n 3 "$data/ingest.log" >&2; exit 1; }
 
 "$bin/publisher" simulate --url "$url" --seed 1 --events "$events" --duplicates 0.30 --concurrency 32
 
