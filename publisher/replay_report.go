@@ -138,6 +138,9 @@ func (o replayOutcome) unacknowledged() string {
 	if o.Invalid > 0 {
 		says = append(says, grouped(o.Invalid)+" are invalid: their lines have to be mended")
 	}
+	if o.Lines.Refused > 0 {
+		says = append(says, grouped(int(o.Lines.Refused))+" lines more were refused before they were sent")
+	}
 	if o.final.tooLarge > 0 {
 		says = append(says, grouped(o.final.tooLarge)+" were in requests larger than the server takes: "+o.smaller())
 	}

@@ -282,6 +282,11 @@ func TestTheLastLineOfAReplay(t *testing.T) {
 			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return *e.ID == "b" }}, nil,
 			"1 events were not acknowledged; 1 are invalid: their lines have to be mended",
 		},
+		"an invalid line, and one that is no event": {
+			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return *e.ID == "b" }},
+			[]string{written(t, "more.ndjson", fmt.Sprintf(aEvent, "d", 1)+"\nno event\n")},
+			"1 events were not acknowledged; 1 are invalid: their lines have to be mended; 1 lines more were refused before they were sent",
+		},
 		"too large a request": {
 			&ingottest.Server{Fault: script(ingottest.TooLarge)}, nil,
 			"3 events were not acknowledged; 3 were in requests larger than the server takes: a --batch of less than 1000 makes them smaller",
