@@ -4,15 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 )
 
-// checkURL wants --url to name a server.
+// checkURL wants --url to name a server: the paths of the contract are put behind it.
 func checkURL(text string) error {
 	at, err := url.Parse(text)
 	switch {
 	case err != nil:
 		return fmt.Errorf("--url: %w", err)
-	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
+	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || strings.ContainsAny(text, "?#"):
 		return fmt.Errorf("--url: %q is not of the form http://host:port", text)
 	}
 	return nil

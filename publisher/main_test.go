@@ -40,6 +40,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"simulate", "--url=ftp://localhost"},
 		{"simulate", "--url=http://"},
 		{"follow", "--url=localhost:8080"},
+		{"follow", "--url=http://localhost:8080?topic=a"},
+		{"replay", "-", "--url=http://localhost:8080/#docs"},
 		{"follow", "--count=-1"},
 		{"follow", "--topic="},
 		{"follow", "--source=a\nb"},
