@@ -182,6 +182,22 @@ func TestExpect(t *testing.T) {
 	}
 }
 
+// TestWhoExpects: capitals do not count, and HTTP/1.0 has no 100.
+func TestWhoExpects(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	w := g.dial(t)
+	w.send("POST /publish HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nexpect: 100-Continue\r\nContent-Length: 2\r\n\r\n")
+	if a := w.answer("POST"); a.status != 100 {
+		t.Errorf("capitals: got %d %s", a.status, a.body)
+	}
+	w = g.dial(t)
+	w.send("POST /publish HTTP/1.0\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n[]")
+	if a := w.answer("POST"); a.status != 200 {
+		t.Errorf("HTTP/1.0: got %d %s", a.status, a.body)
+	}
+}
+
 // A client that asks and does not wait for the answer gets it all the same, whole,
 // and not a reset.
 func TestExpectWithoutWaiting(t *testing.T) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -26,6 +27,19 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	if handle != nil {
 		handle(ctx)
 	}
+}
+
+// received makes of Expect what fasthttp looks for: it compares bytes, where capitals do not
+// count, and keeps an HTTP/1.0 client waiting for what it does not know (RFC 9110, 10.1.1).
+func received(h *fasthttp.RequestHeader) (nothingSpecial fasthttp.RequestConfig) {
+	switch expected := h.Peek("Expect"); {
+	case len(expected) == 0:
+	case !h.IsHTTP11():
+		h.Del("Expect")
+	case bytes.EqualFold(expected, []byte("100-continue")):
+		h.Set("Expect", "100-continue")
+	}
+	return nothingSpecial
 }
 
 // expect decides whether a client that asks first (Expect: 100-continue) may send
