@@ -84,6 +84,7 @@ var publishCases = []publishCase{
 	{name: "a name beside events", body: `{"events":[],"x":1}`, status: 400, kind: "not-events"},
 	{name: "a name beside events that breaks off", body: `{"events":[],"x":1`, status: 400, kind: "not-json"},
 	{name: "empty NDJSON", header: ndjsonType, body: "\n \n", status: 400, kind: "not-json"},
+	{name: "results twice", target: "/publish?results=all&results=none", body: valid("a"), status: 400, kind: "bad-parameter"},
 	{name: "results misspelt", target: "/publish?results=al", body: valid("a"), status: 400, kind: "bad-parameter"},
 
 	{name: "a body over the limit", body: `"` + strings.Repeat("x", 1<<20) + `"`, status: 413, kind: "body-too-large"},

@@ -18,6 +18,9 @@ const (
 )
 
 func resultsWanted(args *fasthttp.Args) (resultsShown, error) {
+	if args.Len() > 1 && len(args.PeekMulti("results")) > 1 {
+		return 0, &refusal{problemBadParameter, `"results" is there more than once`}
+	}
 	switch string(args.Peek("results")) {
 	case "":
 		return showNotStored, nil
