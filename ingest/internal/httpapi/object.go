@@ -52,10 +52,11 @@ func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string)
 	return nil
 }
 
-// wantJSON refuses a body that is not said to be JSON.
+// wantJSON refuses a body that is not said to be JSON, or said to be compressed.
 func wantJSON(h *fasthttp.RequestHeader) error {
 	sent := string(h.ContentType())
 	format, err := mediaType(sent)
+	coding, unknown := contentCoding(h.PeekAll("Content-Encoding"))
 	switch {
 	case repeated(h.RawHeaders(), "Content-Type"):
 		return notTaken("Content-Type is there more than once")
@@ -63,6 +64,8 @@ func wantJSON(h *fasthttp.RequestHeader) error {
 		return notTaken("Content-Type is missing; send application/json")
 	case err != nil || format != event.JSON:
 		return notTaken("Content-Type " + shown(sent) + " is not taken; send application/json")
+	case unknown != nil || coding != identity:
+		return notTaken("Content-Encoding " + shown(string(h.Peek("Content-Encoding"))) + " is not taken here; send the body uncompressed")
 	}
 	return nil
 }

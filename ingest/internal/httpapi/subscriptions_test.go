@@ -154,6 +154,11 @@ func TestSubscriptionRefused(t *testing.T) {
 	if a := g.do(t, request{"PUT", "/subscriptions/a", []string{"Content-Type: text/plain"}, "{}"}); a.status != 415 {
 		t.Errorf("a body of another type: got %d %s", a.status, a.body)
 	}
+	for _, coding := range []string{"gzip", "br"} {
+		if a := g.do(t, request{"PUT", "/subscriptions/a", []string{jsonType, "Content-Encoding: " + coding}, "{}"}); a.status != 415 {
+			t.Errorf("Content-Encoding %s: got %d %s", coding, a.status, a.body)
+		}
+	}
 	w := g.dial(t) // a length that is not told beforehand is bounded as well, and what is over it not even read
 	w.send("PUT /subscriptions/a HTTP/1.1\r\nHost: gate\r\n" + jsonType + "\r\nTransfer-Encoding: chunked\r\n\r\n")
 	w.send(fmt.Sprintf("%x\r\n{\"source\":%s\r\n", maxObject, strings.Repeat(" ", maxObject-10)))
