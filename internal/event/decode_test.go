@@ -51,6 +51,25 @@ func TestTimestampDetails(t *testing.T) {
 	}
 }
 
+// TestWhereATextIsWrong: whatever is wrong with it, its bytes are counted from its first one.
+func TestWhereATextIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{"source", "timestamp"} {
+		for bad, want := range map[string]string{`\ud800`: "surrogate", "\xff": "UTF-8", `\u0001`: "control"} {
+			if want == "control" && field == "timestamp" {
+				continue // it is no timestamp, that is all
+			}
+			d, err := Decode(good(field, `"ab`+bad+`"`), JSON, DefaultLimits())
+			if err != nil || len(d.Invalid) != 1 {
+				t.Fatalf("%s %q: got %+v %v", field, bad, d.Invalid, err)
+			}
+			if detail := d.Invalid[0].Errors[0].Detail; !strings.Contains(detail, want) || !strings.Contains(detail, "at its byte 2") {
+				t.Errorf("%s %q: %s", field, bad, detail)
+			}
+		}
+	}
+}
+
 // TestInvalidEvents has a case for each way an event breaks a rule. Each names
 // the rule; a rule without a case fails the test.
 func TestInvalidEvents(t *testing.T) {

@@ -16,7 +16,7 @@ func (d *decoder) shortText(m member, start, end int) (text string, ok bool) {
 		return "", false
 	}
 	if code := d.flaw.code; code == CodeInvalidUTF8 || code == CodeLoneSurrogate {
-		d.event.refuse(field, code, d.flaw.sentence(field, start))
+		d.event.refuse(field, code, d.flaw.sentence(field, start+1))
 		return "", false
 	}
 	text = d.text(start, end)
