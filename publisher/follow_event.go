@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 )
 
 // shownEvent is an event as the server writes it.
@@ -51,15 +52,21 @@ func printable(r rune) rune {
 	return r
 }
 
-// cut shortens a text to width characters, the last of them an ellipsis.
+// cut shortens a text to width columns, the last of them an ellipsis. A character may take two,
+// as those of Chinese do, or be made of several.
 func cut(text string, width int) string {
-	if width <= 0 || utf8.RuneCountInString(text) <= width {
+	if width <= 0 {
 		return text
 	}
-	n := 0
-	for i := range text {
-		if n++; n == width {
-			return text[:i] + "…"
+	fits, taken, state := 0, 0, -1 // the bytes that fit before an ellipsis
+	for at := 0; at < len(text); {
+		character, _, columns, next := uniseg.FirstGraphemeClusterInString(text[at:], state)
+		if taken += columns; taken > width {
+			return text[:fits] + "…"
+		}
+		at, state = at+len(character), next
+		if taken < width {
+			fits = at
 		}
 	}
 	return text

@@ -97,3 +97,27 @@ func TestAnEventForPeople(t *testing.T) {
 		t.Error("a list is taken for an event")
 	}
 }
+
+// TestCut counts columns: a character may take two of them, or none of its own.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"abcd", 0, "abcd"},
+		{"abcd", 4, "abcd"},
+		{"abcde", 4, "abc…"},
+		{"漢字", 4, "漢字"},
+		{"漢字漢", 4, "漢…"},
+		{"漢字漢", 5, "漢字…"},
+		{"e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301e\u0301"},
+		{"e\u0301e\u0301e\u0301", 2, "e\u0301…"},
+		{"👨‍👩‍👧👨‍👩‍👧", 3, "👨‍👩‍👧…"},
+	} {
+		if got := cut(c.text, c.width); got != c.want {
+			t.Errorf("%q in %d columns: %q, want %q", c.text, c.width, got, c.want)
+		}
+	}
+}
