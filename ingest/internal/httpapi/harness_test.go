@@ -51,9 +51,11 @@ type fakePublisher struct {
 	mu     sync.Mutex
 	hold   func(event.Group)
 	forget atomic.Bool
+	bytes  atomic.Int64 // of the group that came last
 }
 
-func (p *fakePublisher) Submit(group event.Group, _ int64) ([]bool, error) {
+func (p *fakePublisher) Submit(group event.Group, bytes int64) ([]bool, error) {
+	p.bytes.Store(bytes)
 	p.mu.Lock()
 	hold := p.hold
 	p.mu.Unlock()

@@ -46,6 +46,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.invalid(ctx, &decoded)
 		return
 	}
+	w.body = w.held.held // the queue holds a body, not its answer
 	if decoded.Total > listedInvalid && !w.held.take(int64(decoded.Total)*answerBytes) {
 		s.problemOf(ctx, errNoRoom)
 		return
@@ -56,6 +57,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 // work is what a request to publish needs beside its body, from a pool.
 type work struct {
 	held   account
+	body   int64 // bytes of it that the events hold on to
 	answer []byte
 }
 
@@ -105,7 +107,7 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 
 // store waits for the fate of the valid events and answers.
 func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, decoded *event.Decoded, show resultsShown) {
-	stored, err := s.Publisher.Submit(group, w.held.held)
+	stored, err := s.Publisher.Submit(group, w.body)
 	if err != nil {
 		s.problemOf(ctx, err)
 		return

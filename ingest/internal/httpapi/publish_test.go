@@ -238,6 +238,22 @@ func TestAnswersCount(t *testing.T) {
 	}
 }
 
+// TestTheQueueHoldsBodies: a body as large as may be is no more to the queue than it is, which is
+// what --queue-bytes has to hold, however much will be said of its events.
+func TestTheQueueHoldsBodies(t *testing.T) {
+	t.Parallel()
+	lines := strings.Repeat(valid("a")+"\n", 1000)
+	g := open(t, func(l *Limits) { l.Body, l.Decompressed = len(lines), len(lines) })
+	for name, sent := range map[string]request{
+		"as it is":   {"POST", "/publish", ndjsonType, lines},
+		"compressed": {"POST", "/publish", append([]string{"Content-Encoding: gzip"}, ndjsonType...), gzipOf(lines)},
+	} {
+		if a := g.do(t, sent); a.status != 200 || g.publisher.bytes.Load() != int64(len(lines)) {
+			t.Errorf("%s: got %d %.300s, %d bytes for a body of %d", name, a.status, a.body, g.publisher.bytes.Load(), len(lines))
+		}
+	}
+}
+
 // TestManyInvalidEvents are told by index, the first hundred with what is wrong.
 func TestManyInvalidEvents(t *testing.T) {
 	t.Parallel()
