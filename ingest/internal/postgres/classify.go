@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -17,7 +18,7 @@ func classify(err error) error {
 		return err
 	}
 	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && isBadData(pgErr.Code) {
+	if errors.As(err, &pgErr) && isBadData(pgErr.Code) && !slices.Contains(atTheirEnd, pgErr.Routine) {
 		return &event.BadDataError{Err: err}
 	}
 	return unavailable(err)
@@ -36,6 +37,10 @@ func unavailable(err error) error {
 func isBadData(code string) bool {
 	return len(code) == 5 && (code[:2] == "22" || code[:2] == "54")
 }
+
+// atTheirEnd are functions of the server that raise 54000 for whatever row comes: it has no
+// transaction ids left before somebody vacuums, or a table is as large as tables get.
+var atTheirEnd = []string{"GetNewTransactionId", "mdextend", "mdzeroextend", "ExtendBufferedRelShared"}
 
 // isError tells an ERROR, after which the server goes on, from a FATAL or a
 // PANIC, after which it does not.
