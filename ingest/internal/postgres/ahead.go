@@ -130,13 +130,14 @@ func (x *exchange) answer() error {
 	_ = s.conn.Conn().SetReadDeadline(x.until)
 	a, err := s.readAnswer(func(int, [][]byte) {})
 	_ = s.conn.Conn().SetReadDeadline(time.Time{})
-	return judgeCommit(s.conn.TxStatus(), string(a.tag), err, s.warned)
+	return judgeCommit(s.conn.TxStatus(), string(a.tag), err, a.warned)
 }
 
 // answered is what became of the commands that were sent.
 type answered struct {
-	done int    // commands that were completed
-	tag  []byte // of the last of them
+	done   int    // commands that were completed
+	tag    []byte // of the last of them
+	warned bool   // a warning came with it, or behind it
 }
 
 // readAnswer reads up to the end of an answer. row is called for each row, with the number
@@ -156,9 +157,11 @@ func (s *session) readAnswer(row func(done int, values [][]byte)) (a answered, e
 		case *pgproto3.CommandComplete:
 			a.done++
 			a.tag = append(a.tag[:0], m.CommandTag...)
+			a.warned, s.warned = s.warned, false
 		case *pgproto3.ErrorResponse:
 			err = pgconn.ErrorResponseToPgError(m)
 		case *pgproto3.ReadyForQuery:
+			a.warned = a.warned || s.warned
 			return a, err
 		}
 	}

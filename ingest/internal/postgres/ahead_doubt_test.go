@@ -99,7 +99,7 @@ func TestWarningUnderTwo(t *testing.T) {
 	w, conn, _ := trusting(t)
 	exec(t, conn, `
 		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
-		CREATE TRIGGER warn AFTER INSERT ON ingot.batches FOR EACH ROW WHEN (NEW.received = 1) EXECUTE FUNCTION ingot.warn()`)
+		CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.received = 1) EXECUTE FUNCTION ingot.warn()`)
 	release := holdLog(t, conn)
 	backend := w.session.backend
 	first := send(t.Context(), w, []bool{false}, "a")

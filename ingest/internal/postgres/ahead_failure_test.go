@@ -207,7 +207,7 @@ func TestADoubtThatIsNotAskedAfter(t *testing.T) {
 	w, conn, _ := trusting(t)
 	exec(t, conn, `
 		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
-		CREATE TRIGGER warn AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
+		CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
 	old := w.session
 	ctx, cancel := context.WithCancel(t.Context())
 	release := holdLog(t, conn)

@@ -44,9 +44,21 @@ func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
 		defer cancel()
 	}
 	s := w.session
+	results, warned, err := s.run(ctx, w.commitQuery(b))
+	return judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned)
+}
+
+// run runs statements as one Query, and tells whether the last of them came with a warning: what the
+// others warn of, as that transaction ids run short, says nothing of a COMMIT.
+func (s *session) run(ctx context.Context, query string) (results []*pgconn.Result, warned bool, err error) {
 	s.warned = false
-	results, err := s.conn.Exec(ctx, w.commitQuery(b)).ReadAll()
-	return judgeCommit(s.conn.TxStatus(), lastTag(results), err, s.warned)
+	answer := s.conn.Exec(ctx, query)
+	for answer.NextResult() {
+		results = append(results, answer.ResultReader().Read())
+		warned, s.warned = s.warned, false
+	}
+	err = answer.Close()
+	return results, warned || s.warned, err
 }
 
 // halfOf is when half of the time there is will be over; the other half is left to find
@@ -75,7 +87,7 @@ func (w *Writer) commitQuery(b *batch) string {
 }
 
 // judgeCommit decides what the answer to the commit Query means. Only a COMMIT
-// tag without any warning is a commit. An ERROR is certainly none: the server
+// tag to which no warning belongs is a commit. An ERROR is certainly none: the server
 // stops at the statement that failed. It is nobody's data's fault, whatever its class:
 // all that stands in that Query has been in the rows. Everything else is unknown.
 func judgeCommit(txStatus byte, tag string, err error, warned bool) error {

@@ -110,9 +110,8 @@ func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error
 		return false, err
 	}
 	w.endAbandoned(ctx, s)
-	s.warned = false
-	results, err := s.conn.Exec(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, logLock, b.first, w.instance)).ReadAll()
-	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, s.warned); err != nil {
+	results, warned, err := s.run(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, logLock, b.first, w.instance))
+	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned); err != nil {
 		w.abandon(s)
 		return false, fmt.Errorf("fence: %w", err)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
-	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 )
 
@@ -303,31 +303,32 @@ func TestFenceWaits(t *testing.T) {
 	checkLog(t, url)
 }
 
-// TestWarningAtCommit: a COMMIT that comes with a warning is checked by the fence;
-// a fence that is warned as well leaves the doubt. A real server warns here.
+// TestWarningAtCommit: a COMMIT that comes with a warning is checked by the fence; a fence that is
+// warned as well leaves the doubt. What a statement before COMMIT warns of is no doubt. A real
+// server warns here.
 func TestWarningAtCommit(t *testing.T) {
 	t.Parallel()
-	for trigger, want := range map[string]bool{"FOR EACH ROW": true, "FOR EACH STATEMENT": false} {
-		t.Run(trigger, func(t *testing.T) {
-			t.Parallel()
-			url := database(t)
-			exec(t, client(t, url), `
-				CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
-				CREATE TRIGGER warn AFTER INSERT ON ingot.batches `+trigger+` EXECUTE FUNCTION ingot.warn()`)
-			w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zap.NewNop())
-			t.Cleanup(w.Close)
-			timeout := time.Minute
-			if !want {
-				timeout = soonUp
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), timeout)
-			defer cancel()
-			stored, err := w.Merge(ctx, event.Batch{Groups: []event.Group{storetest.Group(storetest.Event("a"))}}, func() {})
-			var unknown *event.UnknownError
-			if want && (err != nil || !equal(stored, true)) || !want && !errors.As(err, &unknown) {
-				t.Errorf("%v %v", stored, err)
-			}
-		})
+	const warn = `CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
+		CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON ingot.batches `
+	for _, path := range []WritePath{PathStaged, PathDirect} {
+		for when, doubts := range map[string]int{"DEFERRABLE INITIALLY DEFERRED": 1, "NOT DEFERRABLE": 0} {
+			t.Run(string(path)+" "+when, func(t *testing.T) {
+				t.Parallel()
+				url := database(t)
+				exec(t, client(t, url), warn+when+` FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
+				core, logged := observer.New(zap.WarnLevel)
+				w := NewWriter(url, path, testTimeouts, uuid.New(), zap.New(core))
+				t.Cleanup(w.Close)
+				if merge(t, w, "a"); logged.FilterMessage("batch not committed cleanly").Len() != doubts {
+					t.Errorf("%v", logged.All())
+				}
+				fenced, err := w.fence(t.Context(), &batch{first: 5 * BlockSize})
+				var unknown *event.UnknownError
+				if fenced || errors.As(err, &unknown) != (doubts > 0) {
+					t.Errorf("the fence of a batch that never was: %v %v", fenced, err)
+				}
+			})
+		}
 	}
 }
 

@@ -92,7 +92,7 @@ type session struct {
 	nextID  int64       // the block: nextID..lastID; 0 before there is one
 	lastID  int64       // before there is one: of the connection before
 	merged  int         // rows that the merge was given: what nothing has spared it, for tests
-	warned  bool        // a warning arrived since it was last cleared
+	warned  bool        // a warning arrived since the last statement was completed
 	broken  atomic.Bool // given up; whoever reads an answer may say so
 	begin   string
 
