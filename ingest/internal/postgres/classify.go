@@ -66,3 +66,9 @@ func NotUpYet(err error) bool {
 	var connectErr *pgconn.ConnectError
 	return errors.As(err, &connectErr)
 }
+
+// deadlocked tells an error of who was chosen to end a deadlock.
+func deadlocked(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "40P01"
+}

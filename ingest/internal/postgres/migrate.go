@@ -37,8 +37,21 @@ func Open(ctx context.Context, url string) (Durability, error) {
 	if err != nil {
 		return durability, err
 	}
-	return durability, migrate(ctx, conn)
+	for range migrationTries {
+		if err = migrate(ctx, conn); !deadlocked(err) {
+			return durability, err
+		}
+		if _, err := conn.Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
+			return durability, fmt.Errorf("leave a migration: %w", err)
+		}
+	}
+	return durability, err
 }
+
+// migrationTries bounds how often a migration is begun. It takes tables in another order than
+// batches do, so ingesters of an older version that write meanwhile can deadlock with it; each time
+// one of the two sides is through. A guess.
+const migrationTries = 20
 
 func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 	// One transaction: a crash in the middle leaves the old version whole.

@@ -97,6 +97,38 @@ func TestRoadsToTheSameSchema(t *testing.T) {
 	}
 }
 
+// TestMigrationBesideAWriter: an ingester of an older version that holds the log's lock and goes on to
+// its table deadlocks with a migration that has come between. The migration is tried again.
+func TestMigrationBesideAWriter(t *testing.T) {
+	t.Parallel()
+	v1, err := os.ReadFile("testdata/schema_v1.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := pgtest.New(t)
+	conn, writer := client(t, url), client(t, url)
+	exec(t, conn, string(v1)+"INSERT INTO ingot.schema_version (version) VALUES (1)")
+	tx, err := writer.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, writer, "SET LOCAL deadlock_timeout = '1h'") // the other side is chosen
+	exec(t, writer, "SELECT pg_advisory_xact_lock($1)", int64(logLock))
+	opened := make(chan error, 1)
+	go func() { // ends with Open, awaited below
+		_, err := Open(t.Context(), url)
+		opened <- err
+	}()
+	waitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT granted", 1)
+	exec(t, writer, "SELECT FROM ingot.batches")
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
 // describe lists columns, indexes, constraints, sequences and options.
 func describe(t *testing.T, url string) []string {
 	t.Helper()
