@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,6 +45,7 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 // startPrivate runs a Postgres of our own below the data folder, and brings it back
 // when it dies, until close.
 func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*database, error) {
+	forgetServers()
 	server, err := localpg.Start(ctx, localpg.Options{DataDir: dataDir})
 	if err != nil {
 		return nil, fmt.Errorf("start a private Postgres: %w", err)
@@ -62,6 +65,16 @@ func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*databa
 		}
 		<-supervised
 	}}, nil
+}
+
+// forgetServers takes from the environment what leads clients to some server, or has them refuse
+// one (PGSERVICE, PGTARGETSESSIONATTRS): it says nothing of the private one.
+func forgetServers() {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "PG") && name != "PG_BIN" {
+			_ = os.Unsetenv(name)
+		}
+	}
 }
 
 func reportIncident(log *zap.Logger, i localpg.Incident) {

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"ingot/internal/localpg"
+)
+
+// TestPrivateWhateverTheShellSays: variables that are meant for the user's own servers keep nobody
+// from the private one.
+func TestPrivateWhateverTheShellSays(t *testing.T) {
+	t.Setenv("PGSERVICE", "elsewhere")
+	t.Setenv("PGTARGETSESSIONATTRS", "standby")
+	dir, err := os.MkdirTemp("", "ingot-private-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // for the server's user
+		t.Fatal(err)
+	}
+	d, err := openDatabase(t.Context(), config{DataDir: dir, DatabaseWait: time.Second}, zap.NewNop())
+	if errors.Is(err, localpg.ErrNoBinaries) && os.Getenv("INGOT_REQUIRE_POSTGRES") != "1" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.close()
+}
