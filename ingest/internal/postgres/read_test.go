@@ -82,6 +82,29 @@ func walk(t *testing.T, r *Reader, q event.Query) (keys []string) {
 	return nil
 }
 
+// TestFuzzySearchLimit: a database whose text search is content with some of the rows loses none
+// of ours.
+func TestFuzzySearchLimit(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	const n = 2000
+	group := storetest.Group()
+	for i := range n {
+		e := storetest.Event(fmt.Sprint(i))
+		e.Topic = "frequent"
+		group.Events = append(group.Events, e)
+	}
+	if _, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: []event.Group{group}}, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, conn, "VACUUM ingot.events") // from the list into the tree
+	exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET gin_fuzzy_search_limit = 100")
+	if got := walk(t, newReader(t, url), event.Query{Feed: true, Topics: []string{"frequent"}, Limit: 1000}); len(got) != n {
+		t.Errorf("%d events of %d", len(got), n)
+	}
+}
+
 func only(keys []string, keep func(key string) bool) []string {
 	return slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !keep(k) })
 }

@@ -66,8 +66,9 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 // setupReader keeps plans to what find.go and browse.go mean: go by an index, row by
 // row, whatever the statistics of a table that grows say. Planning costs a tenth of a
 // millisecond; a plan for other filters would cost seconds. Parallel workers take longer
-// to start (8 ms) than what they would help with.
-const setupReader = ` SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0;
+// to start (8 ms) than what they would help with. gin_fuzzy_search_limit, which somebody's
+// text search may have set, has the index leave rows out.
+const setupReader = ` SET gin_fuzzy_search_limit = 0; SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0;
 	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_material = off`
 
 // statementsKept is how many statements a reading connection keeps prepared: pgx's default.
