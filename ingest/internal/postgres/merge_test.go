@@ -76,6 +76,25 @@ func TestNewBlockWhenOneIsUsedUp(t *testing.T) {
 	}
 }
 
+// TestSequenceBehindTheLog: blocks that the log has are passed over, as on a logical replica whose
+// sequence nobody has moved.
+func TestSequenceBehindTheLog(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	a, b := newWriter(t, url), newWriter(t, url)
+	merge(t, a, "1")
+	merge(t, a, "2", "3")
+	merge(t, b, "4")
+	exec(t, client(t, url), "SELECT setval('ingot.id_blocks', 1, false)")
+	c := newWriter(t, url)
+	merge(t, c, "5", "6")
+	merge(t, c, "7")
+	if got, want := walk(t, newReader(t, url), event.Query{Feed: true, Limit: 10}), 7; len(got) != want || len(slices.Compact(slices.Sorted(slices.Values(got)))) != want {
+		t.Errorf("%v are read, want %d events", got, want)
+	}
+	checkLog(t, url)
+}
+
 // TestLostConnectionIsReplaced before COMMIT nothing is stored, and the next batch
 // finds a new connection.
 func TestLostConnectionIsReplaced(t *testing.T) {
