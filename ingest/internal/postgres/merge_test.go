@@ -159,6 +159,24 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	}
 }
 
+// TestIdleConnectionsAreKept, whatever the role or the database have a server do with them: the next
+// batch would be in doubt.
+func TestIdleConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET idle_session_timeout = '500ms'")
+	w := NewWriter(url, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
+	t.Cleanup(w.Close)
+	send(t.Context(), w, []bool{true}, "a").want(t, true)
+	session, looker := w.session, w.lookers.all[0].conn
+	time.Sleep(time.Second)
+	send(t.Context(), w, []bool{true}, "b").want(t, true)
+	if w.session != session || looker == nil || w.lookers.all[0].conn != looker {
+		t.Error("a connection that was idle is gone")
+	}
+}
+
 // TestAllTextIsUTF8: a key is the same key whatever encoding the database or the URL gives to
 // clients, on both paths, and readers find it.
 func TestAllTextIsUTF8(t *testing.T) {

@@ -46,18 +46,21 @@ SET plan_cache_mode = force_generic_plan;
 
 // setupLooker runs once on the connection that looks keys up.
 const setupLooker = `SET default_transaction_read_only = on;
+SET idle_session_timeout = 0;
 ` + scansOnly
 
 // setupSession runs once on every connection that writes.
 // transaction_read_only comes first: it can be changed only before anything is read.
 // Batches and fences say themselves what their COMMIT waits for. What else the session
 // commits (ids that no committed row has yet) is of use to it alone and waits for no
-// standby: while that is away, no session could be opened to look into a doubt.
+// standby: while that is away, no session could be opened to look into a doubt. A server that ends
+// it between two batches would put the second in doubt.
 const setupSession = `
 SET transaction_read_only = off;
 SET default_transaction_read_only = off;
 SET synchronous_commit = local;
 SET client_min_messages = warning;
+SET idle_session_timeout = 0;
 SET TimeZone = 'UTC';
 ` + scansOnly + prepareFold
 
