@@ -24,7 +24,7 @@ const creationLock = 0x696e676f74_03
 // OpenSubscriptions makes the pool; it connects when it is first used. most bounds the
 // subscriptions of the database; another instance may have another bound.
 func OpenSubscriptions(url string, config ReaderConfig, most int) (*Subscriptions, error) {
-	pool, err := openPool(url, "ingot subscriptions", config, "SET default_transaction_read_only = off")
+	pool, err := openPool(url, "ingot subscriptions", config, "SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed'")
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"ingot/internal/event"
 )
@@ -20,6 +21,33 @@ func newSubscriptions(t *testing.T, url string, most int) *Subscriptions {
 	}
 	t.Cleanup(s.Close)
 	return s
+}
+
+// TestCommitsAtOnce: two commits of one name meet, and neither fails, whatever isolation the database
+// has for transactions that do not say.
+func TestCommitsAtOnce(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET default_transaction_isolation = 'repeatable read'")
+	s := newSubscriptions(t, url, 1)
+	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
+		t.Fatal(err)
+	}
+	other, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, conn, "UPDATE ingot.subscriptions SET commit_seq = 1")
+	committed := make(chan error, 1)
+	go func() { committed <- s.Commit(t.Context(), "a", event.Position{Commit: 2}) }() // awaited below
+	waitFor(t, client(t, url), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", 1)
+	if err := other.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-committed; err != nil {
+		t.Error(err)
+	}
 }
 
 // TestSubscriptionMovesForward: whatever comes in whatever order, also at once.
