@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"testing"
@@ -32,4 +33,15 @@ func TestPrivateWhateverTheShellSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.close()
+}
+
+// TestStopDuringTheStart is a clean stop: nothing is left that was promised.
+func TestStopDuringTheStart(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	c := config{Listen: "127.0.0.1:0", DatabaseURL: "postgres://nobody@127.0.0.1:1/none", DatabaseWait: time.Minute}
+	if err := run(ctx, c, zap.NewNop()); err != nil {
+		t.Error(err)
+	}
 }

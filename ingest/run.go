@@ -38,6 +38,10 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	defer stopDebug()
 
 	database, err := openDatabase(ctx, c, log)
+	if ctx.Err() != nil && err != nil { // nobody has been answered yet
+		log.Info("stopped before it was open", zap.Error(err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
