@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -156,6 +157,24 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	}
 	if got := allRows(t, conn); len(got) != 4 || got[storetest.Key{ID: "c", Topic: "t"}] != storetest.Event("c") {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestAnotherPromiseIsTold once, when a connection finds that commits are worth less than before.
+func TestAnotherPromiseIsTold(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	core, logged := observer.New(zap.WarnLevel)
+	w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zap.New(core))
+	t.Cleanup(w.Close)
+	for i, commit := range []string{"on", "on", "local", "local"} {
+		exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET synchronous_commit = "+commit)
+		w.Close()
+		merge(t, w, fmt.Sprint(i))
+	}
+	if n := logged.FilterMessage("the database promises something else of a commit than before").Len(); n != 1 || logged.Len() != 1 {
+		t.Errorf("told %d times: %v", n, logged.All())
 	}
 }
 

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // Ready connects if there is no usable connection, within that time;
@@ -54,9 +56,20 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 		}
 		s.lastID = w.lastID
 		w.session = s
+		w.compare(s.promise)
 		w.endAbandoned(ctx, s)
 	}
 	return w.session, nil
+}
+
+// compare tells when a commit is worth something else than over the connection before: somebody has
+// changed settings, or another server answers. What was shown at the start does not hold any more.
+func (w *Writer) compare(now Durability) {
+	now.ServerVersion = ""
+	if before := w.promise; before != now && before != (Durability{}) {
+		w.log.Warn("the database promises something else of a commit than before", zap.Bool("safe", now.Safe()), zap.Any("before", before), zap.Any("now", now))
+	}
+	w.promise = now
 }
 
 // rollback leaves the session clean, or drops it. One that was given up goes as one in

@@ -91,6 +91,7 @@ type session struct {
 	conn    *pgconn.PgConn
 	server  string // when it was started: no two have the same
 	backend backend
+	promise Durability
 	opened  time.Time
 	nextID  int64       // the block: nextID..lastID; 0 before there is one
 	lastID  int64       // before there is one: of the connection before
@@ -129,6 +130,7 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 	if err != nil {
 		return err
 	}
+	s.promise = d
 	s.begin = beginTransaction + "; SET LOCAL synchronous_commit = " + commitLevel(d)
 	results, err := s.conn.Exec(ctx, backendQuery).ReadAll()
 	if err != nil {

@@ -40,6 +40,7 @@ type Writer struct {
 	last      <-chan struct{} // closed when the answer to what was sent last has been read
 	sent      *exchange       // what was sent last; nil: nothing yet
 	lastID    int64           // of the blocks that connections before this one have drawn
+	promise   Durability      // of the last connection
 	abandoned []backend       // of connections given up in doubt; the next connection, or fence, ends them
 }
 
