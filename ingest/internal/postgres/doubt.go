@@ -55,7 +55,11 @@ type backend struct {
 	start string // backend_start, as text
 }
 
-const backendQuery = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+// asWhoLoggedIn goes before a statement of the same Query: a backend is shown to whoever logged in, and
+// ended by them, not by a role that ALTER ROLE .. SET role has put in their place.
+const asWhoLoggedIn = "SET LOCAL ROLE NONE; "
+
+const backendQuery = asWhoLoggedIn + "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 
 // voidQuery puts a void row into the log unless a row with that first_id is there
 // or comes from a transaction that commits, and then reads what is there. The
@@ -92,7 +96,7 @@ func (w *Writer) abandon(over *session) {
 // for one that is ended.
 func (w *Writer) endAbandoned(ctx context.Context, s *session) {
 	for _, old := range w.abandoned {
-		end := fmt.Sprintf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND backend_start::text = '%s'", old.pid, old.start)
+		end := fmt.Sprintf(asWhoLoggedIn+"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND backend_start::text = '%s'", old.pid, old.start)
 		if _, err := s.conn.Exec(ctx, end).ReadAll(); err != nil {
 			w.log.Debug("an abandoned backend was not ended", zap.Error(err))
 			return

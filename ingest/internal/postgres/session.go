@@ -136,11 +136,11 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 	if err != nil {
 		return fmt.Errorf("ask for the backend's name: %w", err)
 	}
-	if n := len(results[0].Rows); n != 1 {
+	if n := len(results[1].Rows); n != 1 {
 		return fmt.Errorf("ask for the backend's name: %d rows of pg_stat_activity", n)
 	}
-	s.backend.pid, _ = strconv.ParseInt(string(results[0].Rows[0][0]), 10, 64)
-	s.backend.start = string(results[0].Rows[0][1])
+	s.backend.pid, _ = strconv.ParseInt(string(results[1].Rows[0][0]), 10, 64)
+	s.backend.start = string(results[1].Rows[0][1])
 	if s.server, err = readServer(ctx, s.conn); err != nil {
 		return err
 	}
