@@ -116,13 +116,3 @@ func report(log *zap.Logger, url string, d postgres.Durability) {
 		log.Warn("this database may lose acknowledged events when its machine crashes", fields...)
 	}
 }
-
-// probed reads pages over the connections of one reader, and asks whether the database
-// answers over those of another.
-type probed struct {
-	*postgres.Reader
-	probe *postgres.Reader
-}
-
-// Ping implements httpapi.Reader.
-func (p probed) Ping(ctx context.Context) error { return p.probe.Ping(ctx) }

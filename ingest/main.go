@@ -6,7 +6,9 @@
 //	config.go    every flag, checked; bytesize.go, how sizes are written
 //	run.go       opens downstream first, closes upstream first
 //	feed.go      the feed: woken by commits, handed to the gate
-//	database.go  the database: given, or private and supervised
+//	database.go  the database: given, or private and supervised; readers.go, its connections that read
+//	retention.go what is too old is deleted
+//	metrics.go   what Prometheus is shown
 //	log.go       the log: JSON, or readable on a terminal
 //	memory.go    what the collector may leave lying about
 //	debug.go     profiles, on an address of their own

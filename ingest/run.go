@@ -50,29 +50,12 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	instance := uuid.New()
 	writer := postgres.NewWriter(database.url, postgres.WritePath(c.WritePath), c.timeouts(), instance, log.Named("postgres"))
 	defer writer.Close()
-	reader, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: c.ReadConnections, Timeout: c.QueryTimeout})
+	reading, err := openReaders(database.url, c)
 	if err != nil {
 		return err
 	}
-	defer reader.Close()
-	// The hub's one reading at a time must not wait for pages that others read.
-	tail, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: 1, Timeout: c.QueryTimeout})
-	if err != nil {
-		return err
-	}
-	defer tail.Close()
-	// Nor must the answer to a probe.
-	probe, err := postgres.OpenReader(database.url, postgres.ReaderConfig{Connections: 1, Timeout: c.QueryTimeout})
-	if err != nil {
-		return err
-	}
-	defer probe.Close()
-	subscriptions, err := postgres.OpenSubscriptions(database.url, postgres.ReaderConfig{Connections: 2, Timeout: c.QueryTimeout}, c.MaxSubscriptions)
-	if err != nil {
-		return err
-	}
-	defer subscriptions.Close()
-	hub := feed.New(c.feed(), tail, reader, log.Named("feed"))
+	defer reading.close()
+	hub := feed.New(c.feed(), reading.tail, reading.pages, log.Named("feed"))
 	filter, err := dedup.Parse(c.Bloom, c.bloom())
 	if err != nil {
 		return err
@@ -81,7 +64,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	queue := pipeline.New(c.pipeline(), measure(waking{writer, hub.Wake}, metrics), filter, log.Named("pipeline"))
 	registerFigures(metrics, c, queue, filter, hub)
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), Publisher: queue, Reader: probed{reader, probe}, Feed: gateFeed{hub}, Subscriptions: subscriptions, Figures: figures(queue, filter, hub),
+		Limits: c.limits(), Publisher: queue, Reader: probed{reading.pages, reading.probe}, Feed: gateFeed{hub}, Subscriptions: reading.subscriptions, Figures: figures(queue, filter, hub),
 		Metrics: metrics, Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	defer limitMemory(c, func() (connections, streams int64) { return server.Connections(), int64(hub.Stats().Subscribers) })()
