@@ -41,7 +41,7 @@ func TestStartsThatCannotWork(t *testing.T) {
 		{
 			"flags that contradict each other",
 			[]string{"--max-events", "10000", "--queue-events", "100"},
-			"--queue-events must hold a request of --max-events", 1,
+			"--queue-events must hold a request of --max-events", usageCode,
 		},
 		{
 			"a database URL that is none",
