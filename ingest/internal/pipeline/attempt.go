@@ -75,7 +75,7 @@ func (p *Pipeline) startAttempt(f *flight, batch []*request) []*request {
 			p.answerLocked(r, answer{err: &event.NotStoredError{Reason: event.ReasonExpired}})
 		}
 	}
-	f.begun, f.attempting = time.Now(), len(live) > 0
+	f.begun, f.attempted = time.Now(), live
 	return live
 }
 
@@ -83,7 +83,7 @@ func (p *Pipeline) startAttempt(f *flight, batch []*request) []*request {
 // deadline means "not stored" again.
 func (p *Pipeline) endAttempt(f *flight, err error) {
 	p.mu.Lock()
-	f.attempting = false
+	f.attempted = nil
 	p.stats.FailedAttempts++
 	if p.downSince.IsZero() {
 		p.downSince = time.Now()
@@ -96,7 +96,7 @@ func (p *Pipeline) endAttempt(f *flight, err error) {
 // The store works: it has got as far as the keys.
 func (p *Pipeline) split(f *flight, err error) (now bool) {
 	p.mu.Lock()
-	f.attempting = false
+	f.attempted = nil
 	p.downSince = time.Time{}
 	p.stats.Splits++
 	now = p.maySplitLocked()

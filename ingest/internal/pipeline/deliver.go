@@ -12,7 +12,7 @@ import (
 func (p *Pipeline) deliverStored(f *flight, live []*request, stored []bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f.attempting = false
+	f.attempted = nil
 	p.downSince = time.Time{}
 	p.tookLocked(time.Since(f.begun))
 	p.stats.Batches++
@@ -28,7 +28,7 @@ func (p *Pipeline) deliverStored(f *flight, live []*request, stored []bool) {
 func (p *Pipeline) deliverError(f *flight, live []*request, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f.attempting = false
+	f.attempted = nil
 	p.stats.FailedBatches++
 	for _, r := range live {
 		p.answerLocked(r, answer{err: err})
@@ -80,11 +80,18 @@ func (p *Pipeline) expire(now time.Time) {
 	p.expireQueueLocked(now)
 	p.expireSideLocked(now)
 	for _, f := range p.flights {
-		for _, r := range f.batch {
-			if !r.answered && !r.deadline.After(now) {
-				p.stats.Expired++
-				p.answerLocked(r, answer{err: f.overdueLocked()})
-			}
+		p.expireFlightLocked(f.attempted, now, &event.UnknownError{Err: context.DeadlineExceeded})
+		p.expireFlightLocked(f.batch, now, &event.NotStoredError{Reason: event.ReasonExpired})
+	}
+}
+
+// expireFlightLocked answers what is due of the requests of a flight. Those that an attempt is
+// under way with come first: to the others nothing can happen meanwhile.
+func (p *Pipeline) expireFlightLocked(requests []*request, now time.Time, err error) {
+	for _, r := range requests {
+		if !r.answered && !r.deadline.After(now) {
+			p.stats.Expired++
+			p.answerLocked(r, answer{err: err})
 		}
 	}
 }
@@ -114,14 +121,6 @@ func (p *Pipeline) horizonLocked() time.Time { return time.Now().Add(p.commitTim
 // take, a request that has just come is tried.
 func (p *Pipeline) tookLocked(took time.Duration) {
 	p.commitTime = min(max(took, p.commitTime*9/10), p.config.Deadline/2)
-}
-
-// overdueLocked is what a request of the flight is told at its deadline.
-func (f *flight) overdueLocked() error {
-	if f.attempting {
-		return &event.UnknownError{Err: context.DeadlineExceeded}
-	}
-	return &event.NotStoredError{Reason: event.ReasonExpired}
 }
 
 // refuseRest answers what is still queued when the work is over, and returns what was

@@ -24,7 +24,7 @@
 //  2. A committer takes requests off the head of the queue, in order, until the
 //     batch is large enough or the queue is empty. It never splits a request.
 //     What could not be answered in time any more is refused first.
-//  3. It sees to it that the store has a connection, marks the flight as attempting and
+//  3. It sees to it that the store has a connection, marks the requests as attempted and
 //     calls Store.Merge, which tells when COMMIT is sent, and when the store takes
 //     another batch though this one is not answered yet. Then the other committer may
 //     take one, if as much is queued. The store runs them one

@@ -8,12 +8,12 @@ import (
 // flight is a batch, or a parcel of the side lane, with its committer. All but what the
 // committer alone uses is guarded by Pipeline.mu.
 type flight struct {
-	batch      []*request
-	parcel     bool      // of the side lane
-	events     int       // of all requests
-	attempting bool      // Merge is under way: it may commit
-	begun      time.Time // of the attempt under way, or the last
-	ahead      bool      // the store takes the next one behind it, and it has not failed since
+	batch     []*request
+	parcel    bool       // of the side lane
+	events    int        // of all requests
+	attempted []*request // Merge is under way with them: they may be committed
+	begun     time.Time  // of the attempt under way, or the last
+	ahead     bool       // the store takes the next one behind it, and it has not failed since
 
 	tried   bool   // the committer's: an attempt was made
 	learnt  bool   // the committer's: the filter knows the keys

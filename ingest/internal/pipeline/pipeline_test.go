@@ -394,6 +394,30 @@ func TestBadDataHurtsOnlyItsRequest(t *testing.T) {
 	})
 }
 
+// TestDeadlineOfTheOtherHalf: while a half of a batch is tried, nothing is under way of the
+// other: at its deadline it is certainly not stored.
+func TestDeadlineOfTheOtherHalf(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.AttemptTimeout = time.Minute
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: time.Second})
+		first := p.submit(10, "first")
+		poisoned := storetest.Event("poisoned")
+		poisoned.Source = storetest.Poison
+		tried, waiting, bad := p.submit(10, "a"), p.submit(10, "b"), p.submitGroup(10, storetest.Group(poisoned))
+		p.fake.Next(storetest.Step{}, storetest.Step{After: 30 * time.Second})
+		wantStored(t, <-first, true)
+		wantUnknown(t, <-tried)
+		wantNotStored(t, <-waiting, event.ReasonExpired)
+		wantNotStored(t, <-bad, event.ReasonExpired)
+		time.Sleep(time.Minute)
+		if rows := p.fake.Rows(); len(rows) != 2 {
+			t.Errorf("rows %v, want the first and a: the others were told that they are not stored", rows)
+		}
+	})
+}
+
 // TestPoisonDoesNotTakeTheCommitter: with poison in every batch only so many are
 // halved at once. The other halves wait, everybody gets the answer that is due in
 // time, and those who come meanwhile are not held up.

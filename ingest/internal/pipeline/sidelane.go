@@ -22,7 +22,7 @@ const sidePause = 50 * time.Millisecond
 func (p *Pipeline) park(f *flight, requests []*request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f.attempting = false
+	f.attempted = nil
 	p.downSince = time.Time{}
 	p.stats.Parked += int64(len(requests))
 	parcel := slices.DeleteFunc(slices.Clone(requests), func(r *request) bool { return r.answered })
