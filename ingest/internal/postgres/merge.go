@@ -71,14 +71,23 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 		s.giveUp() // a half message cannot be taken back
 		return fmt.Errorf("send the rows: %w", err)
 	}
+	strange := 0 // rows with ids that the batch did not send: a trigger's
 	a, err := s.readAnswer(func(done int, values [][]byte) {
-		if done == beforeMerge {
-			id := int64(binary.BigEndian.Uint64(values[0]))
-			b.stored[id-b.first] = true
-			b.storedCount++
+		if done != beforeMerge {
+			return
 		}
+		at := int64(binary.BigEndian.Uint64(values[0])) - b.first
+		if at < 0 || at >= int64(b.received) || b.stored[at] {
+			strange++
+			return
+		}
+		b.stored[at] = true
+		b.storedCount++
 	})
-	if err == nil {
+	switch {
+	case err == nil && strange > 0:
+		return fmt.Errorf("merge: %d rows have ids of no event of the batch: does a trigger on ingot.events change them?", strange)
+	case err == nil:
 		return nil
 	}
 	if a.done < beforeMerge {

@@ -327,6 +327,30 @@ func TestErrorsAreClassedByStatement(t *testing.T) {
 	}
 }
 
+// TestATriggerChangesIDs: no row can be told to be an event's then. Nothing is stored, and the
+// ingester lives.
+func TestATriggerChangesIDs(t *testing.T) {
+	t.Parallel()
+	for name, id := range map[string]string{"before the batch": "0", "behind it": "NEW.id + 100000", "another event's": "NEW.id - NEW.id % 2 + 1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			conn := client(t, url)
+			exec(t, conn, `
+				CREATE FUNCTION ingot.change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := `+id+`; RETURN NEW; END $$;
+				CREATE TRIGGER change BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.change()`)
+			w := newWriter(t, url)
+			w.chooser.path = PathStaged
+			var notStored *event.NotStoredError
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a", "b", "c")}, func() {}); !errors.As(err, &notStored) {
+				t.Errorf("got %v %v, want not stored", stored, err)
+			}
+			exec(t, conn, "DROP TRIGGER change ON ingot.events")
+			merge(t, w, "a", "b", "c")
+		})
+	}
+}
+
 // TestABackendWithoutAName is told as that: whoever puts a table of their own before
 // pg_stat_activity finds out.
 func TestABackendWithoutAName(t *testing.T) {
