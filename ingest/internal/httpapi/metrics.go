@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,18 @@ func (a *answers) observe(status int, took time.Duration) {
 	(*o).Observe(took.Seconds())
 }
 
+// watched are the statuses of a route that docs/metrics.md has an alert for. They are there from the
+// start, at 0: a series that begins with its first answer has not risen, and nobody would be told of it.
+func watched(pattern string) []string {
+	switch {
+	case pattern == "/publish":
+		return []string{"503", "504"}
+	case strings.HasPrefix(pattern, "/events"), strings.HasPrefix(pattern, "/subscriptions"):
+		return []string{"503"}
+	}
+	return nil
+}
+
 // register tells the registry of all that the gate counts.
 func (s *Server) register() {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -46,6 +59,9 @@ func (s *Server) register() {
 	s.Metrics.MustRegister(seconds)
 	for pattern, r := range s.routes {
 		r.answers.seconds = seconds.MustCurryWith(prometheus.Labels{"route": pattern})
+		for _, status := range watched(pattern) {
+			r.answers.seconds.WithLabelValues(status)
+		}
 	}
 	s.elsewhere.seconds = seconds.MustCurryWith(prometheus.Labels{"route": elsewhere})
 

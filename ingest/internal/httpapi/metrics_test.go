@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -43,6 +44,7 @@ func TestAnswersAreCounted(t *testing.T) {
 	}
 	const name = "ingot_http_answer_seconds_count"
 	found := g.series(t, name)
+	maps.DeleteFunc(found, func(_, value string) bool { return value == "0" })
 	for series, want := range map[string]string{
 		`{route="/publish",status="200"}`:                   "2",
 		`{route="/publish",status="422"}`:                   "1",
@@ -76,8 +78,23 @@ func TestAnExpectedBodyCountsOnce(t *testing.T) {
 		w.answer("POST")
 	}
 	const route = `ingot_http_answer_seconds_count{route="/publish"`
-	if got := g.series(t, route); len(got) != 1 || got[route+`,status="200"}`] != "1" {
+	if got := g.series(t, route); len(got) != 3 || got[route+`,status="200"}`] != "1" {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestWatchedAnswersAreThereFromTheStart, at 0: the first one is a rise then.
+func TestWatchedAnswersAreThereFromTheStart(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	found := g.series(t, "ingot_http_answer_seconds_count")
+	for _, labels := range []string{
+		`{route="/publish",status="503"}`, `{route="/publish",status="504"}`,
+		`{route="/events",status="503"}`, `{route="/events/stream",status="503"}`, `{route="/subscriptions/{name}/events",status="503"}`,
+	} {
+		if got := found["ingot_http_answer_seconds_count"+labels]; got != "0" {
+			t.Errorf("%s is %q", labels, got)
+		}
 	}
 }
 
