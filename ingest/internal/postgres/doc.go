@@ -37,6 +37,7 @@
 //	window.go places.go          the batches of a step, and the SQL that finds their rows
 //	subscriptions.go             places that are kept under a name
 //	migrate.go verify.go         the schema, and whether the tables agree
+//	tables.go                    what somebody has done to them
 //
 // What this gives:
 //

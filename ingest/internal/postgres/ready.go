@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -57,6 +58,7 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 		s.lastID = w.lastID
 		w.session = s
 		w.compare(s.promise)
+		w.compareTables(s.changed)
 		w.endAbandoned(ctx, s)
 	}
 	return w.session, nil
@@ -70,6 +72,14 @@ func (w *Writer) compare(now Durability) {
 		w.log.Warn("the database promises something else of a commit than before", zap.Bool("safe", now.Safe()), zap.Any("before", before), zap.Any("now", now))
 	}
 	w.promise = now
+}
+
+// compareTables tells once what somebody has done to the tables.
+func (w *Writer) compareTables(now []string) {
+	if len(now) > 0 && !slices.Equal(w.changed, now) {
+		w.log.Warn("somebody has changed the tables: answers may not be true", zap.Strings("changed", now))
+	}
+	w.changed = now
 }
 
 // rollback leaves the session clean, or drops it. One that was given up goes as one in

@@ -92,6 +92,7 @@ type session struct {
 	server  string // when it was started: no two have the same
 	backend backend
 	promise Durability
+	changed []string // what was done to the tables
 	opened  time.Time
 	nextID  int64       // the block: nextID..lastID; 0 before there is one
 	lastID  int64       // before there is one: of the connection before
@@ -142,6 +143,9 @@ func (s *session) prepare(ctx context.Context, t Timeouts) error {
 	s.backend.pid, _ = strconv.ParseInt(string(results[1].Rows[0][0]), 10, 64)
 	s.backend.start = string(results[1].Rows[0][1])
 	if s.server, err = readServer(ctx, s.conn); err != nil {
+		return err
+	}
+	if s.changed, err = readTables(ctx, s.conn); err != nil {
 		return err
 	}
 	return s.prepareMerge(ctx, d)

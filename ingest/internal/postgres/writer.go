@@ -41,6 +41,7 @@ type Writer struct {
 	sent      *exchange       // what was sent last; nil: nothing yet
 	lastID    int64           // of the blocks that connections before this one have drawn
 	promise   Durability      // of the last connection
+	changed   []string        // what it found done to the tables
 	abandoned []backend       // of connections given up in doubt; the next connection, or fence, ends them
 }
 

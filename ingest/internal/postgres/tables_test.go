@@ -1,0 +1,69 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"ingot/internal/event"
+)
+
+// TestWithoutAPrimaryKey nothing is written: COPY would store every copy of an event.
+func TestWithoutAPrimaryKey(t *testing.T) {
+	t.Parallel()
+	for name, ddl := range map[string]string{
+		"none":      "ALTER TABLE ingot.events DROP CONSTRAINT events_pkey",
+		"another":   "ALTER TABLE ingot.events DROP CONSTRAINT events_pkey, ADD PRIMARY KEY (event_id, topic, id)",
+		"at COMMIT": "ALTER TABLE ingot.events DROP CONSTRAINT events_pkey, ADD PRIMARY KEY (event_id, topic) DEFERRABLE",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			exec(t, client(t, url), ddl)
+			w := newWriter(t, url)
+			w.chooser.path = PathDirect
+			var notStored *event.NotStoredError
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, &notStored) {
+				t.Errorf("got %v %v, want not stored", stored, err)
+			}
+		})
+	}
+}
+
+// TestChangedTablesAreTold once, each time that they have changed, and are written to all the same.
+func TestChangedTablesAreTold(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	core, logged := observer.New(zap.WarnLevel)
+	w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zap.New(core))
+	t.Cleanup(w.Close)
+	for i, ddl := range []string{
+		"SELECT",
+		`CREATE FUNCTION ingot.look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+			CREATE TRIGGER look BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.look()`,
+		"SELECT",
+		"CREATE RULE nobody AS ON DELETE TO ingot.batches DO INSTEAD NOTHING; ALTER TABLE ingot.events SET UNLOGGED",
+		"DROP TRIGGER look ON ingot.events; DROP RULE nobody ON ingot.batches; ALTER TABLE ingot.events SET LOGGED",
+	} {
+		exec(t, conn, ddl)
+		w.Close()
+		merge(t, w, fmt.Sprint(i))
+	}
+	var told []any
+	for _, entry := range logged.FilterMessage("somebody has changed the tables: answers may not be true").All() {
+		told = append(told, entry.ContextMap()["changed"])
+	}
+	want := []any{
+		[]any{"trigger look on ingot.events"},
+		[]any{"ingot.events is unlogged", "rule nobody on ingot.batches", "trigger look on ingot.events"},
+	}
+	if diff := cmp.Diff(want, told); diff != "" || logged.Len() != len(want) {
+		t.Errorf("%d lines: %s", logged.Len(), diff)
+	}
+}
