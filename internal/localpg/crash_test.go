@@ -2,6 +2,7 @@ package localpg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -104,6 +105,28 @@ func TestSuperviseBringsTheServerBack(t *testing.T) {
 	check(t, srv.Stop(testContext(t)))
 	wg.Wait()
 	equal(t, "ended", srv.current().ended(), true)
+}
+
+// TestSuperviseMissesTheSocket: whoever cleans /tmp keeps nobody out for good.
+func TestSuperviseMissesTheSocket(t *testing.T) {
+	t.Parallel()
+	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true})
+	query(t, srv, `CREATE TABLE kept AS SELECT 'here' AS word`)
+	incidents := make(chan Incident)
+	var wg sync.WaitGroup
+	wg.Go(func() { srv.Supervise(context.Background(), func(i Incident) { incidents <- i }) }) // ends by Stop
+	check(t, os.RemoveAll(srv.cluster.socket))
+	select {
+	case i := <-incidents:
+		if i.Err != nil || !errors.Is(i.Cause, errNoSocket) {
+			t.Errorf("incident: %+v", i)
+		}
+	case <-time.After(hang):
+		t.Fatal("nobody has noticed")
+	}
+	equal(t, "word", query(t, srv, "SELECT word FROM kept"), "here")
+	check(t, srv.Stop(testContext(t)))
+	wg.Wait()
 }
 
 func TestSuperviseTriesAgainUntilItWorks(t *testing.T) {

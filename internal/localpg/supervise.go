@@ -1,8 +1,13 @@
 package localpg
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -10,6 +15,7 @@ const (
 	firstPause = 100 * time.Millisecond
 	maxPause   = 10 * time.Second // a full disk is freed by hand: no hurry
 	steadyTime = 30 * time.Second // a server that lasted so long did not die of its start
+	socketLook = 2 * time.Second  // how often the socket is looked for (a guess)
 )
 
 // Incident is one attempt to bring the server back.
@@ -20,7 +26,11 @@ type Incident struct {
 	Err     error         // nil: the server is back
 }
 
-// Supervise restarts the server each time its postmaster ends by itself, and returns when ctx ends or
+// errNoSocket is how a server has ended that nobody could connect to any more.
+var errNoSocket = errors.New("its socket was removed, it was told to stop")
+
+// Supervise restarts the server each time its postmaster ends by itself, or lacks its socket since
+// somebody has cleaned /tmp: only a new server makes one. It returns when ctx ends or
 // Stop is called. It starts nothing else and stops nothing: the caller runs it in a goroutine, waits for
 // that, and calls Stop. Pauses between attempts grow to 10 s, and it never gives up: a database that
 // is away is what callers answer 503 for, and the reason may pass. report is called after each
@@ -32,21 +42,40 @@ func (s *Server) Supervise(ctx context.Context, report func(Incident)) {
 	var wait time.Duration
 	for s.stopping.Err() == nil {
 		since := time.Now()
-		select {
-		case <-s.Done():
-		case <-ctx.Done():
+		cause := s.awaitEnd(ctx)
+		if ctx.Err() != nil {
 			return
 		}
 		if time.Since(since) > steadyTime {
 			wait = 0
 		}
-		wait = s.revive(ctx, wait, report)
+		wait = s.revive(ctx, cause, wait, report)
+	}
+}
+
+// awaitEnd says how the postmaster ended.
+func (s *Server) awaitEnd(ctx context.Context) (cause error) {
+	tick := time.NewTicker(socketLook)
+	defer tick.Stop()
+	p := s.current()
+	for {
+		select {
+		case <-p.done:
+			return cmp.Or(cause, s.Err())
+		case <-tick.C:
+			if _, err := os.Lstat(filepath.Join(s.cluster.socket, ".s.PGSQL."+port)); errors.Is(err, fs.ErrNotExist) && cause == nil {
+				cause = errNoSocket
+				p.signal(syscall.SIGINT)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
 // revive returns the pause to begin with should the server die again soon.
-func (s *Server) revive(ctx context.Context, wait time.Duration, report func(Incident)) time.Duration {
-	seen, cause := time.Now(), s.Err()
+func (s *Server) revive(ctx context.Context, cause error, wait time.Duration, report func(Incident)) time.Duration {
+	seen := time.Now()
 	for attempt := 1; pause(ctx, wait) == nil; attempt++ {
 		err := s.Restart(ctx)
 		if ctx.Err() != nil || errors.Is(err, errStopped) {
