@@ -150,7 +150,7 @@ func TestSideLaneWaitsForRoom(t *testing.T) {
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
 		p.fake.Hold("held")
 		held := p.submit(10, "held")
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(520 * time.Millisecond) // it was tried, and once more by the side lane
 		p.fake.Next(storetest.Step{After: time.Second})
 		beside, calls := p.submit(10, "a"), p.fake.Calls()
 		time.Sleep(900 * time.Millisecond)

@@ -166,8 +166,9 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 				}
 				synctest.Wait()
 				wantStored(t, <-p.submit(fill.more, "over"), true) // there is room again
-				if s := p.Stats(); s.QueuedEvents != 0 && s.QueuedBytes != 0 {
-					t.Errorf("room is not given back: %+v", s)
+				synctest.Wait()
+				if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 || s.Refused != 2 {
+					t.Errorf("room is not given back, or two events were not refused: %+v", s)
 				}
 			})
 		})
@@ -230,7 +231,7 @@ func TestOutage(t *testing.T) {
 		trying := p.submit(10, "a")
 		early := p.submit(10, "b")
 		time.Sleep(3 * time.Second)
-		refused := <-p.submit(10, "c")
+		refused := <-p.submit(10, "c", "cc")
 		wantNotStored(t, refused, event.ReasonUnavailable)
 		if refused.after != 0 {
 			t.Errorf("refused after %s, want at once", refused.after)
@@ -242,12 +243,48 @@ func TestOutage(t *testing.T) {
 		probe := p.submit(10, "d")
 		wantNotStored(t, <-p.submit(10, "e"), event.ReasonUnavailable)
 		wantStored(t, <-probe, true)
+		if s := p.Stats(); s.Refused != 3 || s.Expired != 2 {
+			t.Errorf("%d events refused and %d requests expired, want 3 and 2", s.Refused, s.Expired)
+		}
 		p.fake.Next(storetest.Step{After: time.Second})
 		slow := p.submit(10, "f")
 		beside := p.submit(10, "g") // no probe any more: everybody is let in
 		wantStored(t, <-slow, true)
 		wantStored(t, <-beside, true)
 	})
+}
+
+// TestOutageEndsThoughNothingIsStored: a store that refuses data, or has a key that somebody
+// holds, works. Who comes then is let in.
+func TestOutageEndsThoughNothingIsStored(t *testing.T) {
+	t.Parallel()
+	poisoned := storetest.Event("poisoned")
+	poisoned.Source = storetest.Poison
+	for name, probe := range map[string]event.Event{"bad data": poisoned, "a held key": storetest.Event("held")} {
+		t.Run(name, func(t *testing.T) {
+			config := testConfig()
+			config.OutageGrace = 2 * time.Second
+			inBubble(t, config, func(t *testing.T, p running) {
+				p.fake.Hold("held")
+				p.fake.Silence(true)
+				wantNotStored(t, <-p.submit(10, "a"), event.ReasonExpired)
+				p.fake.Silence(false)
+				time.Sleep(10 * time.Second) // the committer gives up connecting, and sees that its batch has left
+				p.fake.Next(storetest.Step{Before: time.Second})
+				probed := p.submitGroup(10, storetest.Group(probe))
+				wantNotStored(t, <-p.submit(10, "b"), event.ReasonUnavailable)
+				time.Sleep(2 * time.Second)
+				p.fake.Next(storetest.Step{Before: time.Second})
+				slow := p.submit(10, "c")
+				beside := p.submit(10, "d")
+				wantStored(t, <-slow, true)
+				wantStored(t, <-beside, true)
+				if got := <-probed; got.err == nil {
+					t.Errorf("the probe was stored: %v", got.stored)
+				}
+			})
+		})
+	}
 }
 
 // TestDeadlineWhileConnecting: nothing is under way to a store that does not answer, so
@@ -321,6 +358,26 @@ func TestNoAttemptThatWouldEndTooLate(t *testing.T) {
 			t.Errorf("%d rows, want 11", len(rows))
 		}
 		wantStored(t, <-p.submit(10, "later"), true)
+	})
+}
+
+// TestNoTryThatWouldEndTooLate: nor is one tried again then.
+func TestNoTryThatWouldEndTooLate(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: 4 * time.Second})
+		wantStored(t, <-p.submit(10, "a"), true)
+		for range 20 {
+			p.fake.Next(unavailable())
+		}
+		got := <-p.submit(10, "b")
+		wantNotStored(t, got, event.ReasonExpired)
+		if got.after < 6*time.Second || got.after > 7*time.Second {
+			t.Errorf("answered after %s, want 6 s: a commit takes 4 of 10", got.after)
+		}
+		if s := p.Stats(); s.Expired != 1 {
+			t.Errorf("%d requests expired, want 1", s.Expired)
+		}
 	})
 }
 
@@ -481,7 +538,11 @@ func TestHeldKeyHurtsOnlyItsRequest(t *testing.T) {
 		}
 		wantStored(t, <-first, true)
 		for _, g := range good {
-			wantStored(t, <-g, true)
+			got := <-g
+			wantStored(t, got, true)
+			if got.after > 1600*time.Millisecond { // a second behind the first, and one wait for the key that is not brief
+				t.Errorf("held up for %s", got.after)
+			}
 		}
 		wantStored(t, <-p.submit(10, "later"), true)
 		if s := p.Stats(); s.QueuedEvents != 2 || s.Parked == 0 {
@@ -563,15 +624,15 @@ func TestDrainEndsInTime(t *testing.T) {
 			p.fake.Next(unavailable())
 		}
 		inBatch := p.submit(10, "a", "b")
-		queued := p.submit(10, "c")
+		queued := p.submit(10, "c", "d")
 		start := time.Now()
 		p.stop()
 		left := <-p.left
 		if took := time.Since(start); took < 5*time.Second || took > 6*time.Second {
 			t.Errorf("drained for %s", took)
 		}
-		if left != (Left{Refused: 3}) {
-			t.Errorf("left over: %+v, want 3 refused", left)
+		if left != (Left{Refused: 4}) {
+			t.Errorf("left over: %+v, want 4 refused", left)
 		}
 		wantNotStored(t, <-inBatch, event.ReasonDraining)
 		wantNotStored(t, <-queued, event.ReasonDraining)

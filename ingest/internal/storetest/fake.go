@@ -127,7 +127,7 @@ func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, e
 				return nil, &event.BadDataError{Err: errors.New("poison")}
 			}
 			if e.ID == held {
-				return nil, &event.NotStoredError{Reason: event.ReasonKeyHeld}
+				return nil, errors.Join(&event.NotStoredError{Reason: event.ReasonKeyHeld}, sleep(ctx, keyWait(b.Brief)))
 			}
 		}
 	}
@@ -149,6 +149,14 @@ func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, e
 		return nil, &event.UnknownError{Err: errors.New("the answer was lost")}
 	}
 	return stored, nil
+}
+
+// keyWait is how long a held key is waited for: as long as the defaults have it wait in Postgres.
+func keyWait(brief bool) time.Duration {
+	if brief {
+		return 10 * time.Millisecond
+	}
+	return 500 * time.Millisecond
 }
 
 func (f *Fake) begin(b event.Batch) (step Step, held string) {
