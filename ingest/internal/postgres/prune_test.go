@@ -153,6 +153,32 @@ func TestPruneOfManySteps(t *testing.T) {
 	}
 }
 
+// TestPruneOfTinyBatches: a step of thousands of them takes no longer than one of a few.
+func TestPruneOfTinyBatches(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	tinyBatches(t, url, stepBatches+1)
+	p, err := OpenPruner(url, 5*time.Second) // of which it needs a fiftieth
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if done, err := p.Prune(t.Context(), time.Hour); err != nil || done.Batches != stepBatches || done.Events != 2*stepBatches {
+		t.Errorf("%+v %v", done, err)
+	}
+	checkLog(t, url)
+}
+
+// tinyBatches writes batches of two events, old ones, of which the last one is folded.
+func tinyBatches(t *testing.T, url string, n int) {
+	t.Helper()
+	conn := client(t, url)
+	exec(t, conn, `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at, folded)
+		SELECT n, 2 * n, 2 * n + 1, 2, 2, 2 * n, 2 * n, gen_random_uuid(), now() - interval '1 day' + n * interval '1 ms', n = $1 FROM generate_series(1, $1::bigint) AS n`, n)
+	exec(t, conn, "INSERT INTO ingot.events SELECT n::text, (n % 1000)::text, n, 's', now(), now(), '{}' FROM generate_series(2, 2 * $1::bigint + 1) AS n", n)
+	exec(t, conn, "INSERT INTO ingot.topics SELECT topic, count(*) FROM ingot.events GROUP BY topic")
+}
+
 // TestPrunedPlaces: a place whose batch was deleted is gone, all others go on.
 func TestPrunedPlaces(t *testing.T) {
 	t.Parallel()
