@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ingot/internal/event"
 )
 
 // Retention deletes the oldest batches of the log, whole, with their events. A step is one
@@ -18,7 +21,7 @@ import (
 //  2. the head of the log: batches committed before the cutoff, behind which one stands that is
 //     marked as folded, so that ingot.topics counts what they have stored;
 //  3. their events, by the slices of their ids, and their rows of the log;
-//  4. the log's lock, and what was deleted is taken off the topics' counts.
+//  4. in one Query with the COMMIT: the log's lock, and what was deleted is taken off the topics' counts.
 //
 // What this gives:
 //
@@ -49,7 +52,9 @@ type Pruner struct{ pool *pgxpool.Pool }
 
 // OpenPruner makes the pool; it connects when it is first used.
 func OpenPruner(url string, timeout time.Duration) (*Pruner, error) {
-	pool, err := openPool(url, "ingot retention", ReaderConfig{Connections: 1, Timeout: timeout}, "SET default_transaction_read_only = off;"+setupReader)
+	// One that stands still holds keys, and keeps others from pruning, for no longer than a statement may.
+	setup := fmt.Sprintf("SET idle_in_transaction_session_timeout = %d;", milliseconds(timeout))
+	pool, err := openPool(url, "ingot retention", ReaderConfig{Connections: 1, Timeout: timeout}, setup+setupReader)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +74,11 @@ type Pruned struct {
 // and by this process's: one that jumps ahead deletes nothing. It deletes as many as one step takes, and
 // nothing while another pruner is at it.
 func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err error) {
-	err = pgx.BeginTxFunc(ctx, p.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
-		done, err = prune(ctx, tx, age)
+	err = p.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { // one that is left in a transaction is closed
+		if _, err := conn.Exec(ctx, beginTransaction); err != nil {
+			return err
+		}
+		done, err = prune(ctx, conn.Conn(), age)
 		return err
 	})
 	var pgErr *pgconn.PgError
@@ -85,32 +93,38 @@ func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err
 
 const insufficientPrivilege = "42501"
 
-func prune(ctx context.Context, tx pgx.Tx, age time.Duration) (done Pruned, err error) {
+// prune is a step, in a transaction that it commits.
+func prune(ctx context.Context, conn *pgx.Conn, age time.Duration) (done Pruned, err error) {
 	var alone bool
-	if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(pruneLock)).Scan(&alone); err != nil || !alone {
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(pruneLock)).Scan(&alone); err != nil {
 		return done, err
 	}
-	old, more, err := oldest(ctx, tx, age)
-	if err != nil || len(old) == 0 {
-		return done, err
+	var old []logRow
+	if alone {
+		if old, done.More, err = oldest(ctx, conn, age); err != nil {
+			return done, err
+		}
 	}
-	topics, err := deleteEvents(ctx, tx, old)
+	if len(old) == 0 {
+		return Pruned{}, deleted{}.commit(ctx, conn)
+	}
+	topics, err := deleteEvents(ctx, conn, old)
 	if err != nil {
 		return done, err
 	}
-	if _, err := tx.Exec(ctx, "DELETE FROM ingot.batches WHERE commit_seq <= $1", old[len(old)-1].commit); err != nil {
+	if _, err := conn.Exec(ctx, "DELETE FROM ingot.batches WHERE commit_seq <= $1", old[len(old)-1].commit); err != nil {
 		return done, err
 	}
-	done.Batches, done.More = int64(len(old)), more
+	done.Batches = int64(len(old))
 	for _, n := range topics.events {
 		done.Events += n
 	}
-	return done, topics.takeOff(ctx, tx)
+	return done, topics.commit(ctx, conn)
 }
 
 // oldest reads the batches of a step.
-func oldest(ctx context.Context, tx pgx.Tx, age time.Duration) (old []logRow, more bool, err error) {
-	rows, err := tx.Query(ctx, "SELECT "+logColumns+`, committed_at < least(clock_timestamp(), $1::timestamptz) - $2::interval FROM ingot.batches
+func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration) (old []logRow, more bool, err error) {
+	rows, err := conn.Query(ctx, "SELECT "+logColumns+`, committed_at < least(clock_timestamp(), $1::timestamptz) - $2::interval FROM ingot.batches
 		WHERE commit_seq < (SELECT commit_seq FROM ingot.batches WHERE folded ORDER BY commit_seq DESC LIMIT 1)
 		ORDER BY commit_seq LIMIT $3`, pgx.QueryResultFormats{pgx.BinaryFormatCode}, time.Now(), age, stepBatches)
 	if err != nil {
@@ -140,7 +154,7 @@ type deleted struct {
 // deleteEvents deletes the events of batches. The index finds the rows of slices; those of other
 // batches among them stay. The ids are read in a subquery, once: thousands of ranges take a millisecond,
 // and would be read for each row.
-func deleteEvents(ctx context.Context, tx pgx.Tx, batches []logRow) (d deleted, err error) {
+func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []logRow) (d deleted, err error) {
 	var slices []int64
 	ids := []byte{'{'}
 	for _, l := range batches {
@@ -156,7 +170,7 @@ func deleteEvents(ctx context.Context, tx pgx.Tx, batches []logRow) (d deleted, 
 		return d, nil
 	}
 	ids[len(ids)-1] = '}'
-	rows, err := tx.Query(ctx, `WITH gone AS (DELETE FROM ingot.events WHERE `+rowKeys+` && ARRAY(SELECT DISTINCT unnest($1::bigint[])) AND id <@ (SELECT $2::text::int8multirange) RETURNING topic)
+	rows, err := conn.Query(ctx, `WITH gone AS (DELETE FROM ingot.events WHERE `+rowKeys+` && ARRAY(SELECT DISTINCT unnest($1::bigint[])) AND id <@ (SELECT $2::text::int8multirange) RETURNING topic)
 		SELECT topic, count(*) FROM gone GROUP BY topic`, slices, string(ids))
 	if err != nil {
 		return d, err
@@ -170,20 +184,38 @@ func deleteEvents(ctx context.Context, tx pgx.Tx, batches []logRow) (d deleted, 
 	return d, err
 }
 
-// takeOff takes what was deleted off the topics' counts, under the log's lock: folds hold it too, and would
-// meet these rows in another order.
-func (d deleted) takeOff(ctx context.Context, tx pgx.Tx) error {
-	if len(d.topics) == 0 {
-		return nil
+// takeOffQuery takes what was deleted, as JSON in hex, off the topics' counts, under the log's lock: folds
+// hold it too, and would meet these rows in another order.
+const takeOffQuery = `SELECT pg_advisory_xact_lock(%[1]d);
+UPDATE ingot.topics AS t SET events = t.events - d.value::bigint
+	FROM json_each_text(convert_from(decode('%[2]s', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key;
+DELETE FROM ingot.topics AS t
+	USING json_each_text(convert_from(decode('%[2]s', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key AND t.events <= 0;
+`
+
+// commit ends the step. As in a batch (query.go) the log's lock is taken in one Query with the COMMIT: all
+// ingesters would wait for a pruner that stands still in between.
+func (d deleted) commit(ctx context.Context, conn *pgx.Conn) error {
+	query := "COMMIT"
+	if len(d.topics) > 0 {
+		query = fmt.Sprintf(takeOffQuery, logLock, appendHex(nil, d.json())) + query
 	}
-	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(logLock)); err != nil {
-		return err
-	}
-	_, err := tx.Exec(ctx, `UPDATE ingot.topics AS t SET events = t.events - d.events
-		FROM unnest($1::text[], $2::bigint[]) AS d (topic, events) WHERE t.topic = d.topic`, d.topics, d.events)
+	results, err := conn.PgConn().Exec(ctx, query).ReadAll()
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "DELETE FROM ingot.topics WHERE topic = ANY($1) AND events <= 0", d.topics)
-	return err
+	if tag := results[len(results)-1].CommandTag.String(); tag != "COMMIT" {
+		return fmt.Errorf("COMMIT answered %s", tag)
+	}
+	return nil
+}
+
+func (d deleted) json() []byte {
+	text := []byte{'{'}
+	for i, topic := range d.topics {
+		text = append(event.AppendQuoted(text, topic), ':')
+		text = append(strconv.AppendInt(text, d.events[i], 10), ',')
+	}
+	text[len(text)-1] = '}'
+	return text
 }

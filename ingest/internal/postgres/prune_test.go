@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
 	"ingot/internal/event"
@@ -225,24 +226,16 @@ func TestPageThatIsDeletedMeanwhile(t *testing.T) {
 			}
 			query.Cursor, query.Limit = first.Next, 1000
 
-			tx, err := conn.Begin(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := tx.Exec(t.Context(), "LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE"); err != nil {
-				t.Fatal(err)
-			}
+			exec(t, conn, "BEGIN")
+			exec(t, conn, "LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
 			read := make(chan error, 1)
 			go func() { // ends with the lock
 				_, err := r.Events(context.Background(), query)
 				read <- err
 			}()
 			waitFor(t, client(t, url), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingot.events'::regclass", 1)
-			if done, err := prune(t.Context(), tx, olderThan(100)); err != nil || done.Batches == 0 {
+			if done, err := prune(t.Context(), conn, olderThan(100)); err != nil || done.Batches == 0 {
 				t.Fatalf("%+v %v", done, err)
-			}
-			if err := tx.Commit(t.Context()); err != nil {
-				t.Fatal(err)
 			}
 			var c *event.CursorError
 			if err := <-read; !errors.As(err, &c) || !c.Gone {
@@ -362,4 +355,65 @@ func TestPruneWaitsForFolds(t *testing.T) {
 		t.Error(err)
 	}
 	checkLog(t, url)
+}
+
+// TestAPrunerThatStandsStill between two statements holds the log's lock at none of them, and what else
+// it has locked for no longer than a statement may take.
+func TestAPrunerThatStandsStill(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 20)
+	looks := &lockTracer{t: t, conn: client(t, url)}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Tracer = looks
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	exec(t, conn, "BEGIN")
+	if done, err := prune(t.Context(), conn, 0); err != nil || done.Events == 0 || looks.looked == 0 {
+		t.Errorf("%+v, looked %d times; %v", done, looks.looked, err)
+	}
+	checkLog(t, url)
+
+	p, err := OpenPruner(url, 100*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	still, err := p.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer still.Release()
+	exec(t, still.Conn(), "BEGIN")
+	exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(pruneLock))
+	waitFor(t, client(t, url), fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %d AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", uint32(pruneLock&0xffffffff)), 0)
+}
+
+// lockTracer looks whether somebody holds the log's lock when a query begins, and when it has ended.
+type lockTracer struct {
+	t      *testing.T
+	conn   *pgx.Conn
+	looked int
+}
+
+func (l *lockTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	l.look(data.SQL)
+	return ctx
+}
+
+func (l *lockTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {
+	l.look("the end of one")
+}
+
+func (l *lockTracer) look(at string) {
+	l.looked++
+	if number(l.t, l.conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", int64(logLock&0xffffffff)) != 0 {
+		l.t.Errorf("the log's lock is held at %s", at)
+	}
 }
