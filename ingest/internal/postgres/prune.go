@@ -18,8 +18,8 @@ import (
 // transaction:
 //
 //  1. one pruner at a time, of all instances;
-//  2. the head of the log: batches committed before the cutoff, behind which one stands that is
-//     marked as folded, so that ingot.topics counts what they have stored;
+//  2. the head of the log: batches before one that was committed before the cutoff, behind which one stands
+//     that is marked as folded, so that ingot.topics counts what they have stored;
 //  3. their events, by the slices of their ids, and their rows of the log;
 //  4. in one Query with the COMMIT: the log's lock, and what was deleted is taken off the topics' counts.
 //
@@ -122,24 +122,31 @@ func prune(ctx context.Context, conn *pgx.Conn, age time.Duration) (done Pruned,
 	return done, topics.commit(ctx, conn)
 }
 
-// oldest reads the batches of a step.
+// oldest reads the batches of a step. One goes only once the batch behind it is as old: until then its end is
+// the place of readers that have seen everything but that one.
 func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration) (old []logRow, more bool, err error) {
 	rows, err := conn.Query(ctx, "SELECT "+logColumns+`, committed_at < least(clock_timestamp(), $1::timestamptz) - $2::interval FROM ingot.batches
-		WHERE commit_seq < (SELECT commit_seq FROM ingot.batches WHERE folded ORDER BY commit_seq DESC LIMIT 1)
-		ORDER BY commit_seq LIMIT $3`, pgx.QueryResultFormats{pgx.BinaryFormatCode}, time.Now(), age, stepBatches)
+		WHERE commit_seq <= (SELECT commit_seq FROM ingot.batches WHERE folded ORDER BY commit_seq DESC LIMIT 1)
+		ORDER BY commit_seq LIMIT $3`, pgx.QueryResultFormats{pgx.BinaryFormatCode}, time.Now(), age, stepBatches+1)
 	if err != nil {
 		return nil, false, err
 	}
 	defer rows.Close()
+	var before *logRow
 	events := 0
 	for rows.Next() {
 		values := rows.RawValues()
 		l, isOld := newLogRow(values), values[logWidth][0] != 0
-		events += l.stored
-		if more = isOld; !isOld || len(old) > 0 && events > stepEvents {
+		if more = isOld; !isOld {
 			break
 		}
-		old = append(old, l)
+		if before != nil {
+			if events += before.stored; len(old) > 0 && events > stepEvents {
+				break
+			}
+			old = append(old, *before)
+		}
+		before = &l
 	}
 	rows.Close()
 	return old, more, rows.Err()

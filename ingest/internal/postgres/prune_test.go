@@ -28,9 +28,10 @@ func newPruner(t *testing.T, url string) *Pruner {
 	return p
 }
 
-// olderThan is the age of the batches that filled has written before the one of a number.
+// olderThan is the age at which the batches that filled has written go, up to the one of a number: the one
+// behind it is just old enough.
 func olderThan(batch int) time.Duration {
-	return time.Since(time.Date(2026, 1, 1, 0, batch, 0, 0, time.UTC))
+	return time.Since(time.Date(2026, 1, 1, 0, batch+1, 0, 0, time.UTC))
 }
 
 // pruned prunes until nothing is left to delete.
@@ -207,6 +208,33 @@ func TestPrunedPlaces(t *testing.T) {
 			t.Errorf("the place in batch %d: %v", commit, err)
 		}
 	}
+}
+
+// TestPlaceBeforeAPause: who has seen everything goes on from there when something comes, however
+// long that took.
+func TestPlaceBeforeAPause(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	merge(t, newWriter(t, url), "a")
+	merge(t, newWriter(t, url), "b")
+	r, p := newReader(t, url), newPruner(t, url)
+	exec(t, client(t, url), "UPDATE ingot.batches SET committed_at = committed_at - interval '1 year'")
+	end, err := r.End(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	merge(t, newWriter(t, url), "c")
+	if all := pruned(t, p, MinRetention); all.Batches != 1 {
+		t.Errorf("deleted %+v", all)
+	}
+	page, err := r.Events(t.Context(), event.Query{Feed: true, Cursor: end.Cursor(), Limit: 10, MaxBytes: 1 << 20})
+	if err != nil || len(page.Events) != 1 {
+		t.Errorf("behind the pause: %+v %v", page, err)
+	}
+	if all := pruned(t, p, 0); all.Batches != 1 {
+		t.Errorf("when that is old as well: %+v", all)
+	}
+	checkLog(t, url)
 }
 
 // TestPageThatIsDeletedMeanwhile: a reader that has read the log, and whose events are deleted then, is
