@@ -3,7 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"math"
+	"errors"
 	"slices"
 	"time"
 
@@ -31,6 +31,14 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 	if err != nil {
 		return event.Page{}, err
 	}
+	page, err := r.feedFrom(ctx, q, at)
+	if gone := (*event.CursorError)(nil); at.Commit == 0 && errors.As(err, &gone) {
+		return page, errMoved // it is the log's begin that has: nobody has asked for a place that could be gone
+	}
+	return page, err
+}
+
+func (r *Reader) feedFrom(ctx context.Context, q event.Query, at event.Position) (event.Page, error) {
 	s, err := r.span(ctx, q)
 	if err != nil {
 		return event.Page{}, err
@@ -39,7 +47,7 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 	if err := f.skipTo(ctx, s.begin); err != nil {
 		return event.Page{}, err
 	}
-	head := int64(math.MaxInt64)
+	var head *logRow
 	for logRows := firstLogRows; !f.full(); logRows = min(4*logRows, maxLogRows) {
 		log, err := r.logFrom(ctx, f.at, logRows)
 		if err != nil {
@@ -48,7 +56,9 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 		if f.page.End = len(log) == 0 || log[0].commit > f.until; f.page.End {
 			break
 		}
-		head = min(head, log[0].committed)
+		if head == nil {
+			head = &log[0]
+		}
 		if err := f.walk(ctx, log); err != nil {
 			return event.Page{}, err
 		}
@@ -61,11 +71,14 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 }
 
 // stillThere makes sure that nothing behind a cursor was deleted while a page was read: the log loses its
-// head alone, so the cursor's own batch would be gone. head is when the first batch of the page was
-// committed; of a young one nothing is deleted (prune.go), so that the end of the feed is followed without asking.
-func (r *Reader) stillThere(ctx context.Context, at event.Position, head int64) error {
-	if at.Commit == 0 || time.Since(time.UnixMicro(head)) < MinRetention/2 {
+// head alone, so the cursor's own batch would be gone, or, where there is none, the first of the page. That
+// is head; while it is young nothing is deleted (prune.go), so that the end of the feed is followed without asking.
+func (r *Reader) stillThere(ctx context.Context, at event.Position, head *logRow) error {
+	if head == nil || time.Since(time.UnixMicro(head.committed)) < MinRetention/2 {
 		return nil
+	}
+	if at.Commit == 0 {
+		at = head.end()
 	}
 	_, err := r.logFrom(ctx, at, 0)
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	neturl "net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
 	"ingot/internal/event"
@@ -272,6 +274,70 @@ func TestPageThatIsDeletedMeanwhile(t *testing.T) {
 		})
 	}
 }
+
+// TestPageFromTheBeginThatIsDeletedMeanwhile: it begins where the log does by then, and has no hole; nor is
+// somebody told that their place is gone who gave none. Batches are deleted before the n-th query, for each n.
+func TestPageFromTheBeginThatIsDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, query := range map[string]event.Query{"all": {}, "since": {Since: time.Date(2026, 1, 1, 0, 11, 0, 0, time.UTC)}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			query.Feed, query.Limit, query.MaxBytes = true, 1000, 1<<20
+			for at, queries := 1, 2; at < queries; at++ {
+				t.Run(fmt.Sprint(at), func(t *testing.T) { queries = pageDeletedAt(t, query, at) }) // closes its connections
+			}
+		})
+	}
+}
+
+// pageDeletedAt reads a page, before the query of that number of which all but the newest batches are deleted.
+// It returns how many queries there were.
+func pageDeletedAt(t *testing.T, query event.Query, at int) (queries int) {
+	t.Helper()
+	url := database(t)
+	order := filled(t, url, firstLogRows+10)
+	merge(t, newWriter(t, url), "last") // folds
+	order = append(order, "t/last")
+	p, config := newPruner(t, url), newReader(t, url).pool.Config()
+	before := &beforeQuery{do: func(n int) {
+		if n == at {
+			if done, err := p.Prune(context.Background(), olderThan(firstLogRows+5)); err != nil || done.Batches == 0 {
+				t.Errorf("%+v %v", done, err)
+			}
+		}
+	}}
+	config.ConnConfig.Tracer = before
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	page, err := (&Reader{pool: pool, pages: make(chan struct{}, 1)}).Events(t.Context(), query)
+	if err != nil || len(page.Events) == 0 {
+		t.Fatalf("deleted before query %d: %d events, %v", at, len(page.Events), err)
+	}
+	first := slices.Index(order, page.Events[0].Topic+"/"+page.Events[0].Event.ID)
+	for i, e := range page.Events {
+		if key := e.Topic + "/" + e.Event.ID; key != order[first+i] {
+			t.Fatalf("deleted before query %d: event %d is %s, want %s", at, i, key, order[first+i])
+		}
+	}
+	return before.n
+}
+
+// beforeQuery does something before each query.
+type beforeQuery struct {
+	n  int
+	do func(n int)
+}
+
+func (b *beforeQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	b.n++
+	b.do(b.n)
+	return ctx
+}
+
+func (b *beforeQuery) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // TestPruneBesideWriters: ingesters send the same keys over and over, on both paths, while what
 // they write is deleted again at once.
