@@ -17,6 +17,7 @@ import (
 
 	"ingot"
 	"ingot/bench/internal/limit"
+	"ingot/bench/internal/load"
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/rig"
@@ -224,6 +225,20 @@ func TestPairOfRealIngesters(t *testing.T) {
 	}
 	if code, out, said := pair("1ns"); code == 0 || !strings.Contains(said, "--measure") {
 		t.Errorf("a window without an answer: exit code %d:\n%s%s", code, out, said)
+	}
+}
+
+// TestWindowWithoutFigureSaysWhy: what went wrong most often is named, not the length of the window.
+func TestWindowWithoutFigureSaysWhy(t *testing.T) {
+	t.Parallel()
+	for want, r := range map[string]result.Run{
+		"3 times: no answer: EOF": {Counts: load.Counts{Refused: 4}, Failures: map[string]int{"no answer: EOF": 3, "no answer: reset": 2}},
+		"in 1s: 4 were refused":   {Counts: load.Counts{Refused: 4}},
+		"want a longer --measure": {},
+	} {
+		if err := nothingSettled(r, time.Second); !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 

@@ -118,13 +118,30 @@ func (p *pair) load(ctx context.Context, pairs int) error {
 				return fmt.Errorf("%s: %w", p.trials[i].binary, err)
 			}
 			if r.Events == 0 {
-				return fmt.Errorf("%s: nothing was answered in %s: want a longer --measure", p.trials[i].binary, p.window.measure)
+				return fmt.Errorf("%s: %w", p.trials[i].binary, nothingSettled(r, p.window.measure))
 			}
 			p.runs[i] = append(p.runs[i], r)
 		}
 		p.progress.set(n + 1)
 	}
 	return nil
+}
+
+// nothingSettled says why a window has no figure: what went wrong most often, or that it was too short.
+func nothingSettled(r result.Run, measure time.Duration) error {
+	var worst string
+	for failure, n := range r.Failures {
+		if n > r.Failures[worst] || n == r.Failures[worst] && failure < worst {
+			worst = failure
+		}
+	}
+	switch {
+	case worst != "":
+		return fmt.Errorf("no event was settled in %s; %d times: %s", measure, r.Failures[worst], worst)
+	case r.Counts.Refused > 0:
+		return fmt.Errorf("no event was settled in %s: %d were refused", measure, r.Counts.Refused)
+	}
+	return fmt.Errorf("nothing was answered in %s: want a longer --measure", measure)
 }
 
 // pairFigures are what the table has lines for, if they are known: the processor time of

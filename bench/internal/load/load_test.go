@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -130,6 +131,37 @@ func TestOpenLoop(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkTally(t, tally, p, n)
+	}
+}
+
+// TestOpenLoopClosesItsConnections: those it left open would count against the ingester's limit in the next run.
+func TestOpenLoopClosesItsConnections(t *testing.T) {
+	t.Parallel()
+	var open sync.WaitGroup
+	server := httptest.NewUnstartedServer(&pretender{keys: map[string]bool{}})
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Done()
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	run := Open{
+		Address: strings.TrimPrefix(server.URL, "http://"), Rate: 200, Measure: 200 * time.Millisecond,
+		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0),
+	}
+	if tally, err := run.Run(t.Context()); err != nil || tally.Total.Stored == 0 {
+		t.Fatal(tally, err)
+	}
+	closed := make(chan struct{})
+	go func() { defer close(closed); open.Wait() }() // ends with the server
+	select {
+	case <-closed:
+	case <-time.After(20 * time.Second):
+		t.Error("connections are open still")
 	}
 }
 

@@ -35,8 +35,10 @@ type Open struct {
 // Run attacks for Warm and Measure, then waits for the last answers. Requests count
 // for the window in which their answer came.
 func (o *Open) Run(ctx context.Context) (*Tally, error) {
-	attacker := vegeta.NewAttacker(vegeta.MaxWorkers(maxWorkers), vegeta.MaxConnections(maxWorkers),
-		vegeta.Connections(maxWorkers), vegeta.HTTP2(false), vegeta.Timeout(patience))
+	connections := &http.Transport{MaxIdleConnsPerHost: maxWorkers, MaxConnsPerHost: maxWorkers}
+	defer connections.CloseIdleConnections() // or they count against the ingester's limit in the next run
+	attacker := vegeta.NewAttacker(vegeta.MaxWorkers(maxWorkers),
+		vegeta.Client(&http.Client{Transport: connections, Timeout: patience}))
 	begin := time.Now()
 	defer o.hooks()()
 	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
