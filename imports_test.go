@@ -18,6 +18,7 @@ var (
 		"dedup":     "github.com/bits-and-blooms/bloom/v3",
 		"storetest": "github.com/google/go-cmp", // imported by tests alone
 		"pipeline":  "",
+		"keys":      "",
 		"feed":      "",
 	}
 	leaves = []string{"go.uber.org/zap", "github.com/google/uuid", "github.com/prometheus/client_golang", "github.com/prometheus/common/expfmt", "github.com/klauspost/compress", "golang.org/x/sys"}

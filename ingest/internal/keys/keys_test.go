@@ -1,0 +1,222 @@
+package keys
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// may lists what a key may do, and whose it is.
+func may(f *File, key string) string {
+	var name string
+	var rights []string
+	for _, right := range Rights() {
+		of, yes := f.Holder([]byte(key), right)
+		if name = of; yes {
+			rights = append(rights, right)
+		}
+	}
+	return name + ": " + strings.Join(rights, ",")
+}
+
+// TestAddedKeysMay: each key may what was said when it was made, and no other text may anything.
+func TestAddedKeysMay(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	made := map[string]string{}
+	add := func(want, name string, rights ...string) {
+		t.Helper()
+		key, err := Add(path, name, rights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if made[key] != "" || !strings.HasPrefix(key, "ingot_") || len(key) != len("ingot_")+43 {
+			t.Errorf("the key %q: want another one of 256 bits", key)
+		}
+		made[key] = want
+	}
+	add("shop: publish", "shop", Publish)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As an editor may leave it: a comment, an empty line, no line break at the end.
+	write(t, path, "# who may\n\n"+strings.TrimSuffix(string(text), "\n"))
+	add("shop: publish", "shop", Publish)
+	add("mon-1: read,watch", "mon-1", Watch, Read)
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Len() != 3 {
+		t.Errorf("%d keys, want 3", f.Len())
+	}
+	for key, want := range made {
+		if got := may(f, key); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		for _, other := range []string{"", key + "x", key[:len(key)-1], strings.ToUpper(key), hashOf(key), hashPrefix + hashOf(key)} {
+			if got := may(f, other); got != ": " {
+				t.Errorf("%q for %q: %s", other, key, got)
+			}
+		}
+	}
+	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), "ingot_") {
+		t.Errorf("the file has a key itself (%v):\n%s", err, text)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o022 != 0 {
+		t.Errorf("%v (%v): others may add keys", info.Mode(), err)
+	}
+}
+
+// TestLinesThatAreNone are told by their number, and by what to do. A file with one opens no door and adds no key.
+func TestLinesThatAreNone(t *testing.T) {
+	t.Parallel()
+	good := "a publish sha256:" + strings.Repeat("0a", 32)
+	for text, want := range map[string]string{
+		"":                                       "it has no key: ingest key NAME",
+		"# nothing\n":                            "it has no key",
+		good + "\n\nshop publish":                "line 3: want three parts",
+		good + " more":                           "line 1: want three parts",
+		"a/b publish sha256:00":                  `line 1: the name "a/b": want 1 to 64 letters`,
+		"a write sha256:00":                      `line 1: "write" is nothing a key may do: want publish, read, watch`,
+		"a publish, sha256:00":                   `line 1: "" is nothing`,
+		"a read,read sha256:00":                  "line 1: read stands there twice",
+		"a read sha256:00":                       "line 1: the hash",
+		"a read md5:" + strings.Repeat("0a", 32): "line 1: the hash",
+		"a read sha256:" + strings.Repeat("0g", 32): "line 1: the hash",
+		good + "00": "line 1: the hash",
+		good + "\nb read" + good[len("a publish"):]: "line 2 has the key of line 1",
+		"a read ingot_AAAA":                         "line 1: the hash",
+		strings.Repeat("#", maxFile+1):              "no file of keys",
+	} {
+		path := filepath.Join(t.TempDir(), "keys")
+		write(t, path, text)
+		if _, err := Open(path); err == nil || !strings.HasPrefix(err.Error(), path+": "+want) && !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60q: %v, want %s", text, err, want)
+		} else if strings.Contains(err.Error(), "0a0a") || strings.Contains(err.Error(), "AAAA") {
+			t.Errorf("%.60q: %v tells of the hash", text, err)
+		}
+		if strings.Contains(text, "sha256") || len(text) > maxFile { // the others are merely empty
+			if key, err := Add(path, "b", []string{Read}); err == nil {
+				t.Errorf("%.60q: a key %q was added", text, key)
+			}
+			if left, _ := os.ReadFile(path); string(left) != text {
+				t.Errorf("%.60q has become %.200q", text, left)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		rights []string
+		want   string
+	}{
+		{"", []string{Read}, "the name"},
+		{"a b", []string{Read}, "the name"},
+		{strings.Repeat("a", 65), []string{Read}, "the name"},
+		{"a", nil, "what may it do"},
+		{"a", []string{"Read"}, `"Read"`},
+	} {
+		path := filepath.Join(t.TempDir(), "keys")
+		if _, err := Add(path, c.name, c.rights); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q %q: %v, want %s", c.name, c.rights, err, c.want)
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%q %q has made a file", c.name, c.rights)
+		}
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// TestRefresh: what is changed counts from then on; a file that is not understood leaves the keys as they
+// were, and is told of once.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	old, err := Add(path, "old", []string{Read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refresh := func(changed bool, failure string) {
+		t.Helper()
+		got, err := f.Refresh()
+		if got != changed || (err == nil) != (failure == "") || err != nil && !strings.Contains(err.Error(), failure) {
+			t.Errorf("%v, %v; want %v, %s", got, err, changed, failure)
+		}
+	}
+	refresh(false, "")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	added, err := Add(path, "new", []string{Publish})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := may(f, added); got != ": " {
+		t.Errorf("before it was read again: %s", got)
+	}
+	refresh(true, "")
+	refresh(false, "")
+	both, _ := os.ReadFile(path)
+	for _, broken := range []string{"", "half a li", "half a line"} {
+		write(t, path, broken)
+		_, err := f.Refresh()
+		if err == nil && broken != "half a line" { // the same fault as before it
+			t.Errorf("%q was taken", broken)
+		}
+		refresh(false, "")
+		if may(f, old) != "old: read" || may(f, added) != "new: publish" {
+			t.Errorf("%q: the keys from before do not hold", broken)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	refresh(false, "no such file")
+	refresh(false, "")
+	write(t, path, string(both)) // as it was when it was understood last
+	refresh(true, "")
+	write(t, path, string(both[len(text):]))
+	refresh(true, "")
+	if may(f, old) != ": " || may(f, added) != "new: publish" {
+		t.Errorf("a line was taken out: %s, %s", may(f, old), may(f, added))
+	}
+}
+
+func BenchmarkHolder(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "keys")
+	key, err := Add(path, "a", []string{Publish})
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	given := []byte(key)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, may := f.Holder(given, Publish); !may {
+			b.Fatal("it may")
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// keyPrefix is what programs that look for secrets in the wrong places can find.
+const keyPrefix = "ingot_"
+
+// Add makes a key, adds its line to the file, which is made if there is none, and returns the key: it is
+// nowhere else. It fails, and changes nothing, when the name, a right or the file as it is has a fault.
+func Add(path, name string, rights []string) (key string, err error) {
+	if !nameForm.MatchString(name) {
+		return "", fmt.Errorf("the name %.80q: %s", name, wantedName)
+	}
+	if len(rights) == 0 {
+		return "", fmt.Errorf("what may it do? want one or more of %s", strings.Join(Rights(), ", "))
+	}
+	if err := checkRights(rights); err != nil {
+		return "", err
+	}
+	text, err := (&File{path: path}).read()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	key = newKey()
+	line := fmt.Sprintf("%s %s %s%s\n", name, strings.Join(rights, ","), hashPrefix, hashOf(key))
+	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
+		line = "\n" + line
+	}
+	if _, err := parse(append(text, line...)); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return key, appendTo(path, line)
+}
+
+func newKey() string {
+	var bits [32]byte
+	_, _ = rand.Read(bits[:]) // it never fails
+	return keyPrefix + base64.RawURLEncoding.EncodeToString(bits[:])
+}
+
+func hashOf(key string) string {
+	h := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(h[:])
+}
+
+// appendTo writes in one go: who reads the file meanwhile sees the line or not. Everybody may read it, as a server that
+// is another user has to: it has no key.
+func appendTo(path, line string) error {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(line)
+	return errors.Join(err, file.Close())
+}

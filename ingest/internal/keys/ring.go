@@ -1,0 +1,104 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// What a key may do.
+const (
+	Publish = "publish" // send events
+	Read    = "read"    // read and follow them; keep subscriptions
+	Watch   = "watch"   // see totals and figures
+)
+
+// Rights are all there are.
+func Rights() []string { return []string{Publish, Read, Watch} }
+
+const (
+	hashPrefix = "sha256:"
+
+	// maxFile bounds what is read of a file: some ten thousand keys.
+	maxFile = 1 << 20
+)
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+const wantedName = "want 1 to 64 letters, digits, dots, dashes and underscores"
+
+type hash [sha256.Size]byte
+
+// ring is what the lines say; it does not change.
+type ring map[hash]holder
+
+type holder struct {
+	name   string
+	rights []string
+	line   int
+}
+
+// parse reads the lines of a file. Its errors name the line and what to do, and nothing of a hash.
+func parse(text []byte) (ring, error) {
+	r := ring{}
+	number := 0
+	for line := range bytes.Lines(text) {
+		number++
+		fields := strings.Fields(string(line))
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		h, of, err := parseLine(fields)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+		if before, twice := r[h]; twice {
+			return nil, fmt.Errorf("line %d has the key of line %d: a key has one line", number, before.line)
+		}
+		of.line = number
+		r[h] = of
+	}
+	if len(r) == 0 {
+		return nil, fmt.Errorf("it has no key: ingest key NAME %s makes one", strings.Join(Rights(), " "))
+	}
+	return r, nil
+}
+
+func parseLine(fields []string) (h hash, of holder, err error) {
+	if len(fields) != 3 {
+		return h, of, fmt.Errorf("want three parts: a name, what it may do (as %s,%s), and %s with 64 hex digits", Publish, Read, hashPrefix)
+	}
+	of.name, of.rights = fields[0], strings.Split(fields[1], ",")
+	if !nameForm.MatchString(of.name) {
+		return h, of, fmt.Errorf("the name %.80q: %s", of.name, wantedName)
+	}
+	if err := checkRights(of.rights); err != nil {
+		return h, of, err
+	}
+	digits, prefixed := strings.CutPrefix(fields[2], hashPrefix)
+	if n, err := hex.Decode(h[:], []byte(digits[:min(len(digits), 2*len(h))])); err != nil || n != len(h) || len(digits) != 2*len(h) || !prefixed {
+		return h, of, fmt.Errorf("the hash: want %s and 64 hex digits, as ingest key writes it", hashPrefix)
+	}
+	return h, of, nil
+}
+
+func checkRights(rights []string) error {
+	for i, right := range rights {
+		if !slices.Contains(Rights(), right) {
+			return fmt.Errorf("%.80q is nothing a key may do: want %s", right, strings.Join(Rights(), ", "))
+		}
+		if slices.Contains(rights[:i], right) {
+			return fmt.Errorf("%s stands there twice", right)
+		}
+	}
+	return nil
+}
+
+func (r ring) holder(key []byte, right string) (name string, may bool) {
+	of, known := r[sha256.Sum256(key)]
+	return of.name, known && slices.Contains(of.rights, right)
+}
