@@ -13,6 +13,7 @@
 //	                 │
 //	              handle.go    route.go: which handler; request ids, panics, what is not a route, bodies unread
 //	                 │  framing.go   where a request ends, beyond doubt
+//	                 │  keys.go      whether its key may
 //	                 │
 //	  POST /publish  │  publish.go   one request from its body to its answer
 //	                 │    media.go     what kind of body

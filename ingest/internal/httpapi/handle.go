@@ -93,7 +93,7 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 
 // find finds where a request's answer counts, and the handler; where there is none it
 // has answered. Framing first, because what
-// cannot be told apart from the next request must end the connection. Paths are
+// cannot be told apart from the next request must end the connection; the key last, since only a route knows what it needs. Paths are
 // compared as they were sent: what a proxy in front compares, and lets pass, is
 // the same text.
 func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*fasthttp.RequestCtx)) {
@@ -112,6 +112,10 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*
 		return &s.elsewhere, nil
 	}
 	if handle := r.handler(string(ctx.Method())); handle != nil {
+		if err := s.authorize(ctx, r.right); err != nil {
+			s.problemOf(ctx, err)
+			return &r.answers, nil
+		}
 		return &r.answers, handle
 	}
 	ctx.Response.Header.Set("Allow", r.allow())

@@ -224,6 +224,12 @@ func open(t testing.TB, change ...func(*Limits)) *gate {
 
 func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate {
 	t.Helper()
+	return openFor(t, nil, listener, change...)
+}
+
+// openFor starts a server that wants keys.
+func openFor(t testing.TB, keys Keys, listener net.Listener, change ...func(*Limits)) *gate {
+	t.Helper()
 	limits := testLimits()
 	for _, c := range change {
 		c(&limits)
@@ -235,7 +241,7 @@ func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate 
 	}
 	g.Server = New(Config{
 		Metrics: prometheus.NewRegistry(),
-		Limits:  limits, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Subscriptions: g.subscriptions, Log: zap.New(core), Instance: "test",
+		Limits:  limits, Keys: keys, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Subscriptions: g.subscriptions, Log: zap.New(core), Instance: "test",
 		Figures: func() Figures {
 			return Figures{QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4}, FilterStats{Hits: 5}, FeedStats{Streams: 6, CatchingUp: 7, MaxStreams: 8}}
 		},

@@ -29,6 +29,8 @@ var (
 	problemNotDecompressed   = problem{400, "not-decompressed", "The body does not decompress", none}
 	problemBadParameter      = problem{400, "bad-parameter", "A parameter cannot be used", none}
 	problemBadCursor         = problem{400, "bad-cursor", "The cursor cannot be used", none}
+	problemNoKey             = problem{401, "no-key", "A key is wanted", none}
+	problemNoRight           = problem{403, "no-right", "The key may not do this", none}
 	problemNotFound          = problem{404, "not-found", "Nothing is here", none}
 	problemNoEvent           = problem{404, "event-not-found", "There is no such event", none}
 	problemNoSubscription    = problem{404, "subscription-not-found", "There is no such subscription", none}
@@ -155,6 +157,9 @@ func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) 
 	ctx.SetStatusCode(p.status)
 	ctx.SetUserValue(failureKey{}, failure{kind: p.kind})
 	ctx.Response.Header.SetContentType("application/problem+json")
+	if p.status == fasthttp.StatusUnauthorized {
+		challenge(ctx)
+	}
 	if p.header != none {
 		ctx.Response.Header.Set(p.header[0], p.header[1])
 	}

@@ -13,6 +13,7 @@ type handlers map[string]func(*fasthttp.RequestCtx)
 
 // route is a path that answers.
 type route struct {
+	right string // that a key must have, or anyone
 	handlers
 	answers answers
 }

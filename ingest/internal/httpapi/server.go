@@ -64,6 +64,7 @@ func (l Limits) Peak() int64 {
 // Config is what a Server is made of.
 type Config struct {
 	Limits    Limits
+	Keys      Keys // nil: anyone may do everything
 	Publisher Publisher
 	Reader    Reader
 	Feed      Feed
@@ -108,31 +109,28 @@ func New(config Config) *Server {
 	s.failures = config.Log.WithOptions(zap.WrapCore(sampled))
 	s.serving, s.endStreams = context.WithCancel(context.Background())
 	s.budget.max, s.reads.max = config.Limits.BodiesInFlight, config.Limits.Reads
-	s.routes = map[string]*route{}
-	for path, h := range map[string]handlers{
-		"/":        {"GET": s.index},
-		"/publish": {"POST": s.publish},
-		"/events":  {"GET": s.events},
-		"/stats":   {"GET": s.stats},
-		"/metrics": {"GET": s.metrics},
-		"/healthz": {"GET": s.healthz},
-		"/readyz":  {"GET": s.readyz},
+	s.routes = map[string]*route{
+		"/":        {right: anyone, handlers: handlers{"GET": s.index}},
+		"/publish": {right: toPublish, handlers: handlers{"POST": s.publish}},
+		"/events":  {right: toRead, handlers: handlers{"GET": s.events}},
+		"/stats":   {right: toWatch, handlers: handlers{"GET": s.stats}},
+		"/metrics": {right: toWatch, handlers: handlers{"GET": s.metrics}},
+		"/healthz": {right: anyone, handlers: handlers{"GET": s.healthz}},
+		"/readyz":  {right: anyone, handlers: handlers{"GET": s.readyz}},
 
-		"/events/{topic}/{event_id}": {"GET": s.event},
-		"/events/stream":             {"GET": s.follow},
+		"/events/{topic}/{event_id}": {right: toRead, handlers: handlers{"GET": s.event}},
+		"/events/stream":             {right: toRead, handlers: handlers{"GET": s.follow}},
 
-		"/subscriptions":               {"GET": s.subscriptions},
-		"/subscriptions/{name}":        {"PUT": s.subscribe, "DELETE": s.unsubscribe},
-		"/subscriptions/{name}/events": {"GET": s.subscriptionEvents},
-		"/subscriptions/{name}/commit": {"POST": s.commit},
+		"/subscriptions":               {right: toRead, handlers: handlers{"GET": s.subscriptions}},
+		"/subscriptions/{name}":        {right: toRead, handlers: handlers{"PUT": s.subscribe, "DELETE": s.unsubscribe}},
+		"/subscriptions/{name}/events": {right: toRead, handlers: handlers{"GET": s.subscriptionEvents}},
+		"/subscriptions/{name}/commit": {right: toRead, handlers: handlers{"POST": s.commit}},
 
-		"/openapi.json":              {"GET": s.openapi},
-		"/docs":                      {"GET": s.docs},
-		"/docs/docs.js":              {"GET": s.docsFile("text/javascript; charset=utf-8", docsScript)},
-		"/docs/swagger-ui.css":       {"GET": s.zipped("text/css; charset=utf-8", swaggerStyle)},
-		"/docs/swagger-ui-bundle.js": {"GET": s.zipped("text/javascript; charset=utf-8", swaggerScript)},
-	} {
-		s.routes[path] = &route{handlers: h}
+		"/openapi.json":              {right: anyone, handlers: handlers{"GET": s.openapi}},
+		"/docs":                      {right: anyone, handlers: handlers{"GET": s.docs}},
+		"/docs/docs.js":              {right: anyone, handlers: handlers{"GET": s.docsFile("text/javascript; charset=utf-8", docsScript)}},
+		"/docs/swagger-ui.css":       {right: anyone, handlers: handlers{"GET": s.zipped("text/css; charset=utf-8", swaggerStyle)}},
+		"/docs/swagger-ui-bundle.js": {right: anyone, handlers: handlers{"GET": s.zipped("text/javascript; charset=utf-8", swaggerScript)}},
 	}
 	s.register()
 	s.fast = &fasthttp.Server{

@@ -22,6 +22,7 @@ type streamed struct {
 	conn    net.Conn
 	chunked bool          // HTTP/1.1; otherwise the end of the connection is the end
 	stall   time.Duration // one write
+	may     func() bool   // asked before each write whether the client still may; nil: it may
 	out     []byte        // the size line's room, and what is not written yet
 }
 
@@ -49,10 +50,11 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 	h.SetContentLength(map[bool]int{true: -1, false: -2}[chunked]) // -2: to the end of the connection
 	h.SetConnectionClose()
 	ctx.Conn().(*conn).atClose(closed)
+	may := s.stillMay(ctx, toRead)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(c net.Conn) {
 		defer s.recoverStream(h)
-		w := &streamed{conn: c, chunked: chunked, stall: s.Limits.Stall}
+		w := &streamed{conn: c, chunked: chunked, stall: s.Limits.Stall, may: may}
 		alive, stop := s.watch(c)
 		defer stop()
 		if w.raw(h.Header()) == nil && write(alive, w) && w.flush() == nil && chunked {
@@ -111,6 +113,9 @@ func (w *streamed) put(out []byte) error {
 func (w *streamed) flush() error {
 	if len(w.out) <= sizeRoom {
 		return nil
+	}
+	if w.may != nil && !w.may() {
+		return errKeyGone
 	}
 	out := w.out[sizeRoom:]
 	if w.chunked {

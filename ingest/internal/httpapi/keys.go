@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Keys tells who may do what.
+type Keys interface {
+	// Holder is the name that a key was given to, "" if to nobody, and whether it may do what needs the
+	// right.
+	Holder(key []byte, right string) (name string, may bool)
+}
+
+// What a route needs a right for. The others answer anyone: they tell nothing of events.
+const (
+	toPublish = "publish"
+	toRead    = "read"
+	toWatch   = "watch"
+	anyone    = ""
+)
+
+const keysWanted = "send it as Authorization: Bearer KEY, or as the password of Authorization: Basic"
+
+// authorize wants a key that has the right.
+func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
+	if s.Keys == nil || right == anyone {
+		return nil
+	}
+	var space [keyRoom]byte
+	key := appendKey(space[:0], ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
+	switch name, may := s.Keys.Holder(key, right); {
+	case may:
+		return nil
+	case name != "":
+		return &refusal{problemNoRight, fmt.Sprintf("the key of %s is not one to %s with: what a key may do stands in its line of the --keys-file", name, right)}
+	case len(key) > 0:
+		return &refusal{problemNoKey, "nobody has this key, or nobody has it any more; " + keysWanted}
+	}
+	return &refusal{problemNoKey, "a key is wanted: " + keysWanted}
+}
+
+// keyRoom is the longest key that is looked at.
+const keyRoom = 256
+
+// appendKey appends the key in the value of Authorization; nothing, if there is none. Basic has a name, which
+// says nothing, and the key as its password: browsers and older tools have nothing else.
+func appendKey(b, authorization []byte) []byte {
+	scheme, key, _ := bytes.Cut(authorization, []byte(" "))
+	key = bytes.TrimSpace(key)
+	if len(key) > keyRoom {
+		return b
+	}
+	switch {
+	case bytes.EqualFold(scheme, []byte("bearer")):
+		return append(b, key...)
+	case bytes.EqualFold(scheme, []byte("basic")):
+		var space [keyRoom]byte
+		n, err := base64.StdEncoding.Decode(space[:], key)
+		if _, password, found := bytes.Cut(space[:n], []byte(":")); found && err == nil {
+			return append(b, password...)
+		}
+	}
+	return b
+}
+
+// errKeyGone ends what is streamed to a key that has lost its right.
+var errKeyGone = errors.New("the key may not any more")
+
+// stillMay asks again whether the request under way may go on, as often as it is called; nil: there
+// is nothing to ask.
+func (s *Server) stillMay(ctx *fasthttp.RequestCtx, right string) func() bool {
+	if s.Keys == nil {
+		return nil
+	}
+	key := appendKey(nil, ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
+	return func() bool {
+		_, may := s.Keys.Holder(key, right)
+		return may
+	}
+}
+
+// challenge says in the answer how a key is sent. Two headers: browsers do not look behind a comma.
+func challenge(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Add(fasthttp.HeaderWWWAuthenticate, `Bearer realm="ingot"`)
+	ctx.Response.Header.Add(fasthttp.HeaderWWWAuthenticate, `Basic realm="ingot", charset="UTF-8"`)
+}
