@@ -13,8 +13,20 @@ func checkURL(text string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("--url: %w", err)
+	case at.User != nil:
+		return errors.New("--url: it would be printed with what stands before the @; a key goes into INGOT_KEY")
 	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || strings.ContainsAny(text, "?#"):
 		return fmt.Errorf("--url: %q is not of the form http://host:port", text)
+	}
+	return nil
+}
+
+// checkKey wants what can stand in a header, as the key that ingest key prints.
+func checkKey(key string) error {
+	for _, c := range []byte(key) {
+		if c <= ' ' || c > '~' {
+			return errors.New("--key (INGOT_KEY): it has a space, a line break or another character that no key has")
+		}
 	}
 	return nil
 }

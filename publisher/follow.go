@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 // follow is the subcommand: its flags.
 type follow struct {
 	URL          string         `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to follow."`
+	Key          string         `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
 	Topic        []string       `sep:"none" help:"Only events of this topic; may be there several times."`
 	Source       string         `help:"Only events of this source."`
 	After        string         `placeholder:"now|beginning|CURSOR" help:"Where to begin. Default: now."`
@@ -28,7 +30,7 @@ type follow struct {
 
 // Validate is called by kong once the flags are read.
 func (f *follow) Validate() error {
-	if err := checkURL(f.URL); err != nil {
+	if err := cmp.Or(checkURL(f.URL), checkKey(f.Key)); err != nil {
 		return err
 	}
 	switch {
@@ -73,7 +75,7 @@ func (f *follow) patience() time.Duration {
 // Run prints events until there are enough, an interrupt, or a final refusal.
 func (f *follow) Run(ctx context.Context, out surroundings) error {
 	c := client.New(client.Config{
-		URL: f.URL, Connections: 1, Timeout: f.Timeout, GiveUpAfter: f.patience(), Grace: grace, Transport: out.transport,
+		URL: f.URL, Key: f.Key, Connections: 1, Timeout: f.Timeout, GiveUpAfter: f.patience(), Grace: grace, Transport: out.transport,
 	})
 	defer c.Close()
 	r := &following{follow: f, screen: newScreen(out), pace: newPace(time.Now()), feed: c.Follower()}

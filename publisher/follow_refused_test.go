@@ -99,6 +99,27 @@ func TestFollowOfOneTooMany(t *testing.T) {
 	}
 }
 
+// TestFollowWithoutItsKey says what is wanting; so the wrong one is told from one for something else.
+func TestFollowWithoutItsKey(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]string{401: "goes into INGOT_KEY", 403: "must be one to read with"} {
+		synctest.Test(t, func(t *testing.T) {
+			var sent []string
+			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				sent = append(sent, r.Header.Get("Authorization"))
+				w.WriteHeader(status)
+			}))
+			exit, stdout, stderr := followed(t, t.Context(), network, "--key=ingot_x")
+			if exit != exitBad || stdout != "" || !strings.Contains(stderr, want) || strings.Contains(stderr, "ingot_x") {
+				t.Errorf("%d: exit %d, stdout %q\n%s", status, exit, stdout, stderr)
+			}
+			if len(sent) != 1 || sent[0] != "Bearer ingot_x" {
+				t.Errorf("%d: sent %q, want the key, once", status, sent)
+			}
+		})
+	}
+}
+
 // TestFollowOfWhatIsNoIngot says to look at --url.
 func TestFollowOfWhatIsNoIngot(t *testing.T) {
 	t.Parallel()

@@ -61,6 +61,10 @@ func (r *following) hint(err error) string {
 		return ""
 	case no == nil:
 		return "to go on behind the last event: --after=" + r.at
+	case no.Status == http.StatusUnauthorized:
+		return "the server wants a key, which goes into INGOT_KEY; ingest key makes one"
+	case no.Status == http.StatusForbidden:
+		return "the key in INGOT_KEY must be one to read with"
 	case no.Status == http.StatusGone && r.Subscription != "":
 		return fmt.Sprintf("the database was restored or cut, and the place of the subscription is gone: curl -X DELETE %s/subscriptions/%s, then publisher follow --subscription=%s --create --after=%s", r.URL, r.Subscription, r.Subscription, r.oldest(no))
 	case no.Status == http.StatusGone:

@@ -28,6 +28,7 @@ type replay struct {
 	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events as NDJSON go as they are, any other text line by line."`
 
 	URL         string         `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
+	Key         string         `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
 	Topic       string         `help:"Topic of the lines. Default: the file's base name without its extension; stdin for -."`
 	Source      string         `help:"Source of the lines. Default: the name of this host."`
 	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of the lines. Default: when the file was modified, the same on every run; for - the time of the start."`
@@ -45,7 +46,7 @@ type replay struct {
 
 // Validate is called by kong once the flags are read.
 func (r *replay) Validate() error {
-	if err := cmp.Or(checkURL(r.URL), checkLoad(r.Concurrency, r.Batch)); err != nil {
+	if err := cmp.Or(checkURL(r.URL), checkKey(r.Key), checkLoad(r.Concurrency, r.Batch)); err != nil {
 		return err
 	}
 	switch {
@@ -142,7 +143,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 
 func (r *replay) client(out surroundings, giveUpAfter time.Duration) *client.Client {
 	return client.New(client.Config{
-		URL: r.URL, Connections: r.Concurrency, Timeout: r.Timeout,
+		URL: r.URL, Key: r.Key, Connections: r.Concurrency, Timeout: r.Timeout,
 		GiveUpAfter: giveUpAfter, Grace: grace, Transport: out.transport,
 	})
 }

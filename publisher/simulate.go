@@ -22,6 +22,7 @@ const grace = 2 * time.Second
 // simulate is the subcommand: its flags.
 type simulate struct {
 	URL         string        `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
+	Key         string        `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
 	Events      int           `default:"20000" help:"Unique events to send."`
 	Duplicates  float64       `default:"0.30" help:"Share of all sends that repeat an earlier event, from 0 to less than 1."`
 	Concurrency int           `default:"8" help:"Clients that send in parallel."`
@@ -37,7 +38,7 @@ type simulate struct {
 // Validate is called by kong once the flags are read.
 func (s *simulate) Validate() error {
 	_, err := s.plan()
-	if err := cmp.Or(err, checkURL(s.URL), checkLoad(s.Concurrency, s.Batch)); err != nil {
+	if err := cmp.Or(err, checkURL(s.URL), checkKey(s.Key), checkLoad(s.Concurrency, s.Batch)); err != nil {
 		return err
 	}
 	switch {
@@ -60,7 +61,7 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 		return err
 	}
 	c := client.New(client.Config{
-		URL: s.URL, Connections: s.Concurrency, Timeout: s.Timeout,
+		URL: s.URL, Key: s.Key, Connections: s.Concurrency, Timeout: s.Timeout,
 		GiveUpAfter: s.GiveUpAfter, Grace: grace, Transport: out.transport,
 	})
 	defer c.Close()

@@ -17,6 +17,7 @@ const maxAnswer = 64 << 20
 // Config says whom a Client talks to and how patiently.
 type Config struct {
 	URL         string        // of the server, without a path
+	Key         string        // sent with each request; "": none
 	Connections int           // kept alive at most
 	Timeout     time.Duration // of one request
 	GiveUpAfter time.Duration // no retry begins later than this after the first attempt
@@ -102,6 +103,9 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 		return nil, fmt.Errorf("build request: %w", err)
 	}
 	req.Header.Set("User-Agent", "ingot-publisher")
+	if c.cfg.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.cfg.Key)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
