@@ -20,7 +20,8 @@ import (
 
 // config is every flag of the server. Each is an environment variable too.
 type config struct {
-	Listen      string `default:"127.0.0.1:8080" env:"INGOT_LISTEN" help:"Address to answer HTTP on. Anyone who can reach it can publish and read."`
+	Listen      string `default:"127.0.0.1:8080" env:"INGOT_LISTEN" help:"Address to answer HTTP on. Without --keys-file anyone who can reach it can publish and read."`
+	KeysFile    string `name:"keys-file" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File of the keys of those who may publish, read or watch; ingest key makes one. It is read again when it changes. Not set: anyone may."`
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
 	AllowUnsafe bool   `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start although fsync, full_page_writes or synchronous_commit is off: a crash may lose acknowledged events."`
 	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`
@@ -180,7 +181,7 @@ func (c *config) feed() feed.Config {
 
 // unknownVariables are those of the environment that begin as settings do, and are none: a setting
 // misspelt would be left out without a word. INGOT_POSTGRES says where `make postgres` has put one, INGOT_URL
-// is the publisher's.
+// is the publisher's; its INGOT_KEY is told of, for who means INGOT_KEYS_FILE must not find the door open.
 func unknownVariables(environment []string, flags []*kong.Flag) (unknown []string) {
 	known := []string{"INGOT_POSTGRES", "INGOT_URL"}
 	for _, f := range flags {

@@ -7,6 +7,7 @@
 //	run.go       opens downstream first, closes upstream first
 //	feed.go      the feed: woken by commits, handed to the gate
 //	database.go  the database: given, or private and supervised; readers.go, its connections that read
+//	keys.go      the file of keys, read again when it changes; the command that makes one
 //	retention.go what is too old is deleted
 //	metrics.go   what Prometheus is shown
 //	log.go       the log: JSON, or readable on a terminal
@@ -31,6 +32,7 @@ import (
 type cli struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer HTTP until a signal comes (the default)."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it can store events."`
+	Key         keyCommand         `cmd:"" help:"Make a key, and add its line to the --keys-file."`
 	Verify      verifyCommand      `cmd:"" help:"Hold the commit log, the topics and the events against each other."`
 
 	Version kong.VersionFlag `help:"Tell which build this is."`

@@ -36,6 +36,11 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer stopDebug()
+	known, stopKeys, err := openKeys(c.KeysFile, log.Named("keys"))
+	if err != nil {
+		return err
+	}
+	defer stopKeys()
 
 	database, err := openDatabase(ctx, c, log)
 	if ctx.Err() != nil && err != nil { // nobody has been answered yet
@@ -64,7 +69,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	queue := pipeline.New(c.pipeline(), measure(waking{writer, hub.Wake}, metrics), filter, log.Named("pipeline"))
 	registerFigures(metrics, c, queue, filter, hub)
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), Publisher: queue, Reader: probed{reading.pages, reading.probe}, Feed: gateFeed{hub}, Subscriptions: reading.subscriptions, Figures: figures(queue, filter, hub),
+		Limits: c.limits(), Keys: known, Publisher: queue, Reader: probed{reading.pages, reading.probe}, Feed: gateFeed{hub}, Subscriptions: reading.subscriptions, Figures: figures(queue, filter, hub),
 		Metrics: metrics, Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	defer limitMemory(c, func() (connections, streams int64) { return server.Connections(), int64(hub.Stats().Subscribers) })()
@@ -73,6 +78,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer stopRetention()
+	warnOfOpenDoors(listener.Addr(), c, log)
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))
 	return serve(ctx, listener, server, queue, hub, log)
 }

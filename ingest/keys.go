@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"ingot/ingest/internal/httpapi"
+	"ingot/ingest/internal/keys"
+)
+
+// keysPoll is how often the file of keys is read again. A guess: a key that was taken out is of no use within
+// seconds, and a file of a few lines costs nothing.
+const keysPoll = 5 * time.Second
+
+// openKeys reads the file of keys, if there is one, and reads it again from time to time until stop. nil: anyone may do
+// everything.
+func openKeys(path string, log *zap.Logger) (known httpapi.Keys, stop func(), err error) {
+	if path == "" {
+		return nil, func() {}, nil
+	}
+	file, err := keys.Open(path)
+	if err != nil {
+		return nil, nil, wrongSetting{fmt.Errorf("--keys-file: %w", err)}
+	}
+	log.Info("keys are wanted", zap.Int("keys", file.Len()))
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() { // stopped and awaited by stop
+		defer close(ended)
+		ticker := time.NewTicker(keysPoll)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-ticker.C:
+				refreshKeys(file, log)
+			}
+		}
+	}()
+	return file, func() { close(end); <-ended }, nil
+}
+
+func refreshKeys(file *keys.File, log *zap.Logger) {
+	switch changed, err := file.Refresh(); {
+	case err != nil:
+		log.Warn("the keys cannot be read again; those from before hold", zap.Error(err))
+	case changed:
+		log.Info("the keys have changed", zap.Int("keys", file.Len()))
+	}
+}
+
+// warnOfOpenDoors says that whoever reaches the address may do everything, where others than this machine do.
+func warnOfOpenDoors(at net.Addr, c config, log *zap.Logger) {
+	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && c.KeysFile == "" {
+		log.Warn("anyone who can reach this address may publish and read: --keys-file asks for a key", zap.Stringer("listen", at))
+	}
+}
+
+// keyCommand makes a key for a file of keys.
+type keyCommand struct {
+	Name   string   `arg:"" help:"Whose it is: letters, digits, dots, dashes, underscores. A name may have several."`
+	Rights []string `arg:"" help:"What it may do: publish (send events), read (events, streams, subscriptions), watch (/stats and /metrics)."`
+	File   string   `name:"keys-file" required:"" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File to add its line to; it is made if there is none."`
+}
+
+// Run implements kong's interface.
+func (c *keyCommand) Run() error { return c.run(os.Stdout, os.Stderr) }
+
+func (c *keyCommand) run(stdout, stderr io.Writer) error {
+	key, err := keys.Add(c.File, c.Name, c.Rights)
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	_, told := fmt.Fprintf(stderr, "a line for %s is in %s now, with a hash of this key; the key itself is nowhere else\n", c.Name, c.File)
+	_, printed := fmt.Fprintln(stdout, key)
+	if err := errors.Join(printed, told); err != nil {
+		return fmt.Errorf("key: %w; take the last line out of %s", err, c.File)
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"ingot/internal/pgtest"
+)
+
+// made is a new key in a file.
+func made(t *testing.T, path, name string, rights ...string) (key string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	c := keyCommand{Name: name, Rights: rights, File: path}
+	if err := c.run(&stdout, &stderr); err != nil || !strings.Contains(stderr.String(), path) {
+		t.Fatalf("%v: %s", err, &stderr)
+	}
+	key, end, _ := strings.Cut(stdout.String(), "\n")
+	if end != "" || !strings.HasPrefix(key, "ingot_") {
+		t.Fatalf("stdout has more or less than a key: %q", &stdout)
+	}
+	return key
+}
+
+// TestServerWithKeys runs a whole server: a key that is added or taken out while it runs counts, without a
+// restart, and what has no key is still told whether the server is well.
+func TestServerWithKeys(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	first := made(t, path, "shop", "publish")
+	c, err := parse(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Serve.Listen, c.Serve.DatabaseURL, c.Serve.AllowUnsafe, c.Serve.KeysFile = "127.0.0.1:0", pgtest.New(t), true, path
+	base, changed := startAwaiting(t, c.Serve.config, "the keys have changed")
+	publish := func(key string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/publish", strings.NewReader(`{"topic":"t","event_id":"1","source":"s","timestamp":"2026-01-01T00:00:00Z","payload":1}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		if key != "" {
+			r.Header.Set("Authorization", "Bearer "+key)
+		}
+		return statusOf(t, r)
+	}
+	if none, with := publish(""), publish(first); none != 401 || with != 200 {
+		t.Errorf("without a key %d, with it %d", none, with)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := made(t, path, "shop", "publish")
+	<-changed
+	if old, added := publish(first), publish(second); old != 200 || added != 200 {
+		t.Errorf("with both in the file: %d and %d", old, added)
+	}
+	both, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, both[len(text):], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	if old, added := publish(first), publish(second); old != 401 || added != 200 {
+		t.Errorf("with the first taken out: %d and %d", old, added)
+	}
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(base, "http://"))
+	if err := (&healthcheckCommand{Listen: "127.0.0.1:" + port, Timeout: time.Minute}).Run(); err != nil {
+		t.Error(err)
+	}
+}
+
+func statusOf(t *testing.T, r *http.Request) int {
+	t.Helper()
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+// TestKeysThatCannotBeRead end the start: a server that is thought to be locked is not opened.
+func TestKeysThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	broken := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(broken, []byte("shop publish\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{broken: "line 1: want three parts", filepath.Join(t.TempDir(), "none"): "no such file"} {
+		err := run(t.Context(), config{Listen: "127.0.0.1:0", KeysFile: path}, zap.NewNop())
+		wantSaid(t, err, "--keys-file: "+path, want)
+		if !errors.As(err, new(wrongSetting)) {
+			t.Errorf("%v is a wrong flag", err)
+		}
+	}
+}
+
+// TestOpenDoorsAreTold: once others than this machine can reach a server without keys.
+func TestOpenDoorsAreTold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		address, keys string
+		told          int
+	}{
+		{"127.0.0.1:1", "", 0}, {"[::1]:1", "", 0}, {"0.0.0.0:1", "", 1}, {"[::]:1", "", 1}, {"192.0.2.1:1", "", 1}, {"0.0.0.0:1", "f", 0},
+	} {
+		at, err := net.ResolveTCPAddr("tcp", c.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		core, logs := observer.New(zapcore.WarnLevel)
+		warnOfOpenDoors(at, config{KeysFile: c.keys}, zap.New(core))
+		if n := logs.FilterMessageSnippet("--keys-file").Len(); n != c.told {
+			t.Errorf("%+v: told %d times", c, n)
+		}
+	}
+}
+
+// TestKeyThatIsNotShown: whoever has not seen the key is told what to take out again.
+func TestKeyThatIsNotShown(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	c := keyCommand{Name: "a", Rights: []string{"read"}, File: path}
+	err := c.run(fullDisk{}, new(bytes.Buffer))
+	wantSaid(t, err, "no space", "take the last line out of "+path)
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space") }
