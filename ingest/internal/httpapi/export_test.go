@@ -52,6 +52,27 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// TestExportEndsWhereTheFeedEnded before it was read: what is committed meanwhile is the next export's,
+// also where the filters keep it from seeing an event behind that place.
+func TestExportEndsWhereTheFeedEnded(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	g.reader.grows = true
+	g.reader.pages = []event.Page{
+		{Events: []event.Stored{*storedAt(4)}, Next: "c4", At: storedAt(4).Position},
+		{Next: "c6", At: storedAt(6).Position},
+	}
+	g.reader.page = event.Page{Next: "c7", At: storedAt(7).Position, End: true}
+	a := g.do(t, request{"GET", "/events?topic=t", []string{lines}, ""})
+	end := event.Position{Commit: 5, ID: 50, Identity: 500}
+	if got := a.header.Get("X-Next-Cursor"); a.status != 200 || got != end.Cursor() || strings.Count(a.body, "\n") != 1 {
+		t.Errorf("got %d, to %s, want %s: %s", a.status, got, end.Cursor(), a.body)
+	}
+	if n := len(g.reader.asked); n != 2 {
+		t.Errorf("%d pages were read, want the two up to there", n)
+	}
+}
+
 // TestExportBreaksOff: what cannot be finished has no end.
 func TestExportBreaksOff(t *testing.T) {
 	t.Parallel()

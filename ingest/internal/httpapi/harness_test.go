@@ -77,6 +77,7 @@ type fakeReader struct {
 	page    event.Page
 	pages   []event.Page // before page
 	later   error        // once there are no pages left
+	grows   bool         // a batch is committed behind each page that is read
 	totals  event.Totals
 	err     error
 }
@@ -112,7 +113,11 @@ func (r *fakeReader) Start(_ context.Context, after string) (event.Position, err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.started = append(r.started, after)
-	return event.Position{Commit: 5, ID: 50, Identity: 500}, r.err
+	at := event.Position{Commit: 5, ID: 50, Identity: 500}
+	if r.grows {
+		at.Commit += int64(len(r.asked))
+	}
+	return at, r.err
 }
 
 func (r *fakeReader) Totals(context.Context) (event.Totals, error) {
