@@ -664,6 +664,27 @@ func TestRewoundLog(t *testing.T) {
 	gone("log written again, cursor at its end", end)
 }
 
+// TestEachPartOfARowCounts: a failover may have a batch written again with the same ids, by the same
+// process, or at the same time. A cursor of the one is none of the other's.
+func TestEachPartOfARowCounts(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w, r, conn := newWriter(t, url), newReader(t, url), client(t, url)
+	merge(t, w, "1")
+	for _, change := range []string{
+		"committed_at = committed_at + interval '1 microsecond'", "instance = gen_random_uuid()", "first_id = first_id - 1",
+	} {
+		end := walkEnd(t, r)
+		if _, err := r.Start(t.Context(), end); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, conn, "UPDATE ingot.batches SET "+change)
+		if _, err := r.Start(t.Context(), end); err == nil {
+			t.Errorf("%s: the cursor is still taken", change)
+		}
+	}
+}
+
 func walkEnd(t *testing.T, r *Reader) string {
 	t.Helper()
 	page, err := r.Events(t.Context(), event.Query{Feed: true, Limit: 1000, MaxBytes: 1 << 20})
