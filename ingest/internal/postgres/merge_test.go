@@ -160,6 +160,34 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	}
 }
 
+// TestRemoteApplyIsKept: who asks for more than a flush gets it, of batches on each path and of the fence.
+func TestRemoteApplyIsKept(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET synchronous_commit = remote_apply", pgx.Identifier{conn.Config().Database}.Sanitize()))
+	exec(t, conn, `
+		CREATE TABLE public.said (setting text);
+		CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			INSERT INTO public.said VALUES (current_setting('synchronous_commit'));
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER note AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION public.note()`)
+	for i, path := range []WritePath{PathStaged, PathDirect} {
+		w := NewWriter(url, path, testTimeouts, uuid.New(), zap.NewNop())
+		t.Cleanup(w.Close)
+		if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf(string(path)), Suspects: []bool{false}}, func() {}); err != nil || (w.session.merged == 0) != (path == PathDirect) {
+			t.Errorf("%s: %v, %d rows merged", path, err, w.session.merged)
+		}
+		if committed, err := w.fence(t.Context(), &batch{first: int64(100+i) * BlockSize}); committed || err != nil {
+			t.Errorf("%s: the fence of a batch that never was: %v %v", path, committed, err)
+		}
+	}
+	if n := number(t, conn, "SELECT count(*) FROM public.said WHERE setting = 'remote_apply'"); n != 4 {
+		t.Errorf("%d of 2 batches and 2 fences were committed with remote_apply", n)
+	}
+}
+
 // TestAnotherPromiseIsTold once, when a connection finds that commits are worth less than before.
 func TestAnotherPromiseIsTold(t *testing.T) {
 	t.Parallel()
