@@ -49,6 +49,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		case err == nil && l.server.connections.Add(1) <= int64(l.server.Limits.Connections):
 			own := &conn{open: &l.server.connections}
 			own.init(c)
+			if config := l.server.TLS; config != nil {
+				own.secure(config, l.server.Limits.ReadTimeout, &l.server.handshakesFailed)
+			}
 			return own, nil
 		case err == nil:
 			l.server.connections.Add(-1)
@@ -67,10 +70,14 @@ func (l *listener) Accept() (net.Conn, error) {
 func (s *Server) turnAway(c net.Conn) {
 	s.turnedAway.Add(1)
 	p := problemConnections
-	body := append(appendProblem(nil, p, fmt.Sprintf("%d connections are open, and no more are taken (--max-connections); try again, and use connections more than once", s.Limits.Connections)), '}')
 	_ = c.SetDeadline(time.Now().Add(time.Second))
-	_, _ = fmt.Fprintf(c, "HTTP/1.1 %d Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n%s: %s\r\nX-Request-Id: %s\r\nConnection: close\r\n\r\n%s",
-		p.status, len(body), p.header[0], p.header[1], s.appendNewRequestID(nil), body)
+	if s.TLS != nil {
+		_, _ = io.WriteString(c, turnedAwayTLS)
+	} else {
+		body := append(appendProblem(nil, p, fmt.Sprintf("%d connections are open, and no more are taken (--max-connections); try again, and use connections more than once", s.Limits.Connections)), '}')
+		_, _ = fmt.Fprintf(c, "HTTP/1.1 %d Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n%s: %s\r\nX-Request-Id: %s\r\nConnection: close\r\n\r\n%s",
+			p.status, len(body), p.header[0], p.header[1], s.appendNewRequestID(nil), body)
+	}
 	_ = c.Close()
 	s.failures.Warn("connection refused: "+p.kind, zap.Int("connections", s.Limits.Connections))
 }
@@ -90,6 +97,7 @@ func passes(err error) bool {
 // Shutdown waits for it.
 type conn struct {
 	timed
+	tls     *secured      // nil: plain HTTP
 	open    *atomic.Int64 // connections of the server
 	closed  atomic.Bool
 	refused atomic.Bool // linger before the end
@@ -120,11 +128,25 @@ func (c *conn) atClose(f func()) { c.ended = f }
 // from errors.As, so it is noted here.
 func (c *conn) Read(p []byte) (int, error) {
 	c.settle()
-	n, err := c.timed.Read(p)
+	var n int
+	var err error
+	if c.tls == nil {
+		n, err = c.timed.Read(p)
+	} else {
+		n, err = c.tls.Read(p)
+	}
 	if err != nil && isTimeout(err) {
 		c.late.Store(true)
 	}
 	return n, err
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.tls == nil {
+		return c.timed.Write(p)
+	}
+	return c.tls.Write(p)
 }
 
 // Close implements net.Conn.
@@ -138,6 +160,9 @@ func (c *conn) Close() error {
 		if c.ended != nil {
 			defer c.ended()
 		}
+	}
+	if c.tls != nil {
+		return c.tls.Close()
 	}
 	return c.Conn.Close()
 }
@@ -153,14 +178,19 @@ func (c *conn) gone() (gone bool) {
 	if err != nil {
 		return true
 	}
+	said := false
 	err = raw.Control(func(fd uintptr) {
 		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		gone = n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
+		said = n > 0
 	})
-	return gone || err != nil
+	return gone || err != nil || said && c.tls != nil && c.tls.farewell()
 }
 
 func (c *conn) linger() {
+	if c.tls != nil {
+		c.tls.CloseWrite()
+	}
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return

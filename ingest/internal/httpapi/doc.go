@@ -10,6 +10,7 @@
 //
 //	connection ─► conn.go      accepts, lets a refused client finish sending, notices one that has left
 //	                 │  deadline.go  its deadlines, which a request puts off at no cost
+//	                 │  secured.go   TLS above them, if Config has it
 //	                 │
 //	              handle.go    route.go: which handler; request ids, panics, what is not a route, bodies unread
 //	                 │  framing.go   where a request ends, beyond doubt

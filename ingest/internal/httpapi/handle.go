@@ -130,8 +130,14 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*
 // unreadable answers what fasthttp could not read as a request. It closes the
 // connection afterwards.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	if c, ok := ctx.Conn().(*conn); ok && c.tls != nil && c.tls.broken {
+		hangUp(ctx) // an answer would not reach it, but what TLS has said of the handshake should
+		return
+	}
 	var small *fasthttp.ErrSmallBuffer
 	switch {
+	case errors.Is(err, errWithoutTLS):
+		s.problem(ctx, problemBadRequest, "this is HTTP without TLS, which is spoken here; use https://")
 	case errors.As(err, &small):
 		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request's header is too large; at most %d bytes are taken", s.Limits.Header))
 	case isTimeout(err):

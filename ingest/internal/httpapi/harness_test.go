@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -27,6 +28,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/storetest"
+	"ingot/internal/certtest"
 	"ingot/internal/event"
 )
 
@@ -206,6 +208,7 @@ type gate struct {
 	feed          *fakeFeed
 	subscriptions *fakeSubscriptions
 	logs          *observer.ObservedLogs
+	trusts        *tls.Config // of clients; nil: plain HTTP
 }
 
 func testLimits() Limits {
@@ -217,23 +220,37 @@ func testLimits() Limits {
 }
 
 // open starts a server and stops it when the test is over; by then no byte of the
-// budget may be missing.
+// budget may be missing. In the process of TestOverTLS it is openTLS.
 func open(t testing.TB, change ...func(*Limits)) *gate {
+	t.Helper()
+	if os.Getenv(overTLS) != "" {
+		return openTLS(t, change...)
+	}
+	return openOn(t, listen(t), nil, change...)
+}
+
+// openTLS is open with a certificate that the clients of dial trust.
+func openTLS(t testing.TB, change ...func(*Limits)) *gate {
+	t.Helper()
+	return openOn(t, listen(t), certtest.NewAuthority(t), change...)
+}
+
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openOn(t, listener, change...)
+	return listener
 }
 
-func openOn(t testing.TB, listener net.Listener, change ...func(*Limits)) *gate {
+func openOn(t testing.TB, listener net.Listener, authority *certtest.Authority, change ...func(*Limits)) *gate {
 	t.Helper()
-	return openFor(t, nil, listener, change...)
+	return openFor(t, nil, listener, authority, change...)
 }
 
 // openFor starts a server that wants keys.
-func openFor(t testing.TB, keys Keys, listener net.Listener, change ...func(*Limits)) *gate {
+func openFor(t testing.TB, keys Keys, listener net.Listener, authority *certtest.Authority, change ...func(*Limits)) *gate {
 	t.Helper()
 	limits := testLimits()
 	for _, c := range change {
@@ -244,9 +261,13 @@ func openFor(t testing.TB, keys Keys, listener net.Listener, change ...func(*Lim
 		address: listener.Addr().String(), logs: logs,
 		publisher: &fakePublisher{Fake: storetest.NewFake()}, reader: &fakeReader{}, feed: newFakeFeed(), subscriptions: &fakeSubscriptions{kept: map[string]event.Subscription{}},
 	}
+	var config *tls.Config
+	if authority != nil {
+		config, g.trusts = &tls.Config{Certificates: []tls.Certificate{authority.Issue(t, time.Now().Add(time.Hour)).Certificate(t)}}, authority.Client()
+	}
 	g.Server = New(Config{
-		Metrics: prometheus.NewRegistry(),
-		Limits:  limits, Keys: keys, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Subscriptions: g.subscriptions, Log: zap.New(core), Instance: "test",
+		Metrics: prometheus.NewRegistry(), TLS: config,
+		Limits: limits, Keys: keys, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Subscriptions: g.subscriptions, Log: zap.New(core), Instance: "test",
 		Figures: func() Figures {
 			return Figures{QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4}, FilterStats{Hits: 5}, FeedStats{Streams: 6, CatchingUp: 7, MaxStreams: 8}}
 		},
@@ -290,9 +311,26 @@ func (g *gate) dial(t testing.TB) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if g.trusts != nil {
+		c = tls.Client(c, g.trusts)
+	}
 	t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(patience))
 	return &wire{t: t, Conn: c, r: bufio.NewReader(c)}
+}
+
+// dialPlain is dial without TLS, whatever is spoken there.
+func (g *gate) dialPlain(t testing.TB) *wire {
+	t.Helper()
+	return (&gate{address: g.address}).dial(t)
+}
+
+// socket is the connection below TLS, or without it.
+func (w *wire) socket() *net.TCPConn {
+	if c, ok := w.Conn.(*tls.Conn); ok {
+		return c.NetConn().(*net.TCPConn)
+	}
+	return w.Conn.(*net.TCPConn)
 }
 
 // wire is a client that says exactly what it is told to.

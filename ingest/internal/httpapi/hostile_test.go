@@ -208,12 +208,12 @@ func TestResetWhileWaiting(t *testing.T) {
 	for i := range 50 {
 		w := g.dial(t)
 		w.send(publishOf(fmt.Sprintf("reset%d", i)))
-		_ = w.Conn.(*net.TCPConn).SetLinger(0)
+		_ = w.socket().SetLinger(0)
 		_ = w.Close()
 	}
 	half := g.dial(t)
 	half.send(publishOf("half-closed"))
-	if err := half.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+	if err := half.socket().CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	if a := half.answer("POST"); a.status != 200 {

@@ -256,7 +256,7 @@ func TestBombTarget(t *testing.T) {
 		unit = 32 << 20
 	}
 	debug.SetMemoryLimit(11 * unit)
-	openOn(t, listener, func(l *Limits) { l.Body, l.Decompressed, l.BodiesInFlight = int(unit), int(2*unit), 4*unit })
+	openOn(t, listener, nil, func(l *Limits) { l.Body, l.Decompressed, l.BodiesInFlight = int(unit), int(2*unit), 4*unit })
 	fmt.Printf("address %s\n", listener.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"encoding/base64"
 	"io"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -38,12 +37,8 @@ func (f *fakeKeys) revoke(key string) {
 // openLocked starts a server with a key for each right, named as it, and one for all.
 func openLocked(t testing.TB, change ...func(*Limits)) (*gate, *fakeKeys) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	keys := &fakeKeys{may: map[string][]string{"publish": {"publish"}, "read": {"read"}, "watch": {"watch"}, "all": {"publish", "read", "watch"}, "nothing": nil}}
-	return openFor(t, keys, listener, change...), keys
+	return openFor(t, keys, listen(t), nil, change...), keys
 }
 
 func bearer(key string) string { return "Authorization: Bearer " + key }

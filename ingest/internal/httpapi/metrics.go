@@ -71,6 +71,7 @@ func (s *Server) register() {
 	}{
 		{"ingot_events_invalid_total", "Events refused as invalid.", s.rejected.Load},
 		{"ingot_http_connections_refused_total", "Connections refused because --max-connections were open.", s.turnedAway.Load},
+		{"ingot_http_handshakes_failed_total", "TLS handshakes that failed, those of clients without TLS aside.", s.handshakesFailed.Load},
 	} {
 		s.Metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help}, func() float64 { return float64(c.value()) }))
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,7 +65,8 @@ func (l Limits) Peak() int64 {
 // Config is what a Server is made of.
 type Config struct {
 	Limits    Limits
-	Keys      Keys // nil: anyone may do everything
+	Keys      Keys        // nil: anyone may do everything
+	TLS       *tls.Config // nil: plain HTTP
 	Publisher Publisher
 	Reader    Reader
 	Feed      Feed
@@ -93,10 +95,12 @@ type Server struct {
 	inflaters   chan *inflater // one for each core: inflating only computes
 	works       sync.Pool      // of *work
 	turnedAway  atomic.Int64   // connections refused since the start
-	routes      map[string]*route
-	elsewhere   answers         // to what has no route
-	serving     context.Context // ends when the server drains: streams do
-	endStreams  context.CancelFunc
+
+	handshakesFailed atomic.Int64 // of TLS, since the start
+	routes           map[string]*route
+	elsewhere        answers         // to what has no route
+	serving          context.Context // ends when the server drains: streams do
+	endStreams       context.CancelFunc
 
 	mu       sync.Mutex // guards what is below
 	listener *listener

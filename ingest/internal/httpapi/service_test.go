@@ -201,7 +201,7 @@ func TestAcceptFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := openOn(t, &fewFiles{inner, 2})
+	g := openOn(t, &fewFiles{inner, 2}, nil)
 	if a := g.get(t, "/healthz"); a.status != 200 {
 		t.Errorf("got %d", a.status)
 	}

@@ -1,0 +1,133 @@
+package httpapi
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// lastWord bounds the farewell of a connection. It fits into a socket's buffer unless the client
+	// reads nothing; crypto/tls would wait five seconds, and a stop closes one after the other. A guess.
+	lastWord = 250 * time.Millisecond
+
+	// glance is how long a record that has begun to arrive is waited for by who only wants to know
+	// whether the client is still there. A guess.
+	glance = 50 * time.Millisecond
+)
+
+// turnedAwayTLS is the alert internal_error: all that can be said before a handshake, and TLS has none
+// for a server that is full.
+const turnedAwayTLS = "\x15\x03\x03\x00\x02\x02\x50"
+
+// secured is TLS on a connection. It lies above the deadlines (timed): after a write that timed out
+// crypto/tls writes no more, so it must not meet the timers that are only put off.
+//
+// The handshake is part of the first Read, in the goroutine that serves the connection. Nothing but
+// Close is called from another one before it is over.
+type secured struct {
+	*tls.Conn
+	below  *timed
+	failed *atomic.Int64 // handshakes of the server that failed
+
+	met    bool   // the handshake is over
+	broken bool   // it failed
+	plain  bool   // the client speaks HTTP without TLS, and is answered so
+	ahead  []byte // read by farewell, and not by Read yet
+}
+
+// secure begins TLS on a connection just accepted; a client that takes nothing may hold the
+// handshake up for so long, as one that sends nothing is bounded by the deadline of reading.
+func (c *conn) secure(config *tls.Config, within time.Duration, failed *atomic.Int64) {
+	c.tls = &secured{Conn: tls.Server(unhurried{&c.timed}, config), below: &c.timed, failed: failed}
+	_ = c.SetWriteDeadline(time.Now().Add(within))
+}
+
+// unhurried is the connection below TLS: when its writes are due is for the gate alone to say.
+type unhurried struct{ *timed }
+
+func (unhurried) SetWriteDeadline(time.Time) error { return nil }
+
+// errWithoutTLS is what the first read of a client comes to that speaks HTTP in the clear.
+var errWithoutTLS = errors.New("HTTP without TLS")
+
+// Read implements net.Conn.
+func (s *secured) Read(p []byte) (int, error) {
+	if !s.met {
+		s.met = true
+		if err := s.handshake(); err != nil {
+			return 0, err
+		}
+	}
+	if len(s.ahead) > 0 {
+		n := copy(p, s.ahead)
+		s.ahead = s.ahead[n:]
+		return n, nil
+	}
+	return s.Conn.Read(p)
+}
+
+// handshake fails with io.EOF for a client that went without a word, as probes of a port do.
+func (s *secured) handshake() error {
+	err := s.Conn.Handshake()
+	_ = s.below.SetWriteDeadline(time.Time{})
+	var other tls.RecordHeaderError
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return err
+	case errors.As(err, &other) && isText(other.RecordHeader[:]):
+		s.plain = true
+		return errWithoutTLS
+	}
+	s.broken = true
+	s.failed.Add(1)
+	return fmt.Errorf("TLS handshake: %w", err)
+}
+
+// isText tells whether bytes are the beginning of a request line rather than of a record.
+func isText(b []byte) bool {
+	for _, c := range b {
+		if c != ' ' && c != '/' && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+// Write implements net.Conn.
+func (s *secured) Write(p []byte) (int, error) {
+	if s.plain {
+		return s.below.Write(p)
+	}
+	return s.Conn.Write(p)
+}
+
+// farewell tells whether what is there to be read is the client's last word. It comes before the end
+// of the connection, and only who decrypts can tell it from a request: what is none is kept for Read.
+func (s *secured) farewell() bool {
+	if len(s.ahead) > 0 {
+		return false
+	}
+	due := s.below.reading.wanted.Load()
+	_ = s.below.SetReadDeadline(time.Now().Add(glance))
+	b := make([]byte, 1)
+	n, err := s.Conn.Read(b)
+	s.below.reading.wanted.Store(due) // a timer that is early cuts nothing short
+	s.ahead = b[:n]
+	return n == 0 && err != nil && !isTimeout(err)
+}
+
+// Close implements net.Conn. It may be called by any goroutine, and takes no longer than lastWord.
+func (s *secured) Close() error {
+	_ = s.below.SetWriteDeadline(time.Now().Add(lastWord))
+	return s.Conn.Close()
+}
+
+// CloseWrite says the server's last word; the connection itself stays open.
+func (s *secured) CloseWrite() {
+	_ = s.below.SetWriteDeadline(time.Now().Add(lastWord))
+	_ = s.Conn.CloseWrite() // fails where there was no handshake, or the client is gone
+}
