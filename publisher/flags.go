@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 )
 
@@ -27,6 +29,22 @@ func checkKey(key string) error {
 		if c <= ' ' || c > '~' {
 			return errors.New("--key (INGOT_KEY): it has a space, a line break or another character that no key has")
 		}
+	}
+	return nil
+}
+
+// authorities are what --ca names: those that the server's certificate must come from.
+type authorities struct{ *x509.CertPool }
+
+// UnmarshalText implements encoding.TextUnmarshaler: it reads the file.
+func (a *authorities) UnmarshalText(file []byte) error {
+	text, err := os.ReadFile(string(file))
+	if err != nil {
+		return err
+	}
+	a.CertPool = x509.NewCertPool()
+	if !a.AppendCertsFromPEM(text) {
+		return fmt.Errorf("%s has no certificate in PEM", file)
 	}
 	return nil
 }

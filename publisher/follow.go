@@ -16,6 +16,7 @@ import (
 type follow struct {
 	URL          string         `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to follow."`
 	Key          string         `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
+	CA           authorities    `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
 	Topic        []string       `sep:"none" help:"Only events of this topic; may be there several times."`
 	Source       string         `help:"Only events of this source."`
 	After        string         `placeholder:"now|beginning|CURSOR" help:"Where to begin. Default: now."`
@@ -75,7 +76,7 @@ func (f *follow) patience() time.Duration {
 // Run prints events until there are enough, an interrupt, or a final refusal.
 func (f *follow) Run(ctx context.Context, out surroundings) error {
 	c := client.New(client.Config{
-		URL: f.URL, Key: f.Key, Connections: 1, Timeout: f.Timeout, GiveUpAfter: f.patience(), Grace: grace, Transport: out.transport,
+		URL: f.URL, Key: f.Key, Connections: 1, Timeout: f.Timeout, GiveUpAfter: f.patience(), Grace: grace, Roots: f.CA.CertPool, Transport: out.transport,
 	})
 	defer c.Close()
 	r := &following{follow: f, screen: newScreen(out), pace: newPace(time.Now()), feed: c.Follower()}

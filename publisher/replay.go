@@ -29,6 +29,7 @@ type replay struct {
 
 	URL         string         `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
 	Key         string         `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
+	CA          authorities    `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
 	Topic       string         `help:"Topic of the lines. Default: the file's base name without its extension; stdin for -."`
 	Source      string         `help:"Source of the lines. Default: the name of this host."`
 	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of the lines. Default: when the file was modified, the same on every run; for - the time of the start."`
@@ -144,7 +145,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 func (r *replay) client(out surroundings, giveUpAfter time.Duration) *client.Client {
 	return client.New(client.Config{
 		URL: r.URL, Key: r.Key, Connections: r.Concurrency, Timeout: r.Timeout,
-		GiveUpAfter: giveUpAfter, Grace: grace, Transport: out.transport,
+		GiveUpAfter: giveUpAfter, Grace: grace, Roots: r.CA.CertPool, Transport: out.transport,
 	})
 }
 

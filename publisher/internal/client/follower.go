@@ -88,10 +88,10 @@ func (f *Follower) ask(ctx context.Context, timeout time.Duration, method, path 
 	}
 }
 
-// followable is refused with the final answer as a *Refused.
+// followable is refused with the final answer, if it is one, as a *Refused.
 func followable(a answer) refusal {
 	no := refused(a)
-	if !no.again {
+	if !no.again && a.err == nil {
 		no.err = finally(a)
 	}
 	return no

@@ -64,11 +64,12 @@ func (c *Client) Reach(ctx context.Context, waiting func(error)) error {
 		if a.err == nil {
 			return nil
 		}
-		if n == 0 && ctx.Err() == nil {
-			waiting(a.err)
+		no := refused(a)
+		if n == 0 && no.again && ctx.Err() == nil {
+			waiting(no.err)
 		}
-		if !refused(a).pause(ctx, n, deadline) {
-			return fmt.Errorf("reach server: %w", a.err)
+		if !no.pause(ctx, n, deadline) {
+			return fmt.Errorf("reach server: %w", no.err)
 		}
 	}
 }

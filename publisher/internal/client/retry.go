@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -51,13 +53,31 @@ func refused(a answer) refusal {
 func unanswered(err error) refusal {
 	var op *net.OpError
 	var slow net.Error
+	var distrusted *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &distrusted):
+		return untrusted(err)
 	case errors.As(err, &op) && op.Op == "dial":
 		return refusal{cause: "connect", again: true, err: err}
 	case errors.As(err, &slow) && slow.Timeout():
 		return refusal{cause: "timeout", again: true, open: true, err: err}
 	}
 	return refusal{cause: "cut", again: true, open: true, err: err}
+}
+
+// untrusted classes a server whose certificate does not prove who it is; nothing was sent to it. No retry
+// helps, but for one that has expired: it will be renewed.
+func untrusted(err error) refusal {
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	r := refusal{cause: "certificate", err: err}
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		r.again = true
+	case errors.As(err, &unknown):
+		r.err = fmt.Errorf("%w: if it is a private one, name its file with --ca (INGOT_CA)", err)
+	}
+	return r
 }
 
 // retryAfter reads the header in seconds, the form the contract uses; anything
