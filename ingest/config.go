@@ -22,6 +22,8 @@ import (
 type config struct {
 	Listen      string `default:"127.0.0.1:8080" env:"INGOT_LISTEN" help:"Address to answer HTTP on. Without --keys-file anyone who can reach it can publish and read."`
 	KeysFile    string `name:"keys-file" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File of the keys of those who may publish, read or watch; ingest key makes one. It is read again when it changes. Not set: anyone may."`
+	TLSCert     string `name:"tls-cert" env:"INGOT_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM, its chain behind it: HTTPS is answered then, and no plain HTTP. Read again when it changes."`
+	TLSKey      string `name:"tls-key" env:"INGOT_TLS_KEY" placeholder:"FILE" help:"Key of --tls-cert, in PEM."`
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
 	AllowUnsafe bool   `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start although fsync, full_page_writes or synchronous_commit is off: a crash may lose acknowledged events."`
 	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`
@@ -96,6 +98,9 @@ func (c *config) check() error {
 	}
 	if c.Retention != 0 && c.Retention < postgres.MinRetention {
 		errs = append(errs, fmt.Errorf("--retention must be at least %s, or 0s for events that stay for ever", postgres.MinRetention))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, errors.New("--tls-cert (INGOT_TLS_CERT) and --tls-key (INGOT_TLS_KEY) go together: one of them is not set"))
 	}
 	if err := c.bloom().Check(); err != nil {
 		errs = append(errs, fmt.Errorf("--bloom-*: %w", err))
@@ -181,9 +186,9 @@ func (c *config) feed() feed.Config {
 
 // unknownVariables are those of the environment that begin as settings do, and are none: a setting
 // misspelt would be left out without a word. INGOT_POSTGRES says where `make postgres` has put one, INGOT_URL
-// is the publisher's; its INGOT_KEY is told of, for who means INGOT_KEYS_FILE must not find the door open.
+// and INGOT_CA are the publisher's; its INGOT_KEY is told of, for who means INGOT_KEYS_FILE must not find the door open.
 func unknownVariables(environment []string, flags []*kong.Flag) (unknown []string) {
-	known := []string{"INGOT_POSTGRES", "INGOT_URL"}
+	known := []string{"INGOT_POSTGRES", "INGOT_URL", "INGOT_CA"}
 	for _, f := range flags {
 		known = append(known, f.Envs...)
 	}

@@ -34,7 +34,7 @@ func TestMisspeltVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := unknownVariables([]string{"PATH=/bin", "INGOT_LISTEN=x", "INGOT_MAX_EVNTS=5", "INGOT_POSTGRES=.", "INGOT_MAX_EVENTS=5"}, line.Flags())
+	got := unknownVariables([]string{"PATH=/bin", "INGOT_LISTEN=x", "INGOT_MAX_EVNTS=5", "INGOT_POSTGRES=.", "INGOT_CA=x", "INGOT_MAX_EVENTS=5"}, line.Flags())
 	if fmt.Sprint(got) != "[INGOT_MAX_EVNTS]" {
 		t.Errorf("%v", got)
 	}
@@ -113,6 +113,8 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		"--retention=-1h":                                                          "--retention",
 		"--splits-per-second=0":                                                    "--splits-per-second",
 		"--batch-bytes=0 --idle-timeout=0s":                                        "--batch-bytes",
+		"--tls-cert=x":                                                             "--tls-key (INGOT_TLS_KEY)",
+		"--tls-key=x":                                                              "--tls-cert (INGOT_TLS_CERT)",
 		"--lock-timeout=0s --attempt-timeout=0s":                                   "--attempt-timeout",
 	} {
 		c, err := parse(t, strings.Fields(args)...)

@@ -52,3 +52,12 @@ func TestMemoryLimit(t *testing.T) {
 		}
 	})
 }
+
+// TestTLSTakesMemory: each connection holds more.
+func TestTLSTakesMemory(t *testing.T) {
+	t.Parallel()
+	plain, secure := config{}, config{TLSCert: "x", TLSKey: "y"}
+	if more := memoryLimit(secure, 1000, 10) - memoryLimit(plain, 1000, 10); more != 1000*tlsBytes {
+		t.Errorf("1,000 connections over TLS add %d bytes", more)
+	}
+}

@@ -31,6 +31,12 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer listener.Close()
+	metrics := newMetrics()
+	secure, stopTLS, err := startTLS(c, metrics, log.Named("tls"))
+	if err != nil {
+		return err
+	}
+	defer stopTLS()
 	stopDebug, err := serveDebug(c.DebugListen, log)
 	if err != nil {
 		return err
@@ -65,11 +71,10 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	metrics := newMetrics()
 	queue := pipeline.New(c.pipeline(), measure(waking{writer, hub.Wake}, metrics), filter, log.Named("pipeline"))
 	registerFigures(metrics, c, queue, filter, hub)
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), Keys: known, Publisher: queue, Reader: probed{reading.pages, reading.probe}, Feed: gateFeed{hub}, Subscriptions: reading.subscriptions, Figures: figures(queue, filter, hub),
+		Limits: c.limits(), TLS: secure, Keys: known, Publisher: queue, Reader: probed{reading.pages, reading.probe}, Feed: gateFeed{hub}, Subscriptions: reading.subscriptions, Figures: figures(queue, filter, hub),
 		Metrics: metrics, Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	defer limitMemory(c, func() (connections, streams int64) { return server.Connections(), int64(hub.Stats().Subscribers) })()
@@ -79,7 +84,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	}
 	defer stopRetention()
 	warnOfOpenDoors(listener.Addr(), c, log)
-	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", "http://"+listener.Addr().String()+"/"))
+	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", scheme(c.TLSCert)+listener.Addr().String()+"/"))
 	return serve(ctx, listener, server, queue, hub, log)
 }
 

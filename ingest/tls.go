@@ -1,0 +1,132 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+const (
+	// certificateLook is how often the files are read. Only what they hold tells of a change: symbolic
+	// links are swapped, and clocks of file systems are coarse. Two small files cost nothing. A guess.
+	certificateLook = 5 * time.Second
+
+	// expirySoon is when somebody has to look: those who renew by a machine do it weeks before.
+	expirySoon  = 7 * 24 * time.Hour
+	expiryAgain = 24 * time.Hour
+)
+
+// certificate is the pair of --tls-cert and --tls-key that handshakes get. All but serving belongs to the
+// goroutine of startTLS.
+type certificate struct {
+	certFile, keyFile string
+	log               *zap.Logger
+	serving           atomic.Pointer[tls.Certificate]
+	seen              [sha256.Size]byte // of the last look
+	warnAgain         time.Time         // of the expiry
+}
+
+// startTLS returns what the gate speaks TLS with, nil for plain HTTP. The files are read again while the
+// server runs, until stop is called.
+func startTLS(c config, metrics prometheus.Registerer, log *zap.Logger) (secure *tls.Config, stop func(), err error) {
+	own := &certificate{certFile: c.TLSCert, keyFile: c.TLSKey, log: log}
+	metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ingot_tls_certificate_expiry_timestamp_seconds", Help: "When the certificate that is served expires, in seconds since 1970; 0: there is none.",
+	}, own.expiry))
+	if c.TLSCert == "" {
+		return nil, func() {}, nil
+	}
+	if err := own.look(); err != nil {
+		return nil, nil, wrongSetting{err}
+	}
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() { // stopped by over, awaited in stop
+		defer close(done)
+		own.follow(over)
+	}()
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own.serving.Load(), nil },
+	}, func() { close(over); <-done }, nil
+}
+
+// follow looks at the files until over is closed. While they hold no pair the one before is served.
+func (c *certificate) follow(over <-chan struct{}) {
+	look := time.NewTicker(certificateLook)
+	defer look.Stop()
+	for {
+		c.warnOfExpiry()
+		select {
+		case <-look.C:
+		case <-over:
+			return
+		}
+		if err := c.look(); err != nil {
+			c.log.Warn("the certificate was not renewed: the one before stays until the files are a pair", zap.Error(err))
+		}
+	}
+}
+
+// look serves the pair that the files hold, if it is another one than at the last look. It fails once for
+// what is wrong with them.
+func (c *certificate) look() error {
+	cert, certErr := os.ReadFile(c.certFile)
+	key, keyErr := os.ReadFile(c.keyFile)
+	seen := sha256.Sum256(slices.Concat(cert, []byte{0}, key))
+	if seen == c.seen {
+		return nil
+	}
+	c.seen = seen
+	if err := errors.Join(unreadable("--tls-cert", certErr), unreadable("--tls-key", keyErr)); err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return fmt.Errorf("--tls-cert %s and --tls-key %s: %w: want a certificate in PEM with its chain behind it, and the key it was made for", c.certFile, c.keyFile, err)
+	}
+	c.serving.Store(&pair)
+	c.warnAgain = time.Time{}
+	c.log.Info("certificate read", zap.String("file", c.certFile), zap.Strings("names", pair.Leaf.DNSNames), zap.Time("expires", pair.Leaf.NotAfter))
+	return nil
+}
+
+// unreadable names the file, which the error of the system does, its flag, and what to do.
+func unreadable(flag string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s (%s): %w: want a file in PEM that this user may read", flag, variable(flag), err)
+}
+
+// warnOfExpiry says so each day, and when the time has come.
+func (c *certificate) warnOfExpiry() {
+	now, expires := time.Now(), c.serving.Load().Leaf.NotAfter
+	left := expires.Sub(now)
+	if left > expirySoon || now.Before(c.warnAgain) {
+		return
+	}
+	c.warnAgain = now.Add(expiryAgain)
+	message := "the certificate has expired: renew the files of --tls-cert and --tls-key; no restart is needed"
+	if left > 0 {
+		c.warnAgain = now.Add(min(left, expiryAgain))
+		message = "the certificate expires soon: renew the files of --tls-cert and --tls-key; no restart is needed"
+	}
+	c.log.Warn(message, zap.String("file", c.certFile), zap.Time("expires", expires))
+}
+
+// expiry is in seconds since 1970.
+func (c *certificate) expiry() float64 {
+	if serving := c.serving.Load(); serving != nil {
+		return float64(serving.Leaf.NotAfter.Unix())
+	}
+	return 0
+}
