@@ -44,7 +44,7 @@ func TestPlainOnATLSPort(t *testing.T) {
 	for _, sent := range []string{
 		healthLine + "\r\n",
 		publishOf("x"),
-		fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", publishLine, 8<<20, strings.Repeat(" ", 8<<20)),
+		fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", publishLine, 1<<20, strings.Repeat(" ", 1<<20)),
 	} {
 		w := g.dialPlain(t)
 		go func() { _, _ = io.WriteString(w, sent) }() // ends with the connection
@@ -62,7 +62,8 @@ func TestPlainOnATLSPort(t *testing.T) {
 // request may take, and writes no line into the log.
 func TestHandshakesFail(t *testing.T) {
 	t.Parallel()
-	g := openTLS(t, func(l *Limits) { l.ReadTimeout = time.Second })
+	g := openTLS(t, func(l *Limits) { l.ReadTimeout = 5 * time.Second })
+	scanners := map[string]*wire{}
 	for rule, sent := range map[string]string{
 		"noise":               strings.Repeat("\x00\xff\x80", 100),
 		"half a record":       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -71,6 +72,9 @@ func TestHandshakesFail(t *testing.T) {
 	} {
 		w := g.dialPlain(t)
 		w.send(sent)
+		scanners[rule] = w
+	}
+	for rule, w := range scanners {
 		said, err := io.ReadAll(w.r)
 		if err != nil || len(said) > 0 && said[0] != 0x15 { // nothing, or an alert
 			t.Errorf("%s: got %q, %v", rule, said, err)
