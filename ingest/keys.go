@@ -6,17 +6,12 @@ import (
 	"io"
 	"net"
 	"os"
-	"time"
 
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/httpapi"
 	"ingot/ingest/internal/keys"
 )
-
-// keysPoll is how often the file of keys is read again. A guess: a key that was taken out is of no use within
-// seconds, and a file of a few lines costs nothing.
-const keysPoll = 5 * time.Second
 
 // openKeys reads the file of keys, if there is one, and reads it again from time to time until stop. nil: anyone may do
 // everything.
@@ -29,21 +24,7 @@ func openKeys(path string, log *zap.Logger) (known httpapi.Keys, stop func(), er
 		return nil, nil, wrongSetting{fmt.Errorf("--keys-file: %w", err)}
 	}
 	log.Info("keys are wanted", zap.Int("keys", file.Len()))
-	end, ended := make(chan struct{}), make(chan struct{})
-	go func() { // stopped and awaited by stop
-		defer close(ended)
-		ticker := time.NewTicker(keysPoll)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-end:
-				return
-			case <-ticker.C:
-				refreshKeys(file, log)
-			}
-		}
-	}()
-	return file, func() { close(end); <-ended }, nil
+	return file, lookAgain(func() { refreshKeys(file, log) }), nil
 }
 
 func refreshKeys(file *keys.File, log *zap.Logger) {

@@ -10,7 +10,7 @@
 //	keys.go      the file of keys, read again when it changes; the command that makes one
 //	retention.go what is too old is deleted
 //	metrics.go   what Prometheus is shown
-//	tls.go       the certificate, read again when it is renewed
+//	tls.go       the certificate; files.go, how files that change are read again
 //	log.go       the log: JSON, or readable on a terminal
 //	memory.go    what the collector may leave lying about
 //	debug.go     profiles, on an address of their own

@@ -15,17 +15,13 @@ import (
 )
 
 const (
-	// certificateLook is how often the files are read. Only what they hold tells of a change: symbolic
-	// links are swapped, and clocks of file systems are coarse. Two small files cost nothing. A guess.
-	certificateLook = 5 * time.Second
-
 	// expirySoon is when somebody has to look: those who renew by a machine do it weeks before.
 	expirySoon  = 7 * 24 * time.Hour
 	expiryAgain = 24 * time.Hour
 )
 
-// certificate is the pair of --tls-cert and --tls-key that handshakes get. All but serving belongs to the
-// goroutine of startTLS.
+// certificate is the pair of --tls-cert and --tls-key that handshakes get. All but serving belongs to
+// whoever looks at the files.
 type certificate struct {
 	certFile, keyFile string
 	log               *zap.Logger
@@ -47,33 +43,20 @@ func startTLS(c config, metrics prometheus.Registerer, log *zap.Logger) (secure 
 	if err := own.look(); err != nil {
 		return nil, nil, wrongSetting{err}
 	}
-	over, done := make(chan struct{}), make(chan struct{})
-	go func() { // stopped by over, awaited in stop
-		defer close(done)
-		own.follow(over)
-	}()
+	own.warnOfExpiry()
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own.serving.Load(), nil },
-	}, func() { close(over); <-done }, nil
+	}, lookAgain(own.lookAgain), nil
 }
 
-// follow looks at the files until over is closed. While they hold no pair the one before is served.
-func (c *certificate) follow(over <-chan struct{}) {
-	look := time.NewTicker(certificateLook)
-	defer look.Stop()
-	for {
-		c.warnOfExpiry()
-		select {
-		case <-look.C:
-		case <-over:
-			return
-		}
-		if err := c.look(); err != nil {
-			c.log.Warn("the certificate was not renewed: the one before stays until the files are a pair", zap.Error(err))
-		}
+// lookAgain takes what the files hold now. While that is no pair the one before is served.
+func (c *certificate) lookAgain() {
+	if err := c.look(); err != nil {
+		c.log.Warn("the certificate was not renewed: the one before stays until the files are a pair", zap.Error(err))
 	}
+	c.warnOfExpiry()
 }
 
 // look serves the pair that the files hold, if it is another one than at the last look. It fails once for
