@@ -5,47 +5,9 @@
 //
 // Wants chromium (CHROMIUM names it; default /usr/bin/chromium).
 
-import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import assert from "node:assert/strict";
-import { chromium } from "playwright-core";
-
-const [binary, shots] = process.argv.slice(2);
-assert(binary, "usage: node docs.mjs <ingest binary> [folder for screenshots]");
-
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-if (!existsSync(executablePath)) {
-  console.error(`no browser at ${executablePath}: apt-get install chromium, or say where it is: CHROMIUM=/path/to/chromium`);
-  process.exit(1);
-}
-
-// start runs the server on a port and a Postgres of its own.
-async function start() {
-  const data = mkdtempSync(join(tmpdir(), "ingot-browser-"));
-  chmodSync(data, 0o755); // run by root, Postgres is somebody else
-  const env = { ...process.env };
-  delete env.DATABASE_URL;
-  const server = spawn(binary, ["--listen=127.0.0.1:0", `--data-dir=${data}`], { env, stdio: ["ignore", "inherit", "pipe"] });
-  const ended = new Promise((resolve) => server.once("exit", resolve));
-  const stop = async () => {
-    server.kill("SIGTERM");
-    await ended;
-    rmSync(data, { recursive: true, force: true });
-  };
-  for await (const line of createInterface({ input: server.stderr })) {
-    const open = /"open":"(http:[^"]+)\/"/.exec(line);
-    if (open) {
-      server.stderr.resume();
-      return { url: open[1], stop };
-    }
-    console.error(line);
-  }
-  await stop();
-  throw new Error("the server did not start");
-}
+import { launch, shots, start } from "./house.mjs";
 
 async function tryItOut(page, shot) {
   const publish = page.locator("#operations-events-publish");
@@ -71,11 +33,7 @@ async function tryItOut(page, shot) {
 const server = await start();
 let browser;
 try {
-  browser = await chromium.launch({
-    executablePath,
-    args: ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  browser = await launch();
   const context = await browser.newContext({ viewport: { width: 1200, height: 1000 }, colorScheme: "light" });
   const elsewhere = [];
   await context.route("**/*", (route) => {
