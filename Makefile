@@ -66,8 +66,9 @@ openapi: ## hold /openapi.json against every exchange of the HTTP tests, and its
 	  INGOT_EXCHANGES=$$exchanges $(GO) test -count=1 ./ingest/internal/httpapi && \
 	  INGOT_EXCHANGES=$$exchanges $(GO) -C tools test -count=1 ./openapi
 
-test-browser: postgres build ## "Try it out" of /docs, and a server with keys, in headless Chromium (wants chromium, node and npm)
-	cd ingest/internal/httpapi/browsertest && npm ci --silent && node docs.mjs $(CURDIR)/bin/ingest $(SCREENSHOTS) && node keys.mjs $(CURDIR)/bin/ingest $(SCREENSHOTS)
+test-browser: postgres build ## the pages, and a server with keys, in headless Chromium (wants chromium, node and npm)
+	cd ingest/internal/httpapi/browsertest && npm ci --silent && \
+	  for page in docs keys live; do node $$page.mjs $(CURDIR)/bin/ingest $(SCREENSHOTS) || exit 1; done
 
 lint: ## gofumpt, go vet, staticcheck
 	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi

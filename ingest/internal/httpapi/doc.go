@@ -31,8 +31,8 @@
 //	  /subscriptions │  subscriptions.go poll.go
 //	                 │    object.go     a small JSON body
 //	  GET /stats     │  stats.go; /metrics metrics.go
-//	  GET /healthz…  │  health.go index.go
-//	  GET /docs      │  swagger.go openapi.json swagger/
+//	  GET /healthz…  │  health.go
+//	  GET / /docs    │  index.go live/ swagger.go openapi.json swagger/
 //	                 │  write.go      events and subscriptions as JSON
 //	                 ▼
 //	              problem.go   every refusal, as RFC 9457; the table of errors

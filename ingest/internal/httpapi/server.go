@@ -114,7 +114,7 @@ func New(config Config) *Server {
 	s.serving, s.endStreams = context.WithCancel(context.Background())
 	s.budget.max, s.reads.max = config.Limits.BodiesInFlight, config.Limits.Reads
 	s.routes = map[string]*route{
-		"/":        {right: anyone, handlers: handlers{"GET": s.index}},
+		"/":        {right: anyone, handlers: handlers{"GET": s.index()}},
 		"/publish": {right: toPublish, handlers: handlers{"POST": s.publish}},
 		"/events":  {right: toRead, handlers: handlers{"GET": s.events}},
 		"/stats":   {right: toWatch, handlers: handlers{"GET": s.stats}},
@@ -133,6 +133,7 @@ func New(config Config) *Server {
 		"/openapi.json":              {right: anyone, handlers: handlers{"GET": s.openapi}},
 		"/docs":                      {right: anyone, handlers: handlers{"GET": s.docs}},
 		"/docs/docs.js":              {right: anyone, handlers: handlers{"GET": s.docsFile("text/javascript; charset=utf-8", docsScript)}},
+		"/docs/live.js":              {right: anyone, handlers: handlers{"GET": s.docsFile("text/javascript; charset=utf-8", liveScript)}},
 		"/docs/swagger-ui.css":       {right: anyone, handlers: handlers{"GET": s.zipped("text/css; charset=utf-8", swaggerStyle)}},
 		"/docs/swagger-ui-bundle.js": {right: anyone, handlers: handlers{"GET": s.zipped("text/javascript; charset=utf-8", swaggerScript)}},
 	}

@@ -1,0 +1,68 @@
+// The page at / in a real browser: figures and events that move by themselves, nothing that a payload
+// could make the page do, and no question for a key before somebody asks.
+//
+//   npm ci && node live.mjs ../../../../bin/ingest [folder for screenshots]
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import assert from "node:assert/strict";
+import { launch, newKey, shots, start } from "./house.mjs";
+
+const folder = mkdtempSync(join(tmpdir(), "ingot-live-"));
+const file = join(folder, "keys");
+newKey(file, "reader", "read", "watch");
+
+const hostile = "<img src=x onerror=document.title='broken'>";
+
+async function publish(url, id, payload) {
+  const body = `{"topic":"clicks","event_id":"${id}","source":"shop","timestamp":"2026-01-01T00:00:00Z","payload":${payload}}`;
+  const answer = await fetch(url + "/publish", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  assert.equal(answer.status, 200);
+}
+
+let browser, open, locked;
+try {
+  open = await start();
+  locked = await start(`--keys-file=${file}`);
+  browser = await launch();
+
+  const page = await (await browser.newContext({ viewport: { width: 1000, height: 1200 } })).newPage();
+  const complaints = [];
+  page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
+  page.on("pageerror", (e) => complaints.push(String(e)));
+  page.on("request", (r) => r.url().startsWith(open.url + "/") || complaints.push("asked " + r.url()));
+  await page.goto(open.url + "/");
+  await page.locator("#now").waitFor();
+  assert.equal(await page.locator("#stored").textContent(), "0");
+
+  await publish(open.url, "1", JSON.stringify({ text: hostile }));
+  await publish(open.url, "1", "1");
+  await publish(open.url, "2", `{"amount":12345678901234567890.00}`);
+  await page.locator("#events").getByText("12345678901234567890.00").waitFor(); // by itself
+  await page.locator("#events").getByText(hostile).waitFor();
+  assert.equal(await page.locator("#stored").textContent(), "2");
+  assert.equal(await page.locator("#duplicates").textContent(), "1");
+  assert.equal(await page.locator("#topics tr").first().textContent(), "clicks2");
+  assert.equal(await page.title(), "Ingot");
+  if (shots) await page.screenshot({ path: join(shots, "live.png") });
+  assert.deepEqual(complaints, [], "the browser complained");
+
+  await open.stop();
+  await page.getByText("the server does not answer").waitFor();
+  open = undefined;
+
+  const asked = [];
+  const shy = await (await browser.newContext()).newPage();
+  shy.on("request", (r) => asked.push(new URL(r.url()).pathname));
+  await shy.goto(locked.url + "/");
+  await shy.getByRole("button", { name: "asks for a key" }).waitFor();
+  assert.deepEqual(asked.filter((path) => path !== "/favicon.ico"), ["/", "/docs/live.js"]);
+
+  console.log("ok: figures and events move by themselves, digits are kept, nothing runs; no key is asked for unasked");
+} finally {
+  await browser?.close();
+  await open?.stop();
+  await locked?.stop();
+  rmSync(folder, { recursive: true, force: true });
+}

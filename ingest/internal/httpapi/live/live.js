@@ -1,0 +1,86 @@
+// Shows what /stats and the newest page of /events say, every two seconds while somebody looks. It asks for
+// pages, not for the stream: a page is bounded, however much is published.
+"use strict";
+
+const every = 2000; // milliseconds. A guess: figures that move, for two cheap readings
+const topicsShown = 10;
+const eventsShown = 10;
+const payloadShown = 300; // characters
+
+const element = (id) => document.getElementById(id);
+const count = (n) => n.toLocaleString("en");
+let before; // the totals of the reading before, and when it was
+let timer;
+
+// exact keeps the digits of a number that JavaScript has no number for, where the browser can.
+const exact = JSON.rawJSON && ((_, value, { source }) => (typeof value === "number" ? JSON.rawJSON(source) : value));
+
+async function read(path, reviver) {
+  const answer = await fetch(path, { cache: "no-store" });
+  if (answer.ok) return JSON.parse(await answer.text(), reviver);
+  const problem = await answer.json().catch(() => ({}));
+  throw new Error(problem.detail ?? `${path} answers ${answer.status}`);
+}
+
+function row(cells) {
+  const tr = document.createElement("tr");
+  for (const text of cells) {
+    const td = tr.appendChild(document.createElement("td"));
+    td.textContent = td.title = text;
+  }
+  return tr;
+}
+
+function showStats(stats, now) {
+  const seconds = before && (now - before.now) / 1000;
+  element("rate").value = seconds ? count(Math.max(0, Math.round((stats.unique_processed - before.stored) / seconds))) : "…";
+  before = { now, stored: stats.unique_processed };
+  element("stored").value = count(stats.unique_processed);
+  element("duplicates").value = count(stats.duplicate_dropped);
+  element("invalid").value = count(stats.rejected);
+  element("waiting").value = count(stats.queue.queued_events);
+  element("streams").value = count(stats.feed.streams);
+  const topics = Object.entries(stats.topics).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  const rows = topics.slice(0, topicsShown).map(([name, n]) => row([name, count(n)]));
+  if (topics.length > topicsShown) rows.push(row([`and ${count(topics.length - topicsShown)} more`, ""]));
+  element("topics").replaceChildren(...rows);
+}
+
+function showEvents(events) {
+  element("events").replaceChildren(...events.map((e) =>
+    row([e.received_at, e.topic, e.source, JSON.stringify(e.payload).slice(0, payloadShown)])));
+}
+
+async function look() {
+  timer = undefined;
+  if (document.hidden) return; // visibilitychange begins again
+  try {
+    const [stats, page] = await Promise.all([read("/stats"), read(`/events?limit=${eventsShown}`, exact)]);
+    showStats(stats, performance.now());
+    showEvents(page.events);
+    element("now").hidden = false;
+    element("state").textContent = "";
+  } catch (e) {
+    before = undefined;
+    element("state").textContent = e instanceof TypeError ? "the server does not answer" : e.message;
+  }
+  timer ??= setTimeout(look, every);
+}
+
+function begin() {
+  element("begin").hidden = true;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    before = undefined;
+    look();
+  });
+  look();
+}
+
+element("live").hidden = false;
+if (element("live").dataset.keys === "yes") {
+  element("begin").hidden = false; // a page that asks for a password unasked is no welcome
+  element("begin").addEventListener("click", begin);
+} else {
+  begin();
+}
