@@ -96,6 +96,39 @@ func TestSequenceBehindTheLog(t *testing.T) {
 	checkLog(t, url)
 }
 
+// TestIDsComeAfterTheLog: where the sequence lies behind the log, the blocks that nobody has used of those before
+// it, or whose batches retention has deleted, are passed over as well: newest first goes by id, and since by the
+// order of ids.
+func TestIDsComeAfterTheLog(t *testing.T) {
+	t.Parallel()
+	for name, pruned := range map[string]string{
+		"never used": "SELECT",
+		"deleted":    "DELETE FROM ingot.events WHERE event_id = '1'; DELETE FROM ingot.batches WHERE commit_seq = 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			conn := client(t, url)
+			merge(t, newWriter(t, url), "1")
+			exec(t, conn, "SELECT nextval('ingot.id_blocks')")
+			merge(t, newWriter(t, url), "2")
+			exec(t, conn, pruned)
+			exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours'")
+			exec(t, conn, "SELECT setval('ingot.id_blocks', 1, false)")
+			merge(t, newWriter(t, url), "3")
+			exec(t, conn, "UPDATE ingot.events SET received_at = now()")
+			last := number(t, conn, "SELECT id FROM ingot.events WHERE event_id = '2'")
+			if id := number(t, conn, "SELECT id FROM ingot.events WHERE event_id = '3'"); id <= last {
+				t.Errorf("the newest event has id %d, the one before %d", id, last)
+			}
+			since := time.Now().Add(-3 * time.Hour)
+			if got := walk(t, newReader(t, url), event.Query{Limit: 1, Since: since}); len(got) < 2 || !strings.HasSuffix(got[0], "/3") || !strings.HasSuffix(got[1], "/2") {
+				t.Errorf("newest first: %v", got)
+			}
+		})
+	}
+}
+
 // TestLostConnectionIsReplaced before COMMIT nothing is stored, and the next batch
 // finds a new connection.
 func TestLostConnectionIsReplaced(t *testing.T) {

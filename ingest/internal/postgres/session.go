@@ -187,17 +187,20 @@ func (s *session) takeIDs(ctx context.Context, n int) (first int64, err error) {
 // hasIDs tells whether the block holds n ids more.
 func (s *session) hasIDs(n int) bool { return s.nextID != 0 && s.lastID-s.nextID+1 >= int64(n) }
 
-// blockQuery draws a block, and is 0 where a batch has ids of it: a sequence lies behind the log on a
-// logical replica, which has tables alone. Readers would take one batch's rows for another's.
+// blockQuery draws a block, and is 0 where a batch has ids of it or of a later one: a sequence lies behind
+// the log where tables alone were copied, as on a logical replica. Readers would take one batch's rows for
+// another's, those of a batch that retention has deleted for new ones, and ids that nobody has used
+// for older than they are. No later block is in use otherwise: whoever draws one commits after this
+// statement has begun.
 const blockQuery = `WITH block AS MATERIALIZED (SELECT nextval('ingot.id_blocks') AS first)
-	SELECT CASE WHEN NOT EXISTS (SELECT FROM ingot.batches WHERE first_id >= first AND first_id < first + %d) THEN first ELSE 0 END FROM block`
+	SELECT CASE WHEN NOT EXISTS (SELECT FROM ingot.batches WHERE first_id >= first) THEN first ELSE 0 END FROM block`
 
-// drawBlock draws until the block is one that neither the log nor this process has had. A
+// drawBlock draws until the block is one behind all that the log and this process have had. A
 // failover may have lost the newest draws, and they come once more; a batch that is still in
 // doubt must not find another of this process in its place.
 func (s *session) drawBlock(ctx context.Context) error {
 	for {
-		first, err := queryNumber(ctx, s.conn, fmt.Sprintf(blockQuery, BlockSize))
+		first, err := queryNumber(ctx, s.conn, blockQuery)
 		if err != nil {
 			return fmt.Errorf("draw a block of ids: %w", err)
 		}
