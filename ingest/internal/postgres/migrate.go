@@ -38,8 +38,12 @@ func Open(ctx context.Context, url string) (Durability, error) {
 		return durability, err
 	}
 	for range migrationTries {
-		if err = migrate(ctx, conn); !deadlocked(err) {
+		if err = migrate(ctx, conn); err == nil {
+			_, err = readTables(ctx, conn)
 			return durability, err
+		}
+		if !deadlocked(err) {
+			return durability, explainRights(err)
 		}
 		if _, err := conn.Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
 			return durability, fmt.Errorf("leave a migration: %w", err)
@@ -98,7 +102,7 @@ func schemaVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	}
 	version, err := strconv.Atoi(string(rows[0].Rows[0][0]))
 	if err != nil {
-		return 0, fmt.Errorf("read the schema version: ingot.schema_version is empty")
+		return 0, fmt.Errorf("read the schema version: ingot.schema_version is empty, as while a restore is under way or after one that has failed")
 	}
 	return version, nil
 }

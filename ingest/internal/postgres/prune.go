@@ -91,8 +91,6 @@ func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err
 	return done, nil
 }
 
-const insufficientPrivilege = "42501"
-
 // prune is a step, in a transaction that it commits.
 func prune(ctx context.Context, conn *pgx.Conn, age time.Duration) (done Pruned, err error) {
 	var alone bool

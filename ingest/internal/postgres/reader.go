@@ -53,7 +53,10 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 	setup = fmt.Sprintf("%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off%s",
 		setup, milliseconds(config.Timeout), serverTimeouts(config.Timeout))
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, setup)
+		if _, err := conn.Exec(ctx, setup); err != nil {
+			return err
+		}
+		_, err := readTables(ctx, conn.PgConn()) // what else was changed the Writer tells
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), c)

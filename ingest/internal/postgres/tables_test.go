@@ -50,6 +50,7 @@ func TestChangedTablesAreTold(t *testing.T) {
 		"SELECT",
 		"CREATE RULE nobody AS ON DELETE TO ingot.batches DO INSTEAD NOTHING; ALTER TABLE ingot.events SET UNLOGGED",
 		"DROP TRIGGER look ON ingot.events; DROP RULE nobody ON ingot.batches; ALTER TABLE ingot.events SET LOGGED",
+		"DROP INDEX ingot.events_slices",
 	} {
 		exec(t, conn, ddl)
 		w.Close()
@@ -62,6 +63,7 @@ func TestChangedTablesAreTold(t *testing.T) {
 	want := []any{
 		[]any{"trigger look on ingot.events"},
 		[]any{"ingot.events is unlogged", "rule nobody on ingot.batches", "trigger look on ingot.events"},
+		[]any{"no valid index events_slices"},
 	}
 	if diff := cmp.Diff(want, told); diff != "" || logged.Len() != len(want) {
 		t.Errorf("%d lines: %s", logged.Len(), diff)

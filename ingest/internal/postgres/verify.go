@@ -82,7 +82,7 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 	defer discard(conn)
 	there, err := queryNumber(ctx, conn, "SELECT (to_regclass('ingot.batches') IS NOT NULL)::int")
 	if err != nil {
-		return Verification{}, fmt.Errorf("look for the tables: %w", err)
+		return Verification{}, fmt.Errorf("look for the tables: %w", explainRights(err))
 	}
 	if there == 0 {
 		return Verification{}, errors.New("no Ingot has written to this database")
@@ -112,6 +112,9 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 		if n != 0 {
 			v.Broken = append(v.Broken, fmt.Sprintf("%s: broken %d times", i.what, n))
 		}
+	}
+	if _, err := readTables(ctx, conn); err != nil {
+		v.Broken = append(v.Broken, err.Error())
 	}
 	return v, nil
 }

@@ -1,0 +1,70 @@
+package postgres
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ingot/internal/event"
+)
+
+// TestARestoreThatIsNotDone is read, written and deleted from by nobody: the log is there before the events are,
+// and whoever followed it would pass over what is still to come. Keys come last.
+func TestARestoreThatIsNotDone(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []string{
+		"ingot.events DROP CONSTRAINT events_pkey",
+		"ingot.batches DROP CONSTRAINT batches_pkey",
+		"ingot.batches DROP CONSTRAINT batches_first_id_key",
+		"ingot.topics DROP CONSTRAINT topics_pkey",
+		"ingot.subscriptions DROP CONSTRAINT subscriptions_pkey",
+	} {
+		t.Run(missing, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			conn := client(t, url)
+			filled(t, url, 20)
+			exec(t, conn, "DELETE FROM ingot.events WHERE id > 5; ALTER TABLE "+missing)
+			_, opened := Open(t.Context(), url)
+			_, read := newReader(t, url).Events(t.Context(), event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20})
+			_, listed := newSubscriptions(t, url, 10).List(t.Context())
+			_, pruned := newPruner(t, url).Prune(t.Context(), time.Hour)
+			session, wrote := openSession(t.Context(), url, testTimeouts, uuid.NewString())
+			if wrote == nil {
+				discard(session.conn)
+			}
+			for who, err := range map[string]error{"Open": opened, "a page": read, "subscriptions": listed, "retention": pruned, "a session": wrote} {
+				if err == nil || !strings.Contains(err.Error(), "a restore that is not done") {
+					t.Errorf("%s: %v", who, err)
+				}
+			}
+			if v, err := Verify(t.Context(), url); err != nil || !strings.Contains(strings.Join(v.Broken, "\n"), "a restore that is not done") {
+				t.Errorf("verify: %v, %v", v.Broken, err)
+			}
+		})
+	}
+}
+
+// TestOpenSaysWhatARestoreLeft: tables without rows, and tables of whoever ran it.
+func TestOpenSaysWhatARestoreLeft(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	exec(t, conn, "DELETE FROM ingot.schema_version")
+	if _, err := Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "a restore is under way") {
+		t.Errorf("without rows: %v", err)
+	}
+	role := "stranger_" + conn.Config().Database
+	exec(t, conn, "CREATE ROLE "+pgx.Identifier{role}.Sanitize())
+	t.Cleanup(func() { exec(t, conn, "DROP ROLE "+pgx.Identifier{role}.Sanitize()) })
+	_, opened := Open(t.Context(), url+"&role="+role)
+	_, verified := Verify(t.Context(), url+"&role="+role)
+	for who, err := range map[string]error{"Open": opened, "verify": verified} {
+		if err == nil || !strings.Contains(err.Error(), "after a restore whoever ran it") {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+}
