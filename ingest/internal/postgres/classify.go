@@ -68,6 +68,12 @@ func NotUpYet(err error) bool {
 	return errors.As(err, &connectErr)
 }
 
+// constraint tells an error of rows that the tables refuse.
+func constraint(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code[:2] == "23"
+}
+
 // deadlocked tells an error of who was chosen to end a deadlock.
 func deadlocked(err error) bool {
 	var pgErr *pgconn.PgError

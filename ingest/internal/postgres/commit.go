@@ -23,7 +23,9 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 	if errors.As(err, &unknown) {
 		return w.doubt(ctx, b, w.session, err)
 	}
-	w.rollback(ctx)
+	if w.rollback(ctx); constraint(err) {
+		w.drop() // its block of ids belongs to another log
+	}
 	return err
 }
 
