@@ -118,7 +118,7 @@ func (f *finder) major(want int, cluster string) (Binaries, error) {
 		}
 	}
 	return Binaries{}, fmt.Errorf("%w: %s needs PostgreSQL %d (looked at %s): install it, on Debian with"+
-		" `apt-get install postgresql-%d`, or move that folder away to start afresh",
+		" `apt-get install postgresql-%d`; docs/moving.md takes the data to a newer one from there. Or move that folder away to start afresh",
 		ErrNoBinaries, cluster, want, strings.Join(f.looked, ", "), want)
 }
 

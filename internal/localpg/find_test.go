@@ -64,7 +64,7 @@ func TestDataOfAMissingMajorAreNotUpgraded(t *testing.T) {
 	}
 	check(t, os.WriteFile(filepath.Join(dir, "12", "PG_VERSION"), []byte("12\n"), 0o644))
 	_, err = Start(testContext(t), Options{DataDir: dir})
-	if !errors.Is(err, ErrNoBinaries) || !strings.Contains(err.Error(), "needs PostgreSQL 12") {
+	if !errors.Is(err, ErrNoBinaries) || !strings.Contains(err.Error(), "needs PostgreSQL 12") || !strings.Contains(err.Error(), "docs/moving.md") {
 		t.Errorf("got %v, want PostgreSQL 12 asked for", err)
 	}
 	check(t, os.RemoveAll(dir))
