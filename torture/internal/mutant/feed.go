@@ -27,8 +27,10 @@ var feed = []Mutant{
 				`THEN %d END`,
 			},
 			{
-				"ingest/internal/postgres/session.go", `	SELECT coalesce(last.commit_seq, 0) + 1, $1, $1 + $2 - 1, $2, $3,`,
-				`	SELECT nextval('ingot.id_blocks'), $1, $1 + $2 - 1, $2, $3,`,
+				"ingest/internal/postgres/session.go", `	SELECT coalesce(last.commit_seq, 0) + 1,
+`,
+				`	SELECT nextval('ingot.id_blocks'),
+`,
 			},
 		},
 	},

@@ -37,7 +37,7 @@ ON CONFLICT (event_id, topic) DO NOTHING
 `, `
 ON CONFLICT DO NOTHING
 `},
-			{"ingest/internal/postgres/tables.go", `(event_id, topic)' WHERE NOT EXISTS (`, `(event_id, topic)' WHERE false AND NOT EXISTS (`},
+			{"ingest/internal/postgres/tables.go", `(VALUES ('ingot.events', ARRAY['event_id', 'topic']), `, `(VALUES `},
 		},
 	},
 	{
