@@ -224,7 +224,7 @@ func testLimits() Limits {
 func open(t testing.TB, change ...func(*Limits)) *gate {
 	t.Helper()
 	if os.Getenv(overTLS) != "" {
-		return openTLS(t, change...)
+		return openTLS(t, append(change, func(l *Limits) { l.ReadTimeout = max(l.ReadTimeout, handshakes) })...)
 	}
 	return openOn(t, listen(t), nil, change...)
 }

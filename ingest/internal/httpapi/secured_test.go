@@ -20,6 +20,10 @@ import (
 // overTLS makes open be openTLS.
 const overTLS = "INGOT_TEST_OVER_TLS"
 
+// handshakes is what a request has at least in the process of TestOverTLS: its handshake is a part of it, and
+// on a busy machine many are under way. Who waits for the end of it does so beside the others.
+const handshakes = 10 * time.Second
+
 // TestOverTLS runs the tests again that look at connections rather than at answers: who is gone, what is
 // unread or too slow, what a refused client still sends, streams, and the stop.
 func TestOverTLS(t *testing.T) {
@@ -27,7 +31,7 @@ func TestOverTLS(t *testing.T) {
 	if os.Getenv(overTLS) != "" {
 		t.Skip("this is the other process")
 	}
-	again := exec.CommandContext(t.Context(), os.Args[0], "-test.v",
+	again := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.parallel=32",
 		"-test.run=^Test(Hostile|ResetWhileWaiting|AnswersUnread|AnswersCount|PagesOnTheirWay.*|Poll.*|Stream.*|Export.*|Shutdown.*|Draining|Panic|.*Expect.*|.*Body|Chunked|ClientLeaves)$")
 	again.Env = append(os.Environ(), overTLS+"=1")
 	said, err := again.CombinedOutput()
