@@ -5,13 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"ingot/ingest/internal/keys"
 )
 
 const (
@@ -62,8 +63,8 @@ func (c *certificate) lookAgain() {
 // look serves the pair that the files hold, if it is another one than at the last look. It fails once for
 // what is wrong with them.
 func (c *certificate) look() error {
-	cert, certErr := os.ReadFile(c.certFile)
-	key, keyErr := os.ReadFile(c.keyFile)
+	cert, certErr := keys.ReadFile(c.certFile)
+	key, keyErr := keys.ReadFile(c.keyFile)
 	seen := sha256.Sum256(slices.Concat(cert, []byte{0}, key))
 	if seen == c.seen {
 		return nil

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,6 +197,12 @@ func TestWrongCertificates(t *testing.T) {
 		}
 		wantSaid(t, err, c.says, "--tls-", filepath.Dir(f.cert), ": want a")
 	}
+	pipe := filepath.Join(t.TempDir(), "pipe") // that nobody writes to
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := run(t.Context(), config{Listen: "127.0.0.1:0", TLSCert: pipe, TLSKey: "/dev/zero"}, zap.NewNop())
+	wantSaid(t, err, "--tls-cert", "read "+pipe+": it is no regular file", "read /dev/zero: it is no regular file")
 }
 
 // secureServer is a whole server with a certificate, on a Postgres.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"syscall"
 )
 
 // File is the keys of a file. Holder may be called by many goroutines, Refresh by one.
@@ -59,18 +60,31 @@ func (f *File) Refresh() (changed bool, err error) {
 }
 
 func (f *File) read() ([]byte, error) {
-	file, err := os.Open(f.path)
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return nil, path.Err // the caller names the file
+	text, err := ReadFile(f.path)
+	if path := new(os.PathError); errors.As(err, &path) {
+		err = path.Err // the caller names the file
 	}
+	return text, err
+}
+
+// ReadFile reads a small regular file, as package main does its certificate too: it is looked at again and again, by who must
+// not wait for ever for the writer of a named pipe, nor for the end of a device. Its errors are *os.PathError.
+func ReadFile(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &os.PathError{Op: "read", Path: path, Err: errors.New("it is no regular file, which can be read again")}
+	}
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("it has more than %d bytes: that is no file of keys", maxFile)
+		err = &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("it has more than %d bytes: that is no such file", maxFile)}
 	}
 	return text, err
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -100,7 +101,7 @@ func TestLinesThatAreNone(t *testing.T) {
 		good + "00": "line 1: the hash",
 		good + "\nb read" + good[len("a publish"):]: "line 2 has the key of line 1",
 		"a read ingot_AAAA":                         "line 1: the hash",
-		strings.Repeat("#", maxFile+1):              "no file of keys",
+		strings.Repeat("#", maxFile+1):              "no such file",
 	} {
 		path := filepath.Join(t.TempDir(), "keys")
 		write(t, path, text)
@@ -199,6 +200,38 @@ func TestRefresh(t *testing.T) {
 	refresh(true, "")
 	if may(f, old) != ": " || may(f, added) != "new: publish" {
 		t.Errorf("a line was taken out: %s, %s", may(f, old), may(f, added))
+	}
+}
+
+// TestWhatIsNoFile is refused at once: a named pipe nobody writes to, a folder, what has no end, what forgets.
+func TestWhatIsNoFile(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, t.TempDir(), "/dev/zero", "/dev/null"} {
+		if _, err := Open(path); err == nil || err.Error() != path+": it is no regular file, which can be read again" {
+			t.Errorf("open: %v", err)
+		}
+		if key, err := Add(path, "a", []string{Read}); err == nil {
+			t.Errorf("%s took the key %s", path, key)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "keys")
+	key, err := Add(path, "a", []string{Read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(pipe, path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Refresh(); err == nil || may(f, key) != "a: read" {
+		t.Errorf("a pipe in place of the file: %v, %s", err, may(f, key))
 	}
 }
 

@@ -23,7 +23,7 @@ func Rights() []string { return []string{Publish, Read, Watch} }
 const (
 	hashPrefix = "sha256:"
 
-	// maxFile bounds what is read of a file: some ten thousand keys.
+	// maxFile bounds what is read of a file: some ten thousand keys, or any chain of certificates.
 	maxFile = 1 << 20
 )
 
