@@ -218,3 +218,21 @@ func TestStreamEndsWithItsKey(t *testing.T) {
 	for !strings.Contains(blocks(t, other.Body, 1)[0], "data: ") { // heartbeats
 	}
 }
+
+// TestLongPollEndsWithItsKey: what comes while it waits is not for a key that was taken out meanwhile.
+func TestLongPollEndsWithItsKey(t *testing.T) {
+	t.Parallel()
+	g, keys := openLocked(t)
+	g.subscriptions.kept["a"] = event.Subscription{Name: "a", At: event.Position{Commit: 7, ID: 70}}
+	g.reader.page = event.Page{At: event.Position{Commit: 7, ID: 70}, Next: "n", End: true}
+	w := g.dial(t)
+	w.send(request{"GET", "/subscriptions/a/events?wait=60s", []string{bearer("read")}, ""}.text())
+	for g.feed.subscribers() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	keys.revoke("read")
+	g.feed.events <- []*event.Stored{storedAt(9)}
+	if a := w.answer("GET"); a.status != 401 || a.kind() != "no-key" || strings.Contains(a.body, "events") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}

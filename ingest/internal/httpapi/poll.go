@@ -38,6 +38,9 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
 		poll.wait = 0
 	}
 	page, err := s.poll(ctx.Conn().(*conn), name, poll)
+	if err == nil {
+		err = s.authorize(ctx, toRead) // again: a minute may have passed
+	}
 	if err != nil {
 		s.problemOf(ctx, readError(err))
 		return
