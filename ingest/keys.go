@@ -31,6 +31,8 @@ func refreshKeys(file *keys.File, log *zap.Logger) {
 	switch changed, err := file.Refresh(); {
 	case err != nil:
 		log.Warn("the keys cannot be read again; those from before hold", zap.Error(err))
+	case changed && file.Len() == 0:
+		log.Warn("the last key was taken out: nobody may publish, read or watch until there is one again")
 	case changed:
 		log.Info("the keys have changed", zap.Int("keys", file.Len()))
 	}

@@ -14,8 +14,8 @@ import (
 type File struct {
 	path    string
 	current atomic.Pointer[ring]
-	text    []byte // that was read last, good or not
-	failure string // of that reading
+	text    []byte // that was understood last
+	failure string // of the last reading
 }
 
 // Open reads the file. It fails when there is none, and when one of its lines is not understood.
@@ -36,7 +36,8 @@ func (f *File) Holder(key []byte, right string) (name string, may bool) {
 func (f *File) Len() int { return len(*f.current.Load()) }
 
 // Refresh reads the file again and tells whether its keys are others now. While it cannot be read or
-// understood the keys from before hold; the error is told once, until it is another one.
+// understood the keys from before hold; the error is told once, until it is another one. A file without
+// a key may be one that is being written; if it has none the next time either, nobody has a key any more.
 func (f *File) Refresh() (changed bool, err error) {
 	text, err := f.read()
 	if err == nil && f.current.Load() != nil && f.failure == "" && bytes.Equal(text, f.text) {
@@ -48,11 +49,15 @@ func (f *File) Refresh() (changed bool, err error) {
 	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", f.path, err)
-		if told := f.failure; told == err.Error() {
+		if told := f.failure; told != err.Error() {
+			f.failure = err.Error()
+			return false, err
+		}
+		if !errors.Is(err, errNoKeys) || f.Len() == 0 {
 			return false, nil
 		}
-		f.failure = err.Error()
-		return false, err
+		f.current.Store(&ring{})
+		return true, nil
 	}
 	f.text, f.failure = text, ""
 	f.current.Store(&r)

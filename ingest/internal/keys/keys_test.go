@@ -178,7 +178,7 @@ func TestRefresh(t *testing.T) {
 	refresh(true, "")
 	refresh(false, "")
 	both, _ := os.ReadFile(path)
-	for _, broken := range []string{"", "half a li", "half a line"} {
+	for _, broken := range []string{"half a li", "half a line"} {
 		write(t, path, broken)
 		_, err := f.Refresh()
 		if err == nil && broken != "half a line" { // the same fault as before it
@@ -200,6 +200,23 @@ func TestRefresh(t *testing.T) {
 	refresh(true, "")
 	if may(f, old) != ": " || may(f, added) != "new: publish" {
 		t.Errorf("a line was taken out: %s, %s", may(f, old), may(f, added))
+	}
+	for _, none := range []string{"", "# nobody\n"} {
+		write(t, path, none) // by an editor that is about to write the rest
+		refresh(false, "it has no key")
+		if may(f, added) != "new: publish" {
+			t.Errorf("%q at the first look: %s", none, may(f, added))
+		}
+		refresh(true, "") // or it is meant
+		if f.Len() != 0 || may(f, added) != ": " {
+			t.Errorf("%q at the second look: %s", none, may(f, added))
+		}
+		refresh(false, "")
+		write(t, path, string(both[len(text):]))
+		refresh(true, "")
+		if may(f, added) != "new: publish" {
+			t.Errorf("%q, and then a key again: %s", none, may(f, added))
+		}
 	}
 }
 

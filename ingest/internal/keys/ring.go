@@ -31,6 +31,8 @@ var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 const wantedName = "want 1 to 64 letters, digits, dots, dashes and underscores"
 
+var errNoKeys = fmt.Errorf("it has no key: ingest key NAME %s makes one", strings.Join(Rights(), " "))
+
 type hash [sha256.Size]byte
 
 // ring is what the lines say; it does not change.
@@ -63,7 +65,7 @@ func parse(text []byte) (ring, error) {
 		r[h] = of
 	}
 	if len(r) == 0 {
-		return nil, fmt.Errorf("it has no key: ingest key NAME %s makes one", strings.Join(Rights(), " "))
+		return nil, errNoKeys
 	}
 	return r, nil
 }
