@@ -254,15 +254,20 @@ func TestADishonestServerFailsTheReplay(t *testing.T) {
 	})
 }
 
+// TestAServerThatIsGoneEndsTheReplay, and one that takes nothing from this key: with --follow nobody would be told.
 func TestAServerThatIsGoneEndsTheReplay(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		srv := &ingottest.Server{Fault: func(int) ingottest.Fault { return ingottest.Busy }}
-		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", "--batch=1", written(t, "a.log", strings.Repeat("x\n", 100)))
-		if exit != exitBad || o.Failed < 4 || !strings.Contains(o.Problems["stopped"], "gave up on 4 requests") || !strings.Contains(o.Named[0], "not stored") {
-			t.Errorf("exit %d, %+v", exit, o)
+	for fault, says := range map[ingottest.Fault]string{ingottest.Busy: "gave up on 4 requests in a row: 503", ingottest.Denied: "gave up on 4 requests in a row: 403"} {
+		for _, more := range []string{"--json", "--follow"} {
+			synctest.Test(t, func(t *testing.T) {
+				srv := &ingottest.Server{Fault: func(int) ingottest.Fault { return fault }}
+				exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", "--batch=1", "--give-up-after=1m", more, written(t, "a.log", strings.Repeat("x\n", 100)))
+				if exit != exitBad || o.Failed < 4 || o.Failed > 20 || !strings.Contains(o.Problems["stopped"], says) || !strings.Contains(o.Named[0], "not stored") {
+					t.Errorf("%s %s: exit %d, %+v", says, more, exit, o)
+				}
+			})
 		}
-	})
+	}
 }
 
 // TestTheLastLineOfAReplay says what to do: to replay again is of use only where

@@ -11,8 +11,8 @@ import (
 	"ingot/publisher/internal/client"
 )
 
-// leastGivenUp is the least number of batches in a row that must be given up before
-// the server is taken to be gone; with more clients it is one for each. A guess.
+// leastGivenUp is the least number of batches in a row that must be given up, or refused for who sends them, before
+// the server is taken to be gone for us; with more clients it is one for each. A guess.
 const leastGivenUp = 3
 
 // job is one batch: how many events, and what sends and tallies them.
@@ -83,10 +83,10 @@ func (s *sending) deal(ctx context.Context, out chan<- job) {
 	}
 }
 
-// settle does one batch. Its error tells that the server is gone.
+// settle does one batch. Its error tells that the server is gone, or takes nothing from us.
 func (s *sending) settle(ctx context.Context, j job) error {
 	res := j.do(ctx)
-	if !res.GaveUp {
+	if !res.GaveUp && !res.Barred {
 		s.givenUp.Store(0)
 		return nil
 	}

@@ -33,6 +33,7 @@ type Result struct {
 	// an event answered Duplicate may be one that this batch stored itself.
 	Reopened bool
 	GaveUp   bool   // it was worth trying again, but the time was up
+	Barred   bool   // it is not about these events: no key that may, no certificate that is trusted
 	Cause    string // the kind of Err, as in Retries: "invalid", "http_403", ..
 	Err      error  // the last refusal, when not every event was stored or duplicate
 
@@ -108,6 +109,6 @@ func (res Result) abandon(n int, last refusal) Result {
 	for i := range res.Statuses {
 		res.Statuses[i] = status
 	}
-	res.GaveUp, res.Cause, res.Err = last.again, last.cause, last.err
+	res.GaveUp, res.Barred, res.Cause, res.Err = last.again, last.bars, last.cause, last.err
 	return res
 }

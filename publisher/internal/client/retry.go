@@ -27,6 +27,7 @@ type refusal struct {
 	open  bool          // the attempt may have been carried out all the same
 	again bool          // it is worth trying again
 	after time.Duration // and not before this has passed
+	bars  bool          // it is about who asks or who answers: of other events it would be the same
 	err   error
 }
 
@@ -44,6 +45,10 @@ func refused(a answer) refusal {
 		r.again = true
 	case a.status >= 500:
 		r.again, r.open = true, true
+	case a.status == http.StatusUnauthorized:
+		r.bars, r.err = true, fmt.Errorf("%w: the key goes into INGOT_KEY; ingest key makes one", r.err)
+	case a.status == http.StatusForbidden:
+		r.bars = true
 	}
 	return r
 }
@@ -70,7 +75,7 @@ func unanswered(err error) refusal {
 func untrusted(err error) refusal {
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
-	r := refusal{cause: "certificate", err: err}
+	r := refusal{cause: "certificate", bars: true, err: err}
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		r.again = true
