@@ -7,7 +7,9 @@ bin=$1 data=$2
 listen=${DEMO_LISTEN:-127.0.0.1:8090}
 url=http://$listen
 events=20000
+# A key, a certificate or a bound meant for another server is none for this one; where Postgres is holds for both.
 unset DATABASE_URL
+for name in ${!INGOT_@}; do [ "$name" = INGOT_POSTGRES ] || unset "$name"; done
 
 mkdir -p "$data"
 "$bin/ingest" --listen "$listen" --data-dir "$data" --log-level info 2>"$data/ingest.log" &
