@@ -21,9 +21,9 @@ import (
 // config is every flag of the server. Each is an environment variable too.
 type config struct {
 	Listen      string `default:"127.0.0.1:8080" env:"INGOT_LISTEN" help:"Address to answer HTTP on. Without --keys-file anyone who can reach it can publish and read."`
-	KeysFile    string `name:"keys-file" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File of the keys of those who may publish, read or watch; ingest key makes one. It is read again when it changes. Not set: anyone may."`
-	TLSCert     string `name:"tls-cert" env:"INGOT_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM, its chain behind it: HTTPS is answered then, and no plain HTTP. Read again when it changes."`
-	TLSKey      string `name:"tls-key" env:"INGOT_TLS_KEY" placeholder:"FILE" help:"Key of --tls-cert, in PEM."`
+	KeysFile    string `name:"keys-file" type:"named" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File of the keys of those who may publish, read or watch; ingest key makes one. It is read again when it changes. Not set: anyone may."`
+	TLSCert     string `name:"tls-cert" type:"named" env:"INGOT_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM, its chain behind it: HTTPS is answered then, and no plain HTTP. Read again when it changes."`
+	TLSKey      string `name:"tls-key" type:"named" env:"INGOT_TLS_KEY" placeholder:"FILE" help:"Key of --tls-cert, in PEM."`
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
 	AllowUnsafe bool   `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start although fsync, full_page_writes or synchronous_commit is off: a crash may lose acknowledged events."`
 	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`

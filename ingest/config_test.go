@@ -14,7 +14,7 @@ import (
 func parse(t *testing.T, args ...string) (cli, error) {
 	t.Helper()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("ingest"), kong.Exit(func(int) {}))
+	parser, err := kong.New(&c, kong.Name("ingest"), kong.Exit(func(int) {}), kong.NamedMapper("named", kong.MapperFunc(named)))
 	if err != nil {
 		t.Fatal(err)
 	}

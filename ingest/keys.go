@@ -49,7 +49,7 @@ func warnOfOpenDoors(at net.Addr, c config, log *zap.Logger) {
 type keyCommand struct {
 	Name   string   `arg:"" help:"Whose it is: letters, digits, dots, dashes, underscores. A name may have several."`
 	Rights []string `arg:"" help:"What it may do: publish (send events), read (events, streams, subscriptions), watch (/stats and /metrics)."`
-	File   string   `name:"keys-file" required:"" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File to add its line to; it is made if there is none."`
+	File   string   `name:"keys-file" type:"named" required:"" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File to add its line to; it is made if there is none."`
 }
 
 // Run implements kong's interface.

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/zap"
@@ -65,6 +66,19 @@ const exitUsage = 80
 // wrongSetting is an error that ends with exitUsage.
 type wrongSetting struct{ error }
 
+// named is for files without which a door is open: INGOT_KEYS_FILE=$KEYS without a KEYS means one that is missing, not none.
+func named(d *kong.DecodeContext, target reflect.Value) error {
+	t, err := d.Scan.PopValue("file")
+	if err != nil {
+		return err
+	}
+	if t.String() == "" {
+		return errors.New("it is empty: leave it out, or name a file")
+	}
+	target.SetString(t.String())
+	return nil
+}
+
 func main() { os.Exit(command(os.Args[1:])) }
 
 // command is the whole of it, up to its exit code.
@@ -72,6 +86,7 @@ func command(args []string) int {
 	parser := kong.Must(&cli{},
 		kong.Name("ingest"),
 		kong.Description("Takes events over HTTP and makes each one a row in Postgres exactly once."),
+		kong.NamedMapper("named", kong.MapperFunc(named)),
 		kong.Vars{"version": "ingest " + version.String()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	line, err := parser.Parse(args)

@@ -51,6 +51,20 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// TestAnEmptyNameIsNoFile is not parallel: it sets variables of the process.
+func TestAnEmptyNameIsNoFile(t *testing.T) {
+	for _, name := range []string{"INGOT_KEYS_FILE", "INGOT_TLS_CERT", "INGOT_TLS_KEY"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, "")
+			_, err := parse(t)
+			wantSaid(t, err, name, "it is empty: leave it out, or name a file")
+		})
+	}
+	if got := command([]string{"key", "a", "read", "--keys-file="}); got != exitUsage {
+		t.Errorf("a key for no file: %d", got)
+	}
+}
+
 // TestHealthcheckSaysWhy: by the problem document, if there is one.
 func TestHealthcheckSaysWhy(t *testing.T) {
 	t.Parallel()
