@@ -99,9 +99,12 @@ func TestLinesThatAreNone(t *testing.T) {
 		"a read md5:" + strings.Repeat("0a", 32): "line 1: the hash",
 		"a read sha256:" + strings.Repeat("0g", 32): "line 1: the hash",
 		good + "00": "line 1: the hash",
-		good + "\nb read" + good[len("a publish"):]: "line 2 has the key of line 1",
-		"a read ingot_AAAA":                         "line 1: the hash",
-		strings.Repeat("#", maxFile+1):              "no such file",
+		good + "\nb read" + good[len("a publish"):]:         "line 2 has the key of line 1",
+		"a read ingot_AAAA":                                 "line 1: the hash",
+		"a ingot_" + strings.Repeat("_", 10) + "AAAA read":  `line 1: "ingot___________" is nothing a key may do`,
+		"a sha256:" + strings.Repeat("0", 10) + "0a0a read": `line 1: "sha256:000000000" is nothing a key may do`,
+		"sha256:" + strings.Repeat("0", 10) + "0a0a a read": `line 1: the name "sha256:000000000"`,
+		strings.Repeat("#", maxFile+1):                      "no such file",
 	} {
 		path := filepath.Join(t.TempDir(), "keys")
 		write(t, path, text)

@@ -25,6 +25,9 @@ const (
 
 	// maxFile bounds what is read of a file: some ten thousand keys, or any chain of certificates.
 	maxFile = 1 << 20
+
+	// maxQuoted bounds what an error says of a word in the wrong place: it may be a key, or a hash.
+	maxQuoted = 16
 )
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -44,7 +47,8 @@ type holder struct {
 	line   int
 }
 
-// parse reads the lines of a file. Its errors name the line and what to do, and nothing of a hash.
+// parse reads the lines of a file. Its errors name the line and what to do, and nothing of a hash, nor of a key that somebody
+// has written there.
 func parse(text []byte) (ring, error) {
 	r := ring{}
 	number := 0
@@ -76,7 +80,7 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 	}
 	of.name, of.rights = fields[0], strings.Split(fields[1], ",")
 	if !nameForm.MatchString(of.name) {
-		return h, of, fmt.Errorf("the name %.80q: %s", of.name, wantedName)
+		return h, of, fmt.Errorf("the name %.*q: %s", maxQuoted, of.name, wantedName)
 	}
 	if err := checkRights(of.rights); err != nil {
 		return h, of, err
@@ -91,7 +95,7 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 func checkRights(rights []string) error {
 	for i, right := range rights {
 		if !slices.Contains(Rights(), right) {
-			return fmt.Errorf("%.80q is nothing a key may do: want %s", right, strings.Join(Rights(), ", "))
+			return fmt.Errorf("%.*q is nothing a key may do: want %s", maxQuoted, right, strings.Join(Rights(), ", "))
 		}
 		if slices.Contains(rights[:i], right) {
 			return fmt.Errorf("%s stands there twice", right)
