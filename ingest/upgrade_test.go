@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,11 @@ import (
 // Two goroutines of fasthttp outlive a server: its clock, for ever, and its pool's
 // cleaner, for up to ten seconds.
 func TestMain(m *testing.M) {
+	for _, variable := range os.Environ() { // of a shell where a server is set up: the README exports INGOT_KEYS_FILE
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "INGOT_") && name != "INGOT_POSTGRES" && name != "INGOT_REQUIRE_POSTGRES" {
+			_ = os.Unsetenv(name)
+		}
+	}
 	pgtest.Main(m,
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asPublisher) != "" {
 		main()
 	}
+	for _, name := range []string{"INGOT_URL", "INGOT_KEY", "INGOT_CA"} { // of a shell where a server is set up
+		_ = os.Unsetenv(name)
+	}
 	goleak.VerifyTestMain(m)
 }
 
