@@ -54,7 +54,7 @@ func TestAddedKeysMay(t *testing.T) {
 		t.Fatal(err)
 	}
 	// As an editor may leave it: a comment, an empty line, no line break at the end.
-	write(t, path, "# who may\n\n"+strings.TrimSuffix(string(text), "\n"))
+	write(t, path, "\ufeff"+strings.TrimSuffix(string(text), "\n")+"\r\n\n# who may")
 	add("shop: publish", "shop", Publish)
 	add("mon-1: read,watch", "mon-1", Watch, Read)
 	f, err := Open(path)

@@ -52,7 +52,7 @@ type holder struct {
 func parse(text []byte) (ring, error) {
 	r := ring{}
 	number := 0
-	for line := range bytes.Lines(text) {
+	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) { // which some editors put there
 		number++
 		fields := strings.Fields(string(line))
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
