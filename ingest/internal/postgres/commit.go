@@ -25,6 +25,7 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 	}
 	if w.rollback(ctx); constraint(err) {
 		w.drop() // its block of ids belongs to another log
+		err = fmt.Errorf("the log refuses the batch's row, as after a restore beneath this connection; the next one draws other ids: %w", err)
 	}
 	return err
 }

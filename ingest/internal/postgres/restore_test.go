@@ -85,7 +85,7 @@ func TestRestoreBeneathASession(t *testing.T) {
 			exec(t, client(t, url), "TRUNCATE ingot.events, ingot.batches, ingot.topics; SELECT setval('ingot.id_blocks', 1, false)")
 			merge(t, newWriter(t, url), "1", "2", "3")
 			var notStored *event.NotStoredError
-			if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("4")}, func() {}); !errors.As(err, &notStored) {
+			if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("4")}, func() {}); !errors.As(err, &notStored) || !strings.Contains(err.Error(), "restore") {
 				t.Errorf("with ids that are taken: %v", err)
 			}
 			merge(t, w, "4")
