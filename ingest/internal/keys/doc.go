@@ -10,7 +10,7 @@
 //	file.go   the lines as they are in the file now
 //
 // Package main opens the File, has it read again from time to time, and hands it to the gate, which asks it
-// once a request, and of what is streamed with each write. The package starts nothing.
+// once a request, once more before a long poll is answered, and of what is streamed with each write. The package starts nothing.
 //
 // A key is 256 random bits, so one SHA-256 keeps it: a slow hash is for what people
 // think up. Two lines may have one name: that is how a key is changed without a pause.
