@@ -73,7 +73,7 @@ type config struct {
 	Retention time.Duration `default:"0s" env:"INGOT_RETENTION" help:"Delete events that were committed longer ago, by whole batches; at least 1h, as 720h. 0s: events stay for ever."`
 
 	DrainTimeout time.Duration `default:"20s" env:"INGOT_DRAIN_TIMEOUT" help:"Time for a clean stop."`
-	DatabaseWait time.Duration `default:"30s" env:"INGOT_DATABASE_WAIT" help:"Time to wait at the start for a database that does not answer yet."`
+	DatabaseWait time.Duration `default:"30s" env:"INGOT_DATABASE_WAIT" help:"Time to wait at the start for a database that does not answer yet, or whose schema another process brings up to date."`
 }
 
 // check finds settings that contradict each other.

@@ -86,7 +86,7 @@ func reportIncident(log *zap.Logger, i localpg.Incident) {
 	log.Warn("private Postgres died and is back", fields...)
 }
 
-// openWhenUp waits for a database that does not answer yet.
+// openWhenUp waits for a database that does not answer yet, or has not the schema yet that another process brings.
 func openWhenUp(ctx context.Context, url string, wait time.Duration, log *zap.Logger) (postgres.Durability, error) {
 	deadline := time.Now().Add(wait)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
@@ -94,7 +94,7 @@ func openWhenUp(ctx context.Context, url string, wait time.Duration, log *zap.Lo
 		if err == nil || !postgres.NotUpYet(err) || time.Now().After(deadline) {
 			return durability, err
 		}
-		log.Warn("the database does not answer yet", zap.String("database", postgres.Target(url)), zap.Error(err))
+		log.Warn("the database is not ready yet", zap.String("database", postgres.Target(url)), zap.Error(err))
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -57,12 +57,12 @@ func isError(err error) bool {
 	return severity == "ERROR"
 }
 
-// NotUpYet tells an error of Open that may pass by itself: nobody listens, or the
-// server is starting or stopping. A wrong password or name is not among them.
+// NotUpYet tells an error of Open that may pass by itself: nobody listens, the
+// server is starting or stopping, or another process brings its schema up to date. A wrong password or name is not among them.
 func NotUpYet(err error) bool {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
-		return pgErr.Code[:2] == "57" || pgErr.Code[:2] == "53"
+		return lockTimedOut(err) || pgErr.Code[:2] == "57" || pgErr.Code[:2] == "53"
 	}
 	var connectErr *pgconn.ConnectError
 	return errors.As(err, &connectErr)
@@ -78,6 +78,12 @@ func constraint(err error) bool {
 func deadlocked(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code == "40P01"
+}
+
+// lockTimedOut tells an error of who has waited for a lock for its lock_timeout.
+func lockTimedOut(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "55P03"
 }
 
 const insufficientPrivilege = "42501"

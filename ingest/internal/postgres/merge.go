@@ -3,12 +3,10 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"ingot/internal/event"
@@ -107,20 +105,15 @@ func (s *session) shrink() {
 // the merge waits for are those of keys. The same SQLSTATE from another statement
 // says nothing about keys.
 func mergeFailure(err error) error {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Code == lockNotAvailable {
+	if lockTimedOut(err) {
 		return &event.NotStoredError{Reason: event.ReasonKeyHeld, Err: err}
 	}
 	return err
 }
 
-const (
-	lockNotAvailable = "55P03"
-
-	// briefLock is how long a brief batch waits for a key: long enough to be let in
-	// by another ingester's commit, short enough to hold up nobody. A guess.
-	briefLock = 10 * time.Millisecond
-)
+// briefLock is how long a brief batch waits for a key: long enough to be let in
+// by another ingester's commit, short enough to hold up nobody. A guess.
+const briefLock = 10 * time.Millisecond
 
 // appendMerge encodes the three statements and Sync.
 func appendMerge(buf []byte, b *batch, rows []row, lockTimeout time.Duration) []byte {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -23,6 +24,10 @@ var migrations embed.FS
 // twice (CREATE .. IF NOT EXISTS fails under concurrency). Advisory locks are
 // per database; the number is "ingot" in ASCII, and 1.
 const migrationLock = 0x696e676f74_01
+
+// migrationWait bounds one wait for that lock. NotUpYet tells of it, so that who wants to wait on
+// can say so in between: a migration of a large table takes minutes.
+const migrationWait = 5 * time.Second
 
 // Open brings the database at url to the newest schema, whoever starts first,
 // and reports what the server promises about a commit.
@@ -59,8 +64,12 @@ const migrationTries = 20
 
 func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 	// One transaction: a crash in the middle leaves the old version whole.
-	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(%d)", migrationLock)
+	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d); SET LOCAL lock_timeout = 0",
+		milliseconds(migrationWait), migrationLock)
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
+		if lockTimedOut(err) {
+			return fmt.Errorf("another process has been bringing the schema up to date for %s: %w", migrationWait, err)
+		}
 		return fmt.Errorf("lock for migration: %w", err)
 	}
 	version, err := schemaVersion(ctx, conn)

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -30,6 +32,21 @@ func TestOpenTogether(t *testing.T) {
 	conn := client(t, url)
 	if n := number(t, conn, "SELECT count(*) FROM ingot.schema_version"); n != 1 {
 		t.Errorf("%d rows in schema_version, want 1", n)
+	}
+}
+
+// TestOpenDoesNotWaitForEver: a migration may take minutes, or hang. Who waits for it can say so, and ends it.
+func TestOpenDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	other := client(t, url)
+	exec(t, other, fmt.Sprintf("SELECT pg_advisory_lock(%d)", migrationLock))
+	if _, err := Open(t.Context(), url); err == nil || !NotUpYet(err) || !strings.Contains(err.Error(), "bringing the schema up to date") {
+		t.Errorf("Open behind another's migration: %v; want an error of NotUpYet that says what is waited for", err)
+	}
+	exec(t, other, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", migrationLock))
+	if _, err := Open(t.Context(), url); err != nil {
+		t.Errorf("Open once that is done: %v", err)
 	}
 }
 
