@@ -24,6 +24,9 @@ func openKeys(path string, log *zap.Logger) (known httpapi.Keys, stop func(), er
 		return nil, nil, wrongSetting{fmt.Errorf("--keys-file: %w", err)}
 	}
 	log.Info("keys are wanted", zap.Int("keys", file.Len()))
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o002 != 0 {
+		log.Warn("any user of this machine may write the file of keys, and so add one", zap.String("file", path))
+	}
 	return file, lookAgain(func() { refreshKeys(file, log) }), nil
 }
 
@@ -51,6 +54,9 @@ type keyCommand struct {
 	Rights []string `arg:"" help:"What it may do: publish (send events), read (events, streams, subscriptions), watch (/stats and /metrics)."`
 	File   string   `name:"keys-file" type:"named" required:"" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File to add its line to; it is made if there is none."`
 }
+
+// Validate implements kong's interface: what it refuses is a wrong command line.
+func (c *keyCommand) Validate() error { return keys.Check(c.Name, c.Rights) }
 
 // Run implements kong's interface.
 func (c *keyCommand) Run() error { return c.run(os.Stdout, os.Stderr) }

@@ -112,6 +112,27 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestAFileThatAnybodyWrites is told of: whoever adds a line has a key.
+func TestAFileThatAnybodyWrites(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	made(t, path, "shop", "publish")
+	for mode, told := range map[os.FileMode]int{0o644: 0, 0o666: 1} {
+		if err := os.Chmod(path, mode); err != nil { // whatever the umask
+			t.Fatal(err)
+		}
+		core, logs := observer.New(zapcore.WarnLevel)
+		_, stop, err := openKeys(path, zap.New(core))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		if n := logs.FilterMessageSnippet("may write the file of keys").Len(); n != told {
+			t.Errorf("mode %o: told %d times, want %d", mode, n, told)
+		}
+	}
+}
+
 // TestOpenDoorsAreTold: once others than this machine can reach a server without keys.
 func TestOpenDoorsAreTold(t *testing.T) {
 	t.Parallel()

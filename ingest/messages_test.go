@@ -36,7 +36,7 @@ func TestAddressesAreNamed(t *testing.T) {
 // TestExitCodes is not parallel: it sets a variable of the process.
 func TestExitCodes(t *testing.T) {
 	for want, lines := range map[int][][]string{
-		exitUsage: {{"--nothing"}, {"--max-body=x"}, {"--max-body=0"}, {"--queue-events=1"}, {"--tls-cert=x"}},
+		exitUsage: {{"--nothing"}, {"--max-body=x"}, {"--max-body=0"}, {"--queue-events=1"}, {"--tls-cert=x"}, {"key", "a b", "read", "--keys-file=/none/at/all"}, {"key", "a", "write", "--keys-file=/none/at/all"}},
 		1:         {{"healthcheck", "--listen=127.0.0.1:0"}, {"verify", "--data-dir=" + filepath.Join(t.TempDir(), "typo")}},
 	} {
 		for _, line := range lines {

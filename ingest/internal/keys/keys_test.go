@@ -101,6 +101,7 @@ func TestLinesThatAreNone(t *testing.T) {
 		good + "00": "line 1: the hash",
 		good + "\nb read" + good[len("a publish"):]:         "line 2 has the key of line 1",
 		"a read ingot_AAAA":                                 "line 1: the hash",
+		"ingot_AAAA read sha256:00":                         "line 1: the name begins with ingot_",
 		"a ingot_" + strings.Repeat("_", 10) + "AAAA read":  `line 1: "ingot___________" is nothing a key may do`,
 		"a sha256:" + strings.Repeat("0", 10) + "0a0a read": `line 1: "sha256:000000000" is nothing a key may do`,
 		"sha256:" + strings.Repeat("0", 10) + "0a0a a read": `line 1: the name "sha256:000000000"`,
@@ -129,6 +130,7 @@ func TestLinesThatAreNone(t *testing.T) {
 	}{
 		{"", []string{Read}, "the name"},
 		{"a b", []string{Read}, "the name"},
+		{"ingot_" + strings.Repeat("A", 43), []string{Read}, "the name begins with ingot_"},
 		{strings.Repeat("a", 65), []string{Read}, "the name"},
 		{"a", nil, "what may it do"},
 		{"a", []string{"Read"}, `"Read"`},

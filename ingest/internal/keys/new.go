@@ -16,16 +16,21 @@ import (
 // keyPrefix is what programs that look for secrets in the wrong places can find.
 const keyPrefix = "ingot_"
 
+// Check tells what is wrong with the name of a key, or with what it is to do.
+func Check(name string, rights []string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if len(rights) == 0 {
+		return fmt.Errorf("what may it do? want one or more of %s", strings.Join(Rights(), ", "))
+	}
+	return checkRights(rights)
+}
+
 // Add makes a key, adds its line to the file, which is made if there is none, and returns the key: it is
 // nowhere else. It fails, and changes nothing, when the name, a right or the file as it is has a fault.
 func Add(path, name string, rights []string) (key string, err error) {
-	if !nameForm.MatchString(name) {
-		return "", fmt.Errorf("the name %.80q: %s", name, wantedName)
-	}
-	if len(rights) == 0 {
-		return "", fmt.Errorf("what may it do? want one or more of %s", strings.Join(Rights(), ", "))
-	}
-	if err := checkRights(rights); err != nil {
+	if err := Check(name, rights); err != nil {
 		return "", err
 	}
 	text, err := (&File{path: path}).read()

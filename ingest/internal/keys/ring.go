@@ -32,8 +32,6 @@ const (
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-const wantedName = "want 1 to 64 letters, digits, dots, dashes and underscores"
-
 var errNoKeys = fmt.Errorf("it has no key: ingest key NAME %s makes one", strings.Join(Rights(), " "))
 
 type hash [sha256.Size]byte
@@ -79,8 +77,8 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 		return h, of, fmt.Errorf("want three parts: a name, what it may do (as %s,%s), and %s with 64 hex digits", Publish, Read, hashPrefix)
 	}
 	of.name, of.rights = fields[0], strings.Split(fields[1], ",")
-	if !nameForm.MatchString(of.name) {
-		return h, of, fmt.Errorf("the name %.*q: %s", maxQuoted, of.name, wantedName)
+	if err := checkName(of.name); err != nil {
+		return h, of, err
 	}
 	if err := checkRights(of.rights); err != nil {
 		return h, of, err
@@ -90,6 +88,17 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 		return h, of, fmt.Errorf("the hash: want %s and 64 hex digits, as ingest key writes it", hashPrefix)
 	}
 	return h, of, nil
+}
+
+// checkName refuses keys too: names stand in the file for everybody to read.
+func checkName(name string) error {
+	switch {
+	case !nameForm.MatchString(name):
+		return fmt.Errorf("the name %.*q: want 1 to 64 letters, digits, dots, dashes and underscores", maxQuoted, name)
+	case strings.HasPrefix(name, keyPrefix):
+		return fmt.Errorf("the name begins with %s, as keys do: want the name of its holder", keyPrefix)
+	}
+	return nil
 }
 
 func checkRights(rights []string) error {
