@@ -36,8 +36,10 @@ type config struct {
 	MaxPayload        byteSize      `default:"256KiB" env:"INGOT_MAX_PAYLOAD" help:"Largest payload of an event."`
 	UnknownFields     string        `default:"refuse" enum:"refuse,ignore" env:"INGOT_UNKNOWN_FIELDS" help:"What to do with unknown names in an event: refuse or ignore."`
 	MaxBodiesInFlight byteSize      `default:"128MiB" env:"INGOT_MAX_BODIES_IN_FLIGHT" help:"Bytes of all bodies being read or waited for."`
+	MaxHeader         byteSize      `default:"16KiB" env:"INGOT_MAX_HEADER" help:"Largest header of a request, 4KiB to 1MiB; each connection has a buffer of this size."`
 	MaxConnections    int           `default:"16384" env:"INGOT_MAX_CONNECTIONS" help:"Open connections."`
 	BodyTimeout       time.Duration `default:"15s" env:"INGOT_BODY_TIMEOUT" help:"Time for a request to arrive, header and body."`
+	AnswerTimeout     time.Duration `default:"30s" env:"INGOT_ANSWER_TIMEOUT" help:"Time for a client to take an answer that is not streamed; over it the connection is closed."`
 	IdleTimeout       time.Duration `default:"2m" env:"INGOT_IDLE_TIMEOUT" help:"Time a connection may wait for its next request."`
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`
 	MaxReadsInFlight  byteSize      `default:"64MiB" env:"INGOT_MAX_READS_IN_FLIGHT" help:"Bytes of pages on their way to clients; over it readers are refused with 503."`
@@ -81,7 +83,7 @@ func (c *config) check() error {
 	positive := map[string]int64{
 		"max-body": int64(c.MaxBody), "max-decompressed": int64(c.MaxDecompressed), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
 		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections),
-		"body-timeout": int64(c.BodyTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
+		"body-timeout": int64(c.BodyTimeout), "answer-timeout": int64(c.AnswerTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
 		"read-connections": int64(c.ReadConnections), "query-timeout": int64(c.QueryTimeout), "max-streams": int64(c.MaxStreams), "max-exports": int64(c.MaxExports), "max-subscriptions": int64(c.MaxSubscriptions),
 		"stream-buffer": int64(c.StreamBuffer), "stream-bytes": int64(c.StreamBytes),
 		"stream-heartbeat": int64(c.StreamHeartbeat), "stream-stall": int64(c.StreamStall), "feed-poll": int64(c.FeedPoll), "queue-events": int64(c.QueueEvents),
@@ -123,6 +125,7 @@ func (c *config) checkSizes() (errs []error) {
 	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body and --max-decompressed takes", peak)
 	wants(2*c.MaxPage <= c.MaxReadsInFlight, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
 	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres takes no message of 1 GB")
+	wants(c.MaxHeader >= 4<<10 && c.MaxHeader <= 1<<20, "--max-header must be 4KiB to 1MiB: each of --max-connections has a buffer of this size")
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
 	return errs
 }
@@ -148,16 +151,6 @@ func (c *config) timeouts() postgres.Timeouts {
 	return postgres.Timeouts{Statement: c.AttemptTimeout, Lock: c.LockTimeout, Idle: c.AttemptTimeout}
 }
 
-const (
-	// headerBytes is the most that a request's header may have. The buffer of a connection
-	// is as large. A guess.
-	headerBytes = 16 << 10
-
-	// answerTimeout is for writing an answer that is not streamed. A guess: a page of 8 MiB
-	// then needs 280 KB/s.
-	answerTimeout = 30 * time.Second
-)
-
 func (c *config) limits() httpapi.Limits {
 	events := event.DefaultLimits()
 	events.MaxEvents, events.MaxPayloadBytes = c.MaxEvents, int(c.MaxPayload)
@@ -165,8 +158,8 @@ func (c *config) limits() httpapi.Limits {
 	return httpapi.Limits{
 		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage), Reads: int64(c.MaxReadsInFlight), Exports: c.MaxExports,
 		Streams: c.MaxStreams, Subscriptions: c.MaxSubscriptions,
-		Header: headerBytes, Connections: c.MaxConnections,
-		ReadTimeout: c.BodyTimeout, WriteTimeout: answerTimeout, IdleTimeout: c.IdleTimeout,
+		Header: int(c.MaxHeader), Connections: c.MaxConnections,
+		ReadTimeout: c.BodyTimeout, WriteTimeout: c.AnswerTimeout, IdleTimeout: c.IdleTimeout,
 		QueryTimeout: c.QueryTimeout, Heartbeat: c.StreamHeartbeat, Stall: c.StreamStall, Events: events,
 	}
 }

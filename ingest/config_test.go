@@ -63,6 +63,8 @@ func TestDefaultsAreTheDesigns(t *testing.T) {
 		"drain 20 s":               s.DrainTimeout == 20*time.Second,
 		"page 8 MiB":               s.MaxPage == 8<<20,
 		"body read 15 s":           s.BodyTimeout == 15*time.Second,
+		"header 16 KiB":            s.MaxHeader == 16<<10,
+		"answer taken 30 s":        s.AnswerTimeout == 30*time.Second,
 		"unknown names refused":    s.UnknownFields == "refuse",
 	} {
 		if !ok {
@@ -106,6 +108,9 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		"--stream-bytes=0":                     "--stream-bytes",
 		"--max-reads-in-flight=15MiB":          "--max-reads-in-flight",
 		"--max-payload=65MiB --max-body=70MiB": "--max-payload",
+		"--max-header=4095":                    "--max-header",
+		"--max-header=2MiB":                    "--max-header",
+		"--answer-timeout=0s":                  "--answer-timeout",
 		"--batch-bytes=513MiB":                 "--batch-bytes",
 		"--max-decompressed=513MiB --queue-bytes=2GiB --max-bodies-in-flight=4GiB": "--max-decompressed",
 		"--drain-timeout=-1s --retry-max=-1s":                                      "--drain-timeout",

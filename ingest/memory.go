@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// connectionBytes is what an open connection holds, buffers and stack: 2,000 that were
-	// idle after a request held 27.8 KB each.
-	connectionBytes = 30 << 10
+	// connectionBytes is what an open connection holds beside its --max-header, buffers and stack: 2,000 that were
+	// idle after a request held 27.8 KB each, with one of 16 KiB.
+	connectionBytes = 14 << 10
 
 	// tlsBytes is what TLS adds: 2,000 connections held 6.5 KB more each after a small request, 30 KB more
 	// after a body, for the largest record that came stays with its connection.
@@ -68,7 +68,7 @@ func followMemory(c config, open func() (connections, streams int64), over <-cha
 // connections hold.
 func memoryLimit(c config, connections, streams int64) int64 {
 	pages := int64(c.MaxReadsInFlight) + int64(c.ReadConnections)*2*int64(c.MaxPage) + int64(c.MaxExports)*exportBytes
-	connection := int64(connectionBytes)
+	connection := connectionBytes + int64(c.MaxHeader)
 	if c.TLSCert != "" {
 		connection += tlsBytes
 	}

@@ -17,7 +17,8 @@ func TestMemoryLimit(t *testing.T) {
 	}
 	defer debug.SetMemoryLimit(math.MaxInt64)
 	synctest.Test(t, func(t *testing.T) {
-		c := config{QueueBytes: 64 << 20, MaxBodiesInFlight: 128 << 20, MaxReadsInFlight: 64 << 20, MaxPage: 8 << 20, ReadConnections: 4, MaxExports: 8}
+		c := config{QueueBytes: 64 << 20, MaxBodiesInFlight: 128 << 20, MaxReadsInFlight: 64 << 20, MaxPage: 8 << 20, ReadConnections: 4, MaxExports: 8, MaxHeader: 16 << 10}
+		const connectionBytes = connectionBytes + 16<<10
 		var connected, streaming atomic.Int64
 		open := func() (connections, streams int64) { return connected.Load(), streaming.Load() }
 		stop := limitMemory(c, open)

@@ -139,9 +139,9 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	case errors.Is(err, errWithoutTLS):
 		s.problem(ctx, problemBadRequest, "this is HTTP without TLS, which is spoken here; use https://")
 	case errors.As(err, &small):
-		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request's header is too large; at most %d bytes are taken", s.Limits.Header))
+		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request's header is too large; at most %d bytes are taken (--max-header)", s.Limits.Header))
 	case isTimeout(err):
-		s.problem(ctx, problemTimeout, fmt.Sprintf("the request did not arrive in time; %s are given", s.Limits.ReadTimeout))
+		s.problem(ctx, problemTimeout, fmt.Sprintf("the request did not arrive in time; %s are given (--body-timeout)", s.Limits.ReadTimeout))
 	default:
 		s.problem(ctx, problemBadRequest, "this is not a well-formed HTTP/1.1 request")
 	}
