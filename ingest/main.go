@@ -9,7 +9,7 @@
 //	database.go  the database: given, or private and supervised; readers.go, its connections that read
 //	keys.go      the file of keys, read again when it changes; the command that makes one
 //	retention.go what is too old is deleted
-//	metrics.go   what Prometheus is shown
+//	metrics.go   what Prometheus is shown; lag.go, of subscriptions
 //	tls.go       the certificate; files.go, how files that change are read again
 //	log.go       the log: JSON, or readable on a terminal
 //	memory.go    what the collector may leave lying about

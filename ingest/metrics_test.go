@@ -30,6 +30,7 @@ func TestMetrics(t *testing.T) {
 	base := start(t, c.Serve.config)
 
 	const one = `{"topic":"t","event_id":"1","source":"s","timestamp":"2026-01-01T00:00:00Z","payload":1}`
+	subscribe(t, base, "consumer")
 	send(t, base, "["+one+","+one+",{}]")
 	send(t, base, one)
 	read(t, base+"/metrics") // so that it is counted itself
@@ -38,6 +39,7 @@ func TestMetrics(t *testing.T) {
 		`ingot_events_total{outcome="stored"} 1`, `ingot_events_total{outcome="duplicate"} 2`, "ingot_events_invalid_total 1",
 		"ingot_batch_commit_seconds_count 2", "ingot_batch_events_sum 3", `ingot_http_answer_seconds_count{route="/publish",status="200"} 1`,
 		"ingot_queue_events 0", "ingot_queue_events_limit 65536", "ingot_batches_failed_total 0", "ingot_filter_keys_total 1", "ingot_streams_limit 1024",
+		`ingot_subscription_lag_events{subscription="consumer"} 1`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("no %s", want)
@@ -99,6 +101,19 @@ func send(t *testing.T, base, body string) {
 	_ = response.Body.Close()
 	if response.StatusCode >= 300 {
 		t.Fatalf("publish: %s", response.Status)
+	}
+}
+
+// subscribe makes a subscription that has read nothing.
+func subscribe(t *testing.T, base, name string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, base+"/subscriptions/"+name, strings.NewReader(`{"after":"beginning"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if status := statusOf(t, request); status != http.StatusCreated {
+		t.Fatalf("subscribe: %d", status)
 	}
 }
 

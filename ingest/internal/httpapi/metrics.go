@@ -91,7 +91,7 @@ func (s *Server) register() {
 	}
 }
 
-// metrics answers in the text format of Prometheus, without asking the database.
+// metrics answers in the text format of Prometheus, also while the database is away.
 func (s *Server) metrics(ctx *fasthttp.RequestCtx) {
 	families, err := s.Metrics.Gather()
 	if err != nil {

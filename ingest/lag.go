@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ingot/internal/event"
+)
+
+// lagTimeout is what a look at /metrics waits for the database: the other figures are wanted most when
+// it does not answer. A guess.
+const lagTimeout = time.Second
+
+// lag shows how far each subscription is behind. It asks the database as somebody looks, and
+// shows nothing when that does not answer: what was last known would look as if all were well.
+type lag struct {
+	list            func(context.Context) ([]event.Subscription, error)
+	events, seconds *prometheus.Desc
+}
+
+func newLag(list func(context.Context) ([]event.Subscription, error)) *lag {
+	of := []string{"subscription"}
+	return &lag{
+		list:    list,
+		events:  prometheus.NewDesc("ingot_subscription_lag_events", "Events of the whole feed behind the place of the subscription; the same from every process.", of, nil),
+		seconds: prometheus.NewDesc("ingot_subscription_lag_seconds", "For how long the first of them has been there.", of, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (l *lag) Describe(into chan<- *prometheus.Desc) {
+	into <- l.events
+	into <- l.seconds
+}
+
+// Collect implements prometheus.Collector.
+func (l *lag) Collect(into chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), lagTimeout)
+	defer cancel()
+	subscriptions, err := l.list(ctx)
+	if err != nil {
+		return
+	}
+	for _, s := range subscriptions {
+		into <- prometheus.MustNewConstMetric(l.events, prometheus.GaugeValue, float64(s.LagEvents), s.Name)
+		into <- prometheus.MustNewConstMetric(l.seconds, prometheus.GaugeValue, s.Lag.Seconds(), s.Name)
+	}
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+
+	"ingot/internal/event"
+)
+
+// TestLagOfSubscriptions: two figures for each, and none, without harm to the others, when the database fails or hangs.
+func TestLagOfSubscriptions(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		list func(context.Context) ([]event.Subscription, error)
+		want string // of the text format, besides what has nothing to do with it
+	}{
+		"two": {func(context.Context) ([]event.Subscription, error) {
+			return []event.Subscription{{Name: "a", LagEvents: 12, Lag: 1500 * time.Millisecond}, {Name: "b"}}, nil
+		}, `# HELP ingot_subscription_lag_events Events of the whole feed behind the place of the subscription; the same from every process.
+# TYPE ingot_subscription_lag_events gauge
+ingot_subscription_lag_events{subscription="a"} 12
+ingot_subscription_lag_events{subscription="b"} 0
+# HELP ingot_subscription_lag_seconds For how long the first of them has been there.
+# TYPE ingot_subscription_lag_seconds gauge
+ingot_subscription_lag_seconds{subscription="a"} 1.5
+ingot_subscription_lag_seconds{subscription="b"} 0
+`},
+		"fails": {func(context.Context) ([]event.Subscription, error) {
+			return []event.Subscription{{Name: "a"}}, errors.New("away")
+		}, ""},
+		"hangs": {func(ctx context.Context) ([]event.Subscription, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := prometheus.NewRegistry()
+				r.MustRegister(newLag(c.list), prometheus.NewGauge(prometheus.GaugeOpts{Name: "other", Help: "x"}))
+				families, err := r.Gather()
+				if err != nil {
+					t.Fatal(err)
+				}
+				var text strings.Builder
+				for _, family := range families {
+					if _, err := expfmt.MetricFamilyToText(&text, family); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if want := c.want + "# HELP other x\n# TYPE other gauge\nother 0\n"; text.String() != want {
+					t.Errorf("got\n%swant\n%s", &text, want)
+				}
+			})
+		})
+	}
+}
