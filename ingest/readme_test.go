@@ -3,11 +3,18 @@ package main
 import (
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"ingot/internal/pgtest"
 )
 
 var update = flag.Bool("update", false, "write the table of settings in README.md anew")
@@ -90,5 +97,59 @@ func TestEveryFlagIsAVariableToo(t *testing.T) {
 		if len(f.Envs) == 0 || f.Help == "" {
 			t.Errorf("--%s has no variable, or no help", f.Name)
 		}
+	}
+}
+
+// TestREADMEProgram runs the program of the README as it stands there, where there is a Python: it is refused once, then its
+// answer is lost, and both events are there once.
+func TestREADMEProgram(t *testing.T) {
+	t.Parallel()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip(err)
+	}
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, program, _ := strings.Cut(string(text), "```python\n")
+	program, _, found := strings.Cut(program, "\npublish(")
+	if !found {
+		t.Fatalf("%s has no program in Python that ends by publishing", readme)
+	}
+	c, err := parse(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Serve.Listen, c.Serve.DatabaseURL, c.Serve.AllowUnsafe = "127.0.0.1:0", pgtest.New(t), true
+	base := start(t, c.Serve.config)
+
+	target, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy, tries := httputil.NewSingleHostReverseProxy(target), 0
+	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch tries++; tries { // one request after the other
+		case 1:
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+		case 2:
+			proxy.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		default:
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	defer between.Close()
+	program += fmt.Sprintf(`
+event = {"topic": "t", "source": "s", "timestamp": "2026-01-01T00:00:00Z", "payload": None}
+print(json.dumps(publish([{"event_id": "1", **event}, {"event_id": "2", **event}], %q)))
+`, between.URL+"/publish")
+	out, err := exec.CommandContext(t.Context(), python, "-c", program).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"received": 2, "stored": 0, "duplicates": 2`) || tries != 3 {
+		t.Errorf("%d tries, %v: %s", tries, err, out)
+	}
+	if stats := read(t, base+"/stats"); !strings.Contains(stats, `"received":4,"unique_processed":2`) {
+		t.Errorf("%s", stats)
 	}
 }
