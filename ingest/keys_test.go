@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +85,64 @@ func TestServerWithKeys(t *testing.T) {
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(base, "http://"))
 	if err := (&healthcheckCommand{Listen: "127.0.0.1:" + port, Timeout: time.Minute}).Run(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestServerWithARate runs a whole server: a key that has sent its share is told when to come again, and then its events are taken.
+func TestServerWithARate(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	c, err := parse(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	if err := (&keyCommand{Name: "shop", Rights: []string{"publish"}, File: path, Rate: 1}).run(&stdout, &stderr); err != nil {
+		t.Fatal(err)
+	}
+	c.Serve.Listen, c.Serve.DatabaseURL, c.Serve.AllowUnsafe, c.Serve.KeysFile = "127.0.0.1:0", pgtest.New(t), true, path
+	base := start(t, c.Serve.config)
+	publish := func(events string) (status int, retryAfter string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/publish", strings.NewReader(events))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(stdout.String()))
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response.StatusCode, response.Header.Get("Retry-After")
+	}
+	const event = `{"topic":"t","event_id":"%d","source":"s","timestamp":"2026-01-01T00:00:00Z","payload":1}`
+	many := make([]string, 3600) // an hour's
+	for i := range many {
+		many[i] = fmt.Sprintf(event, i)
+	}
+	if status, _ := publish("[" + strings.Join(many[:2], ",") + "]"); status != 200 {
+		t.Fatalf("two events: %d", status)
+	}
+	for {
+		status, after := publish(many[2])
+		if status == 200 {
+			break
+		}
+		seconds, err := strconv.Atoi(after)
+		if status != 429 || err != nil || seconds < 1 || seconds > 2 {
+			t.Fatalf("the third event: %d, Retry-After %q", status, after)
+		}
+		time.Sleep(time.Duration(seconds) * time.Second)
+	}
+	for status := 0; status != 200; time.Sleep(100 * time.Millisecond) { // all at once, when nothing is owed
+		if status, _ = publish("[" + strings.Join(many, ",") + "]"); status != 200 && status != 429 {
+			t.Fatalf("many events: %d", status)
+		}
+	}
+	if status, after := publish(many[0]); status != 429 || len(after) != 4 {
+		t.Errorf("behind an hour's events: %d, Retry-After %q", status, after)
 	}
 }
 

@@ -410,7 +410,7 @@ func (a answer) check(t testing.TB, method string) {
 	if (p.Type == "urn:ingot:problem:unsupported-encoding") != (a.header.Get("Accept-Encoding") != "") {
 		t.Errorf("%s with Accept-Encoding %q", p.Type, a.header.Get("Accept-Encoding"))
 	}
-	if (a.status == 503) != (a.header.Get("Retry-After") != "") {
+	if (a.status == 503 || a.status == 429) != (a.header.Get("Retry-After") != "") {
 		t.Errorf("%d with Retry-After %q", a.status, a.header.Get("Retry-After"))
 	}
 	for _, leak := range []string{"SELECT", "INSERT", "SQLSTATE", secret, "goroutine", ".go:"} {

@@ -5,6 +5,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -14,6 +17,10 @@ type Keys interface {
 	// Holder is the name that a key was given to, "" if to nobody, and whether it may do what needs the
 	// right.
 	Holder(key []byte, right string) (name string, may bool)
+
+	// Take counts events against those that the holder of the key may send in a second (0: as many as come), or
+	// tells for how long nothing is taken from it. 0 events ask.
+	Take(key []byte, events int) (perSecond int, wait time.Duration)
 }
 
 // What a route needs a right for. The others answer anyone: they tell nothing of events.
@@ -42,6 +49,22 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 		return &refusal{problemNoKey, "nobody has this key, or nobody has it any more; " + keysWanted}
 	}
 	return &refusal{problemNoKey, "a key is wanted: " + keysWanted}
+}
+
+// charge counts the events of a request against what its key may send in a second; 0 events ask whether it may send now.
+func (s *Server) charge(ctx *fasthttp.RequestCtx, events int) error {
+	if s.Keys == nil {
+		return nil
+	}
+	var space [keyRoom]byte
+	perSecond, wait := s.Keys.Take(appendKey(space[:0], ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)), events)
+	if wait == 0 {
+		return nil
+	}
+	seconds := strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10)
+	p := problemOverRate
+	p.header = retryAfter(seconds)
+	return &refusal{p, fmt.Sprintf("this key may send %d events a second, and has sent more: nothing of this request was stored; send it again in %s s", perSecond, seconds)}
 }
 
 // keyRoom is the longest key that is looked at.

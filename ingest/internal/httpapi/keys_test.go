@@ -14,8 +14,24 @@ import (
 
 // fakeKeys is a file of keys: what each may do. The holder of the key k is named holder-of-k.
 type fakeKeys struct {
-	mu  sync.Mutex
-	may map[string][]string
+	mu    sync.Mutex
+	may   map[string][]string
+	share map[string]int // events that a key may still send
+}
+
+// Take refuses for 1.2 s whoever has sent its share.
+func (f *fakeKeys) Take(key []byte, events int) (perSecond int, wait time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	left, limited := f.share[string(key)]
+	switch {
+	case !limited:
+		return 0, 0
+	case left <= 0:
+		return 3, 1200 * time.Millisecond
+	}
+	f.share[string(key)] -= events
+	return 3, 0
 }
 
 func (f *fakeKeys) Holder(key []byte, right string) (name string, may bool) {
@@ -130,6 +146,62 @@ func (g *gate) wantRight(t *testing.T, method, target, right string) {
 		if challenged := len(a.header.Values("Www-Authenticate")) == 2; challenged != (a.status == 401) {
 			t.Errorf("%s %s with %q: %d with %q", method, target, key, a.status, a.header.Values("Www-Authenticate"))
 		}
+	}
+}
+
+// TestOverRate: who has sent its share is refused before its body is read, whoever asks first whether to send it too; others are not, nor is
+// reading. What came meanwhile over another connection counts as well, and nothing of what is refused is stored.
+func TestOverRate(t *testing.T) {
+	t.Parallel()
+	g, keys := openLocked(t)
+	keys.share = map[string]int{"all": 3}
+	w := g.dial(t)
+	publish := func(key string, more ...string) answer {
+		t.Helper()
+		body := "[" + oneEvent + "," + strings.Replace(oneEvent, `"1"`, `"2"`, 1) + "]"
+		w.send(request{"POST", "/publish", append(more, "Content-Type: application/json", bearer(key)), body}.text())
+		a := w.answer("POST")
+		a.documented(t, "POST", "/publish")
+		return a
+	}
+	over := func(a answer) {
+		t.Helper()
+		if a.status != 429 || a.kind() != "over-rate" || a.header.Get("Retry-After") != "2" || !strings.Contains(a.body, "3 events a second") {
+			t.Errorf("%d, Retry-After %q: %s", a.status, a.header.Get("Retry-After"), a.body)
+		}
+	}
+	for range 2 {
+		if a := publish("all"); a.status != 200 {
+			t.Fatalf("%d: %s", a.status, a.body)
+		}
+	}
+	over(publish("all"))
+	if a := publish("publish"); a.status != 200 {
+		t.Errorf("another key: %d %s", a.status, a.body)
+	}
+	w.send(request{"GET", "/events", []string{bearer("all")}, ""}.text())
+	if a := w.answer("GET"); a.status != 200 {
+		t.Errorf("reading: %d %s", a.status, a.body)
+	}
+	asks := g.dial(t)
+	asks.send("POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n" + bearer("all") + "\r\n\r\n")
+	over(asks.answer("POST"))
+
+	late := g.dial(t)
+	keys.share["read"], keys.may["read"] = 1, []string{"publish"}
+	late.send("POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n" + bearer("read") + "\r\n\r\n")
+	if line, err := late.r.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := late.r.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	before := len(g.publisher.Rows())
+	keys.Take([]byte("read"), 1)
+	late.send(strings.Replace(oneEvent, `"1"`, `"late"`, 1) + strings.Repeat(" ", 1000-len(oneEvent)-len("late")+1))
+	over(late.answer("POST"))
+	if rows := len(g.publisher.Rows()); rows != before {
+		t.Errorf("%d rows, %d before", rows, before)
 	}
 }
 

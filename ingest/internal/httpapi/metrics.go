@@ -43,7 +43,7 @@ func (a *answers) observe(status int, took time.Duration) {
 func watched(pattern string) []string {
 	switch {
 	case pattern == "/publish":
-		return []string{"503", "504"}
+		return []string{"429", "503", "504"}
 	case strings.HasPrefix(pattern, "/events"), strings.HasPrefix(pattern, "/subscriptions"):
 		return []string{"503"}
 	}

@@ -78,7 +78,7 @@ func TestAnExpectedBodyCountsOnce(t *testing.T) {
 		w.answer("POST")
 	}
 	const route = `ingot_http_answer_seconds_count{route="/publish"`
-	if got := g.series(t, route); len(got) != 3 || got[route+`,status="200"}`] != "1" {
+	if got := g.series(t, route); len(got) != 4 || got[route+`,status="200"}`] != "1" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -89,7 +89,7 @@ func TestWatchedAnswersAreThereFromTheStart(t *testing.T) {
 	g := open(t)
 	found := g.series(t, "ingot_http_answer_seconds_count")
 	for _, labels := range []string{
-		`{route="/publish",status="503"}`, `{route="/publish",status="504"}`,
+		`{route="/publish",status="429"}`, `{route="/publish",status="503"}`, `{route="/publish",status="504"}`,
 		`{route="/events",status="503"}`, `{route="/events/stream",status="503"}`, `{route="/subscriptions/{name}/events",status="503"}`,
 	} {
 		if got := found["ingot_http_answer_seconds_count"+labels]; got != "0" {

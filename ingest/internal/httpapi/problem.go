@@ -46,6 +46,7 @@ var (
 	problemEncoding          = problem{415, "unsupported-encoding", "The body's encoding is not taken", [2]string{"Accept-Encoding", "gzip, zstd, identity"}}
 	problemInvalid           = problem{422, "invalid-events", "No event of the request is valid", none}
 	problemRefusedByPostgres = problem{422, "refused-by-postgres", "Postgres refuses the data", none}
+	problemOverRate          = problem{429, "over-rate", "The key has sent its share", retryAfter("1")}
 	problemHeaderTooLarge    = problem{431, "header-too-large", "The request's header is too large", none}
 	problemInternal          = problem{500, "internal", "The server made a mistake", none}
 	problemQueueFull         = problem{503, "queue-full", "No room now", retryAfter("1")}

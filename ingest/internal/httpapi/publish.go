@@ -37,6 +37,9 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 			err = still
 		}
 	}
+	if err == nil {
+		err = s.charge(ctx, decoded.Total)
+	}
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
@@ -89,6 +92,9 @@ func (s *Server) returnWork(w *work) {
 func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 	if s.draining.Load() {
 		return a, &event.NotStoredError{Reason: event.ReasonDraining}
+	}
+	if err = s.charge(ctx, 0); err != nil {
+		return a, err
 	}
 	if a.show, err = resultsWanted(ctx.QueryArgs()); err != nil {
 		return a, err

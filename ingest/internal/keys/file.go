@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // File is the keys of a file. Holder may be called by many goroutines, Refresh by one.
@@ -32,8 +33,17 @@ func (f *File) Holder(key []byte, right string) (name string, may bool) {
 	return f.current.Load().holder(key, right)
 }
 
+// Take counts events against those that the holder of the key may send in a second (0: as many as come), or tells for how long
+// nothing is taken from it. 0 events ask.
+func (f *File) Take(key []byte, events int) (perSecond int, wait time.Duration) {
+	if r := f.current.Load().rateOf(key); r != nil {
+		return r.perSecond, r.take(events, time.Now())
+	}
+	return 0, 0
+}
+
 // Len is how many keys there are.
-func (f *File) Len() int { return len(*f.current.Load()) }
+func (f *File) Len() int { return len(f.current.Load().holders) }
 
 // Refresh reads the file again and tells whether its keys are others now. While it cannot be read or
 // understood the keys from before hold; the error is told once, until it is another one. A file without
@@ -43,7 +53,7 @@ func (f *File) Refresh() (changed bool, err error) {
 	if err == nil && f.current.Load() != nil && f.failure == "" && bytes.Equal(text, f.text) {
 		return false, nil
 	}
-	var r ring
+	var r *ring
 	if err == nil {
 		r, err = parse(text)
 	}
@@ -60,7 +70,10 @@ func (f *File) Refresh() (changed bool, err error) {
 		return true, nil
 	}
 	f.text, f.failure = text, ""
-	f.current.Store(&r)
+	if before := f.current.Load(); before != nil {
+		r.inherit(before)
+	}
+	f.current.Store(r)
 	return true, nil
 }
 

@@ -39,7 +39,7 @@ func TestAddedKeysMay(t *testing.T) {
 	made := map[string]string{}
 	add := func(want, name string, rights ...string) {
 		t.Helper()
-		key, err := Add(path, name, rights)
+		key, err := Add(path, name, rights, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,17 +87,23 @@ func TestLinesThatAreNone(t *testing.T) {
 	t.Parallel()
 	good := "a publish sha256:" + strings.Repeat("0a", 32)
 	for text, want := range map[string]string{
-		"":                                       "it has no key: ingest key NAME",
-		"# nothing\n":                            "it has no key",
-		good + "\n\nshop publish":                "line 3: want three parts",
-		good + " more":                           "line 1: want three parts",
-		"a/b publish sha256:00":                  `line 1: the name "a/b": want 1 to 64 letters`,
-		"a write sha256:00":                      `line 1: "write" is nothing a key may do: want publish, read, watch`,
-		"a publish, sha256:00":                   `line 1: "" is nothing`,
-		"a read,read sha256:00":                  "line 1: read stands there twice",
-		"a read sha256:00":                       "line 1: the hash",
-		"a read md5:" + strings.Repeat("0a", 32): "line 1: the hash",
-		"a read sha256:" + strings.Repeat("0g", 32): "line 1: the hash",
+		"":                        "it has no key: ingest key NAME",
+		"# nothing\n":             "it has no key",
+		good + "\n\nshop publish": "line 3: want three parts",
+		good + " more":            `line 1: "more": want events=N/s`,
+		good + " events=5/s more": "line 1: want three parts",
+		good + " events=0/s":      "line 1: 0 events a second: want 1 to",
+		good + " events=5":        `line 1: "events=5": want events=N/s`,
+		good + " rate=5/s":        `line 1: "rate=5/s": want events=N/s`,
+		"a read" + good[len("a publish"):] + " events=5/s":            "line 1: 5 events a second: it may send none, for it lacks publish",
+		good + " events=5/s\n" + strings.Replace(good, "0a", "0b", 1): "line 2 has another events=N/s than line 1, or none: the keys of a share one",
+		"a/b publish sha256:00":                                       `line 1: the name "a/b": want 1 to 64 letters`,
+		"a write sha256:00":                                           `line 1: "write" is nothing a key may do: want publish, read, watch`,
+		"a publish, sha256:00":                                        `line 1: "" is nothing`,
+		"a read,read sha256:00":                                       "line 1: read stands there twice",
+		"a read sha256:00":                                            "line 1: the hash",
+		"a read md5:" + strings.Repeat("0a", 32):                      "line 1: the hash",
+		"a read sha256:" + strings.Repeat("0g", 32):                   "line 1: the hash",
 		good + "00": "line 1: the hash",
 		good + "\nb read" + good[len("a publish"):]:         "line 2 has the key of line 1",
 		"a read ingot_AAAA":                                 "line 1: the hash",
@@ -115,7 +121,7 @@ func TestLinesThatAreNone(t *testing.T) {
 			t.Errorf("%.60q: %v tells of the hash", text, err)
 		}
 		if strings.Contains(text, "sha256") || len(text) > maxFile { // the others are merely empty
-			if key, err := Add(path, "b", []string{Read}); err == nil {
+			if key, err := Add(path, "b", []string{Read}, 0); err == nil {
 				t.Errorf("%.60q: a key %q was added", text, key)
 			}
 			if left, _ := os.ReadFile(path); string(left) != text {
@@ -124,19 +130,23 @@ func TestLinesThatAreNone(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		name   string
-		rights []string
-		want   string
+		name      string
+		rights    []string
+		perSecond int
+		want      string
 	}{
-		{"", []string{Read}, "the name"},
-		{"a b", []string{Read}, "the name"},
-		{"ingot_" + strings.Repeat("A", 43), []string{Read}, "the name begins with ingot_"},
-		{strings.Repeat("a", 65), []string{Read}, "the name"},
-		{"a", nil, "what may it do"},
-		{"a", []string{"Read"}, `"Read"`},
+		{"", []string{Read}, 0, "the name"},
+		{"a b", []string{Read}, 0, "the name"},
+		{"ingot_" + strings.Repeat("A", 43), []string{Read}, 0, "the name begins with ingot_"},
+		{strings.Repeat("a", 65), []string{Read}, 0, "the name"},
+		{"a", nil, 0, "what may it do"},
+		{"a", []string{"Read"}, 0, `"Read"`},
+		{"a", []string{Publish}, -1, "-1 events a second: want 1 to"},
+		{"a", []string{Publish}, maxRate + 1, "events a second: want 1 to"},
+		{"a", []string{Read}, 5, "lacks publish"},
 	} {
 		path := filepath.Join(t.TempDir(), "keys")
-		if _, err := Add(path, c.name, c.rights); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Add(path, c.name, c.rights, c.perSecond); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q %q: %v, want %s", c.name, c.rights, err, c.want)
 		}
 		if _, err := os.Stat(path); err == nil {
@@ -153,7 +163,7 @@ func TestLinesThatAreNone(t *testing.T) {
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys")
-	old, err := Add(path, "old", []string{Read})
+	old, err := Add(path, "old", []string{Read}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +183,7 @@ func TestRefresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	added, err := Add(path, "new", []string{Publish})
+	added, err := Add(path, "new", []string{Publish}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,12 +246,12 @@ func TestWhatIsNoFile(t *testing.T) {
 		if _, err := Open(path); err == nil || err.Error() != path+": it is no regular file, which can be read again" {
 			t.Errorf("open: %v", err)
 		}
-		if key, err := Add(path, "a", []string{Read}); err == nil {
+		if key, err := Add(path, "a", []string{Read}, 0); err == nil {
 			t.Errorf("%s took the key %s", path, key)
 		}
 	}
 	path := filepath.Join(t.TempDir(), "keys")
-	key, err := Add(path, "a", []string{Read})
+	key, err := Add(path, "a", []string{Read}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +269,7 @@ func TestWhatIsNoFile(t *testing.T) {
 
 func BenchmarkHolder(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "keys")
-	key, err := Add(path, "a", []string{Publish})
+	key, err := Add(path, "a", []string{Publish}, 0)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,21 +16,24 @@ import (
 // keyPrefix is what programs that look for secrets in the wrong places can find.
 const keyPrefix = "ingot_"
 
-// Check tells what is wrong with the name of a key, or with what it is to do.
-func Check(name string, rights []string) error {
+// Check tells what is wrong with the name of a key, with what it is to do, or with the events a second (0: as many as come).
+func Check(name string, rights []string, perSecond int) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
 	if len(rights) == 0 {
 		return fmt.Errorf("what may it do? want one or more of %s", strings.Join(Rights(), ", "))
 	}
-	return checkRights(rights)
+	if err := checkRights(rights); err != nil || perSecond == 0 {
+		return err
+	}
+	return checkRate(perSecond, rights)
 }
 
 // Add makes a key, adds its line to the file, which is made if there is none, and returns the key: it is
-// nowhere else. It fails, and changes nothing, when the name, a right or the file as it is has a fault.
-func Add(path, name string, rights []string) (key string, err error) {
-	if err := Check(name, rights); err != nil {
+// nowhere else. It fails, and changes nothing, when what Check looks at or the file as it is has a fault.
+func Add(path, name string, rights []string, perSecond int) (key string, err error) {
+	if err := Check(name, rights, perSecond); err != nil {
 		return "", err
 	}
 	text, err := (&File{path: path}).read()
@@ -38,7 +41,11 @@ func Add(path, name string, rights []string) (key string, err error) {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	key = newKey()
-	line := fmt.Sprintf("%s %s %s%s\n", name, strings.Join(rights, ","), hashPrefix, hashOf(key))
+	line := fmt.Sprintf("%s %s %s%s", name, strings.Join(rights, ","), hashPrefix, hashOf(key))
+	if perSecond > 0 {
+		line += fmt.Sprintf(" %s%d%s", ratePrefix, perSecond, rateSuffix)
+	}
+	line += "\n"
 	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
 		line = "\n" + line
 	}

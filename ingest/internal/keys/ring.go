@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -23,6 +24,9 @@ func Rights() []string { return []string{Publish, Read, Watch} }
 const (
 	hashPrefix = "sha256:"
 
+	ratePrefix, rateSuffix = "events=", "/s"
+	maxRate                = 1_000_000_000
+
 	// maxFile bounds what is read of a file: some ten thousand keys, or any chain of certificates.
 	maxFile = 1 << 20
 
@@ -36,19 +40,24 @@ var errNoKeys = fmt.Errorf("it has no key: ingest key NAME %s makes one", string
 
 type hash [sha256.Size]byte
 
-// ring is what the lines say; it does not change.
-type ring map[hash]holder
+// ring is what the lines say. Its rates alone change.
+type ring struct {
+	holders map[hash]holder
+	rates   map[string]*rate // by name
+}
 
 type holder struct {
 	name   string
 	rights []string
+	rate   int // events a second, 0: as many as come
 	line   int
 }
 
 // parse reads the lines of a file. Its errors name the line and what to do, and nothing of a hash, nor of a key that somebody
 // has written there.
-func parse(text []byte) (ring, error) {
-	r := ring{}
+func parse(text []byte) (*ring, error) {
+	r := &ring{holders: map[hash]holder{}, rates: map[string]*rate{}}
+	senders := map[string]holder{} // by name
 	number := 0
 	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) { // which some editors put there
 		number++
@@ -60,21 +69,40 @@ func parse(text []byte) (ring, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		if before, twice := r[h]; twice {
+		if before, twice := r.holders[h]; twice {
 			return nil, fmt.Errorf("line %d has the key of line %d: a key has one line", number, before.line)
 		}
 		of.line = number
-		r[h] = of
+		r.holders[h] = of
+		if !slices.Contains(of.rights, Publish) {
+			continue
+		}
+		if before, again := senders[of.name]; again && before.rate != of.rate {
+			return nil, fmt.Errorf("line %d has another %sN%s than line %d, or none: the keys of %s share one", number, ratePrefix, rateSuffix, before.line, of.name)
+		}
+		senders[of.name] = of
+		if of.rate > 0 {
+			r.rates[of.name] = newRate(of.rate)
+		}
 	}
-	if len(r) == 0 {
+	if len(r.holders) == 0 {
 		return nil, errNoKeys
 	}
 	return r, nil
 }
 
+// inherit takes over what names have left of rates that are the same as before: a file is read again, not begun anew.
+func (r *ring) inherit(from *ring) {
+	for name, rate := range r.rates {
+		if before := from.rates[name]; before != nil && before.perSecond == rate.perSecond {
+			r.rates[name] = before
+		}
+	}
+}
+
 func parseLine(fields []string) (h hash, of holder, err error) {
-	if len(fields) != 3 {
-		return h, of, fmt.Errorf("want three parts: a name, what it may do (as %s,%s), and %s with 64 hex digits", Publish, Read, hashPrefix)
+	if len(fields) < 3 || len(fields) > 4 {
+		return h, of, fmt.Errorf("want three parts: a name, what it may do (as %s,%s), and %s with 64 hex digits; a fourth may be %sN%s", Publish, Read, hashPrefix, ratePrefix, rateSuffix)
 	}
 	of.name, of.rights = fields[0], strings.Split(fields[1], ",")
 	if err := checkName(of.name); err != nil {
@@ -87,7 +115,32 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 	if n, err := hex.Decode(h[:], []byte(digits[:min(len(digits), 2*len(h))])); err != nil || n != len(h) || len(digits) != 2*len(h) || !prefixed {
 		return h, of, fmt.Errorf("the hash: want %s and 64 hex digits, as ingest key writes it", hashPrefix)
 	}
-	return h, of, nil
+	if len(fields) == 4 {
+		if of.rate, err = parseRate(fields[3]); err == nil {
+			err = checkRate(of.rate, of.rights)
+		}
+	}
+	return h, of, err
+}
+
+func parseRate(field string) (int, error) {
+	digits, prefixed := strings.CutPrefix(field, ratePrefix)
+	digits, suffixed := strings.CutSuffix(digits, rateSuffix)
+	perSecond, err := strconv.Atoi(digits)
+	if err != nil || !prefixed || !suffixed {
+		return 0, fmt.Errorf("%.*q: want %sN%s, how many events may be sent in a second, or nothing here", maxQuoted, field, ratePrefix, rateSuffix)
+	}
+	return perSecond, nil
+}
+
+func checkRate(perSecond int, rights []string) error {
+	switch {
+	case perSecond < 1 || perSecond > maxRate:
+		return fmt.Errorf("%d events a second: want 1 to %d", perSecond, maxRate)
+	case !slices.Contains(rights, Publish):
+		return fmt.Errorf("%d events a second: it may send none, for it lacks %s", perSecond, Publish)
+	}
+	return nil
 }
 
 // checkName refuses keys too: names stand in the file for everybody to read.
@@ -113,7 +166,15 @@ func checkRights(rights []string) error {
 	return nil
 }
 
-func (r ring) holder(key []byte, right string) (name string, may bool) {
-	of, known := r[sha256.Sum256(key)]
+func (r *ring) holder(key []byte, right string) (name string, may bool) {
+	of, known := r.holders[sha256.Sum256(key)]
 	return of.name, known && slices.Contains(of.rights, right)
+}
+
+// rateOf is nil for who may send as much as comes.
+func (r *ring) rateOf(key []byte) *rate {
+	if len(r.rates) == 0 {
+		return nil // nor is the key looked for
+	}
+	return r.rates[r.holders[sha256.Sum256(key)].name]
 }
