@@ -39,16 +39,24 @@ const MinRetention = time.Hour
 const pruneLock = 0x696e676f74_04
 
 const (
-	// A step deletes as many events as a slice has ids, unless its first batch is larger. A writer may
-	// wait so long for a key.
+	// A step deletes as many events as a slice has ids, unless its first batch is larger, or fewer if those of
+	// late took long. A writer may wait so long for a key.
 	stepEvents = 1 << sliceBits
+
+	// longStep and shortStep are shares of a statement's time. Over the one the next step takes half as many
+	// events, under the other twice as many. Guesses.
+	longStep, shortStep = 4, 16
 
 	// stepBatches bounds the rows of the log that a step looks at.
 	stepBatches = 4096
 )
 
-// Pruner deletes old batches. It has a connection of its own.
-type Pruner struct{ pool *pgxpool.Pool }
+// Pruner deletes old batches. It has a connection of its own. One at a time calls it.
+type Pruner struct {
+	pool    *pgxpool.Pool
+	timeout time.Duration // of a statement
+	events  int           // of the next step
+}
 
 // OpenPruner makes the pool; it connects when it is first used.
 func OpenPruner(url string, timeout time.Duration) (*Pruner, error) {
@@ -58,7 +66,7 @@ func OpenPruner(url string, timeout time.Duration) (*Pruner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pruner{pool: pool}, nil
+	return &Pruner{pool: pool, timeout: timeout, events: stepEvents}, nil
 }
 
 // Close waits for a step under way and ends the connection.
@@ -74,11 +82,13 @@ type Pruned struct {
 // and by this process's: one that jumps ahead deletes nothing. It deletes as many as one step takes, and
 // nothing while another pruner is at it.
 func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err error) {
+	begun := time.Now()
+	defer func() { p.took(time.Since(begun), done, err) }()
 	err = p.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { // one that is left in a transaction is closed
 		if _, err := conn.Exec(ctx, beginTransaction); err != nil {
 			return err
 		}
-		done, err = prune(ctx, conn.Conn(), age)
+		done, err = prune(ctx, conn.Conn(), age, p.events)
 		return err
 	})
 	var pgErr *pgconn.PgError
@@ -91,15 +101,26 @@ func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err
 	return done, nil
 }
 
-// prune is a step, in a transaction that it commits.
-func prune(ctx context.Context, conn *pgx.Conn, age time.Duration) (done Pruned, err error) {
+// took learns how many events a step may have. Those of 256 KiB take a hundred times as long as small ones: a step
+// of too many would be broken off by the statement's timeout, and again a minute later, and nothing deleted any more.
+func (p *Pruner) took(d time.Duration, done Pruned, err error) {
+	switch {
+	case d > p.timeout/longStep:
+		p.events = max(p.events/2, 1)
+	case d < p.timeout/shortStep && err == nil && done.Batches > 0:
+		p.events = min(2*p.events, stepEvents)
+	}
+}
+
+// prune is a step of about so many events, in a transaction that it commits.
+func prune(ctx context.Context, conn *pgx.Conn, age time.Duration, events int) (done Pruned, err error) {
 	var alone bool
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(pruneLock)).Scan(&alone); err != nil {
 		return done, err
 	}
 	var old []logRow
 	if alone {
-		if old, done.More, err = oldest(ctx, conn, age); err != nil {
+		if old, done.More, err = oldest(ctx, conn, age, events); err != nil {
 			return done, err
 		}
 	}
@@ -122,7 +143,7 @@ func prune(ctx context.Context, conn *pgx.Conn, age time.Duration) (done Pruned,
 
 // oldest reads the batches of a step. One goes only once the batch behind it is as old: until then its end is
 // the place of readers that have seen everything but that one.
-func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration) (old []logRow, more bool, err error) {
+func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration, most int) (old []logRow, more bool, err error) {
 	rows, err := conn.Query(ctx, "SELECT "+logColumns+`, committed_at < least(clock_timestamp(), $1::timestamptz) - $2::interval FROM ingot.batches
 		WHERE commit_seq <= (SELECT commit_seq FROM ingot.batches WHERE folded ORDER BY commit_seq DESC LIMIT 1)
 		ORDER BY commit_seq LIMIT $3`, pgx.QueryResultFormats{pgx.BinaryFormatCode}, time.Now(), age, stepBatches+1)
@@ -139,7 +160,7 @@ func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration) (old []logRo
 			break
 		}
 		if before != nil {
-			if events += before.stored; len(old) > 0 && events > stepEvents {
+			if events += before.stored; len(old) > 0 && events > most {
 				break
 			}
 			old = append(old, *before)

@@ -173,6 +173,34 @@ func TestPruneOfTinyBatches(t *testing.T) {
 	checkLog(t, url)
 }
 
+// TestPruneOfSlowEvents: where a step of all that is old takes longer than a statement may, a smaller one is made.
+func TestPruneOfSlowEvents(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	tinyBatches(t, url, 40)
+	conn := client(t, url)
+	exec(t, conn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN old; END $$;
+		CREATE TRIGGER slow BEFORE DELETE ON ingot.events FOR EACH ROW EXECUTE FUNCTION slow()`)
+	p, err := OpenPruner(url, 200*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	failed := error(nil)
+	for try := 0; number(t, conn, "SELECT count(*) FROM ingot.batches") > 1; try++ {
+		if try == 500 {
+			t.Fatalf("nothing is deleted any more: %v", failed)
+		}
+		if _, err := p.Prune(t.Context(), time.Hour); err != nil {
+			failed = err
+		}
+	}
+	if failed == nil {
+		t.Error("no step was too long: the test shows nothing")
+	}
+	checkLog(t, url)
+}
+
 // tinyBatches writes batches of two events, old ones, of which the last one is folded.
 func tinyBatches(t *testing.T, url string, n int) {
 	t.Helper()
@@ -264,7 +292,7 @@ func TestPageThatIsDeletedMeanwhile(t *testing.T) {
 				read <- err
 			}()
 			waitFor(t, client(t, url), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingot.events'::regclass", 1)
-			if done, err := prune(t.Context(), conn, olderThan(100)); err != nil || done.Batches == 0 {
+			if done, err := prune(t.Context(), conn, olderThan(100), stepEvents); err != nil || done.Batches == 0 {
 				t.Fatalf("%+v %v", done, err)
 			}
 			var c *event.CursorError
@@ -469,7 +497,7 @@ func TestAPrunerThatStandsStill(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	exec(t, conn, "BEGIN")
-	if done, err := prune(t.Context(), conn, 0); err != nil || done.Events == 0 || looks.looked == 0 {
+	if done, err := prune(t.Context(), conn, 0, stepEvents); err != nil || done.Events == 0 || looks.looked == 0 {
 		t.Errorf("%+v, looked %d times; %v", done, looks.looked, err)
 	}
 	checkLog(t, url)
