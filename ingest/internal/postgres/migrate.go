@@ -29,11 +29,15 @@ const migrationLock = 0x696e676f74_01
 // can say so in between: a migration of a large table takes minutes.
 const migrationWait = 5 * time.Second
 
+// setupOpen gives statements all the time they take, as creating an index on a large table does. A process that
+// stands still between two of them holds the migration's lock, which every start waits for, no longer than
+// the network may.
+const setupOpen = "SET client_min_messages = warning; SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '1min'"
+
 // Open brings the database at url to the newest schema, whoever starts first,
 // and reports what the server promises about a commit.
 func Open(ctx context.Context, url string) (Durability, error) {
-	// Creating an index on a large table takes its time: no statement timeout.
-	conn, err := connect(ctx, url, "SET client_min_messages = warning; SET lock_timeout = 0; SET statement_timeout = 0", unansweredDefault, func(*pgconn.Notice) {})
+	conn, err := connect(ctx, url, setupOpen, unansweredDefault, func(*pgconn.Notice) {})
 	if err != nil {
 		return Durability{}, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingot"
 	"ingot/internal/pgtest"
@@ -47,6 +48,20 @@ func TestOpenDoesNotWaitForEver(t *testing.T) {
 	exec(t, other, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", migrationLock))
 	if _, err := Open(t.Context(), url); err != nil {
 		t.Errorf("Open once that is done: %v", err)
+	}
+}
+
+// TestAStartThatStandsStill does not keep others from starting for ever, whatever the database has for its sessions.
+func TestAStartThatStandsStill(t *testing.T) {
+	t.Parallel()
+	conn, err := connect(t.Context(), pgtest.New(t), setupOpen, unansweredDefault, func(*pgconn.Notice) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer discard(conn)
+	const setting = "SELECT setting::bigint / 1000 FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
+	if seconds, err := queryNumber(t.Context(), conn, setting); err != nil || seconds != int64(unansweredDefault.Seconds()) {
+		t.Errorf("its locks are held for %d s: %v", seconds, err)
 	}
 }
 

@@ -24,7 +24,9 @@ const creationLock = 0x696e676f74_03
 // OpenSubscriptions makes the pool; it connects when it is first used. most bounds the
 // subscriptions of the database; another instance may have another bound.
 func OpenSubscriptions(url string, config ReaderConfig, most int) (*Subscriptions, error) {
-	pool, err := openPool(url, "ingot subscriptions", config, "SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed'")
+	// One that stands still while it makes a subscription keeps others from it for no longer than a statement may.
+	setup := fmt.Sprintf("SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed'; SET idle_in_transaction_session_timeout = %d", milliseconds(config.Timeout))
+	pool, err := openPool(url, "ingot subscriptions", config, setup)
 	if err != nil {
 		return nil, err
 	}

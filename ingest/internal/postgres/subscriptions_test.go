@@ -50,6 +50,28 @@ func TestCommitsAtOnce(t *testing.T) {
 	}
 }
 
+// TestACreatorThatStandsStill with the lock under which subscriptions are made, as one that was stopped in the
+// middle does, loses it.
+func TestACreatorThatStandsStill(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	s, err := OpenSubscriptions(url, ReaderConfig{Connections: 1, Timeout: 100 * time.Millisecond}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	still, err := s.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer still.Release()
+	exec(t, still.Conn(), "BEGIN")
+	exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(creationLock))
+	if created, err := newSubscriptions(t, url, 1).Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil || !created {
+		t.Error(created, err)
+	}
+}
+
 // TestSubscriptionMovesForward: whatever comes in whatever order, also at once.
 func TestSubscriptionMovesForward(t *testing.T) {
 	t.Parallel()
