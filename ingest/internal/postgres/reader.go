@@ -56,6 +56,10 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 		if _, err := conn.Exec(ctx, setup); err != nil {
 			return err
 		}
+		// A standby lags: with it in the pool, a page of the primary's log would lack rows, and a cursor be told gone.
+		if _, err := readDurability(ctx, conn.PgConn()); err != nil {
+			return err
+		}
 		_, err := readTables(ctx, conn.PgConn()) // what else was changed the Writer tells
 		return err
 	}

@@ -1,0 +1,82 @@
+package postgres
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ingot/internal/event"
+	"ingot/internal/localpg"
+	"ingot/internal/pgtest"
+)
+
+// TestAStandbyIsNotRead, though a URL with several hosts may lead there, as while the primary takes no more connections. One
+// that has replayed less would tell a good cursor gone; and pages that found the log here and the rows there were seen to
+// leave events out. Once promoted it is read.
+func TestAStandbyIsNotRead(t *testing.T) {
+	t.Parallel()
+	standby := startStandby(t)
+	r := newReader(t, standby.URL())
+	feed := event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20}
+	if page, err := r.Events(t.Context(), feed); err == nil {
+		t.Errorf("read %d events", len(page.Events))
+	}
+	exec(t, client(t, standby.URL()), "SELECT pg_promote()")
+	if page, err := r.Events(t.Context(), feed); err != nil || len(page.Events) != 1 {
+		t.Errorf("once promoted: %d events, %v", len(page.Events), err)
+	}
+}
+
+// startStandby starts a standby that has one event and replays nothing: a cold copy.
+func startStandby(t *testing.T) *localpg.Server {
+	t.Helper()
+	primary := pgtest.Durable(t)
+	if _, err := Open(t.Context(), primary.URL()); err != nil {
+		t.Fatal(err)
+	}
+	w := newWriter(t, primary.URL())
+	merge(t, w, "a")
+	w.Close()
+	if err := primary.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	data := copyAsStandby(t, primary.DataDir())
+	standby, err := localpg.Start(t.Context(), localpg.Options{DataDir: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := standby.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return standby
+}
+
+// copyAsStandby copies the one cluster of a data folder.
+func copyAsStandby(t *testing.T, from string) (data string) {
+	t.Helper()
+	clusters, _ := filepath.Glob(filepath.Join(from, "[0-9]*"))
+	if len(clusters) != 1 {
+		t.Fatalf("clusters: %v", clusters)
+	}
+	data, err := os.MkdirTemp("", "ingot-standby-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(data) })
+	cluster := filepath.Join(data, filepath.Base(clusters[0]))
+	if err := os.CopyFS(cluster, os.DirFS(clusters[0])); err != nil {
+		t.Fatal(err)
+	}
+	for path, mode := range map[string]os.FileMode{data: 0o755, cluster: 0o700} { // for the server's user; Postgres insists
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(cluster, "standby.signal"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
