@@ -2,9 +2,18 @@ package client
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
+
+	"ingot/publisher/internal/ingottest"
 )
+
+// patience passes only in a test that fails.
+const patience = time.Minute
 
 // TestAnswersThatContradictTheRequest: an answer is believed only when it fits
 // what was sent, event by event.
@@ -36,6 +45,18 @@ func TestAnswersThatContradictTheRequest(t *testing.T) {
 	} {
 		if s, err := settle(answer{status: 200, body: []byte(body)}, two[1:]); s.statuses != nil || err == nil {
 			t.Errorf("one event, %s: believed, as %v (%v)", name, s.statuses, err)
+		}
+	}
+}
+
+// TestSuccessOfWhatKind: a gateway that takes a request to pass it on later says 202. Its events may be stored.
+func TestSuccessOfWhatKind(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{201, 202, 204} {
+		res := New(Config{URL: "http://ingot", Timeout: patience, GiveUpAfter: patience, Transport: ingottest.Network(t,
+			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))}).Publish(t.Context(), events(2))
+		if !slices.Equal(res.Statuses, []Status{Unknown, Unknown}) || res.Requests != 1 || res.Cause != "answer" || res.Err == nil || !strings.Contains(res.Err.Error(), strconv.Itoa(status)) {
+			t.Errorf("%d: %v after %d requests, %s: %v; want unknown", status, res.Statuses, res.Requests, res.Cause, res.Err)
 		}
 	}
 }

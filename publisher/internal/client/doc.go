@@ -13,7 +13,7 @@
 //
 // A batch is always sent again with the same bytes, so with the same ids: that is
 // what makes a retry safe. An attempt that may have stored its batch without
-// telling (504, another 5xx, a connection cut, a timeout) leaves the outcome open,
+// telling (504, another 5xx, a 2xx with nothing in it, a connection cut, a timeout) leaves the outcome open,
 // and no later refusal closes it again: 503 says that this attempt stored nothing,
 // not that none did. Only an answer about the events themselves settles them.
 //
