@@ -22,7 +22,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"reflect"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/zap"
@@ -79,7 +81,10 @@ func named(d *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-func main() { os.Exit(command(os.Args[1:])) }
+func main() {
+	signal.Ignore(syscall.SIGPIPE) // whoever reads the log may go first: that is no end of a server
+	os.Exit(command(os.Args[1:]))
+}
 
 // command is the whole of it, up to its exit code.
 func command(args []string) int {

@@ -17,6 +17,10 @@ import (
 // Two goroutines of fasthttp outlive a server: its clock, for ever, and its pool's
 // cleaner, for up to ten seconds.
 func TestMain(m *testing.M) {
+	if os.Getenv(asIngest) != "" {
+		_ = os.Unsetenv(asIngest) // it is no setting
+		main()
+	}
 	for _, variable := range os.Environ() { // of a shell where a server is set up: the README exports INGOT_KEYS_FILE
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "INGOT_") && name != "INGOT_POSTGRES" && name != "INGOT_REQUIRE_POSTGRES" {
 			_ = os.Unsetenv(name)
