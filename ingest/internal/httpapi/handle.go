@@ -73,8 +73,8 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 
 var requestIDHeader = []byte("X-Request-Id")
 
-// finish gives every answer its id, keeps a panic from taking the process down,
-// and sees to a body that nobody has read.
+// finish gives every answer its id, keeps a panic from taking the process down and what is
+// true now from being kept, and sees to a body that nobody has read.
 func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 	if panic != nil {
 		ctx.Response.Reset()
@@ -86,6 +86,9 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 	}
 	if s.draining.Load() {
 		ctx.SetConnectionClose() // or the client's next request meets the end of the server
+	}
+	if (ctx.IsGet() || ctx.IsHead()) && len(ctx.Response.Header.Peek(fasthttp.HeaderCacheControl)) == 0 {
+		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store") // a cache in between that is not told may keep it for a while
 	}
 	ctx.Response.Header.SetCanonical(requestIDHeader, id)
 	s.logFailure(ctx, id)

@@ -155,6 +155,28 @@ func TestMethods(t *testing.T) {
 	}
 }
 
+// TestNothingIsKeptInBetween: a cache that is not told, as Varnish, keeps what a GET is answered for two minutes: a page, a
+// subscription's next events, that a server is ready, that an event is not there.
+func TestNothingIsKeptInBetween(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	if a := g.do(t, request{"PUT", "/subscriptions/s", []string{jsonType}, "{}"}); a.status != 201 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for target, want := range map[string]string{
+		"/events": "200 no-store", "/events/t/none": "404 no-store", "/nothing": "404 no-store", "/events?limit=x": "400 no-store",
+		"/subscriptions": "200 no-store", "/subscriptions/s/events": "200 no-store", "/stats": "200 no-store", "/metrics": "200 no-store",
+		"/readyz": "200 no-store", "/publish": "405 no-store", "/": "200 no-cache", "/docs/live.js": "200 no-cache",
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			a := g.do(t, request{method: method, target: target})
+			if got := fmt.Sprint(a.status, " ", strings.Join(a.header.Values("Cache-Control"), ", ")); got != want {
+				t.Errorf("%s %s: %s, want %s", method, target, got, want)
+			}
+		}
+	}
+}
+
 // A handler that panics is answered 500 and logged; the process, the connections
 // of others and the next request live on.
 func TestPanic(t *testing.T) {
