@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -133,6 +134,23 @@ func TestFollowOfWhatIsNoIngot(t *testing.T) {
 			exit, stdout, stderr := followed(t, t.Context(), network)
 			if exit != exitBad || stdout != "" || status != 302 && !strings.Contains(stderr, "is http://ingot an Ingot") {
 				t.Errorf("%d: exit %d, stdout %q\n%s", status, exit, stdout, stderr)
+			}
+		})
+	}
+}
+
+// TestFollowASubscriptionOfWhatIsNoIngot: what answers 200 to everything, in JSON too, is not asked for ever, nor is what it
+// has printed again and again.
+func TestFollowASubscriptionOfWhatIsNoIngot(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"status":"ok"}`, `null`, `[]`, `<p>hello`, `{"events":[{"event_id":"1","topic":"t","payload":1}]}`} {
+		synctest.Test(t, func(t *testing.T) {
+			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // in the bubble; it passes only in a test that fails
+			defer cancel()
+			exit, stdout, stderr := followed(t, ctx, network, "--subscription=x", "--create")
+			if exit != exitBad || stdout != "" || !strings.Contains(stderr, "read answer to GET /subscriptions/x/events") || !strings.Contains(stderr, "is http://ingot an Ingot") {
+				t.Errorf("%s: exit %d, stdout %.200q\n%s", body, exit, stdout, stderr)
 			}
 		})
 	}

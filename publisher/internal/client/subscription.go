@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -33,15 +34,18 @@ func (f *Follower) Create(ctx context.Context, name string, s Subscription) erro
 }
 
 // Poll returns at most limit events behind what is committed, and waits for some; the
-// page may be empty all the same.
+// page may be empty all the same. What is no page is a *Refused: whoever answers so is no Ingot.
 func (f *Follower) Poll(ctx context.Context, name string, limit int, wait time.Duration) (page Objects, err error) {
 	path := subscriptionPath(name, fmt.Sprintf("/events?limit=%d&wait=%s", limit, wait))
 	body, err := f.ask(ctx, wait+f.c.cfg.Timeout, http.MethodGet, path, nil)
 	if err != nil {
 		return page, err
 	}
-	if err := json.Unmarshal(body, &page); err != nil {
-		return page, fmt.Errorf("read answer to GET %s: %w", path, err)
+	if err = json.Unmarshal(body, &page); err == nil && page.Next == "" {
+		err = errors.New("it has no next_cursor, as each page of a subscription has")
+	}
+	if err != nil {
+		return page, &Refused{Status: http.StatusOK, Err: fmt.Errorf("read answer to GET %s: %w", path, err)}
 	}
 	return page, nil
 }
