@@ -49,12 +49,12 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 
 func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*file, error) {
 	f := &file{name: path, format: r.Format, origin: record.Origin{
-		Name: filepath.Base(path), Topic: r.Topic, Source: r.Source, Limit: r.MaxPayload,
+		Name: nameOf(path), Topic: r.Topic, Source: r.Source, Limit: r.MaxPayload,
 	}}
 	var err error
 	switch {
 	case path == "-":
-		f.name, f.origin.Name, f.src, f.origin.Timestamp = "stdin", "stdin", newPipe(ctx, stdin), time.Now()
+		f.name, f.src, f.origin.Timestamp = f.origin.Name, newPipe(ctx, stdin), time.Now()
 	case r.Follow:
 		err = f.follow(ctx, path)
 	default:

@@ -69,7 +69,7 @@ func (r *replay) validateFiles() error {
 	}
 	seen := map[string]string{}
 	for _, path := range r.Files {
-		base := filepath.Base(path)
+		base := nameOf(path)
 		if other, twice := seen[base]; twice {
 			return fmt.Errorf("%s and %s have the same name, and so would their lines: replay them one by one, each with a --topic of its own", other, path)
 		}
@@ -81,6 +81,14 @@ func (r *replay) validateFiles() error {
 		}
 	}
 	return nil
+}
+
+// nameOf is what a file gives its lines' ids: its base name, and stdin for -.
+func nameOf(path string) string {
+	if path == "-" {
+		return "stdin"
+	}
+	return filepath.Base(path)
 }
 
 // timestamp is zero when the flag is not set.

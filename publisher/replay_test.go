@@ -340,6 +340,7 @@ func TestWrongReplays(t *testing.T) {
 	}{
 		{exitUsage, nil, "expected \"<file> ...\""},
 		{exitUsage, []string{file, "other/a.log"}, "have the same name"},
+		{exitUsage, []string{"-", "other/stdin"}, "have the same name"},
 		{exitUsage, []string{file, "--batch=0"}, "--batch"},
 		{exitUsage, []string{file, "--max-payload=10"}, "--max-payload"},
 		{exitUsage, []string{file, "--timestamp=yesterday"}, "--timestamp"},
