@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,8 +14,6 @@ import (
 // maxScanned is how many rows one query by an index looks at when a filter that no
 // index answers may refuse them. A guess.
 const maxScanned = 4096
-
-func newPage(q event.Query) *pageBuilder { return &pageBuilder{query: q, started: time.Now()} }
 
 // browse reads a page newest first, by id. Where a filter has an index it is asked
 // at once; otherwise the commit log tells which ids exist.

@@ -29,7 +29,7 @@
 // of a batch stand, fetch.go reads them. A Pruner deletes the head of the log, with its events (prune.go).
 //
 //	batch.go rows.go query.go    a batch on its way, and the bytes of it
-//	session.go ready.go          the connection that writes, and what dies with it
+//	session.go ready.go ids.go   the connection that writes, and what dies with it
 //	looker.go                    the two that look keys up
 //	connect.go dial.go           how any of them is opened, and noticed when it is dead
 //	classify.go durability.go    what an error means, and what a COMMIT is worth here

@@ -37,6 +37,8 @@ type pageBuilder struct {
 	started time.Time
 }
 
+func newPage(q event.Query) *pageBuilder { return &pageBuilder{query: q, started: time.Now()} }
+
 func (b *pageBuilder) room() int { return b.query.Limit - len(b.page.Events) }
 
 // chunk is how many rows the next query should ask for: what the limit leaves, or

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -78,24 +77,6 @@ func (w *Writer) cannotLookUp(b *batch, err error) {
 		w.log.Warn("keys cannot be looked up, staging the batch", zap.Error(err))
 	}
 	b.forgetKnown()
-}
-
-// appendTextArray encodes a text[] in the binary format.
-func appendTextArray(b []byte, texts []string) []byte {
-	b = appendArrayHead(b, pgtype.TextOID, len(texts))
-	for _, s := range texts {
-		b = appendText(b, s)
-	}
-	return b
-}
-
-// appendArrayHead encodes what stands before the elements of an array: dimensions, a
-// flag for NULLs, the element type, length and lower bound.
-func appendArrayHead(b []byte, element uint32, n int) []byte {
-	for _, v := range [...]uint32{1, 0, element, uint32(n), 1} {
-		b = binary.BigEndian.AppendUint32(b, v)
-	}
-	return b
 }
 
 // checkQuery asks what lookUpQuery does, for keys in hex, a line each, as a part of the direct path's Query. It

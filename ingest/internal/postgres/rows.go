@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"ingot/internal/event"
 )
 
@@ -44,6 +46,24 @@ func appendInt64(b []byte, v int64) []byte {
 }
 
 func appendTime(b []byte, at time.Time) []byte { return appendInt64(b, at.UnixMicro()-postgresEpoch) }
+
+// appendTextArray encodes a text[] in the binary format.
+func appendTextArray(b []byte, texts []string) []byte {
+	b = appendArrayHead(b, pgtype.TextOID, len(texts))
+	for _, s := range texts {
+		b = appendText(b, s)
+	}
+	return b
+}
+
+// appendArrayHead encodes what stands before the elements of an array: dimensions, a
+// flag for NULLs, the element type, length and lower bound.
+func appendArrayHead(b []byte, element uint32, n int) []byte {
+	for _, v := range [...]uint32{1, 0, element, uint32(n), 1} {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	return b
+}
 
 // count is the number of events in a batch.
 func count(groups []event.Group) int {

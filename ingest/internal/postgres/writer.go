@@ -115,14 +115,3 @@ func (w *Writer) choose(f func(c *pathChooser)) {
 	defer w.choosing.Unlock()
 	f(&w.chooser)
 }
-
-// number gives the batch ids and an empty result. It may be called again when a
-// try has failed: ids are never used twice.
-func (s *session) number(ctx context.Context, b *batch) (err error) {
-	if b.first, err = s.takeIDs(ctx, b.received); err != nil {
-		return err
-	}
-	b.from = s
-	b.stored, b.storedCount = make([]bool, b.received), 0
-	return nil
-}
