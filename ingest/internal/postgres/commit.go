@@ -102,11 +102,11 @@ func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
 	}
 	switch {
 	case tag == "ROLLBACK":
-		return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: fmt.Errorf("COMMIT answered ROLLBACK")}
+		return unavailable(errors.New("COMMIT answered ROLLBACK"))
 	case tag != "COMMIT" || txStatus != 'I':
 		return &event.UnknownError{Err: fmt.Errorf("COMMIT answered %q", tag)}
 	case warned:
-		return &event.UnknownError{Err: fmt.Errorf("COMMIT came with a warning")}
+		return &event.UnknownError{Err: errors.New("COMMIT came with a warning")}
 	}
 	return nil
 }

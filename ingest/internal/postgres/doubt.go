@@ -9,8 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
-
-	"ingot/internal/event"
 )
 
 // Pauses between two tries at resolving a batch in doubt. Guesses.
@@ -38,7 +36,7 @@ func (w *Writer) resolve(ctx context.Context, b *batch, doubt error) error {
 			return nil
 		case err == nil:
 			w.log.Info("a batch in doubt was not committed and never will be", zap.Int64("first_id", b.first), zap.NamedError("doubt", doubt))
-			return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: doubt}
+			return unavailable(doubt)
 		}
 		w.log.Warn("a batch is in doubt", zap.Int64("first_id", b.first), zap.NamedError("doubt", doubt), zap.Error(err))
 		select {
@@ -106,7 +104,7 @@ func (w *Writer) endAbandoned(ctx context.Context, s *session) {
 }
 
 // fence tells whether the batch has committed; an error means that it is not
-// certain yet. It uses a new connection: connect has made sure that it is not to a
+// certain yet. It uses a new connection: openSession has made sure that it is not to a
 // standby.
 func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error) {
 	s, err := w.ready(ctx)

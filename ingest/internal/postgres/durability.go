@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -52,7 +53,7 @@ func readDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error
 	case encoding != "UTF8":
 		return d, fmt.Errorf("the database's encoding is %s; create one with ENCODING 'UTF8'", encoding)
 	case d.InRecovery:
-		return d, fmt.Errorf("the server is a standby in recovery; point DATABASE_URL at the primary")
+		return d, errors.New("the server is a standby in recovery; point DATABASE_URL at the primary")
 	}
 	return d, nil
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -107,7 +108,7 @@ func schemaVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	case string(row[0]) == "f":
 		return 0, nil
 	case string(row[1]) == "f":
-		return 0, fmt.Errorf("a schema called ingot is there, but it is not Ingot's: use another database")
+		return 0, errors.New("a schema called ingot is there, but it is not Ingot's: use another database")
 	}
 	rows, err := conn.Exec(ctx, "SELECT max(version) FROM ingot.schema_version").ReadAll()
 	if err != nil {
@@ -115,7 +116,7 @@ func schemaVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	}
 	version, err := strconv.Atoi(string(rows[0].Rows[0][0]))
 	if err != nil {
-		return 0, fmt.Errorf("read the schema version: ingot.schema_version is empty, as while a restore is under way or after one that has failed")
+		return 0, errors.New("read the schema version: ingot.schema_version is empty, as while a restore is under way or after one that has failed")
 	}
 	return version, nil
 }
