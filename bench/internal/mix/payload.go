@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -94,7 +95,7 @@ func fileEvents(path string) ([]event.Event, error) {
 
 func lineEvent(e event.Event, line []byte) (event.Event, error) {
 	if !json.Valid(line) {
-		return e, fmt.Errorf("not a JSON value")
+		return e, errors.New("not a JSON value")
 	}
 	var given struct {
 		Topic, Source string

@@ -69,7 +69,7 @@ func setParameter(q *event.Query, name, text string) (err error) {
 	case "order":
 		q.Feed = text == "asc"
 		if text != "asc" && text != "desc" {
-			return fmt.Errorf(`order must be "asc" or "desc"`)
+			return errors.New(`order must be "asc" or "desc"`)
 		}
 	case "limit":
 		if q.Limit, err = parseLimit(text); err != nil {

@@ -3,6 +3,7 @@ package ingottest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,7 +71,7 @@ func decode(body []byte) (events []Event, alone bool, err error) {
 		return nil, alone, fmt.Errorf("decode: %w", err)
 	}
 	if len(events) == 0 {
-		return nil, alone, fmt.Errorf("decode: no events")
+		return nil, alone, errors.New("decode: no events")
 	}
 	return events, alone, nil
 }
