@@ -12,14 +12,13 @@ import (
 // minVersion is the oldest Postgres that is accepted, as in PG_VERSION.
 const minVersion = 15
 
-// Durability is what the server was found to promise about a commit.
+// Durability is what the server was found to promise about a commit: its settings as it writes them, "on" or "off".
 type Durability struct {
 	ServerVersion     string
 	Fsync             string
 	FullPageWrites    string
 	SynchronousCommit string // the server's default; batches never commit with less than "on"
 	SynchronousNames  string // synchronous_standby_names
-	InRecovery        bool
 }
 
 // Safe tells whether a commit survives a crash of the server's machine as far as
@@ -44,7 +43,7 @@ func readDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error
 	row := results[0].Rows[0]
 	d := Durability{
 		ServerVersion: string(row[0]), Fsync: string(row[3]), FullPageWrites: string(row[4]),
-		SynchronousCommit: string(row[5]), SynchronousNames: string(row[6]), InRecovery: string(row[7]) == "true",
+		SynchronousCommit: string(row[5]), SynchronousNames: string(row[6]),
 	}
 	number, _ := strconv.Atoi(string(row[1]))
 	switch encoding := string(row[2]); {
@@ -52,7 +51,7 @@ func readDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error
 		return d, fmt.Errorf("the server is Postgres %s; %d or newer is needed", d.ServerVersion, minVersion)
 	case encoding != "UTF8":
 		return d, fmt.Errorf("the database's encoding is %s; create one with ENCODING 'UTF8'", encoding)
-	case d.InRecovery:
+	case string(row[7]) == "true":
 		return d, errors.New("the server is a standby in recovery; point DATABASE_URL at the primary")
 	}
 	return d, nil

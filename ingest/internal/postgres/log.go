@@ -95,7 +95,7 @@ func (r *Reader) Start(ctx context.Context, after string) (event.Position, error
 	case "beginning":
 		return event.Position{}, nil
 	case "now":
-		return r.End(ctx)
+		return r.endOfLog(ctx)
 	}
 	at, err := event.ParsePosition(after)
 	if err == nil {
@@ -104,8 +104,8 @@ func (r *Reader) Start(ctx context.Context, after string) (event.Position, error
 	return at, err
 }
 
-// End is the place behind everything that is committed.
-func (r *Reader) End(ctx context.Context) (event.Position, error) {
+// endOfLog is the place behind everything that is committed.
+func (r *Reader) endOfLog(ctx context.Context) (event.Position, error) {
 	log, err := r.log(ctx, "ORDER BY commit_seq DESC LIMIT 1")
 	if err != nil || len(log) == 0 {
 		return event.Position{}, err

@@ -249,7 +249,7 @@ func TestPlaceBeforeAPause(t *testing.T) {
 	merge(t, newWriter(t, url), "b")
 	r, p := newReader(t, url), newPruner(t, url)
 	exec(t, client(t, url), "UPDATE ingot.batches SET committed_at = committed_at - interval '1 year'")
-	end, err := r.End(t.Context())
+	end, err := r.Start(t.Context(), "now")
 	if err != nil {
 		t.Fatal(err)
 	}

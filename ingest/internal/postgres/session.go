@@ -97,7 +97,7 @@ type session struct {
 	merged  int         // rows that the merge was given: what nothing has spared it, for tests
 	warned  bool        // a warning arrived since the last statement was completed
 	broken  atomic.Bool // given up; whoever reads an answer may say so
-	begin   string
+	begin   string      // how a transaction begins that is one Query
 
 	checkPlan planned
 	unfolded  unfolded
@@ -117,14 +117,15 @@ func openSession(ctx context.Context, url string, t Timeouts, instance string) (
 		return nil, err
 	}
 	s.conn = conn
-	if err := s.prepare(ctx, t); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		discard(conn)
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *session) prepare(ctx context.Context, t Timeouts) error {
+// prepare asks the server what it is, and what has become of the tables, and prepares the merge.
+func (s *session) prepare(ctx context.Context) error {
 	d, err := readDurability(ctx, s.conn)
 	if err != nil {
 		return err

@@ -45,8 +45,8 @@ type Writer struct {
 	abandoned []backend       // of connections given up in doubt; the next connection, or fence, ends them
 }
 
-// NewWriter connects at the first Merge. instance names this process in the
-// commit log.
+// NewWriter makes a writer, which connects at the first Ready or Merge. instance names this
+// process in the commit log.
 func NewWriter(url string, path WritePath, timeouts Timeouts, instance uuid.UUID, log *zap.Logger) *Writer {
 	none := make(chan struct{})
 	close(none)
