@@ -18,7 +18,8 @@
 // The decoder refuses, event by event, whatever Postgres could reject later:
 // once an event is accepted here, its row must be storable and its payload must
 // cast to jsonb. Nothing is repaired or replaced on the way; the payload is kept
-// byte for byte. quote.go is the way back: a text as JSON.
+// byte for byte. quote.go is the way back: a text as JSON. What the rules are called stands
+// in rules.go, how much is taken in limits.go.
 //
 // What the packages below ingest/internal say to each other is here, since they do not
 // import each other:

@@ -3,6 +3,7 @@ package event
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -32,12 +33,12 @@ func (d *decoder) found(i int) string {
 		return "a string"
 	case c == '-' || '0' <= c && c <= '9':
 		return "a number"
-	case hasLiteral(d.src[i:], "true") || hasLiteral(d.src[i:], "false"):
+	case strings.HasPrefix(d.src[i:], "true") || strings.HasPrefix(d.src[i:], "false"):
 		return "a boolean"
-	case hasLiteral(d.src[i:], "null"):
+	case strings.HasPrefix(d.src[i:], "null"):
 		return "null"
 	}
-	if len(d.src) >= 3 && i == 0 && d.src[:3] == "\xef\xbb\xbf" {
+	if i == 0 && strings.HasPrefix(d.src, "\xef\xbb\xbf") {
 		return "a byte order mark (send UTF-8 without one)"
 	}
 	r, _ := utf8.DecodeRuneInString(d.src[i:])
@@ -45,10 +46,6 @@ func (d *decoder) found(i int) string {
 		return fmt.Sprintf("the byte 0x%02x", d.src[i])
 	}
 	return strconv.QuoteRune(r)
-}
-
-func hasLiteral(s, literal string) bool {
-	return len(s) >= len(literal) && s[:len(literal)] == literal
 }
 
 // space passes over white space.
@@ -173,7 +170,7 @@ func (d *decoder) nestedName(i int) int {
 }
 
 func (d *decoder) literal(i int, word string) int {
-	if !hasLiteral(d.src[i:], word) {
+	if !strings.HasPrefix(d.src[i:], word) {
 		return d.fail(i, "want a JSON value, found %s", d.found(i))
 	}
 	return i + len(word)

@@ -22,7 +22,7 @@ func (d *decoder) shortText(m member, start, end int) (text string, ok bool) {
 	text = d.text(start, end)
 	switch {
 	case text == "":
-		d.event.refuse(field, CodeEmpty, field+" is empty; 1 to 512 bytes are taken")
+		d.event.refuse(field, CodeEmpty, fmt.Sprintf("%s is empty; 1 to %d bytes are taken", field, MaxTextBytes))
 	case len(text) > MaxTextBytes:
 		d.event.refuse(field, CodeTooLong, fmt.Sprintf("%s is %d bytes long, at most %d are taken", field, len(text), MaxTextBytes))
 	default:
