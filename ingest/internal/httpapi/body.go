@@ -25,9 +25,9 @@ var (
 	errBodyBroken   = errors.New("body broken off")
 )
 
-// readBody reads the body of a request into memory of its own, paid from the
-// budget before it is read; of one without a length no more than limit bytes. A body read to its end is closed, so that a stream
-// still there is a body unread.
+// readBody reads the body of a request into memory of its own, paid from the budget before it
+// is read; of one without a length no more than limit bytes. A body read to its end is closed,
+// so that a stream still there is a body unread.
 func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, limit int, a *account) (string, error) {
 	sent, err := readSent(ctx, limit, a)
 	if err != nil {

@@ -12,8 +12,10 @@
 //	                 │  deadline.go  its deadlines, which a request puts off at no cost
 //	                 │  secured.go   TLS above them, if Config has it
 //	                 │
-//	              handle.go    route.go: which handler; request ids, panics, what is not a route, bodies unread
-//	                 │  framing.go   where a request ends, beyond doubt
+//	              handle.go    panics, what is not a route, bodies unread
+//	                 │  requestid.go its id: the client's own, or a new one
+//	                 │  framing.go   where it ends, beyond doubt
+//	                 │  route.go     which handler
 //	                 │  keys.go      whether its key may
 //	                 │
 //	  POST /publish  │  publish.go   one request from its body to its answer
@@ -34,6 +36,7 @@
 //	  GET /healthz…  │  health.go
 //	  GET / /docs    │  index.go live/ swagger.go openapi.json swagger/
 //	                 │  write.go      events and subscriptions as JSON
+//	                 │  respond.go    answers that are no refusal, and what of them counts until it is taken
 //	                 ▼
 //	              problem.go   every refusal, as RFC 9457; the table of errors
 //	              failure.go   what of it is logged

@@ -31,31 +31,18 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 	s.respondRead(ctx, appendPage(nil, page))
 }
 
-// respondRead answers with what was read, which counts until the client has taken it.
-func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) {
-	held := &account{budget: &s.reads}
-	if !held.take(int64(len(body))) {
-		s.problem(ctx, problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less")
-		return
-	}
-	ctx.Conn().(*conn).afterAnswer(held.close)
-	s.respond(ctx, fasthttp.StatusOK, body)
-}
-
-// respondList answers with what others have made long or short. A short one is never refused.
-func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) {
-	if len(body) > answerKept {
-		s.respondRead(ctx, body)
-		return
-	}
-	s.respond(ctx, fasthttp.StatusOK, body)
-}
-
 // pageOf reads a page.
 func (s *Server) pageOf(q event.Query) (event.Page, error) {
 	bounded, cancel := s.bounded()
 	defer cancel()
 	return s.Reader.Events(bounded, q)
+}
+
+// start finds the place that "now", "beginning" or a cursor stands for.
+func (s *Server) start(after string) (event.Position, error) {
+	bounded, cancel := s.bounded()
+	defer cancel()
+	return s.Reader.Start(bounded, after)
 }
 
 // bounded is the time that one request has for the database. It does not end when the

@@ -94,11 +94,10 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 	s.logFailure(ctx, id)
 }
 
-// find finds where a request's answer counts, and the handler; where there is none it
-// has answered. Framing first, because what
-// cannot be told apart from the next request must end the connection; the key last, since only a route knows what it needs. Paths are
-// compared as they were sent: what a proxy in front compares, and lets pass, is
-// the same text.
+// find finds where a request's answer counts, and the handler; where there is none it has
+// answered. Framing first, because what cannot be told apart from the next request must end
+// the connection; the key last, since only a route knows what it needs. Paths are compared as
+// they were sent: what a proxy in front compares, and lets pass, is the same text.
 func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*fasthttp.RequestCtx)) {
 	reason := smuggled(ctx.Request.Header.RawHeaders())
 	if version := string(ctx.Request.Header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {

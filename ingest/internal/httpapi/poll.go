@@ -110,7 +110,7 @@ func (s *Server) awaitPage(client *conn, q event.Query, from event.Position, wai
 	}
 }
 
-// firstPage is as many of the events as the query wants, and at least one.
+// firstPage is as many of the events as the query wants, and at least one if there is any.
 func firstPage(events []*event.Stored, at event.Position, q event.Query) event.Page {
 	page := event.Page{At: at}
 	bytes := 0

@@ -139,9 +139,3 @@ func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, dec
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.Response.SetBody(w.answer)
 }
-
-func (s *Server) respond(ctx *fasthttp.RequestCtx, status int, body []byte) {
-	ctx.SetStatusCode(status)
-	ctx.Response.Header.SetContentType("application/json")
-	ctx.Response.SetBodyRaw(body)
-}

@@ -41,9 +41,9 @@ func (h handlers) allow() string {
 	return allowed + "OPTIONS"
 }
 
-// route finds what a path answers to: the path itself, or a pattern of as many
-// parts; nil: nothing does. Parts are split before their escapes are undone, so that a %2F belongs to
-// the part it stands in.
+// route finds what a path answers to: the path itself, or a pattern of as many parts; nil:
+// nothing does. Parts are split before their escapes are undone, so that a %2F belongs to the
+// part it stands in.
 func (s *Server) route(ctx *fasthttp.RequestCtx) *route {
 	path := ctx.URI().PathOriginal()
 	if r, found := s.routes[string(path)]; found && !bytes.Contains(path, []byte("{")) {

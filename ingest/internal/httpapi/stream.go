@@ -22,9 +22,9 @@ type Feed interface {
 
 // Subscription belongs to one goroutine.
 type Subscription interface {
-	// Next waits for events, at most for wait and the rest of a reading, or until ctx
-	// ends, and tells up to where everything is seen now. It fails with *event.CursorError, event.ErrCutOff and
-	// event.ErrFeedClosed.
+	// Next waits for events, at most for wait and the rest of a reading, or until ctx ends,
+	// and tells up to where everything is seen now. It fails with *event.CursorError,
+	// event.ErrCutOff and event.ErrFeedClosed.
 	Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error)
 	Close()
 }
@@ -64,12 +64,6 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) {
 }
 
 const eventStream = "text/event-stream"
-
-func (s *Server) start(after string) (event.Position, error) {
-	bounded, cancel := s.bounded()
-	defer cancel()
-	return s.Reader.Start(bounded, after)
-}
 
 // startStream begins at a cursor also while the database is away: an EventSource never
 // comes back after any answer but 200, and the feed waits for the database. If the

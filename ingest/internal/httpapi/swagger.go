@@ -66,11 +66,3 @@ func (s *Server) zipped(contentType string, content []byte) func(*fasthttp.Reque
 		ctx.Response.SetBodyStream(r, int(size))
 	}
 }
-
-// file answers with a part of the binary: the same until the next start.
-func file(ctx *fasthttp.RequestCtx, contentType string, content []byte) {
-	ctx.Response.Header.SetContentType(contentType)
-	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
-	ctx.Response.Header.Set("Cache-Control", "no-cache")
-	ctx.Response.SetBodyRaw(content)
-}

@@ -1,0 +1,38 @@
+package httpapi
+
+import "github.com/valyala/fasthttp"
+
+// respond answers with JSON. The body is not to be changed any more.
+func (s *Server) respond(ctx *fasthttp.RequestCtx, status int, body []byte) {
+	ctx.SetStatusCode(status)
+	ctx.Response.Header.SetContentType("application/json")
+	ctx.Response.SetBodyRaw(body)
+}
+
+// respondRead answers with what was read, which counts until the client has taken it.
+func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) {
+	held := &account{budget: &s.reads}
+	if !held.take(int64(len(body))) {
+		s.problem(ctx, problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less")
+		return
+	}
+	ctx.Conn().(*conn).afterAnswer(held.close)
+	s.respond(ctx, fasthttp.StatusOK, body)
+}
+
+// respondList answers with what others have made long or short. A short one is never refused.
+func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) {
+	if len(body) > answerKept {
+		s.respondRead(ctx, body)
+		return
+	}
+	s.respond(ctx, fasthttp.StatusOK, body)
+}
+
+// file answers with a part of the binary: the same until the next start.
+func file(ctx *fasthttp.RequestCtx, contentType string, content []byte) {
+	ctx.Response.Header.SetContentType(contentType)
+	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	ctx.Response.Header.Set("Cache-Control", "no-cache")
+	ctx.Response.SetBodyRaw(content)
+}
