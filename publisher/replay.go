@@ -144,7 +144,9 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 			ctx, c = context.WithoutCancel(ctx), r.client(out, min(r.patience(), winding))
 			defer c.Close()
 		}
-		r.audit(ctx, c, in, meter, &o)
+		o.Audit = audited(ctx, c, audit.Subject{
+			Events: &in.memory, Unique: in.memory.size(), Ledger: in.tally, Workers: r.Concurrency,
+		}, meter, o.Problems)
 		o.Interrupted = ctx.Err() != nil
 	}
 	return o.finish(out.stdout, r.JSON)
@@ -194,18 +196,4 @@ func outlive(ctx context.Context, d time.Duration) (context.Context, context.Can
 		cancel()
 	})
 	return out, func() { stop(); cancel() }
-}
-
-// audit reads the run back; what keeps it from finishing is part of the outcome.
-func (r *replay) audit(ctx context.Context, c *client.Client, in *intake, m *meter, o *replayOutcome) {
-	v, err := audit.Run(ctx, c, audit.Subject{
-		Events: &in.memory, Unique: in.memory.size(), Ledger: in.tally, Workers: r.Concurrency,
-	}, m)
-	if err != nil {
-		if ctx.Err() == nil {
-			o.Problems["audit"] = err.Error()
-		}
-		return
-	}
-	o.Audit = &v
 }

@@ -23,8 +23,6 @@ type outcome struct {
 	Audit       *audit.Verdict `json:"audit"` // null when there was none, or it could not finish
 	Interrupted bool           `json:"interrupted"`
 	ExitCode    int            `json:"exit_code"`
-
-	tally *tally.Tally // for the audit
 }
 
 // finish prints the outcome and returns its exit code, nil for 0.

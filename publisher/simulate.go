@@ -73,23 +73,25 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 		return err
 	}
 	meter := newMeter(out.stderr)
-	o := s.send(ctx, plan, c, meter)
+	told := tally.New(plan.Sends(), plan.Unique(), "same seed, same ids; use --seed to send new ones")
+	o := s.send(ctx, plan, c, told, meter)
 	if s.Audit && ctx.Err() == nil {
-		s.audit(ctx, c, meter, &o)
+		o.Audit = audited(ctx, c, audit.Subject{
+			Events: audit.Remade{Maker: workload.New(s.Seed)}, Unique: s.Events, Ledger: told, Workers: s.Concurrency,
+		}, meter, o.Problems)
 	}
 	o.Interrupted = ctx.Err() != nil
 	return o.finish(out.stdout, s.JSON)
 }
 
-// send publishes the plan and sums up.
-func (s *simulate) send(ctx context.Context, plan workload.Plan, c *client.Client, m *meter) outcome {
-	told := tally.New(plan.Sends(), plan.Unique(), "same seed, same ids; use --seed to send new ones")
+// send publishes the plan and sums up what was told.
+func (s *simulate) send(ctx context.Context, plan workload.Plan, c *client.Client, told *tally.Tally, m *meter) outcome {
 	m.Begin("send", plan.Sends())
 	defer m.End()
 	began := time.Now()
 	jobs := func(context.Context) iter.Seq[job] { return s.jobs(plan, c, told, m) }
 	err := (&sending{jobs: jobs, clients: s.Concurrency, rate: s.Rate}).run(ctx)
-	o := outcome{URL: s.URL, Seed: s.Seed, Report: told.Report(time.Since(began)), tally: told}
+	o := outcome{URL: s.URL, Seed: s.Seed, Report: told.Report(time.Since(began))}
 	if err != nil {
 		o.Problems["stopped"] = err.Error()
 	}
@@ -117,18 +119,4 @@ func (s *simulate) jobs(plan workload.Plan, c *client.Client, told *tally.Tally,
 			}
 		}
 	}
-}
-
-// audit reads the run back; what keeps it from finishing is part of the outcome.
-func (s *simulate) audit(ctx context.Context, c *client.Client, m *meter, o *outcome) {
-	v, err := audit.Run(ctx, c, audit.Subject{
-		Events: audit.Remade{Maker: workload.New(s.Seed)}, Unique: s.Events, Ledger: o.tally, Workers: s.Concurrency,
-	}, m)
-	if err != nil {
-		if ctx.Err() == nil {
-			o.Problems["audit"] = err.Error()
-		}
-		return
-	}
-	o.Audit = &v
 }
