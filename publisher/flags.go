@@ -23,6 +23,12 @@ func checkURL(text string) error {
 	return nil
 }
 
+// access is what lets a server and its client trust each other.
+type access struct {
+	Key string      `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
+	CA  authorities `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
+}
+
 // checkKey wants what can stand in a header, as the key that ingest key prints.
 func checkKey(key string) error {
 	for _, c := range []byte(key) {

@@ -14,9 +14,8 @@ import (
 
 // follow is the subcommand: its flags.
 type follow struct {
-	URL          string         `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to follow."`
-	Key          string         `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
-	CA           authorities    `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
+	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to follow."`
+	access
 	Topic        []string       `sep:"none" help:"Only events of this topic; may be there several times."`
 	Source       string         `help:"Only events of this source."`
 	After        string         `placeholder:"now|beginning|CURSOR" help:"Where to begin. Default: now."`

@@ -27,9 +27,8 @@ const forever = 100 * 365 * 24 * time.Hour
 type replay struct {
 	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events as NDJSON go as they are, any other text line by line."`
 
-	URL         string         `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
-	Key         string         `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
-	CA          authorities    `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
+	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
+	access
 	Topic       string         `help:"Topic of the lines. Default: the file's base name without its extension; stdin for -."`
 	Source      string         `help:"Source of the lines. Default: the name of this host."`
 	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of the lines. Default: when the file was modified, the same on every run; for - the time of the start."`

@@ -21,9 +21,8 @@ const grace = 2 * time.Second
 
 // simulate is the subcommand: its flags.
 type simulate struct {
-	URL         string        `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
-	Key         string        `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
-	CA          authorities   `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
+	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
+	access
 	Events      int           `default:"20000" help:"Unique events to send."`
 	Duplicates  float64       `default:"0.30" help:"Share of all sends that repeat an earlier event, from 0 to less than 1."`
 	Concurrency int           `default:"8" help:"Clients that send in parallel."`
