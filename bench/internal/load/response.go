@@ -72,33 +72,16 @@ func (h *head) field(line []byte, length *int) error {
 	}
 	value = bytes.TrimSpace(value)
 	switch {
-	case equalFold(name, "content-length"):
+	case bytes.EqualFold(name, []byte("Content-Length")):
 		n, err := strconv.Atoi(string(value))
 		if err != nil || n < 0 || n > 1<<30 {
 			return fmt.Errorf("%w: Content-Length %.20q", errProtocol, value)
 		}
 		*length = n
-	case equalFold(name, "transfer-encoding"):
+	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 		return fmt.Errorf("%w: Transfer-Encoding %.20q", errProtocol, value)
-	case equalFold(name, "connection"):
-		h.close = equalFold(value, "close")
+	case bytes.EqualFold(name, []byte("Connection")):
+		h.close = bytes.EqualFold(value, []byte("close"))
 	}
 	return nil
-}
-
-// equalFold compares ASCII, without regard to case and without allocating.
-func equalFold(b []byte, lower string) bool {
-	if len(b) != len(lower) {
-		return false
-	}
-	for i := range b {
-		c := b[i]
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
 }
