@@ -106,7 +106,7 @@ func newPicks(o *Open) *picks {
 // target is a vegeta.Targeter.
 func (p *picks) target(t *vegeta.Target) error {
 	events, id := p.deal()
-	t.Method, t.URL = http.MethodPost, "http://"+p.run.Address+Path
+	t.Method, t.URL = http.MethodPost, "http://"+p.run.Address+path
 	t.Header = http.Header{"Content-Type": {"application/json"}, requestID: {id}}
 	t.Body = appendBody(nil, p.run.Encoder, events, p.run.Array > 0)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"ingot/bench/internal/score"
 )
@@ -122,7 +123,7 @@ func (r Run) refused() float64 {
 }
 
 // Share is CPU time as a share of one core over the window.
-func (r Run) Share(d interface{ Seconds() float64 }) float64 { return d.Seconds() / r.Seconds }
+func (r Run) Share(d time.Duration) float64 { return d.Seconds() / r.Seconds }
 
 func count(v float64) string {
 	if v == 0 || math.IsNaN(v) {

@@ -13,7 +13,7 @@ import (
 // Server is something that answers HTTP: an ingester, or the server of a limit.
 type Server struct {
 	Address string
-	process *Process // nil: it was given with --url
+	process *process // nil: it was given with --url
 	debug   string   // address of its profiles; "" when it has none
 }
 
@@ -66,7 +66,7 @@ func startServer(ctx context.Context, log, address, binary string, args []string
 		return nil, err
 	}
 	if err := p.awaitPort(ctx, address); err != nil {
-		_ = p.Stop()
+		_ = p.stop()
 		return nil, err
 	}
 	return &Server{Address: address, process: p}, nil
@@ -93,12 +93,12 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
-// PID is the process's, 0 if the server was given.
-func (s *Server) PID() int {
+// pid is the process's, 0 if the server was given.
+func (s *Server) pid() int {
 	if s.process == nil {
 		return 0
 	}
-	return s.process.PID()
+	return s.process.pid()
 }
 
 // Stop ends a server that was started, cleanly, and waits for it.
@@ -106,7 +106,7 @@ func (s *Server) Stop() error {
 	if s.process == nil {
 		return nil
 	}
-	return s.process.Stop()
+	return s.process.stop()
 }
 
 // Takes tells whether the ingester knows a flag: scenarios of later versions are

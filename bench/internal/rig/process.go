@@ -16,8 +16,8 @@ import (
 // for 20 s by default.
 const killAfter = 30 * time.Second
 
-// Process is a running child.
-type Process struct {
+// process is a running child.
+type process struct {
 	cmd  *exec.Cmd
 	log  string
 	done chan struct{}
@@ -25,19 +25,19 @@ type Process struct {
 }
 
 // start runs a program with its output in a file.
-func start(log string, program string, args ...string) (*Process, error) {
+func start(log string, program string, args ...string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	defer out.Close()
-	p := &Process{cmd: exec.Command(program, args...), log: log, done: make(chan struct{})}
+	p := &process{cmd: exec.Command(program, args...), log: log, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = out, out, cleanEnv(os.Environ())
 	// A group of its own: Ctrl-C is for the bench, which then stops its children.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(p.cmd.SysProcAttr)
 	started := make(chan error, 1)
-	go p.run(started) // ends with the child, awaited in Stop
+	go p.run(started) // ends with the child, awaited in stop
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
@@ -46,7 +46,7 @@ func start(log string, program string, args ...string) (*Process, error) {
 
 // run keeps its thread while the child lives: to the kernel a parent dies when the
 // thread does that forked.
-func (p *Process) run(started chan<- error) {
+func (p *process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := p.cmd.Start(); err != nil {
@@ -58,11 +58,10 @@ func (p *Process) run(started chan<- error) {
 	close(p.done)
 }
 
-// PID is the child's.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// Stop asks the child to end and waits for it. It may be called again.
-func (p *Process) Stop() error {
+// stop asks the child to end and waits for it. It may be called again.
+func (p *process) stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	timer := time.AfterFunc(killAfter, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
@@ -74,7 +73,7 @@ func (p *Process) Stop() error {
 }
 
 // awaitPort returns when somebody listens on address.
-func (p *Process) awaitPort(ctx context.Context, address string) error {
+func (p *process) awaitPort(ctx context.Context, address string) error {
 	for {
 		c, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
@@ -87,7 +86,7 @@ func (p *Process) awaitPort(ctx context.Context, address string) error {
 }
 
 // pause waits a moment, unless the child or ctx ends.
-func (p *Process) pause(ctx context.Context) error {
+func (p *process) pause(ctx context.Context) error {
 	select {
 	case <-time.After(10 * time.Millisecond):
 		return nil
@@ -99,7 +98,7 @@ func (p *Process) pause(ctx context.Context) error {
 }
 
 // lastWords is the last line of the log.
-func (p *Process) lastWords() string {
+func (p *process) lastWords() string {
 	b, _ := os.ReadFile(p.log)
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	return lines[len(lines)-1]

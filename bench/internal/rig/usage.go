@@ -35,7 +35,7 @@ func ReadCPU(servers []*Server, postmaster int) CPU {
 		c.Client = time.Duration(self.Utime.Nano() + self.Stime.Nano())
 	}
 	for _, s := range servers {
-		c.Ingester += readStat(s.PID()).own
+		c.Ingester += readStat(s.pid()).own
 	}
 	if postmaster != 0 {
 		c.Postgres = treeCPU(postmaster)
@@ -89,7 +89,7 @@ func readStat(pid int) (s stat) {
 func PeakMemory(servers []*Server) int64 {
 	var most int64
 	for _, s := range servers {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.PID()))
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid()))
 		if err != nil {
 			continue
 		}

@@ -12,9 +12,9 @@ import (
 // sampleEvery is how often a Watch looks: a look costs the ingester a query.
 const sampleEvery = 250 * time.Millisecond
 
-// Stats is what of GET /stats the bench reads. A name that an ingester does not
+// stats is what of GET /stats the bench reads. A name that an ingester does not
 // have stays 0.
-type Stats struct {
+type stats struct {
 	Received int64 `json:"received"`
 	Queue    struct {
 		QueuedEvents int   `json:"queued_events"`
@@ -78,19 +78,19 @@ func (w *Watch) loop(ctx context.Context) {
 func (w *Watch) look(ctx context.Context) (Sample, error) {
 	var s Sample
 	for _, server := range w.servers {
-		stats, err := readStats(ctx, w.client, server)
+		told, err := readStats(ctx, w.client, server)
 		if err != nil {
 			return s, err
 		}
-		s.Received = max(s.Received, stats.Received)
-		s.Batches += stats.Queue.Batches
-		s.Queued += stats.Queue.QueuedEvents
+		s.Received = max(s.Received, told.Received)
+		s.Batches += told.Queue.Batches
+		s.Queued += told.Queue.QueuedEvents
 	}
 	return s, nil
 }
 
-func readStats(ctx context.Context, client *http.Client, server *Server) (Stats, error) {
-	var s Stats
+func readStats(ctx context.Context, client *http.Client, server *Server) (stats, error) {
+	var s stats
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+server.Address+"/stats", nil)
 	if err != nil {
 		return s, err

@@ -8,16 +8,15 @@ import (
 // Summary is what rounds of one figure come to.
 type Summary struct {
 	Median, Least, Most float64
-	Rounds              int
 }
 
 // Summarize takes the median, not the mean: one round in which the machine did
 // something else must not count. Without rounds all is NaN.
 func Summarize(rounds []float64) Summary {
 	if len(rounds) == 0 {
-		return Summary{math.NaN(), math.NaN(), math.NaN(), 0}
+		return Summary{math.NaN(), math.NaN(), math.NaN()}
 	}
-	return Summary{Median(rounds), slices.Min(rounds), slices.Max(rounds), len(rounds)}
+	return Summary{Median(rounds), slices.Min(rounds), slices.Max(rounds)}
 }
 
 // Median is the middle value; of an even number, the mean of the two.
