@@ -10,16 +10,18 @@
 //	   ▼
 //	ingest/              the server: package main wires the packages below internal/
 //	   internal/httpapi    the gate: HTTP in, per-event results out    (fasthttp)
+//	   internal/keys       who may do what
 //	   internal/pipeline   accept, batch, commit, deliver: owns the waiting
 //	   internal/dedup      guesses which keys exist                     (bloom)
 //	   internal/postgres   merge, commit log, reads, schema             (pgx)
 //	   internal/feed       committed events to subscribers, as they come
+//	   internal/storetest  what a store promises, and a fake that keeps it; for tests
 //	   │
 //	   ▼
 //	internal/            what several binaries share
 //	   event               the event, its rules, its decoder
 //	   localpg             a private Postgres from the binaries of the machine
-//	   pgtest              Postgres for tests
+//	   pgtest certtest     Postgres, and certificates, for tests
 //	   workload            seeded events for the publisher and the benchmarks
 //	   version             which build runs
 //

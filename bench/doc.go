@@ -14,18 +14,22 @@
 //
 //	run.go          flags, then one scenario after another; resumes where it was cut
 //	   │
-//	scenarios.go    the table of what is measured, and against which limit
+//	scenarios.go    the table of what is measured, and against which limit; scenario.go, a line of it
 //	   │
 //	stage.go        a scenario on stage: limit, round, limit, round, .. limit
 //	   │  ├── meters.go    the limits a scenario is held against
-//	   │  └── round.go     fresh database, ingesters, load, watch, truth check
+//	   │  └── round.go     load, watch, truth check
+//	   │        ├── setup.go   fresh database, ingesters
 //	   │        ├── kept.go    or a copy of a table that is full
-//	   │        └── settle.go  in the state of one in use
+//	   │        ├── settle.go  in the state of one in use
+//	   │        └── rise.go    the open loop: rates up to where they are not kept up with
 //	   ▼
 //	internal/result      every round of it, as JSON; table, comparison
 //	internal/page        the report
 //
-// pair.go keeps two ingesters up and loads them in turn, without limits.
+// reads.go and streams.go set up the same way, and have readers of their own; pair.go keeps two
+// ingesters up and loads them in turn, without limits. house.go is what all scenarios share,
+// machine.go where they ran. limitserver.go has hidden subcommands: the servers of three limits.
 //
 // Machines drift by a factor of two within minutes. So each run stands between two
 // runs of its limit, a ratio is taken per round, and the median over the rounds and

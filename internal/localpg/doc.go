@@ -10,6 +10,19 @@
 //	<data>/postgres.log   what the server says, cut at start when it has grown
 //	/tmp/ingot-<hash>/    the socket; the hash of the data folder keeps the path short and stable
 //
+// # Where things stand
+//
+//	server.go      Start, and the Server; stop.go ends it, supervise.go brings it back
+//	options.go     what its caller may choose
+//	cluster.go     one set of data, and a start of a server on it:
+//	  initdb.go      how the data are made
+//	  takeover.go    an older server that is still there
+//	  settings.go socket.go serverlog.go   what it runs with, where it is met, what it says
+//	home.go        which folder it is; lock.go, who has it; owner.go env.go, who runs the server
+//	find.go        which Postgres; fetched.go, where getpostgres puts one; hint.go, what to type
+//	process.go     a child, waited for from its first moment; os_linux.go os_other.go
+//	discard.go     a folder taken away, for tests
+//
 // # Who stops what
 //
 // One goroutine per postmaster starts it and waits for it; it ends when the postmaster does, and
