@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,13 +114,8 @@ func (c *cluster) awaitReady(ctx context.Context, p *process) error {
 
 func (c *cluster) arguments(ctx context.Context) []string {
 	settings := c.settings(ctx)
-	names := make([]string, 0, len(settings))
-	for name := range settings {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	args := []string{"-D", c.path}
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", name+"="+settings[name])
 	}
 	return args

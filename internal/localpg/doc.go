@@ -7,7 +7,7 @@
 //
 //	<data>/lock           held (flock) while a Server exists: one owner per folder
 //	<data>/<major>/       the cluster itself, never upgraded silently
-//	<data>/postgres.log   what the server says, cut at start when it has grown
+//	<data>/postgres.log   what the server says; at a start moved to postgres.log.1 when it has grown
 //	/tmp/ingot-<hash>/    the socket; the hash of the data folder keeps the path short and stable
 //
 // # Where things stand
