@@ -25,10 +25,7 @@ func dumpAndRestore(t *testing.T, from *localpg.Server, folder string) *localpg.
 	}
 	file := filepath.Join(t.TempDir(), "dump")
 	run(t, dump, "--format=custom", "--file="+file, from.URL())
-	to, err := localpg.Start(context.Background(), localpg.Options{DataDir: folder})
-	if err != nil {
-		t.Fatal(err)
-	}
+	to := startServer(t, folder, nil)
 	run(t, filepath.Join(found.Dir, "pg_restore"), "--exit-on-error", "--dbname="+to.URL(), file)
 	return to
 }
@@ -44,11 +41,7 @@ func coldCopy(t *testing.T, from *localpg.Server, folder string) *localpg.Server
 	if err := from.Restart(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	to, err := localpg.Start(context.Background(), localpg.Options{DataDir: folder})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return to
+	return startServer(t, folder, nil)
 }
 
 func run(t *testing.T, program string, args ...string) {
@@ -56,12 +49,5 @@ func run(t *testing.T, program string, args ...string) {
 	p := launch(t, program, args...)
 	if code := p.wait(); code != 0 {
 		t.Fatalf("%s: exit code %d\n%s", program, code, p.said(p.stderr))
-	}
-}
-
-func stopServer(t *testing.T, server *localpg.Server) {
-	t.Helper()
-	if err := server.Stop(context.Background()); err != nil {
-		t.Error(err)
 	}
 }

@@ -69,10 +69,10 @@ func postmaster(data string) (pid int) {
 	return pid
 }
 
-// openFolder starts a server on the data that an ingester left.
-func openFolder(t testing.TB, data string) *pgx.Conn {
+// startServer starts one on a data folder; it is stopped with the test.
+func startServer(t testing.TB, data string, settings map[string]string) *localpg.Server {
 	t.Helper()
-	server, err := localpg.Start(context.Background(), localpg.Options{DataDir: data})
+	server, err := localpg.Start(context.Background(), localpg.Options{DataDir: data, Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,13 @@ func openFolder(t testing.TB, data string) *pgx.Conn {
 			t.Error(err)
 		}
 	})
-	return connect(t, server.URL())
+	return server
+}
+
+// openFolder starts a server on the data that an ingester left.
+func openFolder(t testing.TB, data string) *pgx.Conn {
+	t.Helper()
+	return connect(t, startServer(t, data, nil).URL())
 }
 
 // privateURL leads to the Postgres that a running ingester keeps for itself. The

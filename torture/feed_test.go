@@ -96,16 +96,7 @@ type feedHouse struct {
 
 func startFeed(t *testing.T, n int) *feedHouse {
 	t.Helper()
-	server, err := localpg.Start(t.Context(), localpg.Options{DataDir: dataFolder(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return openFeed(t, server, n)
+	return openFeed(t, startServer(t, dataFolder(t), nil), n)
 }
 
 // openFeed has ingesters on a server that is there already.

@@ -40,20 +40,6 @@ func startPair(t testing.TB) pair {
 	return p
 }
 
-func startServer(t testing.TB, data string, settings map[string]string) *localpg.Server {
-	t.Helper()
-	server, err := localpg.Start(context.Background(), localpg.Options{DataDir: data, Settings: settings})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
-}
-
 // copyCluster copies the one cluster of a data folder, and marks the copy a standby.
 func copyCluster(t testing.TB, to, from string) {
 	t.Helper()

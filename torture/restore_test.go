@@ -21,11 +21,7 @@ func TestRestoreElsewhere(t *testing.T) {
 const restoreBefore, restoreAfter, restoreOther = 60, 30, 150
 
 func restoreElsewhere(t *testing.T, copied func(t *testing.T, from *localpg.Server, to string) *localpg.Server) {
-	server, err := localpg.Start(t.Context(), localpg.Options{DataDir: dataFolder(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stopServer(t, server) })
+	server := startServer(t, dataFolder(t), nil)
 	old := openFeed(t, server, 2)
 	old.want(t, 0, restoreBefore/2)
 	old.hole(t)
@@ -39,7 +35,6 @@ func restoreElsewhere(t *testing.T, copied func(t *testing.T, from *localpg.Serv
 	elsewhere := copied(t, server, dataFolder(t))
 	meanwhile.Wait()
 	old.want(t, restoreBefore+restoreAfter, restoreBefore+2*restoreAfter)
-	t.Cleanup(func() { stopServer(t, elsewhere) })
 	old.conn = connect(t, old.url)
 	r.note(t)
 

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"ingot/internal/localpg"
 )
 
 // TestStreamsThatStopReading: ten of them are cut off, each behind a place from which
@@ -23,11 +21,7 @@ func TestStreamsThatStopReading(t *testing.T) {
 		readers = 1000
 	}
 	const stalled = 10
-	server, err := localpg.Start(t.Context(), localpg.Options{DataDir: dataFolder(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stopServer(t, server) })
+	server := startServer(t, dataFolder(t), nil)
 	i := startIngester(t, "--database-url="+server.URL(), "--stream-heartbeat=200ms", "--stream-stall=3s",
 		"--stream-buffer=64", fmt.Sprintf("--max-streams=%d", readers+stalled))
 	f := &feedHouse{url: server.URL(), conn: connect(t, server.URL()), ingesters: []*ingester{i}, random: newSeed(t)}
