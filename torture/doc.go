@@ -63,7 +63,7 @@
 //	internal/mutant    ingesters that are broken on purpose, and one whose decoder is lax
 //
 // Faults come at moments of progress, drawn from a seed that is printed, never
-// after a time. Each test takes the machine for itself: none is parallel.
+// after a time. Each test with an ingester takes the machine for itself: none is parallel.
 //
 //	-storm.seeds=1,2,3  these seeds, whole; none given: one short storm
 //	-storm.minutes=N    fresh seeds for so long

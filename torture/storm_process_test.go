@@ -12,7 +12,7 @@ import (
 	"ingot/torture/internal/pgproxy"
 )
 
-// dawdle is how long a COMMIT is held up so that something else meets it.
+// dawdleFor is how long a COMMIT is held up so that something else meets it.
 const dawdleFor = 120 * time.Millisecond
 
 // processFaults are those of the ingesters' and Postgres' processes.

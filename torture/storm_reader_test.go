@@ -2,6 +2,7 @@ package torture
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -154,8 +155,11 @@ func readPage(body []byte) (rows []oracle.Row, next string, err error) {
 		Events []shownEvent
 		Next   *string `json:"next_cursor"`
 	}
-	if err := json.Unmarshal(body, &page); err != nil || page.Next == nil {
-		return nil, "", fmt.Errorf("page: %w, cursor %v", err, page.Next)
+	if err := json.Unmarshal(body, &page); err != nil {
+		return nil, "", fmt.Errorf("page: %w", err)
+	}
+	if page.Next == nil {
+		return nil, "", errors.New("page: it has no next_cursor")
 	}
 	for i := range page.Events {
 		rows = append(rows, page.Events[i].row())
