@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -76,6 +77,24 @@ type config struct {
 
 	DrainTimeout time.Duration `default:"20s" env:"INGOT_DRAIN_TIMEOUT" help:"Time for a clean stop."`
 	DatabaseWait time.Duration `default:"30s" env:"INGOT_DATABASE_WAIT" help:"Time to wait at the start for a database that does not answer yet, or whose schema another process brings up to date."`
+}
+
+// variable is the environment's name for a flag of serve.
+func variable(flag string) string {
+	return "INGOT_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
+}
+
+// named is for files without which a door is open: INGOT_KEYS_FILE=$KEYS without a KEYS means one that is missing, not none.
+func named(d *kong.DecodeContext, target reflect.Value) error {
+	t, err := d.Scan.PopValue("file")
+	if err != nil {
+		return err
+	}
+	if t.String() == "" {
+		return errors.New("it is empty: leave it out, or name a file")
+	}
+	target.SetString(t.String())
+	return nil
 }
 
 // check finds settings that contradict each other.

@@ -2,20 +2,20 @@
 // row in Postgres exactly once. This package wires the packages below internal/
 // and knows them all; they do not know each other.
 //
-//	main.go    the command line
-//	config.go    every flag, checked; bytesize.go, how sizes are written
-//	run.go       opens downstream first, closes upstream first
-//	feed.go      the feed: woken by commits, handed to the gate
-//	database.go  the database: given, or private and supervised; readers.go, its connections that read
-//	keys.go      the file of keys, read again when it changes; the command that makes one
-//	retention.go what is too old is deleted
-//	metrics.go   what Prometheus is shown; lag.go, of subscriptions
-//	tls.go       the certificate; files.go, how files that change are read again
-//	log.go       the log: JSON, or readable on a terminal
-//	memory.go    what the collector may leave lying about
-//	debug.go     profiles, on an address of their own
-//	signal.go    how it is told to stop
-//	verify.go healthcheck.go   the other commands
+//	main.go       the command line
+//	config.go     every flag, checked; bytesize.go, how sizes are written
+//	run.go        opens downstream first, closes upstream first
+//	feed.go       the feed: woken by commits, handed to the gate
+//	database.go   the database: given, or private and supervised; readers.go, its connections that read
+//	keys.go       the file of keys, read again when it changes; the command that makes one
+//	retention.go  what is too old is deleted
+//	metrics.go    what Prometheus is shown, lag.go, of subscriptions; stats.go, what /stats shows of this process
+//	tls.go        the certificate; files.go, how files that change are read again
+//	log.go        the log: JSON, or readable on a terminal
+//	memory.go     what the collector may leave lying about
+//	debug.go      profiles, on an address of their own
+//	signal.go     how it is told to stop
+//	verify.go     whether what is stored agrees; healthcheck.go, whether a server can store
 package main
 
 import (
@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"reflect"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -67,19 +66,6 @@ const exitUsage = 80
 
 // wrongSetting is an error that ends with exitUsage.
 type wrongSetting struct{ error }
-
-// named is for files without which a door is open: INGOT_KEYS_FILE=$KEYS without a KEYS means one that is missing, not none.
-func named(d *kong.DecodeContext, target reflect.Value) error {
-	t, err := d.Scan.PopValue("file")
-	if err != nil {
-		return err
-	}
-	if t.String() == "" {
-		return errors.New("it is empty: leave it out, or name a file")
-	}
-	target.SetString(t.String())
-	return nil
-}
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // whoever reads the log may go first: that is no end of a server

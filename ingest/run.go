@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"syscall"
 	"time"
 
@@ -148,29 +147,4 @@ func listen(flag, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	return listener, nil
-}
-
-// variable is the environment's name for a flag of serve.
-func variable(flag string) string {
-	return "INGOT_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
-}
-
-// figures gathers what /stats shows of this process.
-func figures(queue *pipeline.Pipeline, filter dedup.Guesser, hub *feed.Hub) func() httpapi.Figures {
-	return func() httpapi.Figures {
-		s, streams := queue.Stats(), hub.Stats()
-		f := httpapi.FilterStats{Hits: s.FilterHits, FalsePositives: s.FilterFalsePositives, LearntInVain: s.FilterLearntInVain, MissedDuplicates: s.FilterMissedDuplicates}
-		if filter != nil {
-			of := filter.Stats()
-			f.Keys, f.Rotations, f.Fill, f.Bytes = of.Keys, of.Rotations, of.Fill, of.Bytes
-		}
-		q := httpapi.QueueStats{
-			QueuedEvents: s.QueuedEvents, QueuedBytes: s.QueuedBytes, Batches: s.Batches, LastBatch: s.LastBatch,
-			FailedAttempts: s.FailedAttempts, FailedBatches: s.FailedBatches, Refused: s.Refused, Expired: s.Expired,
-			Splits: s.Splits, Parked: s.Parked, DecoderMisses: s.DecoderMisses,
-		}
-		return httpapi.Figures{Queue: q, Filter: f, Feed: httpapi.FeedStats{
-			Streams: streams.Subscribers, CatchingUp: streams.CatchingUp, MaxStreams: streams.Most,
-		}}
-	}
 }
