@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func firstCopyWins(t *testing.T, s Opened) {
 	for i := range 200 {
 		for copyNumber := range 3 {
 			e := Event(fmt.Sprintf("%03d", (i*37)%200))
-			e.Payload = fmt.Sprint(i, copyNumber)[:1]
+			e.Payload = strconv.Itoa(copyNumber)
 			e.Source = fmt.Sprintf("copy %d", copyNumber)
 			groups = append(groups, Group(e))
 			results = append(results, copyNumber == 0)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -80,11 +81,7 @@ func (f *Fake) Next(steps ...Step) {
 func (f *Fake) Rows() map[Key]event.Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	rows := make(map[Key]event.Event, len(f.rows))
-	for k, e := range f.rows {
-		rows[k] = e
-	}
-	return rows
+	return maps.Clone(f.rows)
 }
 
 // Batches returns the number of groups of each committed batch.
