@@ -44,7 +44,7 @@ type config struct {
 	IdleTimeout       time.Duration `default:"2m" env:"INGOT_IDLE_TIMEOUT" help:"Time a connection may wait for its next request."`
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`
 	MaxReadsInFlight  byteSize      `default:"64MiB" env:"INGOT_MAX_READS_IN_FLIGHT" help:"Bytes of pages on their way to clients; over it readers are refused with 503."`
-	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading pages; streams and probes take one more each, subscriptions two, writing three."`
+	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading pages; streams, probes and --retention take one more each, subscriptions two, writing three."`
 	QueryTimeout      time.Duration `default:"10s" env:"INGOT_QUERY_TIMEOUT" help:"Time for one reading from Postgres; over it the answer is 503, and a stream tries again."`
 
 	MaxStreams       int           `default:"1024" env:"INGOT_MAX_STREAMS" help:"Streams and long polls at a time; over it they are refused with 503."`
