@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -12,6 +13,29 @@ import (
 	"ingot/internal/event"
 )
 
+// readmeGrants are the statements that README.md gives for a role that runs the server: what it always
+// needs, and what --retention wants besides.
+func readmeGrants(t *testing.T, role string) (always, retention string) {
+	t.Helper()
+	text, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		switch grants := strings.ReplaceAll(line, " TO app;", " TO "+role+";"); {
+		case !strings.HasPrefix(line, "    GRANT "):
+		case strings.HasSuffix(line, "-- for --retention\n"):
+			retention += grants
+		default:
+			always += grants
+		}
+	}
+	if always == "" || retention == "" {
+		t.Fatalf("README.md grants %q always, and %q for --retention", always, retention)
+	}
+	return always, retention
+}
+
 // TestLeastRights: what the README says a role needs is enough, on every path.
 func TestLeastRights(t *testing.T) {
 	t.Parallel()
@@ -21,8 +45,8 @@ func TestLeastRights(t *testing.T) {
 	role := pgx.Identifier{"least_" + name}.Sanitize()
 	exec(t, conn, "CREATE ROLE "+role)
 	t.Cleanup(func() { exec(t, conn, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
-	exec(t, conn, "REVOKE TEMP ON DATABASE "+pgx.Identifier{name}.Sanitize()+" FROM PUBLIC; GRANT USAGE ON SCHEMA ingot TO "+role+`;
-		GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ingot TO `+role+"; GRANT DELETE ON ingot.subscriptions TO "+role+"; GRANT USAGE ON ALL SEQUENCES IN SCHEMA ingot TO "+role)
+	always, retention := readmeGrants(t, role)
+	exec(t, conn, "REVOKE TEMP ON DATABASE "+pgx.Identifier{name}.Sanitize()+" FROM PUBLIC; "+always)
 	as, err := url.Parse(owner)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +84,7 @@ func TestLeastRights(t *testing.T) {
 	if _, err := p.Prune(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "GRANT DELETE ON ingot.events, ingot.batches, ingot.topics") {
 		t.Errorf("to delete what is old wants more: %v", err)
 	}
-	exec(t, conn, "GRANT DELETE ON ingot.events, ingot.batches, ingot.topics TO "+role)
+	exec(t, conn, retention)
 	if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches == 0 {
 		t.Errorf("%+v, %v", done, err)
 	}
