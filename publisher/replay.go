@@ -168,7 +168,7 @@ func (r *replay) client(out surroundings, giveUpAfter time.Duration) *client.Cli
 func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *meter) replayOutcome {
 	sendCtx, stop := ctx, func() {}
 	if r.Follow {
-		sendCtx, stop = outlive(ctx, winding)
+		sendCtx, stop = client.Outlive(ctx, winding)
 	}
 	defer stop()
 	in.tally = tally.New(0, 0, "the same lines were sent before")
@@ -185,14 +185,4 @@ func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *mete
 		o.Problems["stopped"] = err.Error()
 	}
 	return o
-}
-
-// outlive returns a context that ends a while after ctx does.
-func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { // ends with out, which the caller cancels
-		sleepUntil(out, time.Now().Add(d))
-		cancel()
-	})
-	return out, func() { stop(); cancel() }
 }

@@ -77,7 +77,7 @@ func encode(events []event.Event) []byte {
 
 // attempt makes one request; it returns nil when that settled the batch.
 func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte, res *Result) *refusal {
-	ctx, cancel := linger(ctx, c.cfg.Grace)
+	ctx, cancel := Outlive(ctx, c.cfg.Grace)
 	defer cancel()
 	began := time.Now()
 	a := c.do(ctx, http.MethodPost, "/publish", bytes.NewReader(body))

@@ -53,7 +53,7 @@ func (f *Follower) Poll(ctx context.Context, name string, limit int, wait time.D
 // Commit moves a subscription to the end of a page. When ctx ends it still has the
 // Grace of the Client, for what is not committed comes again.
 func (f *Follower) Commit(ctx context.Context, name, cursor string) error {
-	ctx, cancel := linger(ctx, f.c.cfg.Grace)
+	ctx, cancel := Outlive(ctx, f.c.cfg.Grace)
 	defer cancel()
 	body, err := json.Marshal(map[string]string{"cursor": cursor})
 	if err != nil {
