@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
+	"ingot/bench/internal/latency"
 )
 
 // patience is how long the last events may take after the last answer.
@@ -89,7 +89,7 @@ func (r *Run) Do(ctx context.Context) (Outcome, error) {
 // open opens all streams before anything is published.
 func (r *Run) open(ctx context.Context) (read, stopped []*stream, err error) {
 	for n := range r.Streams {
-		s := &stream{Run: r, topic: topicName(n % r.Topics), next: n % r.Topics, stride: r.Topics, latency: hdrhistogram.New(latencyMin, latencyMax, latencyDigits)}
+		s := &stream{Run: r, topic: topicName(n % r.Topics), next: n % r.Topics, stride: r.Topics, latency: latency.New()}
 		read = append(read, s)
 		if err := s.open(ctx); err != nil {
 			return read, stopped, err
@@ -136,7 +136,7 @@ func (r *Run) follow(ctx context.Context, read []*stream) (sent time.Duration, e
 }
 
 func (r *Run) outcome(read []*stream, sent, elapsed time.Duration) Outcome {
-	all := hdrhistogram.New(latencyMin, latencyMax, latencyDigits)
+	all := latency.New()
 	for _, s := range read {
 		all.Merge(s.latency)
 	}

@@ -11,13 +11,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-)
 
-// Latencies are kept in microseconds, to 1 %.
-const (
-	latencyMin    = 1
-	latencyMax    = 120_000_000
-	latencyDigits = 2
+	"ingot/bench/internal/latency"
 )
 
 // stream follows one topic, or all of them, and wants numbers first, first+stride, ..
@@ -118,7 +113,7 @@ func (s *stream) event(data []byte) error {
 	}
 	sent, err := field(data, sentField)
 	if took := time.Since(time.Unix(0, sent)); err == nil {
-		_ = s.latency.RecordValue(min(max(took.Microseconds(), latencyMin), latencyMax))
+		latency.Record(s.latency, took)
 	}
 	return err
 }

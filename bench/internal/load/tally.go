@@ -5,14 +5,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-)
 
-// Latencies are kept in microseconds, to 1 %: two digits keep a histogram at 30 KB,
-// and every connection has one.
-const (
-	latencyMin    = 1
-	latencyMax    = 120_000_000
-	latencyDigits = 2
+	"ingot/bench/internal/latency"
 )
 
 // Counts are requests and what became of their events.
@@ -46,7 +40,7 @@ type Tally struct {
 }
 
 func newTally() *Tally {
-	return &Tally{Latency: hdrhistogram.New(latencyMin, latencyMax, latencyDigits), Failures: map[string]int{}}
+	return &Tally{Latency: latency.New(), Failures: map[string]int{}}
 }
 
 // settle books a response to n events that took so long. It says whether all of
@@ -73,7 +67,7 @@ func (t *Tally) settle(status int, body []byte, n int, measured bool, took time.
 	if measured {
 		t.Measured.Add(c)
 		if settled {
-			t.latency(took)
+			latency.Record(t.Latency, took)
 		}
 	}
 	return settled
@@ -83,10 +77,6 @@ func (t *Tally) settle(status int, body []byte, n int, measured bool, took time.
 func (t *Tally) fail(err error, n int) {
 	t.Failures[err.Error()]++
 	t.Total.Failed += n
-}
-
-func (t *Tally) latency(d time.Duration) {
-	_ = t.Latency.RecordValue(min(max(d.Microseconds(), latencyMin), latencyMax))
 }
 
 func (t *Tally) merge(o *Tally) {
