@@ -133,6 +133,45 @@ func TestCheckNamesTheFlag(t *testing.T) {
 	}
 }
 
+// TestNoNumberIsZero: a number of serve is refused at 0 by its name, but for those that say something by it.
+func TestNoNumberIsZero(t *testing.T) {
+	t.Parallel()
+	zeroes := map[string]string{"retention": "events stay for ever", "database-wait": "it does not wait"}
+	numbers := 0
+	for _, flag := range serveFlags(t) {
+		zero := "0"
+		switch flag.Target.Interface().(type) {
+		case time.Duration:
+			zero = "0s"
+		case byteSize, int, uint, float64:
+		default:
+			continue
+		}
+		numbers++
+		c, err := parse(t, "--"+flag.Name+"="+zero)
+		if err != nil {
+			t.Errorf("%s: %v", flag.Name, err)
+			continue
+		}
+		want := "--" + flag.Name + " must "
+		if strings.HasPrefix(flag.Name, "bloom-") {
+			want = "--bloom-*: "
+		}
+		err = c.Serve.check()
+		switch {
+		case zeroes[flag.Name] != "":
+			if err != nil {
+				t.Errorf("--%s=%s: %s, but got %v", flag.Name, zero, zeroes[flag.Name], err)
+			}
+		case err == nil || !strings.Contains(err.Error(), want):
+			t.Errorf("--%s=%s: got %v, want %s", flag.Name, zero, err, want)
+		}
+	}
+	if numbers < 30 {
+		t.Errorf("only %d numbers", numbers)
+	}
+}
+
 func TestByteSize(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]byteSize{"0": 0, "1000": 1000, "512KiB": 512 << 10, "32MiB": 32 << 20, "2 GiB": 2 << 30, "7B": 7} {
