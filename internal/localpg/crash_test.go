@@ -51,6 +51,33 @@ func TestStopAfterKillLeavesTheFolderFree(t *testing.T) {
 	start(t, opts)
 }
 
+// TestAMovedFolderIsNotTakenForItsSuccessor: who starts afresh while the old server still runs gets a cluster of their
+// own, and the old ingester neither restarts on it, where it would know no key, nor stops its server.
+func TestAMovedFolderIsNotTakenForItsSuccessor(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t), NoFsync: true}
+	old, err := Start(testContext(t), opts)
+	check(t, err)
+	query(t, old, `CREATE TABLE kept AS SELECT 'here' AS word`)
+	check(t, os.Rename(opts.DataDir, opts.DataDir+".old"))
+	if srv, err := Start(testContext(t), opts); err == nil || !strings.Contains(err.Error(), "already exists") {
+		t.Fatalf("a second server on the same socket: %v %v", srv, err)
+	}
+	old.Kill()
+	if err := old.Restart(testContext(t)); err == nil || !strings.Contains(err.Error(), "was moved or removed") {
+		t.Errorf("restarted on another's data: %v", err)
+	}
+	fresh := start(t, opts)
+	pid := fresh.PID()
+	if err := old.Stop(testContext(t)); err == nil || !strings.Contains(err.Error(), "was moved or removed") {
+		t.Errorf("Stop: %v", err)
+	}
+	equal(t, "pid", fresh.PID(), pid)
+	equal(t, "answer", query(t, fresh, "SELECT 'here'"), "here")
+	check(t, fresh.Err())
+	check(t, Discard(testContext(t), opts.DataDir+".old"))
+}
+
 // occupy has a backend compute for ever: it never looks whether its postmaster lives.
 func occupy(t *testing.T, srv *Server) <-chan error {
 	t.Helper()

@@ -69,6 +69,19 @@ func holder(f *os.File) string {
 	return ""
 }
 
+// stillIn tells by an error that the folder is not the one that was locked: moved or removed beneath the server, and
+// perhaps another one's by now, whose server is not to be touched.
+func (l *folderLock) stillIn(h home) error {
+	locked, err := l.file.Stat()
+	if err != nil {
+		return fmt.Errorf("look at the lock: %w", err)
+	}
+	if there, err := os.Stat(filepath.Join(h.dir, "lock")); err != nil || !os.SameFile(locked, there) {
+		return fmt.Errorf("data folder %s was moved or removed while it was in use", h.dir)
+	}
+	return nil
+}
+
 // release unlocks before it closes: a child between fork and exec still has the file open.
 func (l *folderLock) release() error {
 	err := unix.Flock(int(l.file.Fd()), unix.LOCK_UN)

@@ -109,6 +109,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	if !s.current().ended() {
 		return nil
 	}
+	if err := s.lock.stillIn(s.cluster.home); err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.stopping, cancel)()

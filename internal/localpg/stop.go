@@ -33,14 +33,21 @@ func (s *Server) stop(ctx context.Context) error {
 	if !s.cluster.halt(ctx, p, s.cluster.opts.StopTimeout) {
 		errs = append(errs, fmt.Errorf("stop postgres (pid %d): a fast shutdown took too long, it will recover at its next start", p.pid()))
 	}
-	// After a kill, backends may still be there, and the folder is promised to be free.
-	if err := s.cluster.takeOver(context.Background(), time.Now().Add(s.cluster.opts.HandoverTimeout)); err != nil {
-		errs = append(errs, err)
-	}
-	if err := os.RemoveAll(s.cluster.socket); err != nil {
-		errs = append(errs, fmt.Errorf("remove socket folder: %w", err))
-	}
+	errs = append(errs, s.leaveFolder())
 	return errors.Join(append(errs, s.lock.release())...)
+}
+
+// leaveFolder sees off what a killed server has left, since the folder is promised to be free. One that was moved away
+// may have another's server in its place, and on its socket.
+func (s *Server) leaveFolder() error {
+	if err := s.lock.stillIn(s.cluster.home); err != nil {
+		return err
+	}
+	err := s.cluster.takeOver(context.Background(), time.Now().Add(s.cluster.opts.HandoverTimeout))
+	if failed := os.RemoveAll(s.cluster.socket); failed != nil {
+		err = errors.Join(err, fmt.Errorf("remove socket folder: %w", failed))
+	}
+	return err
 }
 
 // halt returns when p has ended, and says whether it did so in good order.
