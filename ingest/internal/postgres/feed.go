@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"ingot/internal/event"
 )
@@ -72,9 +71,10 @@ func (r *Reader) feedFrom(ctx context.Context, q event.Query, at event.Position)
 
 // stillThere makes sure that nothing behind a cursor was deleted while a page was read: the log loses its
 // head alone, so the cursor's own batch would be gone, or, where there is none, the first of the page. That
-// is head; while it is young nothing is deleted (prune.go), so that the end of the feed is followed without asking.
+// is head; while it is young, by the clock that it was committed by, nothing is deleted (prune.go), so that the end of the
+// feed is followed without asking.
 func (r *Reader) stillThere(ctx context.Context, at event.Position, head *logRow) error {
-	if head == nil || time.Since(time.UnixMicro(head.committed)) < MinRetention/2 {
+	if head == nil || head.young {
 		return nil
 	}
 	if at.Commit == 0 {

@@ -19,6 +19,7 @@ type logRow struct {
 	blocks      int64 // how long the table was; 0: not known
 	identity    uint32
 	committed   int64 // by the database's clock, in µs since 1970
+	young       bool  // was committed half of MinRetention ago or later, by the same clock
 }
 
 // end is the place in the feed behind the batch.
@@ -29,8 +30,8 @@ func (l *logRow) at(id int64) event.Position {
 }
 
 const (
-	logColumns = `commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at`
-	logWidth   = 7
+	logColumns = `commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at, committed_at > now() - interval '30 minutes'`
+	logWidth   = 8
 )
 
 // log reads rows of the log, thousands for one page of a rare topic: so values are taken
@@ -54,7 +55,7 @@ func (r *Reader) log(ctx context.Context, rest string, args ...any) (log []logRo
 // newLogRow takes the values of logColumns, of which none can be NULL.
 func newLogRow(v [][]byte) logRow {
 	number := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[i])) }
-	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), blocks: number(4), committed: number(6) + postgresEpoch}
+	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), blocks: number(4), committed: number(6) + postgresEpoch, young: v[7][0] != 0}
 	l.identity = identity(&l, v[5])
 	return l
 }

@@ -285,22 +285,61 @@ func TestPageThatIsDeletedMeanwhile(t *testing.T) {
 			query.Cursor, query.Limit = first.Next, 1000
 
 			exec(t, conn, "BEGIN")
-			exec(t, conn, "LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
-			read := make(chan error, 1)
-			go func() { // ends with the lock
-				_, err := r.Events(context.Background(), query)
-				read <- err
-			}()
-			waitFor(t, client(t, url), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingot.events'::regclass", 1)
-			if done, err := prune(t.Context(), conn, olderThan(100), stepEvents); err != nil || done.Batches == 0 {
-				t.Fatalf("%+v %v", done, err)
-			}
-			var c *event.CursorError
-			if err := <-read; !errors.As(err, &c) || !c.Gone {
-				t.Errorf("got %v", err)
-			}
+			deletedMeanwhile(t, r, conn, query, olderThan(100))
 		})
 	}
+}
+
+// TestPageThatIsDeletedWhereTheClockIsBehind: a machine without a clock of its own has 1970 until it is told, and
+// would take all batches for young.
+func TestPageThatIsDeletedWhereTheClockIsBehind(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 250)
+	conn := client(t, url)
+	exec(t, conn, "UPDATE ingot.batches SET committed_at = $1", time.Now())
+	exec(t, conn, `CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT pg_catalog.now() + interval '1 year' $$`)
+	r := newReader(t, with(t, url, "search_path", "public,pg_catalog"))
+	query := event.Query{Feed: true, Limit: 1, MaxBytes: 1 << 20}
+	first, err := r.Events(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query.Cursor, query.Limit = first.Next, 1000
+	exec(t, conn, "BEGIN")
+	deletedMeanwhile(t, r, conn, query, -time.Hour)
+}
+
+// deletedMeanwhile reads a page, for which conn, in a transaction, deletes the batches of an age, and wants its place to be gone.
+func deletedMeanwhile(t *testing.T, r *Reader, conn *pgx.Conn, query event.Query, age time.Duration) {
+	t.Helper()
+	exec(t, conn, "LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
+	read := make(chan error, 1)
+	go func() { // ends with the lock
+		_, err := r.Events(context.Background(), query)
+		read <- err
+	}()
+	waitFor(t, client(t, conn.Config().ConnString()), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingot.events'::regclass", 1)
+	if done, err := prune(t.Context(), conn, age, stepEvents); err != nil || done.Batches == 0 {
+		t.Fatalf("%+v %v", done, err)
+	}
+	var c *event.CursorError
+	if err := <-read; !errors.As(err, &c) || !c.Gone {
+		t.Errorf("got %v", err)
+	}
+}
+
+// with is a URL with one more parameter.
+func with(t *testing.T, url, name, value string) string {
+	t.Helper()
+	u, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set(name, value)
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // TestPageFromTheBeginThatIsDeletedMeanwhile: it begins where the log does by then, and has no hole; nor is
@@ -439,14 +478,7 @@ func TestPruneByBothClocks(t *testing.T) {
 	merge(t, newWriter(t, url), "b")
 	conn := client(t, url)
 	exec(t, conn, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 year' $$`)
-	ahead, err := neturl.Parse(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := ahead.Query()
-	q.Set("search_path", "public,pg_catalog")
-	ahead.RawQuery = q.Encode()
-	p := newPruner(t, ahead.String())
+	p := newPruner(t, with(t, url, "search_path", "public,pg_catalog"))
 	if all := pruned(t, p, time.Hour); all != (Pruned{}) {
 		t.Errorf("deleted %+v", all)
 	}
