@@ -62,8 +62,6 @@ func (c *cluster) start(ctx context.Context) (*process, error) {
 	if err := makeSocketFolder(c.socket, c.home.owner); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.opts.StartTimeout)
-	defer cancel()
 	for {
 		p, err := c.startOnce(ctx)
 		if err == nil || !errors.Is(err, errOccupied) || time.Now().After(deadline) {
@@ -87,23 +85,30 @@ func (c *cluster) startOnce(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("run postgres: %w", err)
 	}
-	if err := c.awaitReady(ctx, p); err != nil {
+	if err := c.awaitReady(ctx, p, log); err != nil {
 		c.halt(context.Background(), p, 0)
 		return nil, log.explain(err)
 	}
 	return p, nil
 }
 
-// awaitReady polls the file that the server writes its state into, as pg_ctl does.
-func (c *cluster) awaitReady(ctx context.Context, p *process) error {
-	tick := time.NewTicker(5 * time.Millisecond)
+// awaitReady polls the file that the server writes its state into, as pg_ctl does. A server that says how far its recovery
+// has come is given its time anew: broken off, it would begin at the same place, and never get further.
+func (c *cluster) awaitReady(ctx context.Context, p *process, log *serverLog) error {
+	tick, limit := time.NewTicker(5*time.Millisecond), time.NewTimer(c.opts.StartTimeout)
 	defer tick.Stop()
+	defer limit.Stop()
 	for {
 		if f := readPidfile(c.path); f.pid == p.pid() && f.ready {
 			return nil
 		}
 		select {
 		case <-tick.C:
+			if log.recovers() {
+				limit.Reset(c.opts.StartTimeout)
+			}
+		case <-limit.C:
+			return fmt.Errorf("wait for postgres to answer: %w", context.DeadlineExceeded)
 		case <-p.done:
 			return fmt.Errorf("start postgres: %w", ending(p))
 		case <-ctx.Done():
@@ -113,6 +118,8 @@ func (c *cluster) awaitReady(ctx context.Context, p *process) error {
 }
 
 func (c *cluster) arguments(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.StartTimeout)
+	defer cancel()
 	settings := c.settings(ctx)
 	args := []string{"-D", c.path}
 	for _, name := range slices.Sorted(maps.Keys(settings)) {

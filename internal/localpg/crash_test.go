@@ -51,6 +51,29 @@ func TestStopAfterKillLeavesTheFolderFree(t *testing.T) {
 	start(t, opts)
 }
 
+// TestALongRecoveryIsNotBrokenOff while it gets on, for the next one would begin where it did.
+func TestALongRecoveryIsNotBrokenOff(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	srv := start(t, Options{DataDir: dir, NoFsync: true})
+	slow := filepath.Join(filepath.Dir(dir), "slow")
+	check(t, os.Mkdir(slow, 0o755))
+	script := fmt.Sprintf(`#!/bin/sh
+case "$*" in *" -C "*) ;; *)
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
+		echo "LOG:  redo in progress, elapsed time: $i.00 s, current LSN: 0/0"
+		sleep 0.5
+	done
+esac
+exec %s "$@"
+`, srv.cluster.bin.program("postgres"))
+	check(t, os.WriteFile(filepath.Join(slow, "postgres"), []byte(script), 0o755))
+	srv.Kill()
+	srv.cluster.bin.Dir, srv.cluster.opts.StartTimeout = slow, 5*time.Second
+	check(t, srv.Restart(testContext(t)))
+	equal(t, "answer", query(t, srv, "SELECT 'here'"), "here")
+}
+
 // TestAMovedFolderIsNotTakenForItsSuccessor: who starts afresh while the old server still runs gets a cluster of their
 // own, and the old ingester neither restarts on it, where it would know no key, nor stops its server.
 func TestAMovedFolderIsNotTakenForItsSuccessor(t *testing.T) {

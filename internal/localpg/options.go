@@ -17,8 +17,8 @@ type Options struct {
 	// Settings go to the server as they are, over the ones chosen by this package.
 	Settings map[string]string
 
-	// StartTimeout bounds one start, crash recovery included. Default 5 minutes: replaying the
-	// 8 GiB of log that max_wal_size allows takes minutes on a slow disk (a guess).
+	// StartTimeout bounds one start, or, in crash recovery, the time in which the server says nothing of it. Default 5 minutes
+	// (a guess): recovery says something every 10 s, and the checkpoint at its end nothing.
 	StartTimeout time.Duration
 
 	// StopTimeout bounds a fast shutdown, which writes a checkpoint. After it the server is told

@@ -26,8 +26,8 @@ type Server struct {
 	stopErr error
 }
 
-// Start returns when the server answers. ctx bounds the start only, as Options.StartTimeout does; a
-// server lives until Stop. errors.Is(err, ErrNoBinaries) tells that Postgres must be installed.
+// Start returns when the server answers. ctx bounds the start only, as Options.StartTimeout does where
+// no recovery goes on; a server lives until Stop. errors.Is(err, ErrNoBinaries) tells that Postgres must be installed.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	h, err := openHome(opts.DataDir)
 	if err != nil {

@@ -1,6 +1,7 @@
 package localpg
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,10 +19,10 @@ const (
 // errOccupied is a start refused because processes of an older server are still there.
 var errOccupied = errors.New("an older server is still there")
 
-// serverLog is the server's output, and where this start begins in it.
+// serverLog is the server's output, where this start begins in it, and up to where it was read for signs of recovery.
 type serverLog struct {
-	file  *os.File
-	start int64
+	file        *os.File
+	start, read int64
 }
 
 func openLog(path string, o owner) (*serverLog, error) {
@@ -50,9 +51,21 @@ func (l *serverLog) prepare(o owner) error {
 	}
 	info, err := l.file.Stat()
 	if err == nil {
-		l.start = info.Size()
+		l.start, l.read = info.Size(), info.Size()
 	}
 	return err
+}
+
+// recovers tells whether the server has said since it was last asked that its recovery goes on. It says so every
+// log_startup_progress_interval.
+func (l *serverLog) recovers() bool {
+	info, err := l.file.Stat()
+	if err != nil || info.Size() <= l.read {
+		return false
+	}
+	b, err := io.ReadAll(io.NewSectionReader(l.file, l.read, info.Size()-l.read))
+	l.read += int64(len(b))
+	return err == nil && bytes.Contains(b, []byte(", elapsed time: "))
 }
 
 // explain adds what the server said since its start.

@@ -33,6 +33,7 @@ func (c *cluster) settings(ctx context.Context) map[string]string {
 	maps.Copy(s, memorySettings(machineMemory()))
 	maps.Copy(s, logSettings(freeDisk(c.path)))
 	maps.Copy(s, c.durability(ctx))
+	s["log_startup_progress_interval"] = "10s" // its default; awaitReady goes by it
 	maps.Copy(s, c.opts.Settings)
 	return s
 }
