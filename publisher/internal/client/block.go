@@ -22,9 +22,9 @@ type block struct {
 // block reads the next one; one that is broken off is none, but for its comment. A
 // watchdog that fires just when a line has come costs no more than a new stream.
 func (s *stream) block() (b block, err error) {
-	s.watchdog.Reset(s.silence)
 	defer s.watchdog.Stop()
 	for {
+		s.watchdog.Reset(s.silence)
 		line, err := s.line()
 		if err != nil {
 			return block{comment: b.comment}, err

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -54,6 +55,45 @@ func TestBackoffBeginsAnew(t *testing.T) {
 			}
 		})
 	}
+}
+
+// one takes the first event.
+type one struct{ object string }
+
+func (o *one) Event(object []byte, _ string) (bool, error) {
+	o.object = string(object)
+	return false, nil
+}
+func (o *one) Idle() error { return nil }
+
+// TestSlowlyIsNotSilent: an event whose payload has line breaks comes in as many lines. Each of them is a word
+// of the server, or over a slow network it would be begun again and again.
+func TestSlowlyIsNotSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		streams := 0
+		to := New(Config{URL: "http://ingot", Timeout: time.Minute, GiveUpAfter: time.Hour, Transport: ingottest.Network(t,
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				streams++
+				w.Header().Set("Content-Type", "text/event-stream")
+				for _, line := range []string{"id: 1\n", "data: {\n", "data: }\n", "\n"} {
+					fmt.Fprint(w, line)
+					w.(http.Flusher).Flush()
+					select {
+					case <-time.After(40 * time.Second):
+					case <-r.Context().Done():
+						return
+					}
+				}
+			}))})
+		defer to.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // in the bubble
+		defer cancel()
+		f, got := to.Follower(), new(one)
+		if _, err := f.Stream(ctx, StreamQuery{After: "now"}, got); err != nil || got.object != "{\n}" || streams != 1 {
+			t.Errorf("%q of %d streams, %v", got.object, streams, err)
+		}
+	})
 }
 
 // allOf takes whatever comes.
