@@ -23,9 +23,12 @@ type block struct {
 // watchdog that fires just when a line has come costs no more than a new stream.
 func (s *stream) block() (b block, err error) {
 	defer s.watchdog.Stop()
-	for {
+	for size := 0; ; {
 		s.watchdog.Reset(s.silence)
 		line, err := s.line()
+		if size += len(line); err == nil && size > maxAnswer {
+			err = fmt.Errorf("a block has more than %d bytes", maxAnswer)
+		}
 		if err != nil {
 			return block{comment: b.comment}, err
 		}

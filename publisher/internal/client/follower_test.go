@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +95,26 @@ func TestSlowlyIsNotSilent(t *testing.T) {
 			t.Errorf("%q of %d streams, %v", got.object, streams, err)
 		}
 	})
+}
+
+// TestABlockWithoutAnEnd is not gathered until memory is used up.
+func TestABlockWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	line, sent := "data: "+strings.Repeat("x", 1<<20)+"\n", 0
+	to := New(Config{URL: "http://ingot", Timeout: patience, Transport: ingottest.Network(t,
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			for ; sent < 2*maxAnswer; sent += len(line) {
+				if _, err := fmt.Fprint(w, line); err != nil {
+					return
+				}
+			}
+		}))})
+	defer to.Close()
+	_, err := to.Follower().Stream(t.Context(), StreamQuery{After: "now"}, allOf{})
+	if want := fmt.Sprintf("a block has more than %d bytes", maxAnswer); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("it ended with %v, want %q", err, want)
+	}
 }
 
 // allOf takes whatever comes.
