@@ -199,6 +199,15 @@ func (c *conn) linger() {
 	_, _ = io.CopyN(io.Discard, &c.timed, lingerMax)
 }
 
+// breakOff resets the connection: a client of HTTP/1.0 takes its end for the end of an answer, and a proxy would pass that on
+// as a whole one. TLS says no farewell either.
+func (c *conn) breakOff() {
+	if socket, ok := c.Conn.(interface{ SetLinger(seconds int) error }); ok {
+		_ = socket.SetLinger(0)
+	}
+	_ = c.Conn.Close()
+}
+
 // hangUp ends the connection after the answer, with patience for a client that is
 // still sending.
 func hangUp(ctx *fasthttp.RequestCtx) {

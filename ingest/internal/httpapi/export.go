@@ -55,7 +55,7 @@ func weightOf(q string) float64 {
 
 // export answers everything from the cursor to where the feed ends now, one event a
 // line as POST /publish takes it, in feed order. An answer that cannot be finished is
-// broken off: only a whole one has its last chunk.
+// broken off: only a whole one has its last chunk, or in HTTP/1.0 an end without a reset.
 func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) {
 	if ctx.QueryArgs().Has("limit") || string(ctx.QueryArgs().Peek("order")) == "desc" {
 		s.problem(ctx, problemBadParameter, "lines come in feed order and to the end: order=desc and limit do not go with them")

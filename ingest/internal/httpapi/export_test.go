@@ -73,16 +73,31 @@ func TestExportEndsWhereTheFeedEnded(t *testing.T) {
 	}
 }
 
-// TestExportBreaksOff: what cannot be finished has no end.
+// TestExportBreaksOff: what cannot be finished has no end. In HTTP/1.0, which nginx speaks to whom it serves
+// unless it is told not to, the end of the connection would be one.
 func TestExportBreaksOff(t *testing.T) {
 	t.Parallel()
+	for _, version := range []string{"1.1", "1.0"} {
+		g := open(t)
+		g.reader.pages = []event.Page{{Events: []event.Stored{*storedAt(1)}, Next: "c1", At: storedAt(1).Position}}
+		w := g.dial(t)
+		g.reader.later = errors.New("down")
+		w.send(strings.Replace(request{"GET", "/events", []string{lines}, ""}.text(), "HTTP/1.1", "HTTP/"+version, 1))
+		if a, err := w.next("GET"); err == nil || isTimeout(err) || version == "1.1" && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("HTTP/%s: got %+v %v, want an answer that is broken off", version, a, err)
+		}
+	}
+}
+
+// TestExportOverHTTP10 is whole, and ends with the connection.
+func TestExportOverHTTP10(t *testing.T) {
+	t.Parallel()
 	g := open(t)
-	g.reader.pages = []event.Page{{Events: []event.Stored{*storedAt(1)}, Next: "c1", At: storedAt(1).Position}}
+	g.reader.page = event.Page{Events: []event.Stored{*storedAt(1)}, At: storedAt(1).Position, End: true}
 	w := g.dial(t)
-	g.reader.later = errors.New("down")
-	w.send(request{"GET", "/events", []string{lines}, ""}.text())
-	if a, err := w.next("GET"); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("got %+v %v, want an answer that is broken off", a, err)
+	w.send(strings.Replace(request{"GET", "/events", []string{lines}, ""}.text(), "HTTP/1.1", "HTTP/1.0", 1))
+	if a := w.answer("GET"); a.status != 200 || strings.Count(a.body, "\n") != 1 {
+		t.Errorf("got %d %s", a.status, a.body)
 	}
 }
 

@@ -49,15 +49,23 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 	chunked := ctx.Request.Header.IsHTTP11()
 	h.SetContentLength(map[bool]int{true: -1, false: -2}[chunked]) // -2: to the end of the connection
 	h.SetConnectionClose()
-	ctx.Conn().(*conn).atClose(closed)
+	own := ctx.Conn().(*conn)
+	own.atClose(closed)
 	may := s.stillMay(ctx, toRead)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(c net.Conn) {
+		whole := false
+		defer func() {
+			if !whole && !chunked {
+				own.breakOff()
+			}
+		}()
 		defer s.recoverStream(h)
 		w := &streamed{conn: c, chunked: chunked, stall: s.Limits.Stall, may: may}
 		alive, stop := s.watch(c)
 		defer stop()
-		if w.raw(h.Header()) == nil && write(alive, w) && w.flush() == nil && chunked {
+		whole = w.raw(h.Header()) == nil && write(alive, w) && w.flush() == nil
+		if whole && chunked {
 			_ = w.raw([]byte("0\r\n\r\n"))
 		}
 	})
@@ -65,7 +73,7 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 }
 
 // recoverStream keeps a panic from taking the process down: what finish does for
-// handlers. The connection is closed without a last chunk.
+// handlers. The answer has no end, as any that is broken off.
 func (s *Server) recoverStream(h *fasthttp.ResponseHeader) {
 	if p := recover(); p != nil {
 		s.failures.Error("a streamed answer broke off", zap.ByteString("request_id", h.Peek("X-Request-Id")), zap.Error(&panicked{p, debug.Stack()}))
