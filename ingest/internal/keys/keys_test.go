@@ -1,7 +1,9 @@
 package keys
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -10,7 +12,43 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// addTo makes the binary of the tests add a key to this file, where files have no more than mostBytes: a limit is the whole
+// process's.
+const (
+	addTo     = "INGOT_TEST_ADD_KEY"
+	mostBytes = 200
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(addTo); path != "" {
+		limit := syscall.Rlimit{Cur: mostBytes, Max: mostBytes}
+		err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+		if err == nil {
+			_, err = Add(path, "shop", []string{Publish}, 0)
+		}
+		fmt.Println(err)
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// TestAFullDisk: a line that is written in part would be one that nobody understands, at the next start.
+func TestAFullDisk(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"", "\n"} {
+		path, before := filepath.Join(t.TempDir(), "keys"), "#"+strings.Repeat(" ", mostBytes-20)+end
+		write(t, path, before)
+		add := exec.CommandContext(t.Context(), os.Args[0])
+		add.Env = append(os.Environ(), addTo+"="+path)
+		said, err := add.CombinedOutput()
+		if err != nil || !strings.Contains(string(said), "too large") {
+			t.Fatalf("%v: %s", err, said)
+		}
+		if after, err := os.ReadFile(path); err != nil || string(after) != before {
+			t.Errorf("%v, and the file has %q", err, after)
+		}
+	}
+}
 
 func write(t *testing.T, path, text string) {
 	t.Helper()

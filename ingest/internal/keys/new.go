@@ -67,12 +67,28 @@ func hashOf(key string) string {
 }
 
 // appendTo writes in one go: who reads the file meanwhile sees the line or not. Everybody may read it, as a server that
-// is another user has to: it has no key.
+// is another user has to: it has no key. A line that the disk has taken in part is taken back, unless another
+// one stands behind it.
 func appendTo(path, line string) error {
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(line)
+	before, err := sizeOf(file)
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	n, err := file.WriteString(line)
+	if now, unknown := sizeOf(file); err != nil && unknown == nil && now == before+int64(n) {
+		err = errors.Join(err, file.Truncate(before))
+	}
 	return errors.Join(err, file.Close())
+}
+
+func sizeOf(file *os.File) (int64, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
