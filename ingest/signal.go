@@ -30,12 +30,13 @@ func signalContext() (context.Context, func()) {
 	return ctx, cancel
 }
 
-// obey calls stop at the first signal, and exit at a second one.
+// obey calls stop at the first signal, and exit at a second one. SIGHUP is none: a terminal that closes sends it twice, as far
+// apart as its shell takes to end.
 func obey(signals <-chan os.Signal, stop, exit func()) {
 	<-signals
 	stop()
 	for first := time.Now(); ; {
-		if <-signals; time.Since(first) >= sameSignal {
+		if s := <-signals; s != syscall.SIGHUP && time.Since(first) >= sameSignal {
 			exit()
 			return
 		}
