@@ -6,7 +6,7 @@ import (
 )
 
 // rate is how many events a name may send in a second, over all of its keys and over time: what it has not sent
-// within the last second it may send now, and a request is taken whole as long as nothing is owed. So a request may be larger
+// within the last second it may send now, and a request is taken whole as long as one event is left. So a request may be larger
 // than the rate, and the next one waits until it is paid for.
 type rate struct {
 	perSecond int
@@ -26,8 +26,8 @@ func (r *rate) take(n int, now time.Time) (wait time.Duration) {
 	if since := now.Sub(r.at).Seconds(); since > 0 {
 		r.left, r.at = min(most, r.left+since*most), now
 	}
-	if r.left <= 0 {
-		return time.Duration((1 - r.left) / most * float64(time.Second)) // until one is left
+	if r.left < 1 {
+		return max(1, time.Duration((1-r.left)/most*float64(time.Second))) // until one is left; 0 would say that it is
 	}
 	r.left -= float64(n)
 	return 0

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,8 @@ func TestRate(t *testing.T) {
 		{4 * time.Second, 1, 6 * time.Second},
 		{6 * time.Second, 1, 0},
 		{0, 1, 10 * time.Millisecond},
-		{time.Hour, 100, 0}, // no more is left over than a second's
+		{6 * time.Millisecond, 1, 4 * time.Millisecond}, // a part of an event is none
+		{time.Hour, 100, 0},                             // no more is left over than a second's
 		{0, 1, 10 * time.Millisecond},
 		{-time.Hour, 1, 10 * time.Millisecond}, // nor does a clock that goes back owe anything
 	} {
@@ -36,6 +38,10 @@ func TestRate(t *testing.T) {
 		if wait := r.take(step.events, now); wait.Round(time.Millisecond) != step.wait {
 			t.Errorf("step %d, %+v: %s", i, step, wait)
 		}
+	}
+	r.left = math.Nextafter(1, 0)
+	if wait := r.take(1, now); wait <= 0 {
+		t.Errorf("one that is not counted is let through: %s", wait)
 	}
 }
 
