@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"net/http"
@@ -10,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -104,19 +107,7 @@ func TestEveryFlagIsAVariableToo(t *testing.T) {
 // answer is lost, and both events are there once.
 func TestREADMEProgram(t *testing.T) {
 	t.Parallel()
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip(err)
-	}
-	text, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, program, _ := strings.Cut(string(text), "```python\n")
-	program, _, found := strings.Cut(program, "\npublish(")
-	if !found {
-		t.Fatalf("%s has no program in Python that ends by publishing", readme)
-	}
+	python, program := readmeProgram(t)
 	c, err := parse(t)
 	if err != nil {
 		t.Fatal(err)
@@ -152,4 +143,52 @@ print(json.dumps(publish([{"event_id": "1", **event}, {"event_id": "2", **event}
 	if stats := read(t, base+"/stats"); !strings.Contains(stats, `"received":4,"unique_processed":2`) {
 		t.Errorf("%s", stats)
 	}
+}
+
+// TestREADMEProgramGivesUp when its patience is at an end, however long it is asked to wait, and in whatever form.
+func TestREADMEProgramGivesUp(t *testing.T) {
+	t.Parallel()
+	python, program := readmeProgram(t)
+	for _, after := range []string{"3600", "Fri, 31 Dec 2100 23:59:59 GMT", ""} {
+		t.Run(after, func(t *testing.T) {
+			t.Parallel()
+			var tries atomic.Int64
+			busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				tries.Add(1)
+				w.Header().Set("Retry-After", after)
+				w.WriteHeader(http.StatusTooManyRequests)
+			}))
+			defer busy.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // it is to take one
+			defer cancel()
+			out, err := exec.CommandContext(ctx, python, "-c", program+fmt.Sprintf(`
+try:
+    publish([], %q, patience=1)
+except urllib.error.HTTPError as e:
+    print(e.code)
+`, busy.URL+"/publish")).CombinedOutput()
+			if err != nil || string(out) != "429\n" || tries.Load() < 2 {
+				t.Errorf("%d tries, %v: %s", tries.Load(), err, out)
+			}
+		})
+	}
+}
+
+// readmeProgram is the program of the README without its last line, which publishes, and what runs it.
+func readmeProgram(t *testing.T) (python, program string) {
+	t.Helper()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip(err)
+	}
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, program, _ = strings.Cut(string(text), "```python\n")
+	program, _, found := strings.Cut(program, "\npublish(")
+	if !found {
+		t.Fatalf("%s has no program in Python that ends by publishing", readme)
+	}
+	return python, program
 }
