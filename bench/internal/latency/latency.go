@@ -1,4 +1,5 @@
-// Package latency keeps how long things took.
+// Package latency keeps how long things took: the answers to package load, and the way from publish to
+// receive in package follow.
 package latency
 
 import (
