@@ -211,19 +211,25 @@ func TestPairOfRealIngesters(t *testing.T) {
 		t.Fatalf("build: %v\n%s", err, said)
 	}
 	cluster := pgtest.Durable(t)
-	pair := func(measure string) (code int, out, said string) {
+	pair := func(measure time.Duration) (code int, out, said string) {
 		var stdout, stderr bytes.Buffer
 		code = run(t.Context(), []string{
-			"pair", "single-64", ingester, ingester, "--pairs=2", "--warm=20ms", "--measure=" + measure,
+			"pair", "single-64", ingester, ingester, "--pairs=2", "--warm=20ms", "--measure=" + measure.String(),
 			"--data-dir", t.TempDir(), "--database-url", cluster.URL(),
 		}, streams{&stdout, &stderr})
 		return code, stdout.String(), stderr.String()
 	}
-	code, out, said := pair("300ms")
-	if code != 0 || strings.Count(out, "\n") != 3 || strings.Contains(out, "NaN") {
-		t.Errorf("exit code %d, want a line each for events/s, the ingester and a head:\n%s%s", code, out, said)
+	measure := 300 * time.Millisecond
+	code, out, said := pair(measure)
+	for measure < 10*time.Second && strings.Contains(said, "want a longer --measure") { // a busy machine
+		measure *= 3
+		code, out, said = pair(measure)
 	}
-	if code, out, said := pair("1ns"); code == 0 || !strings.Contains(said, "--measure") {
+	// Of the ingester's processor time there may be no tick in a window, and no line then.
+	if code != 0 || !strings.Contains(out, "\nevents/s ") || strings.Contains(out, "Postgres") || strings.Contains(out, "NaN") {
+		t.Errorf("exit code %d, want events/s, and nothing of a Postgres that is not its own:\n%s%s", code, out, said)
+	}
+	if code, out, said := pair(time.Nanosecond); code == 0 || !strings.Contains(said, "--measure") {
 		t.Errorf("a window without an answer: exit code %d:\n%s%s", code, out, said)
 	}
 }

@@ -145,7 +145,7 @@ func nothingSettled(r result.Run, measure time.Duration) error {
 }
 
 // pairFigures are what the table has lines for, if they are known: the processor time of
-// a Postgres that somebody else runs is not.
+// a Postgres that somebody else runs is not, nor one of less than a tick in any window.
 var pairFigures = []struct {
 	name string
 	of   func(r result.Run) float64

@@ -12,6 +12,9 @@ func Ratio(old, new []float64) (mean, standardError float64) {
 	}
 	sum, squares := 0.0, 0.0
 	for i := range old {
+		if old[i] <= 0 || new[i] <= 0 {
+			return math.NaN(), math.NaN()
+		}
 		log := math.Log(new[i] / old[i])
 		sum += log
 		squares += log * log

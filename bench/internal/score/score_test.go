@@ -30,7 +30,7 @@ func TestRatio(t *testing.T) {
 	if mean, err := Ratio([]float64{3, 5, 7}, []float64{6, 10, 14}); mean != 2 || err > 1e-7 {
 		t.Errorf("%v, %v", mean, err)
 	}
-	for _, bad := range [][2][]float64{{{1}, {2}}, {{1, 2}, {1}}, {}} {
+	for _, bad := range [][2][]float64{{{1}, {2}}, {{1, 2}, {1}}, {}, {{1, 2}, {1, 0}}, {{0, 2}, {1, 2}}, {{0, 2}, {0, 2}}} {
 		if mean, err := Ratio(bad[0], bad[1]); !math.IsNaN(mean) || !math.IsNaN(err) {
 			t.Errorf("%v: %v, %v", bad, mean, err)
 		}
