@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 
+	"ingot/internal/event"
 	"ingot/publisher/internal/lines"
 	"ingot/publisher/internal/record"
 	"ingot/publisher/internal/tally"
@@ -125,7 +126,7 @@ func blank(text []byte) bool { return len(text) == 0 || len(text) == 1 && text[0
 func (in *intake) text(ctx context.Context, f *file, l lines.Line) bool {
 	if at := f.origin.Timestamp; !inRange(at) {
 		if l.Part == 1 {
-			in.refuse(f.name, l.Number, fmt.Errorf("the file was modified in %d, and a timestamp lies in the years 1970 to 2200: name one with --timestamp", at.UTC().Year()))
+			in.refuse(f.name, l.Number, fmt.Errorf("the file was modified in %d, and a timestamp lies in the years %d to %d: name one with --timestamp", at.UTC().Year(), event.MinYear, event.MaxYear))
 		}
 		return true
 	}

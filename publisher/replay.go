@@ -57,15 +57,25 @@ func (r *replay) Validate() error {
 	case r.AuditLimit < 0:
 		return errors.New("--audit-limit: want 0 or more")
 	}
-	return r.validateFiles()
+	return cmp.Or(r.validateOrigin(), r.validateFiles())
+}
+
+// validateOrigin refuses what no event may have.
+func (r *replay) validateOrigin() error {
+	if _, err := r.timestamp(); err != nil {
+		return err
+	}
+	for _, flag := range []struct{ name, text string }{{"--topic", r.Topic}, {"--source", r.Source}} {
+		if flag.text != "" && !event.ValidText(flag.text) {
+			return fmt.Errorf("%s: want 1 to %d bytes of UTF-8 without control characters", flag.name, event.MaxTextBytes)
+		}
+	}
+	return nil
 }
 
 // validateFiles refuses two files of one name: line 3 of both, if the lines are the
 // same, would have one id, and the second would be dropped as a duplicate.
 func (r *replay) validateFiles() error {
-	if _, err := r.timestamp(); err != nil {
-		return err
-	}
 	seen := map[string]string{}
 	for _, path := range r.Files {
 		base := nameOf(path)
@@ -73,11 +83,6 @@ func (r *replay) validateFiles() error {
 			return fmt.Errorf("%s and %s have the same name, and so would their lines: replay them one by one, each with a --topic of its own", other, path)
 		}
 		seen[base] = path
-	}
-	for name, text := range map[string]string{"--topic": r.Topic, "--source": r.Source} {
-		if text != "" && !event.ValidText(text) {
-			return fmt.Errorf("%s: want 1 to %d bytes of UTF-8 without control characters", name, event.MaxTextBytes)
-		}
 	}
 	return nil
 }
@@ -97,7 +102,7 @@ func (r *replay) timestamp() (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, r.Timestamp)
 	if err != nil || !inRange(at) {
-		return at, fmt.Errorf("--timestamp: %q is not of the form 2026-01-02T15:04:05Z, in the years 1970 to 2200", r.Timestamp)
+		return at, fmt.Errorf("--timestamp: %q is not of the form 2026-01-02T15:04:05Z, in the years %d to %d", r.Timestamp, event.MinYear, event.MaxYear)
 	}
 	return at, nil
 }
@@ -105,7 +110,7 @@ func (r *replay) timestamp() (time.Time, error) {
 // inRange tells whether a server takes a timestamp.
 func inRange(at time.Time) bool {
 	year := at.UTC().Year()
-	return 1970 <= year && year <= 2200
+	return event.MinYear <= year && year <= event.MaxYear
 }
 
 func (r *replay) patience() time.Duration {

@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// Years an event's timestamp may lie in, after conversion to UTC. Outside of
-// them a value is nearly always a unit mistaken (milliseconds for seconds).
+// MinYear and MaxYear are the first and the last year an event's timestamp may lie in, after
+// conversion to UTC. Outside of them a value is nearly always a unit mistaken (milliseconds for
+// seconds).
 const (
-	minYear = 1970
-	maxYear = 2200
+	MinYear = 1970
+	MaxYear = 2200
 )
 
 // maxTimestampBytes bounds the text; 9 digits of fraction need 35.
@@ -20,7 +21,7 @@ const maxTimestampBytes = 64
 var (
 	errTimestampForm  = errors.New(`is not RFC 3339; want for example "2025-12-19T10:00:00Z"`)
 	errTimestampDay   = errors.New("names a day that does not exist")
-	errTimestampRange = fmt.Errorf("lies outside the years %d to %d", minYear, maxYear)
+	errTimestampRange = fmt.Errorf("lies outside the years %d to %d", MinYear, MaxYear)
 )
 
 // timestamp takes the value start..end as the event's timestamp.
@@ -81,7 +82,7 @@ func ParseTimestamp(s string) (time.Time, error) {
 	if second == 60 && (t.Hour() != 0 || t.Minute() != 0) {
 		return time.Time{}, errTimestampForm
 	}
-	if y := t.Year(); y < minYear || y > maxYear {
+	if y := t.Year(); y < MinYear || y > MaxYear {
 		return time.Time{}, errTimestampRange
 	}
 	return t, nil
