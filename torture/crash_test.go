@@ -84,7 +84,7 @@ func survive(t *testing.T, kills int, kill func(i *ingester, data string)) simul
 	for k := range kills {
 		moment := int64((float64(k) + random.Float64()) / float64(kills+1) * crashEvents)
 		i.awaitStats(t, fmt.Sprintf("%d events", moment), func(s stats) bool {
-			if p.ended() {
+			if p.Ended() {
 				t.Fatalf("the publisher ended before kill %d: %s%s", k, p.said(p.stdout), p.said(p.stderr))
 			}
 			if s.Unique < moment {

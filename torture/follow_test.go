@@ -54,7 +54,7 @@ func TestPublisherFollowsASubscription(t *testing.T) {
 	order := feedOrder(t, i)
 	p := follow()
 	await(t, "the last commit", func() bool { return lagOf(t, i) == 0 })
-	p.signal(syscall.SIGINT)
+	p.Signal(syscall.SIGINT)
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d after an interrupt: %s", code, p.said(p.stderr))
 	}

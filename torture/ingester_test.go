@@ -53,7 +53,7 @@ func (i *ingester) start(t testing.TB) {
 	t.Helper()
 	i.process = launchAs(t, i.change, i.program, append([]string{"--listen", i.address}, i.flags...)...)
 	await(t, "an ingester that is ready", func() bool {
-		if i.ended() {
+		if i.Ended() {
 			t.Fatalf("the ingester did not start: %s", i.said(i.stderr))
 		}
 		answer, err := i.http.Get(i.url("/readyz"))
@@ -70,7 +70,7 @@ func (i *ingester) url(path string) string { return "http://" + i.address + path
 // stop is a clean one, or the test fails.
 func (i *ingester) stop(t testing.TB) {
 	t.Helper()
-	i.signal(syscall.SIGTERM)
+	i.Signal(syscall.SIGTERM)
 	if code := i.wait(); code != 0 {
 		t.Errorf("exit code %d after SIGTERM: %s", code, i.said(i.stderr))
 	}
@@ -126,7 +126,7 @@ func (i *ingester) awaitStats(t testing.TB, what string, so func(stats) bool) {
 // peakMemory is the most memory the process has had resident, in bytes.
 func (i *ingester) peakMemory(t testing.TB) int64 {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.pid()))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.PID()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,29 +1,29 @@
 package torture
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"ingot/internal/subprocess"
 )
 
 // hang bounds what must not hang; no test waits for it to pass.
 const hang = 3 * time.Minute
 
-// process is a child in a process group of its own. It is waited for from its
-// first moment, and killed when the test ends.
+// process is a child that is killed when the test ends, or when the test's process dies.
 type process struct {
+	*subprocess.Process
 	t      testing.TB
-	cmd    *exec.Cmd
 	stdout string // files
 	stderr string
-	done   chan struct{} // closed when the child has been reaped
-	quiet  bool          // a failed test does not repeat its log
+	quiet  bool // a failed test does not repeat its log
 }
 
 // launch starts a program that knows nothing of this process's own settings.
@@ -36,86 +36,53 @@ func launch(t testing.TB, program string, args ...string) *process {
 func launchAs(t testing.TB, change func(*exec.Cmd), program string, args ...string) *process {
 	t.Helper()
 	dir := t.TempDir()
-	p := &process{
-		t: t, cmd: exec.Command(program, args...), done: make(chan struct{}),
-		stdout: filepath.Join(dir, "stdout"), stderr: filepath.Join(dir, "stderr"),
-	}
-	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool {
+	p := &process{t: t, stdout: filepath.Join(dir, "stdout"), stderr: filepath.Join(dir, "stderr")}
+	cmd := exec.Command(program, args...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool {
 		return strings.HasPrefix(s, "INGOT_") || strings.HasPrefix(s, "DATABASE_URL=") || strings.HasPrefix(s, "PG")
 	})
-	// A test binary that dies takes its children along.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	change(p.cmd)
-	started := make(chan error, 1)
-	go p.run(started) // ends with the child, awaited in the cleanup
-	if err := <-started; err != nil {
+	change(cmd)
+	if err := p.start(cmd); err != nil {
 		t.Fatalf("start %s: %v", program, err)
 	}
 	t.Cleanup(p.clean)
 	return p
 }
 
-// run keeps its thread for as long as the child lives: Pdeathsig is about the
-// thread that forked.
-func (p *process) run(started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := p.open()
-	if err == nil {
-		err = p.cmd.Start()
-	}
-	started <- err
-	if err != nil {
-		return
-	}
-	_ = p.cmd.Wait() // how it ended stays in ProcessState
-	close(p.done)
-}
-
-func (p *process) open() error {
+func (p *process) start(cmd *exec.Cmd) error {
 	out, err := os.Create(p.stdout)
 	if err != nil {
 		return err
 	}
+	defer out.Close() // the child has them too
 	errs, err := os.Create(p.stderr)
-	p.cmd.Stdout, p.cmd.Stderr = out, errs
+	if err != nil {
+		return err
+	}
+	defer errs.Close()
+	cmd.Stdout, cmd.Stderr = out, errs
+	p.Process, err = subprocess.Start(cmd, syscall.SIGKILL)
 	return err
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
-
-func (p *process) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// signal cannot hit a stranger: the child is reaped through the same handle.
-func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
-
 // signalGroup is what Ctrl-C on a terminal does.
-func (p *process) signalGroup(s syscall.Signal) { _ = syscall.Kill(-p.pid(), s) }
+func (p *process) signalGroup(s syscall.Signal) { _ = syscall.Kill(-p.PID(), s) }
 
 // kill is kill -9, and returns when the process is gone.
 func (p *process) kill() {
-	p.signal(syscall.SIGKILL)
-	<-p.done
+	p.Signal(syscall.SIGKILL)
+	<-p.Done()
 }
 
 // wait returns the exit code: -1 after a signal.
 func (p *process) wait() int {
 	p.t.Helper()
-	select {
-	case <-p.done:
-	case <-time.After(hang):
-		p.signal(syscall.SIGQUIT) // its goroutines, into the log
-		<-p.done
-		p.t.Fatalf("%s did not end", p.cmd.Path)
+	if !p.EndsWithin(context.Background(), hang) {
+		p.Signal(syscall.SIGQUIT) // its goroutines, into the log
+		<-p.Done()
+		p.t.Fatalf("%s did not end", p.Cmd.Path)
 	}
-	return p.cmd.ProcessState.ExitCode()
+	return p.Cmd.ProcessState.ExitCode()
 }
 
 func (p *process) said(file string) string {
@@ -128,15 +95,12 @@ func (p *process) said(file string) string {
 
 func (p *process) clean() {
 	p.kill()
-	for _, f := range []any{p.cmd.Stdout, p.cmd.Stderr} {
-		_ = f.(*os.File).Close()
-	}
 	log := p.said(p.stderr)
 	if strings.Contains(log, "WARNING: DATA RACE") { // a kill -9 leaves no exit code to tell it
-		p.t.Errorf("%s raced", p.cmd.Path)
+		p.t.Errorf("%s raced", p.Cmd.Path)
 	}
 	if p.t.Failed() && !p.quiet {
-		p.t.Logf("%s said at last:\n%s", strings.Join(p.cmd.Args, " "), log[max(0, len(log)-4000):])
+		p.t.Logf("%s said at last:\n%s", strings.Join(p.Cmd.Args, " "), log[max(0, len(log)-4000):])
 	}
 }
 

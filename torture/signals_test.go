@@ -19,8 +19,7 @@ func TestCtrlCInATerminal(t *testing.T) {
 	data := dataFolder(t)
 	i := startIngesterAs(t, func(cmd *exec.Cmd) {
 		cmd.Stdin = terminal
-		cmd.SysProcAttr.Setpgid = false // the session's first process leads its group already
-		cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty, cmd.SysProcAttr.Ctty = true, true, 0
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
 	}, append(patient, "--data-dir", data)...)
 	conn := connect(t, i.privateURL(t))
 	stopWhileWaiting(t, i, conn, func() {
@@ -62,13 +61,13 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	i := startIngester(t, append(patient, "--data-dir", data)...)
 	block(t, connect(t, i.privateURL(t)))
 	told, waiters := fillQueue(t, i)
-	i.signal(syscall.SIGTERM)
+	i.Signal(syscall.SIGTERM)
 	awaitStopping(t, i)
-	if i.ended() {
+	if i.Ended() {
 		t.Fatal("the first signal ended it")
 	}
 	time.Sleep(time.Second) // one that comes at once is taken for the same
-	i.signal(syscall.SIGTERM)
+	i.Signal(syscall.SIGTERM)
 	if code := i.wait(); code != 1 || !strings.Contains(i.said(i.stderr), "ingest: second signal, stopping at once") {
 		t.Errorf("exit code %d", code)
 	}
@@ -90,7 +89,7 @@ func TestDrainTimeoutEndsWithAnError(t *testing.T) {
 	i := startIngester(t, append(patient, "--drain-timeout=1s", "--batch-events=20", "--data-dir", data)...)
 	block(t, connect(t, i.privateURL(t)))
 	told, waiters := fillQueue(t, i)
-	i.signal(syscall.SIGTERM)
+	i.Signal(syscall.SIGTERM)
 	code := i.wait()
 	waiters.Wait()
 	counts := told.counts()

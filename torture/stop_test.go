@@ -21,7 +21,7 @@ func TestStopAnswersWhoeverWaits(t *testing.T) {
 	server := pgtest.Durable(t)
 	i := startIngester(t, append(patient, "--database-url", server.URL())...)
 	conn := connect(t, server.URL())
-	stopWhileWaiting(t, i, conn, func() { i.signal(syscall.SIGTERM) })
+	stopWhileWaiting(t, i, conn, func() { i.Signal(syscall.SIGTERM) })
 	verify(t, "--database-url="+server.URL())
 }
 
@@ -68,7 +68,7 @@ func stopWhileWaiting(t *testing.T, i *ingester, conn *pgx.Conn, stop func()) {
 		t.Errorf("a request after the signal is answered %v", late)
 	}
 	told.add(waiting, late)
-	if n := number(t, conn, "SELECT 1"); n != 1 || i.ended() {
+	if n := number(t, conn, "SELECT 1"); n != 1 || i.Ended() {
 		t.Error("the database, or the ingester, is gone before the queue is")
 	}
 	unblock()

@@ -54,7 +54,7 @@ func (s *storm) judge() {
 	s.judgeFigures()
 	for _, i := range s.ingesters {
 		s.down[i] = true
-		i.signal(syscall.SIGTERM)
+		i.Signal(syscall.SIGTERM)
 		if code := i.wait(); code != 0 {
 			s.history.Violate("a stop ends with exit code 0", fmt.Sprintf("%s: %d", i.name, code))
 		}

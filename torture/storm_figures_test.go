@@ -74,7 +74,7 @@ func (s *storm) judgeFigures() {
 
 func (s *storm) figuresOf(i *stormIngester) (f figures) {
 	s.Helper()
-	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", i.pid()))
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", i.PID()))
 	if err != nil {
 		s.Fatal(err)
 	}

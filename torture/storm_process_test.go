@@ -129,8 +129,8 @@ func (s *storm) roll() bool {
 		s.hold(10)
 		over := s.history.Excuse(i.name)
 		s.down[i] = true
-		i.signal(syscall.SIGTERM)
-		s.until(i.ended)
+		i.Signal(syscall.SIGTERM)
+		s.until(i.Ended)
 		if code := i.wait(); code != 0 {
 			s.history.Violate("a stop ends with exit code 0", fmt.Sprintf("%s: %d, %s", i.name, code, last(i.said(i.stderr), 2000)))
 		}
@@ -153,10 +153,10 @@ func (s *storm) signalTwice(i *stormIngester) bool {
 	}
 	over := s.history.Excuse(i.name)
 	s.down[i] = true
-	i.signal(syscall.SIGTERM)
+	i.Signal(syscall.SIGTERM)
 	s.until(func() bool { return i.logged("stopping: no new events, waiting for the queue") })
 	time.Sleep(100 * time.Millisecond) // one that comes at once is taken for the same
-	i.signal(syscall.SIGTERM)
+	i.Signal(syscall.SIGTERM)
 	code := i.wait()
 	if said := i.said(i.stderr); code != 1 || !strings.Contains(said, "second signal, stopping at once") {
 		s.history.Violate("a second signal ends an ingester at once", fmt.Sprintf("%s: exit code %d, %s", i.name, code, last(said, 2000)))

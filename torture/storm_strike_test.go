@@ -60,8 +60,8 @@ func (s *storm) hold(n int) {
 // alive ends the storm at its first violation.
 func (s *storm) alive() {
 	for _, i := range s.ingesters {
-		if i.ended() && !s.down[i] {
-			s.history.Violate("an ingester runs until it is stopped", fmt.Sprintf("%s has ended: %v\n%s", i.name, i.cmd.ProcessState, last(i.said(i.stderr), 3000)))
+		if i.Ended() && !s.down[i] {
+			s.history.Violate("an ingester runs until it is stopped", fmt.Sprintf("%s has ended: %v\n%s", i.name, i.Cmd.ProcessState, last(i.said(i.stderr), 3000)))
 		}
 	}
 	select {

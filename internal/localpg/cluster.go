@@ -10,6 +10,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"ingot/internal/subprocess"
 )
 
 // cluster is one set of data with the binaries that open it, and all it takes to start a server.
@@ -54,7 +56,7 @@ func chooseBinaries(h home, binDirs []string) (Binaries, error) {
 
 // start returns a server that answers. One that gives up because backends of a killed predecessor
 // still hold the shared memory is tried again, within HandoverTimeout.
-func (c *cluster) start(ctx context.Context) (*process, error) {
+func (c *cluster) start(ctx context.Context) (*subprocess.Process, error) {
 	deadline := time.Now().Add(c.opts.HandoverTimeout)
 	if err := c.takeOver(ctx, deadline); err != nil {
 		return nil, err
@@ -73,7 +75,7 @@ func (c *cluster) start(ctx context.Context) (*process, error) {
 	}
 }
 
-func (c *cluster) startOnce(ctx context.Context) (*process, error) {
+func (c *cluster) startOnce(ctx context.Context) (*subprocess.Process, error) {
 	log, err := openLog(c.logPath(), c.home.owner)
 	if err != nil {
 		return nil, err
@@ -81,7 +83,7 @@ func (c *cluster) startOnce(ctx context.Context) (*process, error) {
 	defer func() { _ = log.file.Close() }()
 	cmd := c.home.owner.command(c.bin.program("postgres"), c.arguments(ctx)...)
 	cmd.Stdout, cmd.Stderr = log.file, log.file
-	p, err := launch(cmd, syscall.SIGINT) // a fast shutdown
+	p, err := subprocess.Start(cmd, syscall.SIGINT) // a fast shutdown
 	if err != nil {
 		return nil, fmt.Errorf("run postgres: %w", err)
 	}
@@ -94,12 +96,12 @@ func (c *cluster) startOnce(ctx context.Context) (*process, error) {
 
 // awaitReady polls the file that the server writes its state into, as pg_ctl does. A server that says how far its recovery
 // has come is given its time anew: broken off, it would begin at the same place, and never get further.
-func (c *cluster) awaitReady(ctx context.Context, p *process, log *serverLog) error {
+func (c *cluster) awaitReady(ctx context.Context, p *subprocess.Process, log *serverLog) error {
 	tick, limit := time.NewTicker(5*time.Millisecond), time.NewTimer(c.opts.StartTimeout)
 	defer tick.Stop()
 	defer limit.Stop()
 	for {
-		if f := readPidfile(c.path); f.pid == p.pid() && f.ready {
+		if f := readPidfile(c.path); f.pid == p.PID() && f.ready {
 			return nil
 		}
 		select {
@@ -109,7 +111,7 @@ func (c *cluster) awaitReady(ctx context.Context, p *process, log *serverLog) er
 			}
 		case <-limit.C:
 			return fmt.Errorf("wait for postgres to answer: %w", context.DeadlineExceeded)
-		case <-p.done:
+		case <-p.Done():
 			return fmt.Errorf("start postgres: %w", ending(p))
 		case <-ctx.Done():
 			return fmt.Errorf("wait for postgres to answer: %w", ctx.Err())
@@ -132,11 +134,11 @@ func (c *cluster) logPath() string { return filepath.Join(c.home.dir, "postgres.
 
 func (b Binaries) program(name string) string { return filepath.Join(b.Dir, name) }
 
-func ending(p *process) error {
-	if p.err != nil {
-		return fmt.Errorf("postgres (pid %d) ended: %w", p.pid(), p.err)
+func ending(p *subprocess.Process) error {
+	if p.Err() != nil {
+		return fmt.Errorf("postgres (pid %d) ended: %w", p.PID(), p.Err())
 	}
-	return fmt.Errorf("postgres (pid %d) ended: exit status 0", p.pid())
+	return fmt.Errorf("postgres (pid %d) ended: exit status 0", p.PID())
 }
 
 func pause(ctx context.Context, d time.Duration) error {

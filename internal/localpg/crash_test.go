@@ -154,7 +154,7 @@ func TestSuperviseBringsTheServerBack(t *testing.T) {
 	}
 	check(t, srv.Stop(testContext(t)))
 	wg.Wait()
-	equal(t, "ended", srv.current().ended(), true)
+	equal(t, "ended", srv.current().Ended(), true)
 }
 
 // TestSuperviseMissesTheSocket: whoever cleans /tmp keeps nobody out for good.
@@ -257,5 +257,5 @@ func TestAServerNotOursIsWaitedForAndLeftAlone(t *testing.T) {
 	if _, err := Start(testContext(t), opts); err == nil || !strings.Contains(err.Error(), "still held by an older postgres") {
 		t.Errorf("got %v, want a refusal", err)
 	}
-	equal(t, "ended", p.ended(), false)
+	equal(t, "ended", p.Ended(), false)
 }

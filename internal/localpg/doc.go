@@ -20,7 +20,7 @@
 //	  settings.go socket.go serverlog.go   what it runs with, where it is met, what it says
 //	home.go        which folder it is; lock.go, who has it; owner.go env.go, who runs the server
 //	find.go        which Postgres; fetched.go, where getpostgres puts one; hint.go, what to type
-//	process.go     a child, waited for from its first moment; os_linux.go os_other.go
+//	os_linux.go os_other.go   what the system knows of processes and memory
 //	discard.go     a folder taken away, for tests
 //
 // # Who stops what

@@ -5,10 +5,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"ingot/internal/subprocess"
 )
 
 // unfinished is how the name of a cluster in the making ends.
@@ -82,6 +86,24 @@ func (c *cluster) runQuietly(ctx context.Context, input, program string, args ..
 		return fmt.Errorf("run %s: %w%s", program, err, lastLines(out.String()))
 	}
 	return nil
+}
+
+// runToEnd is for initdb and its like, killed with their own children when ctx ends. Without us they are
+// killed too: initdb takes note of a SIGINT and goes on for a while.
+func runToEnd(ctx context.Context, cmd *exec.Cmd) error {
+	cmd.WaitDelay = 5 * time.Second // a grandchild holding the output pipe must not hold us
+	p, err := subprocess.Start(cmd, syscall.SIGKILL)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.Done():
+		return p.Err()
+	case <-ctx.Done():
+		_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
+		<-p.Done()
+		return ctx.Err()
+	}
 }
 
 // syncHome makes the new name last through a power cut.

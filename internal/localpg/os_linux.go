@@ -8,13 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// dieWithParent has the kernel send a signal when this process dies, however it dies.
-func dieWithParent(attr *syscall.SysProcAttr, sig syscall.Signal) { attr.Pdeathsig = sig }
 
 // isPostmaster says whether pid is a server that works in the cluster. The number alone proves
 // nothing: after a crash of the machine or in a new container it is anybody's. A zombie has no

@@ -6,12 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 )
-
-// dieWithParent has no counterpart here: after a kill -9 the server lives on until the next Start
-// takes the folder and stops it.
-func dieWithParent(*syscall.SysProcAttr, syscall.Signal) {}
 
 // isPostmaster goes by the command line, which names the cluster. A zombie has none.
 func isPostmaster(pid int, cluster string) bool {

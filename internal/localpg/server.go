@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"sync"
+
+	"ingot/internal/subprocess"
 )
 
 // errStopped is the answer of Restart once Stop was called.
@@ -20,8 +22,8 @@ type Server struct {
 	callStop  context.CancelFunc
 	lifecycle sync.Mutex // held by the one Restart or Stop at work
 
-	mu      sync.Mutex // guards what follows
-	process *process   // the latest; it may have ended
+	mu      sync.Mutex          // guards what follows
+	process *subprocess.Process // the latest; it may have ended
 	stopped bool
 	stopErr error
 }
@@ -77,21 +79,21 @@ func (s *Server) Version() string { return s.cluster.bin.Version }
 func (s *Server) LogPath() string { return s.cluster.logPath() }
 
 // PID is the postmaster's, or the last one's if it has ended.
-func (s *Server) PID() int { return s.current().pid() }
+func (s *Server) PID() int { return s.current().PID() }
 
 // Done is closed when the current postmaster has ended. After a Restart it is another channel.
-func (s *Server) Done() <-chan struct{} { return s.current().done }
+func (s *Server) Done() <-chan struct{} { return s.current().Done() }
 
 // Err says how the postmaster ended by itself: nil while it runs, and when Stop ended it.
 func (s *Server) Err() error {
 	p := s.current()
-	if !p.ended() || s.stopping.Err() != nil {
+	if !p.Ended() || s.stopping.Err() != nil {
 		return nil
 	}
 	return ending(p)
 }
 
-func (s *Server) current() *process {
+func (s *Server) current() *subprocess.Process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.process
@@ -106,7 +108,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	if s.stopping.Err() != nil {
 		return errStopped
 	}
-	if !s.current().ended() {
+	if !s.current().Ended() {
 		return nil
 	}
 	if err := s.lock.stillIn(s.cluster.home); err != nil {

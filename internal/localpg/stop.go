@@ -7,6 +7,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"ingot/internal/subprocess"
 )
 
 // quitTimeout bounds an immediate shutdown: the postmaster itself gives its backends 5 s.
@@ -31,7 +33,7 @@ func (s *Server) stop(ctx context.Context) error {
 	var errs []error
 	p := s.current()
 	if !s.cluster.halt(ctx, p, s.cluster.opts.StopTimeout) {
-		errs = append(errs, fmt.Errorf("stop postgres (pid %d): a fast shutdown took too long, it will recover at its next start", p.pid()))
+		errs = append(errs, fmt.Errorf("stop postgres (pid %d): a fast shutdown took too long, it will recover at its next start", p.PID()))
 	}
 	errs = append(errs, s.leaveFolder())
 	return errors.Join(append(errs, s.lock.release())...)
@@ -51,18 +53,18 @@ func (s *Server) leaveFolder() error {
 }
 
 // halt returns when p has ended, and says whether it did so in good order.
-func (c *cluster) halt(ctx context.Context, p *process, patience time.Duration) bool {
-	if p.ended() {
+func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time.Duration) bool {
+	if p.Ended() {
 		return true
 	}
-	p.signal(syscall.SIGINT)
-	if p.waitFor(ctx, patience) {
+	p.Signal(syscall.SIGINT)
+	if p.EndsWithin(ctx, patience) {
 		return true
 	}
-	p.signal(syscall.SIGQUIT)
-	if !p.waitFor(context.Background(), quitTimeout) {
-		p.signal(syscall.SIGKILL)
-		<-p.done
+	p.Signal(syscall.SIGQUIT)
+	if !p.EndsWithin(context.Background(), quitTimeout) {
+		p.Signal(syscall.SIGKILL)
+		<-p.Done()
 	}
 	return false
 }
@@ -72,6 +74,6 @@ func (c *cluster) halt(ctx context.Context, p *process, patience time.Duration) 
 // locked until Stop.
 func (s *Server) Kill() {
 	p := s.current()
-	p.signal(syscall.SIGKILL)
-	<-p.done
+	p.Signal(syscall.SIGKILL)
+	<-p.Done()
 }

@@ -60,12 +60,12 @@ func (s *Server) awaitEnd(ctx context.Context) (cause error) {
 	p := s.current()
 	for {
 		select {
-		case <-p.done:
+		case <-p.Done():
 			return cmp.Or(cause, s.Err())
 		case <-tick.C:
 			if _, err := os.Lstat(filepath.Join(s.cluster.socket, ".s.PGSQL."+port)); errors.Is(err, fs.ErrNotExist) && cause == nil {
 				cause = errNoSocket
-				p.signal(syscall.SIGINT)
+				p.Signal(syscall.SIGINT)
 			}
 		case <-ctx.Done():
 			return ctx.Err()

@@ -98,7 +98,7 @@ func (s *Server) pid() int {
 	if s.process == nil {
 		return 0
 	}
-	return s.process.pid()
+	return s.process.PID()
 }
 
 // Stop ends a server that was started, cleanly, and waits for it.

@@ -6,10 +6,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"ingot/internal/subprocess"
 )
 
 // killAfter is how long a child may take to stop when told to: the ingester drains
@@ -18,56 +19,35 @@ const killAfter = 30 * time.Second
 
 // process is a running child.
 type process struct {
-	cmd  *exec.Cmd
-	log  string
-	done chan struct{}
-	err  error // how it ended; read after done
+	*subprocess.Process
+	log string
 }
 
-// start runs a program with its output in a file.
+// start runs a program with its output in a file. Ctrl-C is for the bench, which then stops its children.
 func start(log string, program string, args ...string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	defer out.Close()
-	p := &process{cmd: exec.Command(program, args...), log: log, done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = out, out, cleanEnv(os.Environ())
-	// A group of its own: Ctrl-C is for the bench, which then stops its children.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithParent(p.cmd.SysProcAttr)
-	started := make(chan error, 1)
-	go p.run(started) // ends with the child, awaited in stop
-	if err := <-started; err != nil {
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr, cmd.Env = out, out, cleanEnv(os.Environ())
+	p, err := subprocess.Start(cmd, syscall.SIGKILL)
+	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
-	return p, nil
+	return &process{p, log}, nil
 }
-
-// run keeps its thread while the child lives: to the kernel a parent dies when the
-// thread does that forked.
-func (p *process) run(started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := p.cmd.Start(); err != nil {
-		started <- err
-		return
-	}
-	started <- nil
-	p.err = p.cmd.Wait()
-	close(p.done)
-}
-
-func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // stop asks the child to end and waits for it. It may be called again.
 func (p *process) stop() error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	timer := time.AfterFunc(killAfter, func() { _ = p.cmd.Process.Kill() })
-	defer timer.Stop()
-	<-p.done
-	if p.err != nil {
-		return fmt.Errorf("%s: %w: %s", p.cmd.Path, p.err, p.lastWords())
+	p.Signal(syscall.SIGTERM)
+	if !p.EndsWithin(context.Background(), killAfter) {
+		p.Signal(syscall.SIGKILL)
+		<-p.Done()
+	}
+	if err := p.Err(); err != nil {
+		return fmt.Errorf("%s: %w: %s", p.Cmd.Path, err, p.lastWords())
 	}
 	return nil
 }
@@ -90,8 +70,8 @@ func (p *process) pause(ctx context.Context) error {
 	select {
 	case <-time.After(10 * time.Millisecond):
 		return nil
-	case <-p.done:
-		return fmt.Errorf("%s ended: %s", p.cmd.Path, p.lastWords())
+	case <-p.Done():
+		return fmt.Errorf("%s ended: %s", p.Cmd.Path, p.lastWords())
 	case <-ctx.Done():
 		return ctx.Err()
 	}

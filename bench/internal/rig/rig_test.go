@@ -16,6 +16,7 @@ import (
 	"ingot"
 	"ingot/bench/internal/mix"
 	"ingot/internal/pgtest"
+	"ingot/internal/subprocess"
 )
 
 // empty is a database with the tables, and what rows for it are made with.
@@ -136,13 +137,13 @@ func TestProcessStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := readStat(p.pid()); s.parent != os.Getpid() {
+	if s := readStat(p.PID()); s.parent != os.Getpid() {
 		t.Errorf("its parent is %d, want %d", s.parent, os.Getpid())
 	}
 	if err := p.stop(); err == nil || !strings.Contains(err.Error(), "terminated") {
 		t.Errorf("sleep ended with %v", err)
 	}
-	if s := readStat(p.pid()); s.parent != 0 {
+	if s := readStat(p.PID()); s.parent != 0 {
 		t.Error("it is still there")
 	}
 }
@@ -157,7 +158,7 @@ func TestAChildThatEndsAtOnce(t *testing.T) {
 
 func TestUsageOfThisProcess(t *testing.T) {
 	t.Parallel()
-	self := []*Server{{process: &process{cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}}}
+	self := []*Server{{process: &process{Process: &subprocess.Process{Cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}}}}
 	c := ReadCPU(self, os.Getpid())
 	if c.Client <= 0 || c.Postgres < c.Ingester || c.Sub(c) != (CPU{}) {
 		t.Errorf("%+v", c)

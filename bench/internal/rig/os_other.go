@@ -1,8 +1,0 @@
-//go:build !linux
-
-package rig
-
-import "syscall"
-
-// dieWithParent does nothing: only Linux can.
-func dieWithParent(*syscall.SysProcAttr) {}
