@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 )
 
 // checkURL wants --url to name a server: the paths of the contract are put behind it.
@@ -62,6 +63,17 @@ func checkLoad(concurrency, batch int) error {
 		return errors.New("--concurrency: want 1 to 10000")
 	case batch < 1 || batch > 10_000:
 		return errors.New("--batch: want 1 to 10000, what the server takes in one request")
+	}
+	return nil
+}
+
+// checkWaits bounds how long is waited for an answer, and for a server that has none; no giveUpAfter is the default.
+func checkWaits(timeout time.Duration, giveUpAfter *time.Duration) error {
+	switch {
+	case timeout <= 0:
+		return errors.New("--timeout: want more than 0s")
+	case giveUpAfter != nil && *giveUpAfter < 0:
+		return errors.New("--give-up-after: want 0s or more")
 	}
 	return nil
 }

@@ -30,14 +30,14 @@ type follow struct {
 
 // Validate is called by kong once the flags are read.
 func (f *follow) Validate() error {
-	if err := cmp.Or(checkURL(f.URL), checkKey(f.Key)); err != nil {
+	if err := cmp.Or(checkURL(f.URL), checkKey(f.Key), checkWaits(f.Timeout, f.GiveUpAfter)); err != nil {
 		return err
 	}
 	switch {
 	case f.Count < 0:
 		return errors.New("--count: want 0 or more")
-	case f.Timeout <= 0 || f.Silence <= 0 || f.GiveUpAfter != nil && *f.GiveUpAfter < 0:
-		return errors.New("--timeout, --silence and --give-up-after: want more than nothing")
+	case f.Silence <= 0:
+		return errors.New("--silence: want more than 0s")
 	case slices.ContainsFunc(f.Topic, func(t string) bool { return !event.ValidText(t) }) || f.Source != "" && !event.ValidText(f.Source):
 		return fmt.Errorf("--topic and --source: want 1 to %d bytes of UTF-8 without control characters", event.MaxTextBytes)
 	}

@@ -65,6 +65,22 @@ func TestWrongCommandLines(t *testing.T) {
 	}
 }
 
+// TestWaitsAreNamed: each is told by its own flag; who gives up after 0s does not try again.
+func TestWaitsAreNamed(t *testing.T) {
+	t.Parallel()
+	for _, subcommand := range [][]string{{"simulate"}, {"replay", "-"}, {"follow"}} {
+		for flag, want := range map[string]string{
+			"--timeout=0s":        ": --timeout: want more than 0s\n",
+			"--give-up-after=-1s": ": --give-up-after: want 0s or more\n",
+		} {
+			exit, _, stderr := command(t.Context(), nil, append(subcommand, flag)...)
+			if exit != exitUsage || !strings.HasSuffix(stderr, want) {
+				t.Errorf("%s %s: exit %d, %q", subcommand, flag, exit, stderr)
+			}
+		}
+	}
+}
+
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"--help"}, {"simulate", "--help"}, {"simulate", "-h", "--events=0"}} {

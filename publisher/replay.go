@@ -46,12 +46,10 @@ type replay struct {
 
 // Validate is called by kong once the flags are read.
 func (r *replay) Validate() error {
-	if err := cmp.Or(checkURL(r.URL), checkKey(r.Key), checkLoad(r.Concurrency, r.Batch)); err != nil {
+	if err := cmp.Or(checkURL(r.URL), checkKey(r.Key), checkLoad(r.Concurrency, r.Batch), checkWaits(r.Timeout, r.GiveUpAfter)); err != nil {
 		return err
 	}
 	switch {
-	case r.Timeout <= 0 || r.GiveUpAfter != nil && *r.GiveUpAfter < 0:
-		return errors.New("--timeout and --give-up-after: want more than nothing")
 	case r.MaxPayload < record.MinLimit || r.MaxPayload > 64<<20:
 		return fmt.Errorf("--max-payload: want %d to %d", record.MinLimit, 64<<20)
 	case r.AuditLimit < 0:

@@ -38,14 +38,11 @@ type simulate struct {
 // Validate is called by kong once the flags are read.
 func (s *simulate) Validate() error {
 	_, err := s.plan()
-	if err := cmp.Or(err, checkURL(s.URL), checkKey(s.Key), checkLoad(s.Concurrency, s.Batch)); err != nil {
+	if err := cmp.Or(err, checkURL(s.URL), checkKey(s.Key), checkLoad(s.Concurrency, s.Batch), checkWaits(s.Timeout, &s.GiveUpAfter)); err != nil {
 		return err
 	}
-	switch {
-	case !(s.Rate >= 0):
+	if !(s.Rate >= 0) {
 		return errors.New("--rate: want 0 or more")
-	case s.Timeout <= 0 || s.GiveUpAfter < 0:
-		return errors.New("--timeout and --give-up-after: want more than nothing")
 	}
 	return nil
 }
