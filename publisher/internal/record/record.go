@@ -108,13 +108,16 @@ func (o Origin) id(line int64, part int, text []byte) string {
 // affair, and it names what it refuses.
 var anything = event.Limits{MaxEvents: 1, MaxPayloadBytes: 1 << 30, MaxDepth: 10_000, IgnoreUnknown: true}
 
+// byteOrderMark is what some programs begin a file with. It is no part of its first event.
+const byteOrderMark = "\ufeff"
+
 // Event takes a line that is an event already. Its error says why no server would
 // take it.
 func (o Origin) Event(l lines.Line) (Record, error) {
 	if l.Part > 1 || !l.Last {
 		return Record{}, fmt.Errorf("the line has more than the %d bytes that an event may take", o.Limit)
 	}
-	text := strings.TrimSpace(string(l.Text))
+	text := strings.TrimSpace(strings.TrimPrefix(string(l.Text), byteOrderMark))
 	d, err := event.Decode(text, event.NDJSON, anything)
 	switch {
 	case err != nil:
@@ -164,7 +167,7 @@ func reason(i event.Invalid) error {
 // IsEvent tells whether a file whose first line this is holds events: an object
 // that names the two parts of an event's key.
 func IsEvent(text []byte) bool {
-	d, err := event.Decode(string(text), event.NDJSON, anything)
+	d, err := event.Decode(strings.TrimPrefix(string(text), byteOrderMark), event.NDJSON, anything)
 	if err != nil || d.Total != 1 {
 		return false
 	}

@@ -159,6 +159,9 @@ func TestEvents(t *testing.T) {
 	if err != nil || string(rec.JSON) != good || rec.Event.Payload != `{"a": 1.0}` || rec.Line != 4 || !rec.Exact {
 		t.Errorf("%+v, %v", rec, err)
 	}
+	if rec, err := origin.Event(lines.Line{Number: 1, Part: 1, Last: true, Text: []byte("\ufeff" + good)}); err != nil || string(rec.JSON) != good {
+		t.Errorf("behind a byte order mark: %s, %v", rec.JSON, err)
+	}
 	if SumOf(false, "", time.Time{}, "{\r\n \"a\":1}") != SumOf(false, "", time.Time{}, `{   "a":1}`) {
 		t.Error("a payload and its export have two sums")
 	}
@@ -205,14 +208,15 @@ func TestWhatIsAnEvent(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		`{"topic":"t","event_id":"e","timestamp":"2025-01-01T00:00:00Z","source":"s","payload":1}`: true,
-		`{"topic":"t","event_id":"e"}`:    true,
-		`{"topic":"t","event_id":7}`:      true,
-		`{"topic":"t","message":"hello"}`: false,
-		`{"level":"info","event_id":"e"}`: false,
-		`{"topic":"t","event_id":"e"`:     false,
-		`["topic","event_id"]`:            false,
-		`topic event_id`:                  false,
-		``:                                false,
+		`{"topic":"t","event_id":"e"}`:            true,
+		"\ufeff" + `{"topic":"t","event_id":"e"}`: true,
+		`{"topic":"t","event_id":7}`:              true,
+		`{"topic":"t","message":"hello"}`:         false,
+		`{"level":"info","event_id":"e"}`:         false,
+		`{"topic":"t","event_id":"e"`:             false,
+		`["topic","event_id"]`:                    false,
+		`topic event_id`:                          false,
+		``:                                        false,
 	} {
 		if IsEvent([]byte(text)) != want {
 			t.Errorf("%s: want %t", text, want)
