@@ -104,6 +104,10 @@ type conn struct {
 	late    atomic.Bool // a read ran into its deadline
 	ended   func()      // called once when it is closed; nil: nothing to do
 
+	// An answer is done, and nothing was read since: fasthttp keeps it, or its end, while there is a request behind it. It
+	// belongs to the goroutine that serves the connection.
+	withheld bool
+
 	answered atomic.Pointer[func()] // called once when the answer has been written; nil: nothing to do
 }
 
@@ -128,6 +132,7 @@ func (c *conn) atClose(f func()) { c.ended = f }
 // from errors.As, so it is noted here.
 func (c *conn) Read(p []byte) (int, error) {
 	c.settle()
+	c.withheld = false
 	var n int
 	var err error
 	if c.tls == nil {

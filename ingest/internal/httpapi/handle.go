@@ -91,6 +91,9 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store") // a cache in between that is not told may keep it for a while
 	}
 	ctx.Response.Header.SetCanonical(requestIDHeader, id)
+	if c, ok := ctx.Conn().(*conn); ok {
+		c.withheld = true
+	}
 	s.logFailure(ctx, id)
 }
 

@@ -34,10 +34,11 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
 		s.problemOf(ctx, err)
 		return
 	}
-	if ctx.IsHead() {
+	client := ctx.Conn().(*conn)
+	if ctx.IsHead() || client.withheld { // nobody waits for this one before the one before it
 		poll.wait = 0
 	}
-	page, err := s.poll(ctx.Conn().(*conn), name, poll)
+	page, err := s.poll(client, name, poll)
 	if err == nil {
 		err = s.authorize(ctx, toRead) // again: a minute may have passed
 	}

@@ -290,3 +290,23 @@ func TestPollOfNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestPollBehindAnAnswer: of requests in a row fasthttp sends the answers together. A poll that waited would keep the answer
+// before it from a client for a minute, and that one may be to events.
+func TestPollBehindAnAnswer(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	w := g.dial(t)
+	poll := request{method: "GET", target: "/subscriptions/s/events?wait=60s"}.text()
+	w.send(request{"PUT", "/subscriptions/s", []string{jsonType}, "{}"}.text() + publishOf("x") + poll + request{method: "GET", target: "/docs/live.js"}.text() + poll)
+	for _, method := range []string{"PUT", "POST", "GET", "GET", "GET"} {
+		if a := w.answer(method); a.status/100 != 2 {
+			t.Errorf("%s: %d %s", method, a.status, a.body)
+		}
+	}
+	g.feed.mu.Lock()
+	defer g.feed.mu.Unlock()
+	if n := len(g.feed.asked); n != 0 {
+		t.Errorf("%d polls waited", n)
+	}
+}
