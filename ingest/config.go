@@ -62,7 +62,7 @@ type config struct {
 	BatchBytes         byteSize      `default:"8MiB" env:"INGOT_BATCH_BYTES" help:"A batch stops growing here."`
 	Deadline           time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
 	AttemptTimeout     time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
-	LockTimeout        time.Duration `default:"500ms" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for a key that another transaction holds, before the request with that key is set aside."`
+	LockTimeout        time.Duration `default:"500ms" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for a key that another transaction holds, before the request with that key is set aside; at most a quarter of --attempt-timeout."`
 	OutageGrace        time.Duration `default:"2s" env:"INGOT_OUTAGE_GRACE" help:"When the database has failed for this long, requests are refused at once, but for one at a time that tries it."`
 	SplitsPerSecond    int           `default:"50" env:"INGOT_SPLITS_PER_SECOND" help:"Batches halved at once in a second, to find a request that keeps its batch from being stored; halves of more wait, and are tried every 50ms."`
 	RetryMax           time.Duration `default:"1s" env:"INGOT_RETRY_MAX" help:"Longest pause between two tries; the first is 20ms."`
@@ -165,9 +165,11 @@ func (c *config) pipeline() pipeline.Config {
 }
 
 // timeouts are those of the server's side: it notices a dead ingester, and ends
-// what the ingester has stopped waiting for.
+// what the ingester has stopped waiting for. A key is waited for on the direct path, for which there is half of an
+// attempt, and then on the staged one: an attempt that ended before that would be tried whole again and again, and
+// nobody be stored while the key is held.
 func (c *config) timeouts() postgres.Timeouts {
-	return postgres.Timeouts{Statement: c.AttemptTimeout, Lock: c.LockTimeout, Idle: c.AttemptTimeout}
+	return postgres.Timeouts{Statement: c.AttemptTimeout, Lock: min(c.LockTimeout, c.AttemptTimeout/4), Idle: c.AttemptTimeout}
 }
 
 func (c *config) limits() httpapi.Limits {
