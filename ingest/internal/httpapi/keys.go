@@ -64,7 +64,7 @@ func (s *Server) charge(ctx *fasthttp.RequestCtx, events int) error {
 	seconds := strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10)
 	p := problemOverRate
 	p.header = retryAfter(seconds)
-	return &refusal{p, fmt.Sprintf("this key may send %d events a second, and has sent more: nothing of this request was stored; send it again in %s s", perSecond, seconds)}
+	return &refusal{p, fmt.Sprintf("the holder of this key may send %d events a second, over all of its keys, and has: nothing of this request was stored; send it again in %s s", perSecond, seconds)}
 }
 
 // keyRoom is the longest key that is looked at.
