@@ -86,7 +86,7 @@ func reportIncident(log *zap.Logger, i localpg.Incident) {
 	log.Warn("private Postgres died and is back", fields...)
 }
 
-// openWhenUp waits for a database that does not answer yet, or has not the schema yet that another process brings.
+// openWhenUp waits for a database that does not answer yet, or whose schema cannot be brought up to date yet.
 func openWhenUp(ctx context.Context, url string, wait time.Duration, log *zap.Logger) (postgres.Durability, error) {
 	deadline := time.Now().Add(wait)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {

@@ -58,7 +58,8 @@ func isError(err error) bool {
 }
 
 // NotUpYet tells an error of Open that may pass by itself: nobody listens, the
-// server is starting or stopping, or another process brings its schema up to date. A wrong password or name is not among them.
+// server is starting or stopping, another process brings its schema up to date, or somebody's transaction
+// is in the way of that. A wrong password or name is not among them.
 func NotUpYet(err error) bool {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {

@@ -26,8 +26,9 @@ var migrations embed.FS
 // per database; the number is "ingot" in ASCII, and 1.
 const migrationLock = 0x696e676f74_01
 
-// migrationWait bounds one wait for that lock. NotUpYet tells of it, so that who wants to wait on
-// can say so in between: a migration of a large table takes minutes.
+// migrationWait bounds one wait for that lock, and for a table that another transaction holds: whoever writes to that
+// waits behind a migration, and gets on in between. NotUpYet tells of both, so that who wants to wait on
+// can say so: a migration of a large table takes minutes, a backup longer.
 const migrationWait = 5 * time.Second
 
 // setupOpen gives statements all the time they take, as creating an index on a large table does. A process that
@@ -69,8 +70,7 @@ const migrationTries = 20
 
 func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 	// One transaction: a crash in the middle leaves the old version whole.
-	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d); SET LOCAL lock_timeout = 0",
-		milliseconds(migrationWait), migrationLock)
+	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", milliseconds(migrationWait), migrationLock)
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
 		if lockTimedOut(err) {
 			return fmt.Errorf("another process has been bringing the schema up to date for %s: %w", migrationWait, err)
@@ -89,6 +89,9 @@ func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 		return err
 	}
 	results, err := conn.Exec(ctx, script+"COMMIT").ReadAll()
+	if lockTimedOut(err) {
+		return fmt.Errorf("migrate from version %d to %d: another transaction has been in the way for %s: %w", version, ingot.SchemaVersion, migrationWait, err)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate from version %d to %d: %w", version, ingot.SchemaVersion, err)
 	}

@@ -65,6 +65,39 @@ func TestAStartThatStandsStill(t *testing.T) {
 	}
 }
 
+// TestAMigrationDoesNotWaitForEver for a table that somebody's transaction holds: whoever writes waits behind it.
+func TestAMigrationDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	makeVersion1(t, client(t, url))
+	other, err := client(t, url).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, other.Conn(), "SELECT FROM ingot.batches")
+	ctx, cancel := context.WithTimeout(t.Context(), 6*migrationWait)
+	defer cancel()
+	if _, err := Open(ctx, url); err == nil || !NotUpYet(err) || !strings.Contains(err.Error(), "another transaction has been in the way") {
+		t.Errorf("Open behind a transaction that holds a table: %v; want an error of NotUpYet that says what is waited for", err)
+	}
+	if err := other.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), url); err != nil {
+		t.Errorf("Open once that is over: %v", err)
+	}
+}
+
+// makeVersion1 makes the oldest schema, frozen in testdata.
+func makeVersion1(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	v1, err := os.ReadFile("testdata/schema_v1.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, conn, string(v1)+"INSERT INTO ingot.schema_version (version) VALUES (1)")
+}
+
 // TestOldTablesAreLeftAlone: the service that Ingot replaces had a public.events.
 func TestOldTablesAreLeftAlone(t *testing.T) {
 	t.Parallel()
@@ -111,16 +144,12 @@ func TestNotUTF8IsRefused(t *testing.T) {
 	}
 }
 
-// TestRoadsToTheSameSchema: version 1, frozen in testdata, and the migrations lead
+// TestRoadsToTheSameSchema: version 1 and the migrations lead
 // to what schema.sql makes at once.
 func TestRoadsToTheSameSchema(t *testing.T) {
 	t.Parallel()
-	v1, err := os.ReadFile("testdata/schema_v1.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
 	old := pgtest.New(t)
-	exec(t, client(t, old), string(v1)+"INSERT INTO ingot.schema_version (version) VALUES (1)")
+	makeVersion1(t, client(t, old))
 	if _, err := Open(context.Background(), old); err != nil {
 		t.Fatal(err)
 	}
@@ -133,13 +162,9 @@ func TestRoadsToTheSameSchema(t *testing.T) {
 // its table deadlocks with a migration that has come between. The migration is tried again.
 func TestMigrationBesideAWriter(t *testing.T) {
 	t.Parallel()
-	v1, err := os.ReadFile("testdata/schema_v1.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
 	url := pgtest.New(t)
 	conn, writer := client(t, url), client(t, url)
-	exec(t, conn, string(v1)+"INSERT INTO ingot.schema_version (version) VALUES (1)")
+	makeVersion1(t, conn)
 	tx, err := writer.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
