@@ -37,7 +37,7 @@ type config struct {
 	MaxPayload        byteSize      `default:"256KiB" env:"INGOT_MAX_PAYLOAD" help:"Largest payload of an event."`
 	UnknownFields     string        `default:"refuse" enum:"refuse,ignore" env:"INGOT_UNKNOWN_FIELDS" help:"What to do with unknown names in an event: refuse or ignore."`
 	MaxBodiesInFlight byteSize      `default:"128MiB" env:"INGOT_MAX_BODIES_IN_FLIGHT" help:"Bytes of all bodies being read or waited for."`
-	MaxHeader         byteSize      `default:"16KiB" env:"INGOT_MAX_HEADER" help:"Largest header of a request, 4KiB to 1MiB; each connection has a buffer of this size, and holds some twenty times as much once such a header was all short fields."`
+	MaxHeader         byteSize      `default:"16KiB" env:"INGOT_MAX_HEADER" help:"Largest header of a request, 4KiB to 1MiB; each connection has a buffer of this size, and holds some four times as much once such a header has come."`
 	MaxConnections    int           `default:"16384" env:"INGOT_MAX_CONNECTIONS" help:"Open connections."`
 	BodyTimeout       time.Duration `default:"15s" env:"INGOT_BODY_TIMEOUT" help:"Time for a request to arrive, header and body."`
 	AnswerTimeout     time.Duration `default:"30s" env:"INGOT_ANSWER_TIMEOUT" help:"Time for a client to take an answer that is not streamed; over it the connection is closed."`

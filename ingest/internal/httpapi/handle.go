@@ -102,7 +102,13 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 // the connection; the key last, since only a route knows what it needs. Paths are compared as
 // they were sent: what a proxy in front compares, and lets pass, is the same text.
 func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*fasthttp.RequestCtx)) {
-	reason := smuggled(ctx.Request.Header.RawHeaders())
+	header := ctx.Request.Header.RawHeaders()
+	if fields := fieldsOf(header); fields > maxFields {
+		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request's header has %d fields; at most %d are taken", fields, maxFields))
+		hangUp(ctx)
+		return &s.elsewhere, nil
+	}
+	reason := smuggled(header)
 	if version := string(ctx.Request.Header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
 		reason = shown(version) + " is not spoken here; send HTTP/1.1" // fasthttp reads any version as 1.1
 	}
