@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"ingot/internal/event"
 )
@@ -18,12 +19,14 @@ const lagTimeout = time.Second
 type lag struct {
 	list            func(context.Context) ([]event.Subscription, error)
 	events, seconds *prometheus.Desc
+	log             *zap.Logger
 }
 
-func newLag(list func(context.Context) ([]event.Subscription, error)) *lag {
+func newLag(list func(context.Context) ([]event.Subscription, error), log *zap.Logger) *lag {
 	of := []string{"subscription"}
 	return &lag{
 		list:    list,
+		log:     log,
 		events:  prometheus.NewDesc("ingot_subscription_lag_events", "Events of the whole feed behind the place of the subscription; the same from every process.", of, nil),
 		seconds: prometheus.NewDesc("ingot_subscription_lag_seconds", "For how long the first of them has been there.", of, nil),
 	}
@@ -41,6 +44,7 @@ func (l *lag) Collect(into chan<- prometheus.Metric) {
 	defer cancel()
 	subscriptions, err := l.list(ctx)
 	if err != nil {
+		l.log.Debug("the lag of subscriptions is not known", zap.Error(err))
 		return
 	}
 	for _, s := range subscriptions {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
+	"go.uber.org/zap"
 
 	"ingot/internal/event"
 )
@@ -44,7 +45,7 @@ ingot_subscription_lag_seconds{subscription="b"} 0
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := prometheus.NewRegistry()
-				r.MustRegister(newLag(c.list), prometheus.NewGauge(prometheus.GaugeOpts{Name: "other", Help: "x"}))
+				r.MustRegister(newLag(c.list, zap.NewNop()), prometheus.NewGauge(prometheus.GaugeOpts{Name: "other", Help: "x"}))
 				families, err := r.Gather()
 				if err != nil {
 					t.Fatal(err)

@@ -132,6 +132,7 @@ func TestLinesThatAreNone(t *testing.T) {
 		good + " events=5/s more": "line 1: want three parts",
 		good + " events=0/s":      "line 1: 0 events a second: want 1 to",
 		good + " events=5":        `line 1: "events=5": want events=N/s`,
+		good + " events=+5/s":     `line 1: "events=+5/s": want events=N/s`,
 		good + " rate=5/s":        `line 1: "rate=5/s": want events=N/s`,
 		"a read" + good[len("a publish"):] + " events=5/s":            "line 1: 5 events a second: it may send none, for it lacks publish",
 		good + " events=5/s\n" + strings.Replace(good, "0a", "0b", 1): "line 2 has another events=N/s than line 1, or none: the keys of a share one",

@@ -109,3 +109,22 @@ func TestRatesOfAFile(t *testing.T) {
 		takers.Wait()
 	})
 }
+
+func BenchmarkTake(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "keys")
+	key, err := Add(path, "a", []string{Publish}, maxRate)
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	given := []byte(key)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, wait := f.Take(given, 1); wait > 0 {
+			b.Fatal("it waits")
+		}
+	}
+}

@@ -126,11 +126,11 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 func parseRate(field string) (int, error) {
 	digits, prefixed := strings.CutPrefix(field, ratePrefix)
 	digits, suffixed := strings.CutSuffix(digits, rateSuffix)
-	perSecond, err := strconv.Atoi(digits)
+	perSecond, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil || !prefixed || !suffixed {
 		return 0, fmt.Errorf("%.*q: want %sN%s, how many events may be sent in a second, or nothing here", maxQuoted, field, ratePrefix, rateSuffix)
 	}
-	return perSecond, nil
+	return int(perSecond), nil
 }
 
 func checkRate(perSecond int, rights []string) error {
