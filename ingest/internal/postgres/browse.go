@@ -98,9 +98,13 @@ func (s *statement) newest(wanted string, lo, below int64, limit int) string {
 		wanted, s.indexed([]int64{lo}, []int64{below - 1}), s.arg(lo), s.arg(below), limit)
 }
 
+// logBelow are the batches with ids below one and not below another, which is the first of a batch: so that the index
+// knows where they end, and all that is older is not gone through where they are few.
+const logBelow = "WHERE first_id < $1 AND first_id >= $2 ORDER BY first_id DESC LIMIT $3"
+
 // browseLog does the same by the batches below an id, from the newest down.
 func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64, logRows int) (settled int64, more bool, err error) {
-	log, err := r.log(ctx, "WHERE first_id < $1 AND last_id >= $2 ORDER BY first_id DESC LIMIT $3", below, lo, logRows)
+	log, err := r.log(ctx, logBelow, below, lo, logRows)
 	if err != nil {
 		return 0, false, err
 	}

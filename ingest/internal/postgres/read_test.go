@@ -381,6 +381,33 @@ func TestSpan(t *testing.T) {
 	}
 }
 
+// TestNothingOlderIsGoneThrough: a log has millions of batches, and those of since and until, wherever they lie, are found
+// by the bounds of an index alone. A filter behind an index would refuse all the others.
+func TestNothingOlderIsGoneThrough(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	exec(t, conn, `INSERT INTO ingot.batches SELECT n, 2 * n, 2 * n + 1, 2, 0, 2 * n, 0, gen_random_uuid(), now() - interval '1 day' + n * interval '1 second', 0, NULL, n % 64 = 0 FROM generate_series(1, 50000) AS n`)
+	exec(t, conn, "ANALYZE ingot.batches")
+	r := newReader(t, url)
+	for name, c := range map[string]struct {
+		sql  string
+		args []any
+	}{
+		"ids of a span": {idsQuery, []any{int64(48_000), int64(49_000), int64(49_000), int64(49_500), int64(math.MaxInt64)}},
+		"batches of it": {"SELECT " + logColumns + " FROM ingot.batches " + logBelow, []any{int64(99_000), int64(98_990), 64}},
+	} {
+		rows, err := r.pool.Query(t.Context(), "EXPLAIN "+c.sql, c.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if text := strings.Join(plan, "\n"); err != nil || strings.Contains(text, "Filter:") || strings.Contains(text, "Seq Scan") {
+			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+}
+
 // TestIDsOfSpans: the least id and the greatest are found by the ends of a span alone, though
 // several connections commit, each with ids of blocks that it drew up to half an hour before.
 func TestIDsOfSpans(t *testing.T) {

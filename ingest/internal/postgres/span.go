@@ -77,6 +77,14 @@ func (r *Reader) lastCommitBefore(ctx context.Context, t time.Time) (int64, erro
 // it: no longer than its connection lives, and than the batch takes.
 const blockLife = sessionLifetime + clockSlack
 
+// idsQuery asks for the least id of the head and the greatest of the tail. OFFSET 0 keeps the planner from going through
+// all that is older, by the index on first_id, for the first of the head.
+const idsQuery = `SELECT
+	CASE WHEN $1::bigint = 0 THEN coalesce((SELECT first_id FROM ingot.batches ORDER BY first_id LIMIT 1), 1)
+		ELSE coalesce((SELECT min(first_id) FROM (SELECT first_id FROM ingot.batches WHERE commit_seq > $1 AND commit_seq <= $2::bigint OFFSET 0) AS head), 1) END,
+	CASE WHEN $4::bigint = $5::bigint THEN coalesce((SELECT last_id FROM ingot.batches ORDER BY first_id DESC LIMIT 1), 0)
+		ELSE coalesce((SELECT max(last_id) FROM ingot.batches WHERE commit_seq > $3::bigint AND commit_seq <= $4), 0) END`
+
 // idsOf are the ids that the batches of a span can hold, lo to hi; none if hi is below lo. Ids are
 // nearly in the order of commits: whoever commits blockLife later has ids of a block that was
 // drawn later. So the least id of a span is at its head and the greatest at its tail, and
@@ -90,11 +98,7 @@ func (r *Reader) idsOf(ctx context.Context, s span) (lo, hi int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	err = r.pool.QueryRow(ctx, `SELECT
-		CASE WHEN $1::bigint = 0 THEN coalesce((SELECT first_id FROM ingot.batches ORDER BY first_id LIMIT 1), 1)
-			ELSE coalesce((SELECT min(first_id) FROM ingot.batches WHERE commit_seq > $1 AND commit_seq <= $2::bigint), 1) END,
-		CASE WHEN $4::bigint = $5::bigint THEN coalesce((SELECT last_id FROM ingot.batches ORDER BY first_id DESC LIMIT 1), 0)
-			ELSE coalesce((SELECT max(last_id) FROM ingot.batches WHERE commit_seq > $3::bigint AND commit_seq <= $4), 0) END`,
+	err = r.pool.QueryRow(ctx, idsQuery,
 		s.begin.Commit, head, tail, s.until, int64(math.MaxInt64)).Scan(&lo, &hi)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the ids of a span: %w", err)
