@@ -270,6 +270,28 @@ func TestAServerThatIsGoneEndsTheReplay(t *testing.T) {
 	}
 }
 
+// TestWhatIsNoIngotEndsTheReplay: there is POST /publish at every Ingot. A wrong --url, or a proxy whose Ingot is not there yet,
+// refuses whatever comes, and with --follow nobody would be told.
+func TestWhatIsNoIngotEndsTheReplay(t *testing.T) {
+	t.Parallel()
+	for status, says := range map[int]string{404: "404 Not Found", 405: "405 Method Not Allowed", 308: "308 Permanent Redirect: to https://ingot/publish"} {
+		for _, more := range []string{"--json", "--follow"} {
+			synctest.Test(t, func(t *testing.T) {
+				network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Location", "https://ingot"+r.URL.Path)
+					w.WriteHeader(status)
+				}))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // in the bubble; it passes only in a test that fails
+				defer cancel()
+				exit, o := replayed(t, ctx, network, "", "--batch=1", more, written(t, "a.log", strings.Repeat("x\n", 100)))
+				if exit != exitBad || o.Failed < 4 || o.Failed > 20 || !strings.HasSuffix(o.Problems["stopped"], "gave up on 4 requests in a row: "+says) {
+					t.Errorf("%d %s: exit %d, %+v", status, more, exit, o)
+				}
+			})
+		}
+	}
+}
+
 // TestTheLastLineOfAReplay says what to do: to replay again is of use only where
 // something else than what is sent stood in the way.
 func TestTheLastLineOfAReplay(t *testing.T) {

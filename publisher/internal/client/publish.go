@@ -33,7 +33,7 @@ type Result struct {
 	// an event answered Duplicate may be one that this batch stored itself.
 	Reopened bool
 	GaveUp   bool   // it was worth trying again, but the time was up
-	Barred   bool   // it is not about these events: no key that may, no certificate that is trusted
+	Barred   bool   // it is not about these events: no key that may, no certificate that is trusted, no Ingot
 	Cause    string // the kind of Err, as in Retries: "invalid", "http_403", ..
 	Err      error  // the last refusal, when not every event was stored or duplicate
 

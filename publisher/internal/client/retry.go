@@ -49,7 +49,9 @@ func refused(a answer) refusal {
 		r.cause, r.open = "answer", true
 	case a.status == http.StatusUnauthorized:
 		r.bars, r.err = true, fmt.Errorf("%w: the key goes into INGOT_KEY; ingest key makes one", r.err)
-	case a.status == http.StatusForbidden:
+	case a.status/100 == 3:
+		r.bars, r.err = true, fmt.Errorf("%w: to %s", r.err, a.header.Get("Location"))
+	case a.status == http.StatusForbidden, a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed: // the last two: it is no Ingot
 		r.bars = true
 	}
 	return r
