@@ -49,6 +49,11 @@ func (c *cluster) removeUnfinished(ctx context.Context) {
 	}
 }
 
+// makeDatabase is a statement a line. The DETAIL of an error has keys that users sent, which the log is not to
+// have; that of a start that fails, of no database, is still told.
+const makeDatabase = "CREATE DATABASE " + roleName + "\n" +
+	"ALTER DATABASE " + roleName + " SET log_error_verbosity = terse\n"
+
 func (c *cluster) fill(ctx context.Context, dir string) error {
 	if err := c.home.owner.give(dir); err != nil {
 		return fmt.Errorf("give cluster folder to user %s: %w", c.home.owner.name, err)
@@ -61,7 +66,7 @@ func (c *cluster) fill(ctx context.Context, dir string) error {
 	if c.opts.NoFsync {
 		args = append(args, "-F")
 	}
-	return c.runQuietly(ctx, "CREATE DATABASE "+roleName+"\n", "postgres", append(args, "postgres")...)
+	return c.runQuietly(ctx, makeDatabase, "postgres", append(args, "postgres")...)
 }
 
 // initdbArguments trust whoever reaches the socket, which lies in a folder that only the owner and

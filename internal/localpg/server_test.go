@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func TestStopAndStartKeepData(t *testing.T) {
@@ -36,6 +38,26 @@ func TestStopAndStartKeepData(t *testing.T) {
 	}
 	// From 16 on there is no setting lc_collate to show.
 	equal(t, "collation", query(t, second, "SELECT datcollate FROM pg_database WHERE datname = current_database()"), "C")
+}
+
+// TestTheLogHasNothingOfUsers: the DETAIL of an error has the key that it is about.
+func TestTheLogHasNothingOfUsers(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t), NoFsync: true}
+	srv := start(t, opts)
+	query(t, srv, `CREATE TABLE kept (word text PRIMARY KEY); INSERT INTO kept VALUES ('secret')`)
+	conn, err := pgx.Connect(testContext(t), srv.URL())
+	check(t, err)
+	if _, err := conn.Exec(testContext(t), `INSERT INTO kept VALUES ('secret')`); err == nil {
+		t.Error("a key was taken twice")
+	}
+	check(t, conn.Close(testContext(t)))
+	check(t, srv.Stop(testContext(t)))
+	log, err := os.ReadFile(filepath.Join(opts.DataDir, "postgres.log"))
+	check(t, err)
+	if !strings.Contains(string(log), "duplicate key") || strings.Contains(string(log), "secret") {
+		t.Errorf("the log says\n%s", log)
+	}
 }
 
 func TestASecondStartOnTheSameFolderIsRefused(t *testing.T) {
