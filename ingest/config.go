@@ -25,7 +25,7 @@ type config struct {
 	KeysFile    string `name:"keys-file" type:"named" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File of the keys of those who may publish, read or watch; ingest key makes one. It is read again when it changes. Not set: anyone may."`
 	TLSCert     string `name:"tls-cert" type:"named" env:"INGOT_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM, its chain behind it: HTTPS is answered then, and no plain HTTP. Read again when it changes."`
 	TLSKey      string `name:"tls-key" type:"named" env:"INGOT_TLS_KEY" placeholder:"FILE" help:"Key of --tls-cert, in PEM."`
-	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
+	DatabaseURL string `name:"database-url" type:"named" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
 	AllowUnsafe bool   `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start although fsync, full_page_writes or synchronous_commit is off: a crash may lose acknowledged events."`
 	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`
 	DebugListen string `env:"INGOT_DEBUG_LISTEN" placeholder:"ADDRESS" help:"Address for profiles (/debug/pprof/). Not set: none."`
@@ -84,14 +84,15 @@ func variable(flag string) string {
 	return "INGOT_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
 }
 
-// named is for files without which a door is open: INGOT_KEYS_FILE=$KEYS without a KEYS means one that is missing, not none.
+// named is for what is not to be passed over: INGOT_KEYS_FILE=$KEYS without a KEYS would open a door, and DATABASE_URL=$URL
+// without a URL begin a database of its own.
 func named(d *kong.DecodeContext, target reflect.Value) error {
 	t, err := d.Scan.PopValue("file")
 	if err != nil {
 		return err
 	}
 	if t.String() == "" {
-		return errors.New("it is empty: leave it out, or name a file")
+		return errors.New("it is empty: leave it out, or say which")
 	}
 	target.SetString(t.String())
 	return nil

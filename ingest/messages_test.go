@@ -51,13 +51,13 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestAnEmptyNameIsNoFile is not parallel: it sets variables of the process.
-func TestAnEmptyNameIsNoFile(t *testing.T) {
-	for _, name := range []string{"INGOT_KEYS_FILE", "INGOT_TLS_CERT", "INGOT_TLS_KEY"} {
+// TestAnEmptyNameIsRefused is not parallel: it sets variables of the process.
+func TestAnEmptyNameIsRefused(t *testing.T) {
+	for _, name := range []string{"INGOT_KEYS_FILE", "INGOT_TLS_CERT", "INGOT_TLS_KEY", "DATABASE_URL"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, "")
 			_, err := parse(t)
-			wantSaid(t, err, name, "it is empty: leave it out, or name a file")
+			wantSaid(t, err, name, "it is empty: leave it out, or say which")
 		})
 	}
 	if got := command([]string{"key", "a", "read", "--keys-file="}); got != exitUsage {

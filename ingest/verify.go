@@ -12,7 +12,7 @@ import (
 // verifyCommand holds the tables against each other: the check for after a crash,
 // a restore, or a doubt.
 type verifyCommand struct {
-	DatabaseURL string `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to look at. Not set: the private one below --data-dir."`
+	DatabaseURL string `name:"database-url" type:"named" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to look at. Not set: the private one below --data-dir."`
 	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres; no server may be running on it."`
 }
 
