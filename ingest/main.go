@@ -12,7 +12,7 @@
 //	metrics.go    what Prometheus is shown, lag.go, of subscriptions; stats.go, what /stats shows of this process
 //	tls.go        the certificate; files.go, how files that change are read again
 //	log.go        the log: JSON, or readable on a terminal
-//	memory.go     what the collector may leave lying about
+//	memory.go     what the collector may leave lying about; descriptors.go, whether there are files for all connections
 //	debug.go      profiles, on an address of their own
 //	signal.go     how it is told to stop
 //	verify.go     whether what is stored agrees; healthcheck.go, whether a server can store

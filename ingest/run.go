@@ -84,6 +84,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	}
 	defer stopRetention()
 	warnOfOpenDoors(listener.Addr(), c, log)
+	warnOfFewDescriptors(c, log)
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", scheme(c.TLSCert)+listener.Addr().String()+"/"))
 	return serve(ctx, listener, server, queue, hub, log)
 }
