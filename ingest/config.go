@@ -39,7 +39,7 @@ type config struct {
 	MaxBodiesInFlight byteSize      `default:"128MiB" env:"INGOT_MAX_BODIES_IN_FLIGHT" help:"Bytes of all bodies being read or waited for."`
 	MaxHeader         byteSize      `default:"16KiB" env:"INGOT_MAX_HEADER" help:"Largest header of a request, 4KiB to 1MiB; each connection has a buffer of this size, and holds some four times as much once such a header has come."`
 	MaxConnections    int           `default:"16384" env:"INGOT_MAX_CONNECTIONS" help:"Open connections."`
-	BodyTimeout       time.Duration `default:"15s" env:"INGOT_BODY_TIMEOUT" help:"Time for a request to arrive, header and body."`
+	BodyTimeout       time.Duration `default:"15s" env:"INGOT_BODY_TIMEOUT" help:"Time for a request to arrive, header and body; a compressed one has it once more to be decompressed."`
 	AnswerTimeout     time.Duration `default:"30s" env:"INGOT_ANSWER_TIMEOUT" help:"Time for a client to take an answer that is not streamed; over it the connection is closed."`
 	IdleTimeout       time.Duration `default:"2m" env:"INGOT_IDLE_TIMEOUT" help:"Time a connection may wait for its next request."`
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Bytes of events in one page of /events."`

@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -18,11 +20,30 @@ const zstdWindow = 8 << 20
 
 var errInflatedTooLarge = errors.New("body too large once decompressed")
 
+// errInflationTimeout ends what would take a core for long: 31 MiB of gzip blocks that say next to nothing took 18 s.
+var errInflationTimeout = errors.New("decompression too slow")
+
 // inflater holds the readers of one inflation at a time, made when they are first
 // needed. The zero value is ready.
 type inflater struct {
+	sent timedReader
+	buf  bufio.Reader // both decoders are quick with it
 	gzip *gzip.Reader
 	zstd *zstd.Decoder
+}
+
+// timedReader reads a body until its time is over. A decoder may read much for every byte that it gives.
+type timedReader struct {
+	bytes.Reader
+	until time.Time
+}
+
+// Read implements io.Reader.
+func (r *timedReader) Read(p []byte) (int, error) {
+	if time.Now().After(r.until) {
+		return 0, errInflationTimeout
+	}
+	return r.Reader.Read(p)
 }
 
 // newInflaters makes one inflater for each core. A body is inflated after it has
@@ -45,10 +66,13 @@ func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
 	if len(sent) > 0 && looksLike(text(sent)) != c {
 		return nil, &refusal{problemNotDecompressed, "the body does not begin like " + c.String() + "; if it is not compressed, leave Content-Encoding out; nothing was stored"}
 	}
-	in := <-s.inflaters
+	in, err := s.takeInflater()
+	if err != nil {
+		return nil, err
+	}
 	defer func() { s.inflaters <- in }()
 	defer in.forget()
-	r, err := in.open(sent, c)
+	r, err := in.open(sent, c, time.Now().Add(s.Limits.ReadTimeout))
 	if err != nil {
 		return nil, inflateError(err)
 	}
@@ -57,6 +81,23 @@ func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
 		return nil, inflateError(err)
 	}
 	return g.buf, nil
+}
+
+// takeInflater waits for one as long as a body may take to be inflated.
+func (s *Server) takeInflater() (*inflater, error) {
+	select {
+	case in := <-s.inflaters:
+		return in, nil
+	default:
+	}
+	limit := time.NewTimer(s.Limits.ReadTimeout)
+	defer limit.Stop()
+	select {
+	case in := <-s.inflaters:
+		return in, nil
+	case <-limit.C:
+		return nil, errNoRoom
+	}
 }
 
 // looksLike tells by its first bytes how a body is compressed; identity: in no way that
@@ -95,17 +136,19 @@ func firstSize(sent int) int {
 	return size
 }
 
-func (in *inflater) open(sent []byte, c coding) (r io.Reader, err error) {
-	source := bytes.NewReader(sent)
+func (in *inflater) open(sent []byte, c coding, until time.Time) (r io.Reader, err error) {
 	if len(sent) == 0 {
 		return nil, io.ErrUnexpectedEOF // both readers take nothing for an empty body
 	}
+	in.sent.Reset(sent)
+	in.sent.until = until
+	in.buf.Reset(&in.sent)
 	if c == gzipped {
 		if in.gzip == nil {
-			in.gzip, err = gzip.NewReader(source)
+			in.gzip, err = gzip.NewReader(&in.buf)
 			return in.gzip, err
 		}
-		return in.gzip, in.gzip.Reset(source)
+		return in.gzip, in.gzip.Reset(&in.buf)
 	}
 	if in.zstd == nil {
 		in.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
@@ -114,11 +157,12 @@ func (in *inflater) open(sent []byte, c coding) (r io.Reader, err error) {
 			return nil, err
 		}
 	}
-	return in.zstd, in.zstd.Reset(source)
+	return in.zstd, in.zstd.Reset(&in.buf)
 }
 
 // forget lets go of the body that was inflated last.
 func (in *inflater) forget() {
+	in.sent.Reset(nil)
 	if in.gzip != nil {
 		_ = in.gzip.Reset(bytes.NewReader(nil))
 	}
@@ -131,7 +175,7 @@ func (in *inflater) forget() {
 func inflateError(err error) error {
 	notWhole := func(detail string) error { return &refusal{problemNotDecompressed, detail + "; nothing was stored"} }
 	switch {
-	case errors.Is(err, errNoRoom):
+	case errors.Is(err, errNoRoom), errors.Is(err, errInflationTimeout):
 		return err
 	case errors.Is(err, errBodyTooLarge):
 		return errInflatedTooLarge

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -181,6 +182,33 @@ func TestInflatedBytesArePaid(t *testing.T) {
 				t.Errorf("with %d bytes: got %d %s", need-1, a.status, a.body)
 			}
 		})
+	}
+}
+
+// TestInflationHasAnEnd: neither a body that a decoder does not get done with, nor those that wait for it, are at it for ever.
+func TestInflationHasAnEnd(t *testing.T) {
+	t.Parallel()
+	s := &Server{inflaters: newInflaters()}
+	s.Limits.Decompressed, s.Limits.ReadTimeout, s.budget.max = 64<<20, time.Nanosecond, 1<<30
+	for c, sent := range map[coding]string{gzipped: gzipZeros(1 << 20), zstandard: zstdZeros(1 << 20)} {
+		for range 2 { // the decoder is good for the next one
+			if _, err := s.inflate([]byte(sent), c, &account{budget: &s.budget}); !errors.Is(err, errInflationTimeout) {
+				t.Errorf("%s whose time is over: %v", c, err)
+			}
+		}
+	}
+	s.Limits.ReadTimeout = time.Hour
+	for c, sent := range map[coding]string{gzipped: gzipZeros(1 << 20), zstandard: zstdZeros(1 << 20)} {
+		if got, err := s.inflate([]byte(sent), c, &account{budget: &s.budget}); err != nil || len(got) != 1<<20 {
+			t.Errorf("%s: %d bytes, %v", c, len(got), err)
+		}
+	}
+	for range cap(s.inflaters) {
+		<-s.inflaters
+	}
+	s.Limits.ReadTimeout = time.Millisecond
+	if _, err := s.inflate([]byte(gzipZeros(1)), gzipped, &account{budget: &s.budget}); !errors.Is(err, errNoRoom) {
+		t.Errorf("when none is free: %v", err)
 	}
 }
 
