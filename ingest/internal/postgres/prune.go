@@ -58,10 +58,13 @@ type Pruner struct {
 	events  int           // of the next step
 }
 
+// mayDelete fails for a role that may not, which is to be told before something is old.
+const mayDelete = beginTransaction + `; DELETE FROM ingot.events WHERE false; DELETE FROM ingot.batches WHERE false; DELETE FROM ingot.topics WHERE false; COMMIT;`
+
 // OpenPruner makes the pool; it connects when it is first used.
 func OpenPruner(url string, timeout time.Duration) (*Pruner, error) {
 	// One that stands still holds keys, and keeps others from pruning, for no longer than a statement may.
-	setup := fmt.Sprintf("SET idle_in_transaction_session_timeout = %d;", milliseconds(timeout))
+	setup := fmt.Sprintf("%s SET idle_in_transaction_session_timeout = %d;", mayDelete, milliseconds(timeout))
 	pool, err := openPool(url, "ingot retention", ReaderConfig{Connections: 1, Timeout: timeout}, setup+setupReader)
 	if err != nil {
 		return nil, err
