@@ -87,12 +87,18 @@ func lockTimedOut(err error) bool {
 	return errors.As(err, &pgErr) && pgErr.Code == "55P03"
 }
 
-const insufficientPrivilege = "42501"
+// denied tells an error of who lacks a right.
+func denied(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "42501"
+}
 
 // explainRights says who may give the rights that are missing: after a restore the schema belongs to whoever ran it.
 func explainRights(err error) error {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Code == insufficientPrivilege {
+	switch {
+	case errors.Is(err, errNoSchema) && denied(err):
+		return fmt.Errorf("%w: the owner of the database has to GRANT CREATE ON DATABASE to this role", err)
+	case denied(err):
 		return fmt.Errorf("%w: the owner of the schema ingot, after a restore whoever ran it, has to give this role what the README lists under \"Run it\"", err)
 	}
 	return err

@@ -47,6 +47,12 @@ func parse(url string) (*pgconn.Config, error) {
 	return config, nil
 }
 
+// CheckURL tells whether a database URL can be understood; its error has no password.
+func CheckURL(url string) error {
+	_, err := parse(url)
+	return err
+}
+
 // saysWho names a connection, and sets what its texts are: all that is sent is UTF-8, whatever the
 // role, the database or the URL say. In another encoding a key would become another key.
 func saysWho(config *pgconn.Config, name string) {

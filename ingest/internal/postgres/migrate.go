@@ -68,6 +68,9 @@ func Open(ctx context.Context, url string) (Durability, error) {
 // one of the two sides is through. A guess.
 const migrationTries = 20
 
+// errNoSchema is of the very first start.
+var errNoSchema = errors.New("make the schema ingot")
+
 func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 	// One transaction: a crash in the middle leaves the old version whole.
 	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", milliseconds(migrationWait), migrationLock)
@@ -89,6 +92,9 @@ func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 		return err
 	}
 	results, err := conn.Exec(ctx, script+"COMMIT").ReadAll()
+	if err != nil && version == 0 {
+		return fmt.Errorf("%w: %w", errNoSchema, err)
+	}
 	if lockTimedOut(err) {
 		return fmt.Errorf("migrate from version %d to %d: another transaction has been in the way for %s: %w", version, ingot.SchemaVersion, migrationWait, err)
 	}

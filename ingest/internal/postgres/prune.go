@@ -2,13 +2,11 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ingot/internal/event"
@@ -94,8 +92,7 @@ func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err
 		done, err = prune(ctx, conn.Conn(), age, p.events)
 		return err
 	})
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Code == insufficientPrivilege {
+	if denied(err) {
 		err = fmt.Errorf("%w: GRANT DELETE ON ingot.events, ingot.batches, ingot.topics to the role of the ingester", err)
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // TestARestoreThatIsNotDone is read, written and deleted from by nobody: the log is there before the events are,
@@ -68,6 +69,19 @@ func TestOpenSaysWhatARestoreLeft(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "after a restore whoever ran it") {
 			t.Errorf("%s: %v", who, err)
 		}
+	}
+}
+
+// TestFirstStartOfAStranger: what is missing is not a right to the schema, which is not there.
+func TestFirstStartOfAStranger(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	conn := client(t, url)
+	role := "first_" + conn.Config().Database
+	exec(t, conn, "CREATE ROLE "+pgx.Identifier{role}.Sanitize())
+	t.Cleanup(func() { exec(t, conn, "DROP ROLE "+pgx.Identifier{role}.Sanitize()) })
+	if _, err := Open(t.Context(), url+"&role="+role); err == nil || !strings.Contains(err.Error(), "GRANT CREATE ON DATABASE") || strings.Contains(err.Error(), "after a restore") {
+		t.Errorf("%v", err)
 	}
 }
 
