@@ -124,10 +124,24 @@ func (c *config) check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, errors.New("--tls-cert (INGOT_TLS_CERT) and --tls-key (INGOT_TLS_KEY) go together: one of them is not set"))
 	}
+	if err := checkDatabaseURL(c.DatabaseURL); err != nil {
+		errs = append(errs, err)
+	}
 	if err := c.bloom().Check(); err != nil {
 		errs = append(errs, fmt.Errorf("--bloom-*: %w", err))
 	}
 	return errors.Join(append(errs, c.checkSizes()...)...)
+}
+
+// checkDatabaseURL passes over a URL that is not set.
+func checkDatabaseURL(url string) error {
+	if url == "" {
+		return nil
+	}
+	if err := postgres.CheckURL(url); err != nil {
+		return fmt.Errorf("--database-url (DATABASE_URL): %w: want postgres://user:password@host/database", err)
+	}
+	return nil
 }
 
 // checkSizes wants each bound to hold at least one of what it bounds.

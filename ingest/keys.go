@@ -52,18 +52,31 @@ func warnOfOpenDoors(at net.Addr, c config, log *zap.Logger) {
 type keyCommand struct {
 	Name   string   `arg:"" help:"Whose it is: letters, digits, dots, dashes, underscores. A name may have several."`
 	Rights []string `arg:"" help:"What it may do: publish (send events), read (events, streams, subscriptions), watch (/stats and /metrics)."`
-	Rate   int      `name:"events-per-second" placeholder:"N" help:"How many events its holder may send in a second, over all of its keys; more are answered 429. Not set: as many as come."`
+	Rate   *int     `name:"events-per-second" placeholder:"N" help:"How many events its holder may send in a second, over all of its keys; more are answered 429. Not set: as many as come."`
 	File   string   `name:"keys-file" type:"named" required:"" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File to add its line to; it is made if there is none."`
 }
 
 // Validate implements kong's interface: what it refuses is a wrong command line.
-func (c *keyCommand) Validate() error { return keys.Check(c.Name, c.Rights, c.Rate) }
+func (c *keyCommand) Validate() error {
+	if c.Rate != nil && *c.Rate == 0 {
+		return errors.New("--events-per-second: want 1 or more; leave it out for as many as come, and publish for none")
+	}
+	return keys.Check(c.Name, c.Rights, c.rate())
+}
+
+// rate is 0 for as many as come.
+func (c *keyCommand) rate() int {
+	if c.Rate == nil {
+		return 0
+	}
+	return *c.Rate
+}
 
 // Run implements kong's interface.
 func (c *keyCommand) Run() error { return c.run(os.Stdout, os.Stderr) }
 
 func (c *keyCommand) run(stdout, stderr io.Writer) error {
-	key, err := keys.Add(c.File, c.Name, c.Rights, c.Rate)
+	key, err := keys.Add(c.File, c.Name, c.Rights, c.rate())
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}

@@ -97,7 +97,7 @@ func TestServerWithARate(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	if err := (&keyCommand{Name: "shop", Rights: []string{"publish"}, File: path, Rate: 1}).run(&stdout, &stderr); err != nil {
+	if err := (&keyCommand{Name: "shop", Rights: []string{"publish"}, File: path, Rate: new(1)}).run(&stdout, &stderr); err != nil {
 		t.Fatal(err)
 	}
 	c.Serve.Listen, c.Serve.DatabaseURL, c.Serve.AllowUnsafe, c.Serve.KeysFile = "127.0.0.1:0", pgtest.New(t), true, path

@@ -26,6 +26,8 @@ func TestAddressesAreNamed(t *testing.T) {
 	wantSaid(t, err, "is taken", "--listen", "INGOT_LISTEN")
 	_, err = serveDebug(taken.Addr().String(), zap.NewNop())
 	wantSaid(t, err, "is taken", "--debug-listen", "INGOT_DEBUG_LISTEN")
+	_, err = listen("--listen", ":")
+	wantSaid(t, err, `--listen ":"`, "127.0.0.1:8080")
 	_, err = listen("--listen", "8081")
 	wantSaid(t, err, `--listen "8081"`, "127.0.0.1:8080")
 	if !errors.As(err, new(wrongSetting)) {
@@ -36,7 +38,7 @@ func TestAddressesAreNamed(t *testing.T) {
 // TestExitCodes is not parallel: it sets a variable of the process.
 func TestExitCodes(t *testing.T) {
 	for want, lines := range map[int][][]string{
-		exitUsage: {{"--nothing"}, {"--max-body=x"}, {"--max-body=0"}, {"--queue-events=1"}, {"--tls-cert=x"}, {"key", "a b", "read", "--keys-file=/none/at/all"}, {"key", "a", "write", "--keys-file=/none/at/all"}},
+		exitUsage: {{"--nothing"}, {"--max-body=x"}, {"--max-body=0"}, {"--queue-events=1"}, {"--tls-cert=x"}, {"key", "a b", "read", "--keys-file=/none/at/all"}, {"key", "a", "write", "--keys-file=/none/at/all"}, {"key", "a", "publish", "--events-per-second=0", "--keys-file=/none/at/all"}, {"--database-url=mysql://x"}, {"verify", "--database-url=foo"}},
 		1:         {{"healthcheck", "--listen=127.0.0.1:0"}, {"verify", "--data-dir=" + filepath.Join(t.TempDir(), "typo")}},
 	} {
 		for _, line := range lines {

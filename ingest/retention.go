@@ -51,7 +51,7 @@ func prune(ctx context.Context, pruner *postgres.Pruner, age time.Duration, dele
 		step, err := pruner.Prune(ctx, age)
 		if err != nil {
 			if ctx.Err() == nil {
-				log.Warn("old events could not be deleted now", zap.Duration("retention", age), zap.Error(err))
+				log.Warn("old events could not be deleted now", zap.Stringer("retention", age), zap.Error(err))
 			}
 			break
 		}
@@ -64,6 +64,6 @@ func prune(ctx context.Context, pruner *postgres.Pruner, age time.Duration, dele
 		}
 	}
 	if batches > 0 {
-		log.Info("old events deleted", zap.Duration("retention", age), zap.Int64("events", events), zap.Int64("batches", batches))
+		log.Info("old events deleted", zap.Stringer("retention", age), zap.Int64("events", events), zap.Int64("batches", batches))
 	}
 }

@@ -137,7 +137,7 @@ func closeServer(server *httpapi.Server, log *zap.Logger) {
 
 // listen opens the address that a flag has.
 func listen(flag, address string) (net.Listener, error) {
-	if _, _, err := net.SplitHostPort(address); err != nil {
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 		return nil, wrongSetting{fmt.Errorf("%s %q: want host:port, as 127.0.0.1:8080", flag, address)}
 	}
 	listener, err := net.Listen("tcp", address)

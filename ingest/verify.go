@@ -21,6 +21,9 @@ func (c *verifyCommand) Run() error {
 	if c.DatabaseURL == "" && !localpg.HoldsData(c.DataDir) {
 		return fmt.Errorf("there is no database below %s: say where with --data-dir, or --database-url", c.DataDir)
 	}
+	if err := checkDatabaseURL(c.DatabaseURL); err != nil {
+		return wrongSetting{err}
+	}
 	ctx, stop := signalContext()
 	defer stop()
 	url := c.DatabaseURL

@@ -46,7 +46,7 @@ func TestStartsThatCannotWork(t *testing.T) {
 		{
 			"a database URL that is none",
 			[]string{"--listen", freeAddress(t), "--database-url", "postgres://nobody@127.0.0.1:99999/x"},
-			"database", 1,
+			"--database-url (DATABASE_URL): ", usageCode,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
