@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"unsafe"
@@ -23,6 +24,7 @@ var (
 	errNoRoom       = errors.New("no room for the body")
 	errBodyTimeout  = errors.New("body too slow")
 	errBodyBroken   = errors.New("body broken off")
+	errTooMany      = errors.New("too many fields")
 )
 
 // readBody reads the body of a request into memory of its own, paid from the budget before it
@@ -50,9 +52,7 @@ func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) ([]byte, error) {
 		return nil, nil
 	}
 	if length < 0 {
-		g := growing{account: a, limit: limit}
-		err := g.readAll(stream, growStart)
-		return g.buf, err
+		return readChunked(ctx, growing{account: a, limit: limit})
 	}
 	if !a.take(int64(length)) {
 		return nil, errNoRoom
@@ -60,6 +60,21 @@ func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) ([]byte, error) {
 	buf := make([]byte, length)
 	_, err := io.ReadFull(stream, buf)
 	return buf, err
+}
+
+// readChunked reads a body without a length, and bounds the fields behind it, which fasthttp keeps as it does those of the
+// header. To count them it makes as much of each cookie: so these are bounded too.
+func readChunked(ctx *fasthttp.RequestCtx, g growing) ([]byte, error) {
+	header := &ctx.Request.Header
+	if bytes.Count(header.RawHeaders(), []byte(";")) > maxFields {
+		return nil, errTooMany
+	}
+	before := header.Len()
+	err := g.readAll(ctx.RequestBodyStream(), growStart)
+	if behind := header.Len() - before; err == nil && fieldsOf(header.RawHeaders())+behind > maxFields {
+		err = errTooMany
+	}
+	return g.buf, err
 }
 
 // growing is a buffer that is paid for as it grows.
@@ -137,7 +152,7 @@ func text(buf []byte) string { return unsafe.String(unsafe.SliceData(buf), len(b
 func bodyError(ctx *fasthttp.RequestCtx, err error) error {
 	c, ok := ctx.Conn().(*conn)
 	switch {
-	case errors.Is(err, errBodyTooLarge), errors.Is(err, errNoRoom):
+	case errors.Is(err, errBodyTooLarge), errors.Is(err, errNoRoom), errors.Is(err, errTooMany):
 		return err
 	case isTimeout(err) || ok && c.late.Load():
 		return errBodyTimeout

@@ -1,10 +1,37 @@
 package httpapi
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
 
-// maxFields bounds the fields of a header. What fasthttp makes of them stays with the connection: 1,000 connections
-// held 342 KB each after 16 KiB of fields of 5 bytes. Apache takes as many (LimitRequestFields).
+	"github.com/valyala/fasthttp"
+)
+
+// maxFields bounds the fields of a header, those behind a chunked body with them. What fasthttp makes of them stays with
+// the connection: 1,000 connections held 342 KB each after 16 KiB of fields of 5 bytes. Apache takes as many (LimitRequestFields).
 const maxFields = 100
+
+// maxParameters bounds those of a target, which stay as the fields do: 100 connections held 638 KB each after 16 KiB of
+// parameters of a byte. A filter takes 100 topics, and some more.
+const maxParameters = 128
+
+// tooMany names what a request's header has too much of; "" when nothing. The fields that are announced for
+// behind the body (Trailer) are a list in one.
+func tooMany(h *fasthttp.RequestHeader) string {
+	fields, parameters, announced := fieldsOf(h.RawHeaders()), bytes.Count(h.RequestURI(), []byte("&"))+1, 0
+	for range h.Trailers() {
+		announced++
+	}
+	switch {
+	case fields > maxFields:
+		return fmt.Sprintf("the request's header has %d fields; at most %d are taken", fields, maxFields)
+	case announced > maxFields:
+		return fmt.Sprintf("the request's header announces %d fields; at most %d are taken", announced, maxFields)
+	case parameters > maxParameters:
+		return fmt.Sprintf("the request has %d parameters; at most %d are taken", parameters, maxParameters)
+	}
+	return ""
+}
 
 // fieldsOf counts the lines of a header as it was sent.
 func fieldsOf(raw []byte) int { return bytes.Count(bytes.TrimRight(raw, "\r\n"), []byte("\n")) + 1 }

@@ -102,13 +102,12 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 // the connection; the key last, since only a route knows what it needs. Paths are compared as
 // they were sent: what a proxy in front compares, and lets pass, is the same text.
 func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*fasthttp.RequestCtx)) {
-	header := ctx.Request.Header.RawHeaders()
-	if fields := fieldsOf(header); fields > maxFields {
-		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request's header has %d fields; at most %d are taken", fields, maxFields))
+	if excess := tooMany(&ctx.Request.Header); excess != "" {
+		s.problem(ctx, problemHeaderTooLarge, excess)
 		hangUp(ctx)
 		return &s.elsewhere, nil
 	}
-	reason := smuggled(header)
+	reason := smuggled(ctx.Request.Header.RawHeaders())
 	if version := string(ctx.Request.Header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
 		reason = shown(version) + " is not spoken here; send HTTP/1.1" // fasthttp reads any version as 1.1
 	}

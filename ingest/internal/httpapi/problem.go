@@ -133,6 +133,8 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 		s.problem(ctx, problemTimeout, "the body did not arrive in time; nothing was stored")
 	case errors.Is(err, errInflationTimeout):
 		s.problem(ctx, problemTimeout, fmt.Sprintf("the body takes longer than %s (--body-timeout) to decompress: send fewer events at a time, or compress it otherwise; nothing was stored", s.Limits.ReadTimeout))
+	case errors.Is(err, errTooMany):
+		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request has more than %d fields, those behind its body with them, or cookies; nothing was stored", maxFields))
 	case errors.Is(err, errBodyBroken):
 		s.problem(ctx, problemBadRequest, "the body broke off; nothing was stored")
 	default:
