@@ -42,8 +42,8 @@ const (
 	stepEvents = 1 << sliceBits
 
 	// longStep and shortStep are shares of a statement's time. Over the one the next step takes half as many
-	// events, under the other twice as many. Guesses.
-	longStep, shortStep = 4, 16
+	// events, under the other twice as many, which is not long then. Guesses.
+	longStep, shortStep = 4, 8
 
 	// stepBatches bounds the rows of the log that a step looks at.
 	stepBatches = 4096
