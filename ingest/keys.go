@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 
 	"go.uber.org/zap"
@@ -38,13 +37,6 @@ func refreshKeys(file *keys.File, log *zap.Logger) {
 		log.Warn("the last key was taken out: nobody may publish, read or watch until there is one again")
 	case changed:
 		log.Info("the keys have changed", zap.Int("keys", file.Len()))
-	}
-}
-
-// warnOfOpenDoors says that whoever reaches the address may do everything, where others than this machine do.
-func warnOfOpenDoors(at net.Addr, c config, log *zap.Logger) {
-	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && c.KeysFile == "" {
-		log.Warn("anyone who can reach this address may publish and read: --keys-file asks for a key", zap.Stringer("listen", at))
 	}
 }
 

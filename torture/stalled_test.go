@@ -108,7 +108,7 @@ func openUnread(t *testing.T, i *ingester) *unread {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.(*net.TCPConn).SetReadBuffer(256 << 10) // less than a packet of loopback would take minutes to be read
-	_, _ = fmt.Fprintf(conn, "GET /events/stream?after=beginning HTTP/1.1\r\nHost: x\r\n\r\n")
+	_, _ = fmt.Fprintf(conn, "GET /events/stream?after=beginning HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	got, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || got.StatusCode != http.StatusOK {
 		t.Fatalf("%v %v", got, err)

@@ -44,7 +44,7 @@ func (s *stream) open(ctx context.Context) error {
 	if s.place != "" {
 		resume = "Last-Event-ID: " + s.place + "\r\n"
 	}
-	if _, err := fmt.Fprintf(conn, "GET /events/stream?%s HTTP/1.1\r\nHost: bench\r\n%s\r\n", query, resume); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET /events/stream?%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", query, resume); err != nil {
 		return err
 	}
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -9,7 +9,7 @@ import (
 // path is where events are published.
 const path = "/publish"
 
-const requestHead = "POST " + path + " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "
+const requestHead = "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
 
 // appendRequest appends a whole request with the picked events: one as an object,
 // several as an array.

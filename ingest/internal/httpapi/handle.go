@@ -99,7 +99,7 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 
 // find finds where a request's answer counts, and the handler; where there is none it has
 // answered. Framing first, because what cannot be told apart from the next request must end
-// the connection; the key last, since only a route knows what it needs. Paths are compared as
+// the connection; then the host; the key last, since only a route knows what it needs. Paths are compared as
 // they were sent: what a proxy in front compares, and lets pass, is the same text.
 func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*fasthttp.RequestCtx)) {
 	if excess := tooMany(&ctx.Request.Header); excess != "" {
@@ -114,6 +114,10 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*
 	if reason != "" {
 		s.problem(ctx, problemBadRequest, reason)
 		hangUp(ctx)
+		return &s.elsewhere, nil
+	}
+	if host := ctx.Request.Header.Host(); !s.knows(host) {
+		s.problem(ctx, problemMisdirected, "this server is not known as "+shown(string(host))+"; if that is a name of it, or of a proxy in front, list it in --allowed-hosts (INGOT_ALLOWED_HOSTS)")
 		return &s.elsewhere, nil
 	}
 	r := s.route(ctx)

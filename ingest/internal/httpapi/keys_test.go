@@ -184,12 +184,12 @@ func TestOverRate(t *testing.T) {
 		t.Errorf("reading: %d %s", a.status, a.body)
 	}
 	asks := g.dial(t)
-	asks.send("POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n" + bearer("all") + "\r\n\r\n")
+	asks.send("POST /publish HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n" + bearer("all") + "\r\n\r\n")
 	over(asks.answer("POST"))
 
 	late := g.dial(t)
 	keys.share["read"], keys.may["read"] = 1, []string{"publish"}
-	late.send("POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n" + bearer("read") + "\r\n\r\n")
+	late.send("POST /publish HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n" + bearer("read") + "\r\n\r\n")
 	if line, err := late.r.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
 		t.Fatalf("%q, %v", line, err)
 	}

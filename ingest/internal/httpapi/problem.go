@@ -44,6 +44,7 @@ var (
 	problemTooManyEvents     = problem{413, "too-many-events", "The body holds too many events", none}
 	problemMediaType         = problem{415, "unsupported-media-type", "The body's type is not taken", none}
 	problemEncoding          = problem{415, "unsupported-encoding", "The body's encoding is not taken", [2]string{"Accept-Encoding", "gzip, zstd, identity"}}
+	problemMisdirected       = problem{421, "misdirected", "The request came for another name", none}
 	problemInvalid           = problem{422, "invalid-events", "No event of the request is valid", none}
 	problemRefusedByPostgres = problem{422, "refused-by-postgres", "Postgres refuses the data", none}
 	problemOverRate          = problem{429, "over-rate", "The key has sent its share", retryAfter("1")}

@@ -255,7 +255,7 @@ func TestShutdownWaitsForWhoIsRefused(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	w := g.dial(t)
-	w.send(fmt.Sprintf("POST /publish HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: %d\r\n\r\n%s", jsonType, g.Limits.Body+1, strings.Repeat(" ", prefetched)))
+	w.send(fmt.Sprintf("POST /publish HTTP/1.1\r\nHost: gate\r\n%s\r\nContent-Length: %d\r\n\r\n%s", jsonType, g.Limits.Body+1, strings.Repeat(" ", prefetched)))
 	if a := w.answer("POST"); a.status != 413 {
 		t.Fatalf("got %d", a.status)
 	}

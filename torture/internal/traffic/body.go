@@ -76,7 +76,7 @@ func (r *Request) head(body *[]byte) []byte {
 	if r.All {
 		query = "?results=all"
 	}
-	head := fmt.Appendf(nil, "POST /publish%s HTTP/1.1\r\nHost: storm\r\nContent-Type: %s\r\nContent-Length: %d\r\n", query, kind, len(*body))
+	head := fmt.Appendf(nil, "POST /publish%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n", query, kind, len(*body))
 	if coding != "" {
 		head = fmt.Appendf(head, "Content-Encoding: %s\r\n", coding)
 	}

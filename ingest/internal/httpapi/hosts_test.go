@@ -1,0 +1,35 @@
+package httpapi
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestHosts sends requests that came for one name and another, to a server that is known as "gate".
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	w := g.dial(t)
+	for host, want := range map[string]int{
+		"gate": 200, "GATE:8080": 200, "gate.": 200,
+		"localhost": 200, "LocalHost:1": 200, "localhost.": 200, "ingot.localhost": 200,
+		"127.0.0.1": 200, "127.0.0.1:80": 200, "10.1.2.3": 200, "[::1]": 200, "[::1]:80": 200,
+		"evil.example": 421, "evil.example:8080": 421, "gate.evil.example": 421, "evilgate": 421, "agate": 421,
+		"notlocalhost": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example": 421, "1.evil": 421, "evil.1a": 421, "a": 421,
+	} {
+		w.send("GET /healthz HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
+		a := w.answer("GET")
+		if a.status != want {
+			t.Errorf("Host: %s: %d", host, a.status)
+		}
+		if want == 421 && !strings.Contains(a.body, host) {
+			t.Errorf("Host: %s: %s", host, a.body)
+		}
+	}
+	w.send(strings.Replace(request{"POST", "/publish", []string{jsonType}, oneEvent}.text(), "Host: gate", "Host: evil.example", 1))
+	a := w.answer("POST")
+	if a.status != 421 || a.kind() != "misdirected" || len(g.publisher.Rows()) > 0 {
+		t.Errorf("an event came for another name: %d %s", a.status, a.body)
+	}
+	a.documented(t, "POST", "/publish")
+}
