@@ -68,7 +68,7 @@ openapi: ## hold /openapi.json against every exchange of the HTTP tests, and its
 
 test-browser: postgres build ## the pages, and a server with keys, in headless Chromium (wants chromium, node and npm)
 	cd ingest/internal/httpapi/browsertest && npm ci --silent && \
-	  for page in docs keys live; do node $$page.mjs $(CURDIR)/bin/ingest $(SCREENSHOTS) || exit 1; done
+	  for page in docs hosts keys live; do node $$page.mjs $(CURDIR)/bin/ingest $(SCREENSHOTS) || exit 1; done
 
 lint: ## gofumpt, go vet, staticcheck
 	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
 export const [binary, shots] = process.argv.slice(2);
-assert(binary, "usage: node docs.mjs (or keys.mjs) <ingest binary> [folder for screenshots]");
+assert(binary, "usage: node docs.mjs (or another page) <ingest binary> [folder for screenshots]");
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 if (!existsSync(executablePath)) {
@@ -43,11 +43,11 @@ export async function start(...flags) {
 }
 
 // launch opens the browser, which asks nobody on its own account.
-export function launch() {
+export function launch(...flags) {
   return chromium.launch({
     executablePath,
     args: ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+      "--disable-background-networking", "--disable-component-update", "--disable-sync", ...flags],
   });
 }
 
