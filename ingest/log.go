@@ -8,25 +8,34 @@ import (
 )
 
 // newLog writes to standard error: JSON, one object a line, or something to read
-// when that is a terminal.
-func newLog(level string) (*zap.Logger, error) {
+// when that is a terminal. Nobody who logs waits for whoever reads it; end does, for a moment.
+func newLog(level string) (log *zap.Logger, end func(), err error) {
 	parsed, err := zapcore.ParseLevel(level)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	config := zap.NewProductionConfig()
-	config.Sampling = nil
-	config.DisableStacktrace = true
-	config.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	encoder, options := zapcore.NewJSONEncoder(forMachines()), []zap.Option{zap.AddCaller()}
 	if isTerminal(os.Stderr) {
-		config.Encoding = "console"
-		config.EncoderConfig = zap.NewDevelopmentEncoderConfig()
-		config.EncoderConfig.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
-		config.EncoderConfig.EncodeLevel = zapcore.CapitalColorLevelEncoder
-		config.DisableCaller = true
+		encoder, options = zapcore.NewConsoleEncoder(forPeople()), nil
 	}
-	config.Level = zap.NewAtomicLevelAt(parsed)
-	return config.Build()
+	atOnce := zap.New(zapcore.NewCore(encoder, os.Stderr, parsed), options...)
+	behind := writeBehind(os.Stderr, func(lines int64) {
+		atOnce.Warn("lines of the log were lost here: whoever reads it took none", zap.Int64("lines", lines))
+	})
+	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(behind), parsed), options...), behind.end, nil
+}
+
+func forMachines() zapcore.EncoderConfig {
+	config := zap.NewProductionEncoderConfig()
+	config.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	return config
+}
+
+func forPeople() zapcore.EncoderConfig {
+	config := zap.NewDevelopmentEncoderConfig()
+	config.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+	config.EncodeLevel = zapcore.CapitalColorLevelEncoder
+	return config
 }
 
 func isTerminal(f *os.File) bool {

@@ -7,11 +7,12 @@
 //	run.go        opens downstream first, closes upstream first
 //	feed.go       the feed: woken by commits, handed to the gate
 //	database.go   the database: given, or private and supervised; readers.go, its connections that read
+//	doors.go      by which names it may be asked
 //	keys.go       the file of keys, read again when it changes; the command that makes one
 //	retention.go  what is too old is deleted
 //	metrics.go    what Prometheus is shown, lag.go, of subscriptions; stats.go, what /stats shows of this process
 //	tls.go        the certificate; files.go, how files that change are read again
-//	log.go        the log: JSON, or readable on a terminal
+//	log.go        the log: JSON, or readable on a terminal; behind.go, nobody waits for who reads it
 //	memory.go     what the collector may leave lying about; descriptors.go, whether there are files for all connections
 //	debug.go      profiles, on an address of their own
 //	signal.go     how it is told to stop
@@ -48,11 +49,11 @@ func (c *serveCommand) Run(line *kong.Context) error {
 	if err := c.check(); err != nil {
 		return wrongSetting{err}
 	}
-	log, err := newLog(c.LogLevel)
+	log, end, err := newLog(c.LogLevel)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Sync() }()
+	defer end()
 	for _, name := range unknownVariables(os.Environ(), line.Flags()) {
 		log.Warn("a variable that is no setting: see ingest --help", zap.String("variable", name))
 	}

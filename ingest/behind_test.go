@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// TestNobodyReadsTheLog: who logs goes on, and what is lost is told where it is missing.
+func TestNobodyReadsTheLog(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b := writeBehind(w, func(lines int64) { fmt.Fprintf(w, "lost %d\n", lines) })
+	log := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "m"}), zapcore.AddSync(b), zapcore.InfoLevel))
+	const lines = 10_000
+	filler := strings.Repeat("x", 200) // a pipe holds 64 KiB
+	for i := range lines {
+		log.Info(fmt.Sprintf("%d %s", i, filler))
+	}
+	go func() { b.end(); <-b.ended; w.Close() }() // ends with what is read below
+	next, lost := 0, 0
+	for read := bufio.NewScanner(r); read.Scan(); {
+		var n int
+		if _, err := fmt.Sscanf(read.Text(), "lost %d", &n); err == nil {
+			next, lost = next+n, lost+n
+			continue
+		}
+		if want := fmt.Sprintf("%d %s", next, filler); read.Text() != want {
+			t.Fatalf("line %d is %q", next, read.Text())
+		}
+		next++
+	}
+	if next != lines || lost == 0 || lost > lines-linesKept {
+		t.Errorf("%d of %d lines, %d of them lost", next, lines, lost)
+	}
+}
+
+// TestALogWithoutAnEnd is given up at the end.
+func TestALogWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := writeBehind(w, func(int64) {})
+	for range 1_000 {
+		_, _ = b.Write([]byte(strings.Repeat("x", 1000)))
+	}
+	ended := make(chan struct{})
+	go func() { b.end(); close(ended) }() // by itself, awaited below
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Error("the end waits for whoever reads the log")
+	}
+	_ = r.Close() // and so does the goroutine
+	<-b.ended
+}
