@@ -22,7 +22,7 @@
 //	   event               the event, its rules, its decoder
 //	   localpg             a private Postgres from the binaries of the machine
 //	   subprocess          a child that is waited for, and does not outlive its parent
-//	   pgtest certtest     Postgres, and certificates, for tests
+//	   pgtest certtest buildtest   Postgres, certificates, and the binaries, for tests
 //	   workload            seeded events for the publisher and the benchmarks
 //	   version             which build runs
 //

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/rig"
+	"ingot/internal/buildtest"
 	"ingot/internal/pgtest"
 )
 
@@ -206,10 +206,11 @@ func TestPair(t *testing.T) {
 // TestPairOfRealIngesters: both are started, loaded in turn, held to the truth and stopped.
 func TestPairOfRealIngesters(t *testing.T) {
 	t.Parallel()
-	ingester := filepath.Join(t.TempDir(), "ingest")
-	if said, err := exec.Command("go", "build", "-o", ingester, "ingot/ingest").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, said)
+	dir := t.TempDir()
+	if err := buildtest.Build(dir, nil, "ingot/ingest"); err != nil {
+		t.Fatal(err)
 	}
+	ingester := filepath.Join(dir, "ingest")
 	cluster := pgtest.Durable(t)
 	pair := func(measure time.Duration) (code int, out, said string) {
 		var stdout, stderr bytes.Buffer

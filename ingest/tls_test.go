@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"ingot/internal/buildtest"
 	"ingot/internal/certtest"
 	"ingot/internal/pgtest"
 )
@@ -335,10 +336,11 @@ func TestHealthcheckOverTLS(t *testing.T) {
 func TestPublisherOverTLS(t *testing.T) {
 	t.Parallel()
 	s := startSecure(t)
-	publisher := filepath.Join(t.TempDir(), "publisher")
-	if said, err := exec.CommandContext(t.Context(), "go", "build", "-o", publisher, "ingot/publisher").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
+	dir := t.TempDir()
+	if err := buildtest.Build(dir, nil, "ingot/publisher"); err != nil {
+		t.Fatal(err)
 	}
+	publisher := filepath.Join(dir, "publisher")
 	run := func(args ...string) (string, error) {
 		said, err := exec.CommandContext(t.Context(), publisher, append(args, "--url="+s.base)...).CombinedOutput()
 		return string(said), err

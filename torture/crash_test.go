@@ -114,7 +114,7 @@ type simulation struct {
 func simulate(t *testing.T, i *ingester, n int) *process {
 	t.Helper()
 	args := []string{"simulate", "--url", i.url(""), fmt.Sprintf("--events=%d", n), fmt.Sprintf("--batch=%d", crashBatch)}
-	return launch(t, binary("publisher"), append(args, strings.Fields(crashFlags)...)...)
+	return launch(t, binary(t, "publisher"), append(args, strings.Fields(crashFlags)...)...)
 }
 
 // checkSimulation: the publisher ended well, and its audit held.

@@ -141,7 +141,7 @@ func block(t testing.TB, conn *pgx.Conn) (unblock func()) {
 // verify runs the binary's own check of the tables.
 func verify(t testing.TB, flag string) {
 	t.Helper()
-	p := launch(t, binary("ingest"), "verify", flag)
+	p := launch(t, binary(t, "ingest"), "verify", flag)
 	if code := p.wait(); code != 0 {
 		t.Errorf("ingest verify: exit code %d\n%s%s", code, p.said(p.stdout), p.said(p.stderr))
 		return

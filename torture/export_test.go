@@ -33,7 +33,7 @@ func TestExportIsTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, i := range []*ingester{to, from} {
-		p := launch(t, binary("publisher"), "replay", file, "--url", i.url(""))
+		p := launch(t, binary(t, "publisher"), "replay", file, "--url", i.url(""))
 		if code := p.wait(); code != 0 {
 			t.Errorf("publisher replay: exit code %d\n%s%s", code, p.said(p.stdout), p.said(p.stderr))
 		}

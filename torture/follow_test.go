@@ -14,7 +14,7 @@ import (
 func TestPublisherFollows(t *testing.T) {
 	i := startIngester(t, "--data-dir="+dataFolder(t))
 	publishRequests(t, i, 0, 20)
-	p := launch(t, binary("publisher"), "follow", "--url", i.url(""), "--json", "--after=beginning", "--count=3000")
+	p := launch(t, binary(t, "publisher"), "follow", "--url", i.url(""), "--json", "--after=beginning", "--count=3000")
 	for round, end := range []func(){func() { i.stop(t) }, func() { i.kill() }} {
 		await(t, "events that are printed", func() bool { return len(printed(t, p)) == 1000*(round+1) })
 		end()
@@ -39,7 +39,7 @@ func TestPublisherFollowsASubscription(t *testing.T) {
 	i := startIngester(t, "--data-dir="+dataFolder(t))
 	follow := func(more ...string) *process {
 		args := []string{"follow", "--url", i.url(""), "--json", "--subscription=billing"}
-		return launch(t, binary("publisher"), append(args, more...)...)
+		return launch(t, binary(t, "publisher"), append(args, more...)...)
 	}
 	if p := follow(); p.wait() != 1 || !strings.Contains(p.said(p.stderr), "--subscription=billing --create --after=beginning") {
 		t.Errorf("no such subscription: %s", p.said(p.stderr))
@@ -92,19 +92,19 @@ func TestPublisherFollowsWhatIsGone(t *testing.T) {
 	from, to := startIngester(t, "--data-dir="+dataFolder(t)), startIngester(t, "--data-dir="+dataFolder(t))
 	publishRequests(t, from, 0, 1)
 	publishRequests(t, to, 1, 1)
-	p := launch(t, binary("publisher"), "follow", "--url", from.url(""), "--after=beginning", "--count=1")
+	p := launch(t, binary(t, "publisher"), "follow", "--url", from.url(""), "--after=beginning", "--count=1")
 	if code := p.wait(); code != 0 {
 		t.Fatal(code)
 	}
 	_, place, _ := strings.Cut(p.said(p.stderr), "--after=")
 	place, _, _ = strings.Cut(place, "\n")
-	gone := launch(t, binary("publisher"), "follow", "--url", to.url(""), "--after="+place)
+	gone := launch(t, binary(t, "publisher"), "follow", "--url", to.url(""), "--after="+place)
 	if code := gone.wait(); code != 1 || !strings.Contains(gone.said(gone.stderr), "410") || !strings.Contains(gone.said(gone.stderr), "begins with the oldest") {
 		t.Errorf("exit code %d: %s", code, gone.said(gone.stderr))
 	}
 	_, oldest, _ := strings.Cut(gone.said(gone.stderr), "--after=")
 	oldest, _, _ = strings.Cut(oldest, " ")
-	p = launch(t, binary("publisher"), "follow", "--url", to.url(""), "--after="+oldest, "--count=50", "--json")
+	p = launch(t, binary(t, "publisher"), "follow", "--url", to.url(""), "--after="+oldest, "--count=50", "--json")
 	if code := p.wait(); code != 0 || len(printed(t, p)) != 50 {
 		t.Errorf("--after=%s: exit code %d: %s", oldest, code, p.said(p.stderr))
 	}

@@ -32,7 +32,7 @@ func startIngester(t testing.TB, flags ...string) *ingester {
 
 func startIngesterAs(t testing.TB, change func(*exec.Cmd), flags ...string) *ingester {
 	t.Helper()
-	i := newIngester(t, binary("ingest"), flags...)
+	i := newIngester(t, binary(t, "ingest"), flags...)
 	i.change = change
 	i.start(t)
 	return i

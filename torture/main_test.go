@@ -4,11 +4,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"ingot/internal/buildtest"
 )
 
 // binaries is the folder of ingest and publisher. It is set once, before any test:
@@ -21,31 +23,24 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(built{m}) }
 type built struct{ tests *testing.M }
 
 func (b built) Run() int {
-	flag.Parse()
-	dir, err := build()
-	defer func() { _ = os.RemoveAll(dir) }()
+	dir, err := os.MkdirTemp("", "ingot-torture-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
 		return 1
 	}
+	defer func() { _ = os.RemoveAll(dir) }()
 	binaries = dir
 	return b.tests.Run()
 }
 
-func build() (dir string, err error) {
-	if dir, err = os.MkdirTemp("", "ingot-torture-bin-"); err != nil {
-		return "", err
-	}
-	args := []string{"build", "-o", dir + "/"}
+// build makes the binaries when a test first wants one: before the tests go test does not notice of what (buildtest).
+var build = sync.OnceValue(func() error {
+	var flags []string
 	if builtWithRace() {
-		args = append(args, "-race")
+		flags = append(flags, "-race")
 	}
-	out, err := exec.Command("go", append(args, "ingot/ingest", "ingot/publisher")...).CombinedOutput()
-	if err != nil {
-		return dir, fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return dir, nil
-}
+	return buildtest.Build(binaries, flags, "ingot/ingest", "ingot/publisher")
+})
 
 func builtWithRace() bool { return os.Getenv("INGOT_BUILD_RACE") == "1" }
 
@@ -54,9 +49,13 @@ func long() bool { return os.Getenv("INGOT_LONG") == "1" }
 // ingestPath is an ingest to torture in place of one built from here: a mutant.
 var ingestPath = flag.String("ingest", "", "`path` of the ingest to torture; built from this tree if not given")
 
-func binary(name string) string {
+func binary(t testing.TB, name string) string {
+	t.Helper()
 	if name == "ingest" && *ingestPath != "" {
 		return *ingestPath
+	}
+	if err := build(); err != nil {
+		t.Fatal(err)
 	}
 	return filepath.Join(binaries, name)
 }

@@ -50,7 +50,7 @@ func TestStartsThatCannotWork(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := launch(t, binary("ingest"), c.flags...)
+			p := launch(t, binary(t, "ingest"), c.flags...)
 			code, stderr := p.wait(), p.said(p.stderr)
 			if code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
@@ -79,7 +79,7 @@ func TestUnsafeDurabilityIsRefused(t *testing.T) {
 	for _, setting := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
 		t.Run(setting, func(t *testing.T) {
 			server := pgtest.DurableWith(t, map[string]string{setting: "off"})
-			p := launch(t, binary("ingest"), "--listen", freeAddress(t), "--database-url", server.URL())
+			p := launch(t, binary(t, "ingest"), "--listen", freeAddress(t), "--database-url", server.URL())
 			if code := p.wait(); code != 1 || !strings.Contains(p.said(p.stderr), "a crash of this database may lose acknowledged events") {
 				t.Errorf("exit code %d: %s", code, p.said(p.stderr))
 			}

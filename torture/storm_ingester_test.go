@@ -53,7 +53,7 @@ var stormKinds = []struct {
 // openIngesters starts them; they and their proxies end with s.end.
 func (s *storm) openIngesters(scale float64) {
 	for _, kind := range stormKinds {
-		program := binary("ingest")
+		program := binary(s.T, "ingest")
 		if kind.lax {
 			if scale < laxScale {
 				continue
@@ -85,7 +85,7 @@ func laxIngest(t *testing.T) string {
 	if *ingestPath != "" {
 		return *ingestPath
 	}
-	program := binary("ingest-lax")
+	program := binary(t, "ingest-lax")
 	if _, err := os.Stat(program); err == nil {
 		return program
 	}

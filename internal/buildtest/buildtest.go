@@ -1,0 +1,51 @@
+// Package buildtest builds the programs of this module for tests that run them.
+//
+// `go test` keeps results, and takes one from before if all that a test was made of and has looked at is the same. Of
+// what a test builds it knows nothing: it would call an ingester good that was never run. So Build looks at each source.
+package buildtest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// Build compiles main packages of this module, as ingot/ingest, into the folder dir, each by its own name. flags are those of
+// go build, as -race. It is called within a test: what is looked at before the first one go test does not note. An error has what
+// go said.
+func Build(dir string, flags []string, packages ...string) error {
+	args := slices.Concat([]string{"build", "-o", dir + "/"}, flags, packages)
+	if said, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, said)
+	}
+	files, err := sources(packages)
+	for _, file := range files {
+		if _, err := os.Stat(file); err != nil { // go test notes what is asked for
+			return fmt.Errorf("look at a source: %w", err)
+		}
+	}
+	return err
+}
+
+// listSources prints a file a line: those of this module that a package is made of, what it embeds among them, and go.mod,
+// which says what the others are.
+const listSources = `{{if .Module}}{{if .Module.Main}}{{$dir := .Dir}}{{.Module.GoMod}}
+{{range .GoFiles}}{{$dir}}/{{.}}
+{{end}}{{range .EmbedFiles}}{{$dir}}/{{.}}
+{{end}}{{end}}{{end}}`
+
+// sources lists what packages are built from.
+func sources(packages []string) (files []string, err error) {
+	out, err := exec.Command("go", append([]string{"list", "-deps", "-f", listSources}, packages...)...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	for file := range strings.Lines(string(out)) {
+		if file = strings.TrimSpace(file); file != "" {
+			files = append(files, file)
+		}
+	}
+	return files, nil
+}
