@@ -13,12 +13,12 @@ type draw struct{ pcg rand.PCG }
 // states of a PCG would begin with similar numbers.
 func newDraw(seed, i uint64) draw {
 	var d draw
-	d.pcg.Seed(mix(seed), mix(seed^mix(i)))
+	d.pcg.Seed(Spread(seed), Spread(seed^Spread(i)))
 	return d
 }
 
-// mix is the finalizer of SplitMix64, a bijection that spreads every bit.
-func mix(x uint64) uint64 {
+// Spread is the finalizer of SplitMix64, a bijection that spreads every bit: it makes neighbouring numbers strangers.
+func Spread(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb

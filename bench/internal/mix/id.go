@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+
+	"ingot/internal/workload"
 )
 
 const uuidLen = 36
@@ -33,7 +35,7 @@ func textPrefix(j int) string {
 
 // put writes id i over the placeholder in dst.
 func (k IDs) put(dst []byte, i int) {
-	high, low := mixed(uint64(i)), mixed(^uint64(i))
+	high, low := workload.Spread(uint64(i)), workload.Spread(^uint64(i))
 	switch k {
 	case Text:
 		var b [8]byte
@@ -62,12 +64,4 @@ func putUUID(dst []byte, high, low uint64) {
 	hex.Encode(dst[19:23], b[8:10])
 	dst[23] = '-'
 	hex.Encode(dst[24:36], b[10:16])
-}
-
-// mixed is the finalizer of SplitMix64, a bijection that spreads every bit.
-func mixed(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

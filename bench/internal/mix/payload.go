@@ -53,7 +53,7 @@ func sized(payload string, n, j int) string {
 	b.WriteString(head)
 	for i := 0; b.Len() < n-len(tail); i++ {
 		if i > 0 {
-			text = fmt.Sprintf(" %016x", mixed(uint64(j)<<32|uint64(i)))
+			text = fmt.Sprintf(" %016x", workload.Spread(uint64(j)<<32|uint64(i)))
 		}
 		b.WriteString(text[:min(len(text), n-len(tail)-b.Len())])
 	}

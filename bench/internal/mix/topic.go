@@ -1,6 +1,10 @@
 package mix
 
-import "fmt"
+import (
+	"fmt"
+
+	"ingot/internal/workload"
+)
 
 const (
 	topicPrefix = "topic-"
@@ -37,7 +41,7 @@ func newTopics(n int) topics {
 }
 
 // rank of the topic of event i: 0 is the most frequent one.
-func (t topics) rank(i int) int { return int(t[mixed(mixed(uint64(i)))>>48]) }
+func (t topics) rank(i int) int { return int(t[workload.Spread(workload.Spread(uint64(i)))>>48]) }
 
 // put writes the topic of event i over the placeholder in dst.
 func (t topics) put(dst []byte, i int) {
