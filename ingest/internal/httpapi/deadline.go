@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"math"
 	"net"
 	"sync"
@@ -112,4 +113,9 @@ func (t *timed) SetReadDeadline(at time.Time) error {
 // SetWriteDeadline implements net.Conn.
 func (t *timed) SetWriteDeadline(at time.Time) error {
 	return t.writing.set(at, t.Conn.SetWriteDeadline)
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -27,6 +27,7 @@
 //	                 │    results.go   what became of each event
 //	                 │
 //	  GET /events    │  events.go    query.go: its parameters; one event by its key
+//	                 │    read.go      what all readings have in common: their time, and why they fail
 //	                 │  export.go    the same as NDJSON
 //	  …/stream       │  stream.go    server-sent events, from the Feed
 //	                 │    streamed.go  an answer that takes the connection over

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -50,6 +51,13 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	s.failures.Log(level, "request failed: "+f.kind,
 		zap.String("request_id", string(id)), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),
 		zap.Int("status", status), zap.Error(f.cause))
+}
+
+// fastLogger passes what fasthttp says about broken connections to debug.
+type fastLogger struct{ log *zap.Logger }
+
+func (l fastLogger) Printf(format string, args ...any) {
+	l.log.Debug("connection", zap.String("detail", strings.TrimSpace(fmt.Sprintf(format, args...))))
 }
 
 // panicked is the cause of an answer when a handler panicked.

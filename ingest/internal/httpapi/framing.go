@@ -84,3 +84,17 @@ func cutHeaderLine(raw []byte) (name, value, rest []byte) {
 	}
 	return line[:colon], line[colon+1:], rest
 }
+
+// repeated tells whether a header that must stand alone is there twice: fasthttp
+// takes the last one, a proxy in front perhaps the first.
+func repeated(raw []byte, header string) bool {
+	n := 0
+	for len(raw) > 0 {
+		var name []byte
+		name, _, raw = cutHeaderLine(raw)
+		if isHeader(name, header) {
+			n++
+		}
+	}
+	return n > 1
+}

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"go.uber.org/zap"
 )
 
 // serve is the one handler.
@@ -162,16 +159,4 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	hangUp(ctx)
 	ctx.Response.Header.SetBytesV("X-Request-Id", s.appendNewRequestID(nil))
 	s.elsewhere.observe(ctx.Response.StatusCode(), 0)
-}
-
-func isTimeout(err error) bool {
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
-// fastLogger passes what fasthttp says about broken connections to debug.
-type fastLogger struct{ log *zap.Logger }
-
-func (l fastLogger) Printf(format string, args ...any) {
-	l.log.Debug("connection", zap.String("detail", strings.TrimSpace(fmt.Sprintf(format, args...))))
 }

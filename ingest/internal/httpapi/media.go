@@ -83,32 +83,3 @@ func mediaType(given string) (event.Format, error) {
 func notPlain(r rune) bool { return (r < ' ' || r > '~') && r != '\t' }
 
 func notTaken(detail string) error { return &refusal{problemMediaType, detail} }
-
-// repeated tells whether a header that must stand alone is there twice: fasthttp
-// takes the last one, a proxy in front perhaps the first.
-func repeated(raw []byte, header string) bool {
-	n := 0
-	for len(raw) > 0 {
-		var name []byte
-		name, _, raw = cutHeaderLine(raw)
-		if isHeader(name, header) {
-			n++
-		}
-	}
-	return n > 1
-}
-
-// shown is a piece of the client's header, fit for a sentence.
-func shown(s string) string {
-	const most = 60
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || r == '"' || r == '\\' {
-			return '?'
-		}
-		return r
-	}, s)
-	if len(clean) > most {
-		clean = clean[:most] + "..."
-	}
-	return `"` + clean + `"`
-}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -141,6 +142,21 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		s.problem(ctx, problemInternal, "the server made a mistake; it is logged under this request id")
 	}
+}
+
+// shown is a piece of the client's header, fit for a sentence.
+func shown(s string) string {
+	const most = 60
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' || r == '\\' {
+			return '?'
+		}
+		return r
+	}, s)
+	if len(clean) > most {
+		clean = clean[:most] + "..."
+	}
+	return `"` + clean + `"`
 }
 
 // problem answers with a problem document. detail is for the client to read: a

@@ -84,6 +84,10 @@ func setParameter(q *event.Query, name, text string) (err error) {
 	return err
 }
 
+func notText(name string) string {
+	return fmt.Sprintf("%s must be UTF-8 of 1 to %d bytes without control characters", name, event.MaxTextBytes)
+}
+
 func parseLimit(text string) (int, error) {
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > maxPageLimit {

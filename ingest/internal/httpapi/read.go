@@ -1,0 +1,66 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+
+	"ingot/internal/event"
+)
+
+// bounded is the time that one request has for the database. It does not end when the
+// client leaves: fasthttp does not tell.
+func (s *Server) bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
+}
+
+// pageOf reads a page.
+func (s *Server) pageOf(q event.Query) (event.Page, error) {
+	bounded, cancel := s.bounded()
+	defer cancel()
+	return s.Reader.Events(bounded, q)
+}
+
+// start finds the place that "now", "beginning" or a cursor stands for.
+func (s *Server) start(after string) (event.Position, error) {
+	bounded, cancel := s.bounded()
+	defer cancel()
+	return s.Reader.Start(bounded, after)
+}
+
+// unreadError says that the database could not be asked.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string { return "read: " + e.err.Error() }
+func (e *unreadError) Unwrap() error { return e.err }
+
+// readError tells what is the client's, or the feed's, from a database that is away.
+func readError(err error) error {
+	var cursor *event.CursorError
+	var refused *refusal
+	if errors.As(err, &cursor) || errors.As(err, &refused) || ofFeed(err) {
+		return err
+	}
+	return &unreadError{err}
+}
+
+// What may stand where a cursor that cannot be used was sent.
+const (
+	wantedCursor = "send next_cursor as it was given"
+	wantedPlace  = "send now, beginning, or a cursor as it was given"
+	wantedLastID = "send the last id as it was given"
+)
+
+// cursorError names the parameter, the member or the header that a cursor which cannot be
+// used came in. It leaves other errors as they are, and a cursor that is gone.
+func cursorError(name, wanted string, err error) error {
+	var cursor *event.CursorError
+	if errors.As(err, &cursor) && !cursor.Gone {
+		return &refusal{problemBadCursor, name + ": " + cursor.Detail + "; " + wanted}
+	}
+	return err
+}
+
+// ofFeed tells an error that has an answer of its own, and is no failure of the database.
+func ofFeed(err error) bool {
+	return errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) || errors.Is(err, event.ErrSubscriptionsFull)
+}
