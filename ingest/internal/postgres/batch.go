@@ -21,6 +21,15 @@ type batch struct {
 	folds       bool // it brings ingot.topics up to date
 }
 
+// count is the number of events in a batch.
+func count(groups []event.Group) int {
+	n := 0
+	for i := range groups {
+		n += len(groups[i].Events)
+	}
+	return n
+}
+
 // suspected counts the suspects.
 func (b *batch) suspected() (n int) {
 	for _, suspected := range b.suspects {

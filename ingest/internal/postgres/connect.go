@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,6 +72,26 @@ func Target(url string) string {
 		where = net.JoinHostPort(config.Host, fmt.Sprint(config.Port))
 	}
 	return fmt.Sprintf("%s, database %s, user %s", where, config.Database, config.User)
+}
+
+const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
+
+// readServer asks a server when it was started: no two have the same.
+func readServer(ctx context.Context, conn *pgconn.PgConn) (string, error) {
+	results, err := conn.Exec(ctx, serverQuery).ReadAll()
+	if err != nil {
+		return "", fmt.Errorf("ask for the server's name: %w", err)
+	}
+	return string(results[0].Rows[0][0]), nil
+}
+
+// queryNumber runs statements of which the last one gives a number.
+func queryNumber(ctx context.Context, conn *pgconn.PgConn, query string) (int64, error) {
+	results, err := conn.Exec(ctx, query).ReadAll()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(string(results[len(results)-1].Rows[0][0]), 10, 64)
 }
 
 // discard ends a connection at once and waits until nothing of it runs any more.

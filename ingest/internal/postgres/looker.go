@@ -69,6 +69,11 @@ func (l *lookers) close() {
 	}
 }
 
+// setupLooker runs once on each connection that looks keys up.
+const setupLooker = `SET default_transaction_read_only = on;
+SET idle_session_timeout = 0;
+` + scansOnly
+
 // looker is one of them. It is opened when it is needed.
 type looker struct {
 	conn   *pgconn.PgConn
@@ -115,15 +120,6 @@ func (l *looker) open(ctx context.Context, to *lookers) error {
 		}
 	}
 	return l.plan.prepare(ctx, l.conn, lookUpName, lookUpQuery, pgtype.TextArrayOID, pgtype.TextArrayOID)
-}
-
-// readServer asks a server when it was started: no two have the same.
-func readServer(ctx context.Context, conn *pgconn.PgConn) (string, error) {
-	results, err := conn.Exec(ctx, serverQuery).ReadAll()
-	if err != nil {
-		return "", fmt.Errorf("ask for the server's name: %w", err)
-	}
-	return string(results[0].Rows[0][0]), nil
 }
 
 func (l *looker) close() {

@@ -65,15 +65,6 @@ func appendArrayHead(b []byte, element uint32, n int) []byte {
 	return b
 }
 
-// count is the number of events in a batch.
-func count(groups []event.Group) int {
-	n := 0
-	for i := range groups {
-		n += len(groups[i].Events)
-	}
-	return n
-}
-
 // row is a place in the batch.
 type row struct {
 	e     *event.Event

@@ -40,11 +40,6 @@ SET enable_memoize = off;
 SET plan_cache_mode = force_generic_plan;
 `
 
-// setupLooker runs once on the connection that looks keys up.
-const setupLooker = `SET default_transaction_read_only = on;
-SET idle_session_timeout = 0;
-` + scansOnly
-
 // setupSession runs once on every connection that writes.
 // transaction_read_only comes first: it can be changed only before anything is read.
 // Batches and fences say themselves what their COMMIT waits for. What else the session
@@ -80,8 +75,6 @@ const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) 
 		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
 	) AS last ON true;
 `
-
-const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
 
 // session is the connection that writes with what dies with it: its prepared statements
 // and the block of ids.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -117,13 +116,4 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 		v.Broken = append(v.Broken, err.Error())
 	}
 	return v, nil
-}
-
-// queryNumber runs statements of which the last one gives a number.
-func queryNumber(ctx context.Context, conn *pgconn.PgConn, query string) (int64, error) {
-	results, err := conn.Exec(ctx, query).ReadAll()
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(string(results[len(results)-1].Rows[0][0]), 10, 64)
 }
