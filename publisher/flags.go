@@ -10,6 +10,15 @@ import (
 	"time"
 )
 
+const (
+	// grace is how long requests in flight may take after an interrupt: many commits
+	// long, and still short for somebody who waits for the prompt.
+	grace = 2 * time.Second
+
+	// forever is the --give-up-after of who follows, a file or the feed: any server that is away is outlasted.
+	forever = 100 * 365 * 24 * time.Hour
+)
+
 // checkURL wants --url to name a server: the paths of the contract are put behind it.
 func checkURL(text string) error {
 	at, err := url.Parse(text)

@@ -20,9 +20,6 @@ import (
 // restart of it. A guess.
 const winding = 10 * time.Second
 
-// forever is for --follow, which outlasts any server that is away.
-const forever = 100 * 365 * 24 * time.Hour
-
 // replay is the subcommand: its flags.
 type replay struct {
 	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events as NDJSON go as they are, any other text line by line."`

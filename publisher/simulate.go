@@ -15,10 +15,6 @@ import (
 	"ingot/publisher/internal/tally"
 )
 
-// grace is how long requests in flight may take after an interrupt: many commits
-// long, and still short for somebody who waits for the prompt.
-const grace = 2 * time.Second
-
 // simulate is the subcommand: its flags.
 type simulate struct {
 	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
