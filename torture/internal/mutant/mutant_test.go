@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -45,9 +44,13 @@ func TestEveryMutantApplies(t *testing.T) {
 // takes all cores.
 func TestEveryMutantBuilds(t *testing.T) {
 	for _, m := range append(Table(), Lax) {
-		if err := Build(t.Context(), os.DevNull, nil, m); err != nil {
+		if err := Compile(t.Context(), m); err != nil {
 			t.Errorf("%s: %v", m.Name, err)
 		}
+	}
+	broken := Mutant{Name: "no Go", Edits: []Edit{{"ingest/internal/pipeline/accept.go", "answered bool", "answered boolean"}}}
+	if err := Compile(t.Context(), broken); err == nil || !strings.Contains(err.Error(), "undefined: boolean") {
+		t.Errorf("what does not compile: %v", err)
 	}
 }
 
