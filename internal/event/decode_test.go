@@ -86,6 +86,8 @@ func TestInvalidEvents(t *testing.T) {
 		{"null is no event", `null`, "", CodeNotObject},
 		{"an array is no event", `[` + good() + `]`, "", CodeNotObject},
 		{"a name outside the five", good()[:len(good())-1] + `,"user":"u"}`, "user", CodeUnknownField},
+		{"a name of 65 bytes, which is not said back", good()[:len(good())-1] + `,"` + s512[:65] + `":1}`, `"` + s512[:40] + `"…`, CodeUnknownField},
+		{"a name with a control character", good()[:len(good())-1] + `,"a\u0001":1}`, `"a\x01"`, CodeUnknownField},
 		{"names are told apart by case", good()[:len(good())-1] + `,"EVENT_ID":"u"}`, "EVENT_ID", CodeUnknownField},
 		{"events inside an event of a list", good()[:len(good())-1] + `,"events":[]}`, "events", CodeUnknownField},
 		{"event_id twice, the same", good()[:len(good())-1] + `,"event_id":"e-1"}`, "event_id", CodeRepeatedField},
@@ -119,6 +121,8 @@ func TestInvalidEvents(t *testing.T) {
 		{"source has half a pair", good("source", `"\ud83d"`), "source", CodeLoneSurrogate},
 		{"payload has a low half alone", good("payload", `["\udc00"]`), "payload", CodeLoneSurrogate},
 		{"payload has two high halves", good("payload", `"\ud83d\ud83d"`), "payload", CodeLoneSurrogate},
+		{"payload has two low halves", good("payload", `"\udc00\udc00"`), "payload", CodeLoneSurrogate},
+		{"payload has a high half and what is no half", good("payload", `"\ud83d\ue000"`), "payload", CodeLoneSurrogate},
 		{"payload has half a pair in a name", good("payload", `{"\ud83dx":1}`), "payload", CodeLoneSurrogate},
 		{"timestamp is a date", good("timestamp", `"2025-12-19"`), "timestamp", CodeBadTimestamp},
 		{"timestamp is a word", good("timestamp", `"yesterday"`), "timestamp", CodeBadTimestamp},
@@ -135,6 +139,7 @@ func TestInvalidEvents(t *testing.T) {
 		{"payload of 256 KiB and a byte", good("payload", `"`+strings.Repeat("x", 256<<10-1)+`"`), "payload", CodePayloadTooLarge},
 		{"payload nested 65 deep", good("payload", nested(65)), "payload", CodePayloadTooDeep},
 		{"payload nested 65 deep, mixed", good("payload", strings.Repeat(`{"a":[`, 32)+`{}`+strings.Repeat(`]}`, 32)), "payload", CodePayloadTooDeep},
+		{"payload nested 200 deep, mixed", good("payload", strings.Repeat(`{"a":[`, 100)+`1,2`+strings.Repeat(`],"b":[]}`, 100)), "payload", CodePayloadTooDeep},
 		{"\\u0000 in a payload", good("payload", `"\u0000"`), "payload", CodePayloadNUL},
 		{"\\u0000 in a name of a payload", good("payload", `{"a\u0000":1}`), "payload", CodePayloadNUL},
 		{"1e131072 does not fit numeric", good("payload", `1e131072`), "payload", CodeNumberOutOfRange},
@@ -142,6 +147,7 @@ func TestInvalidEvents(t *testing.T) {
 		{"1e-16384 has too many places", good("payload", `{"a":1e-16384}`), "payload", CodeNumberOutOfRange},
 		{"0e-16384 has too many places though it is 0", good("payload", `0e-16384`), "payload", CodeNumberOutOfRange},
 		{"an exponent beyond an int", good("payload", `0e99999999999999999999`), "payload", CodeNumberOutOfRange},
+		{"an exponent of 1 modulo 2^64", good("payload", `1e18446744073709551617`), "payload", CodeNumberOutOfRange},
 		{"131073 digits", good("payload", "1"+strings.Repeat("0", 131072)), "payload", CodeNumberOutOfRange},
 	}
 	if len(cases) < 40 {
@@ -193,7 +199,7 @@ func TestBrokenLines(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
 		`{`, `{"event_id":}`, good() + `x`, good() + " " + good(), `}`, `{"a" 1}`, `{"a":01}`, `{"a":1.}`, `{"a":+1}`,
-		`{"a":"\x"}`, `{"a":"\u12"}`, `{"a":tru}`, `{"a":[1,]}`, `{"a":1,}`, "{\"a\":\"\x01\"}", `'a'`, "\xef\xbb\xbf" + good(),
+		`{"a":"\x"}`, `{"a":"\u12"}`, `{"a":tru}`, `{"a":"\u12`, `{"a":[1,]}`, `{"a":1,}`, "{\"a\":\"\x01\"}", `'a'`, "\xef\xbb\xbf" + good(),
 	} {
 		d, err := Decode(good()+"\n"+line+"\n"+good("event_id", `"e-2"`), NDJSON, DefaultLimits())
 		if err != nil {
@@ -235,12 +241,31 @@ func TestBodiesRefusedWhole(t *testing.T) {
 	}
 }
 
+// TestWhereABodyIsWrong: its bytes are counted from the first one.
+func TestWhereABodyIsWrong(t *testing.T) {
+	t.Parallel()
+	for body, at := range map[string]int{"  ": 2, " 7": 1, "[]\nx": 3, `[{"a":tru}]`: 6, "[{},": 4} {
+		var syntax *SyntaxError
+		if _, err := Decode(body, JSON, DefaultLimits()); !errors.As(err, &syntax) || syntax.Offset != at {
+			t.Errorf("%q: %v, want %d", body, err, at)
+		}
+	}
+}
+
 // TestBodiesOfAnotherShape: they parse, and are refused whole all the same.
 func TestBodiesOfAnotherShape(t *testing.T) {
 	t.Parallel()
+	notArray := `"events" must be an array of event objects, found `
 	beside := `"topic" does not go with "events"; leave it out, or have the server pass over it (--unknown-fields=ignore)`
 	for body, want := range map[string]string{
-		`{"events":{}}`:                `"events" must be an array of event objects, found an object`,
+		`{"events":{}}`:                notArray + "an object",
+		`{"events":"x"}`:               notArray + "a string",
+		`{"events":0}`:                 notArray + "a number",
+		`{"events":9}`:                 notArray + "a number",
+		`{"events":-1}`:                notArray + "a number",
+		`{"events":true}`:              notArray + "a boolean",
+		`{"events":false}`:             notArray + "a boolean",
+		`{"events":null}`:              notArray + "null",
 		`{"events":[],"events":[]}`:    `"events" is there twice`,
 		`{"events":[],"topic":"t"}`:    beside,
 		`{"topic":"t","events":[]}`:    beside,
@@ -273,6 +298,7 @@ func TestForms(t *testing.T) {
 		{"events", `{"events": [` + a + "," + b + "]}", JSON, false, []Event{want, other}},
 		{"lines", a + "\n" + b, NDJSON, false, []Event{want, other}},
 		{"lines with CRLF, blank ones and a last newline", a + "\r\n\r\n  \n" + b + "\r\n", NDJSON, false, []Event{want, other}},
+		{"blanks wherever they may be", "{ \"event_id\" : \"e-1\" ,\n\"topic\" : \"t\" ,\t\"source\" : \"s\" , \"timestamp\" : \"2025-12-19T10:00:00Z\" ,\r\n\"payload\" : {\"a\":1}\n}", JSON, true, []Event{want}},
 		{"members in another order, names escaped", `{"payload":{"a":1},"\u0074imestamp":"2025-12-19T10:00:00Z","source":"s","topic":"t","event_id":"e\u002d1"}`, JSON, true, []Event{want}},
 	}
 	for _, c := range cases {
@@ -287,13 +313,54 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// TestTexts: a text is the same however it was escaped, or its event would have another key; and ValidText says of each
+// what an event with it is told.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", MaxTextBytes)
+	for _, c := range []struct {
+		sent, text string
+		valid      bool
+	}{
+		{`a b`, "a b", true},
+		{`\u0020`, " ", true},
+		{`\"\\\/`, `"\/`, true},
+		{`\u00e9 é`, "é é", true},
+		{`\ud83d\ude00`, "😀", true},
+		{`\uD83D\uDE00\uE000`, "😀\ue000", true},
+		{"\u00a0", "\u00a0", true},
+		{long, long, true},
+		{"", "", false},
+		{`\u001f`, "\x1f", false},
+		{"\x7f", "\x7f", false},
+		{`\u009f`, "\u009f", false},
+		{"\xff", "\xff", false},
+		{long + "x", long + "x", false},
+		{strings.Repeat("é", MaxTextBytes/2) + "e", strings.Repeat("é", MaxTextBytes/2) + "e", false},
+	} {
+		text := `"` + c.sent + `"`
+		d, err := Decode("["+good("event_id", text, "topic", text, "source", text)+"]", JSON, DefaultLimits())
+		switch {
+		case err != nil:
+			t.Errorf("%.60q: %v", c.sent, err)
+		case c.valid && (len(d.Events) != 1 || d.Events[0].ID != c.text || d.Events[0].Topic != c.text || d.Events[0].Source != c.text):
+			t.Errorf("%.60q: %+v, want %q", c.sent, d, c.text)
+		case !c.valid && (len(d.Invalid) != 1 || len(d.Invalid[0].Errors) != 3 || d.Invalid[0].EventID != ""):
+			t.Errorf("%.60q is not refused three times: %+v", c.sent, d)
+		}
+		if ValidText(c.text) != c.valid {
+			t.Errorf("%.60q: ValidText says %v", c.text, !c.valid)
+		}
+	}
+}
+
 // TestPayloadVerbatim keeps what a decode and re-encode would change.
 func TestPayloadVerbatim(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{
-		`1.0`, `1e2`, `1E+2`, `-0`, `-0.0`, `0e5`, `12345678901234567890`, `0.1234567890123456789012345`,
-		`"\/"`, `"\u00e9"`, `"é"`, `"<&>"`, `"\u003c"`, `"\ud83d\ude00"`, "\"\u2028\"", "\"\x7f\"",
-		"{ \"a\" :\r\n\t[ 1 , 2 ] }", `{"a":1,"a":2}`, `{"b":1,"a":2}`, `{"":null}`, `null`, `true`, `[]`, `""`,
+		`9`, `1.0`, `1e2`, `1E+2`, `1e09`, `-0`, `-0.0`, `0e5`, `12345678901234567890`, `0.1234567890123456789012345`,
+		`"\/"`, `"\u00e9"`, `"é"`, `"<&>"`, `"\u003c"`, `"\ud83d\ude00"`, `"\ue000"`, "\"\ufffd\"", "\"\u2028\"", "\"\x7f\"",
+		"{ \"a\" :\r\n\t[ 1 , 2 ] }", `{"a":1,"a":2}`, `{"b":1,"a":2}`, `{"":null}`, `null`, `true`, `false`, `[]`, `""`, `"a b"`,
 		nested(64), `1e131071`, `1e-16383`, `0e131072`, "1" + strings.Repeat("0", 131071), `"` + strings.Repeat("x", 256<<10-2) + `"`,
 	} {
 		d, err := Decode(good("payload", payload), JSON, DefaultLimits())
@@ -339,8 +406,33 @@ func TestTooMany(t *testing.T) {
 	} {
 		_, err := Decode(c.body, c.format, limits)
 		var tooMany *TooManyError
-		if errors.As(err, &tooMany) != c.tooBig || (err != nil) != c.tooBig {
+		if errors.As(err, &tooMany) != c.tooBig || (err != nil) != c.tooBig || c.tooBig && tooMany.Max != 2 {
 			t.Errorf("%q: %v", c.body, err)
+		}
+	}
+}
+
+// TestPositions: an answer names each event by where it stood in the body, whatever stood between.
+func TestPositions(t *testing.T) {
+	t.Parallel()
+	for _, format := range []Format{JSON, NDJSON} {
+		body := strings.Join([]string{good(), good(), "1", good(), "2", "3", good()}, "\n")
+		if format == JSON {
+			body = "[" + strings.ReplaceAll(body, "\n", ",") + "]"
+		}
+		d, err := Decode(body, format, DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var valid, invalid []int
+		for i := range d.Events {
+			valid = append(valid, d.Position(i))
+		}
+		for _, inv := range d.Invalid {
+			invalid = append(invalid, inv.Index)
+		}
+		if diff := cmp.Diff([][]int{{0, 1, 3, 6}, {2, 4, 5}}, [][]int{valid, invalid}); diff != "" {
+			t.Errorf("format %v: %s", format, diff)
 		}
 	}
 }
@@ -369,27 +461,29 @@ func TestEveryErrorOfAnEvent(t *testing.T) {
 func TestTimestamps(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"2025-12-19T10:00:00Z":                "2025-12-19T10:00:00Z",
-		"2025-12-19t10:00:00z":                "2025-12-19T10:00:00Z",
-		"2025-12-19 10:00:00":                 "2025-12-19T10:00:00Z",
-		"2025-12-19T10:00:00.123456":          "2025-12-19T10:00:00.123456Z",
-		"2025-12-19T10:00:00.9999999Z":        "2025-12-19T10:00:00.999999Z",
-		"2025-12-19T10:00:00.1+05:30":         "2025-12-19T04:30:00.1Z",
-		"2025-12-31T23:59:59.5-00:00":         "2025-12-31T23:59:59.5Z",
-		"2016-12-31T23:59:60Z":                "2017-01-01T00:00:00Z",
-		"2016-12-31T15:59:60-08:00":           "2017-01-01T00:00:00Z",
-		"2024-02-29T00:00:00Z":                "2024-02-29T00:00:00Z",
-		"1970-01-01T00:00:00Z":                "1970-01-01T00:00:00Z",
-		"2200-12-31T23:59:59.999999Z":         "2200-12-31T23:59:59.999999Z",
-		"1969-12-31T23:00:00-01:00":           "1970-01-01T00:00:00Z",
-		"2025-12-19T10:00:00.000000000000001": "2025-12-19T10:00:00Z",
+		"2025-12-19T10:00:00Z":                           "2025-12-19T10:00:00Z",
+		"2025-12-19t10:00:00z":                           "2025-12-19T10:00:00Z",
+		"2025-12-19 10:00:00":                            "2025-12-19T10:00:00Z",
+		"2025-12-19T10:00:00.123456":                     "2025-12-19T10:00:00.123456Z",
+		"2025-12-19T10:00:00.9999999Z":                   "2025-12-19T10:00:00.999999Z",
+		"2025-12-19T10:00:00.1+05:30":                    "2025-12-19T04:30:00.1Z",
+		"2025-12-31T23:59:59.5-00:00":                    "2025-12-31T23:59:59.5Z",
+		"2016-12-31T23:59:60Z":                           "2017-01-01T00:00:00Z",
+		"2016-12-31T15:59:60-08:00":                      "2017-01-01T00:00:00Z",
+		"2024-02-29T00:00:00Z":                           "2024-02-29T00:00:00Z",
+		"1970-01-01T00:00:00Z":                           "1970-01-01T00:00:00Z",
+		"2200-12-31T23:59:59.999999Z":                    "2200-12-31T23:59:59.999999Z",
+		"1969-12-31T23:00:00-01:00":                      "1970-01-01T00:00:00Z",
+		"2025-12-19T10:00:00.000000000000001":            "2025-12-19T10:00:00Z",
+		"2025-12-19T10:00:00+23:59":                      "2025-12-18T10:01:00Z",
+		"2025-12-19T10:00:00." + strings.Repeat("0", 44): "2025-12-19T10:00:00Z",
 	} {
 		got, err := ParseTimestamp(in)
 		if err != nil || got.Format(time.RFC3339Nano) != want {
 			t.Errorf("%s: got %s %v, want %s", in, got.Format(time.RFC3339Nano), err, want)
 		}
 	}
-	for _, in := range []string{"2025-13-01T00:00:00Z", "2025-00-01T00:00:00Z", "2025-01-00T00:00:00Z", "2023-02-29T00:00:00Z", "2025-12-19T10:60:00Z", "2025-12-19T10:00:61Z", "2025-12-19T10:00:00 Z", "2025-12-19T10:00:00+24:00", "2025-12-19T10:00:00+01:60", "2025-12-19T10:00:00,5Z", "20251219T100000Z", "２025-12-19T10:00:00Z", "2025-12-19T10:00:00ZZ", "+025-12-19T10:00:00Z"} {
+	for _, in := range []string{"2025-12-19T10:00:00." + strings.Repeat("0", 45), "2016-12-31T22:59:60Z", "2016-12-31T00:29:60Z", "2025-13-01T00:00:00Z", "2025-00-01T00:00:00Z", "2025-01-00T00:00:00Z", "2023-02-29T00:00:00Z", "2025-12-19T10:60:00Z", "2025-12-19T10:00:61Z", "2025-12-19T10:00:00 Z", "2025-12-19T10:00:00+24:00", "2025-12-19T10:00:00+01:60", "2025-12-19T10:00:00,5Z", "20251219T100000Z", "２025-12-19T10:00:00Z", "2025-12-19T10:00:00ZZ", "+025-12-19T10:00:00Z"} {
 		if got, err := ParseTimestamp(in); err == nil {
 			t.Errorf("%s was taken as %s", in, got)
 		}

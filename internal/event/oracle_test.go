@@ -284,6 +284,20 @@ func compare(t *testing.T, body string, format Format, limits Limits) {
 	}
 }
 
+// TestOneByteOff: with any byte of a body changed, left out or doubled, the decoder still takes what the oracle takes.
+func TestOneByteOff(t *testing.T) {
+	t.Parallel()
+	body := `{"event_id":"a \u0aA9","topic":"\ud83d\ude00","source":"é","timestamp":"2025-12-19T10:00:00.5+05:30","payload":{"":[9,-0.5e+07,true,false,null ,"\ud83d\ude00"]}}`
+	compare(t, body, JSON, DefaultLimits())
+	for i := range body {
+		compare(t, body[:i]+body[i+1:], JSON, DefaultLimits())
+		compare(t, body[:i]+body[i:i+1]+body[i:], JSON, DefaultLimits())
+		for _, c := range []byte("\"\\/:;09@AFG`afgdeuTZ '-+.,{}[]\x00\t\n\x1f\x7f\x80\xc2\xff") {
+			compare(t, body[:i]+string([]byte{c})+body[i+1:], JSON, DefaultLimits())
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, seed := range fuzzSeeds() {
 		for mode := range byte(4) {

@@ -1,6 +1,10 @@
 package event
 
-import "testing"
+import (
+	"errors"
+	"math"
+	"testing"
+)
 
 // FuzzCursor: no text makes a cursor that is not ours pass, or panics.
 func FuzzCursor(f *testing.F) {
@@ -31,5 +35,49 @@ func TestPositionsAreOrdered(t *testing.T) {
 	}
 	if (Position{1, 2, 3}).Compare(Position{1, 2, 4}) != 0 {
 		t.Error("the identity changes the order")
+	}
+}
+
+// TestCursors come back as they went out. What is changed, of another length or of the other order is refused as
+// no cursor: it is not read as some other place.
+func TestCursors(t *testing.T) {
+	t.Parallel()
+	for _, p := range []Position{{}, {1, 2, 3}, {1 << 40, 1<<62 + 5, math.MaxUint32}} {
+		if got, err := ParsePosition(p.Cursor()); err != nil || got != p {
+			t.Errorf("%+v came back as %+v, %v", p, got, err)
+		}
+		if got, err := ParseBrowseCursor(BrowseCursor(p.ID)); err != nil || got != p.ID {
+			t.Errorf("%d came back as %d, %v", p.ID, got, err)
+		}
+	}
+	feed, browse := Position{1, 2, 3}.Cursor(), BrowseCursor(7)
+	for _, c := range []struct {
+		own, other string
+		kind       byte
+		parse      func(string) error
+	}{
+		{feed, browse, kindFeed, func(cursor string) error { _, err := ParsePosition(cursor); return err }},
+		{browse, feed, kindBrowse, func(cursor string) error { _, err := ParseBrowseCursor(cursor); return err }},
+	} {
+		if err := c.parse(""); err != nil {
+			t.Errorf("no cursor is one end: %v", err)
+		}
+		for bad, want := range map[string]string{
+			c.own[:8] + "_" + c.own[9:]:  "it is not one of ours",
+			c.own[:len(c.own)-4]:         "it is not one of ours",
+			c.own + "AAAA":               "it is not one of ours",
+			c.own[:4] + "\n" + c.own[4:]: "it is not one of ours",
+			c.own + "=":                  "it is not one of ours",
+			"AAAA":                       "it is not one of ours",
+			seal(nil):                    "it is not one of ours",
+			c.other:                      "it belongs to the other order; order=asc and order=desc have cursors of their own",
+			seal([]byte{c.kind}):         "it belongs to the other order; order=asc and order=desc have cursors of their own",
+			seal(append([]byte{'x'}, make([]byte, len(c.own)*3/4-5)...)): "it belongs to the other order; order=asc and order=desc have cursors of their own",
+		} {
+			var cursor *CursorError
+			if err := c.parse(bad); !errors.As(err, &cursor) || cursor.Gone || cursor.Detail != want {
+				t.Errorf("%q for %q: %v, want %s", bad, c.own, err, want)
+			}
+		}
 	}
 }
