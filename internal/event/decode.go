@@ -143,8 +143,7 @@ func (d *decoder) array(i int) int {
 
 // lines reads an NDJSON body. A line that does not parse is one invalid event.
 func (d *decoder) lines() error {
-	body := d.src
-	for rest := body; rest != ""; {
+	for rest := d.src; rest != ""; {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\n")
 		d.src = line
@@ -157,7 +156,7 @@ func (d *decoder) lines() error {
 		}
 		d.line(i)
 	}
-	if d.out.Total == 0 && strings.TrimSpace(body) == "" {
+	if d.out.Total == 0 {
 		return &SyntaxError{Detail: "the body is empty; want one event object a line"}
 	}
 	return nil
@@ -196,9 +195,5 @@ func (d *decoder) settle() {
 			d.out.Positions[i] = i
 		}
 	}
-	id := e.ID
-	if !e.idGood {
-		id = ""
-	}
-	d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: id, Errors: e.errors})
+	d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: e.ID, Errors: e.errors})
 }

@@ -38,7 +38,6 @@ func memberOf(key string) (member, bool) {
 type eventState struct {
 	Event
 	seen    [members]bool
-	idGood  bool
 	wrapper bool // a member called events was met
 	errors  []FieldError
 }
@@ -144,11 +143,11 @@ func (d *decoder) member(key string, i int) int {
 	case memberTimestamp:
 		d.timestamp(start, i)
 	case memberID:
-		d.event.ID, d.event.idGood = d.shortText(m, start, i)
+		d.event.ID = d.shortText(m, start, i)
 	case memberTopic:
-		d.event.Topic, _ = d.shortText(m, start, i)
+		d.event.Topic = d.shortText(m, start, i)
 	case memberSource:
-		d.event.Source, _ = d.shortText(m, start, i)
+		d.event.Source = d.shortText(m, start, i)
 	}
 	return i
 }

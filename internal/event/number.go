@@ -87,10 +87,10 @@ func (d *decoder) exponent(i int, n *numeral) int {
 
 // fits tells whether numeric can hold the number.
 func (n *numeral) fits() bool {
-	if n.exponent > maxNumericExponent || n.exponent < -maxNumericExponent {
+	if n.exponent > maxNumericExponent {
 		return false
 	}
-	if n.fraction-n.exponent > maxNumericScale {
+	if n.fraction-n.exponent > maxNumericScale { // so is an exponent far below 0
 		return false
 	}
 	if !n.nonzero {

@@ -8,18 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// shortText takes the value start..end as event_id, topic or source.
-func (d *decoder) shortText(m member, start, end int) (text string, ok bool) {
+// shortText takes the value start..end as event_id, topic or source; "" is one that is refused.
+func (d *decoder) shortText(m member, start, end int) string {
 	field := m.String()
 	if d.src[start] != '"' {
 		d.event.refuse(field, CodeWrongType, field+" must be a string, found "+d.found(start))
-		return "", false
+		return ""
 	}
 	if code := d.flaw.code; code == CodeInvalidUTF8 || code == CodeLoneSurrogate {
 		d.event.refuse(field, code, d.flaw.sentence(field, start+1))
-		return "", false
+		return ""
 	}
-	text = d.text(start, end)
+	text := d.text(start, end)
 	switch {
 	case text == "":
 		d.event.refuse(field, CodeEmpty, fmt.Sprintf("%s is empty; 1 to %d bytes are taken", field, MaxTextBytes))
@@ -28,11 +28,11 @@ func (d *decoder) shortText(m member, start, end int) (text string, ok bool) {
 	default:
 		if r, at := controlCharacter(text); at >= 0 {
 			d.event.refuse(field, CodeControlCharacter, fmt.Sprintf("%s has the control character U+%04X at its byte %d; leave it out", field, r, at))
-			return "", false
+			return ""
 		}
-		return text, true
+		return text
 	}
-	return "", false
+	return ""
 }
 
 // controlCharacter finds the first of C0, DEL and C1; at is -1 without one.
