@@ -91,6 +91,9 @@ func TestAddedKeysMay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if lines := strings.Count(string(text), "\n"); lines != 1 || !strings.HasSuffix(string(text), "\n") {
+		t.Errorf("%q is not one line, behind which others may write theirs", text)
+	}
 	// As an editor may leave it: a comment, an empty line, no line break at the end.
 	write(t, path, "\ufeff"+strings.TrimSuffix(string(text), "\n")+"\r\n\n# who may")
 	add("shop: publish", "shop", Publish)
@@ -112,8 +115,8 @@ func TestAddedKeysMay(t *testing.T) {
 			}
 		}
 	}
-	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), "ingot_") {
-		t.Errorf("the file has a key itself (%v):\n%s", err, text)
+	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), "ingot_") || strings.Count(string(text), "\n") != 5 {
+		t.Errorf("the file has a key itself, or an empty line more (%v):\n%s", err, text)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o022 != 0 {
 		t.Errorf("%v (%v): others may add keys", info.Mode(), err)
@@ -134,6 +137,7 @@ func TestLinesThatAreNone(t *testing.T) {
 		good + " events=5":        `line 1: "events=5": want events=N/s`,
 		good + " events=+5/s":     `line 1: "events=+5/s": want events=N/s`,
 		good + " rate=5/s":        `line 1: "rate=5/s": want events=N/s`,
+		good + " 5/s":             `line 1: "5/s": want events=N/s`,
 		"a read" + good[len("a publish"):] + " events=5/s":            "line 1: 5 events a second: it may send none, for it lacks publish",
 		good + " events=5/s\n" + strings.Replace(good, "0a", "0b", 1): "line 2 has another events=N/s than line 1, or none: the keys of a share one",
 		"a/b publish sha256:00":                                       `line 1: the name "a/b": want 1 to 64 letters`,
@@ -142,6 +146,7 @@ func TestLinesThatAreNone(t *testing.T) {
 		"a read,read sha256:00":                                       "line 1: read stands there twice",
 		"a read sha256:00":                                            "line 1: the hash",
 		"a read md5:" + strings.Repeat("0a", 32):                      "line 1: the hash",
+		"a read " + strings.Repeat("0a", 32):                          "line 1: the hash",
 		"a read sha256:" + strings.Repeat("0g", 32):                   "line 1: the hash",
 		good + "00": "line 1: the hash",
 		good + "\nb read" + good[len("a publish"):]:         "line 2 has the key of line 1",

@@ -112,7 +112,7 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 		return h, of, err
 	}
 	digits, prefixed := strings.CutPrefix(fields[2], hashPrefix)
-	if n, err := hex.Decode(h[:], []byte(digits[:min(len(digits), 2*len(h))])); err != nil || n != len(h) || len(digits) != 2*len(h) || !prefixed {
+	if _, err := hex.Decode(h[:], []byte(digits[:min(len(digits), 2*len(h))])); err != nil || len(digits) != 2*len(h) || !prefixed {
 		return h, of, fmt.Errorf("the hash: want %s and 64 hex digits, as ingest key writes it", hashPrefix)
 	}
 	if len(fields) == 4 {
