@@ -57,15 +57,17 @@ func TestExport(t *testing.T) {
 func TestExportEndsWhereTheFeedEnded(t *testing.T) {
 	t.Parallel()
 	g := open(t)
+	end := event.Position{Commit: 5, ID: 50, Identity: 500}
+	last := storedAt(5)
+	last.Position = end
 	g.reader.grows = true
 	g.reader.pages = []event.Page{
-		{Events: []event.Stored{*storedAt(4)}, Next: "c4", At: storedAt(4).Position},
+		{Events: []event.Stored{*storedAt(4), *last}, Next: "c4", At: storedAt(4).Position},
 		{Next: "c6", At: storedAt(6).Position},
 	}
 	g.reader.page = event.Page{Next: "c7", At: storedAt(7).Position, End: true}
 	a := g.do(t, request{"GET", "/events?topic=t", []string{lines}, ""})
-	end := event.Position{Commit: 5, ID: 50, Identity: 500}
-	if got := a.header.Get("X-Next-Cursor"); a.status != 200 || got != end.Cursor() || strings.Count(a.body, "\n") != 1 {
+	if got := a.header.Get("X-Next-Cursor"); a.status != 200 || got != end.Cursor() || strings.Count(a.body, "\n") != 2 {
 		t.Errorf("got %d, to %s, want %s: %s", a.status, got, end.Cursor(), a.body)
 	}
 	if n := len(g.reader.asked); n != 2 {
@@ -85,6 +87,36 @@ func TestExportBreaksOff(t *testing.T) {
 		w.send(strings.Replace(request{"GET", "/events", []string{lines}, ""}.text(), "HTTP/1.1", "HTTP/"+version, 1))
 		if a, err := w.next("GET"); err == nil || isTimeout(err) || version == "1.1" && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("HTTP/%s: got %+v %v, want an answer that is broken off", version, a, err)
+		}
+	}
+}
+
+// TestExportOfNothing: one that finds nothing to send reads on for nobody, neither when its client has left nor when
+// the server stops, which breaks it off.
+func TestExportOfNothing(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*gate, *wire){
+		"the client leaves": func(_ *gate, w *wire) { _ = w.Close() },
+		"the server stops":  func(g *gate, _ *wire) { g.Drain() },
+	} {
+		g := open(t)
+		g.reader.page = event.Page{Next: "c1", At: storedAt(1).Position}
+		w := g.dial(t)
+		w.send(request{"GET", "/events", []string{lines}, ""}.text())
+		if _, err := w.r.Peek(1); err != nil { // it has begun
+			t.Fatal(err)
+		}
+		end(g, w)
+		for begin := time.Now(); g.exports.Load() > 0; time.Sleep(time.Millisecond) {
+			if time.Since(begin) > patience {
+				g.reader.mu.Lock()
+				g.reader.later = errors.New("it must end")
+				g.reader.mu.Unlock()
+				t.Fatalf("%s: it reads on", name)
+			}
+		}
+		if a, err := w.next("GET"); err == nil {
+			t.Errorf("%s: it looks whole: %+v", name, a)
 		}
 	}
 }

@@ -80,8 +80,10 @@ func TestDraining(t *testing.T) {
 			t.Errorf("%s: got %d %s", target, a.status, a.body)
 		}
 	}
-	if a := g.post(t, "/publish", valid("b")); a.status != 503 || a.kind() != "draining" {
-		t.Errorf("got %d %s", a.status, a.body)
+	for _, r := range []request{{"POST", "/publish", []string{jsonType}, valid("b")}, {"GET", "/events", []string{lines}, ""}, {"GET", "/events/stream", nil, ""}} {
+		if a := g.do(t, r); a.status != 503 || a.kind() != "draining" {
+			t.Errorf("%s: got %d %s", r.target, a.status, a.body)
+		}
 	}
 	late := g.dial(t)
 	late.send(request{"GET", "/healthz", nil, ""}.text())
@@ -103,7 +105,7 @@ func TestRequestID(t *testing.T) {
 		given string
 		taken bool
 	}{
-		{"abc-DEF_1.2", true},
+		{"azAZ09-_.", true},
 		{strings.Repeat("x", 64), true},
 		{"", false},
 		{strings.Repeat("x", 65), false},
