@@ -2,8 +2,11 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +24,8 @@ type fakeSubscriptions struct {
 	full bool
 	gone bool // what is made is deleted at once
 	err  error
+
+	uncommitted error // of Commit alone
 }
 
 func (f *fakeSubscriptions) Create(_ context.Context, sub event.Subscription) (bool, error) {
@@ -50,7 +55,7 @@ func (f *fakeSubscriptions) Commit(_ context.Context, name string, at event.Posi
 		sub.At, sub.Committed = at, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		f.kept[name] = sub
 	}
-	return f.err
+	return errors.Join(f.err, f.uncommitted)
 }
 
 func (f *fakeSubscriptions) Delete(_ context.Context, name string) (bool, error) {
@@ -64,8 +69,8 @@ func (f *fakeSubscriptions) Delete(_ context.Context, name string) (bool, error)
 func (f *fakeSubscriptions) List(context.Context) (subs []event.Subscription, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, sub := range f.kept {
-		subs = append(subs, sub)
+	for _, name := range slices.Sorted(maps.Keys(f.kept)) {
+		subs = append(subs, f.kept[name])
 	}
 	return subs, f.err
 }
@@ -109,8 +114,18 @@ func TestSubscriptionLife(t *testing.T) {
 	if a := g.post(t, "/subscriptions/a.b_c-1/commit", commit); a.status != 404 || a.kind() != "subscription-not-found" {
 		t.Errorf("commit of none: got %d %s", a.status, a.body)
 	}
-	if a := g.put(t, "/subscriptions/x", `{}`); a.status != 201 || !strings.Contains(a.body, `"after":"now","topics":[],"source":null`) {
-		t.Errorf("all the defaults: got %d %s", a.status, a.body)
+	for _, name := range []string{"x", "y"} {
+		if a := g.put(t, "/subscriptions/"+name, `{}`); a.status != 201 || !strings.Contains(a.body, `"after":"now","topics":[],"source":null`) {
+			t.Errorf("all the defaults: got %d %s", a.status, a.body)
+		}
+	}
+	var list struct{ Subscriptions []struct{ Name string } }
+	if a := g.get(t, "/subscriptions"); json.Unmarshal([]byte(a.body), &list) != nil || len(list.Subscriptions) != 2 || list.Subscriptions[1].Name != "y" {
+		t.Errorf("both: got %d %s", a.status, a.body)
+	}
+	g.subscriptions.uncommitted = errors.New("down")
+	if a := g.post(t, "/subscriptions/x/commit", commit); a.status != 503 || a.kind() != "database-unavailable" {
+		t.Errorf("a commit that the database has not taken: got %d %s", a.status, a.body)
 	}
 }
 
@@ -131,6 +146,11 @@ func TestSubscriptionRefused(t *testing.T) {
 		{"a name misspelt", "PUT", "/subscriptions/a", `{"topic":["t"]}`, 400, "bad-parameter"},
 		{"a type that cannot be used", "PUT", "/subscriptions/a", `{"topics":"t"}`, 400, "bad-parameter"},
 		{"an empty topic", "PUT", "/subscriptions/a", `{"topics":[""]}`, 400, "bad-parameter"},
+		{"more topics than may be", "PUT", "/subscriptions/a", `{"topics":["t"` + strings.Repeat(`,"t"`, maxTopics) + `]}`, 400, "bad-parameter"},
+		{"a source no event can have", "PUT", "/subscriptions/a", `{"source":"\u0000"}`, 400, "bad-parameter"},
+		{"a name that is none, to forget", "DELETE", "/subscriptions/A", "", 400, "bad-parameter"},
+		{"a name that is none, to move", "POST", "/subscriptions/A/commit", `{"cursor":"c"}`, 400, "bad-parameter"},
+		{"a name that is none, to read", "GET", "/subscriptions/A/events", "", 400, "bad-parameter"},
 		{"a topic no event can have", "PUT", "/subscriptions/a", `{"topics":["\u0000"]}`, 400, "bad-parameter"},
 		{"too large", "PUT", "/subscriptions/a", `{"source":"` + strings.Repeat("x", maxObject) + `"}`, 413, "body-too-large"},
 		{"a name twice", "PUT", "/subscriptions/a", `{"after":"now","after":"beginning"}`, 400, "bad-parameter"},
@@ -252,7 +272,7 @@ func TestSubscriptionEvents(t *testing.T) {
 
 	g = open(t)
 	g.subscriptions.kept["a"] = sub
-	for _, target := range []string{"/subscriptions/a/events", "/subscriptions/a/events?wait=10ms"} {
+	for _, target := range []string{"/subscriptions/a/events", "/subscriptions/a/events?wait=0s", "/subscriptions/a/events?wait=10ms"} {
 		if a := g.get(t, target); a.status != 200 || !strings.HasPrefix(a.body, `{"events":[]`) {
 			t.Errorf("%s: got %d %s", target, a.status, a.body)
 		}
