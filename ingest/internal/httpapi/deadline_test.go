@@ -202,4 +202,7 @@ func TestLingerOutlastsAnOldTimer(t *testing.T) {
 	if below.reads != 2 {
 		t.Errorf("read %d times, want the end of what the client sends", below.reads)
 	}
+	if left := time.Duration(own.reading.wanted.Load()) - time.Since(epoch); left > lingerTime {
+		t.Errorf("who sends nothing more is read from for %s", left)
+	}
 }

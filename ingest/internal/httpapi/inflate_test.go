@@ -17,6 +17,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/valyala/fasthttp"
 
 	"ingot/internal/event"
 )
@@ -202,6 +203,10 @@ func TestInflationHasAnEnd(t *testing.T) {
 		if got, err := s.inflate([]byte(sent), c, &account{budget: &s.budget}); err != nil || len(got) != 1<<20 {
 			t.Errorf("%s: %d bytes, %v", c, len(got), err)
 		}
+	}
+	var ctx fasthttp.RequestCtx
+	if s.problemOf(&ctx, errInflationTimeout); ctx.Response.StatusCode() != 408 {
+		t.Errorf("the client is told %d", ctx.Response.StatusCode())
 	}
 	for range cap(s.inflaters) {
 		<-s.inflaters

@@ -218,7 +218,8 @@ func TestFormsOfKeys(t *testing.T) {
 		basic("watch", ""):           401,
 		basic("a:b", "watch"):        401, // the name ends at the first colon
 		"Authorization: Basic watch": 401,
-		"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("watch")): 401,
+		"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("watch")):        401,
+		"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(":watch")) + "!": 401,
 		"Authorization: watch":                                401,
 		"Authorization: Bearer":                               401,
 		"Authorization: Bearer watch,watch":                   401,
