@@ -100,6 +100,39 @@ func TestOneReadingForAll(t *testing.T) {
 		if n := log.readings() - before; n > 60 {
 			t.Errorf("%d readings for 50 commits and a second of polls", n)
 		}
+		before = log.readings()
+		for range 1000 {
+			time.Sleep(breath / 100)
+			log.commit("t", "s")
+			h.Wake()
+		}
+		if n := log.readings() - before; n > 12 {
+			t.Errorf("%d readings for 1,000 commits in ten breaths", n)
+		}
+	})
+}
+
+// TestMoreThanAPageAtOnce: Run goes on behind each page, and who wants little of them gets
+// that once.
+func TestMoreThanAPageAtOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		s := joined(t, h, event.Query{Topics: []string{"rare"}})
+		defer s.Close()
+		log.took = time.Millisecond
+		var rare []string
+		for i := range 3 * pageEvents {
+			if i%100 > 0 {
+				log.commit("t", "s")
+				continue
+			}
+			log.commit("rare", "s")
+			rare = append(rare, fmt.Sprint(i+1))
+		}
+		want(t, "rare", gather(t, s, len(rare)), rare)
+		if events, at, err := s.Next(t.Context(), time.Second); len(events) > 0 || err != nil || at.Commit != 3*pageEvents {
+			t.Errorf("behind the last: %v %v %v", events, at, err)
+		}
 	})
 }
 
@@ -167,6 +200,32 @@ func TestJoining(t *testing.T) {
 	}
 }
 
+// TestJoiningBehindRun: what Run has passed while the page was on its way is read by
+// pages, however many there are, also where nobody is left that Run reads for.
+func TestJoiningBehindRun(t *testing.T) {
+	t.Parallel()
+	inSlowBubble(t, testConfig(), time.Second, func(t *testing.T, h *Hub, log *fakeLog) {
+		log.pageMax = 20
+		other := joined(t, h, event.Query{})
+		s := subscribe(t, h, event.Query{}, event.Position{})
+		defer s.Close()
+		time.AfterFunc(500*time.Millisecond, func() { // its page was read, and is on its way
+			for range 50 {
+				log.commit("t", "s")
+			}
+			h.Wake()
+		})
+		time.AfterFunc(650*time.Millisecond, func() { // Run begins a reading behind them
+			log.mu.Lock()
+			log.took = time.Second
+			log.mu.Unlock()
+			h.Wake()
+		})
+		time.AfterFunc(700*time.Millisecond, other.Close)
+		want(t, "all", gather(t, s, 50), numbers(1, 50))
+	})
+}
+
 // TestABufferHoldsNoPages: what waits for a subscriber keeps the other events of its page
 // from nobody's memory.
 func TestABufferHoldsNoPages(t *testing.T) {
@@ -189,6 +248,62 @@ func TestABufferHoldsNoPages(t *testing.T) {
 	if events, err := s.take(); len(events) != 1 || err != nil {
 		t.Errorf("%v %v", events, err)
 	}
+}
+
+// TestABufferIsBoundedInBytes: what is over goes by pages, and what was given out leaves
+// room again. A large event is given out alone, with its own place.
+func TestABufferIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		s := joined(t, h, event.Query{})
+		defer s.Close()
+		payload := strings.Repeat("x", takeBytes)
+		for round := range 2 {
+			for range 10 {
+				log.commitPayload("t", "s", payload)
+			}
+			time.Sleep(time.Second)
+			h.mu.Lock()
+			held := 0
+			for _, e := range s.buffer {
+				held += e.Size()
+			}
+			if held == 0 || held > h.config.BufferBytes || held != s.bytes {
+				t.Errorf("round %d: the buffer holds %d bytes, and counts %d; there may be %d", round, held, s.bytes, h.config.BufferBytes)
+			}
+			h.mu.Unlock()
+			want(t, fmt.Sprint("round ", round), gather(t, s, 10), numbers(10*round+1, 10*round+10))
+			if events, _, err := s.Next(t.Context(), time.Millisecond); len(events) > 0 || err != nil { // it is live again
+				t.Errorf("%v %v", events, err)
+			}
+		}
+	})
+}
+
+// TestWhoIsSentBackLeavesOnce: one that closes while it reads pages, having been live,
+// takes the place of nobody who still is, and leaves nothing behind.
+func TestWhoIsSentBackLeavesOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		sentBack, live := joined(t, h, event.Query{}), joined(t, h, event.Query{Topics: []string{"t"}})
+		for range 200 {
+			log.commit("t", "s")
+		}
+		time.Sleep(time.Second)
+		want(t, "a burst", gather(t, live, 200), numbers(1, 200))
+		if _, _, err := live.Next(t.Context(), time.Millisecond); err != nil { // it is live again
+			t.Error(err)
+		}
+		want(t, "one is sent back", h.Stats(), Stats{2, 1, 10})
+		sentBack.Close()
+		want(t, "it has left", h.Stats(), Stats{1, 0, 10})
+		log.commit("t", "s")
+		want(t, "the other one", gather(t, live, 1), []string{"201"})
+		live.Close()
+		if len(h.topics) > 0 || h.Stats() != (Stats{0, 0, 10}) {
+			t.Errorf("in the end: %v listen, %+v", h.topics, h.Stats())
+		}
+	})
 }
 
 // TestWhoDoesNotReadIsCutOff with what it was given in order, and nobody else is.
@@ -280,6 +395,25 @@ func TestABurstCutsNobodyOff(t *testing.T) {
 	})
 }
 
+// TestABurstAfterALongWait: who waits for events reads, however long ago it began to.
+func TestABurstAfterALongWait(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		s := joined(t, h, event.Query{})
+		defer s.Close()
+		time.AfterFunc(2*h.config.Stall, func() {
+			for range 300 {
+				log.commit("t", "s")
+			}
+		})
+		begin := time.Now()
+		want(t, "the burst", gather(t, s, 300), numbers(1, 300))
+		if took := time.Since(begin) - 2*h.config.Stall; took > h.config.Poll {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 // TestTheDatabaseIsAway: streams wait for it, and lose nothing.
 func TestTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
@@ -328,7 +462,7 @@ func TestAWaitShorterThanAPage(t *testing.T) {
 	})
 }
 
-// TestARewoundLogEndsStreams: both the live ones and those on their way.
+// TestARewoundLogEndsStreams at once: both the live ones and those on their way.
 func TestARewoundLogEndsStreams(t *testing.T) {
 	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
@@ -339,9 +473,10 @@ func TestARewoundLogEndsStreams(t *testing.T) {
 		log.fail = &event.CursorError{Gone: true, Detail: "rewound"}
 		log.mu.Unlock()
 		for _, s := range []*Subscriber{live, late} {
+			begin := time.Now()
 			var gone *event.CursorError
-			if _, _, err := s.Next(t.Context(), time.Minute); !errors.As(err, &gone) || !gone.Gone {
-				t.Errorf("got %v, want that the cursor is gone", err)
+			if _, _, err := s.Next(t.Context(), time.Minute); !errors.As(err, &gone) || !gone.Gone || time.Since(begin) > h.config.Poll {
+				t.Errorf("got %v after %v, want that the cursor is gone", err, time.Since(begin))
 			}
 		}
 	})
@@ -373,15 +508,19 @@ func TestTheCapAndTheEnd(t *testing.T) {
 		var waiting sync.WaitGroup
 		for _, s := range all[:5] {
 			waiting.Go(func() { // ends with the hub, awaited below
-				if _, _, err := s.Next(ctx, time.Hour); err != nil && !errors.Is(err, event.ErrFeedClosed) {
+				if _, _, err := s.Next(t.Context(), time.Hour); !errors.Is(err, event.ErrFeedClosed) {
 					t.Errorf("at the end: %v", err)
 				}
 			})
 		}
 		time.Sleep(time.Second)
+		begin := time.Now()
 		stop()
 		<-done
 		waiting.Wait()
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("who waits is told of the end after %v", took)
+		}
 		for _, s := range all {
 			if _, _, err := s.Next(t.Context(), time.Hour); !errors.Is(err, event.ErrFeedClosed) {
 				t.Errorf("after the end: %v", err)
