@@ -132,7 +132,7 @@ func TestExpiredIsNotWorthIt(t *testing.T) {
 func TestWhoFailsIsAlone(t *testing.T) {
 	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
-		p.fake.Next(storetest.Step{Ahead: true, Refuse: unavailable().Fail}, storetest.Step{After: time.Second})
+		p.fake.Next(storetest.Step{Ahead: true, Refuse: unavailable().Fail}, ahead(time.Second))
 		first := p.submit(10, "a")
 		time.Sleep(500 * time.Millisecond) // its second try is under way
 		second := p.submit(10, "b")

@@ -143,32 +143,45 @@ func TestBatchGrowsWhileBusy(t *testing.T) {
 		if diff := cmp.Diff([]int{1, 3, 3, 1, 1}, p.fake.Batches()); diff != "" {
 			t.Fatalf("requests per batch: %s", diff)
 		}
+		synctest.Wait()
+		if s := p.Stats(); s.Batches != 5 || s.CommitsSent != 5 || s.LastBatch != 1 {
+			t.Errorf("want five batches, the last of one event: %+v", s)
+		}
 	})
 }
 
+// TestFullQueueRefusesAtOnce what is over either bound, and takes what just fits.
 func TestFullQueueRefusesAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, fill := range map[string]struct{ bytes, more int64 }{"events": {10, 1}, "bytes": {300, 2_000}} {
+	for name, c := range map[string]struct {
+		each, over, fits int64
+		ids              []string // of the one that is over
+	}{
+		"events": {10, 1, 1, []string{"over", "over the bound"}},
+		"bytes":  {300, 101, 100, []string{"over"}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, testConfig(), func(t *testing.T, p running) {
 				p.fake.Next(storetest.Step{After: time.Second})
 				var accepted []chan outcome
 				for i := range 33 {
-					accepted = append(accepted, p.submit(fill.bytes, fmt.Sprint(i, "a"), fmt.Sprint(i, "b"), fmt.Sprint(i, "c")))
+					accepted = append(accepted, p.submit(c.each, fmt.Sprint(i, "a"), fmt.Sprint(i, "b"), fmt.Sprint(i, "c")))
 				}
-				refused := <-p.submit(fill.more, "over", "over the bound")
+				refused := <-p.submit(c.over, c.ids...)
 				wantNotStored(t, refused, event.ReasonQueueFull)
 				if refused.after != 0 {
 					t.Errorf("refused after %s, want at once", refused.after)
 				}
+				fits := p.submit(c.fits, "fits")
 				for _, a := range accepted {
 					wantStored(t, <-a, true, true, true)
 				}
+				wantStored(t, <-fits, true)
 				synctest.Wait()
-				wantStored(t, <-p.submit(fill.more, "over"), true) // there is room again
+				wantStored(t, <-p.submit(c.over, "over"), true) // there is room again
 				synctest.Wait()
-				if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 || s.Refused != 2 {
-					t.Errorf("room is not given back, or two events were not refused: %+v", s)
+				if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 || s.Refused != int64(len(c.ids)) {
+					t.Errorf("room is not given back, or %d events were not refused: %+v", len(c.ids), s)
 				}
 			})
 		})
@@ -328,6 +341,37 @@ func TestDeadlineDuringAnAttempt(t *testing.T) {
 			t.Errorf("rows %v, want a alone: b was told that it is not stored", rows)
 		}
 		wantStored(t, <-p.submit(10, "a"), false)
+	})
+}
+
+// TestDeadlinesBehindALongAttempt: whatever keeps the committers, all are answered in time,
+// who is queued and who waits in the side lane as well.
+func TestDeadlinesBehindALongAttempt(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.AttemptTimeout = time.Minute
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Hold("held")
+		parked := p.submit(10, "held")
+		time.Sleep(520 * time.Millisecond) // it was tried, and waits
+		p.fake.Next(storetest.Step{After: 30 * time.Second})
+		attempted := p.submit(10, "a")
+		queued := p.submit(10, "b")
+		for name, r := range map[string]chan outcome{"parked": parked, "attempted": attempted, "queued": queued} {
+			got := <-r
+			if got.after < config.Deadline || got.after > config.Deadline+2*reaperGrain {
+				t.Errorf("%s: answered after %s", name, got.after)
+			}
+			if name == "attempted" {
+				wantUnknown(t, got)
+				continue
+			}
+			wantNotStored(t, got, event.ReasonExpired)
+		}
+		time.Sleep(time.Minute)
+		if s := p.Stats(); s.Expired != 3 || s.QueuedEvents != 0 || s.QueuedBytes != 0 {
+			t.Errorf("%+v", s)
+		}
 	})
 }
 
