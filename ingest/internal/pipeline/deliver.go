@@ -128,7 +128,6 @@ func (p *Pipeline) tookLocked(took time.Duration) {
 func (p *Pipeline) refuseRest() Left {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.draining = true
 	left := p.left
 	for _, r := range slices.Concat(append(p.side, p.queue)...) {
 		left.Refused += len(r.group.Events)

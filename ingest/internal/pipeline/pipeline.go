@@ -114,11 +114,7 @@ func (p *Pipeline) Run(ctx context.Context) Left {
 // drainOn closes the queue when stop ends, and ends the work when the time for
 // draining is over.
 func (p *Pipeline) drainOn(stop, work context.Context, cancel func()) {
-	select {
-	case <-stop.Done():
-	case <-work.Done():
-		return
-	}
+	<-stop.Done() // the work goes on until then
 	p.mu.Lock()
 	p.draining = true
 	p.mu.Unlock()
