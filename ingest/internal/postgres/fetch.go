@@ -77,12 +77,12 @@ func (r *Reader) fetch(ctx context.Context, b *pageBuilder, places []place) erro
 	for len(places) > 0 && !b.filled() {
 		chunk := places[:min(b.chunk(int(r.usual.Load())), len(places))]
 		places = places[len(chunk):]
-		rows, err := r.rowsAt(ctx, chunk)
+		rows, err := r.rowsAt(ctx, chunk, b.query.MaxBytes-b.bytes)
 		if err != nil {
 			return err
 		}
-		for _, p := range chunk {
-			e, there := rows[p.id]
+		for _, p := range rows.places {
+			e, there := rows.byID[p.id]
 			if !there {
 				return errMoved
 			}
@@ -99,8 +99,9 @@ func (r *Reader) fetch(ctx context.Context, b *pageBuilder, places []place) erro
 
 const eventColumns = `e.event_id, e.topic, e.id, e.source, e."timestamp", e.received_at, e.payload`
 
-// rowsAt reads rows by where they stand.
-func (r *Reader) rowsAt(ctx context.Context, places []place) (map[int64]event.Stored, error) {
+// rowsAt reads rows by where they stand, and keeps those that a page with so many bytes of room may take.
+func (r *Reader) rowsAt(ctx context.Context, places []place, room int) (*chunkRows, error) {
+	c := newChunkRows(places, room)
 	ctids := make([]pgtype.TID, len(places))
 	for i, p := range places {
 		ctids[i] = p.ctid
@@ -109,33 +110,66 @@ func (r *Reader) rowsAt(ctx context.Context, places []place) (map[int64]event.St
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
-	byID := make(map[int64]event.Stored, len(places))
 	defer rows.Close()
+	read, bytes := 0, 0
 	for rows.Next() {
 		e, err := scanEvent(rows)
 		if err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
-		byID[e.Position.ID] = e
+		read++
+		bytes += e.Size()
+		c.add(e)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
-	r.sawSizes(byID)
-	return byID, nil
+	r.sawSizes(read, bytes)
+	return c, nil
+}
+
+// chunkRows are rows of a chunk, which come in the order of the table and not of the page. The last places are given
+// up once those before them are more than the page has room for: hundreds of large events may come behind small ones.
+type chunkRows struct {
+	places      []place // that are not given up
+	byID        map[int64]event.Stored
+	index       map[int64]int // of a place, by its id
+	bytes, room int
+}
+
+func newChunkRows(places []place, room int) *chunkRows {
+	c := &chunkRows{places: places, byID: make(map[int64]event.Stored, len(places)), index: make(map[int64]int, len(places)), room: room}
+	for i, p := range places {
+		c.index[p.id] = i
+	}
+	return c
+}
+
+// add keeps a row unless its place is given up. One that the page has no room for is left, by which it is full.
+func (c *chunkRows) add(e event.Stored) {
+	if i, wanted := c.index[e.Position.ID]; !wanted || i >= len(c.places) {
+		return
+	}
+	c.byID[e.Position.ID] = e
+	c.bytes += e.Size()
+	for {
+		last := c.places[len(c.places)-1].id
+		e := c.byID[last] // of no size while it has not come
+		if c.bytes-e.Size() <= c.room {
+			return
+		}
+		delete(c.byID, last)
+		c.bytes -= e.Size()
+		c.places = c.places[:len(c.places)-1]
+	}
 }
 
 // sawSizes moves the usual size of an event halfway to what these have on average. Pages that
 // are read at the same time may lose a step to each other.
-func (r *Reader) sawSizes(events map[int64]event.Stored) {
-	if len(events) == 0 {
-		return
+func (r *Reader) sawSizes(events, bytes int) {
+	if events > 0 {
+		r.usual.Store((r.usual.Load() + int64(bytes/events)) / 2)
 	}
-	bytes := 0
-	for _, e := range events {
-		bytes += e.Size()
-	}
-	r.usual.Store((r.usual.Load() + int64(bytes/len(events))) / 2)
 }
 
 // scanEvent reads a row of eventColumns. The payload is asked for as it is: json's

@@ -566,6 +566,42 @@ func TestChunksFitThePage(t *testing.T) {
 	}
 }
 
+// TestLargeRowsBehindSmallOnes: of a chunk no more is held than the page has room for, in whatever order its rows
+// come, and no place is given up that the page would have taken.
+func TestLargeRowsBehindSmallOnes(t *testing.T) {
+	t.Parallel()
+	const largest = 10_000
+	for seed := range uint64(500) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		room := 1 + random.IntN(5*largest)
+		var rows []event.Stored
+		var places []place
+		taken, fit := 0, 0 // bytes of the first rows, up to the one that does not fit
+		for n := range 1 + random.IntN(100) {
+			e := event.Stored{Event: event.Event{ID: "i", Payload: strings.Repeat("x", random.IntN(largest))}, Position: event.Position{ID: int64(n)}}
+			rows, places = append(rows, e), append(places, place{id: int64(n)})
+			if taken <= room {
+				taken += e.Size()
+				fit++
+			}
+		}
+		c := newChunkRows(places, room)
+		for _, i := range random.Perm(len(rows)) {
+			c.add(rows[i])
+			held := 0
+			for _, e := range c.byID {
+				held += e.Size()
+			}
+			if held != c.bytes || held > room+largest {
+				t.Fatalf("seed %d: %d bytes are held, %d are counted, there is room for %d", seed, held, c.bytes, room)
+			}
+		}
+		if len(c.places) != fit || len(c.byID) != fit {
+			t.Fatalf("seed %d: %d places and %d rows are left, want %d", seed, len(c.places), len(c.byID), fit)
+		}
+	}
+}
+
 // TestPagesWaitForEachOther: no more are read at a time than there are connections, and who
 // waits for too long is told so; single events do not wait for them.
 func TestPagesWaitForEachOther(t *testing.T) {
