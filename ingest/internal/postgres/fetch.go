@@ -42,14 +42,15 @@ func newPage(q event.Query) *pageBuilder { return &pageBuilder{query: q, started
 func (b *pageBuilder) room() int { return b.query.Limit - len(b.page.Events) }
 
 // chunk is how many rows the next query should ask for: what the limit leaves, or
-// what the bytes leave if rows go on being as large as they were, or are as usual.
+// what the bytes leave if rows go on being as large as they were, or are as usual. Behind the
+// first ones at most as many as the page has already: large rows behind small ones are read in vain.
 func (b *pageBuilder) chunk(usual int) int {
 	n := len(b.page.Events)
 	if n == 0 {
 		return min(b.room(), firstChunk, max(b.query.MaxBytes/max(usual, 1), 1))
 	}
 	fit := (b.query.MaxBytes - b.bytes) / max(b.bytes/n, 1)
-	return min(b.room(), max(fit, 1))
+	return min(b.room(), max(fit, 1), max(n, firstChunk))
 }
 
 // full: the limit is reached, or the bytes are, or the work for one page is done.

@@ -539,7 +539,7 @@ func TestAnEmptyFeedHasACursor(t *testing.T) {
 }
 
 // TestChunksFitThePage: where events were large lately, a page does not begin with more of them
-// than it has room for.
+// than it has room for, and behind small ones it goes on with as many as it has.
 func TestChunksFitThePage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ limit, usual, want int }{
@@ -547,6 +547,13 @@ func TestChunksFitThePage(t *testing.T) {
 	} {
 		if got := newPage(event.Query{Limit: c.limit, MaxBytes: 256 << 10}).chunk(c.usual); got != c.want {
 			t.Errorf("%+v: %d rows", c, got)
+		}
+	}
+	for _, c := range []struct{ events, want int }{{1, firstChunk}, {firstChunk, firstChunk}, {200, 200}, {600, 400}} {
+		b := newPage(event.Query{Limit: 1000, MaxBytes: 8 << 20})
+		b.page.Events, b.bytes = make([]event.Stored, c.events), 100*c.events
+		if got := b.chunk(100); got != c.want {
+			t.Errorf("%d rows behind %d small events", got, c.events)
 		}
 	}
 	url := database(t)
