@@ -16,6 +16,10 @@ import (
 // over a second connection of its own whenever a connection breaks.
 var errNoSecondDial = errors.New("cancel requests are not sent")
 
+// catalogAlone is where names without a schema are looked for, which are Postgres' own: Ingot's have theirs. Elsewhere,
+// as in public, others may have made a function or an operator that fits better. It would run with this role's rights.
+const catalogAlone = "SET search_path = pg_catalog; "
+
 // connect opens one connection and runs setup on it as one simple Query. unanswered is
 // for the network: see dial.
 func connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
@@ -31,7 +35,7 @@ func connect(ctx context.Context, url, setup string, unanswered time.Duration, o
 		return nil, fmt.Errorf("connect to Postgres: %w", err)
 	}
 	up = true
-	if _, err := conn.Exec(ctx, setup+serverTimeouts(unanswered)).ReadAll(); err != nil {
+	if _, err := conn.Exec(ctx, catalogAlone+setup+serverTimeouts(unanswered)).ReadAll(); err != nil {
 		discard(conn)
 		return nil, fmt.Errorf("set up the session: %w", err)
 	}

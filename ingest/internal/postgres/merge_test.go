@@ -412,20 +412,6 @@ func TestATriggerChangesIDs(t *testing.T) {
 	}
 }
 
-// TestABackendWithoutAName is told as that: whoever puts a table of their own before
-// pg_stat_activity finds out.
-func TestABackendWithoutAName(t *testing.T) {
-	t.Parallel()
-	url := database(t)
-	exec(t, client(t, url), `
-		CREATE SCHEMA before; CREATE TABLE before.pg_stat_activity (pid integer, backend_start timestamptz);
-		DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = before, pg_catalog', current_database()); END $$`)
-	_, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {})
-	if want := "0 rows of pg_stat_activity"; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want .. %s", err, want)
-	}
-}
-
 func TestJudgeCommit(t *testing.T) {
 	t.Parallel()
 	tag := func(tags ...string) (results []*pgconn.Result) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	neturl "net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -299,7 +298,12 @@ func TestPageThatIsDeletedWhereTheClockIsBehind(t *testing.T) {
 	conn := client(t, url)
 	exec(t, conn, "UPDATE ingot.batches SET committed_at = $1", time.Now())
 	exec(t, conn, `CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT pg_catalog.now() + interval '1 year' $$`)
-	r := newReader(t, with(t, url, "search_path", "public,pg_catalog"))
+	r, err := OpenReader(url, ReaderConfig{Connections: 1, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	shadow(t, r.pool)
 	query := event.Query{Feed: true, Limit: 1, MaxBytes: 1 << 20}
 	first, err := r.Events(t.Context(), query)
 	if err != nil {
@@ -327,19 +331,6 @@ func deletedMeanwhile(t *testing.T, r *Reader, conn *pgx.Conn, query event.Query
 	if err := <-read; !errors.As(err, &c) || !c.Gone {
 		t.Errorf("got %v", err)
 	}
-}
-
-// with is a URL with one more parameter.
-func with(t *testing.T, url, name, value string) string {
-	t.Helper()
-	u, err := neturl.Parse(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set(name, value)
-	u.RawQuery = q.Encode()
-	return u.String()
 }
 
 // TestPageFromTheBeginThatIsDeletedMeanwhile: it begins where the log does by then, and has no hole; nor is
@@ -478,7 +469,8 @@ func TestPruneByBothClocks(t *testing.T) {
 	merge(t, newWriter(t, url), "b")
 	conn := client(t, url)
 	exec(t, conn, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 year' $$`)
-	p := newPruner(t, with(t, url, "search_path", "public,pg_catalog"))
+	p := newPruner(t, url)
+	shadow(t, p.pool)
 	if all := pruned(t, p, time.Hour); all != (Pruned{}) {
 		t.Errorf("deleted %+v", all)
 	}

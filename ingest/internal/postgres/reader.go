@@ -50,8 +50,8 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 	// a pooler that cannot have that would not keep the session's settings either.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	c.ConnConfig.StatementCacheCapacity = statementsKept
-	setup = fmt.Sprintf("%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off%s",
-		setup, milliseconds(config.Timeout), serverTimeouts(config.Timeout))
+	setup = fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off%s",
+		catalogAlone, setup, milliseconds(config.Timeout), serverTimeouts(config.Timeout))
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, setup); err != nil {
 			return err

@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ingot/internal/event"
+	"ingot/internal/pgtest"
+)
+
+// TestNobodysFunctionsAreCalled: what others have made in public would run with the rights of the ingester's role. Some of
+// it fits what Ingot says better than Postgres' own, some wants to be looked for first. All of it fails who calls it.
+func TestNobodysFunctionsAreCalled(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"they fit better": `"$user", public`, "they come first": "public, pg_catalog"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.New(t)
+			makeTraps(t, client(t, url), path)
+			callEverything(t, url)
+		})
+	}
+}
+
+func makeTraps(t *testing.T, conn *pgx.Conn, path string) {
+	t.Helper()
+	for function, returns := range map[string]string{
+		"pg_relation_size (text)":          "bigint", // the catalog's want a regclass, as that of nextval
+		"nextval (text)":                   "bigint",
+		"same_table (oid, regclass)":       "boolean",
+		"now ()":                           "timestamptz",
+		"clock_timestamp ()":               "timestamptz",
+		"current_setting (text)":           "text",
+		"set_config (text, text, boolean)": "text",
+		"hashtextextended (text, bigint)":  "bigint",
+		"convert_from (bytea, name)":       "text",
+		"pg_advisory_xact_lock (bigint)":   "void",
+	} {
+		exec(t, conn, "CREATE FUNCTION public."+function+" RETURNS "+returns+" LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a trap was called'; END $$")
+	}
+	exec(t, conn, "CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = public.same_table)")
+	exec(t, conn, "CREATE TABLE public.pg_stat_activity (pid integer, backend_start timestamptz)")
+	exec(t, conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = "+path+"', current_database()); END $$")
+}
+
+// callEverything runs each kind of statement once.
+func callEverything(t *testing.T, url string) {
+	t.Helper()
+	if _, err := Open(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	w := newWriter(t, url)
+	for _, path := range []WritePath{PathStaged, PathDirect} {
+		w.chooser.path = path
+		merge(t, w, "by "+string(path))
+	}
+	r := newReader(t, url)
+	for _, query := range []event.Query{{Feed: true}, {Topics: []string{"t"}}, {Since: time.Now()}} {
+		query.Limit, query.MaxBytes = 10, 1<<20
+		if _, err := r.Events(t.Context(), query); err != nil {
+			t.Errorf("%+v: %v", query, err)
+		}
+	}
+	if _, err := newSubscriptions(t, url, 1).Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := newPruner(t, url).Prune(t.Context(), time.Hour); err != nil {
+		t.Error(err)
+	}
+	checkLog(t, url)
+}
+
+// shadow lets what a test has made in public go before what Postgres calls the same, for a pool of one connection.
+func shadow(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	if pool.Config().MaxConns != 1 {
+		t.Fatal("more than one connection")
+	}
+	if _, err := pool.Exec(t.Context(), "SET search_path = public, pg_catalog"); err != nil {
+		t.Fatal(err)
+	}
+}
