@@ -42,20 +42,7 @@ type surroundings struct {
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a stdout that takes no more is an error of the write, and is told
-	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
-	context.AfterFunc(ctx, func() { // the second signal meets the default: it kills
-		signal.Ignore(syscall.SIGHUP) // but for this: a terminal that closes may send it twice
-		stop()
-	})
-	os.Exit(run(ctx, os.Args[1:], surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
-}
-
-// endings are the signals that end a run with its report. Under nohup SIGHUP is none.
-func endings() []os.Signal {
-	if signal.Ignored(syscall.SIGHUP) {
-		return []os.Signal{os.Interrupt, syscall.SIGTERM}
-	}
-	return []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+	os.Exit(run(signalContext(), os.Args[1:], surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
 // code is the exit code of a subcommand that has already said why.
