@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,10 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*f
 }
 
 func (f *file) openOnce(ctx context.Context, path string) error {
+	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		f.src, f.origin.Timestamp = newPipe(ctx, &named{path: path}), info.ModTime()
+		return nil
+	}
 	opened, err := os.Open(path)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 )
 
 // pipeChunk is what is read of a pipe at once: as much as one holds on Linux.
@@ -64,4 +65,27 @@ func (p *pipe) Close() error {
 		return c.Close()
 	}
 	return nil
+}
+
+// named is a named pipe. To open one waits until somebody opens it to write: the first read
+// does that, which is not waited for when ctx ends.
+type named struct {
+	path string
+	file *os.File
+}
+
+// Read implements io.Reader. After an error there is no other.
+func (n *named) Read(to []byte) (int, error) {
+	if n.file == nil {
+		file, err := os.Open(n.path)
+		if err != nil {
+			return 0, err
+		}
+		n.file = file
+	}
+	read, err := n.file.Read(to)
+	if err != nil {
+		_ = n.file.Close() // it was only read
+	}
+	return read, err
 }

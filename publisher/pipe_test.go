@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -38,6 +41,54 @@ func TestAnInterruptEndsASilentPipe(t *testing.T) {
 				t.Errorf("%v: exit %d, %d rows\n%s", c.args, exit, srv.Rows(), out.String())
 			}
 		})
+	}
+}
+
+// TestAnInterruptEndsANamedPipe that nobody has opened to write, which holds up not even what comes before it.
+func TestAnInterruptEndsANamedPipe(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // ends an open that was left behind
+		if writer, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil {
+			_ = writer.Close()
+		}
+	})
+	ctx, interrupt := context.WithCancel(t.Context())
+	srv := &ingottest.Server{Keep: func(e ingottest.Event) []ingottest.Event {
+		interrupt()
+		return []ingottest.Event{e}
+	}}
+	network, before := ingottest.Network(t, srv), written(t, "before.log", "a line\n")
+	var out bytes.Buffer
+	ended := make(chan int, 1)
+	go func() { // ends with run
+		ended <- run(ctx, []string{"replay", "--url=http://ingot", before, pipe},
+			surroundings{stdout: &out, stderr: io.Discard, transport: network})
+	}()
+	select {
+	case exit := <-ended:
+		if exit != exitInterrupted || srv.Rows() != 1 {
+			t.Errorf("exit %d, %d rows\n%s", exit, srv.Rows(), out.String())
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it waits for who writes to the pipe")
+	}
+}
+
+// TestANamedPipeIsRead to its end.
+func TestANamedPipeIsRead(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe.log")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = os.WriteFile(pipe, []byte("one\ntwo"), 0) }() // ends when it is read
+	srv := &ingottest.Server{}
+	if exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", pipe); exit != exitOK || srv.Rows() != 2 || o.Files[0].Topic != "pipe" {
+		t.Errorf("exit %d, %d rows: %+v", exit, srv.Rows(), o)
 	}
 }
 
