@@ -204,6 +204,27 @@ func TestMeterDrawsABar(t *testing.T) {
 	}
 }
 
+// TestMeterEndsASpinner: where no total is known it turns by itself, and not beyond its step.
+func TestMeterEndsASpinner(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		m := &meter{out: &out, terminal: true}
+		m.BeginBytes("send", 0)
+		m.Add(10)
+		time.Sleep(time.Second)
+		m.End()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		drawn := out.Len()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if out.Len() != drawn || !strings.HasSuffix(out.String(), "\r") {
+			t.Errorf("%q", out.String())
+		}
+	})
+}
+
 func TestTheTableIsOneLineEach(t *testing.T) {
 	t.Parallel()
 	var tb table

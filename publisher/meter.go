@@ -94,7 +94,7 @@ func (m *meter) End() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.bar != nil {
-		_ = m.bar.Clear()
+		_ = m.bar.Finish() // clears the line, and ends a spinner, which Clear does not
 		m.bar = nil
 	}
 }
