@@ -41,7 +41,11 @@ func (r Report) notes(again string) []string {
 	case missing <= 0:
 		return []string{}
 	case r.AfterOpen+r.Unknown > 0:
-		return []string{fmt.Sprintf("stored is %d lower than the acknowledged events: %d sends were answered duplicate on a retry, after an attempt that may have stored them without telling", missing, r.AfterOpen)}
+		said := []string{fmt.Sprintf("stored is %d lower than the acknowledged events: %d sends were answered duplicate on a retry, after an attempt that may have stored them without telling", missing, r.AfterOpen)}
+		if before := missing - r.AfterOpen - r.Unknown; before > 0 { // more than such attempts can have stored
+			said = append(said, fmt.Sprintf("at least %d of them were already there: %s", before, again))
+		}
+		return said
 	case r.Stored == 0 && r.Duplicates == r.SendsDone:
 		return []string{fmt.Sprintf("all %d events were already there: %s", r.UniqueEvents, again)}
 	}

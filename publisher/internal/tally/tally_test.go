@@ -83,6 +83,12 @@ func TestNotes(t *testing.T) {
 		{"lost answers", Report{SendsDone: 3, Stored: 1, Duplicates: 2, UniqueEvents: 2, AckedEvents: 2, AfterOpen: 1}, "stored is 1 lower than the acknowledged events"},
 		{"lost answers that cost nothing", Report{SendsDone: 3, Stored: 2, Duplicates: 1, UniqueEvents: 2, AckedEvents: 2, AfterOpen: 1}, ""},
 		{"a repeat of an unknown", Report{SendsDone: 3, Stored: 1, Duplicates: 1, Unknown: 1, UniqueEvents: 2, AckedEvents: 2}, "stored is 1 lower"},
+		{
+			"most were there, and some of what was retried",
+			Report{SendsDone: 9, Stored: 1, Duplicates: 7, Unknown: 1, AfterOpen: 2, UniqueEvents: 9, AckedEvents: 8},
+			"stored is 7 lower than the acknowledged events: 2 sends were answered duplicate on a retry, after an attempt that may have stored them without telling|" +
+				"at least 4 of them were already there: same seed",
+		},
 		{"nothing", Report{}, ""},
 	} {
 		if got := strings.Join(c.r.notes("same seed, same ids; use --seed to send new ones"), "|"); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
