@@ -36,6 +36,7 @@ type intake struct {
 	counts  lineCounts
 	named   []string // refused lines, and lines whose events were not acknowledged
 	final   finalCounts
+	ends    int   // files that were read to their end
 	failure error // of reading
 }
 
@@ -93,7 +94,10 @@ func (in *intake) ended(ctx context.Context, f *file, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.counts.Pending += int64(f.reader.Pending())
-	if !errors.Is(err, io.EOF) && ctx.Err() == nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		in.ends++
+	case ctx.Err() == nil:
 		in.failure = errors.Join(in.failure, fmt.Errorf("read %s: %w", f.name, err))
 	}
 }

@@ -179,7 +179,7 @@ func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *mete
 	in.stop()
 	readers.Wait()
 	m.End()
-	o := in.outcome(time.Since(began))
+	o := in.outcome(time.Since(began), r.Follow)
 	o.URL, o.batch = r.URL, r.Batch
 	if err != nil {
 		o.Problems["stopped"] = err.Error()

@@ -39,8 +39,8 @@ type fileSaid struct {
 	Topic  string `json:"topic"`  // of lines; events name their own
 }
 
-// outcome is called when the readers have ended.
-func (in *intake) outcome(elapsed time.Duration) replayOutcome {
+// outcome is called when the readers have ended. follow tells that files have no end.
+func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	o := replayOutcome{Lines: in.counts, Report: in.tally.Report(elapsed), Named: append([]string{}, in.named...), final: in.final}
@@ -53,6 +53,9 @@ func (in *intake) outcome(elapsed time.Duration) replayOutcome {
 	}
 	if in.memory.limit > 0 && in.memory.beyond > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("the audit covers the first %s events; --audit-limit takes more", grouped(in.memory.limit)))
+	}
+	if !follow && in.ends < len(in.files) {
+		o.Notes = append(o.Notes, "not everything was read: what stands behind the lines counted here is in no number")
 	}
 	if in.counts.Pending > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("%s bytes behind the last line feed were not sent: the line may go on", grouped(int(in.counts.Pending))))

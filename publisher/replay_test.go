@@ -265,6 +265,10 @@ func TestAServerThatIsGoneEndsTheReplay(t *testing.T) {
 				if exit != exitBad || o.Failed < 4 || o.Failed > 20 || !strings.Contains(o.Problems["stopped"], says) || !strings.Contains(o.Named[0], "not stored") {
 					t.Errorf("%s %s: exit %d, %+v", says, more, exit, o)
 				}
+				// Where files have an end, the numbers of lines are not those of the files.
+				if told := slices.ContainsFunc(o.Notes, func(n string) bool { return strings.HasPrefix(n, "not everything was read") }); told != (more == "--json") {
+					t.Errorf("%s %s: notes %q", says, more, o.Notes)
+				}
 			})
 		}
 	}
