@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,4 +100,22 @@ func freeAddress(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// TestWhatIsMadeHereIsNotSent to the build: data of this machine above all, which may be large, and unreadable to who builds.
+func TestWhatIsMadeHereIsNotSent(t *testing.T) {
+	t.Parallel()
+	read := func(name string) string {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	left := strings.Fields(read("../.dockerignore"))
+	for _, path := range strings.Fields(read("../.gitignore")) {
+		if made, anchored := strings.CutPrefix(path, "/"); anchored && !slices.Contains(left, strings.TrimSuffix(made, "/")) {
+			t.Errorf(".dockerignore does not name %s", path)
+		}
+	}
 }
