@@ -26,6 +26,7 @@ const (
 	// The limit follows them in steps: setting it stops the world.
 	connectionsStep, streamsStep = 512, 64
 
+	// memoryLook is how often they are counted. A guess.
 	memoryLook = time.Second
 )
 

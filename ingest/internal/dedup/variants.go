@@ -7,10 +7,10 @@ import (
 	"ingot/internal/event"
 )
 
-// Guesser is what the committer asks.
+// Guesser is what the committer asks. Stats may be called by anybody, the rest by one goroutine at a time.
 type Guesser interface {
-	Suspect(e *event.Event) bool
-	Add(e *event.Event)
+	Suspect(e *event.Event) bool // whether the event's key may exist already
+	Add(e *event.Event)          // it exists, or will before Suspect is called for another batch
 	Stats() Stats
 }
 

@@ -22,7 +22,7 @@ type Publisher interface {
 	Submit(group event.Group, bytes int64) ([]bool, error)
 }
 
-// Reader reads what was committed.
+// Reader reads what was committed. What else a method fails with is the database's: it could not be asked.
 type Reader interface {
 	// Events fails with *event.CursorError for a cursor it cannot go on from.
 	Events(ctx context.Context, q event.Query) (event.Page, error)
@@ -31,7 +31,9 @@ type Reader interface {
 	// Start finds the place that "beginning", "now" or a cursor of the feed stands for; it
 	// fails as Events does.
 	Start(ctx context.Context, after string) (event.Position, error)
+	// Totals are those of the commit log: of all instances, since ever.
 	Totals(ctx context.Context) (event.Totals, error)
+	// Ping asks whether the database answers.
 	Ping(ctx context.Context) error
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// QueueStats are the pipeline's figures in /stats.
+// QueueStats are the pipeline's figures in /stats; openapi.json says what each is.
 type QueueStats struct {
 	QueuedEvents   int   `json:"queued_events"`
 	QueuedBytes    int64 `json:"queued_bytes"`
@@ -23,7 +23,7 @@ type QueueStats struct {
 	DecoderMisses  int64 `json:"decoder_misses"`
 }
 
-// FilterStats are the Bloom filter's figures in /stats.
+// FilterStats are the Bloom filter's figures in /stats; likewise.
 type FilterStats struct {
 	Hits             int64   `json:"hits"`
 	FalsePositives   int64   `json:"false_positives"`

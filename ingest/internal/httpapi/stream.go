@@ -26,6 +26,7 @@ type Subscription interface {
 	// and tells up to where everything is seen now. It fails with *event.CursorError,
 	// event.ErrCutOff and event.ErrFeedClosed.
 	Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error)
+	// Close ends it, and gives its place among Limits.Streams to another; it may be called again.
 	Close()
 }
 

@@ -10,7 +10,7 @@ import (
 	"ingot/internal/event"
 )
 
-// Subscriptions keeps places in the feed under names.
+// Subscriptions keeps places in the feed under names. What else a method fails with is the database's.
 type Subscriptions interface {
 	// Create keeps a new one; false: there is one of that name, and it stays as it is. It
 	// fails with event.ErrSubscriptionsFull.
@@ -21,6 +21,7 @@ type Subscriptions interface {
 	Commit(ctx context.Context, name string, at event.Position) error
 	// Delete forgets one, and tells whether it was there.
 	Delete(ctx context.Context, name string) (bool, error)
+	// List returns all, by name, with how far each is behind.
 	List(ctx context.Context) ([]event.Subscription, error)
 }
 
