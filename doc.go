@@ -26,7 +26,7 @@
 //	   workload            seeded events for the publisher and the benchmarks
 //	   version             which build runs
 //
-//	tools/               linters and the tests of the container files, a module of its own
+//	tools/               linters, and the tests of the container files and of openapi.json, a module of its own
 //	torture/             hurts the real binaries, and holds what is left to the promise
 //	bench/               measures the whole against its limits
 //
