@@ -80,6 +80,30 @@ func TestFollowPrintsWhatCameWithTheEnd(t *testing.T) {
 	})
 }
 
+// TestFollowOfWhatIsNoEvent ends, and nothing of it is committed.
+func TestFollowOfWhatIsNoEvent(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"--subscription=x"}} {
+		synctest.Test(t, func(t *testing.T) {
+			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/events/stream":
+					w.Header().Set("Content-Type", "text/event-stream")
+					fmt.Fprint(w, "id: 1\ndata: 7\n\n")
+				case "/subscriptions/x/events":
+					fmt.Fprint(w, `{"events":[7],"next_cursor":"1"}`)
+				default:
+					t.Errorf("%s %s", r.Method, r.URL)
+				}
+			}))
+			exit, stdout, stderr := followed(t, t.Context(), network, args...)
+			if exit != exitBad || stdout != "" || !strings.Contains(stderr, "the server sent what is no event") {
+				t.Errorf("%v: exit %d, stdout %q\n%s", args, exit, stdout, stderr)
+			}
+		})
+	}
+}
+
 // TestFollowOfOneTooMany says what to forget, and not that the name is taken.
 func TestFollowOfOneTooMany(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -109,6 +111,47 @@ func TestFollowIsInterruptedInTheCommit(t *testing.T) {
 		exit, stdout, stderr := followed(t, ctx, network, "--subscription=x", "--create", "--after=beginning", "--json")
 		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 3)) || strings.Contains(stderr, "they come again") {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
+		}
+	})
+}
+
+// TestFollowThatMayNotCommit fails: what it has printed comes again.
+func TestFollowThatMayNotCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		publish(t, ingottest.Network(t, srv), 0, 3)
+		network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			srv.ServeHTTP(w, r)
+		}))
+		exit, stdout, stderr := followed(t, t.Context(), network, "--subscription=x", "--create", "--after=beginning", "--count=3", "--json")
+		if got := idsOf(t, stdout); exit != exitBad || !slices.Equal(got, numbers(0, 3)) || !strings.Contains(stderr, "3 events are printed and not committed: they come again") {
+			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
+		}
+	})
+}
+
+// TestFollowOfAServerThatDoesNotWait: one that answers a poll at once, with nothing, is asked once a second.
+func TestFollowOfAServerThatDoesNotWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, interrupt := context.WithTimeout(t.Context(), 10*time.Second)
+		defer interrupt()
+		polls, commits := 0, 0
+		network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				commits++
+			} else if polls++; polls > 100 {
+				interrupt()
+			}
+			fmt.Fprint(w, `{"events":[],"next_cursor":"7"}`)
+		}))
+		if exit, _, stderr := followed(t, ctx, network, "--subscription=x"); exit != exitOK || polls > 12 || commits != 1 {
+			t.Errorf("exit %d, %d polls, %d commits of one place\n%s", exit, polls, commits, stderr)
 		}
 	})
 }

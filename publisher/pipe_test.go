@@ -92,6 +92,40 @@ func TestANamedPipeIsRead(t *testing.T) {
 	}
 }
 
+// TestAnInterruptEndsASilentNamedPipe, as of a shell's <(..), that is silent too.
+func TestAnInterruptEndsASilentNamedPipe(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	writer, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if _, err := writer.WriteString("one\ntwo\nthr"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	srv := &ingottest.Server{Fault: func(int) ingottest.Fault { interrupt(); return ingottest.None }}
+	network, ended := ingottest.Network(t, srv), make(chan int)
+	go func() { // ends with the interrupt, and is awaited below
+		exit, _, _ := command(ctx, network, "replay", "--url=http://ingot", path)
+		ended <- exit
+	}()
+	select {
+	case exit := <-ended:
+		if exit != exitInterrupted || srv.Rows() != 2 {
+			t.Errorf("exit %d, %d rows", exit, srv.Rows())
+		}
+	case <-time.After(time.Minute):
+		t.Error("it waits for the pipe")
+		_ = writer.Close()
+		<-ended
+	}
+}
+
 // TestAPipeIsReadAsItIs: every byte, whatever a read brings, and then its error.
 func TestAPipeIsReadAsItIs(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -91,6 +92,38 @@ func TestAStdoutThatTakesNoMore(t *testing.T) {
 				t.Errorf("exit %d\n%s", exit, says)
 			}
 		})
+	}
+}
+
+// TestASecondSignalEndsAtOnce: the first has the request under way waited for, and another one nothing more. They are sent
+// until one has ended it.
+func TestASecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	p, stderr := process(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			_, _ = io.Copy(io.Discard, r.Body) // or the server does not see that it leaves
+			asked <- struct{}{}
+			<-r.Context().Done()
+		}
+	}), "replay", "-")
+	p.Stdin = strings.NewReader("a line\n")
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	ended := make(chan error, 1)
+	go func() { ended <- p.Wait() }() // ends with the process, awaited below
+	for {
+		_ = p.Process.Signal(syscall.SIGTERM)
+		select {
+		case err := <-ended:
+			if exit := exitOf(t, err); exit != exitInterrupted {
+				t.Errorf("exit %d\n%s", exit, stderr)
+			}
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 }
 

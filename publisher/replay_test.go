@@ -5,17 +5,22 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
+	"ingot/publisher/internal/audit"
 	"ingot/publisher/internal/ingottest"
+	"ingot/publisher/internal/tally"
 )
 
 // written makes a file of that name and text, modified at a known time.
@@ -251,7 +256,52 @@ func TestADishonestServerFailsTheReplay(t *testing.T) {
 		if exit != exitBad || o.Audit.Missing != 1 || o.Audit.Different != 1 || !strings.Contains(o.Audit.Findings[0], "a.log:3: the table holds") {
 			t.Errorf("exit %d, %+v", exit, o.Audit)
 		}
+		if exit, o = replayed(t, t.Context(), ingottest.Network(t, srv), "", written(t, "a.log", "lost\n"), "--no-audit"); exit != exitOK || o.Audit != nil {
+			t.Errorf("without audit: exit %d, %+v", exit, o.Audit)
+		}
 	})
+}
+
+// TestAFileThatCannotBeReadToItsEnd: what came before is sent, and the exit code says that there was more.
+func TestAFileThatCannotBeReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		var out bytes.Buffer
+		exit := run(t.Context(), []string{"replay", "--url=http://ingot", "-"}, surroundings{
+			stdin:  io.MultiReader(strings.NewReader("a\nb\n"), iotest.ErrReader(errors.New("input/output error"))),
+			stdout: &out, stderr: io.Discard, transport: ingottest.Network(t, srv),
+		})
+		if exit != exitBad || srv.Rows() != 2 || !strings.Contains(out.String(), "problem    read: read stdin: input/output error\nnote       not everything was read") ||
+			!strings.Contains(out.String(), "\noutcome    failed: see the problem\n") {
+			t.Errorf("exit %d, %d rows\n%s", exit, srv.Rows(), out.String())
+		}
+	})
+}
+
+// TestReplayExitCodes: each thing that is wrong is enough by itself.
+func TestReplayExitCodes(t *testing.T) {
+	t.Parallel()
+	sent := tally.Report{SendsPlanned: 2, SendsDone: 2, Stored: 2}
+	for _, c := range []struct {
+		o    replayOutcome
+		exit int
+		says string
+	}{
+		{replayOutcome{Report: sent, Audit: &audit.Verdict{}}, exitOK, "ok: every line is there"},
+		{replayOutcome{Report: sent}, exitOK, "ok, not audited"},
+		{replayOutcome{Report: sent, Audit: &audit.Verdict{Missing: 1}}, exitBad, "failed: the database"},
+		{replayOutcome{Report: tally.Report{SendsPlanned: 2, SendsDone: 2, Stored: 1, Unknown: 1}}, exitBad, "failed: 1 events were not acknowledged"},
+		{replayOutcome{Report: tally.Report{SendsPlanned: 2, SendsDone: 1, Stored: 1}}, exitBad, "failed: 1 events were not acknowledged"},
+		{replayOutcome{Report: sent, Lines: lineCounts{Refused: 1}}, exitBad, "failed: 1 lines were refused, all others are stored"},
+		{replayOutcome{Report: tally.Report{Problems: map[string]string{"read": "x"}}}, exitBad, "failed: see the problem"},
+		{replayOutcome{Interrupted: true}, exitInterrupted, "interrupted: replay again"},
+	} {
+		var out bytes.Buffer
+		if exit := exitCode(c.o.finish(&out, false), io.Discard); exit != c.exit || !strings.Contains(out.String(), "outcome    "+c.says) {
+			t.Errorf("%+v: exit %d\n%s", c.o, exit, out.String())
+		}
+	}
 }
 
 // TestAServerThatIsGoneEndsTheReplay, and one that takes nothing from this key: with --follow nobody would be told.
@@ -368,7 +418,9 @@ func TestWrongReplays(t *testing.T) {
 		{exitUsage, []string{file, "other/a.log"}, "have the same name"},
 		{exitUsage, []string{"-", "other/stdin"}, "have the same name"},
 		{exitUsage, []string{file, "--batch=0"}, "--batch"},
-		{exitUsage, []string{file, "--max-payload=10"}, "--max-payload"},
+		{exitUsage, []string{file, "--max-payload=255"}, "--max-payload"},
+		{exitUsage, []string{file, "--max-payload=67108865"}, "--max-payload"},
+		{exitUsage, []string{file, "--audit-limit=-1"}, "--audit-limit"},
 		{exitUsage, []string{file, "--timestamp=yesterday"}, "--timestamp"},
 		{exitUsage, []string{file, "--timestamp=1969-01-01T00:00:00Z"}, "--timestamp"},
 		{exitUsage, []string{file, "--timestamp=2200-12-31T23:59:59-05:00"}, "--timestamp"},
