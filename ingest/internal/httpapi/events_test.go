@@ -83,6 +83,10 @@ func TestLongListsCount(t *testing.T) {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	base := event.Query{Limit: 100, MaxBytes: 1 << 20}
+	var hundred []string
+	for i := range 100 {
+		hundred = append(hundred, fmt.Sprint("t", i))
+	}
 	query := func(change func(*event.Query)) event.Query {
 		q := base
 		change(&q)
@@ -98,6 +102,7 @@ func TestEvents(t *testing.T) {
 			q.Topics, q.Source, q.EventID, q.Since, q.Until = []string{"t"}, "s", "e", at("2026-01-01T00:00:00Z"), at("2026-01-01T23:00:00Z")
 		})},
 		{"several topics, each once", "/events?topic=b&source=s&topic=a&topic=b", query(func(q *event.Query) { q.Topics, q.Source = []string{"b", "a"}, "s" })},
+		{"as many topics as may be", "/events?topic=" + strings.Join(hundred, "&topic="), query(func(q *event.Query) { q.Topics = hundred })},
 		{"escapes are undone", "/events?topic=a%20b%26+%C3%A4", query(func(q *event.Query) { q.Topics = []string{"a b& ä"} })},
 		{"a URL inside a filter is no absolute URI", "/events?source=http://other/stats", query(func(q *event.Query) { q.Source = "http://other/stats" })},
 		{"the feed", "/events?order=asc&cursor=x&limit=1000", query(func(q *event.Query) { q.Feed, q.Cursor, q.Limit = true, "x", 1000 })},

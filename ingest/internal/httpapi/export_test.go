@@ -34,10 +34,10 @@ func TestExport(t *testing.T) {
 	if page := g.get(t, "/events?topic=t"); page.header.Get("Vary") != "Accept" || a.header.Get("Vary") != "Accept" {
 		t.Errorf("a cache may take one for the other: %v, %v", page.header, a.header)
 	}
-	if a.status != 200 || a.body != want || a.header.Get("Content-Type") != ndjson || a.header.Get("X-Next-Cursor") == "" {
+	if a.status != 200 || a.body != want || a.header.Get("Content-Type") != ndjson || a.header.Get("X-Next-Cursor") == "" || !a.last {
 		t.Errorf("got %d %v %s", a.status, a.header, a.body)
 	}
-	if head := g.do(t, request{"HEAD", "/events", []string{lines}, ""}); head.status != 200 || head.header.Get("Cache-Control") != a.header.Get("Cache-Control") || head.header.Get("X-Next-Cursor") == "" {
+	if head := g.do(t, request{"HEAD", "/events", []string{lines}, ""}); head.last || head.status != 200 || head.header.Get("Cache-Control") != a.header.Get("Cache-Control") || head.header.Get("X-Next-Cursor") == "" {
 		t.Errorf("HEAD: got %d %v, GET %v", head.status, head.header, a.header)
 	}
 	for i, cursor := range []string{"c0", "c2", "c3"} {
@@ -146,8 +146,8 @@ func TestExportsAreCounted(t *testing.T) {
 	for range 2 {
 		w := g.dial(t)
 		w.send(export.text())
-		if _, err := w.r.Peek(1); err != nil { // it has begun
-			t.Fatal(err)
+		if begun, err := w.r.Peek(len("HTTP/1.1 200")); err != nil || string(begun) != "HTTP/1.1 200" {
+			t.Fatalf("%s, %v", begun, err)
 		}
 		clients = append(clients, w)
 	}

@@ -29,9 +29,6 @@ type failure struct {
 type failureKey struct{}
 
 func (f failure) belongsInLog(status int) bool {
-	if f.cause == nil {
-		return status >= 500
-	}
 	var badData *event.BadDataError
 	return status >= 500 || errors.As(f.cause, &badData)
 }

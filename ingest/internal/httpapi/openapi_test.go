@@ -255,7 +255,7 @@ func TestDocs(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	page := g.get(t, "/docs")
-	if page.status != 200 || strings.Contains(page.body, "://") || !strings.Contains(page.header.Get("Content-Security-Policy"), "default-src 'none'") {
+	if page.status != 200 || page.body != string(docsPage) || page.header.Get("X-Content-Type-Options") != "nosniff" || strings.Contains(page.body, "://") || !strings.Contains(page.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("got %d %v %s", page.status, page.header, page.body)
 	}
 	if a := g.get(t, "/docs/docs.js"); a.status != 200 || !strings.Contains(a.body, "validatorUrl: null") {
@@ -269,6 +269,9 @@ func TestDocs(t *testing.T) {
 		zipped := g.do(t, request{"GET", path, []string{"Accept-Encoding: br, gzip"}, ""})
 		if plain.status != 200 || plain.header.Get("Content-Encoding") != "" || plain.header.Get("Content-Type") != contentType {
 			t.Errorf("%s: got %d %v", path, plain.status, plain.header)
+		}
+		if plain.header.Get("Vary") != "Accept-Encoding" || zipped.header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: a cache may take one for the other: %v, %v", path, plain.header, zipped.header)
 		}
 		r, err := gzip.NewReader(strings.NewReader(zipped.body))
 		if err != nil || zipped.header.Get("Content-Encoding") != "gzip" {

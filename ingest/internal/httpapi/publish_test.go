@@ -147,6 +147,19 @@ func (c publishCase) run(t *testing.T) answer {
 	return a
 }
 
+// TestWhenItWasReceived stands with the events of a request: about now, in UTC, to the microsecond that the table keeps.
+func TestWhenItWasReceived(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	groups := make(chan event.Group, 1)
+	g.publisher.hold = func(group event.Group) { groups <- group }
+	before := time.Now().Truncate(time.Microsecond)
+	g.post(t, "/publish", valid("a"))
+	if at := (<-groups).ReceivedAt; at.Before(before) || at.After(time.Now()) || at.Location() != time.UTC || at != at.Truncate(time.Microsecond) {
+		t.Errorf("received at %s, sent at %s", at, before)
+	}
+}
+
 // One bad event among 500 good ones costs nobody anything: it is named by index
 // and field, and 499 are stored.
 func TestOneBadAmongManyGood(t *testing.T) {

@@ -140,6 +140,9 @@ func TestMethods(t *testing.T) {
 			}
 		}
 	}
+	if a := g.do(t, request{method: "HEAD", target: "/events/stream"}); a.status != 200 || a.last || len(g.feed.asked) > 0 {
+		t.Errorf("HEAD of a stream, which has none: got %d %v", a.status, a.header)
+	}
 	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE"} {
 		if a := g.do(t, request{method: method, target: "/publish"}); a.status != 405 || a.header.Get("Allow") != "POST, OPTIONS" {
 			t.Errorf("%s /publish: got %d %v", method, a.status, a.header)
@@ -232,6 +235,16 @@ func TestAcceptFails(t *testing.T) {
 	if n := g.logs.FilterMessage("a connection could not be accepted").Len(); n != 2 {
 		t.Errorf("%d log lines, want 2", n)
 	}
+}
+
+// TestAnIdleConnectionEnds when its time is over, though that of a request is not.
+func TestAnIdleConnectionEnds(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.IdleTimeout, l.ReadTimeout = 10*time.Millisecond, time.Hour })
+	w := g.dial(t)
+	w.send(request{method: "GET", target: "/healthz"}.text())
+	w.answer("GET")
+	w.closed()
 }
 
 // Shutdown ends idle connections and does not wait for their clients.

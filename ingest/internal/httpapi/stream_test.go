@@ -56,7 +56,7 @@ func TestStream(t *testing.T) {
 	g := open(t, func(l *Limits) { l.Heartbeat = 20 * time.Millisecond })
 	_, response := g.streamOf(t, "/events/stream?topic=a&topic=b&source=s&after=beginning")
 	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "text/event-stream" || response.Header.Get("X-Request-Id") != "golden" ||
-		response.Header.Get("Cache-Control") != "no-store" || response.TransferEncoding[0] != "chunked" {
+		response.Header.Get("Cache-Control") != "no-store" || response.Header.Get("X-Accel-Buffering") != "no" || response.TransferEncoding[0] != "chunked" {
 		t.Fatalf("got %d %v %v", response.StatusCode, response.Header, response.TransferEncoding)
 	}
 	want := []event.Query{{Topics: []string{"a", "b"}, Source: "s"}}

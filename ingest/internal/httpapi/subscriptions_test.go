@@ -26,11 +26,16 @@ type fakeSubscriptions struct {
 	err  error
 
 	uncommitted error // of Commit alone
+
+	first *event.Subscription // made by somebody else just before
 }
 
 func (f *fakeSubscriptions) Create(_ context.Context, sub event.Subscription) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.first != nil {
+		f.kept[f.first.Name] = *f.first
+	}
 	_, there := f.kept[sub.Name]
 	if !there && f.full {
 		return false, fmt.Errorf("create a subscription: %w", event.ErrSubscriptionsFull)
@@ -195,6 +200,10 @@ func TestSubscriptionRefused(t *testing.T) {
 	if a := g.put(t, "/subscriptions/a", `{"after":"x"}`); a.status != 201 {
 		t.Errorf("deleted as soon as it was made: got %d %s", a.status, a.body)
 	}
+	g.subscriptions.first = &event.Subscription{Name: "b", After: "now"}
+	if a := g.put(t, "/subscriptions/b", `{"after":"x"}`); a.status != 409 || a.kind() != "subscription-differs" {
+		t.Errorf("another one was made meanwhile: got %d %s", a.status, a.body)
+	}
 	g.subscriptions.full = true
 	if a := g.put(t, "/subscriptions/a", `{"after":"x"}`); a.status != 409 || a.kind() != "too-many-subscriptions" {
 		t.Errorf("too many: got %d %s", a.status, a.body)
@@ -276,6 +285,10 @@ func TestSubscriptionEvents(t *testing.T) {
 		if a := g.get(t, target); a.status != 200 || !strings.HasPrefix(a.body, `{"events":[]`) {
 			t.Errorf("%s: got %d %s", target, a.status, a.body)
 		}
+	}
+	waited := len(g.feed.asked)
+	if a := g.do(t, request{method: "HEAD", target: "/subscriptions/a/events?wait=60s"}); a.status != 200 || len(g.feed.asked) != waited {
+		t.Errorf("HEAD, which has nothing to wait for: got %d", a.status)
 	}
 	g.feed.err = event.ErrFeedFull
 	if a := g.get(t, "/subscriptions/a/events?wait=10ms"); a.status != 503 || a.kind() != "too-many-streams" {
