@@ -30,9 +30,9 @@ func newPruner(t *testing.T, url string) *Pruner {
 }
 
 // olderThan is the age at which the batches that filled has written go, up to the one of a number: the one
-// behind it is just old enough.
+// behind it is just old enough, and the next would be a minute later.
 func olderThan(batch int) time.Duration {
-	return time.Since(time.Date(2026, 1, 1, 0, batch+1, 0, 0, time.UTC))
+	return time.Since(time.Date(2026, 1, 1, 0, batch, 2, 0, time.UTC))
 }
 
 // pruned prunes until nothing is left to delete.
