@@ -129,23 +129,34 @@ func TestIDsComeAfterTheLog(t *testing.T) {
 }
 
 // TestLostConnectionIsReplaced before COMMIT nothing is stored, and the next batch
-// finds a new connection.
+// finds a new connection, whatever found out that the old one is lost.
 func TestLostConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
-	url := database(t)
-	w := newWriter(t, url)
-	merge(t, w, "a")
-	conn := client(t, url)
-	exec(t, conn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ingot' AND datname = current_database()")
-	var notStored *event.NotStoredError
-	if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("b")}, func() {}); err != nil && !errors.As(err, &notStored) {
-		t.Fatalf("got %v, want not stored", err)
+	for name, first := range map[string]func(w *Writer){
+		"rows are sent":    func(*Writer) {},
+		"a block is drawn": func(w *Writer) { w.session.nextID = 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			w := newWriter(t, url)
+			merge(t, w, "a")
+			first(w)
+			conn := client(t, url)
+			const theirs = "FROM pg_stat_activity WHERE application_name = 'ingot' AND datname = current_database()"
+			exec(t, conn, "SELECT pg_terminate_backend(pid) "+theirs)
+			waitFor(t, conn, "SELECT count(*) "+theirs, 0)
+			var notStored *event.NotStoredError
+			if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("b")}, func() {}); !errors.As(err, &notStored) {
+				t.Fatalf("got %v, want not stored", err)
+			}
+			merge(t, w, "b")
+			if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 2 {
+				t.Errorf("%d rows", n)
+			}
+			checkLog(t, url)
+		})
 	}
-	merge(t, w, "b")
-	if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 2 {
-		t.Errorf("%d rows", n)
-	}
-	checkLog(t, url)
 }
 
 // TestTransactionSaysWhatItNeeds: defaults of the role or the database do not
