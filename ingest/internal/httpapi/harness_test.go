@@ -81,6 +81,7 @@ type fakeReader struct {
 	later   error        // once there are no pages left
 	grows   bool         // a batch is committed behind each page that is read
 	totals  event.Totals
+	held    chan struct{} // Totals waits for it
 	err     error
 }
 
@@ -123,6 +124,9 @@ func (r *fakeReader) Start(_ context.Context, after string) (event.Position, err
 }
 
 func (r *fakeReader) Totals(context.Context) (event.Totals, error) {
+	if r.held != nil {
+		<-r.held
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.totals, r.err

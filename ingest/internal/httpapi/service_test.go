@@ -50,6 +50,29 @@ func TestStats(t *testing.T) {
 	}
 }
 
+// TestTopicsAreListedOneAtATime: there may be millions, and each list is held whole while it is made.
+func TestTopicsAreListedOneAtATime(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.QueryTimeout = 100 * time.Millisecond })
+	g.reader.held = make(chan struct{})
+	answers := make(chan answer, 2)
+	for range 2 {
+		go func() { answers <- g.get(t, "/stats") }()
+	}
+	select {
+	case a := <-answers:
+		if a.status != 503 || a.kind() != "database-unavailable" {
+			t.Errorf("who waits: %d %s", a.status, a.body)
+		}
+	case <-time.After(patience / 2):
+		t.Error("both lists are made")
+	}
+	close(g.reader.held)
+	if a := <-answers; a.status != 200 {
+		t.Errorf("who does not: %d %s", a.status, a.body)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	g := open(t)

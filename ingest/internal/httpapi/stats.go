@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"runtime/metrics"
 	"time"
 
@@ -72,6 +73,13 @@ type statsAnswer struct {
 func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 	bounded, cancel := s.bounded()
 	defer cancel()
+	select { // of a million topics the list is some 150 MB while it is made
+	case s.listsTopics <- struct{}{}:
+		defer func() { <-s.listsTopics }()
+	case <-bounded.Done():
+		s.problemOf(ctx, &unreadError{fmt.Errorf("wait for others' totals: %w", bounded.Err())})
+		return
+	}
 	totals, err := s.Reader.Totals(bounded)
 	if err != nil {
 		s.problemOf(ctx, &unreadError{err})
