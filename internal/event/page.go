@@ -50,7 +50,7 @@ func (e *CursorError) Error() string { return "cursor: " + e.Detail }
 type Totals struct {
 	Received int64            // stored + duplicates, over all committed attempts
 	Stored   int64            // rows
-	Topics   map[string]int64 // rows per topic
+	Topics   map[string]int64 // rows per topic, of those asked for
 }
 
 // Why a subscription to the feed is refused or ends, besides *CursorError.

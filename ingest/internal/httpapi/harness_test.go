@@ -81,7 +81,8 @@ type fakeReader struct {
 	later   error        // once there are no pages left
 	grows   bool         // a batch is committed behind each page that is read
 	totals  event.Totals
-	held    chan struct{} // Totals waits for it
+	most    []int         // topics that were asked for
+	held    chan struct{} // Totals of all topics waits for it
 	err     error
 }
 
@@ -123,12 +124,13 @@ func (r *fakeReader) Start(_ context.Context, after string) (event.Position, err
 	return at, r.err
 }
 
-func (r *fakeReader) Totals(context.Context) (event.Totals, error) {
-	if r.held != nil {
+func (r *fakeReader) Totals(_ context.Context, most int) (event.Totals, error) {
+	if r.held != nil && most < 0 {
 		<-r.held
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.most = append(r.most, most)
 	return r.totals, r.err
 }
 

@@ -31,8 +31,9 @@ type Reader interface {
 	// Start finds the place that "beginning", "now" or a cursor of the feed stands for; it
 	// fails as Events does.
 	Start(ctx context.Context, after string) (event.Position, error)
-	// Totals are those of the commit log: of all instances, since ever.
-	Totals(ctx context.Context) (event.Totals, error)
+	// Totals are those of the commit log, of all instances, since ever, with the counts of the most topics that have
+	// the most events; of all if most is negative.
+	Totals(ctx context.Context, most int) (event.Totals, error)
 	// Ping asks whether the database answers.
 	Ping(ctx context.Context) error
 }
@@ -96,7 +97,7 @@ type Server struct {
 	rejected    atomic.Int64   // events refused as invalid since the start
 	failures    *zap.Logger    // for answers of 5xx
 	inflaters   chan *inflater // one for each core: inflating only computes
-	listsTopics chan struct{}  // one slot: who makes an answer of /stats
+	listsTopics chan struct{}  // one slot: who lists all topics
 	works       sync.Pool      // of *work
 	turnedAway  atomic.Int64   // connections refused since the start
 

@@ -50,6 +50,32 @@ func TestStats(t *testing.T) {
 	}
 }
 
+// TestTopicsWanted: so many, or all.
+func TestTopicsWanted(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	for _, c := range []struct {
+		target string
+		status int
+	}{
+		{"/stats", 200},
+		{"/stats?topics=0", 200},
+		{"/stats?topics=1000", 200},
+		{"/stats?other=1", 200},
+		{"/stats?topics=1001", 400},
+		{"/stats?topics=-1", 400},
+		{"/stats?topics=", 400},
+		{"/stats?topics=all", 400},
+	} {
+		if a := g.get(t, c.target); a.status != c.status {
+			t.Errorf("%s: %d %s", c.target, a.status, a.body)
+		}
+	}
+	if diff := cmp.Diff([]int{allTopics, 0, 1000, allTopics}, g.reader.most); diff != "" {
+		t.Errorf("asked (-want +got)\n%s", diff)
+	}
+}
+
 // TestTopicsAreListedOneAtATime: there may be millions, and each list is held whole while it is made.
 func TestTopicsAreListedOneAtATime(t *testing.T) {
 	t.Parallel()
@@ -66,6 +92,9 @@ func TestTopicsAreListedOneAtATime(t *testing.T) {
 		}
 	case <-time.After(patience / 2):
 		t.Error("both lists are made")
+	}
+	if a := g.get(t, "/stats?topics=0"); a.status != 200 {
+		t.Errorf("who does not want the list: %d %s", a.status, a.body)
 	}
 	close(g.reader.held)
 	if a := <-answers; a.status != 200 {

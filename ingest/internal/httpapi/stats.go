@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/metrics"
+	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -71,16 +72,23 @@ type statsAnswer struct {
 }
 
 func (s *Server) stats(ctx *fasthttp.RequestCtx) {
-	bounded, cancel := s.bounded()
-	defer cancel()
-	select { // of a million topics the list is some 150 MB while it is made
-	case s.listsTopics <- struct{}{}:
-		defer func() { <-s.listsTopics }()
-	case <-bounded.Done():
-		s.problemOf(ctx, &unreadError{fmt.Errorf("wait for others' totals: %w", bounded.Err())})
+	most, err := topicsWanted(ctx.QueryArgs())
+	if err != nil {
+		s.problem(ctx, problemBadParameter, err.Error())
 		return
 	}
-	totals, err := s.Reader.Totals(bounded)
+	bounded, cancel := s.bounded()
+	defer cancel()
+	if most == allTopics {
+		select { // of a million topics the list is some 150 MB while it is made
+		case s.listsTopics <- struct{}{}:
+			defer func() { <-s.listsTopics }()
+		case <-bounded.Done():
+			s.problemOf(ctx, &unreadError{fmt.Errorf("wait for others' totals: %w", bounded.Err())})
+			return
+		}
+	}
+	totals, err := s.Reader.Totals(bounded, most)
 	if err != nil {
 		s.problemOf(ctx, &unreadError{err})
 		return
@@ -108,6 +116,25 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	s.respondList(ctx, body)
+}
+
+const (
+	allTopics = -1
+
+	// maxTopicsWanted bounds what needs no turn. A guess.
+	maxTopicsWanted = 1000
+)
+
+// topicsWanted is how many topics /stats is to list. Its other parameters never counted.
+func topicsWanted(args *fasthttp.Args) (int, error) {
+	if !args.Has("topics") {
+		return allTopics, nil
+	}
+	most, err := strconv.Atoi(string(args.Peek("topics")))
+	if err != nil || most < 0 || most > maxTopicsWanted {
+		return 0, fmt.Errorf("topics must be a number from 0 to %d", maxTopicsWanted)
+	}
+	return most, nil
 }
 
 // mallocs is how many objects the process has put on the heap.

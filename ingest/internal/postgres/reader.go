@@ -88,14 +88,19 @@ func (r *Reader) Close() { r.pool.Close() }
 // Ping tells whether the database answers.
 func (r *Reader) Ping(ctx context.Context) error { return r.pool.Ping(ctx) }
 
-// Totals reads the last row of the commit log and the topics' counts in one statement,
-// so that the figures belong together.
-func (r *Reader) Totals(ctx context.Context) (event.Totals, error) {
+// Totals reads the last row of the commit log and the counts of topics in one statement,
+// so that the figures belong together: of the most topics that have the most events, those that are equal by
+// their names, or of all if most is negative.
+func (r *Reader) Totals(ctx context.Context, most int) (event.Totals, error) {
 	t := event.Totals{Topics: map[string]int64{}}
+	counts, args := topicCounts, []any(nil)
+	if most >= 0 {
+		counts, args = largestTopics, []any{most}
+	}
 	rows, err := r.pool.Query(ctx, `
 		WITH last AS (SELECT total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1)
 		SELECT NULL, total_received, total_stored FROM last
-		UNION ALL SELECT topic, events, 0 FROM (`+topicCounts+`) AS c`)
+		UNION ALL SELECT topic, events, 0 FROM (`+counts+`) AS c`, args...)
 	if err != nil {
 		return t, fmt.Errorf("read the totals: %w", err)
 	}

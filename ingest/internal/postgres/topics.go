@@ -21,6 +21,15 @@ const unfoldedTopics = `SELECT topics FROM ingot.batches WHERE commit_seq > coal
 const topicCounts = `SELECT topic, events FROM ingot.topics
 	UNION ALL SELECT k.key, k.value::bigint FROM (` + unfoldedTopics + `) AS b, json_each_text(b.topics) AS k`
 
+// largestTopics are the topics with the most events, so many of them. What was not folded only adds: who is among them
+// is among those of ingot.topics, or was counted since. So not all sums, which may be millions, have to be made.
+const largestTopics = `SELECT topic, max(events) AS events FROM (
+		(SELECT topic, events FROM ingot.topics ORDER BY events DESC, topic LIMIT $1)
+		UNION ALL SELECT r.topic, r.events + coalesce((SELECT t.events FROM ingot.topics AS t WHERE t.topic = r.topic), 0)
+		FROM (SELECT k.key COLLATE "C" AS topic, sum(k.value::bigint)::bigint AS events
+			FROM (` + unfoldedTopics + `) AS b, json_each_text(b.topics) AS k GROUP BY 1) AS r) AS c
+	GROUP BY topic ORDER BY events DESC, topic LIMIT $1`
+
 // prepareFold adds what has gathered, and the topics of the batch that folds, to the sums.
 // It runs under the log's lock, before the row that says so.
 const prepareFold = `PREPARE ingot_fold (text) AS

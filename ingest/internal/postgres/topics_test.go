@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 
 	"ingot/ingest/internal/storetest"
@@ -45,9 +47,13 @@ func TestTopicsAreCounted(t *testing.T) {
 					want[topic]++
 				}
 				mergeBatch(t, w, ofTopics(n, chosen...))
-				totals, err := r.Totals(t.Context())
+				totals, err := r.Totals(t.Context(), -1)
 				if err != nil || !maps.Equal(totals.Topics, want) {
 					t.Fatalf("after %d batches: %v %v, want %v", n+1, totals.Topics, err, want)
+				}
+				most := n % (len(names) + 2)
+				if totals, err = r.Totals(t.Context(), most); err != nil || !maps.Equal(totals.Topics, largest(want, most)) || totals.Stored != int64(3*n+3) {
+					t.Fatalf("the largest %d after %d batches: %+v %v, want %v", most, n+1, totals, err, largest(want, most))
 				}
 			}
 			if folds := number(t, client(t, url), "SELECT count(*) FROM ingot.batches WHERE folded"); folds != 3 {
@@ -118,6 +124,18 @@ func TestFoldThatFailsComesAgain(t *testing.T) {
 	checkLog(t, url)
 }
 
+// largest are the topics with the most events, those that are equal by their names.
+func largest(counts map[string]int64, most int) map[string]int64 {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	largest := map[string]int64{}
+	for _, name := range names[:min(most, len(names))] {
+		largest[name] = counts[name]
+	}
+	return largest
+}
+
 // TestBatchesOfAnOlderVersion count their topics at once and leave nothing to fold: both
 // may write while ingesters are replaced.
 func TestBatchesOfAnOlderVersion(t *testing.T) {
@@ -136,7 +154,7 @@ func TestBatchesOfAnOlderVersion(t *testing.T) {
 			old(n)
 		}
 	}
-	totals, err := newReader(t, url).Totals(t.Context())
+	totals, err := newReader(t, url).Totals(t.Context(), -1)
 	if err != nil || totals.Topics["t"] != foldBatches+5 || totals.Topics["t60"] != 1 {
 		t.Errorf("%+v %v", totals, err)
 	}

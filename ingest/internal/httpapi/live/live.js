@@ -42,7 +42,7 @@ function showStats(stats, now) {
   element("streams").value = count(stats.feed.streams);
   const topics = Object.entries(stats.topics).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
   const rows = topics.slice(0, topicsShown).map(([name, n]) => row([name, count(n)]));
-  if (topics.length > topicsShown) rows.push(row([`and ${count(topics.length - topicsShown)} more`, ""]));
+  if (topics.length > topicsShown) rows.push(row(["and others", ""]));
   element("topics").replaceChildren(...rows);
 }
 
@@ -55,7 +55,7 @@ async function look() {
   timer = undefined;
   if (document.hidden) return; // visibilitychange begins again
   try {
-    const [stats, page] = await Promise.all([read("/stats"), read(`/events?limit=${eventsShown}`, exact)]);
+    const [stats, page] = await Promise.all([read(`/stats?topics=${topicsShown + 1}`), read(`/events?limit=${eventsShown}`, exact)]);
     showStats(stats, performance.now());
     showEvents(page.events);
     element("now").hidden = false;
