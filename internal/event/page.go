@@ -53,6 +53,9 @@ type Totals struct {
 	Topics   map[string]int64 // rows per topic, of those asked for
 }
 
+// ErrTooManyTopics is why the counts of all topics are not read.
+var ErrTooManyTopics = errors.New("too many topics")
+
 // Why a subscription to the feed is refused or ends, besides *CursorError.
 var (
 	ErrFeedFull   = errors.New("too many subscribers")

@@ -78,6 +78,10 @@ func TestLongListsCount(t *testing.T) {
 	if a := g.get(t, "/stats"); a.status != 503 || a.kind() != "too-many-reads" {
 		t.Errorf("long: got %d %.300s", a.status, a.body)
 	}
+	g.reader.err = event.ErrTooManyTopics
+	if a := g.get(t, "/stats"); a.status != 503 || a.kind() != "too-many-reads" || !strings.Contains(a.body, "topics=N") {
+		t.Errorf("too long: got %d %.300s", a.status, a.body)
+	}
 }
 
 func TestEvents(t *testing.T) {

@@ -124,7 +124,7 @@ func (r *fakeReader) Start(_ context.Context, after string) (event.Position, err
 	return at, r.err
 }
 
-func (r *fakeReader) Totals(_ context.Context, most int) (event.Totals, error) {
+func (r *fakeReader) Totals(_ context.Context, most int, _ int64) (event.Totals, error) {
 	if r.held != nil && most < 0 {
 		<-r.held
 	}

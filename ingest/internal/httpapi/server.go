@@ -32,8 +32,9 @@ type Reader interface {
 	// fails as Events does.
 	Start(ctx context.Context, after string) (event.Position, error)
 	// Totals are those of the commit log, of all instances, since ever, with the counts of the most topics that have
-	// the most events; of all if most is negative.
-	Totals(ctx context.Context, most int) (event.Totals, error)
+	// the most events; of all if most is negative. It fails with event.ErrTooManyTopics when they are longer than
+	// maxBytes.
+	Totals(ctx context.Context, most int, maxBytes int64) (event.Totals, error)
 	// Ping asks whether the database answers.
 	Ping(ctx context.Context) error
 }

@@ -2,12 +2,15 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/metrics"
 	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
 )
 
 // QueueStats are the pipeline's figures in /stats; openapi.json says what each is.
@@ -88,7 +91,11 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 			return
 		}
 	}
-	totals, err := s.Reader.Totals(bounded, most)
+	totals, err := s.Reader.Totals(bounded, most, max(s.Limits.Reads, answerKept))
+	if errors.Is(err, event.ErrTooManyTopics) {
+		s.problem(ctx, problemReads, "all topics are more than one answer may hold (--max-reads-in-flight); ask for the largest by topics=N")
+		return
+	}
 	if err != nil {
 		s.problemOf(ctx, &unreadError{err})
 		return

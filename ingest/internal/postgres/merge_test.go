@@ -27,7 +27,7 @@ func TestBatchOfDuplicatesIsLogged(t *testing.T) {
 	for range 3 {
 		merge(t, w, "a", "b")
 	}
-	totals, err := r.Totals(t.Context(), -1)
+	totals, err := r.Totals(t.Context(), -1, 1<<20)
 	if err != nil || totals.Received != 6 || totals.Stored != 2 || totals.Topics["t"] != 2 {
 		t.Errorf("%+v %v", totals, err)
 	}
@@ -292,7 +292,7 @@ func TestAllTextIsUTF8(t *testing.T) {
 			w.Close()
 		}
 	}
-	totals, err := newReader(t, url).Totals(t.Context(), -1)
+	totals, err := newReader(t, url).Totals(t.Context(), -1, 1<<20)
 	if err != nil || totals.Topics["ä€"] != 9 || len(totals.Topics) != 1 {
 		t.Errorf("%v %v", totals.Topics, err)
 	}

@@ -55,7 +55,7 @@ func TestPrune(t *testing.T) {
 	url := database(t)
 	order := filled(t, url, 250)
 	r, conn, p := newReader(t, url), client(t, url), newPruner(t, url)
-	before, err := r.Totals(t.Context(), -1)
+	before, err := r.Totals(t.Context(), -1, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestPrune(t *testing.T) {
 	if diff := cmp.Diff(order[gone:], walk(t, r, event.Query{Feed: true, Limit: 100})); diff != "" {
 		t.Errorf("the feed (-want +got)\n%s", diff)
 	}
-	after, err := r.Totals(t.Context(), -1)
+	after, err := r.Totals(t.Context(), -1, 1<<20)
 	if err != nil || after.Received != before.Received || after.Stored != before.Stored {
 		t.Errorf("totals %+v, were %+v; %v", after, before, err)
 	}

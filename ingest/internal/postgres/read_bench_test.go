@@ -52,7 +52,7 @@ func BenchmarkRead(b *testing.B) {
 		{"by key", func(ctx context.Context) error { _, _, err := r.Event(ctx, frequent, key); return err }},
 		{"middle page", page(event.Query{Feed: true, Cursor: middle[0].end().Cursor()})},
 		{"middle page, frequent topic", page(event.Query{Feed: true, Topics: []string{frequent}, Cursor: middle[0].end().Cursor()})},
-		{"totals", func(ctx context.Context) error { _, err := r.Totals(ctx, -1); return err }},
+		{"totals", func(ctx context.Context) error { _, err := r.Totals(ctx, -1, 1<<20); return err }},
 		{"walk of a rare topic", func(ctx context.Context) error { return walkAll(ctx, r, rare) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -90,8 +90,9 @@ func (r *Reader) Ping(ctx context.Context) error { return r.pool.Ping(ctx) }
 
 // Totals reads the last row of the commit log and the counts of topics in one statement,
 // so that the figures belong together: of the most topics that have the most events, those that are equal by
-// their names, or of all if most is negative.
-func (r *Reader) Totals(ctx context.Context, most int) (event.Totals, error) {
+// their names, or of all if most is negative. It fails with event.ErrTooManyTopics when they take more than so many
+// bytes as JSON.
+func (r *Reader) Totals(ctx context.Context, most int, maxBytes int64) (event.Totals, error) {
 	t := event.Totals{Topics: map[string]int64{}}
 	counts, args := topicCounts, []any(nil)
 	if most >= 0 {
@@ -105,13 +106,19 @@ func (r *Reader) Totals(ctx context.Context, most int) (event.Totals, error) {
 		return t, fmt.Errorf("read the totals: %w", err)
 	}
 	var topic *string
-	var a, b int64
+	var a, b, bytes int64
 	_, err = pgx.ForEachRow(rows, []any{&topic, &a, &b}, func() error {
 		if topic == nil {
 			t.Received, t.Stored = a, b
-		} else {
-			t.Topics[*topic] += a
+			return nil
 		}
+		if _, again := t.Topics[*topic]; !again {
+			bytes += int64(len(*topic) + len(`"":1,`))
+		}
+		if bytes > maxBytes {
+			return event.ErrTooManyTopics
+		}
+		t.Topics[*topic] += a
 		return nil
 	})
 	if err != nil {

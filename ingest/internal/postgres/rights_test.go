@@ -69,7 +69,7 @@ func TestLeastRights(t *testing.T) {
 		send(t.Context(), w, []bool{true}, "by "+string(path)).want(t, false)
 	}
 	r, s := newReader(t, least), newSubscriptions(t, least, 1)
-	if totals, err := r.Totals(t.Context(), -1); err != nil || totals.Stored != 2 {
+	if totals, err := r.Totals(t.Context(), -1, 1<<20); err != nil || totals.Stored != 2 {
 		t.Errorf("%+v, %v", totals, err)
 	}
 	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -47,12 +48,12 @@ func TestTopicsAreCounted(t *testing.T) {
 					want[topic]++
 				}
 				mergeBatch(t, w, ofTopics(n, chosen...))
-				totals, err := r.Totals(t.Context(), -1)
+				totals, err := r.Totals(t.Context(), -1, 1<<20)
 				if err != nil || !maps.Equal(totals.Topics, want) {
 					t.Fatalf("after %d batches: %v %v, want %v", n+1, totals.Topics, err, want)
 				}
 				most := n % (len(names) + 2)
-				if totals, err = r.Totals(t.Context(), most); err != nil || !maps.Equal(totals.Topics, largest(want, most)) || totals.Stored != int64(3*n+3) {
+				if totals, err = r.Totals(t.Context(), most, 1<<20); err != nil || !maps.Equal(totals.Topics, largest(want, most)) || totals.Stored != int64(3*n+3) {
 					t.Fatalf("the largest %d after %d batches: %+v %v, want %v", most, n+1, totals, err, largest(want, most))
 				}
 			}
@@ -136,6 +137,25 @@ func largest(counts map[string]int64, most int) map[string]int64 {
 	return largest
 }
 
+// TestTooManyTopics: no more are held than an answer may have, whether they were folded or not.
+func TestTooManyTopics(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w, r := newWriter(t, url), newReader(t, url)
+	for n := range 3 {
+		mergeBatch(t, w, ofTopics(n, "a", fmt.Sprint("topic-", n)))
+	}
+	size := len(`"a":1,`) + 3*len(`"topic-0":1,`)
+	for _, c := range []struct {
+		most, maxBytes int
+		want           error
+	}{{-1, size, nil}, {-1, size - 1, event.ErrTooManyTopics}, {1, size - 1, nil}, {0, 0, nil}} {
+		if totals, err := r.Totals(t.Context(), c.most, int64(c.maxBytes)); !errors.Is(err, c.want) {
+			t.Errorf("%+v: %+v %v", c, totals, err)
+		}
+	}
+}
+
 // TestBatchesOfAnOlderVersion count their topics at once and leave nothing to fold: both
 // may write while ingesters are replaced.
 func TestBatchesOfAnOlderVersion(t *testing.T) {
@@ -154,7 +174,7 @@ func TestBatchesOfAnOlderVersion(t *testing.T) {
 			old(n)
 		}
 	}
-	totals, err := newReader(t, url).Totals(t.Context(), -1)
+	totals, err := newReader(t, url).Totals(t.Context(), -1, 1<<20)
 	if err != nil || totals.Topics["t"] != foldBatches+5 || totals.Topics["t60"] != 1 {
 		t.Errorf("%+v %v", totals, err)
 	}
