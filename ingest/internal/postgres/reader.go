@@ -43,9 +43,19 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 	}
 	c.MaxConns = int32(config.Connections)
 	c.MaxConnLifetime = sessionLifetime
-	saysWho(&c.ConnConfig.Config, name)
-	c.ConnConfig.DialFunc = dial(config.Timeout)
-	c.ConnConfig.ConnectTimeout = orConnectTimeout(c.ConnConfig.ConnectTimeout)
+	// A password, a certificate or an authority may stand in a file that the URL or the environment names, and be renewed
+	// there: it is read for each connection, as it is for those that write.
+	c.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
+		fresh, err := pgx.ParseConfig(url)
+		if err != nil {
+			return fmt.Errorf("database URL: %w", err)
+		}
+		next.Config = fresh.Config
+		saysWho(&next.Config, name)
+		next.DialFunc = dial(config.Timeout)
+		next.ConnectTimeout = orConnectTimeout(next.ConnectTimeout)
+		return nil
+	}
 	// Statements are prepared and answers come in the binary format, whatever the URL asks for:
 	// a pooler that cannot have that would not keep the session's settings either.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement

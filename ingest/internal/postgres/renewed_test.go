@@ -1,0 +1,43 @@
+package postgres
+
+import (
+	"fmt"
+	neturl "net/url"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestFilesOfTheURLAreReadAgain: what the URL takes from a file, a password or a certificate, is renewed there, and each
+// connection after that has the new one. Of what may stand in such a file the database's name is what a test can tell.
+func TestFilesOfTheURLAreReadAgain(t *testing.T) {
+	t.Parallel()
+	server, err := neturl.Parse(database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "services")
+	write := func(name string) {
+		service := fmt.Sprintf("[ingot]\nhost=%s\nport=%s\nuser=%s\ndbname=%s\n", server.Query().Get("host"), server.Query().Get("port"), server.User.Username(), name)
+		if err := os.WriteFile(file, []byte(service), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("of_yesterday")
+	url := "postgres://?service=ingot&servicefile=" + neturl.QueryEscape(file)
+	w, r, s := newWriter(t, url), newReader(t, url), newSubscriptions(t, url, 1)
+	if err := w.Ready(t.Context(), soonUp); err == nil {
+		t.Error("the writer is connected to a database that is not there")
+	}
+	if err := r.Ping(t.Context()); err == nil {
+		t.Error("the reader is connected to a database that is not there")
+	}
+	write(server.Path[1:])
+	merge(t, w, "a")
+	if err := r.Ping(t.Context()); err != nil {
+		t.Errorf("reader: %v", err)
+	}
+	if _, err := s.List(t.Context()); err != nil {
+		t.Errorf("subscriptions: %v", err)
+	}
+}
