@@ -53,6 +53,9 @@ func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*databa
 	if notice := server.Notice(); notice != "" {
 		log.Warn(notice)
 	}
+	if server.Made() {
+		log.Info("there was no database in the data folder: a new one was made, which knows no event", zap.String("data", server.DataDir()))
+	}
 	log.Info("private Postgres started", zap.String("data", server.DataDir()), zap.String("version", server.Version()), zap.String("server_log", server.LogPath()))
 	supervised := make(chan struct{})
 	go func() { // ends with Stop, awaited in close

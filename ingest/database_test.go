@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/internal/localpg"
 )
@@ -17,14 +18,7 @@ import (
 func TestPrivateWhateverTheShellSays(t *testing.T) {
 	t.Setenv("PGSERVICE", "elsewhere")
 	t.Setenv("PGTARGETSESSIONATTRS", "standby")
-	dir, err := os.MkdirTemp("", "ingot-private-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { // for the server's user
-		t.Fatal(err)
-	}
+	dir := privateFolder(t)
 	d, err := openDatabase(t.Context(), config{DataDir: dir, DatabaseWait: time.Second}, zap.NewNop())
 	if errors.Is(err, localpg.ErrNoBinaries) && os.Getenv("INGOT_REQUIRE_POSTGRES") != "1" {
 		t.Skip(err)
@@ -33,6 +27,40 @@ func TestPrivateWhateverTheShellSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.close()
+}
+
+// privateFolder is for a private Postgres, also where this process is root.
+func privateFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ingot-private-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // for the server's user
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestANewDatabaseIsTold: where there should have been one, its disk is not mounted, or the folder is another.
+func TestANewDatabaseIsTold(t *testing.T) {
+	t.Parallel()
+	dir := privateFolder(t)
+	for start, want := range []int{1, 0} {
+		core, logs := observer.New(zap.InfoLevel)
+		d, err := startPrivate(t.Context(), dir, zap.New(core))
+		if errors.Is(err, localpg.ErrNoBinaries) && os.Getenv("INGOT_REQUIRE_POSTGRES") != "1" {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.close()
+		if n := logs.FilterMessageSnippet("a new one was made").Len(); n != want {
+			t.Errorf("start %d: told %d times, want %d", start, n, want)
+		}
+	}
 }
 
 // TestStopDuringTheStart is a clean stop: nothing is left that was promised.

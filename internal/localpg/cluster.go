@@ -21,6 +21,7 @@ type cluster struct {
 	path   string // <data>/<major>
 	socket string // folder
 	opts   Options
+	made   bool // by this process: there was none
 }
 
 // openCluster finds the cluster in a locked home, or makes it.
@@ -32,6 +33,7 @@ func openCluster(ctx context.Context, h home, opts Options) (cluster, error) {
 	}
 	c.path = clusterPath(h.dir, c.bin.Major)
 	if _, err := os.Stat(c.path); err != nil {
+		c.made = true
 		return c, c.initialize(ctx)
 	}
 	return c, h.owner.giveAll(c.path)

@@ -72,6 +72,10 @@ func (s *Server) DataDir() string { return s.cluster.home.dir }
 // Notice is one line for the log when the data are not where Options asked for, else empty.
 func (s *Server) Notice() string { return s.cluster.home.notice }
 
+// Made tells that there were no data in the folder, and that they were made anew. Where there should have been some, it is
+// the wrong folder, or its disk is not mounted.
+func (s *Server) Made() bool { return s.cluster.made }
+
 // Version is the server's own: 15.18.
 func (s *Server) Version() string { return s.cluster.bin.Version }
 

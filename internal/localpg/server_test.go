@@ -19,6 +19,7 @@ func TestStopAndStartKeepData(t *testing.T) {
 	equal(t, "holds data before", HoldsData(opts.DataDir), false)
 	first := start(t, opts)
 	equal(t, "holds data", HoldsData(opts.DataDir), true)
+	equal(t, "made", first.Made(), true)
 	query(t, first, `CREATE TABLE kept AS SELECT 'here' AS word`)
 	check(t, first.Stop(testContext(t)))
 	if _, err := os.Stat(first.cluster.socket); !os.IsNotExist(err) {
@@ -28,6 +29,7 @@ func TestStopAndStartKeepData(t *testing.T) {
 	equal(t, "word", query(t, second, `SELECT word FROM kept`), "here")
 	equal(t, "URL", second.URL(), first.URL())
 	equal(t, "notice", second.Notice(), "")
+	equal(t, "made again", second.Made(), false)
 	for setting, want := range map[string]string{
 		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "listen_addresses": "",
 		"server_encoding": "UTF8", "server_version": first.cluster.bin.Version,
