@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,14 +66,15 @@ func backends(cluster string) []int {
 	return pids
 }
 
-// machineMemory is what this process may use: the machine's, or a container's share of it.
+// machineMemory is what this process may use: the machine's, or the share that a container or a service has of it.
 func machineMemory() uint64 {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0
 	}
 	total := uint64(info.Totalram) * uint64(info.Unit)
-	for _, limit := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+	groups, _ := os.ReadFile("/proc/self/cgroup") // without it the machine's
+	for _, limit := range memoryLimits(string(groups)) {
 		b, err := os.ReadFile(limit)
 		if err != nil {
 			continue
@@ -81,4 +84,27 @@ func machineMemory() uint64 {
 		}
 	}
 	return total
+}
+
+// memoryLimits are the files that may bound the memory of who is in the groups that /proc/self/cgroup lists: each holds for
+// all groups below its own, so up to the root. A container's own is the root, whatever it is called outside.
+func memoryLimits(groups string) (files []string) {
+	for line := range strings.Lines(groups) {
+		_, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+		controllers, group, _ := strings.Cut(rest, ":")
+		root, name := "/sys/fs/cgroup", "memory.max"
+		switch {
+		case controllers == "":
+		case slices.Contains(strings.Split(controllers, ","), "memory"):
+			root, name = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		default:
+			continue
+		}
+		group = filepath.Clean("/" + group)
+		for ; group != "/"; group = filepath.Dir(group) {
+			files = append(files, filepath.Join(root, group, name))
+		}
+		files = append(files, filepath.Join(root, name))
+	}
+	return files
 }
