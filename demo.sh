@@ -12,7 +12,8 @@ unset DATABASE_URL
 for name in ${!INGOT_@}; do [ "$name" = INGOT_POSTGRES ] || unset "$name"; done
 
 mkdir -p "$data"
-"$bin/ingest" --listen "$listen" --data-dir "$data" --log-level info 2>"$data/ingest.log" &
+: >"$data/ingest.log" # before it is looked at below: what the last run said is not the word of this one
+"$bin/ingest" --listen "$listen" --data-dir "$data" --log-level info 2>>"$data/ingest.log" &
 server=$!
 stop() { kill -TERM "$server" 2>/dev/null && wait "$server" || true; }
 trap stop EXIT
