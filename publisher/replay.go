@@ -138,7 +138,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	// The interrupt is how --follow ends: what it read is still audited, by a client
 	// that does not wait for the server for ever.
 	o.Interrupted = ctx.Err() != nil && !r.Follow
-	if r.Audit && !o.Interrupted {
+	if r.audits() && !o.Interrupted {
 		if ctx.Err() != nil {
 			ctx, c = context.WithoutCancel(ctx), r.client(out, min(r.patience(), winding))
 			defer c.Close()
@@ -150,6 +150,9 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	}
 	return o.finish(out.stdout, r.JSON)
 }
+
+// audits is false with --audit-limit=0, too: nothing is remembered then.
+func (r *replay) audits() bool { return r.Audit && r.AuditLimit > 0 }
 
 func (r *replay) client(out surroundings, giveUpAfter time.Duration) *client.Client {
 	return client.New(client.Config{

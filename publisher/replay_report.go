@@ -129,6 +129,8 @@ func (o replayOutcome) words() string {
 		return "failed: see the problem"
 	case o.Audit == nil:
 		return "ok, not audited"
+	case o.Forgotten > 0:
+		return "ok: every line was acknowledged, and those audited are there, once, as they were sent"
 	}
 	return "ok: every line is there, once, as it was sent"
 }

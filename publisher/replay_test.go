@@ -240,6 +240,24 @@ func TestManyLines(t *testing.T) {
 	})
 }
 
+// TestWhatIsNotRemembered is not told as audited, nor as if there were none of it.
+func TestWhatIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ flag, unique, says string }{
+		{"--audit-limit=3", "  unique events             3\n", "outcome    ok: every line is there, once, as it was sent\n"},
+		{"--audit-limit=2", "  unique events             2   among those remembered; 1 sends are not\n", "outcome    ok: every line was acknowledged, and those audited"},
+		{"--audit-limit=0", "  unique events             0   among those remembered; 3 sends are not\n", "outcome    ok, not audited\n"},
+		{"--no-audit", "  unique events             0   among those remembered; 3 sends are not\n", "outcome    ok, not audited\n"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			exit, stdout, stderr := command(t.Context(), ingottest.Network(t, &ingottest.Server{}), "replay", "--url=http://ingot", written(t, "a.log", "one\ntwo\nthree\n"), c.flag)
+			if exit != exitOK || !strings.Contains(stdout, c.unique) || !strings.Contains(stdout, c.says) {
+				t.Errorf("%s: exit %d\n%s%s", c.flag, exit, stdout, stderr)
+			}
+		})
+	}
+}
+
 func TestADishonestServerFailsTheReplay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

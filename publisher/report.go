@@ -115,7 +115,7 @@ func (t *table) row(name, value, remark string) {
 
 func (t *table) sends(r tally.Report) {
 	t.row("sends", grouped(r.SendsDone), "of "+grouped(r.SendsPlanned)+" planned")
-	t.row("unique events", grouped(r.UniqueEvents), "")
+	t.row("unique events", grouped(r.UniqueEvents), forgotten(r.Forgotten))
 	t.row("stored", grouped(r.Stored), "")
 	t.row("duplicates", grouped(r.Duplicates), share(r.Duplicates, r.SendsDone)+" of the sends")
 	t.row("invalid", grouped(r.Invalid), "")
@@ -156,6 +156,13 @@ func (t *table) audit(v *audit.Verdict) {
 	for _, f := range v.Findings {
 		t.line("finding    %s", f)
 	}
+}
+
+func forgotten(sends int) string {
+	if sends == 0 {
+		return ""
+	}
+	return "among those remembered; " + grouped(sends) + " sends are not"
 }
 
 func share(part, whole int) string {

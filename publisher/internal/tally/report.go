@@ -12,8 +12,9 @@ type Report struct {
 	Unknown      int `json:"unknown"` // given up with the outcome open
 	Failed       int `json:"failed"`  // given up or refused, certainly not stored by this run
 
-	UniqueEvents int `json:"unique_events"` // different events among the sends done
+	UniqueEvents int `json:"unique_events"` // different events among the sends done, as far as they are remembered
 	AckedEvents  int `json:"acked_events"`  // of these, answered stored or duplicate
+	Forgotten    int `json:"-"`             // sends done of events that are not remembered
 
 	Requests int            `json:"requests"`
 	Attempts int            `json:"attempts"` // events over all requests, retries included
@@ -38,7 +39,7 @@ func (r Report) Settled() bool { return r.Invalid+r.Unknown+r.Failed == 0 }
 func (r Report) notes(again string) []string {
 	missing := r.AckedEvents - r.Stored
 	switch {
-	case missing <= 0:
+	case missing <= 0, r.Forgotten > 0: // what was forgotten may be what is missing
 		return []string{}
 	case r.AfterOpen+r.Unknown > 0:
 		said := []string{fmt.Sprintf("stored is %d lower than the acknowledged events: %d sends were answered duplicate on a retry, after an attempt that may have stored them without telling", missing, r.AfterOpen)}

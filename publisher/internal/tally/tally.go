@@ -18,6 +18,7 @@ type Tally struct {
 	attempts int
 	requests int
 	reopened int
+	forgot   int
 	retries  map[string]int
 	problems map[string]string // by cause, the first
 	latency  Latency
@@ -30,7 +31,7 @@ func New(planned, unique int, again string) *Tally {
 	return &Tally{planned: planned, again: again, retries: make(map[string]int), problems: make(map[string]string), ledger: make(ledger, unique)}
 }
 
-// Add counts what became of a batch; indexes are its events.
+// Add counts what became of a batch; indexes are its events, negative those that are not remembered.
 func (t *Tally) Add(indexes []int, res client.Result) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,6 +47,9 @@ func (t *Tally) Add(indexes []int, res client.Result) {
 		status := res.Statuses[n]
 		t.counts[status]++
 		t.ledger.note(i, status)
+		if i < 0 {
+			t.forgot++
+		}
 		if res.Reopened && status == client.Duplicate {
 			t.reopened++
 		}
@@ -78,6 +82,7 @@ func (t *Tally) Report(elapsed time.Duration) Report {
 		SendsPlanned: t.planned,
 		UniqueEvents: t.ledger.count(sent),
 		AckedEvents:  t.ledger.count(acked),
+		Forgotten:    t.forgot,
 		Stored:       t.counts[client.Stored],
 		Duplicates:   t.counts[client.Duplicate],
 		Invalid:      t.counts[client.Invalid],

@@ -89,6 +89,7 @@ func TestNotes(t *testing.T) {
 			"stored is 7 lower than the acknowledged events: 2 sends were answered duplicate on a retry, after an attempt that may have stored them without telling|" +
 				"at least 4 of them were already there: same seed",
 		},
+		{"not all are remembered", Report{SendsDone: 9, Stored: 2, Duplicates: 7, UniqueEvents: 5, AckedEvents: 5, Forgotten: 4}, ""},
 		{"nothing", Report{}, ""},
 	} {
 		if got := strings.Join(c.r.notes("same seed, same ids; use --seed to send new ones"), "|"); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
