@@ -89,11 +89,34 @@ func (f *file) openOnce(ctx context.Context, path string) error {
 		return fmt.Errorf("%s is a folder: name the files in it", path)
 	case info.Mode().IsRegular():
 		f.size = info.Size()
+		f.src = &whole{File: opened, size: f.size}
 	default:
 		f.src = newPipe(ctx, opened)
 	}
 	f.origin.Timestamp = info.ModTime()
 	return nil
+}
+
+// whole is a file that is there to its end: one that is truncated while it is read, as logrotate's
+// copytruncate does, has lost its other lines, and what was read last is not all of a line.
+type whole struct {
+	*os.File
+	size int64 // when it was opened
+	read int64
+}
+
+// Read implements io.Reader. The size counts only where it changes: files of /proc have none, those of
+// /sys too large a one.
+func (w *whole) Read(to []byte) (int, error) {
+	n, err := w.File.Read(to)
+	w.read += int64(n)
+	if !errors.Is(err, io.EOF) || w.read >= w.size {
+		return n, err
+	}
+	if now, failed := w.Stat(); failed == nil && now.Size() < w.size {
+		return n, fmt.Errorf("it was truncated, and %d of its %d bytes were read", w.read, w.size)
+	}
+	return n, err
 }
 
 func (f *file) follow(ctx context.Context, path string) error {

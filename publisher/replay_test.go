@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -236,6 +237,31 @@ func TestManyLines(t *testing.T) {
 		exit, o = replayed(t, t.Context(), ingottest.Network(t, srv), "", written(t, "long.log", long), "--audit-limit=10")
 		if exit != exitOK || srv.Rows() != 60 || srv.Requests() != 3 || o.Audit.Found != 10 || len(o.Notes) != 1 {
 			t.Errorf("exit %d, %d rows in %d requests, %+v", exit, srv.Rows(), srv.Requests(), o)
+		}
+	})
+}
+
+// TestAFileThatIsTruncated while it is read is told, and no line is sent that it has cut.
+func TestAFileThatIsTruncated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		line := strings.Repeat("x", 999)
+		path := written(t, "a.log", strings.Repeat(line+"\n", 1000)) // several times what is read at once
+		var once sync.Once
+		srv := &ingottest.Server{Keep: func(e ingottest.Event) []ingottest.Event {
+			once.Do(func() {
+				if err := os.Truncate(path, 0); err != nil {
+					t.Error(err)
+				}
+			})
+			if !strings.Contains(string(e.Payload), line) {
+				t.Errorf("a part of a line is sent: %s", e.Payload)
+			}
+			return []ingottest.Event{e}
+		}}
+		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", "--batch=1", "--concurrency=1", path)
+		if exit != exitBad || !strings.Contains(o.Problems["read"], "a.log: it was truncated, and ") || int(o.Lines.Lines) != srv.Rows() || o.Lines.Pending == 0 {
+			t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
 		}
 	})
 }
