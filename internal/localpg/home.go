@@ -82,8 +82,12 @@ func settleHome(dir string, o owner, notice string) (home, error) {
 // makeFolder leaves the folder to whoever runs this process. For root that is the point: the
 // server's user cannot put a link where root is going to write.
 func makeFolder(dir string) (made bool, err error) {
-	if _, err := os.Stat(dir); err == nil {
+	_, err = os.Stat(dir)
+	if err == nil {
 		return false, nil
+	}
+	if target, notLink := os.Readlink(dir); notLink == nil && errors.Is(err, fs.ErrNotExist) { // mkdir would say that it exists
+		return false, fmt.Errorf("data folder %s is a link to %s, which is not there: is its disk mounted?", dir, target)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return false, fmt.Errorf("make data folder: %w", err)

@@ -73,6 +73,16 @@ func TestASecondStartOnTheSameFolderIsRefused(t *testing.T) {
 	}
 }
 
+// TestALinkToNowhereIsTold: the folder of a disk that is not mounted is not made anew beneath it.
+func TestALinkToNowhereIsTold(t *testing.T) {
+	t.Parallel()
+	link := filepath.Join(t.TempDir(), "data")
+	check(t, os.Symlink("/nowhere/data", link))
+	if _, err := Start(testContext(t), Options{DataDir: link}); err == nil || !strings.Contains(err.Error(), "is a link to /nowhere/data, which is not there") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAFailedStartTellsWhatTheServerSaid(t *testing.T) {
 	t.Parallel()
 	opts := Options{DataDir: dataDir(t), NoFsync: true, Settings: map[string]string{"work_mem": "plenty"}}
