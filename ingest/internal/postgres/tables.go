@@ -9,7 +9,8 @@ import (
 
 // tablesQuery lists what somebody has done to the tables by which an answer may not be true:
 // without their keys nothing decides what is new (the direct path would not notice) nor what became of a batch
-// in doubt, a trigger or a rule may keep rows out without an error, and an unlogged table is empty after a crash.
+// in doubt, a trigger or a rule may keep rows out without an error, an unlogged table is empty after a crash, and row
+// security may keep events from readers, if it holds for this role.
 // The first column tells what cannot be worked with at all. A restore makes the keys last, when all rows
 // are there: readers of tables that have none would pass over what is still to come.
 const tablesQuery = `WITH tables AS (SELECT name, name::regclass::oid AS t FROM unnest(ARRAY['ingot.events', 'ingot.batches', 'ingot.topics']) AS name),
@@ -23,6 +24,7 @@ UNION ALL SELECT false, 'no valid index events_slices' WHERE NOT EXISTS (
 UNION ALL SELECT false, 'trigger ' || tgname || ' on ' || name FROM pg_trigger, tables WHERE tgrelid = t AND NOT tgisinternal AND tgenabled <> 'D'
 UNION ALL SELECT false, 'rule ' || rulename || ' on ' || name FROM pg_rewrite, tables WHERE ev_class = t
 UNION ALL SELECT false, name || ' is unlogged' FROM pg_class, tables WHERE oid = t AND relpersistence <> 'p'
+UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 1 DESC, 2`
 
 // readTables refuses tables that cannot hold the promise, and returns what might break it.

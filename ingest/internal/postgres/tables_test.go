@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -67,5 +68,27 @@ func TestChangedTablesAreTold(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, told); diff != "" || logged.Len() != len(want) {
 		t.Errorf("%d lines: %s", logged.Len(), diff)
+	}
+}
+
+// TestRowSecurityIsTold to whom it holds for: readers would pass over what it hides.
+func TestRowSecurityIsTold(t *testing.T) {
+	t.Parallel()
+	conn := client(t, database(t))
+	role := pgx.Identifier{"hidden_from_" + conn.Config().Database}.Sanitize()
+	exec(t, conn, "CREATE ROLE "+role)
+	t.Cleanup(func() { exec(t, conn, "RESET ROLE; DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	always, _ := readmeGrants(t, role)
+	exec(t, conn, always)
+	exec(t, conn, "ALTER TABLE ingot.events ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON ingot.events USING (topic <> 'secret')")
+	for _, c := range []struct {
+		as   string
+		want []string
+	}{{"NONE", nil}, {role, []string{"row security on ingot.events"}}} {
+		exec(t, conn, "SET ROLE "+c.as)
+		changed, err := readTables(t.Context(), conn.PgConn())
+		if diff := cmp.Diff(c.want, changed); diff != "" || err != nil {
+			t.Errorf("as %s: %v, %s", c.as, err, diff)
+		}
 	}
 }
