@@ -70,8 +70,13 @@ func walk(t *testing.T, r *Reader, q event.Query) (keys []string) {
 		if len(page.Events) > q.Limit {
 			t.Fatalf("%d events, the limit is %d", len(page.Events), q.Limit)
 		}
+		bytes := 0
 		for _, e := range page.Events {
 			keys = append(keys, e.Topic+"/"+e.Event.ID)
+			bytes += e.Size()
+		}
+		if bytes > q.MaxBytes && len(page.Events) > 1 {
+			t.Fatalf("%d events of %d bytes, the limit is %d", len(page.Events), bytes, q.MaxBytes)
 		}
 		if page.Next == "" || page.Next == q.Cursor {
 			return keys
@@ -523,6 +528,26 @@ func TestOneIDInManyTopics(t *testing.T) {
 	}
 }
 
+// TestABatchOverAStep: of one batch that holds more than a step finds, every event is read by its topic.
+func TestABatchOverAStep(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	var keys, want []string
+	for i := range maxFound + 100 {
+		keys = append(keys, fmt.Sprintf("%05d", i))
+		want = append(want, "t/"+keys[i])
+	}
+	merge(t, newWriter(t, url), keys...)
+	r := newReader(t, url)
+	if got := walk(t, r, event.Query{Feed: true, Topics: []string{"t"}, Limit: 2000}); !slices.Equal(got, want) {
+		t.Errorf("the feed has %d events, want %d in their order", len(got), len(want))
+	}
+	slices.Reverse(want)
+	if got := walk(t, r, event.Query{Topics: []string{"t"}, Limit: 2000}); !slices.Equal(got, want) {
+		t.Errorf("newest first there are %d events, want %d in their order", len(got), len(want))
+	}
+}
+
 // TestAnEmptyFeedHasACursor: whoever begins before the first event goes on from there.
 func TestAnEmptyFeedHasACursor(t *testing.T) {
 	t.Parallel()
@@ -605,6 +630,29 @@ func TestLargeRowsBehindSmallOnes(t *testing.T) {
 		}
 		if len(c.places) != fit || len(c.byID) != fit {
 			t.Fatalf("seed %d: %d places and %d rows are left, want %d", seed, len(c.places), len(c.byID), fit)
+		}
+	}
+}
+
+// TestAPageHasAnEnd: it is full once the work for one is done, and not before any was: who is
+// given a short page has moved on.
+func TestAPageHasAnEnd(t *testing.T) {
+	t.Parallel()
+	longAgo := time.Now().Add(-time.Hour)
+	for _, c := range []struct {
+		what    string
+		steps   int
+		started time.Time
+		full    bool
+	}{
+		{"nothing was done, however long that took", 0, longAgo, false},
+		{"a step that took long", 1, longAgo, true},
+		{"quick steps", maxSteps - 1, time.Now().Add(time.Hour), false},
+		{"many quick steps", maxSteps, time.Now().Add(time.Hour), true},
+	} {
+		b := &pageBuilder{query: event.Query{Limit: 1, MaxBytes: 1}, steps: c.steps, started: c.started}
+		if b.full() != c.full {
+			t.Errorf("%s: full is %v", c.what, b.full())
 		}
 	}
 }
