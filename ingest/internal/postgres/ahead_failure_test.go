@@ -184,6 +184,34 @@ func TestABackendInDoubtIsEnded(t *testing.T) {
 	behind.want(t, true)
 }
 
+// TestAFenceInDoubtIsEnded: one that was not answered in time does not wait on, or there would be one more
+// with every try.
+func TestAFenceInDoubtIsEnded(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	w.timeouts.Statement = time.Hour // which would end it as well
+	watch := client(t, url)
+	const fences = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%SET LOCAL lock_timeout = 0%'"
+	release := holdLog(t, conn)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	batch := send(ctx, w, []bool{false}, "a")
+	exec(t, watch, "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	waitFor(t, watch, fences, 1)
+	cancel()
+	<-batch.ended
+	var unknown *event.UnknownError
+	if !errors.As(batch.err, &unknown) {
+		t.Errorf("got %v %v, want unknown", batch.stored, batch.err)
+	}
+	if err := w.Ready(t.Context(), time.Minute); err != nil {
+		t.Error(err)
+	}
+	waitFor(t, watch, fences, 0)
+	release()
+	merge(t, w, "after")
+}
+
 // TestEndedBeforeItsTurn: nothing is sent of a batch that nobody waits for any more, also
 // when it could be sent at once.
 func TestEndedBeforeItsTurn(t *testing.T) {
