@@ -80,6 +80,9 @@ func TestLookedUpBesideAStagedBatch(t *testing.T) {
 	if w.session.merged != 1+2+2 { // "a" was not found by then
 		t.Errorf("%d rows merged", w.session.merged)
 	}
+	if w.staging.Load() { // Ready would go by that while another batch connects, or is in doubt
+		t.Error("a batch is said to be staged when none is")
+	}
 }
 
 // TestKnownToAnotherServer: what was looked up where it is not written does not count.
