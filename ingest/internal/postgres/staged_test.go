@@ -85,6 +85,28 @@ func TestLookedUpBesideAStagedBatch(t *testing.T) {
 	}
 }
 
+// TestNotReadyInDoubt: while a staged batch is in doubt nothing of the next can be under way.
+func TestNotReadyInDoubt(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w, conn, watch := staging(t, url), client(t, url), client(t, url)
+	const waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND NOT granted AND datname = current_database() AND query LIKE '%s%%'"
+	release := holdLog(t, conn)
+	batch := send(t.Context(), w, nil, "a")
+	waitFor(t, watch, fmt.Sprintf(waiting, "EXECUTE"), 1)
+	exec(t, watch, "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	waitFor(t, watch, fmt.Sprintf(waiting, "BEGIN"), 1) // the fence
+	var notStored *event.NotStoredError
+	if err := w.Ready(t.Context(), 10*time.Millisecond); !errors.As(err, &notStored) {
+		t.Errorf("got %v, want not stored", err)
+	}
+	release()
+	<-batch.ended
+	if !errors.As(batch.err, &notStored) {
+		t.Errorf("got %v %v, want not stored", batch.stored, batch.err)
+	}
+}
+
 // TestKnownToAnotherServer: what was looked up where it is not written does not count.
 func TestKnownToAnotherServer(t *testing.T) {
 	t.Parallel()
