@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,82 @@ func TestTheGateHasEveryLimit(t *testing.T) {
 	for i := range limits.NumField() {
 		if limits.Field(i).IsZero() {
 			t.Errorf("%s is not set", limits.Type().Field(i).Name)
+		}
+	}
+}
+
+// fields lists what a struct holds, one "path=value" each.
+func fields(path string, v reflect.Value) (all []string) {
+	if v.Kind() != reflect.Struct {
+		return []string{fmt.Sprint(path, "=", v)}
+	}
+	for i := range v.NumField() {
+		all = append(all, fields(path+"."+v.Type().Field(i).Name, v.Field(i))...)
+	}
+	return all
+}
+
+// TestWhatAFlagSets: each bound is where its flag says, and nowhere else: two that are mistaken for each other would both be
+// set, to something.
+func TestWhatAFlagSets(t *testing.T) {
+	t.Parallel()
+	of := func(args ...string) (all []string) {
+		c, err := parse(t, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &c.Serve
+		for name, settings := range map[string]any{"bloom": s.bloom(), "feed": s.feed(), "limits": s.limits(), "pipeline": s.pipeline(), "timeouts": s.timeouts()} {
+			all = append(all, fields(name, reflect.ValueOf(settings))...)
+		}
+		slices.Sort(all)
+		return all
+	}
+	defaults := of()
+	for flag, want := range map[string]string{
+		"--max-body=33MiB":              "limits.Body=34603008",
+		"--max-decompressed=65MiB":      "limits.Decompressed=68157440",
+		"--max-events=9999":             "limits.Events.MaxEvents=9999",
+		"--max-payload=257KiB":          "limits.Events.MaxPayloadBytes=263168",
+		"--unknown-fields=ignore":       "limits.Events.IgnoreUnknown=true",
+		"--max-bodies-in-flight=129MiB": "limits.BodiesInFlight=135266304",
+		"--max-header=17KiB":            "limits.Header=17408",
+		"--max-connections=99":          "limits.Connections=99",
+		"--body-timeout=16s":            "limits.ReadTimeout=16s",
+		"--answer-timeout=31s":          "limits.WriteTimeout=31s",
+		"--idle-timeout=3m":             "limits.IdleTimeout=3m0s",
+		"--max-page=9MiB":               "limits.Page=9437184",
+		"--max-page=1KiB":               "feed.CatchUpBytes=1024 feed.PageBytes=1024 limits.Page=1024",
+		"--max-reads-in-flight=65MiB":   "limits.Reads=68157440",
+		"--query-timeout=11s":           "feed.QueryTimeout=11s limits.QueryTimeout=11s",
+		"--max-streams=99":              "feed.Streams=99 limits.Streams=99",
+		"--max-exports=9":               "limits.Exports=9",
+		"--max-subscriptions=999":       "limits.Subscriptions=999",
+		"--stream-buffer=4097":          "feed.Buffer=4097",
+		"--stream-bytes=5MiB":           "feed.BufferBytes=5242880",
+		"--stream-heartbeat=16s":        "limits.Heartbeat=16s",
+		"--stream-stall=11s":            "feed.Stall=11s limits.Stall=11s",
+		"--feed-poll=201ms":             "feed.Poll=201ms",
+		"--queue-events=65537":          "pipeline.QueueEvents=65537",
+		"--queue-bytes=65MiB":           "pipeline.QueueBytes=68157440",
+		"--batch-events=5001":           "pipeline.BatchEvents=5001",
+		"--batch-bytes=9MiB":            "pipeline.BatchBytes=9437184",
+		"--deadline=11s":                "pipeline.Deadline=11s",
+		"--attempt-timeout=11s":         "pipeline.AttemptTimeout=11s timeouts.Idle=11s timeouts.Statement=11s",
+		"--attempt-timeout=1s":          "pipeline.AttemptTimeout=1s timeouts.Idle=1s timeouts.Lock=250ms timeouts.Statement=1s",
+		"--lock-timeout=501ms":          "timeouts.Lock=501ms",
+		"--outage-grace=3s":             "pipeline.OutageGrace=3s",
+		"--splits-per-second=51":        "pipeline.SplitsPerSecond=51",
+		"--retry-max=2s":                "pipeline.RetryMax=2s",
+		"--retry-max=10ms":              "pipeline.RetryBase=10ms pipeline.RetryMax=10ms",
+		"--drain-timeout=21s":           "pipeline.DrainTimeout=21s",
+		"--bloom-capacity=4194305":      "bloom.Capacity=4194305",
+		"--bloom-generations=5":         "bloom.Generations=5",
+		"--bloom-false-positive=0.001":  "bloom.FalsePositive=0.001",
+	} {
+		changed := slices.DeleteFunc(of(flag), func(field string) bool { return slices.Contains(defaults, field) })
+		if got := strings.Join(changed, " "); got != want {
+			t.Errorf("%s sets %s, want %s", flag, got, want)
 		}
 	}
 }
