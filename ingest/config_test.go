@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // parse reads a command line as main does, with the environment of nobody.
@@ -206,6 +208,38 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		}
 		if err := c.Serve.check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want a word about %s", args, err, want)
+		}
+	}
+}
+
+// TestTheLastThatIsTaken: a bound is one that may be set.
+func TestTheLastThatIsTaken(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{
+		"--max-header=4KiB", "--max-header=1MiB", "--max-events=65536", "--batch-events=65536", "--queue-events=10000",
+		"--max-payload=64MiB", "--batch-bytes=512MiB", "--max-reads-in-flight=16MiB", "--retention=1h",
+	} {
+		c, err := parse(t, args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Serve.check(); err != nil {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+// TestLogLevel: less than was asked for is not logged.
+func TestLogLevel(t *testing.T) {
+	t.Parallel()
+	for level, want := range map[string]zapcore.Level{"debug": zap.DebugLevel, "info": zap.InfoLevel, "warn": zap.WarnLevel, "error": zap.ErrorLevel} {
+		log, end, err := newLog(level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer end()
+		if log.Level() != want {
+			t.Errorf("%s: %s", level, log.Level())
 		}
 	}
 }

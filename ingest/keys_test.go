@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"ingot/ingest/internal/keys"
 	"ingot/internal/pgtest"
 )
 
@@ -170,6 +171,38 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 			t.Errorf("%v is a wrong flag", err)
 		}
 	}
+}
+
+// TestKeysThatChangeAreTold, and so is a file that cannot be read any more, and one without a key.
+func TestKeysThatChangeAreTold(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	made(t, path, "shop", "publish")
+	file, err := keys.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zapcore.InfoLevel)
+	look := func(want string) {
+		t.Helper()
+		refreshKeys(file, zap.New(core))
+		said := ""
+		for _, entry := range logs.TakeAll() {
+			said += entry.Level.String() + ": " + entry.Message
+		}
+		if said != want {
+			t.Errorf("said %q, want %q", said, want)
+		}
+	}
+	look("")
+	made(t, path, "shop", "publish")
+	look("info: the keys have changed")
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	look("warn: the keys cannot be read again; those from before hold")
+	look("warn: the last key was taken out: nobody may publish, read or watch until there is one again")
+	look("")
 }
 
 // TestAFileThatAnybodyWrites is told of: whoever adds a line has a key.

@@ -6,12 +6,17 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
+
+	"ingot/internal/pgtest"
 )
 
 // TestAddressesAreNamed: what is wrong with an address names its flag, and the variable.
@@ -94,6 +99,40 @@ func TestVerifyMakesNoDatabase(t *testing.T) {
 	if found, _ := filepath.Glob(folder); found != nil {
 		t.Errorf("%s was made", folder)
 	}
+}
+
+// TestVerifyEndsWithAnError once the tables do not agree, and where there are none.
+func TestVerifyEndsWithAnError(t *testing.T) {
+	t.Parallel()
+	c, err := parse(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := pgtest.New(t)
+	verify := func(exit int, want string) {
+		t.Helper()
+		verify := exec.CommandContext(t.Context(), os.Args[0], "verify", "--database-url="+url)
+		verify.Env = append(os.Environ(), asIngest+"=1")
+		said, _ := verify.CombinedOutput()
+		if got := verify.ProcessState.ExitCode(); got != exit || !strings.Contains(string(said), want) {
+			t.Errorf("exit code %d, want %d and %q:\n%s", got, exit, want, said)
+		}
+	}
+	verify(1, "ingest: verify ")
+	c.Serve.Listen, c.Serve.DatabaseURL, c.Serve.AllowUnsafe = "127.0.0.1:0", url, true
+	t.Run("a server", func(t *testing.T) {
+		send(t, start(t, c.Serve.config), `{"topic":"t","event_id":"1","source":"s","timestamp":"2026-01-01T00:00:00Z","payload":1}`)
+	})
+	verify(0, "every invariant holds")
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "DELETE FROM ingot.events"); err != nil {
+		t.Fatal(err)
+	}
+	verify(1, "invariants do not hold")
 }
 
 func wantSaid(t *testing.T, err error, words ...string) {

@@ -1,15 +1,39 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/postgres"
 	"ingot/internal/pgtest"
 )
+
+// TestRetentionWithoutADatabase is told of once a look, and not at the stop.
+func TestRetentionWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	pruner, err := postgres.OpenPruner("postgres://127.0.0.1:1/none", time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pruner.Close()
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	for ctx, told := range map[context.Context]int{t.Context(): 1, stopped: 0} {
+		core, logs := observer.New(zapcore.WarnLevel)
+		prune(ctx, pruner, time.Hour, prometheus.NewCounter(prometheus.CounterOpts{Name: "x"}), zap.New(core))
+		if n := logs.FilterMessage("old events could not be deleted now").Len(); n != told {
+			t.Errorf("told %d times, want %d", n, told)
+		}
+	}
+}
 
 // TestRetention: a server deletes what is older than --retention, and tells how much it was. Without it
 // events stay.
