@@ -368,11 +368,11 @@ func TestAServerThatIsGoneEndsTheReplay(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoIngotEndsTheReplay: there is POST /publish at every Ingot. A wrong --url, or a proxy whose Ingot is not there yet,
+// TestWhatIsNoIngotEndsTheReplay, and a key that nobody has: there is POST /publish at every Ingot. A wrong --url, or a proxy whose Ingot is not there yet,
 // refuses whatever comes, and with --follow nobody would be told.
 func TestWhatIsNoIngotEndsTheReplay(t *testing.T) {
 	t.Parallel()
-	for status, says := range map[int]string{404: "404 Not Found", 405: "405 Method Not Allowed", 308: "308 Permanent Redirect: to https://ingot/publish"} {
+	for status, says := range map[int]string{401: "401 Unauthorized: the key goes into INGOT_KEY; ingest key makes one", 404: "404 Not Found", 405: "405 Method Not Allowed", 308: "308 Permanent Redirect: to https://ingot/publish"} {
 		for _, more := range []string{"--json", "--follow"} {
 			synctest.Test(t, func(t *testing.T) {
 				network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package lines
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -185,5 +186,20 @@ func TestFollowWantsTheFile(t *testing.T) {
 	t.Parallel()
 	if _, err := Follow(t.Context(), filepath.Join(t.TempDir(), "nothing")); err == nil {
 		t.Error("follows a file that is not there")
+	}
+}
+
+// TestTheMarkIsBounded: a file is recognized by the last bytes that were read of it, not by all of them.
+func TestTheMarkIsBounded(t *testing.T) {
+	t.Parallel()
+	var tail Tail
+	var all []byte
+	for n := range 3 * markBytes {
+		p := bytes.Repeat([]byte{byte(n)}, n%7)
+		tail.took(p)
+		all = append(all, p...)
+	}
+	if !bytes.Equal(tail.mark, all[len(all)-markBytes:]) || tail.offset != int64(len(all)) {
+		t.Errorf("%d bytes at %d", len(tail.mark), tail.offset)
 	}
 }

@@ -223,3 +223,24 @@ func TestWhatIsAnEvent(t *testing.T) {
 		}
 	}
 }
+
+// TestSums: the audit sees whatever is another in an event, and of a line the text alone.
+func TestSums(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2025, 1, 2, 3, 4, 5, 6000, time.UTC)
+	of := SumOf(true, "source", at, "1")
+	for name, other := range map[string]Sum{
+		"the source":                    SumOf(true, "Source", at, "1"),
+		"a microsecond":                 SumOf(true, "source", at.Add(time.Microsecond), "1"),
+		"the payload":                   SumOf(true, "source", at, "2"),
+		"where the source ends":         SumOf(true, "sourc", at, "e1"),
+		"that source and time are none": SumOf(false, "source", at, "1"),
+	} {
+		if other == of {
+			t.Errorf("%s makes no difference", name)
+		}
+	}
+	if SumOf(false, "source", at, "1\n") != SumOf(false, "other", time.Time{}, "1 ") {
+		t.Error("a line is the same wherever and whenever it is replayed, with a line break for a blank")
+	}
+}
