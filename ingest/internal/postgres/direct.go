@@ -43,9 +43,6 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *e
 			}
 		}
 		if err := w.prepare(ctx, b); err != nil {
-			if !w.busy() {
-				w.rollback(ctx)
-			}
 			return err
 		}
 		if err := w.lookUpBeside(ctx, b, p); err != nil {
