@@ -22,6 +22,7 @@
 //	   event               the event, its rules, its decoder
 //	   localpg             a private Postgres from the binaries of the machine
 //	   subprocess          a child that is waited for, and does not outlive its parent
+//	   stopsignal          when a program is to stop: well, or at once
 //	   pgtest certtest buildtest   Postgres, certificates, and the binaries, for tests
 //	   workload            seeded events for the publisher and the benchmarks
 //	   version             which build runs

@@ -15,7 +15,6 @@
 //	log.go        the log: JSON, or readable on a terminal; behind.go, nobody waits for who reads it
 //	memory.go     what the collector may leave lying about; descriptors.go, whether there are files for all connections
 //	debug.go      profiles, on an address of their own
-//	signal.go     how it is told to stop
 //	verify.go     whether what is stored agrees; healthcheck.go, whether a server can store
 package main
 
@@ -25,10 +24,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/zap"
 
+	"ingot/internal/stopsignal"
 	"ingot/internal/version"
 )
 
@@ -57,9 +58,17 @@ func (c *serveCommand) Run(line *kong.Context) error {
 	for _, name := range unknownVariables(os.Environ(), line.Flags()) {
 		log.Warn("a variable that is no setting: see ingest --help", zap.String("variable", name))
 	}
-	ctx, stop := signalContext()
-	defer stop()
-	return run(ctx, c.config, log)
+	return run(stopsignal.Context(stopAtOnce), c.config, log)
+}
+
+// stopAtOnce ends the process; a private Postgres goes with it. Whether anybody reads that it does is not waited for.
+func stopAtOnce() {
+	go func() {
+		fmt.Fprintln(os.Stderr, "ingest: second signal, stopping at once")
+		os.Exit(1)
+	}()
+	time.Sleep(lastLines)
+	os.Exit(1)
 }
 
 // exitUsage is the exit code for a flag or a variable that has to be mended: no restart helps.

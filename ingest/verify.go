@@ -7,6 +7,7 @@ import (
 
 	"ingot/ingest/internal/postgres"
 	"ingot/internal/localpg"
+	"ingot/internal/stopsignal"
 )
 
 // verifyCommand holds the tables against each other: the check for after a crash,
@@ -24,8 +25,7 @@ func (c *verifyCommand) Run() error {
 	if err := checkDatabaseURL(c.DatabaseURL); err != nil {
 		return wrongSetting{err}
 	}
-	ctx, stop := signalContext()
-	defer stop()
+	ctx := stopsignal.Context(stopAtOnce)
 	url := c.DatabaseURL
 	if url == "" {
 		private, err := startPrivate(ctx, c.DataDir, zap.NewNop())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"ingot/internal/stopsignal"
 	"ingot/internal/version"
 )
 
@@ -42,7 +43,7 @@ type surroundings struct {
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a stdout that takes no more is an error of the write, and is told
-	os.Exit(run(signalContext(), os.Args[1:], surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
+	os.Exit(run(stopsignal.Context(func() { os.Exit(exitInterrupted) }), os.Args[1:], surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
 // code is the exit code of a subcommand that has already said why.

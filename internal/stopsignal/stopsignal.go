@@ -1,8 +1,8 @@
-package main
+// Package stopsignal tells a program when to stop: by one signal well, by a second one at once.
+package stopsignal
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,31 +13,28 @@ import (
 // sends its own to the process and then to the group it is in. A guess; nobody types so fast.
 const sameSignal = 50 * time.Millisecond
 
-// signalContext ends at the first SIGINT, SIGTERM or SIGHUP, which is what closing a
-// terminal sends; who has it ignored (nohup) is not stopped by it. The second one ends the
-// process at once; a private Postgres goes with it.
-func signalContext() (context.Context, func()) {
+// Context ends at the first SIGINT, SIGTERM or SIGHUP, which is what closing a terminal sends; who
+// has it ignored (nohup) is not stopped by it. atOnce is called at the second one: it ends the process. Context is called once,
+// and listens until the process ends.
+func Context(atOnce func()) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
-	go obey(signals, cancel, func() { // ends with the process
-		fmt.Fprintln(os.Stderr, "ingest: second signal, stopping at once")
-		os.Exit(1)
-	})
-	return ctx, cancel
+	go obey(signals, cancel, atOnce) // ends with the process
+	return ctx
 }
 
-// obey calls stop at the first signal, and exit at a second one. SIGHUP is none: a terminal that closes sends it twice, as far
+// obey calls stop at the first signal, and atOnce at a second one. SIGHUP is none: a terminal that closes sends it twice, as far
 // apart as its shell takes to end.
-func obey(signals <-chan os.Signal, stop, exit func()) {
+func obey(signals <-chan os.Signal, stop, atOnce func()) {
 	<-signals
 	stop()
 	for first := time.Now(); ; {
 		if s := <-signals; s != syscall.SIGHUP && time.Since(first) >= sameSignal {
-			exit()
+			atOnce()
 			return
 		}
 	}
