@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"ingot/internal/event"
 )
@@ -63,4 +64,15 @@ func cursorError(name, wanted string, err error) error {
 // ofFeed tells an error that has an answer of its own, and is no failure of the database.
 func ofFeed(err error) bool {
 	return errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) || errors.Is(err, event.ErrSubscriptionsFull)
+}
+
+// listing waits for its turn to make a list that may be long: it is held whole, some three times over, until it has become
+// JSON. done lets the next one.
+func (s *Server) listing(ctx context.Context) (done func(), err error) {
+	select {
+	case s.lists <- struct{}{}:
+		return func() { <-s.lists }, nil
+	case <-ctx.Done():
+		return nil, &unreadError{fmt.Errorf("wait for another list: %w", ctx.Err())}
+	}
 }

@@ -98,7 +98,7 @@ type Server struct {
 	rejected    atomic.Int64   // events refused as invalid since the start
 	failures    *zap.Logger    // for answers of 5xx
 	inflaters   chan *inflater // one for each core: inflating only computes
-	listsTopics chan struct{}  // one slot: who lists all topics
+	lists       chan struct{}  // one slot: who lists all topics, or all subscriptions
 	works       sync.Pool      // of *work
 	turnedAway  atomic.Int64   // connections refused since the start
 
@@ -115,7 +115,7 @@ type Server struct {
 
 // New makes a server; it listens nowhere until Serve.
 func New(config Config) *Server {
-	s := &Server{Config: config, started: time.Now(), inflaters: newInflaters(), listsTopics: make(chan struct{}, 1)}
+	s := &Server{Config: config, started: time.Now(), inflaters: newInflaters(), lists: make(chan struct{}, 1)}
 	s.failures = config.Log.WithOptions(zap.WrapCore(sampled))
 	s.serving, s.endStreams = context.WithCancel(context.Background())
 	s.budget.max, s.reads.max = config.Limits.BodiesInFlight, config.Limits.Reads

@@ -76,8 +76,8 @@ func TestTopicsWanted(t *testing.T) {
 	}
 }
 
-// TestTopicsAreListedOneAtATime: there may be millions, and each list is held whole while it is made.
-func TestTopicsAreListedOneAtATime(t *testing.T) {
+// TestOneListAtATime: topics may be millions, and each list is held whole while it is made.
+func TestOneListAtATime(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(l *Limits) { l.QueryTimeout = 100 * time.Millisecond })
 	g.reader.held = make(chan struct{})
@@ -96,9 +96,15 @@ func TestTopicsAreListedOneAtATime(t *testing.T) {
 	if a := g.get(t, "/stats?topics=0"); a.status != 200 {
 		t.Errorf("who does not want the list: %d %s", a.status, a.body)
 	}
+	if a := g.get(t, "/subscriptions"); a.status != 503 || a.kind() != "database-unavailable" {
+		t.Errorf("who wants another one: %d %s", a.status, a.body)
+	}
 	close(g.reader.held)
 	if a := <-answers; a.status != 200 {
 		t.Errorf("who does not: %d %s", a.status, a.body)
+	}
+	if a := g.get(t, "/subscriptions"); a.status != 200 {
+		t.Errorf("another one, later: %d %s", a.status, a.body)
 	}
 }
 

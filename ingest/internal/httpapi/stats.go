@@ -83,13 +83,12 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 	bounded, cancel := s.bounded()
 	defer cancel()
 	if most == allTopics {
-		select { // of a million topics the list is some 150 MB while it is made
-		case s.listsTopics <- struct{}{}:
-			defer func() { <-s.listsTopics }()
-		case <-bounded.Done():
-			s.problemOf(ctx, &unreadError{fmt.Errorf("wait for others' totals: %w", bounded.Err())})
+		done, err := s.listing(bounded) // of a million topics that is some 150 MB
+		if err != nil {
+			s.problemOf(ctx, err)
 			return
 		}
+		defer done()
 	}
 	totals, err := s.Reader.Totals(bounded, most, max(s.Limits.Reads, answerKept))
 	if errors.Is(err, event.ErrTooManyTopics) {

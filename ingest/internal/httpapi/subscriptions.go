@@ -29,6 +29,12 @@ type Subscriptions interface {
 func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) {
 	bounded, cancel := s.bounded()
 	defer cancel()
+	done, err := s.listing(bounded) // of a thousand with as many topics as may be, some 500 MB
+	if err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
+	defer done()
 	subs, err := s.Subscriptions.List(bounded)
 	if err != nil {
 		s.problemOf(ctx, &unreadError{err})
