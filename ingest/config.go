@@ -25,7 +25,7 @@ type config struct {
 	KeysFile     string   `name:"keys-file" type:"named" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File of the keys of those who may publish, read or watch; ingest key makes one. It is read again when it changes. Not set: anyone may."`
 	TLSCert      string   `name:"tls-cert" type:"named" env:"INGOT_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM, its chain behind it: HTTPS is answered then, and no plain HTTP. Read again when it changes."`
 	TLSKey       string   `name:"tls-key" type:"named" env:"INGOT_TLS_KEY" placeholder:"FILE" help:"Key of --tls-cert, in PEM."`
-	AllowedHosts []string `name:"allowed-hosts" env:"INGOT_ALLOWED_HOSTS" placeholder:"NAME,..." help:"Names that requests may come for (Host), beside localhost and IP addresses; * for any. Not set: any, but on --listen of this machine alone, without --keys-file and TLS, no other: a web page must not reach it by a name made to lead here."`
+	AllowedHosts []string `name:"allowed-hosts" env:"INGOT_ALLOWED_HOSTS" placeholder:"NAME,..." help:"Names that requests may come for (Host), beside IP addresses and names without a dot, as localhost; * for any. Not set: any, but on --listen of this machine alone, without --keys-file and TLS, no other: a web page must not reach it by a name made to lead here."`
 	DatabaseURL  string   `name:"database-url" type:"named" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
 	AllowUnsafe  bool     `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start although fsync, full_page_writes or synchronous_commit is off: a crash may lose acknowledged events."`
 	DataDir      string   `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`

@@ -272,7 +272,7 @@ func openFor(t testing.TB, keys Keys, listener net.Listener, authority *certtest
 		config, g.trusts = &tls.Config{Certificates: []tls.Certificate{authority.Issue(t, time.Now().Add(time.Hour)).Certificate(t)}}, authority.Client()
 	}
 	g.Server = New(Config{
-		Metrics: prometheus.NewRegistry(), TLS: config, Hosts: []string{"gate"},
+		Metrics: prometheus.NewRegistry(), TLS: config, Hosts: []string{"gate.example"},
 		Limits: limits, Keys: keys, Publisher: g.publisher, Reader: g.reader, Feed: g.feed, Subscriptions: g.subscriptions, Log: zap.New(core), Instance: "test",
 		Figures: func() Figures {
 			return Figures{QueueStats{QueuedEvents: 1, QueuedBytes: 2, Batches: 3, LastBatch: 4}, FilterStats{Hits: 5}, FeedStats{Streams: 6, CatchingUp: 7, MaxStreams: 8}}

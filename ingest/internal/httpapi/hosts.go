@@ -7,17 +7,19 @@ import (
 
 // knows tells whether a request may come for the host that it names. A web page whose own name was made to lead here (DNS
 // rebinding) has its visitor's browser ask a server that only this machine can reach, and to the browser both are one site: such
-// a page would read events, and send some. No page but this machine's own can bear an address for a name, or localhost.
+// a page would read events, and send some. Names that anybody can have made have a dot; addresses, localhost (RFC 6761, 6.3) and
+// names of one word are nobody's of the internet.
 func (s *Server) knows(host []byte) bool {
 	if s.Hosts == nil || len(host) == 0 || host[0] == '[' {
 		return true
 	}
 	name, _, _ := bytes.Cut(host, []byte(":"))
 	name = bytes.TrimSuffix(name, []byte("."))
-	if len(bytes.Trim(name, "0123456789.")) == 0 { // an IPv4 address: no name ends in a number
+	dot := bytes.LastIndexByte(name, '.')
+	if dot < 0 || bytes.EqualFold(name[dot:], []byte(".localhost")) {
 		return true
 	}
-	if isLocal(name) {
+	if len(bytes.Trim(name, "0123456789.")) == 0 { // an IPv4 address: no name ends in a number
 		return true
 	}
 	for _, known := range s.Hosts {
@@ -26,11 +28,4 @@ func (s *Server) knows(host []byte) bool {
 		}
 	}
 	return false
-}
-
-// isLocal tells the names that lead to this machine for everybody (RFC 6761, 6.3).
-func isLocal(name []byte) bool {
-	const local = "localhost"
-	before := len(name) - len(local)
-	return before >= 0 && strings.EqualFold(string(name[before:]), local) && (before == 0 || name[before-1] == '.')
 }

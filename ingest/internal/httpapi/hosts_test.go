@@ -5,17 +5,17 @@ import (
 	"testing"
 )
 
-// TestHosts sends requests that came for one name and another, to a server that is known as "gate".
+// TestHosts sends requests that came for one name and another, to a server that is known as "gate.example".
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	w := g.dial(t)
 	for host, want := range map[string]int{
-		"gate": 200, "GATE:8080": 200, "gate.": 200,
-		"localhost": 200, "LocalHost:1": 200, "localhost.": 200, "ingot.localhost": 200,
+		"gate.example": 200, "GATE.example:8080": 200, "gate.example.": 200,
+		"localhost": 200, "LocalHost:1": 200, "localhost.": 200, "ingot.LOCALHOST": 200, "gate": 200, "ingest:8080": 200,
 		"127.0.0.1": 200, "127.0.0.1:80": 200, "10.1.2.3": 200, "[::1]": 200, "[::1]:80": 200,
-		"evil.example": 421, "evil.example:8080": 421, "gate.evil.example": 421, "evilgate": 421, "agate": 421,
-		"notlocalhost": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example": 421, "1.evil": 421, "evil.1a": 421, "a": 421,
+		"evil.example": 421, "evil.example:8080": 421, "gate.example.evil": 421, "evilgate.example": 421, "example.": 200, "a.example": 421,
+		"a.notlocalhost": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example": 421, "1.evil": 421, "evil.1a": 421,
 	} {
 		w.send("GET /healthz HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
 		a := w.answer("GET")
