@@ -15,6 +15,7 @@
 //	              handle.go    panics, what is not a route, bodies unread
 //	                 │  requestid.go its id: the client's own, or a new one
 //	                 │  framing.go   where it ends, beyond doubt
+//	                 │  hosts.go     whether it came for this server
 //	                 │  route.go     which handler
 //	                 │  keys.go      whether its key may
 //	                 │
@@ -27,7 +28,7 @@
 //	                 │    results.go   what became of each event
 //	                 │
 //	  GET /events    │  events.go    query.go: its parameters; one event by its key
-//	                 │    read.go      what all readings have in common: their time, and why they fail
+//	                 │    read.go      what all readings have in common: their time, their turn, and why they fail
 //	                 │  export.go    the same as NDJSON
 //	  …/stream       │  stream.go    server-sent events, from the Feed
 //	                 │    streamed.go  an answer that takes the connection over
