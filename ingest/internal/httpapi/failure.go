@@ -29,6 +29,9 @@ type failure struct {
 type failureKey struct{}
 
 func (f failure) belongsInLog(status int) bool {
+	if f.cause == nil { // as nearly always: what is looked for below is allocated
+		return status >= 500
+	}
 	var badData *event.BadDataError
 	return status >= 500 || errors.As(f.cause, &badData)
 }
