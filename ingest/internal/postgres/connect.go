@@ -35,7 +35,7 @@ func connect(ctx context.Context, url, setup string, unanswered time.Duration, o
 		return nil, fmt.Errorf("connect to Postgres: %w", err)
 	}
 	up = true
-	if _, err := conn.Exec(ctx, catalogAlone+setup+serverTimeouts(unanswered)).ReadAll(); err != nil {
+	if _, err := conn.Exec(ctx, catalogAlone+setup+serverTimeouts(conn, unanswered)).ReadAll(); err != nil {
 		discard(conn)
 		return nil, fmt.Errorf("set up the session: %w", err)
 	}

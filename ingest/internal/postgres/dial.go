@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -52,9 +53,23 @@ func dial(unanswered time.Duration) pgconn.DialFunc {
 
 // serverTimeouts say the same to the server; over a unix socket it ignores them. They
 // follow other statements.
-func serverTimeouts(unanswered time.Duration) string {
-	return fmt.Sprintf("; SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = %d; SET tcp_user_timeout = %d",
+//
+// transaction_timeout, which Postgres has from 17 on, is taken back: it ends the session, so that a migration or a
+// verification that takes longer could never be done, and what a batch waits for has bounds of its own.
+func serverTimeouts(conn *pgconn.PgConn, unanswered time.Duration) string {
+	set := fmt.Sprintf("; SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = %d; SET tcp_user_timeout = %d",
 		int(keepAliveIdle.Seconds()), int(keepAliveInterval.Seconds()), keepAliveCount, milliseconds(unanswered))
+	if major(conn.ParameterStatus("server_version")) >= 17 {
+		set += "; SET transaction_timeout = 0"
+	}
+	return set
+}
+
+// major of a version as servers tell it: 15.18 (Debian 15.18-0+deb12u1), 18beta1. 0: not known.
+func major(version string) int {
+	digits := strings.IndexFunc(version+".", func(r rune) bool { return r < '0' || r > '9' })
+	n, _ := strconv.Atoi(version[:digits])
+	return n
 }
 
 // orConnectTimeout is the URL's, or ours.

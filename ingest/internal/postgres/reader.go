@@ -60,10 +60,10 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 	// a pooler that cannot have that would not keep the session's settings either.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	c.ConnConfig.StatementCacheCapacity = statementsKept
-	setup = fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off%s",
-		catalogAlone, setup, milliseconds(config.Timeout), serverTimeouts(config.Timeout))
+	setup = fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off",
+		catalogAlone, setup, milliseconds(config.Timeout))
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, setup); err != nil {
+		if _, err := conn.Exec(ctx, setup+serverTimeouts(conn.PgConn(), config.Timeout)); err != nil {
 			return err
 		}
 		// A standby lags: with it in the pool, a page of the primary's log would lack rows, and a cursor be told gone.

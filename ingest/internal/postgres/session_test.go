@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
 	"ingot/internal/event"
@@ -101,5 +103,37 @@ func TestAConnectionThatIsNotGoodIsClosed(t *testing.T) {
 			}
 			waitFor(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot'", 0)
 		})
+	}
+}
+
+// TestNoTransactionTimeout: Postgres 17 and newer would end sessions in the middle of what takes long; older ones have no
+// such setting, and there is nothing to take back.
+func TestNoTransactionTimeout(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := client(t, url)
+	if number(t, conn, "SELECT current_setting('server_version_num')::int") >= 17_00_00 {
+		exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET transaction_timeout = '300ms'")
+	}
+	const takesLong = "BEGIN; SELECT 1 FROM pg_sleep(0.5); COMMIT"
+	one, err := connect(t.Context(), url, setupSession, unansweredDefault, func(*pgconn.Notice) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer discard(one)
+	if _, err := one.Exec(t.Context(), takesLong).ReadAll(); err != nil {
+		t.Errorf("a connection that writes: %v", err)
+	}
+	if _, err := newReader(t, url).pool.Exec(t.Context(), takesLong); err != nil {
+		t.Errorf("one that reads: %v", err)
+	}
+}
+
+func TestMajor(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]int{"15.18 (Debian 15.18-0+deb12u1)": 15, "18beta1": 18, "17": 17, "": 0, "devel": 0} {
+		if got := major(version); got != want {
+			t.Errorf("%q: %d", version, got)
+		}
 	}
 }
