@@ -39,7 +39,8 @@ func launchAs(t testing.TB, change func(*exec.Cmd), program string, args ...stri
 	p := &process{t: t, stdout: filepath.Join(dir, "stdout"), stderr: filepath.Join(dir, "stderr")}
 	cmd := exec.Command(program, args...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool {
-		return strings.HasPrefix(s, "INGOT_") || strings.HasPrefix(s, "DATABASE_URL=") || strings.HasPrefix(s, "PG")
+		ofPostgres := strings.HasPrefix(s, "PG") && !strings.HasPrefix(s, "PG_BIN=") // the test's own server is one of these
+		return strings.HasPrefix(s, "INGOT_") || strings.HasPrefix(s, "DATABASE_URL=") || ofPostgres
 	})
 	change(cmd)
 	if err := p.start(cmd); err != nil {
