@@ -94,8 +94,12 @@ func openFolder(t testing.TB, data string) *pgx.Conn {
 // ingester logs where it is.
 func (i *ingester) privateURL(t testing.TB) string {
 	t.Helper()
-	_, rest, _ := strings.Cut(i.said(i.stderr), `"database":"`)
-	where, _, _ := strings.Cut(rest, `"`)
+	where := ""
+	await(t, "the database's place in the log", func() (whole bool) {
+		_, rest, _ := strings.Cut(i.said(i.stderr), `"database":"`)
+		where, _, whole = strings.Cut(rest, `"`)
+		return whole
+	})
 	var host, database, user string
 	fields := strings.NewReplacer(",", "").Replace(where)
 	if _, err := fmt.Sscanf(fields, "%s database %s user %s", &host, &database, &user); err != nil {

@@ -84,9 +84,9 @@ func TestUnsafeDurabilityIsRefused(t *testing.T) {
 				t.Errorf("exit code %d: %s", code, p.said(p.stderr))
 			}
 			i := startIngester(t, "--database-url", server.URL(), "--allow-unsafe-durability")
-			if !i.logged("this database may lose acknowledged events when its machine crashes") {
-				t.Error("it starts without a warning")
-			}
+			await(t, "the warning", func() bool {
+				return i.logged("this database may lose acknowledged events when its machine crashes")
+			})
 			i.stop(t)
 		})
 	}
