@@ -22,7 +22,7 @@ func ofThisMachine(at net.Addr) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// hosts are the names that requests may come for, beside addresses and names without a dot; nil: any. Who wants keys need not look: a web
+// hosts are the names that requests may come for, beside those that nobody else can have (httpapi knows); nil: any. Who wants keys need not look: a web
 // page that leads here has none. Nor where HTTPS is spoken: it has no certificate that its visitors trust.
 func (c *config) hosts(at net.Addr) []string {
 	guarded := c.KeysFile != "" || c.TLSCert != "" || !ofThisMachine(at)

@@ -71,7 +71,7 @@ type Config struct {
 	Limits    Limits
 	Keys      Keys        // nil: anyone may do everything
 	TLS       *tls.Config // nil: plain HTTP
-	Hosts     []string    // names it is asked by, beside addresses and names without a dot; nil: any
+	Hosts     []string    // names it is asked by, beside those that nobody else can have (hosts.go); nil: any
 	Publisher Publisher
 	Reader    Reader
 	Feed      Feed
