@@ -28,6 +28,9 @@ func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brie
 		err := p.store.Ready(ctx, p.config.AttemptTimeout) // no attempt yet
 		live := p.startAttempt(f, batch)
 		if len(live) == 0 {
+			if err != nil {
+				p.endAttempt(f, err) // nobody waits any more, and who comes next is to know
+			}
 			return
 		}
 		if err == nil {

@@ -320,6 +320,32 @@ func TestDeadlineWhileConnecting(t *testing.T) {
 	})
 }
 
+// TestOutageBehindShortDeadlines: that a store does not answer counts also where whoever waited for it has been answered
+// by the time that connecting is given up.
+func TestOutageBehindShortDeadlines(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.Deadline, config.OutageGrace = 3*time.Second, 2*time.Second // and 8 s to connect
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Silence(true)
+		wantNotStored(t, <-p.submit(10, "a"), event.ReasonExpired)
+		time.Sleep(8 * time.Second)
+		probe := p.submit(10, "b")
+		refused := <-p.submit(10, "c")
+		wantNotStored(t, refused, event.ReasonUnavailable)
+		if refused.after != 0 {
+			t.Errorf("refused after %s, want at once", refused.after)
+		}
+		wantNotStored(t, <-probe, event.ReasonExpired)
+		if s := p.Stats(); s.FailedAttempts != 1 {
+			t.Errorf("%d attempts failed, want 1", s.FailedAttempts)
+		}
+		p.fake.Silence(false)
+		time.Sleep(8 * time.Second)
+		wantStored(t, <-p.submit(10, "d"), true)
+	})
+}
+
 // TestDeadlineDuringAnAttempt: nobody can say whether the attempt will commit. The
 // one queued behind it is certainly not stored.
 func TestDeadlineDuringAnAttempt(t *testing.T) {
