@@ -1,5 +1,5 @@
 // Package feed brings committed events to subscribers as they are committed, in the
-// order of the commit log.
+// order of the commit log. A place is a position in that order.
 //
 // Package main makes a Hub, runs it, and hands it to the HTTP gate, which subscribes
 // for each stream and each long poll. The Hub owns one goroutine, Run; a Subscriber
@@ -14,29 +14,30 @@
 //  1. Somebody commits. This process says so (Wake); other processes' commits are
 //     seen at the next poll of the log.
 //  2. Run reads on from where it was, once for all subscribers, and puts each event
-//     into the buffers of those whose filters it passes. It then takes a breath, so
-//     that a thousand small commits are some readings.
-//  3. Next empties the buffer.
+//     into the buffers of the subscribers whose filters it passes. It then rests for a
+//     moment, so that a thousand small commits take a few readings.
+//  3. Next takes events out of the buffer.
 //
 // How a subscriber gets to where Run is:
 //
 //  1. It reads pages by itself, with its own filters, until one says that nothing is
 //     committed behind it. That is place P.
-//  2. It joins: from now on Run puts events behind P into its buffer. Run is at H.
-//     Where nobody else listens, Run is told to go on from P.
+//  2. It joins: from now on Run, which is at place H, puts events that it reads and that
+//     lie behind P into the buffer. Where nobody else listens, Run is told to go on
+//     from P, and H is P.
 //  3. If P lies before H, it reads the pages from P to H, and drops what they hold
 //     behind H: that is in the buffer. Now it is live.
 //  4. A buffer that runs over sends it back to 1, from the end of what the buffer
-//     holds. So a burst costs a reading of its own and nobody an event.
+//     holds. So a burst costs the subscriber readings of its own, and no event is lost.
 //
 // What this gives:
 //
-//   - Every event behind the place that a subscriber began with, once, in order: what
-//     Run reads from H on is behind H, what the subscriber reads itself is not.
+//   - A subscriber gets every event behind the place that it began with, once, in order:
+//     what Run reads from H on is behind H, what the subscriber reads itself is not.
 //   - Each answer of Next comes with a place up to which nothing is missing, also when
 //     no event passed the filters: an idle stream can be resumed from there.
 //   - Memory is bounded: a buffer holds at most Buffer events of BufferBytes in all, and
 //     not the pages they came in; what several hold they share.
-//   - Who has not called Next for Stall when its buffer runs over is cut off. Nobody
-//     else notices: Run waits for no subscriber.
+//   - A subscriber that has not called Next for Stall when its buffer runs over is cut
+//     off. Nobody else notices: Run waits for no subscriber.
 package feed
