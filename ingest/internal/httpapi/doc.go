@@ -4,7 +4,7 @@
 // Package main makes a Server from a Publisher (the pipeline), a Reader and
 // Subscriptions (the database) and a Feed, and serves it on a listener. The package owns
 // the connections, the streams on them and the bytes of bodies in flight; all end with
-// Shutdown.
+// Shutdown. The budget is a number of bytes that all bodies together may take.
 //
 //	server.go serve.go budget.go   what a Server is made of, how it stops, what may be held
 //
@@ -12,7 +12,7 @@
 //	                 │  deadline.go  its deadlines, which a request puts off at no cost
 //	                 │  secured.go   TLS above them, if Config has it
 //	                 │
-//	              handle.go    panics, what is not a route, bodies unread
+//	              handle.go    one request: panics, what is not a route, bodies unread
 //	                 │  requestid.go its id: the client's own, or a new one
 //	                 │  framing.go   where it ends, beyond doubt
 //	                 │  hosts.go     whether it came for this server
@@ -45,13 +45,15 @@
 //
 // Invariants:
 //
-//   - No body is read before its bytes are taken from the budget. fasthttp reads
-//     ahead at most 8 KiB of it, so memory is bounded by connections × (8 KiB +
-//     buffers) + the budget + one inflater a core; and for readers exports × two pages
-//     of 1 MiB, streams × what the feed lets wait for one, and Limits.Reads of pages on
-//     their way to clients, which count until the next request is read or the connection
-//     is closed. So do answers to POST /publish over 64 KiB, in the budget; room for them is
-//     taken before anything is stored.
+//   - No body is read before its bytes are taken from the budget; fasthttp reads ahead
+//     at most 8 KiB of it. So what senders make the server hold is bounded by
+//     connections × (8 KiB + buffers) + the budget + one inflater a core.
+//   - An answer to POST /publish over 64 KiB counts in the budget until the next request
+//     of its connection is read, or the connection is closed. Room for the answer to more
+//     than 100 events is taken before anything is stored.
+//   - What readers make the server hold is bounded by exports × two pages of 1 MiB +
+//     streams × what the feed lets wait for one + Limits.Reads of pages on their way to
+//     clients, which count for as long as those answers do.
 //   - What is written without an end (streams, exports) has a bound on its number, a
 //     deadline for each write, and ends when the client leaves or the server drains.
 //   - A connection whose body was not read to its end is never used again: what is
