@@ -2,8 +2,8 @@
 // and nothing that runs.
 //
 // Ingot takes events over HTTP and makes each one a row in Postgres exactly
-// once. It answers a request only after its batch has committed, and says per
-// event what became of it.
+// once. It gathers the events of many requests into a batch, answers a request only
+// after its batch has committed, and says per event what became of it.
 //
 //	publisher/           plays services or sends files, retries, audits what was promised, and follows
 //	   │  HTTP
@@ -22,7 +22,7 @@
 //	   event               the event, its rules, its decoder
 //	   localpg             a private Postgres from the binaries of the machine
 //	   subprocess          a child that is waited for, and does not outlive its parent
-//	   stopsignal          when a program is to stop: well, or at once
+//	   stopsignal          when a program is to stop: in order, or at once
 //	   pgtest certtest buildtest   Postgres, certificates, and the binaries, for tests
 //	   workload            seeded events for the publisher and the benchmarks
 //	   version             which build runs
@@ -31,7 +31,7 @@
 //	torture/             hurts the real binaries, and holds what is left to the promise
 //	bench/               measures the whole against its limits
 //
-// A package below ingest/internal imports internal/event, the standard library,
-// zap, small leaf modules and the one big library it hides; never a sibling.
+// A package below ingest/internal imports internal/event, this package, the standard
+// library, zap, small leaf modules and the one big library it hides; never a sibling.
 // imports_test.go holds it to that. docs/design.md is the design.
 package ingot
