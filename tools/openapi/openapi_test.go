@@ -196,7 +196,7 @@ func TestExamples(t *testing.T) {
 func opaque(e example) bool {
 	return e.encoding == "gzip" || strings.Contains(e.target, "cursor=") || strings.Contains(e.target, "topics=") ||
 		strings.Contains(e.target, "since=yesterday") || strings.Contains(e.target, "source=a&source=b") ||
-		e.status == 404 || strings.Contains(e.target, "after=!") || strings.HasPrefix(e.target, "/events/a/b?")
+		e.status == 404 || strings.Contains(e.target, "after=!") || strings.HasPrefix(e.target, "/events/a/b?") || strings.Contains(e.target, "resuls=")
 }
 
 func validate(router routers.Router, r *http.Request, e example) (*openapi3filter.RequestValidationInput, error) {

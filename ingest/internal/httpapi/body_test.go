@@ -149,6 +149,7 @@ func TestExpect(t *testing.T) {
 		{"too large", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", 1<<20 + 1, 413, nil},
 		{"media type", "POST /publish HTTP/1.1\r\nContent-Type: text/plain\r\n", 2, 415, nil},
 		{"parameter", "POST /publish?results=x HTTP/1.1\r\nContent-Type: application/json\r\n", 2, 400, nil},
+		{"a parameter nobody knows", "POST /publish?x=1 HTTP/1.1\r\nContent-Type: application/json\r\n", 2, 400, nil},
 		{"no room", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", 11, 503, func(g *gate) { g.budget.max = 10 }},
 		{"draining", "POST /publish HTTP/1.1\r\nContent-Type: application/json\r\n", 2, 503, func(g *gate) { g.Drain() }},
 		{"path", "POST /nothing HTTP/1.1\r\nContent-Type: application/json\r\n", 2, 404, nil},

@@ -11,7 +11,7 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set("Vary", "Accept") // it may be a page or lines
 	q, err := parseQuery(ctx.QueryArgs())
 	if err != nil {
-		s.problem(ctx, problemBadParameter, err.Error())
+		s.problemOf(ctx, err)
 		return
 	}
 	if wantsLines(ctx) {

@@ -23,7 +23,7 @@ func TestFailuresAreLogged(t *testing.T) {
 		status          int64
 		level           string
 	}{
-		{"/publish?x=y", "request failed: queue-full", storetest.Step{Fail: &event.NotStoredError{Reason: event.ReasonQueueFull, Err: cause}}, 503, "warn"},
+		{"/publish?results=all", "request failed: queue-full", storetest.Step{Fail: &event.NotStoredError{Reason: event.ReasonQueueFull, Err: cause}}, 503, "warn"},
 		{"/publish", "request failed: outcome-unknown", storetest.Step{Fail: &event.UnknownError{Err: cause}}, 504, "error"},
 		{"/publish", "request failed: internal", storetest.Step{Fail: cause}, 500, "error"},
 		{"/publish", "request failed: refused-by-postgres", storetest.Step{Fail: &event.BadDataError{Err: cause}}, 422, "error"},

@@ -62,10 +62,7 @@ func parsePoll(args *fasthttp.Args) (p pollQuery, err error) {
 		}
 		return err
 	})
-	if err != nil {
-		return p, &refusal{problemBadParameter, err.Error()}
-	}
-	return p, nil
+	return p, err
 }
 
 func parseWait(text string) (time.Duration, error) {

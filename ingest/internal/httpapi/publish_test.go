@@ -86,6 +86,10 @@ var publishCases = []publishCase{
 	{name: "empty NDJSON", header: ndjsonType, body: "\n \n", status: 400, kind: "not-json"},
 	{name: "results twice", target: "/publish?results=all&results=none", body: valid("a"), status: 400, kind: "bad-parameter"},
 	{name: "results misspelt", target: "/publish?results=al", body: valid("a"), status: 400, kind: "bad-parameter"},
+	{name: "the name of results misspelt", target: "/publish?resuls=all", body: valid("a"), status: 400, kind: "bad-parameter"},
+	{name: "a parameter beside results", target: "/publish?results=all&x", body: valid("a"), status: 400, kind: "bad-parameter"},
+	{name: "a parameter without a name", target: "/publish?=all", body: valid("a"), status: 400, kind: "bad-parameter"},
+	{name: "a question mark alone is no parameter", target: "/publish?", body: valid("a"), status: 200, rows: 1},
 
 	{name: "a body over the limit", body: `"` + strings.Repeat("x", 1<<20) + `"`, status: 413, kind: "body-too-large"},
 	{name: "too many events", body: "[" + strings.Repeat("1,", 10_000) + "1]", status: 413, kind: "too-many-events"},

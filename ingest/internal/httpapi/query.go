@@ -29,18 +29,18 @@ func parseQuery(args *fasthttp.Args) (event.Query, error) {
 	return q, err
 }
 
-// eachParameter walks the parameters until take refuses one. None but topic may be there
+// eachParameter walks the parameters until take refuses one, and fails with a *refusal. None but topic may be there
 // more than once.
 func eachParameter(args *fasthttp.Args, take func(name, text string) error) error {
 	seen := map[string]bool{}
 	for key, value := range args.All() {
 		name := string(key)
 		if seen[name] && name != "topic" {
-			return fmt.Errorf("%s is there more than once", shown(name))
+			return &refusal{problemBadParameter, shown(name) + " is there more than once"}
 		}
 		seen[name] = true
 		if err := take(name, string(value)); err != nil {
-			return err
+			return &refusal{problemBadParameter, err.Error()}
 		}
 	}
 	return nil

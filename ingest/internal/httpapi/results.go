@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/valyala/fasthttp"
@@ -17,19 +19,31 @@ const (
 	showNone
 )
 
+// resultsWanted looks at no parameter where there is none, as nearly always.
 func resultsWanted(args *fasthttp.Args) (resultsShown, error) {
-	if args.Len() > 1 && len(args.PeekMulti("results")) > 1 {
-		return 0, &refusal{problemBadParameter, `"results" is there more than once`}
-	}
-	switch string(args.Peek("results")) {
-	case "":
+	if args.Len() == 0 {
 		return showNotStored, nil
-	case "all":
-		return showAll, nil
-	case "none":
-		return showNone, nil
 	}
-	return 0, &refusal{problemBadParameter, `results must be "all" or "none", or left out to list what is not stored`}
+	return parseResults(args)
+}
+
+func parseResults(args *fasthttp.Args) (show resultsShown, err error) {
+	err = eachParameter(args, func(name, text string) error {
+		switch {
+		case name != "results":
+			return fmt.Errorf("%s is not a parameter; known is results", shown(name))
+		case text == "":
+			show = showNotStored
+		case text == "all":
+			show = showAll
+		case text == "none":
+			show = showNone
+		default:
+			return errors.New(`results must be "all" or "none", or left out to list what is not stored`)
+		}
+		return nil
+	})
+	return show, err
 }
 
 func statusWord(stored bool) string {

@@ -35,7 +35,7 @@ type Subscription interface {
 func (s *Server) follow(ctx *fasthttp.RequestCtx) {
 	q, after, err := streamQuery(ctx.QueryArgs())
 	if err != nil {
-		s.problem(ctx, problemBadParameter, err.Error())
+		s.problemOf(ctx, err)
 		return
 	}
 	name, wanted := "after", wantedPlace
