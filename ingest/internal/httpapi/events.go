@@ -36,8 +36,8 @@ func (s *Server) event(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	id, err := keyPart(ctx, "event_id")
-	if err == nil && ctx.QueryArgs().Len() > 0 {
-		err = &refusal{problemBadParameter, "one event takes no parameter"}
+	if err == nil {
+		err = noParameter(ctx.QueryArgs())
 	}
 	if err != nil {
 		s.problemOf(ctx, err)

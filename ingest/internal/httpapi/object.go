@@ -20,8 +20,8 @@ const maxObject = 128 << 10
 // readObject reads a small JSON object with no other names than these, each at most
 // once: encoding/json would take the last one, or one in other capitals.
 func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string) error {
-	if ctx.QueryArgs().Len() > 0 {
-		return &refusal{problemBadParameter, "this takes no parameter"}
+	if err := noParameter(ctx.QueryArgs()); err != nil {
+		return err
 	}
 	if err := wantJSON(&ctx.Request.Header); err != nil {
 		return err

@@ -46,6 +46,13 @@ func eachParameter(args *fasthttp.Args, take func(name, text string) error) erro
 	return nil
 }
 
+// noParameter refuses any.
+func noParameter(args *fasthttp.Args) error {
+	return eachParameter(args, func(name, _ string) error {
+		return fmt.Errorf("%s is not a parameter; none is known here", shown(name))
+	})
+}
+
 func setParameter(q *event.Query, name, text string) (err error) {
 	switch name {
 	case "topic":

@@ -66,6 +66,7 @@ func TestTopicsWanted(t *testing.T) {
 		{"/stats?topics=-1", 400},
 		{"/stats?topics=", 400},
 		{"/stats?topics=all", 400},
+		{"/stats?topics=1&topics=2", 400},
 	} {
 		if a := g.get(t, c.target); a.status != c.status {
 			t.Errorf("%s: %d %s", c.target, a.status, a.body)

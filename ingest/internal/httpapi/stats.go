@@ -136,6 +136,9 @@ func topicsWanted(args *fasthttp.Args) (int, error) {
 	if !args.Has("topics") {
 		return allTopics, nil
 	}
+	if len(args.PeekMulti("topics")) > 1 {
+		return 0, errors.New("topics is there more than once")
+	}
 	most, err := strconv.Atoi(string(args.Peek("topics")))
 	if err != nil || most < 0 || most > maxTopicsWanted {
 		return 0, fmt.Errorf("topics must be a number from 0 to %d", maxTopicsWanted)

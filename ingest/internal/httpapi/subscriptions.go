@@ -27,6 +27,10 @@ type Subscriptions interface {
 
 // subscriptions answers all of them with their lag.
 func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) {
+	if err := noParameter(ctx.QueryArgs()); err != nil {
+		s.problemOf(ctx, err)
+		return
+	}
 	bounded, cancel := s.bounded()
 	defer cancel()
 	done, err := s.listing(bounded) // of a thousand with as many topics as may be, some 500 MB
@@ -121,6 +125,9 @@ func (s *Server) wantedSubscription(ctx *fasthttp.RequestCtx) (sub event.Subscri
 // unsubscribe forgets a subscription.
 func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) {
 	name, err := subscriptionName(ctx)
+	if err == nil {
+		err = noParameter(ctx.QueryArgs())
+	}
 	if err != nil {
 		s.problemOf(ctx, err)
 		return

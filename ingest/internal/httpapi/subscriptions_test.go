@@ -161,6 +161,8 @@ func TestSubscriptionRefused(t *testing.T) {
 		{"a name twice", "PUT", "/subscriptions/a", `{"after":"now","after":"beginning"}`, 400, "bad-parameter"},
 		{"a name in capitals", "PUT", "/subscriptions/a", `{"After":"beginning"}`, 400, "bad-parameter"},
 		{"a parameter", "PUT", "/subscriptions/a?x=1", "{}", 400, "bad-parameter"},
+		{"a parameter, to forget", "DELETE", "/subscriptions/a?dry_run=1", "", 400, "bad-parameter"},
+		{"a filter of the list", "GET", "/subscriptions?name=a", "", 400, "bad-parameter"},
 		{"no such method", "POST", "/subscriptions/a", "{}", 405, "method-not-allowed"},
 		{"commit of nothing", "POST", "/subscriptions/a/commit", "{}", 400, "bad-cursor"},
 		{"commit of now", "POST", "/subscriptions/a/commit", `{"cursor":"now"}`, 400, "bad-cursor"},
