@@ -33,7 +33,11 @@ func (r *follower) get(ctx context.Context, path string, into any) error {
 
 func pageRound(ctx context.Context, r *follower) error {
 	var page eventsPage
-	if err := r.get(ctx, fmt.Sprintf("/events?order=asc&limit=%d&cursor=%s", 1+r.random.IntN(200), r.cursor), &page); err != nil {
+	path := fmt.Sprintf("/events?order=asc&limit=%d", 1+r.random.IntN(200))
+	if r.cursor != "" {
+		path += "&cursor=" + r.cursor
+	}
+	if err := r.get(ctx, path, &page); err != nil {
 		return err
 	}
 	for _, e := range page.Events {

@@ -67,7 +67,9 @@ func setParameter(q *event.Query, name, text string) (err error) {
 	case "event_id":
 		q.EventID = text
 	case "cursor":
-		q.Cursor = text
+		if q.Cursor = text; text == "" { // as of a client that has come to the end of the pages: the first one again would have no end
+			return errors.New("cursor is empty; " + wantedCursor + ", or leave it out to begin")
+		}
 		return nil
 	case "since":
 		q.Since, err = parseTime(name, text)

@@ -32,8 +32,6 @@ func parseResults(args *fasthttp.Args) (show resultsShown, err error) {
 		switch {
 		case name != "results":
 			return fmt.Errorf("%s is not a parameter; known is results", shown(name))
-		case text == "":
-			show = showNotStored
 		case text == "all":
 			show = showAll
 		case text == "none":

@@ -86,14 +86,16 @@ func (s *Server) startStream(after string) (event.Position, error) {
 func streamQuery(args *fasthttp.Args) (q event.Query, after string, err error) {
 	after = "now"
 	err = eachParameter(args, func(name, text string) error {
-		switch {
-		case name == "after" && text != "":
-			after = text
+		switch name {
+		case "after":
+			if after = text; text == "" {
+				return errors.New("after is empty; " + wantedPlace)
+			}
 			return nil
-		case name == "topic", name == "source":
+		case "topic", "source":
 			return setParameter(&q, name, text)
 		}
-		return fmt.Errorf("%s is not a parameter, or empty; known are topic, source and after", shown(name))
+		return fmt.Errorf("%s is not a parameter; known are topic, source and after", shown(name))
 	})
 	return q, after, err
 }
