@@ -119,7 +119,7 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*
 	}
 	r := s.route(ctx)
 	if r == nil {
-		s.problem(ctx, problemNotFound, "there is nothing at this path; / lists what there is")
+		s.nowhere(ctx)
 		return &s.elsewhere, nil
 	}
 	if handle := r.handler(string(ctx.Method())); handle != nil {
@@ -136,6 +136,16 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*
 		s.problem(ctx, problemMethod, "this path answers to "+r.allow())
 	}
 	return &r.answers, nil
+}
+
+// nowhere answers what came for no route. OPTIONS * asks what the server as a whole may be asked (RFC 9110, 9.3.7).
+func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
+	if !ctx.IsOptions() || string(ctx.Request.Header.RequestURI()) != "*" {
+		s.problem(ctx, problemNotFound, "there is nothing at this path; / lists what there is")
+		return
+	}
+	ctx.Response.Header.Set("Allow", allMethods)
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
 }
 
 // unreadable answers what fasthttp could not read as a request. It closes the

@@ -126,7 +126,10 @@ var hostileCases = []hostileCase{
 	{"absolute-form with dots", "GET http://gate/x/../healthz HTTP/1.1\r\nHost: gate\r\n\r\n", "404 open", 0},
 	{"absolute-form in a parameter is no path", "GET /events?source=://gate/healthz&x=y HTTP/1.1\r\nHost: gate\r\n\r\n", "400 open", 0},
 	{"authority-form", "CONNECT gate:80 HTTP/1.1\r\nHost: gate\r\n\r\n", "404 open", 0},
-	{"asterisk-form", "OPTIONS * HTTP/1.1\r\nHost: gate\r\n\r\n", "404 open", 0},
+	{"asterisk-form", "OPTIONS * HTTP/1.1\r\nHost: gate\r\n\r\n", "204 open", 0},
+	{"asterisk-form with a body", "OPTIONS * HTTP/1.1\r\nHost: gate\r\nContent-Length: 2\r\n\r\n[]", "204 open", 0},
+	{"asterisk-form of another method", "GET * HTTP/1.1\r\nHost: gate\r\n\r\n", "404 open", 0},
+	{"an asterisk as a path", "OPTIONS /* HTTP/1.1\r\nHost: gate\r\n\r\n", "404 open", 0},
 	{"a control character in the path", "GET /heal\x01thz HTTP/1.1\r\nHost: gate\r\n\r\n", "400 closed", 0},
 	{"a fragment", "GET /healthz#x HTTP/1.1\r\nHost: gate\r\n\r\n", "200 open", 0},
 

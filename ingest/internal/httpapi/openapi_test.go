@@ -108,7 +108,7 @@ func (a answer) documented(t testing.TB, method, target string) {
 		}
 	}
 	if !known {
-		if a.status != 404 {
+		if a.status != 404 && !(a.status == 204 && method == "OPTIONS" && path == "*") {
 			t.Errorf("%s is not in the document, and answers %d", path, a.status)
 		}
 		return

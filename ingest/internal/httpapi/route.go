@@ -21,6 +21,9 @@ type route struct {
 // methods in the order in which Allow names them.
 var methods = []string{"GET", "POST", "PUT", "DELETE"}
 
+// allMethods are those that some path answers to.
+const allMethods = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+
 func (h handlers) handler(method string) func(*fasthttp.RequestCtx) {
 	if method == "HEAD" {
 		method = "GET"

@@ -212,6 +212,15 @@ func TestMethods(t *testing.T) {
 			t.Errorf("OPTIONS %s: got %d %v", path, a.status, a.header)
 		}
 	}
+	var any []string // method of any path
+	for _, r := range g.routes {
+		any = append(any, strings.Split(r.allow(), ", ")...)
+	}
+	if a := g.do(t, request{method: "OPTIONS", target: "*"}); a.status != 204 || a.body != "" {
+		t.Errorf("OPTIONS *: got %d %s", a.status, a.body)
+	} else {
+		same(t, "methods", strings.Split(a.header.Get("Allow"), ", "), any)
+	}
 	for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS"} {
 		if a := g.do(t, request{method: method, target: "/nothing"}); a.status != 404 {
 			t.Errorf("%s /nothing: got %d", method, a.status)
