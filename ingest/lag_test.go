@@ -19,11 +19,11 @@ import (
 func TestLagOfSubscriptions(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		list func(context.Context) ([]event.Subscription, error)
+		each func(context.Context, func(*event.Subscription) error) error
 		want string // of the text format, besides what has nothing to do with it
 	}{
-		"two": {func(context.Context) ([]event.Subscription, error) {
-			return []event.Subscription{{Name: "a", LagEvents: 12, Lag: 1500 * time.Millisecond}, {Name: "b"}}, nil
+		"two": {func(_ context.Context, f func(*event.Subscription) error) error {
+			return errors.Join(f(&event.Subscription{Name: "a", LagEvents: 12, Lag: 1500 * time.Millisecond}), f(&event.Subscription{Name: "b"}))
 		}, `# HELP ingot_subscription_lag_events Events of the whole feed behind the place of the subscription; the same from every process.
 # TYPE ingot_subscription_lag_events gauge
 ingot_subscription_lag_events{subscription="a"} 12
@@ -33,19 +33,19 @@ ingot_subscription_lag_events{subscription="b"} 0
 ingot_subscription_lag_seconds{subscription="a"} 1.5
 ingot_subscription_lag_seconds{subscription="b"} 0
 `},
-		"fails": {func(context.Context) ([]event.Subscription, error) {
-			return []event.Subscription{{Name: "a"}}, errors.New("away")
+		"fails": {func(_ context.Context, f func(*event.Subscription) error) error {
+			return errors.Join(f(&event.Subscription{Name: "a"}), errors.New("away"))
 		}, ""},
-		"hangs": {func(ctx context.Context) ([]event.Subscription, error) {
+		"hangs": {func(ctx context.Context, _ func(*event.Subscription) error) error {
 			<-ctx.Done()
-			return nil, ctx.Err()
+			return ctx.Err()
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := prometheus.NewRegistry()
-				r.MustRegister(newLag(c.list, zap.NewNop()), prometheus.NewGauge(prometheus.GaugeOpts{Name: "other", Help: "x"}))
+				r.MustRegister(newLag(c.each, zap.NewNop()), prometheus.NewGauge(prometheus.GaugeOpts{Name: "other", Help: "x"}))
 				families, err := r.Gather()
 				if err != nil {
 					t.Fatal(err)

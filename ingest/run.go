@@ -72,7 +72,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	}
 	queue := pipeline.New(c.pipeline(), measure(waking{writer, hub.Wake}, metrics), filter, log.Named("pipeline"))
 	registerFigures(metrics, c, queue, filter, hub)
-	metrics.MustRegister(newLag(reading.subscriptions.List, log.Named("metrics")))
+	metrics.MustRegister(newLag(reading.subscriptions.Each, log.Named("metrics")))
 	server := httpapi.New(httpapi.Config{
 		Limits: c.limits(), TLS: secure, Keys: known, Hosts: c.hosts(listener.Addr()), Publisher: queue, Reader: probed{reading.pages, reading.probe}, Feed: gateFeed{hub}, Subscriptions: reading.subscriptions, Figures: figures(queue, filter, hub),
 		Metrics: metrics, Log: log.Named("http"), Instance: instance.String()[:8],

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -21,8 +22,8 @@ type Subscriptions interface {
 	Commit(ctx context.Context, name string, at event.Position) error
 	// Delete forgets one, and tells whether it was there.
 	Delete(ctx context.Context, name string) (bool, error)
-	// List returns all, by name, with how far each is behind.
-	List(ctx context.Context) ([]event.Subscription, error)
+	// Each reads all, by name, with how far each is behind, and ends with the first error of f.
+	Each(ctx context.Context, f func(*event.Subscription) error) error
 }
 
 // subscriptions answers all of them with their lag.
@@ -33,25 +34,46 @@ func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) {
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
-	done, err := s.listing(bounded) // of a thousand with as many topics as may be, some 500 MB
+	done, err := s.listing(bounded)
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
 	}
 	defer done()
-	subs, err := s.Subscriptions.List(bounded)
+	list, err := s.listed(bounded)
 	if err != nil {
-		s.problemOf(ctx, &unreadError{err})
+		s.problemOf(ctx, readError(err))
 		return
 	}
-	b := []byte(`{"subscriptions":[`)
-	for i := range subs {
-		if i > 0 {
-			b = append(b, ',')
+	s.respondList(ctx, list)
+}
+
+var errListTooLong = &refusal{problemReads, "all subscriptions are more than one answer may hold (--max-reads-in-flight); DELETE some, or make them again with fewer topics"}
+
+// listed reads no further than an answer may be long: a thousand with as many topics as may be are 100 MB. What was read is
+// kept in parts, for a list that grows leaves some five times its length behind.
+func (s *Server) listed(ctx context.Context) ([]byte, error) {
+	var parts [][]byte
+	var part []byte
+	size, most := 0, max(s.Limits.Reads, answerKept)
+	err := s.Subscriptions.Each(ctx, func(sub *event.Subscription) error {
+		part = append(appendSubscription(part[:0], sub), ',')
+		if size += len(part); int64(size) > most {
+			return errListTooLong
 		}
-		b = appendSubscription(b, &subs[i])
+		parts = append(parts, bytes.Clone(part))
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	s.respondList(ctx, append(b, "]}"...))
+	const before, after = `{"subscriptions":[`, "]}"
+	list := append(make([]byte, 0, len(before)+size+len(after)), before...)
+	for i, part := range parts {
+		list = append(list, part...)
+		parts[i] = nil
+	}
+	return append(bytes.TrimSuffix(list, []byte(",")), after...), nil
 }
 
 // subscribe makes a subscription, or finds that it is there.

@@ -23,6 +23,7 @@ type fakeSubscriptions struct {
 	kept map[string]event.Subscription
 	full bool
 	gone bool // what is made is deleted at once
+	read int  // by Each
 	err  error
 
 	uncommitted error // of Commit alone
@@ -71,13 +72,17 @@ func (f *fakeSubscriptions) Delete(_ context.Context, name string) (bool, error)
 	return there, f.err
 }
 
-func (f *fakeSubscriptions) List(context.Context) (subs []event.Subscription, err error) {
+func (f *fakeSubscriptions) Each(_ context.Context, take func(*event.Subscription) error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(f.kept)) {
-		subs = append(subs, f.kept[name])
+		sub := f.kept[name]
+		f.read++
+		if err := take(&sub); err != nil {
+			return fmt.Errorf("read subscriptions: %w", err)
+		}
 	}
-	return subs, f.err
+	return f.err
 }
 
 func (g *gate) put(t testing.TB, target, body string) answer {
@@ -131,6 +136,27 @@ func TestSubscriptionLife(t *testing.T) {
 	g.subscriptions.uncommitted = errors.New("down")
 	if a := g.post(t, "/subscriptions/x/commit", commit); a.status != 503 || a.kind() != "database-unavailable" {
 		t.Errorf("a commit that the database has not taken: got %d %s", a.status, a.body)
+	}
+}
+
+// TestSubscriptionsTooLong: what no answer may hold is not read to its end.
+func TestSubscriptionsTooLong(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.Reads = 1 << 20 })
+	topics := slices.Repeat([]string{strings.Repeat(`"`, 500)}, 100) // 100 KB as JSON
+	for i := range 20 {
+		name := fmt.Sprintf("s%02d", i)
+		g.subscriptions.kept[name] = event.Subscription{Name: name, After: "now", Topics: topics}
+	}
+	a := g.get(t, "/subscriptions")
+	if a.status != 503 || a.kind() != "too-many-reads" || !strings.Contains(a.body, "--max-reads-in-flight") || g.subscriptions.read != 11 {
+		t.Errorf("got %d %.300s after %d", a.status, a.body, g.subscriptions.read)
+	}
+	for i := range 11 {
+		delete(g.subscriptions.kept, fmt.Sprintf("s%02d", i))
+	}
+	if a := g.get(t, "/subscriptions"); a.status != 200 || strings.Count(a.body, `{"name"`) != 9 || !json.Valid([]byte(a.body)) {
+		t.Errorf("got %d %.300s", a.status, a.body)
 	}
 }
 

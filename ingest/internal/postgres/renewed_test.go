@@ -37,7 +37,7 @@ func TestFilesOfTheURLAreReadAgain(t *testing.T) {
 	if err := r.Ping(t.Context()); err != nil {
 		t.Errorf("reader: %v", err)
 	}
-	if _, err := s.List(t.Context()); err != nil {
+	if _, err := s.all(t.Context()); err != nil {
 		t.Errorf("subscriptions: %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func TestARestoreThatIsNotDone(t *testing.T) {
 			exec(t, conn, "DELETE FROM ingot.events WHERE id > 5; ALTER TABLE "+missing)
 			_, opened := Open(t.Context(), url)
 			_, read := newReader(t, url).Events(t.Context(), event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20})
-			_, listed := newSubscriptions(t, url, 10).List(t.Context())
+			_, listed := newSubscriptions(t, url, 10).all(t.Context())
 			_, pruned := newPruner(t, url).Prune(t.Context(), time.Hour)
 			session, wrote := openSession(t.Context(), url, testTimeouts, uuid.NewString())
 			if wrote == nil {

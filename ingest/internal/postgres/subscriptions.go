@@ -105,30 +105,39 @@ LEFT JOIN LATERAL (SELECT committed_at FROM ingot.batches AS b WHERE b.commit_se
 WHERE $1 = '' OR s.name = $1
 ORDER BY s.name`
 
-// List returns all subscriptions, by name.
-func (s *Subscriptions) List(ctx context.Context) ([]event.Subscription, error) {
-	return s.list(ctx, "")
+// Each reads all subscriptions, by name, and ends with the first error of f: they may be many, and of many topics.
+func (s *Subscriptions) Each(ctx context.Context, f func(*event.Subscription) error) error {
+	return s.each(ctx, "", f)
 }
 
 // Get returns one subscription; false: there is none of that name.
 func (s *Subscriptions) Get(ctx context.Context, name string) (sub event.Subscription, there bool, err error) {
-	subs, err := s.list(ctx, name)
-	if err != nil || len(subs) == 0 {
-		return sub, false, err
-	}
-	return subs[0], true, nil
+	err = s.each(ctx, name, func(found *event.Subscription) error {
+		sub, there = *found, true
+		return nil
+	})
+	return sub, there, err
 }
 
-func (s *Subscriptions) list(ctx context.Context, name string) ([]event.Subscription, error) {
+func (s *Subscriptions) each(ctx context.Context, name string, f func(*event.Subscription) error) error {
 	rows, err := s.pool.Query(ctx, lagQuery, name)
 	if err != nil {
-		return nil, fmt.Errorf("read subscriptions: %w", err)
+		return fmt.Errorf("read subscriptions: %w", err)
 	}
-	subs, err := pgx.CollectRows(rows, scanSubscription)
-	if err != nil {
-		return nil, fmt.Errorf("read subscriptions: %w", err)
+	defer rows.Close()
+	for rows.Next() {
+		sub, err := scanSubscription(rows)
+		if err == nil {
+			err = f(&sub)
+		}
+		if err != nil {
+			return fmt.Errorf("read subscriptions: %w", err)
+		}
 	}
-	return subs, nil
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read subscriptions: %w", err)
+	}
+	return nil
 }
 
 func scanSubscription(row pgx.CollectableRow) (sub event.Subscription, err error) {

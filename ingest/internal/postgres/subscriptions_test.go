@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -21,6 +22,38 @@ func newSubscriptions(t *testing.T, url string, most int) *Subscriptions {
 	}
 	t.Cleanup(s.Close)
 	return s
+}
+
+func (s *Subscriptions) all(ctx context.Context) (subs []event.Subscription, err error) {
+	err = s.Each(ctx, func(sub *event.Subscription) error {
+		subs = append(subs, *sub)
+		return nil
+	})
+	return subs, err
+}
+
+// TestEachEnds with the first error, and its connection can be used again.
+func TestEachEnds(t *testing.T) {
+	t.Parallel()
+	s := newSubscriptions(t, database(t), 10)
+	for _, name := range []string{"c", "a", "b"} {
+		if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "beginning"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enough := errors.New("enough")
+	for range 10 { // there are 4 connections
+		var seen []string
+		err := s.Each(t.Context(), func(sub *event.Subscription) error {
+			if seen = append(seen, sub.Name); len(seen) == 2 {
+				return enough
+			}
+			return nil
+		})
+		if diff := cmp.Diff([]string{"a", "b"}, seen); !errors.Is(err, enough) || diff != "" {
+			t.Fatalf("%v %s", err, diff)
+		}
+	}
 }
 
 // TestCommitsAtOnce: two commits of one name meet, and neither fails, whatever isolation the database
@@ -175,7 +208,7 @@ func TestSubscriptionLag(t *testing.T) {
 		}
 	}
 	create("of nothing", event.Position{})
-	if subs, err := s.List(t.Context()); err != nil || len(subs) != 1 || subs[0].LagEvents != 0 || subs[0].Lag != 0 {
+	if subs, err := s.all(t.Context()); err != nil || len(subs) != 1 || subs[0].LagEvents != 0 || subs[0].Lag != 0 {
 		t.Errorf("of nothing: %+v %v", subs, err)
 	}
 	merge(t, w, "1", "2", "3")
@@ -190,7 +223,7 @@ func TestSubscriptionLag(t *testing.T) {
 	create("b last but one", log[1].end())
 	create("c middle", log[0].at(log[0].first))
 	create("d first", log[0].end())
-	subs, err := s.List(t.Context())
+	subs, err := s.all(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
