@@ -26,8 +26,8 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// received makes of Expect what fasthttp looks for: it compares bytes, where capitals do not
-// count, and keeps an HTTP/1.0 client waiting for what it does not know (RFC 9110, 10.1.1).
+// received makes of Expect and of Connection what fasthttp looks for: it compares bytes, where capitals do not
+// count, keeps an HTTP/1.0 client waiting for what it does not know (RFC 9110, 10.1.1), and takes a list for one word.
 func received(h *fasthttp.RequestHeader) (nothingSpecial fasthttp.RequestConfig) {
 	switch expected := h.Peek("Expect"); {
 	case len(expected) == 0:
@@ -35,6 +35,9 @@ func received(h *fasthttp.RequestHeader) (nothingSpecial fasthttp.RequestConfig)
 		h.Del("Expect")
 	case bytes.EqualFold(expected, []byte("100-continue")):
 		h.Set("Expect", "100-continue")
+	}
+	if !h.ConnectionClose() && len(h.Peek("Connection")) > 0 && closes(h.RawHeaders()) {
+		h.SetConnectionClose()
 	}
 	return nothingSpecial
 }

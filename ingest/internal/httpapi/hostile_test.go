@@ -108,6 +108,12 @@ var hostileCases = []hostileCase{
 	{"an upgrade nobody asked for", healthLine + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n", "200 open", 0},
 	{"an expectation nobody knows", publishLine + "Expect: the-impossible\r\nContent-Length: 2\r\n\r\n[]", "200 open", 0},
 	{"close is a word", healthLine + "Connection: close\r\n\r\n" + stowaway, "200 closed", 0},
+	{"close with a capital", healthLine + "Connection: Close\r\n\r\n" + stowaway, "200 closed", 0},
+	{"close in a list", healthLine + "Connection: TE, close\r\n\r\n" + stowaway, "200 closed", 0},
+	{"close before another word", healthLine + "Connection: close\t,TE\r\n\r\n" + stowaway, "200 closed", 0},
+	{"close on a line before another", healthLine + "Connection: close\r\nConnection: TE\r\n\r\n" + stowaway, "200 closed", 0},
+	{"close and keep-alive in HTTP/1.0", "GET /healthz HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n" + stowaway, "200 closed", 0},
+	{"close as a part of a word", healthLine + "Connection: closed, enclose\r\n\r\n", "200 open", 0},
 
 	// Paths: routes are compared with what was sent.
 	{"two slashes", "POST //publish HTTP/1.1\r\n" + publishOf("x")[len("POST /publish HTTP/1.1\r\n"):], "404 open", 0},
