@@ -9,7 +9,7 @@ import (
 // events answers a page of stored events.
 func (s *Server) events(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set("Vary", "Accept") // it may be a page or lines
-	q, err := parseQuery(ctx.QueryArgs())
+	q, err := parseQuery(ctx.URI())
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
@@ -37,7 +37,7 @@ func (s *Server) event(ctx *fasthttp.RequestCtx) {
 	}
 	id, err := keyPart(ctx, "event_id")
 	if err == nil {
-		err = noParameter(ctx.QueryArgs())
+		err = noParameter(ctx.URI())
 	}
 	if err != nil {
 		s.problemOf(ctx, err)

@@ -206,6 +206,8 @@ func TestEventsRefused(t *testing.T) {
 		{"a time that is none", "/events?since=yesterday", nil, 400, "bad-parameter"},
 		{"a plus that became a blank", "/events?until=2026-01-01T00:00:00+01:00", nil, 400, "bad-parameter"},
 		{"markup in a name", "/events?%3Cscript%3E=%22", nil, 400, "bad-parameter"},
+		{"a percent sign that is no escape", "/events?topic=t&source=100%", nil, 400, "bad-parameter"},
+		{"an escape that is none", "/events?topic=%zz", nil, 400, "bad-parameter"},
 		{"an empty cursor", "/events?cursor=", nil, 400, "bad-parameter"},
 		{"a cursor that is only named", "/events?order=asc&cursor", nil, 400, "bad-parameter"},
 		{"a cursor that does not parse", "/events?cursor=x", &event.CursorError{Detail: "it does not parse"}, 400, "bad-cursor"},

@@ -20,7 +20,7 @@ const maxObject = 128 << 10
 // readObject reads a small JSON object with no other names than these, each at most
 // once: encoding/json would take the last one, or one in other capitals.
 func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string) error {
-	if err := noParameter(ctx.QueryArgs()); err != nil {
+	if err := noParameter(ctx.URI()); err != nil {
 		return err
 	}
 	if err := wantJSON(&ctx.Request.Header); err != nil {

@@ -28,7 +28,7 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
 	name, err := subscriptionName(ctx)
 	var poll pollQuery
 	if err == nil {
-		poll, err = parsePoll(ctx.QueryArgs())
+		poll, err = parsePoll(ctx.URI())
 	}
 	if err != nil {
 		s.problemOf(ctx, err)
@@ -49,9 +49,9 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
 	s.respondRead(ctx, appendPage(nil, page))
 }
 
-func parsePoll(args *fasthttp.Args) (p pollQuery, err error) {
+func parsePoll(uri *fasthttp.URI) (p pollQuery, err error) {
 	p.limit = defaultPageLimit
-	err = eachParameter(args, func(name, text string) (err error) {
+	err = eachParameter(uri, func(name, text string) (err error) {
 		switch name {
 		case "limit":
 			p.limit, err = parseLimit(text)

@@ -96,7 +96,7 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 	if err = s.charge(ctx, 0); err != nil {
 		return a, err
 	}
-	if a.show, err = resultsWanted(ctx.QueryArgs()); err != nil {
+	if a.show, err = resultsWanted(ctx.URI()); err != nil {
 		return a, err
 	}
 	if a.coding, err = contentCoding(ctx.Request.Header.PeekAll("Content-Encoding")); err != nil {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,17 +24,23 @@ const (
 
 // parseQuery reads the parameters of GET /events. A name it does not know is
 // refused: a filter misspelt would answer with everything.
-func parseQuery(args *fasthttp.Args) (event.Query, error) {
+func parseQuery(uri *fasthttp.URI) (event.Query, error) {
 	q := event.Query{Limit: defaultPageLimit}
-	err := eachParameter(args, func(name, text string) error { return setParameter(&q, name, text) })
+	err := eachParameter(uri, func(name, text string) error { return setParameter(&q, name, text) })
 	return q, err
 }
 
 // eachParameter walks the parameters until take refuses one, and fails with a *refusal. None but topic may be there
 // more than once.
-func eachParameter(args *fasthttp.Args, take func(name, text string) error) error {
+func eachParameter(uri *fasthttp.URI, take func(name, text string) error) error {
+	for part := range strings.SplitSeq(string(uri.QueryString()), "&") {
+		if _, err := url.QueryUnescape(part); err != nil { // fasthttp takes it as it stands
+			name, _, _ := strings.Cut(part, "=")
+			return &refusal{problemBadParameter, shown(name) + " has an escape that is none; a percent sign is sent as %25"}
+		}
+	}
 	seen := map[string]bool{}
-	for key, value := range args.All() {
+	for key, value := range uri.QueryArgs().All() {
 		name := string(key)
 		if seen[name] && name != "topic" {
 			return &refusal{problemBadParameter, shown(name) + " is there more than once"}
@@ -47,8 +54,8 @@ func eachParameter(args *fasthttp.Args, take func(name, text string) error) erro
 }
 
 // noParameter refuses any.
-func noParameter(args *fasthttp.Args) error {
-	return eachParameter(args, func(name, _ string) error {
+func noParameter(uri *fasthttp.URI) error {
+	return eachParameter(uri, func(name, _ string) error {
 		return fmt.Errorf("%s is not a parameter; none is known here", shown(name))
 	})
 }

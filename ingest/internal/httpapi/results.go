@@ -20,15 +20,15 @@ const (
 )
 
 // resultsWanted looks at no parameter where there is none, as nearly always.
-func resultsWanted(args *fasthttp.Args) (resultsShown, error) {
-	if args.Len() == 0 {
+func resultsWanted(uri *fasthttp.URI) (resultsShown, error) {
+	if len(uri.QueryString()) == 0 {
 		return showNotStored, nil
 	}
-	return parseResults(args)
+	return parseResults(uri)
 }
 
-func parseResults(args *fasthttp.Args) (show resultsShown, err error) {
-	err = eachParameter(args, func(name, text string) error {
+func parseResults(uri *fasthttp.URI) (show resultsShown, err error) {
+	err = eachParameter(uri, func(name, text string) error {
 		switch {
 		case name != "results":
 			return fmt.Errorf("%s is not a parameter; known is results", shown(name))

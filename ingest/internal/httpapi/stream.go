@@ -33,7 +33,7 @@ type Subscription interface {
 // follow answers GET /events/stream with server-sent events. A client that comes back
 // says by Last-Event-ID where it was, with the URL it began with.
 func (s *Server) follow(ctx *fasthttp.RequestCtx) {
-	q, after, err := streamQuery(ctx.QueryArgs())
+	q, after, err := streamQuery(ctx.URI())
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
@@ -83,9 +83,9 @@ func (s *Server) startStream(after string) (event.Position, error) {
 }
 
 // streamQuery reads the parameters of a stream.
-func streamQuery(args *fasthttp.Args) (q event.Query, after string, err error) {
+func streamQuery(uri *fasthttp.URI) (q event.Query, after string, err error) {
 	after = "now"
-	err = eachParameter(args, func(name, text string) error {
+	err = eachParameter(uri, func(name, text string) error {
 		switch name {
 		case "after":
 			if after = text; text == "" {

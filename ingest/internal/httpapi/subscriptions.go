@@ -28,7 +28,7 @@ type Subscriptions interface {
 
 // subscriptions answers all of them with their lag.
 func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) {
-	if err := noParameter(ctx.QueryArgs()); err != nil {
+	if err := noParameter(ctx.URI()); err != nil {
 		s.problemOf(ctx, err)
 		return
 	}
@@ -148,7 +148,7 @@ func (s *Server) wantedSubscription(ctx *fasthttp.RequestCtx) (sub event.Subscri
 func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) {
 	name, err := subscriptionName(ctx)
 	if err == nil {
-		err = noParameter(ctx.QueryArgs())
+		err = noParameter(ctx.URI())
 	}
 	if err != nil {
 		s.problemOf(ctx, err)
