@@ -91,6 +91,9 @@ func TestHandshakesFail(t *testing.T) {
 	probe := g.dialPlain(t)
 	_ = probe.socket().CloseWrite()
 	probe.closed()
+	for begin := time.Now(); g.handshakesFailed.Load() < 5 && time.Since(begin) < patience; { // an alert is sent before it counts
+		time.Sleep(time.Millisecond)
+	}
 	if n := g.handshakesFailed.Load(); n != 5 || g.logs.Len() > 0 {
 		t.Errorf("%d handshakes failed, want 5; logged %v", n, g.logs.All())
 	}
