@@ -20,6 +20,10 @@ var errNoSecondDial = errors.New("cancel requests are not sent")
 // as in public, others may have made a function or an operator that fits better. It would run with this role's rights.
 const catalogAlone = "SET search_path = pg_catalog; "
 
+// waitsForNobody has a statement see what is committed as it begins, and begin at once. Where the defaults are
+// serializable and deferrable, one that only reads waits until all transactions that write so, anybody's, have ended.
+const waitsForNobody = "SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; "
+
 // connect opens one connection and runs setup on it as one simple Query. unanswered is
 // for the network: see dial.
 func connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
@@ -35,7 +39,7 @@ func connect(ctx context.Context, url, setup string, unanswered time.Duration, o
 		return nil, fmt.Errorf("connect to Postgres: %w", err)
 	}
 	up = true
-	if _, err := conn.Exec(ctx, catalogAlone+setup+serverTimeouts(conn, unanswered)).ReadAll(); err != nil {
+	if _, err := conn.Exec(ctx, catalogAlone+waitsForNobody+setup+serverTimeouts(conn, unanswered)).ReadAll(); err != nil {
 		discard(conn)
 		return nil, fmt.Errorf("set up the session: %w", err)
 	}

@@ -61,7 +61,7 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	c.ConnConfig.StatementCacheCapacity = statementsKept
 	setup = fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off",
-		catalogAlone, setup, milliseconds(config.Timeout))
+		catalogAlone+waitsForNobody, setup, milliseconds(config.Timeout))
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, setup+serverTimeouts(conn.PgConn(), config.Timeout)); err != nil {
 			return err

@@ -25,7 +25,7 @@ const creationLock = 0x696e676f74_03
 // subscriptions of the database; another instance may have another bound.
 func OpenSubscriptions(url string, config ReaderConfig, most int) (*Subscriptions, error) {
 	// One that stands still while it makes a subscription keeps others from it for no longer than a statement may.
-	setup := fmt.Sprintf("SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed'; SET idle_in_transaction_session_timeout = %d", milliseconds(config.Timeout))
+	setup := fmt.Sprintf("SET default_transaction_read_only = off; SET idle_in_transaction_session_timeout = %d", milliseconds(config.Timeout))
 	pool, err := openPool(url, "ingot subscriptions", config, setup)
 	if err != nil {
 		return nil, err
