@@ -62,6 +62,29 @@ func TestTheLogHasNothingOfUsers(t *testing.T) {
 	}
 }
 
+// TestTheLogHasNoParameters of statements, which are what users sent, though somebody logs those, or their plans.
+func TestTheLogHasNoParameters(t *testing.T) {
+	t.Parallel()
+	opts := Options{DataDir: dataDir(t), NoFsync: true}
+	srv := start(t, opts)
+	conn, err := pgx.Connect(testContext(t), srv.URL())
+	check(t, err)
+	if _, err := conn.Exec(testContext(t), "LOAD 'auto_explain'"); err != nil {
+		t.Logf("plans are not logged here: %v", err) // some systems have it in another package
+	}
+	_, err = conn.Exec(testContext(t), "SET log_statement = 'all'; SET auto_explain.log_min_duration = 0")
+	check(t, err)
+	_, err = conn.Exec(testContext(t), "SELECT length($1::text)", "secret")
+	check(t, err)
+	check(t, conn.Close(testContext(t)))
+	check(t, srv.Stop(testContext(t)))
+	log, err := os.ReadFile(filepath.Join(opts.DataDir, "postgres.log"))
+	check(t, err)
+	if !strings.Contains(string(log), "SELECT length($1::text)") || strings.Contains(string(log), "secret") {
+		t.Errorf("the log says\n%s", log)
+	}
+}
+
 func TestASecondStartOnTheSameFolderIsRefused(t *testing.T) {
 	t.Parallel()
 	opts := Options{DataDir: dataDir(t), NoFsync: true}

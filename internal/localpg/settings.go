@@ -30,6 +30,7 @@ func (c *cluster) settings(ctx context.Context) map[string]string {
 		"jit":                      "off", // compiling costs more than any statement of ours
 		"random_page_cost":         "1.1", // an SSD
 	}
+	s["auto_explain.log_parameter_max_length"] = "0" // likewise, should somebody log plans, which come with parameters from 16 on
 	maps.Copy(s, memorySettings(machineMemory()))
 	maps.Copy(s, logSettings(freeDisk(c.path)))
 	maps.Copy(s, c.durability(ctx))
