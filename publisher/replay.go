@@ -130,8 +130,8 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	err = c.Reach(ctx, func(err error) {
 		fmt.Fprintf(out.stderr, "waiting for the server: %v\n", err)
 	})
-	if err != nil && ctx.Err() == nil {
-		return err
+	if err != nil && (ctx.Err() == nil || r.Follow) {
+		return err // --follow has read nothing yet: there is nothing to settle, nor to audit
 	}
 	meter := newMeter(out.stderr)
 	o := r.send(ctx, in, c, meter)

@@ -148,23 +148,35 @@ func TestFollowEndsWithoutItsServer(t *testing.T) {
 }
 
 // TestFollowEndsThoughItsServerStaysAway: nor does the audit wait for it without end.
-// The interrupt may also find the first wait for the server.
 func TestFollowEndsThoughItsServerStaysAway(t *testing.T) {
 	t.Parallel()
-	for _, away := range []time.Duration{0, 30 * time.Second} {
-		synctest.Test(t, func(t *testing.T) {
-			network := &flaky{then: ingottest.Network(t, &ingottest.Server{})}
-			time.AfterFunc(away, func() { network.away.Store(true) })
-			network.away.Store(away == 0)
-			ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
-			defer interrupt()
-			began := time.Now()
-			exit, o := replayed(t, ctx, network, "", "--follow", written(t, "app.log", "one\n"))
-			if took := time.Since(began); exit != exitBad || o.Audit != nil || o.Problems["audit"] == "" || took > time.Minute+2*winding {
-				t.Errorf("away after %v: exit %d after %v, %+v", away, exit, took, o)
-			}
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		network := &flaky{then: ingottest.Network(t, &ingottest.Server{})}
+		time.AfterFunc(30*time.Second, func() { network.away.Store(true) })
+		ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+		defer interrupt()
+		began := time.Now()
+		exit, o := replayed(t, ctx, network, "", "--follow", written(t, "app.log", "one\n"))
+		if took := time.Since(began); exit != exitBad || o.Audit != nil || o.Problems["audit"] == "" || took > time.Minute+2*winding {
+			t.Errorf("exit %d after %v, %+v", exit, took, o)
+		}
+	})
+}
+
+// TestFollowEndsAtOnceWhereNoServerWasReached: it has read nothing that could be settled or audited.
+func TestFollowEndsAtOnceWhereNoServerWasReached(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := &flaky{}
+		network.away.Store(true)
+		ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+		defer interrupt()
+		began := time.Now()
+		exit, stdout, stderr := command(ctx, network, "replay", "--follow", written(t, "app.log", "one\n"))
+		if took := time.Since(began); exit != exitBad || stdout != "" || !strings.Contains(stderr, "publisher: reach server: ") || took > time.Minute {
+			t.Errorf("exit %d after %v\n%s%s", exit, took, stdout, stderr)
+		}
+	})
 }
 
 // TestAnInterruptEndsTheAuditOfAFollowedPipe: it has ended by itself, so that the
