@@ -4,10 +4,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 const (
@@ -39,15 +43,30 @@ type access struct {
 	CA  authorities `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
 }
 
-// checkKey wants what can stand in a header, as the key that ingest key prints.
-func checkKey(key string) error {
-	for _, c := range []byte(key) {
+// check wants a key that can stand in a header, as the one that ingest key prints, and a --ca only for what has
+// a certificate: who names it takes the line to be encrypted.
+func (a *access) check(at string, k *kong.Context) error {
+	for _, c := range []byte(a.Key) {
 		if c <= ' ' || c > '~' {
 			return errors.New("--key (INGOT_KEY): it has a space, a line break or another character that no key has")
 		}
 	}
+	named := slices.ContainsFunc(k.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "ca" })
+	if named && !encrypted(at) {
+		return fmt.Errorf("--ca: %s has no certificate, and what goes there can be read on the way: make it https://, or leave --ca out", at)
+	}
 	return nil
 }
+
+// warn tells of an INGOT_CA that changes nothing. It is no error: the variable may be there for other programs and servers.
+func (a *access) warn(at string, to io.Writer) {
+	if a.CA.CertPool != nil && !encrypted(at) {
+		fmt.Fprintf(to, "publisher: INGOT_CA changes nothing: %s has no certificate, and what goes there can be read on the way\n", at)
+	}
+}
+
+// encrypted is for what checkURL has let pass.
+func encrypted(at string) bool { return strings.HasPrefix(strings.ToLower(at), "https:") }
 
 // authorities are what --ca names: those that the server's certificate must come from.
 type authorities struct{ *x509.CertPool }

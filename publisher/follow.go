@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"ingot/internal/event"
 	"ingot/publisher/internal/client"
 )
@@ -29,8 +31,8 @@ type follow struct {
 }
 
 // Validate is called by kong once the flags are read.
-func (f *follow) Validate() error {
-	if err := cmp.Or(checkURL(f.URL), checkKey(f.Key), checkWaits(f.Timeout, f.GiveUpAfter)); err != nil {
+func (f *follow) Validate(k *kong.Context) error {
+	if err := cmp.Or(checkURL(f.URL), f.check(f.URL, k), checkWaits(f.Timeout, f.GiveUpAfter)); err != nil {
 		return err
 	}
 	switch {
@@ -74,6 +76,7 @@ func (f *follow) patience() time.Duration {
 
 // Run prints events until there are enough, an interrupt, or a final refusal.
 func (f *follow) Run(ctx context.Context, out surroundings) error {
+	f.warn(f.URL, out.stderr)
 	c := client.New(client.Config{
 		URL: f.URL, Key: f.Key, Connections: 1, Timeout: f.Timeout, GiveUpAfter: f.patience(), Grace: grace, Roots: f.CA.CertPool, Transport: out.transport,
 	})

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"ingot/internal/event"
 	"ingot/publisher/internal/audit"
 	"ingot/publisher/internal/client"
@@ -42,8 +44,8 @@ type replay struct {
 }
 
 // Validate is called by kong once the flags are read.
-func (r *replay) Validate() error {
-	if err := cmp.Or(checkURL(r.URL), checkKey(r.Key), checkLoad(r.Concurrency, r.Batch), checkWaits(r.Timeout, r.GiveUpAfter)); err != nil {
+func (r *replay) Validate(k *kong.Context) error {
+	if err := cmp.Or(checkURL(r.URL), r.check(r.URL, k), checkLoad(r.Concurrency, r.Batch), checkWaits(r.Timeout, r.GiveUpAfter)); err != nil {
 		return err
 	}
 	switch {
@@ -125,6 +127,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 		return err
 	}
 	defer in.close()
+	r.warn(r.URL, out.stderr)
 	c := r.client(out, r.patience())
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) {

@@ -8,6 +8,8 @@ import (
 	"iter"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"ingot/internal/event"
 	"ingot/internal/workload"
 	"ingot/publisher/internal/audit"
@@ -32,9 +34,9 @@ type simulate struct {
 }
 
 // Validate is called by kong once the flags are read.
-func (s *simulate) Validate() error {
+func (s *simulate) Validate(k *kong.Context) error {
 	_, err := s.plan()
-	if err := cmp.Or(err, checkURL(s.URL), checkKey(s.Key), checkLoad(s.Concurrency, s.Batch), checkWaits(s.Timeout, &s.GiveUpAfter)); err != nil {
+	if err := cmp.Or(err, checkURL(s.URL), s.check(s.URL, k), checkLoad(s.Concurrency, s.Batch), checkWaits(s.Timeout, &s.GiveUpAfter)); err != nil {
 		return err
 	}
 	if !(s.Rate >= 0) {
@@ -53,6 +55,7 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 	if err != nil {
 		return err
 	}
+	s.warn(s.URL, out.stderr)
 	c := client.New(client.Config{
 		URL: s.URL, Key: s.Key, Connections: s.Concurrency, Timeout: s.Timeout,
 		GiveUpAfter: s.GiveUpAfter, Grace: grace, Roots: s.CA.CertPool, Transport: out.transport,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"log"
@@ -88,6 +89,40 @@ func TestCAIsAFile(t *testing.T) {
 	for _, file := range []string{noise, noise + ".typo", ""} {
 		if exit, _, stderr := command(t.Context(), nil, "follow", "--ca="+file); exit != exitUsage || !strings.Contains(stderr, "--ca") || !strings.Contains(stderr, file) {
 			t.Errorf("%q: exit %d, %s", file, exit, stderr)
+		}
+	}
+}
+
+// TestCAWithoutTLS: a --ca for a server without a certificate is a wrong command line, of each subcommand, and sends nothing.
+func TestCAWithoutTLS(t *testing.T) {
+	t.Parallel()
+	_, _, ca := secure(t, time.Now().Add(time.Hour))
+	fake := &ingottest.Server{}
+	srv := httptest.NewServer(fake)
+	t.Cleanup(srv.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // or follow would wait for an event
+	defer cancel()
+	for _, args := range [][]string{{"simulate", "--events=1"}, {"replay", ca}, {"follow", "--count=1"}} {
+		exit, stdout, stderr := command(ctx, nil, append(args, "--ca="+ca, "--url="+srv.URL)...)
+		if exit != exitUsage || stdout != "" || fake.Rows() > 0 || !strings.Contains(stderr, "--ca: "+srv.URL+" has no certificate") {
+			t.Errorf("%v: exit %d, %d rows\n%s%s", args, exit, fake.Rows(), stdout, stderr)
+		}
+	}
+}
+
+// TestCAFromTheEnvironment may be meant for other servers: it is told of where it changes nothing, and only there. Not parallel: it
+// sets a variable of the process.
+func TestCAFromTheEnvironment(t *testing.T) {
+	_, url, ca := secure(t, time.Now().Add(time.Hour))
+	plain := httptest.NewServer(&ingottest.Server{})
+	defer plain.Close()
+	t.Setenv("INGOT_CA", ca)
+	for _, args := range [][]string{{"simulate", "--events=1"}, {"replay", ca}, {"follow", "--after=beginning", "--count=1"}} {
+		for at, warnings := range map[string]int{plain.URL: 1, url: 0} {
+			exit, stdout, stderr := command(t.Context(), nil, append(args, "--url="+at)...)
+			if exit != exitOK || strings.Count(stderr, "INGOT_CA changes nothing: "+at) != warnings {
+				t.Errorf("%v at %s: exit %d\n%s%s", args, at, exit, stdout, stderr)
+			}
 		}
 	}
 }
