@@ -51,6 +51,11 @@ type code int
 
 func (c code) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
+// interrupted is an interrupt that has not been told of: the report could not be printed.
+type interrupted struct{ error }
+
+func (i interrupted) Error() string { return "interrupted: " + i.error.Error() }
+
 // run is the whole command, up to its exit code.
 func run(ctx context.Context, args []string, s surroundings) int {
 	helped := false
@@ -95,12 +100,15 @@ func asTyped(d *kong.DecodeContext, target reflect.Value) error {
 
 func exitCode(err error, stderr io.Writer) int {
 	var c code
+	exit := exitBad
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &c):
 		return int(c)
+	case errors.As(err, new(interrupted)):
+		exit = exitInterrupted
 	}
 	fmt.Fprintf(stderr, "publisher: %v\n", err)
-	return exitBad
+	return exit
 }

@@ -172,3 +172,44 @@ func TestAClosedTerminalIsAnInterrupt(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", exit, out.String(), stderr)
 	}
 }
+
+// TestAClosedTerminalTakesNoReport: the exit code of an interrupt does not need one.
+func TestAClosedTerminalTakesNoReport(t *testing.T) {
+	t.Parallel()
+	caught := make(chan os.Signal, 1) // as above
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
+	for _, args := range [][]string{{"simulate", "--events=100000"}, {"replay", "-"}} {
+		asked := make(chan struct{}, 1)
+		p, stderr := process(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+			http.Error(w, "not now", http.StatusServiceUnavailable)
+		}), args...)
+		gone, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = gone.Close()
+		stdin, err := p.StdinPipe() // nobody writes
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Stdout = writer
+		err = p.Start()
+		_ = writer.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-asked
+		if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Error(err)
+		}
+		if exit := exitOf(t, p.Wait()); exit != exitInterrupted || !strings.Contains(stderr.String(), "publisher: interrupted: print report: ") {
+			t.Errorf("%v: exit %d\n%s", args, exit, stderr)
+		}
+		_ = stdin.Close()
+	}
+}

@@ -71,10 +71,7 @@ func (o replayOutcome) finish(w io.Writer, asJSON bool) error {
 	case !o.good():
 		o.ExitCode = exitBad
 	}
-	if err := show(w, asJSON, o, o.table); err != nil {
-		return err
-	}
-	return exitError(o.ExitCode)
+	return end(o.ExitCode, show(w, asJSON, o, o.table))
 }
 
 func (o replayOutcome) good() bool {

@@ -49,6 +49,9 @@ func replayed(t *testing.T, ctx context.Context, transport http.RoundTripper, st
 		t.Fatalf("exit %d, report is no JSON: %v\n%s%s", exit, err, out.String(), errs.String())
 	}
 	l := o.Lines
+	if errs := errs.String(); strings.Contains(errs, "publisher: ") {
+		t.Errorf("the report tells all there is, and stderr: %s", errs)
+	}
 	if exit != o.ExitCode || l.Lines != l.Blank+l.Refused+l.Whole+l.Split || int64(o.SendsPlanned) != l.Whole+l.Pieces {
 		t.Errorf("exit %d, the counts do not add up: %+v", exit, o)
 	}

@@ -28,17 +28,21 @@ type outcome struct {
 // finish prints the outcome and returns its exit code, nil for 0.
 func (o outcome) finish(w io.Writer, asJSON bool) error {
 	o.ExitCode = o.code()
-	if err := show(w, asJSON, o, o.table); err != nil {
-		return err
-	}
-	return exitError(o.ExitCode)
+	return end(o.ExitCode, show(w, asJSON, o, o.table))
 }
 
-func exitError(n int) error {
-	if n == exitOK {
+// end is how a run ends whose report was printed, or could not be. An interrupt stays one without its report: a terminal
+// that closes is an interrupt, and takes no more.
+func end(exit int, unprinted error) error {
+	switch {
+	case unprinted != nil && exit == exitInterrupted:
+		return interrupted{unprinted}
+	case unprinted != nil:
+		return unprinted
+	case exit == exitOK:
 		return nil
 	}
-	return code(n)
+	return code(exit)
 }
 
 func (o outcome) code() int {
