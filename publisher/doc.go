@@ -3,6 +3,7 @@
 //
 //	simulate.go   invented events            replay.go    files
 //	   │            (internal/workload)         │  file.go    opens them, names their topics
+//	   │                                        │  whole.go   of more than can be open at once, the later ones in their turn
 //	   │                                        │  pipe.go    reads that an interrupt ends
 //	   │                                        │  intake.go  lines ──> events, every line counted
 //	   │                                        │  batches.go by number, bytes and time

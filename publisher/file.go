@@ -25,20 +25,29 @@ type file struct {
 	name   string // as it was given
 	origin record.Origin
 	src    io.Reader
-	reader *lines.Reader
-	size   int64 // 0: not known
+	reader *lines.Reader // while it is read
+	window int           // bytes of a line that are looked at in one piece
+	size   int64         // 0: not known
 	format string
 	now    func() time.Time // nil: the timestamp stays
 }
 
-// open opens every file, so that a wrong name is told before anything is sent.
+// open opens every file, so that a wrong name is told before anything is sent, and one that is renamed meanwhile is read all
+// the same. Of those that are too many at once it keeps what they are, and opens them again when their turn comes.
 func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	in := &intake{memory: memory{limit: r.AuditLimit}, items: make(chan item), over: make(chan struct{})}
 	if !r.Audit {
 		in.memory.limit = 0
 	}
-	for _, path := range r.Files {
+	room := filesAtOnce(r.Concurrency)
+	if r.Follow && len(r.Files) > room {
+		return nil, tooMany(len(r.Files), room)
+	}
+	for n, path := range r.Files {
 		f, err := r.openFile(ctx, path, out.stdin)
+		if err == nil && n >= room {
+			err = f.putOff()
+		}
 		if err != nil {
 			in.close()
 			return nil, err
@@ -49,7 +58,7 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 }
 
 func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*file, error) {
-	f := &file{name: path, format: r.Format, origin: record.Origin{
+	f := &file{name: path, format: r.Format, window: r.MaxPayload + eventRoom, origin: record.Origin{
 		Name: nameOf(path), Topic: r.Topic, Source: r.Source, Limit: r.MaxPayload,
 	}}
 	var err error
@@ -64,7 +73,6 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*f
 	if err != nil {
 		return nil, err
 	}
-	f.reader = lines.NewReader(f.src, r.MaxPayload+eventRoom)
 	if at, _ := r.timestamp(); !at.IsZero() { // Validate has seen it
 		f.origin.Timestamp, f.now = at, nil
 	}
@@ -95,28 +103,6 @@ func (f *file) openOnce(ctx context.Context, path string) error {
 	}
 	f.origin.Timestamp = info.ModTime()
 	return nil
-}
-
-// whole is a file that is there to its end: one that is truncated while it is read, as logrotate's
-// copytruncate does, has lost its other lines, and what was read last is not all of a line.
-type whole struct {
-	*os.File
-	size int64 // when it was opened
-	read int64
-}
-
-// Read implements io.Reader. The size counts only where it changes: files of /proc have none, those of
-// /sys too large a one.
-func (w *whole) Read(to []byte) (int, error) {
-	n, err := w.File.Read(to)
-	w.read += int64(n)
-	if !errors.Is(err, io.EOF) || w.read >= w.size {
-		return n, err
-	}
-	if now, failed := w.Stat(); failed == nil && now.Size() < w.size {
-		return n, fmt.Errorf("it was truncated, and %d of its %d bytes were read", w.read, w.size)
-	}
-	return n, err
 }
 
 func (f *file) follow(ctx context.Context, path string) error {

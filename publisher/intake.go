@@ -77,7 +77,10 @@ func (in *intake) start(ctx context.Context, each bool) *sync.WaitGroup {
 // stop tells the readers that nobody takes what they read.
 func (in *intake) stop() { close(in.over) }
 
+// read leaves nothing of the file open, nor in memory: there may be very many.
 func (in *intake) read(ctx context.Context, f *file) {
+	defer func() { f.close(); f.reader = nil }()
+	f.reader = lines.NewReader(f.src, f.window)
 	for ctx.Err() == nil {
 		l, err := f.reader.Next()
 		if err != nil {

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// spare is how many files a process has open besides those it replays and its connections: three of its own, the poller's,
+// those of a look-up of a name, and what its parent left open. A guess.
+const spare = 32
+
+// filesAtOnce is how many files can be open beside so many connections; at least one.
+func filesAtOnce(connections int) int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
+		return 1 << 30
+	}
+	return max(1, int(limit.Cur)-connections-spare)
+}
+
+func tooMany(files, room int) error {
+	return fmt.Errorf("--follow keeps each file open: %d are %d more than this process may have open: raise ulimit -n by as many, or follow them by several publishers", files, files-room)
+}
+
+// whole is a file that is there to its end: one that is truncated while it is read, as logrotate's
+// copytruncate does, has lost its other lines, and what was read last is not all of a line.
+type whole struct {
+	*os.File
+	size int64 // when it was opened
+	read int64
+}
+
+// Read implements io.Reader. The size counts only where it changes: files of /proc have none, those of
+// /sys too large a one.
+func (w *whole) Read(to []byte) (int, error) {
+	n, err := w.File.Read(to)
+	w.read += int64(n)
+	if !errors.Is(err, io.EOF) || w.read >= w.size {
+		return n, err
+	}
+	if now, failed := w.Stat(); failed == nil && now.Size() < w.size {
+		return n, fmt.Errorf("it was truncated, and %d of its %d bytes were read", w.read, w.size)
+	}
+	return n, err
+}
+
+// late is a file that is opened when its turn comes.
+type late struct {
+	path string
+	was  fs.FileInfo // at the start
+	whole
+}
+
+// putOff closes a file until its turn comes; what is none on a disk stays open.
+func (f *file) putOff() error {
+	open, ok := f.src.(*whole)
+	if !ok {
+		return nil
+	}
+	was, err := open.Stat()
+	if err != nil {
+		return err
+	}
+	f.src = &late{path: f.name, was: was, whole: whole{size: open.size}}
+	return open.Close()
+}
+
+// Read implements io.Reader. Another file under the name would be read in place of the one that is gone, as after a rotation, and
+// perhaps a second time.
+func (l *late) Read(to []byte) (int, error) {
+	if l.File != nil {
+		return l.whole.Read(to)
+	}
+	opened, err := os.Open(l.path)
+	if err != nil {
+		return 0, err
+	}
+	l.File = opened
+	now, err := opened.Stat()
+	switch {
+	case err != nil:
+		return 0, err
+	case !os.SameFile(l.was, now):
+		return 0, errors.New("since the start another file has taken its name: of more files than can be open at once the later ones must stay where they are")
+	}
+	return l.whole.Read(to)
+}
