@@ -51,7 +51,9 @@ func refused(a answer) refusal {
 		r.bars, r.err = true, fmt.Errorf("%w: the key goes into INGOT_KEY; ingest key makes one", r.err)
 	case a.status/100 == 3:
 		r.bars, r.err = true, fmt.Errorf("%w: to %s", r.err, a.header.Get("Location"))
-	case a.status == http.StatusForbidden, a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed: // the last two: it is no Ingot
+	case a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired,
+		a.status == http.StatusMisdirectedRequest,                                // by a name that is none of the server's
+		a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed: // it is no Ingot
 		r.bars = true
 	}
 	return r
