@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -223,16 +224,20 @@ func TestStoppingEndsTheWait(t *testing.T) {
 	}
 }
 
+// TestAServerThatIsNotThereHasStoredNothing, nor one behind a proxy that is not there.
 func TestAServerThatIsNotThereHasStoredNothing(t *testing.T) {
 	t.Parallel()
-	c := New(Config{URL: "http://127.0.0.1:1", Timeout: 5 * time.Second, Connections: 1})
-	defer c.Close()
-	res := c.Publish(t.Context(), events(1))
-	if !slices.Equal(res.Statuses, []Status{Failed}) || !res.GaveUp {
-		t.Errorf("statuses %v, gave up %t; want failed", res.Statuses, res.GaveUp)
-	}
-	if no := unanswered(res.Err); no.cause != "connect" {
-		t.Errorf("cause %q, want connect (%v)", no.cause, res.Err)
+	nobody := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
+	for _, transport := range []http.RoundTripper{nil, &http.Transport{Proxy: http.ProxyURL(nobody)}} {
+		c := New(Config{URL: nobody.String(), Timeout: 5 * time.Second, Connections: 1, Transport: transport})
+		res := c.Publish(t.Context(), events(1))
+		if !slices.Equal(res.Statuses, []Status{Failed}) || !res.GaveUp {
+			t.Errorf("statuses %v, gave up %t; want failed", res.Statuses, res.GaveUp)
+		}
+		if no := unanswered(res.Err); no.cause != "connect" {
+			t.Errorf("cause %q, want connect (%v)", no.cause, res.Err)
+		}
+		c.Close()
 	}
 }
 

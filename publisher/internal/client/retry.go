@@ -68,7 +68,7 @@ func unanswered(err error) refusal {
 	switch {
 	case errors.As(err, &distrusted):
 		return untrusted(err)
-	case errors.As(err, &op) && op.Op == "dial":
+	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return refusal{cause: "connect", again: true, err: err}
 	case errors.As(err, &slow) && slow.Timeout():
 		return refusal{cause: "timeout", again: true, open: true, err: err}
