@@ -100,3 +100,19 @@ func TestFaultsOfInvalidEvents(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatA400IsAbout: another batch may fare better only where it is about the body.
+func TestWhatA400IsAbout(t *testing.T) {
+	t.Parallel()
+	for body, bars := range map[string]bool{
+		`{"type":"urn:ingot:problem:not-json"}`:         false,
+		`{"type":"urn:ingot:problem:not-events"}`:       false,
+		`{"type":"urn:ingot:problem:not-decompressed"}`: false,
+		`{"type":"urn:ingot:problem:bad-request"}`:      true,
+		"The plain HTTP request was sent to HTTPS port": true,
+	} {
+		if no := refused(answer{status: 400, body: []byte(body)}); no.bars != bars || no.again || no.open {
+			t.Errorf("%s: %+v", body, no)
+		}
+	}
+}

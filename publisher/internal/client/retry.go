@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -51,12 +52,20 @@ func refused(a answer) refusal {
 		r.bars, r.err = true, fmt.Errorf("%w: the key goes into INGOT_KEY; ingest key makes one", r.err)
 	case a.status/100 == 3:
 		r.bars, r.err = true, fmt.Errorf("%w: to %s", r.err, a.header.Get("Location"))
+	case a.status == http.StatusBadRequest:
+		r.bars = !ofTheBody(finally(a).Kind)
 	case a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired,
 		a.status == http.StatusMisdirectedRequest,                                // by a name that is none of the server's
 		a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed: // it is no Ingot
 		r.bars = true
 	}
 	return r
+}
+
+// ofTheBody tells a 400 that other events may not get from one that is for whoever asks so: without TLS where it is spoken, or
+// what is no Ingot.
+func ofTheBody(kind string) bool {
+	return slices.Contains([]string{"urn:ingot:problem:not-json", "urn:ingot:problem:not-events", "urn:ingot:problem:not-decompressed"}, kind)
 }
 
 // unanswered classes a request that got no answer. Only one that was never
