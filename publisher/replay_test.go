@@ -393,6 +393,27 @@ func TestWhatIsNoIngotEndsTheReplay(t *testing.T) {
 	}
 }
 
+// TestAnswersOfNoIngotEndTheReplay: the page of a proxy whose Ingot is away, or nothing at all, with a status that means well.
+func TestAnswersOfNoIngotEndTheReplay(t *testing.T) {
+	t.Parallel()
+	for status, says := range map[int]string{200: "read answer 200: invalid character '<'", 202: "202 <html>", 204: "204 No Content"} {
+		for _, more := range []string{"--json", "--follow"} {
+			synctest.Test(t, func(t *testing.T) {
+				network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(status)
+					_, _ = io.WriteString(w, "<html>") // a 204 has no body
+				}))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // as above
+				defer cancel()
+				exit, o := replayed(t, ctx, network, "", "--batch=1", "--no-audit", more, written(t, "a.log", strings.Repeat("x\n", 100)))
+				if exit != exitBad || o.Unknown < 4 || o.Unknown > 20 || !strings.Contains(o.Problems["stopped"], "gave up on 4 requests in a row: "+says) {
+					t.Errorf("%d %s: exit %d, %+v", status, more, exit, o)
+				}
+			})
+		}
+	}
+}
+
 // TestTheLastLineOfAReplay says what to do: to replay again is of use only where
 // something else than what is sent stood in the way.
 func TestTheLastLineOfAReplay(t *testing.T) {

@@ -91,7 +91,7 @@ func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte,
 		return &no
 	}
 	if s.statuses == nil { // an answer that contradicts itself: nothing in it counts
-		return &refusal{cause: "answer", open: true, err: err}
+		return &refusal{cause: "answer", open: true, bars: true, err: err}
 	}
 	if res.Statuses, res.Faults = s.statuses, s.faults; err != nil {
 		res.Cause, res.Err = "invalid", err

@@ -47,7 +47,7 @@ func refused(a answer) refusal {
 	case a.status >= 500:
 		r.again, r.open = true, true
 	case a.status/100 == 2: // of somebody in between, who may pass it on later
-		r.cause, r.open = "answer", true
+		r.cause, r.open, r.bars = "answer", true, true
 	case a.status == http.StatusUnauthorized:
 		r.bars, r.err = true, fmt.Errorf("%w: the key goes into INGOT_KEY; ingest key makes one", r.err)
 	case a.status/100 == 3:
