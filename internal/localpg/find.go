@@ -117,9 +117,12 @@ func (f *finder) major(want int, cluster string) (Binaries, error) {
 			return b, nil
 		}
 	}
-	return Binaries{}, fmt.Errorf("%w: %s needs PostgreSQL %d (looked at %s): install it, on Debian with"+
-		" `apt-get install postgresql-%d`; docs/moving.md takes the data to a newer one from there. Or move that folder away to start afresh",
-		ErrNoBinaries, cluster, want, strings.Join(f.looked, ", "), want)
+	get := fmt.Sprintf("install it, on Debian with `apt-get install postgresql-%d`", want)
+	if os.Getenv("PG_BIN") != "" {
+		get = "set PG_BIN to one of that major, or do not set it: nothing else is looked at"
+	}
+	return Binaries{}, fmt.Errorf("%w: %s needs PostgreSQL %d (looked at %s): %s; docs/moving.md takes the data to a newer one from there."+
+		" Or move that folder away to start afresh", ErrNoBinaries, cluster, want, strings.Join(f.looked, ", "), get)
 }
 
 func (f *finder) all() []Binaries {

@@ -76,6 +76,12 @@ func TestPgBinIsTheOnlyPlaceWhenSet(t *testing.T) { // not parallel: it sets the
 	if !errors.Is(err, ErrNoBinaries) || strings.Contains(err.Error(), "15/bin") {
 		t.Errorf("got %v, want PG_BIN looked at alone", err)
 	}
+	run, err := ownerFor("")
+	check(t, err)
+	_, err = newFinder(nil, run).major(15, "data/15")
+	if !errors.Is(err, ErrNoBinaries) || !strings.Contains(err.Error(), "set PG_BIN to one of that major, or do not set it") {
+		t.Errorf("got %v, want PG_BIN blamed", err)
+	}
 }
 
 func TestMemoryAndDiskSetTheBounds(t *testing.T) {
