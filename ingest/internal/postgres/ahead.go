@@ -13,39 +13,38 @@ import (
 	"ingot/internal/event"
 )
 
-// A direct batch needs nothing from the server but one answer. So the next one may be
-// sent while that answer is awaited: the backend finds it in its socket when it is done,
-// and rests for no moment. It still runs one transaction after the other, in the order
-// sent; where that of a batch fails, the one behind it finds an aborted transaction and
-// fails too.
+// A direct batch needs nothing from the server but one answer. So the next batch may be sent while that answer is
+// awaited: the backend finds it in its socket when it is done with the first, and does not pause. It still runs one
+// transaction after the other, in the order sent. Where the transaction of a batch fails, the batch behind it finds
+// an aborted transaction and fails too.
 //
-//	next        who holds it looks keys up, and is the next to have the turn
-//	turn        who holds it reads and changes the writer and its session, and sends
-//	exchange    what was sent ahead; its answer is read without the turn, in the order sent
-//	alone       waits until all answers are read: for whatever needs a round trip
+//	next        the committer that holds it looks keys up, and is the next to have the turn
+//	turn        the committer that holds it reads and changes the Writer and its session, and sends
+//	exchange    a batch that was sent; its answer is read without the turn, in the order sent
+//	alone       waits until all answers are read: for everything that needs a round trip
 
-// exchange is a batch on its way, and the place of its answer among others.
+// exchange is a batch that was sent, and the place of its answer among the answers to other batches.
 type exchange struct {
 	session *session
-	batch   atomic.Pointer[batch] // nil once the answer was read
-	before  <-chan struct{}       // closed when the answer of the exchange before was read
-	read    chan struct{}         // closed when this one's was
-	until   time.Time             // then the answer is waited for no longer
-	off     func() bool           // ends the watch on the connection
+	batch   atomic.Pointer[batch] // nil once its answer was read
+	before  <-chan struct{}       // closed when the answer to the exchange before was read
+	read    chan struct{}         // closed when the answer to this one was read
+	until   time.Time             // when the wait for the answer ends
+	off     func() bool           // stops giveUp from being called at the end of the batch's ctx
 	sendErr error
 }
 
-// slot is held by one at a time.
+// slot is held by one goroutine at a time.
 type slot chan struct{}
 
-// take waits for the slot. When ctx ends first nothing was begun.
+// take waits for the slot. If it fails because ctx ended, the slot is not held.
 func (s slot) take(ctx context.Context) error {
 	select {
 	case s <- struct{}{}:
 	case <-ctx.Done():
 		return unavailable(ctx.Err())
 	}
-	if err := ctx.Err(); err != nil { // it may have been free all the same
+	if err := ctx.Err(); err != nil { // select may have taken a free slot although ctx had ended
 		s.give()
 		return unavailable(err)
 	}
@@ -54,7 +53,7 @@ func (s slot) take(ctx context.Context) error {
 
 func (s slot) give() { <-s }
 
-// inTurn runs f while no other batch is prepared or sent.
+// inTurn runs f while it holds the turn: meanwhile no other committer prepares or sends a batch.
 func (w *Writer) inTurn(ctx context.Context, f func() error) error {
 	if err := w.turn.take(ctx); err != nil {
 		return err
@@ -70,8 +69,8 @@ func (w *Writer) goesAhead(b *batch) bool {
 	return s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received) && !s.checkPlan.due()
 }
 
-// busy tells whether an answer is awaited. Like underWay, alone and send it is called in
-// turn.
+// busy tells whether an answer is awaited. busy, underWay, alone and send are called only by the committer that has
+// the turn.
 func (w *Writer) busy() bool {
 	select {
 	case <-w.last:
@@ -99,8 +98,8 @@ func (w *Writer) alone(ctx context.Context) error {
 	}
 }
 
-// send sends messages that form one Query with the data of its COPY. The connection is
-// given up when half of the time there is has gone by, and at once when ctx ends.
+// send sends messages that form one Query with the data of its COPY. The connection is given up when half of the
+// time that ctx had left has gone by without an answer, and at once when ctx ends.
 func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange {
 	s := w.session
 	x := &exchange{session: s, before: w.last, read: make(chan struct{}), until: halfOf(ctx), off: context.AfterFunc(ctx, s.giveUp)}
@@ -116,7 +115,7 @@ func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange 
 	return x
 }
 
-// answer waits for the exchange's turn to be answered, reads the answer and judges it.
+// answer waits until the answers to earlier exchanges are read, then reads the answer to this one and judges it.
 func (x *exchange) answer() error {
 	<-x.before
 	defer close(x.read)
@@ -133,20 +132,19 @@ func (x *exchange) answer() error {
 	return judgeCommit(s.conn.TxStatus(), string(a.tag), err, a.warned)
 }
 
-// answered is what became of the commands that were sent.
+// answered is what became of the commands of one message or Query.
 type answered struct {
 	done   int    // commands that were completed
-	tag    []byte // of the last of them
-	warned bool   // a warning came with it, or behind it
+	tag    []byte // command tag of the last of them
+	warned bool   // a warning came with the last of them, or after it
 }
 
-// readAnswer reads up to the end of an answer. row is called for each row, with the number
-// of commands that were completed before it; its values are good until it returns. The
-// error is the server's or the connection's.
+// readAnswer reads an answer to its end. It calls row for each row, with the number of commands that were completed
+// before that row; values may be used only until row returns. The error comes from the server or the connection.
 func (s *session) readAnswer(row func(done int, values [][]byte)) (a answered, err error) {
 	a.tag = make([]byte, 0, 32) // a tag is short
 	for {
-		message, failed := s.conn.ReceiveMessage(context.Background()) // the deadline ends it, or giveUp
+		message, failed := s.conn.ReceiveMessage(context.Background()) // ended by the read deadline, or by giveUp
 		if failed != nil {
 			s.giveUp()
 			return a, fmt.Errorf("wait for the answer: %w", failed)
@@ -167,13 +165,13 @@ func (s *session) readAnswer(row func(done int, values [][]byte)) (a answered, e
 	}
 }
 
-// giveUp ends what is read from the connection and written to it, now and later.
+// giveUp closes the socket: reads from the connection and writes to it fail, now and later.
 func (s *session) giveUp() {
 	s.broken.Store(true)
 	_ = s.conn.Conn().Close()
 }
 
-// abortedTransaction is what a batch meets that was sent behind one that failed.
+// abortedTransaction recognizes the error of a batch that was sent behind one that failed.
 func abortedTransaction(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code == "25P02"

@@ -2,23 +2,23 @@ package postgres
 
 import "ingot/internal/event"
 
-// batch is one batch on its way.
+// batch is one batch, and how far it has come. Slices with one entry an event are in arrival order.
 type batch struct {
 	groups      []event.Group
-	suspects    []bool // by arrival order; nil: nobody was asked
-	brief       bool   // wait for keys only for a moment
+	suspects    []bool // events that the filter suspects; nil: nobody knows, as without a filter
+	brief       bool   // waits for a held key only as long as briefLock
 	received    int
-	first       int64    // of its ids, which follow each other; 0 before they are taken
-	from        *session // whose block they are of
-	known       []bool   // by arrival order: found by the look-up, or believed; nil when there are none
+	first       int64    // first id; the others follow it; 0 before ids are taken
+	from        *session // the session whose block the ids belong to
+	known       []bool   // keys that the look-up found, or that are believed to exist; nil when there are none
 	knownCount  int
-	knownTo     string // the server where they were looked up; "" when none were
-	believed    []bool // of them, those that the direct path's Query has to check; nil when there are none
-	stored      []bool // by arrival order
+	knownTo     string // the server that looked the keys up; "" when none were looked up
+	believed    []bool // those of known that the direct path's Query has to check; nil when there are none
+	stored      []bool // events that became rows
 	storedCount int
-	tried       bool // on the direct path
-	begun       bool // the transaction is open
-	folds       bool // it brings ingot.topics up to date
+	tried       bool // was sent on the direct path
+	begun       bool // its transaction is open
+	folds       bool // its commit Query folds: it brings ingot.topics up to date
 }
 
 // count is the number of events in a batch.
@@ -40,16 +40,15 @@ func (b *batch) suspected() (n int) {
 	return n
 }
 
-// A look-up spares the merge the rows that exist already, and is a round trip to another
-// backend: it is worth some 70 small rows, or fewer large ones. Guesses; with 30 in each batch of
-// 100, 4 ingesters took an eighth less time for themselves without (docs/decisions/0022).
+// A look-up spares the merge the rows that exist already, but it costs a round trip to another backend. It is worth
+// that when it spares some 70 small rows, or fewer large ones. Guesses. With 30 suspects in each batch of 100, 4
+// ingesters took an eighth less time for themselves without look-ups (docs/decisions/0022).
 const (
 	lookUpBytes = 32 << 10 // of payload
-	rowBytes    = 256      // what a row costs besides
+	rowBytes    = 256      // what a row costs besides its payload
 )
 
-// costOfSuspects is what the merge spends on the suspects if all of them exist, in bytes
-// of payload.
+// costOfSuspects is what the merge spends on the suspects if all of them exist, counted in bytes of payload.
 func (b *batch) costOfSuspects() (bytes int) {
 	if b.suspects == nil {
 		return 0
@@ -67,16 +66,16 @@ func (b *batch) costOfSuspects() (bytes int) {
 	return bytes
 }
 
-// believe takes the suspects for known, if they are few enough to be checked by the
-// Query that writes the others.
+// believe takes the suspects for known without a look-up, if they are few enough for the batch's own Query to
+// check.
 func (b *batch) believe() {
 	if n := b.suspected(); n > 0 && n <= checkedKeys {
 		b.known, b.knownCount, b.believed = b.suspects, n, b.suspects
 	}
 }
 
-// believeIn takes those of the keys in question for known that the batch before has,
-// which will have been committed when this one is written, or have failed it.
+// believeIn deals with the keys of k that the look-up did not find. Those that the batch before has are taken for
+// known: when this batch is written, the batch before has either stored them, or has failed and this one fails too.
 func (b *batch) believeIn(before *batch, k keys) {
 	type key struct{ id, topic string }
 	missing := map[key][]int{}
@@ -108,7 +107,7 @@ func (b *batch) believeAt(at int) {
 	b.knownCount++
 }
 
-// doubtKnown takes back what was only believed, and what was looked up with it.
+// doubtKnown forgets what is known if some of it was only believed.
 func (b *batch) doubtKnown() {
 	if b.believed != nil {
 		b.forgetKnown()
@@ -133,8 +132,8 @@ func (b *batch) countTopics(counts map[string]int64) {
 	}
 }
 
-// guesses counts what the batch has shown of the filter's guesses. After a direct
-// batch without a look-up that is none wrong: it would have broken.
+// guesses counts which guesses of the filter have proven right or wrong by this batch. A direct batch that was not
+// looked up has no wrong guess: a wrong one would have made it fail.
 func (b *batch) guesses() (g guesses) {
 	for i, suspected := range b.suspects {
 		known := b.known != nil && b.known[i]
@@ -143,8 +142,8 @@ func (b *batch) guesses() (g guesses) {
 	return g
 }
 
-// guessesInHindsight does the same for a batch that the staged path has stored in the
-// end. Later copies of a key in the batch are no guesses.
+// guessesInHindsight does the same for a batch that failed on the direct path and was then stored on the staged
+// one. Later copies of a key in the batch do not count as guesses.
 func (b *batch) guessesInHindsight() (g guesses) {
 	if b.suspects == nil {
 		return g

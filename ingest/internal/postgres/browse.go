@@ -11,12 +11,12 @@ import (
 	"ingot/internal/event"
 )
 
-// maxScanned is how many rows one query by an index looks at when a filter that no
-// index answers may refuse them. A guess.
+// maxScanned is how many rows one query by an index reads when the query also has a filter that no index answers,
+// which may refuse any of these rows. A guess.
 const maxScanned = 4096
 
-// browse reads a page newest first, by id. Where a filter has an index it is asked
-// at once; otherwise the commit log tells which ids exist.
+// browse reads a page newest first, by id. If a filter has an index, that index is asked at once; otherwise the
+// commit log tells which ids exist.
 func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) {
 	below, err := event.ParseBrowseCursor(q.Cursor)
 	if err != nil {
@@ -58,9 +58,9 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 	return b.page, nil
 }
 
-// browseIndex reads rows with ids from lo to below by an index, of their topics or of
-// their event_id. It returns the id from which up everything is settled, and whether
-// rows may be left below it.
+// browseIndex reads the rows with ids from lo up to, but without, below. It finds them by the index on topics or by
+// that on event_id. It returns the id from which upwards everything is settled, and whether rows may be left below
+// it.
 func (r *Reader) browseIndex(ctx context.Context, b *pageBuilder, lo, below int64) (settled int64, more bool, err error) {
 	b.steps++
 	s := newStatement(b.query)
@@ -98,11 +98,12 @@ func (s *statement) newest(wanted string, lo, below int64, limit int) string {
 		wanted, s.indexed([]int64{lo}, []int64{below - 1}), s.arg(lo), s.arg(below), limit)
 }
 
-// logBelow are the batches with ids below one and not below another, which is the first of a batch: so that the index
-// knows where they end, and all that is older is not gone through where they are few.
+// logBelow selects the batches whose first_id is below $1 and not below $2, which is itself the first_id of a
+// batch. So the index on first_id knows where the range ends: where the range has few batches, older ones are not
+// read.
 const logBelow = "WHERE first_id < $1 AND first_id >= $2 ORDER BY first_id DESC LIMIT $3"
 
-// browseLog does the same by the batches below an id, from the newest down.
+// browseLog does the same by way of the log: it goes through the batches below an id, from the newest down.
 func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64, logRows int) (settled int64, more bool, err error) {
 	log, err := r.log(ctx, logBelow, below, lo, logRows)
 	if err != nil {
@@ -130,7 +131,7 @@ func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64,
 	return below, more, nil
 }
 
-// browseStep is how much of the log is looked at next, as in feed.go.
+// browseStep returns the part of the log that is looked at next, as feedWalk.step does in feed.go.
 func (b *pageBuilder) browseStep(log []logRow) []logRow {
 	n, ids, rows := 1, log[0].ids(), log[0].stored
 	for n < len(log) && ids < firstStepIDs && !far(&log[0], &log[n]) && (rows < b.room() || !unfiltered(b.query)) {
@@ -141,8 +142,8 @@ func (b *pageBuilder) browseStep(log []logRow) []logRow {
 	return log[:n]
 }
 
-// settle fetches what was found, newest first. Everything from the id that it returns
-// up is settled: that id is end, or that of the last event the page had room for.
+// settle fetches the rows that were found, newest first. Everything from the returned id upwards is settled: the id
+// is end if the page had room for all rows, or else that of the last event it had room for.
 func (r *Reader) settle(ctx context.Context, b *pageBuilder, found []place, end int64, more bool) (int64, bool, error) {
 	before := len(b.page.Events)
 	if err := r.fetch(ctx, b, found); err != nil {

@@ -10,9 +10,8 @@ import (
 	"ingot/internal/event"
 )
 
-// classify turns a failure of a statement that ships or merges rows into the fate it
-// means; what comes from any other statement has its class already. Nothing of the batch
-// is stored in either case.
+// classify turns the error of a statement that ships or merges rows into the fate of the batch. The error of any
+// other statement has its class already, and is returned as it is. Whichever it is, nothing of the batch is stored.
 func classify(err error) error {
 	var classed *event.NotStoredError
 	if errors.As(err, &classed) {
@@ -25,26 +24,23 @@ func classify(err error) error {
 	return unavailable(err)
 }
 
-// unavailable is the fate of a batch that some failure, not its data, has kept from
-// being stored.
+// unavailable is the fate of a batch that was not stored because of some failure that is not its data's.
 func unavailable(err error) error {
 	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}
 }
 
-// isBadData tells the SQLSTATEs that a row causes and that will come again with
-// the same row: class 22 (data exception: 22021 NUL, 22P05 untranslatable, 22003
-// numeric range, 22008 datetime range) and 54 (program limit: 54000 index row too
-// large, 54001 nesting).
+// isBadData recognizes the SQLSTATEs that a row causes, and causes again whenever it is sent: class 22 (data
+// exception: 22021 NUL, 22P05 untranslatable, 22003 numeric range, 22008 datetime range) and class 54 (program
+// limit: 54000 index row too large, 54001 nesting).
 func isBadData(code string) bool {
 	return len(code) == 5 && (code[:2] == "22" || code[:2] == "54")
 }
 
-// atTheirEnd are functions of the server that raise 54000 for whatever row comes: it has no
-// transaction ids left before somebody vacuums, or a table is as large as tables get.
+// atTheirEnd are functions of the server that raise 54000 whatever the row is: the server has no transaction ids
+// left until somebody vacuums, or a table is as large as tables get.
 var atTheirEnd = []string{"GetNewTransactionId", "mdextend", "mdzeroextend", "ExtendBufferedRelShared"}
 
-// isError tells an ERROR, after which the server goes on, from a FATAL or a
-// PANIC, after which it does not.
+// isError tells an ERROR, after which the session goes on, from a FATAL or a PANIC, after which it does not.
 func isError(err error) bool {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
@@ -57,9 +53,9 @@ func isError(err error) bool {
 	return severity == "ERROR"
 }
 
-// NotUpYet tells an error of Open that may pass by itself: nobody listens, the
-// server is starting or stopping, another process brings its schema up to date, or somebody's transaction
-// is in the way of that. A wrong password or name is not among them.
+// NotUpYet recognizes an error of Open that may pass by itself: nobody listens, the server is starting or stopping
+// (class 57), it is out of connections, memory or disk (class 53), another process is bringing the schema up to
+// date, or somebody's transaction is in the way of that. A wrong password or database name is none of these.
 func NotUpYet(err error) bool {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
@@ -69,31 +65,32 @@ func NotUpYet(err error) bool {
 	return errors.As(err, &connectErr)
 }
 
-// constraint tells an error of rows that the tables refuse.
+// constraint recognizes the error of a statement whose rows a constraint of the tables refuses.
 func constraint(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code[:2] == "23"
 }
 
-// deadlocked tells an error of who was chosen to end a deadlock.
+// deadlocked recognizes the error of the transaction that the server ended to resolve a deadlock.
 func deadlocked(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code == "40P01"
 }
 
-// lockTimedOut tells an error of who has waited for a lock for its lock_timeout.
+// lockTimedOut recognizes the error of a statement that has waited for a lock for all of its lock_timeout.
 func lockTimedOut(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code == "55P03"
 }
 
-// denied tells an error of who lacks a right.
+// denied recognizes the error of a statement for which the role lacks a right.
 func denied(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code == "42501"
 }
 
-// explainRights says who may give the rights that are missing: after a restore the schema belongs to whoever ran it.
+// explainRights adds to an error who may grant the missing right. After a restore the schema belongs to the role
+// that ran the restore.
 func explainRights(err error) error {
 	switch {
 	case errors.Is(err, errNoSchema) && denied(err):

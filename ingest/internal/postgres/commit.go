@@ -12,8 +12,8 @@ import (
 	"ingot/internal/event"
 )
 
-// commit ends a staged batch: fold, log row and COMMIT as one Query. It
-// resolves a doubt; its errors are classed already.
+// commit ends a staged batch: it sends the fold, the log row and COMMIT as one Query. If that leaves the batch in
+// doubt, commit resolves the doubt. Its errors are classed already.
 func (w *Writer) commit(ctx context.Context, b *batch) error {
 	err := w.sendCommit(ctx, b)
 	if err == nil {
@@ -30,8 +30,8 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 	return err
 }
 
-// doubt gives up the connection that the batch was sent over, nothing that comes over
-// it can be trusted, and finds out what became of the batch.
+// doubt gives up the connection that the batch was sent over, since nothing that still comes over it can be
+// trusted. Then it finds out what became of the batch.
 func (w *Writer) doubt(ctx context.Context, b *batch, over *session, err error) error {
 	w.staging.Store(false)
 	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
@@ -51,8 +51,8 @@ func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
 	return judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned)
 }
 
-// run runs statements as one Query, and tells whether the last of them came with a warning: what the
-// others warn of, as that transaction ids run short, says nothing of a COMMIT.
+// run runs statements as one Query, and tells whether a warning came with the last of them. A warning of another
+// statement, such as that transaction ids run short, says nothing about the COMMIT.
 func (s *session) run(ctx context.Context, query string) (results []*pgconn.Result, warned bool, err error) {
 	s.warned = false
 	answer := s.conn.Exec(ctx, query)
@@ -64,8 +64,8 @@ func (s *session) run(ctx context.Context, query string) (results []*pgconn.Resu
 	return results, warned || s.warned, err
 }
 
-// halfOf is when half of the time there is will be over; the other half is left to find
-// out what became of a COMMIT without an answer. Zero: there is no limit.
+// halfOf is the moment when half of the time that ctx has left will be over. The other half is kept for finding out
+// what became of a COMMIT that got no answer. Zero: ctx has no deadline.
 func halfOf(ctx context.Context) time.Time {
 	deadline, limited := ctx.Deadline()
 	if !limited {
@@ -81,7 +81,8 @@ func lastTag(results []*pgconn.Result) string {
 	return results[len(results)-1].CommandTag.String()
 }
 
-// commitQuery ends a staged batch, or is all of a batch of known keys.
+// commitQuery is the Query that ends a staged batch. If no transaction is open, as for a batch of nothing but known
+// keys, it begins one, and is all that is sent.
 func (w *Writer) commitQuery(b *batch) string {
 	if b.begun {
 		return string(w.appendCommit(nil, b))
@@ -89,10 +90,10 @@ func (w *Writer) commitQuery(b *batch) string {
 	return string(w.appendCommit([]byte(w.session.begin+"; "), b))
 }
 
-// judgeCommit decides what the answer to the commit Query means. Only a COMMIT
-// tag to which no warning belongs is a commit. An ERROR is certainly none: the server
-// stops at the statement that failed. It is nobody's data's fault, whatever its class:
-// all that stands in that Query has been in the rows. Everything else is unknown.
+// judgeCommit decides what the answer to the commit Query means. Only a COMMIT tag to which no warning belongs is a
+// commit. An ERROR certainly is none: the server stops at the statement that failed. Whatever its class, an ERROR
+// is not the fault of anybody's data: all that stands in the commit Query has been in the rows. Every other answer
+// leaves the outcome unknown.
 func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
 	if err != nil {
 		if isError(err) && (txStatus == 'E' || txStatus == 'I') {

@@ -12,20 +12,23 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// errNoSecondDial keeps pgx from sending cancel requests, which it would send
-// over a second connection of its own whenever a connection breaks.
+// errNoSecondDial keeps pgx from sending cancel requests. pgx would send one, over a second connection of its own,
+// whenever a connection breaks.
 var errNoSecondDial = errors.New("cancel requests are not sent")
 
-// catalogAlone is where names without a schema are looked for, which are Postgres' own: Ingot's have theirs. Elsewhere,
-// as in public, others may have made a function or an operator that fits better. It would run with this role's rights.
+// catalogAlone has names without a schema looked for in pg_catalog alone. Statements name Postgres' own functions
+// and operators so; Ingot's tables are always named with their schema. In any other schema, public for one,
+// somebody may have made a function or an operator that fits the call better, and it would run with this role's
+// rights.
 const catalogAlone = "SET search_path = pg_catalog; "
 
-// waitsForNobody has a statement see what is committed as it begins, and begin at once. Where the defaults are
-// serializable and deferrable, one that only reads waits until all transactions that write so, anybody's, have ended.
+// waitsForNobody has a statement see what is committed as it begins, and begin at once. Where somebody has made
+// serializable and deferrable the defaults, a transaction that only reads would wait until all serializable
+// transactions that write, anybody's, have ended.
 const waitsForNobody = "SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; "
 
-// connect opens one connection and runs setup on it as one simple Query. unanswered is
-// for the network: see dial.
+// connect opens one connection and runs setup on it, as one simple Query. unanswered bounds how long the network
+// may leave sent data without an acknowledgement: see dial.
 func connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
 	config, err := parse(url)
 	if err != nil {
@@ -62,8 +65,8 @@ func CheckURL(url string) error {
 	return err
 }
 
-// saysWho names a connection, and sets what its texts are: all that is sent is UTF-8, whatever the
-// role, the database or the URL say. In another encoding a key would become another key.
+// saysWho names a connection, and sets its encoding to UTF8, whatever the role, the database or the URL say: all
+// text that is sent is UTF-8. In another encoding a key would become another key.
 func saysWho(config *pgconn.Config, name string) {
 	config.RuntimeParams["application_name"] = name
 	config.RuntimeParams["client_encoding"] = "UTF8"
@@ -84,7 +87,7 @@ func Target(url string) string {
 
 const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
 
-// readServer asks a server when it was started: no two have the same.
+// readServer asks a server when it was started. The time serves as the server's name: no two have the same.
 func readServer(ctx context.Context, conn *pgconn.PgConn) (string, error) {
 	results, err := conn.Exec(ctx, serverQuery).ReadAll()
 	if err != nil {
@@ -93,7 +96,7 @@ func readServer(ctx context.Context, conn *pgconn.PgConn) (string, error) {
 	return string(results[0].Rows[0][0]), nil
 }
 
-// queryNumber runs statements of which the last one gives a number.
+// queryNumber runs statements as one Query, and returns the number that the last one gives.
 func queryNumber(ctx context.Context, conn *pgconn.PgConn, query string) (int64, error) {
 	results, err := conn.Exec(ctx, query).ReadAll()
 	if err != nil {
@@ -102,7 +105,7 @@ func queryNumber(ctx context.Context, conn *pgconn.PgConn, query string) (int64,
 	return strconv.ParseInt(string(results[len(results)-1].Rows[0][0]), 10, 64)
 }
 
-// discard ends a connection at once and waits until nothing of it runs any more.
+// discard closes a connection at once, and waits until none of its goroutines runs any more.
 func discard(conn *pgconn.PgConn) {
 	_ = conn.Conn().Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -111,8 +114,7 @@ func discard(conn *pgconn.PgConn) {
 	<-conn.CleanupDone()
 }
 
-// milliseconds is a duration as Postgres' timeouts take it; never 0, which would
-// mean no timeout at all.
+// milliseconds is a duration in the unit of Postgres' timeouts. It is never 0, which would mean no timeout at all.
 func milliseconds(d time.Duration) int64 {
 	return max(d.Milliseconds(), 1)
 }

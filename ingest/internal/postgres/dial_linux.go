@@ -6,8 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setUserTimeout ends the connection when what was sent is not acknowledged for so
-// long.
+// setUserTimeout has the kernel end the connection when sent data is not acknowledged for that long.
 func setUserTimeout(fd int, d time.Duration) error {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(milliseconds(d)))
 }

@@ -4,5 +4,5 @@ package postgres
 
 import "time"
 
-// setUserTimeout does nothing: only Linux can.
+// setUserTimeout does nothing: only Linux has this timeout.
 func setUserTimeout(int, time.Duration) error { return nil }

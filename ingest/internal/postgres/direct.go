@@ -5,21 +5,20 @@ import (
 	"fmt"
 )
 
-// The direct path ships rows that are believed to be new straight into the table,
-// and the whole transaction in one message and one round trip:
+// The direct path ships rows that are believed to be new straight into the table. It sends the whole transaction at
+// once, and needs one round trip:
 //
 //	BEGIN; settings; check; COPY events; lock; now and then the fold of topics; log row; COMMIT
 //
-// Suspects that were found beforehand are left out, and those that are believed to
-// exist: the Query checks them. The believer may be wrong: then the check fails, or COPY breaks at the
-// primary key, the server passes over the rest, nothing is stored, and the batch goes
-// the staged way with new ids.
-// Which error it was does not matter. Whatever is not an ERROR from the server (the
-// connection ends, a FATAL, a warning) is a doubt, and resolved as any other.
+// The rows leave out suspects that a look-up found beforehand, and suspects that are only believed to exist, which
+// the Query checks. Where a belief is wrong, the check fails, or COPY breaks at the primary key. Then the server
+// skips the rest of the Query, nothing is stored, and the batch goes the staged way with new ids. Which ERROR it
+// was does not matter. Anything but an ERROR or a clean COMMIT (the connection ends, a FATAL, a warning) puts the
+// batch in doubt, which is resolved like any other doubt.
 
 const directCopy = "COPY ingot.events (" + columns + ") FROM STDIN (FORMAT binary); "
 
-// mergeDirect is entered by who holds Writer.next; begin gives it back.
+// mergeDirect writes a batch on the direct path. Its caller holds Writer.next; begin gives it back.
 func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent func()) error {
 	x, err := w.begin(ctx, b, p, sent)
 	if x == nil {
@@ -29,8 +28,8 @@ func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent 
 	return w.finish(ctx, b, x, sent)
 }
 
-// begin prepares the batch and sends it; finish is left to do. Or it stages the
-// batch, and there is no exchange.
+// begin prepares the batch and sends it; then it returns an exchange, and finish has to be called. If it had to
+// stage the batch instead, it returns no exchange and the batch is done with.
 func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *exchange, err error) {
 	defer w.next.give()
 	err = w.inTurn(ctx, func() error {
@@ -54,8 +53,8 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *e
 	return x, err
 }
 
-// prepare takes ids, and sees to the plan of the check. Its errors are classed: no row
-// has been shipped that could be to blame.
+// prepare takes ids for the batch, and prepares the check if its plan is due. Its errors are classed: no row has
+// been shipped yet that could be to blame.
 func (w *Writer) prepare(ctx context.Context, b *batch) error {
 	if !w.busy() {
 		if _, err := w.ready(ctx); err != nil {
@@ -74,13 +73,13 @@ func (w *Writer) prepare(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// lookUpBeside finds out which keys are known, unless the Query checks them. Keys of the
-// batch before, which cannot be found yet, are believed.
+// lookUpBeside finds out which keys exist, unless the batch's Query is to check that. The look-up cannot find keys
+// of the batch before, which is not committed yet: those are believed to exist.
 func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 	if b.believed != nil {
 		return nil
 	}
-	before := w.underWay() // as the look-up begins: what it commits meanwhile may be missed
+	before := w.underWay() // taken before the look-up begins, which may miss what this batch commits meanwhile
 	asked, err := w.lookUp(ctx, b, p.lookUpAll)
 	if err != nil {
 		return err
@@ -95,8 +94,8 @@ func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 	return nil
 }
 
-// withoutLookUp writes a batch whose keys could not be looked up: there is no connection
-// left for that, or another server answers. The merge needs to know of none.
+// withoutLookUp stages a batch whose keys could not be looked up, because the look-up failed (as where no
+// connection can be had for it) or another server answered. The merge needs no look-up.
 func (w *Writer) withoutLookUp(ctx context.Context, b *batch, err error, sent func()) error {
 	w.cannotLookUp(b, err)
 	if err := w.alone(ctx); err != nil {
@@ -114,15 +113,15 @@ func (w *Writer) sendDirect(ctx context.Context, b *batch, sent func()) *exchang
 	}
 	b.storedCount, b.tried = len(s.rows), true
 	s.buf = w.appendDirect(s.buf[:0], b)
-	clear(s.rows) // holds on to the batch otherwise
+	clear(s.rows) // else they hold on to the batch
 	defer s.shrink()
 
 	sent()
 	return w.send(ctx, b, s.buf)
 }
 
-// appendDirect encodes the whole exchange: the Query, and, if there are rows, CopyData with header, rows
-// and trailer, CopyDone. One message may hold a gigabyte; a batch has some megabytes.
+// appendDirect encodes all that is sent: the Query, and, if there are rows, one CopyData with header, rows and
+// trailer, and CopyDone. One message may hold a gigabyte; a batch has some megabytes.
 func (w *Writer) appendDirect(buf []byte, b *batch) []byte {
 	s := w.session
 	buf = append(beginMessage(buf, 'Q'), s.begin...)

@@ -19,14 +19,13 @@ const (
 
 // resolve finds out what became of a batch whose COMMIT was sent and not answered.
 //
-// It fences the batch: a void row with the batch's first_id goes into the log. The
-// insert waits for the old transaction, wherever that is. If the batch's own row is
-// there then, the batch has committed. If the void row is the one that stays, the
-// old transaction can never commit any more: its own row would break the unique
-// first_id.
+// It fences the batch: it tries to put a void row with the batch's first_id into the log. That insert waits for the
+// old transaction to end, whichever server process runs it. If the batch's own row is in the log then, the batch
+// has committed. If the void row stays, the old transaction can never commit any more: its own row would break the
+// unique first_id.
 //
-// It returns nil when the batch is committed, *event.NotStoredError when it never
-// can be, and the doubt it was given when ctx ends before either is certain.
+// resolve returns nil when the batch is committed, and *event.NotStoredError when it never can be. If ctx ends
+// before either is certain, it returns the doubt that it was given.
 func (w *Writer) resolve(ctx context.Context, b *batch, doubt error) error {
 	for pause := doubtPause; ; pause = min(2*pause, doubtPauseMax) {
 		committed, err := w.fence(ctx, b)
@@ -47,25 +46,28 @@ func (w *Writer) resolve(ctx context.Context, b *batch, doubt error) error {
 	}
 }
 
-// backend names a server process beyond doubt: pids are used again.
+// backend names a server process so that it cannot be mistaken for another: pids are used again.
 type backend struct {
 	pid   int64
 	start string // backend_start, as text
 }
 
-// asWhoLoggedIn goes before a statement of the same Query: a backend is shown to whoever logged in, and
-// ended by them, not by a role that ALTER ROLE .. SET role has put in their place.
+// asWhoLoggedIn goes before a statement of the same Query. A backend is shown to, and can be ended by, the role
+// that logged in; not the role that ALTER ROLE .. SET role has put in its place.
 const asWhoLoggedIn = "SET LOCAL ROLE NONE; "
 
 const backendQuery = asWhoLoggedIn + "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 
-// voidQuery puts a void row into the log unless a row with that first_id is there
-// or comes from a transaction that commits, and then reads what is there. The
-// message makes sure that the transaction writes something: a COMMIT that writes
-// nothing does not wait for a synchronous standby, and what was read could still be
-// lost with the primary. A row of another instance is not the batch's: after a failover
-// that lost the last ids to be drawn they are drawn once more, by others; drawBlock sees to this one.
-// Like a batch it waits for the log's lock for as long as a statement may take.
+// voidQuery puts a void row into the log, unless a row with that first_id is there, or comes from a transaction
+// that commits first. Then it reads the row with that first_id.
+//
+// pg_logical_emit_message makes sure that the transaction writes something. A COMMIT that writes nothing does not
+// wait for a synchronous standby, and what was read could still be lost with the primary.
+//
+// A row of another instance is not the batch's. A failover may lose the last draws of ids; then other instances
+// draw the same ids once more. drawBlock sees to it that this instance does not.
+//
+// Like a batch, voidQuery waits for the log's lock as long as a statement may take.
 const voidQuery = `SET LOCAL lock_timeout = 0;
 SELECT pg_advisory_xact_lock(%[1]d);
 INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
@@ -76,10 +78,9 @@ SELECT pg_logical_emit_message(true, 'ingot', 'fence');
 SELECT received > 0 AND instance = '%[3]s' FROM ingot.batches WHERE first_id = %[2]d;
 COMMIT`
 
-// abandon gives up a connection whose COMMIT was not answered. Its backend may wait
-// with that COMMIT for as long as a synchronous standby is away, and would be one more
-// with every try: the next connection, or fence, ends it. Another batch sent over it may have given it
-// up already.
+// abandon gives up a connection whose COMMIT was not answered. Its backend may wait with that COMMIT for as long as
+// a synchronous standby is away, and each further try could leave another such backend. So the next connection, or
+// fence, ends it. The connection may have been abandoned already, by another batch that was sent over it.
 func (w *Writer) abandon(over *session) {
 	if !slices.Contains(w.abandoned, over.backend) {
 		w.abandoned = append(w.abandoned, over.backend)
@@ -89,9 +90,8 @@ func (w *Writer) abandon(over *session) {
 	}
 }
 
-// endAbandoned ends the backends that were given up, over another connection. No answer
-// depends on it: the fence waits for the old transaction in any case, and less long
-// for one that is ended.
+// endAbandoned ends the backends of connections that were given up, over the connection of s. No answer depends on
+// it: the fence waits for the old transaction in any case, only less long where the backend was ended.
 func (w *Writer) endAbandoned(ctx context.Context, s *session) {
 	for _, old := range w.abandoned {
 		end := fmt.Sprintf(asWhoLoggedIn+"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND backend_start::text = '%s'", old.pid, old.start)
@@ -103,9 +103,8 @@ func (w *Writer) endAbandoned(ctx context.Context, s *session) {
 	w.abandoned = nil
 }
 
-// fence tells whether the batch has committed; an error means that it is not
-// certain yet. It uses a new connection: openSession has made sure that it is not to a
-// standby.
+// fence tells whether the batch has committed; an error means that this is not certain yet. It uses another
+// connection than the batch did, and openSession has made sure that it does not lead to a standby.
 func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error) {
 	s, err := w.ready(ctx)
 	if err != nil {
@@ -120,7 +119,7 @@ func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error
 	return fenceFound(results)
 }
 
-// fenceFound reads the answer of the fence's last SELECT, right before COMMIT.
+// fenceFound reads the result of the fence's last SELECT, which stands right before COMMIT.
 func fenceFound(results []*pgconn.Result) (committed bool, err error) {
 	found := results[len(results)-2]
 	if len(found.Rows) != 1 {

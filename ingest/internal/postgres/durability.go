@@ -21,20 +21,19 @@ type Durability struct {
 	SynchronousNames  string // synchronous_standby_names
 }
 
-// Safe tells whether a commit survives a crash of the server's machine as far as
-// its settings can tell.
+// Safe tells whether a commit survives a crash of the server's machine, as far as the server's settings show that.
 func (d Durability) Safe() bool {
 	return d.Fsync == "on" && d.FullPageWrites == "on" && d.SynchronousCommit != "off"
 }
 
-// durabilityQuery asks for what the session began with: the writer's sets
-// synchronous_commit for itself.
+// durabilityQuery asks for the synchronous_commit that the session began with (reset_val), since the writing
+// session sets its own.
 const durabilityQuery = `SELECT current_setting('server_version'), current_setting('server_version_num'),
 	current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
 	(SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'), pg_is_in_recovery()::text`
 
-// readDurability asks the server what it promises, and refuses one that cannot
-// hold events at all: too old, not UTF-8, or not a primary.
+// readDurability asks the server what it promises. It refuses a server that cannot hold events at all: one that is
+// too old, not UTF-8, or no primary.
 func readDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error) {
 	results, err := conn.Exec(ctx, durabilityQuery).ReadAll()
 	if err != nil {

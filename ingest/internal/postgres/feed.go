@@ -11,20 +11,21 @@ import (
 
 // Guesses; BenchmarkRead, on ten million rows, tells when they are bad.
 const (
-	// Rows of the commit log are read in growing pieces: a page of large batches needs
-	// few, a filtered one many.
+	// Rows of the commit log are read in growing pieces: a page of large batches needs few of them, a filtered page
+	// many.
 	firstLogRows = 64
 	maxLogRows   = 8192
 
-	// A step through the log begins with this many ids, and grows while it finds little.
+	// The first step through the log takes batches with this many ids; later steps take more while they find
+	// little.
 	firstStepIDs = 8192
 
-	// maxHeapSpan is how many blocks of the table one step may lie apart.
+	// maxHeapSpan is how many blocks of the table the batches of one step may lie apart.
 	maxHeapSpan = 4096
 )
 
-// feed reads a page in commit order: it walks the commit log from the cursor, some
-// batches a step, and finds their rows.
+// feed reads a page in commit order. It walks the commit log from the cursor, some batches a step, and finds the
+// rows of each step.
 func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 	at, err := event.ParsePosition(q.Cursor)
 	if err != nil {
@@ -32,7 +33,7 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 	}
 	page, err := r.feedFrom(ctx, q, at)
 	if gone := (*event.CursorError)(nil); at.Commit == 0 && errors.As(err, &gone) {
-		return page, errMoved // it is the log's begin that has: nobody has asked for a place that could be gone
+		return page, errMoved // the query has no cursor that could be gone: the log's beginning was deleted meanwhile
 	}
 	return page, err
 }
@@ -69,10 +70,10 @@ func (r *Reader) feedFrom(ctx context.Context, q event.Query, at event.Position)
 	return f.page, nil
 }
 
-// stillThere makes sure that nothing behind a cursor was deleted while a page was read: the log loses its
-// head alone, so the cursor's own batch would be gone, or, where there is none, the first of the page. That
-// is head; while it is young, by the clock that it was committed by, nothing is deleted (prune.go), so that the end of the
-// feed is followed without asking.
+// stillThere makes sure that nothing behind the cursor was deleted while a page was read. Since the log loses only
+// its head, the cursor's own batch would be gone then, or, if the query has no cursor, the first batch of the page,
+// which is head. Nothing is deleted while head is young by the database's clock, which it was committed by
+// (prune.go). So the end of the feed is followed without asking.
 func (r *Reader) stillThere(ctx context.Context, at event.Position, head *logRow) error {
 	if head == nil || head.young {
 		return nil
@@ -84,16 +85,16 @@ func (r *Reader) stillThere(ctx context.Context, at event.Position, head *logRow
 	return err
 }
 
-// feedWalk is a page on its way through the log.
+// feedWalk fills a page by walking through the log.
 type feedWalk struct {
 	*pageBuilder
 	reader  *Reader
-	at      event.Position // everything up to here is in the page, or unwanted
-	until   int64          // no batch behind this
+	at      event.Position // everything up to this place is in the page, or unwanted
+	until   int64          // the commit_seq of the last batch that is wanted
 	stepIDs int64
 }
 
-// skipTo leaves out what lies before begin. The cursor must be good all the same.
+// skipTo moves on to begin if that lies ahead. It checks the cursor all the same: a bad one has to be told.
 func (f *feedWalk) skipTo(ctx context.Context, begin event.Position) error {
 	if f.at.Compare(begin) >= 0 {
 		return nil
@@ -118,8 +119,8 @@ func (f *feedWalk) walk(ctx context.Context, log []logRow) error {
 	return nil
 }
 
-// step is how much of the log is looked at next: at least one batch. Where every row
-// is wanted, no more than the page has room for.
+// step returns the part of the log that is looked at next: at least one batch. If every row is wanted, it takes no
+// more batches than the page has room for.
 func (f *feedWalk) step(log []logRow) []logRow {
 	n, ids, rows := 1, log[0].ids(), log[0].stored
 	for n < len(log) && log[n].commit <= f.until && (rows < f.room() || !unfiltered(f.query)) {
@@ -134,17 +135,17 @@ func (f *feedWalk) step(log []logRow) []logRow {
 
 func (l *logRow) ids() int64 { return l.last - l.first + 1 }
 
-// far batches are not looked for in one scan of the table.
+// far tells whether two batches lie too far apart in the table to be looked for in one scan of it.
 func far(a, b *logRow) bool { return max(a.blocks-b.blocks, b.blocks-a.blocks) > maxHeapSpan }
 
-// read adds a step's rows to the page and moves on: behind the step, or behind the
-// last event taken.
+// read adds the rows of a step to the page. Then it moves on: behind the step if the page took all of its rows, or
+// else behind the last event that the page took.
 func (f *feedWalk) read(ctx context.Context, step []logRow) (tooMany bool, err error) {
 	found, tooMany, err := f.reader.find(ctx, f.query, step)
 	if err != nil {
 		return false, err
 	}
-	if tooMany { // no step: a page that ends here would have gone nowhere
+	if tooMany { // this is not counted as a step: a page that ended here would not have moved on
 		f.stepIDs = max(f.stepIDs/4, 1)
 		return true, nil
 	}
@@ -172,7 +173,7 @@ func (f *feedWalk) read(ctx context.Context, step []logRow) (tooMany bool, err e
 func (f *feedWalk) grow() {
 	most := slicesAtOnce(f.query) << sliceBits
 	if !indexed(f.query) {
-		most = 8 * firstStepIDs // all of it is read
+		most = 8 * firstStepIDs // every row of the step is read
 	}
 	f.stepIDs = min(8*f.stepIDs, most)
 }

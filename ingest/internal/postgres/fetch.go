@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	// firstChunk is how many rows the first query of a page reads, or fewer if those of other pages
-	// lately were large; the size of what came tells the next ones how many may fit. It bounds what is
-	// read in vain when a page's bytes run out.
+	// firstChunk is how many rows the first query of a page reads; fewer if events on other pages were large
+	// lately. After it the size of the rows that came tells how many more may fit. So firstChunk bounds what is
+	// read in vain when a page runs out of bytes.
 	firstChunk = 64
 
-	// maxSteps and maxPageTime bound the work for one page. It may be short, or empty; its
+	// maxSteps and maxPageTime bound the work for one page. A page that reaches them is short, or empty, but its
 	// cursor has advanced.
 	maxSteps    = 256
 	maxPageTime = 20 * time.Millisecond
 )
 
-// errMoved says that a row was not where it had just been found: the table was
-// rewritten in between. The page is read again.
+// errMoved says that a row was not at the place where it had just been found: somebody rewrote the table in
+// between. The page is read again.
 var errMoved = errors.New("rows moved while they were read")
 
 // pageBuilder fills a page up to its limits.
@@ -41,9 +41,10 @@ func newPage(q event.Query) *pageBuilder { return &pageBuilder{query: q, started
 
 func (b *pageBuilder) room() int { return b.query.Limit - len(b.page.Events) }
 
-// chunk is how many rows the next query should ask for: what the limit leaves, or
-// what the bytes leave if rows go on being as large as they were, or are as usual. Behind the
-// first ones at most as many as the page has already: large rows behind small ones are read in vain.
+// chunk is how many rows the next query should ask for: as many as the limit leaves, and no more than will probably
+// fit into the bytes that are left. For a first query usual is the size of an event; later the average of the
+// page's own rows is. A later query asks for at most as many rows as the page has already (or firstChunk), for
+// large rows behind small ones would be read in vain.
 func (b *pageBuilder) chunk(usual int) int {
 	n := len(b.page.Events)
 	if n == 0 {
@@ -53,15 +54,15 @@ func (b *pageBuilder) chunk(usual int) int {
 	return min(b.room(), max(fit, 1), max(n, firstChunk))
 }
 
-// full: the limit is reached, or the bytes are, or the work for one page is done.
+// full tells whether the page has reached its limit or its bytes, or whether the work for one page is done.
 func (b *pageBuilder) full() bool {
 	return b.filled() || b.steps >= maxSteps || b.steps > 0 && time.Since(b.started) > maxPageTime
 }
 
 func (b *pageBuilder) filled() bool { return b.room() <= 0 || b.bytes >= b.query.MaxBytes }
 
-// take adds a row unless its bytes go over the bound; a page is never left empty
-// because one event is large.
+// take adds a row unless the page would go over its bytes with it. The first row is always taken: a page must not
+// stay empty because one event is large.
 func (b *pageBuilder) take(e event.Stored) bool {
 	size := e.Size()
 	if len(b.page.Events) > 0 && b.bytes+size > b.query.MaxBytes {
@@ -73,7 +74,7 @@ func (b *pageBuilder) take(e event.Stored) bool {
 	return true
 }
 
-// fetch adds the rows at these places, in their order, until the page is filled.
+// fetch adds the rows at these places, in the order of the places, until the page is filled.
 func (r *Reader) fetch(ctx context.Context, b *pageBuilder, places []place) error {
 	for len(places) > 0 && !b.filled() {
 		chunk := places[:min(b.chunk(int(r.usual.Load())), len(places))]
@@ -100,7 +101,7 @@ func (r *Reader) fetch(ctx context.Context, b *pageBuilder, places []place) erro
 
 const eventColumns = `e.event_id, e.topic, e.id, e.source, e."timestamp", e.received_at, e.payload`
 
-// rowsAt reads rows by where they stand, and keeps those that a page with so many bytes of room may take.
+// rowsAt reads the rows at these places, and keeps those that a page with room for so many bytes may take.
 func (r *Reader) rowsAt(ctx context.Context, places []place, room int) (*chunkRows, error) {
 	c := newChunkRows(places, room)
 	ctids := make([]pgtype.TID, len(places))
@@ -129,12 +130,13 @@ func (r *Reader) rowsAt(ctx context.Context, places []place, room int) (*chunkRo
 	return c, nil
 }
 
-// chunkRows are rows of a chunk, which come in the order of the table and not of the page. The last places are given
-// up once those before them are more than the page has room for: hundreds of large events may come behind small ones.
+// chunkRows are the rows of a chunk. They come in the order of the table, not in that of the page. As soon as the
+// rows of the first places are more than the page has room for, the last places are given up, so that hundreds of
+// large events are not kept which stand behind small ones.
 type chunkRows struct {
-	places      []place // that are not given up
+	places      []place // the places that are not given up
 	byID        map[int64]event.Stored
-	index       map[int64]int // of a place, by its id
+	index       map[int64]int // index of a place in places, by its id
 	bytes, room int
 }
 
@@ -146,7 +148,8 @@ func newChunkRows(places []place, room int) *chunkRows {
 	return c
 }
 
-// add keeps a row unless its place is given up. One that the page has no room for is left, by which it is full.
+// add keeps a row unless its place is given up. It leaves one row more than the page has room for: the row that
+// fills the page.
 func (c *chunkRows) add(e event.Stored) {
 	if i, wanted := c.index[e.Position.ID]; !wanted || i >= len(c.places) {
 		return
@@ -155,7 +158,7 @@ func (c *chunkRows) add(e event.Stored) {
 	c.bytes += e.Size()
 	for {
 		last := c.places[len(c.places)-1].id
-		e := c.byID[last] // of no size while it has not come
+		e := c.byID[last] // its size is 0 while it has not come
 		if c.bytes-e.Size() <= c.room {
 			return
 		}
@@ -165,16 +168,16 @@ func (c *chunkRows) add(e event.Stored) {
 	}
 }
 
-// sawSizes moves the usual size of an event halfway to what these have on average. Pages that
-// are read at the same time may lose a step to each other.
+// sawSizes moves the usual size of an event halfway to the average size of these events. When two pages do so at
+// the same time one of the moves may be lost.
 func (r *Reader) sawSizes(events, bytes int) {
 	if events > 0 {
 		r.usual.Store((r.usual.Load() + int64(bytes/events)) / 2)
 	}
 }
 
-// scanEvent reads a row of eventColumns. The payload is asked for as it is: json's
-// text output is the bytes sent.
+// scanEvent reads a row of eventColumns. It takes the payload as bytes: the text output of json is the bytes that
+// the client sent.
 func scanEvent(row pgx.Row) (event.Stored, error) {
 	var e event.Stored
 	var payload []byte

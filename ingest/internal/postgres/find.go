@@ -10,29 +10,26 @@ import (
 	"ingot/internal/event"
 )
 
-// A page is read in two steps: find.go finds the places of the rows that some
-// batches of the log stored (window.go, and places.go for the SQL), fetch.go reads the
-// rows in the order of the page. What is found is small, so that batches may be
-// taken whole, and sorted here.
+// A page is read in two steps. find.go finds the places of the rows that some batches of the log stored (window.go,
+// and places.go for the SQL). fetch.go reads these rows in the order of the page. A place is small, so that batches
+// may be taken whole, and their places sorted here.
 //
-// Rows of some topics, or of one event_id, are found by an index. All others are
-// looked for where the table ended when their batch committed (heap_blocks): most stand
-// right before. But a vacuum tells Postgres of the room at the end of old pages, and
-// small rows go there; and a restore writes the table anew. If fewer are found than the
-// log says were stored, their slices are read by the index, which misses none.
+// Rows of some topics, or of one event_id, are found by an index. All others are looked for where the table ended
+// when their batch committed (heap_blocks): most rows stand right before that. But a vacuum tells Postgres of free
+// room in old pages, and small rows go there; and a restore writes the table anew. So if fewer rows are found than
+// the log says were stored, all rows of their slices are read by the index, which misses none.
 
-// maxFound bounds what one step finds, unless it is one batch. A guess.
+// maxFound bounds how many places one step finds, unless the step is one batch. A guess.
 const maxFound = 8192
 
-// place is where a row stands in the table, and to which batch of the window it
-// belongs.
+// place says where a row stands in the table, and which batch of the window it belongs to.
 type place struct {
 	ctid pgtype.TID
 	id   int64
 	row  *logRow
 }
 
-// indexed tells whether the filters lead to few rows by an index of their own.
+// indexed tells whether the filters have an index of their own that leads to few rows.
 func indexed(q event.Query) bool { return len(q.Topics) > 0 || q.EventID != "" }
 
 // unfiltered tells whether the filters let every row pass.
@@ -40,9 +37,8 @@ func unfiltered(q event.Query) bool {
 	return !indexed(q) && q.Source == "" && q.Since.IsZero() && q.Until.IsZero()
 }
 
-// find returns the places of the rows that a window of the log stored and that the
-// filters let pass, in no order. tooMany says that there are more than maxFound, and
-// that the window should be smaller.
+// find returns the places of the rows that a window of the log stored and that the filters let pass, in no order.
+// tooMany says that there are more than maxFound, and that the caller should take a smaller window.
 func (r *Reader) find(ctx context.Context, q event.Query, window []logRow) (found []place, tooMany bool, err error) {
 	w := newWindow(window)
 	switch {
@@ -65,8 +61,8 @@ func (r *Reader) findByIndex(ctx context.Context, q event.Query, w *window) (fou
 	return found, len(w.rows) > 1 && read == limit, err
 }
 
-// findByHeap looks where the rows should stand, and in their slices if those are fewer
-// than the log says.
+// findByHeap looks where the rows should stand in the table. If it finds fewer than the log says were stored, it
+// looks into their slices.
 func (r *Reader) findByHeap(ctx context.Context, q event.Query, w *window) (found []place, err error) {
 	for _, where := range []func(*statement, *window) string{byBlocks, bySlices} {
 		s := newStatement(q)
@@ -83,8 +79,8 @@ func (r *Reader) findByHeap(ctx context.Context, q event.Query, w *window) (foun
 	return found, nil // fewer than were stored: somebody has deleted rows
 }
 
-// places adds the rows of the window that are wanted, and counts those that were
-// read and those that are the window's.
+// places runs a query for places, and adds those of the window that are wanted to found. It counts the rows that
+// were read, and those of them that belong to the window.
 func (r *Reader) places(ctx context.Context, w *window, sql string, args []any, found *[]place) (read, ours int, err error) {
 	rows, err := r.pool.Query(ctx, sql, args...)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"ingot/internal/event"
 )
 
-// finish waits for the answer to a direct batch. Refused, the batch takes the staged
-// path. Either way it notes what that says of the filter.
+// finish waits for the answer to a direct batch. A batch that was refused takes the staged path. Either way finish
+// notes what the outcome says about the filter's guesses.
 func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func()) error {
 	err := x.answer()
 	if err == nil {
@@ -33,13 +33,14 @@ func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func())
 		return w.refused(ctx, b, err, sent)
 	})
 	if inDoubt && !begun {
-		x.session.giveUp() // nobody has said so yet
+		x.session.giveUp() // ctx ended before doubt could give the connection up
 		return err
 	}
 	return settled
 }
 
-// refused stages a batch of which the direct path has certainly stored nothing. Which error it was does not matter, but for what is to be learnt.
+// refused stages a batch of which the direct path has certainly stored nothing. The error that refused it matters
+// only for what the path chooser learns.
 func (w *Writer) refused(ctx context.Context, b *batch, err error, sent func()) error {
 	w.log.Debug("direct path refused, staging the batch", zap.Error(err))
 	believed := b.believed != nil

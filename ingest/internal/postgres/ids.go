@@ -9,8 +9,8 @@ import (
 // sequence's INCREMENT. No batch can be larger.
 const BlockSize = 65_536
 
-// number gives the batch ids and an empty result. It may be called again when a
-// try has failed: ids are never used twice.
+// number gives the batch ids, and clears its result. It may be called again after a failed try: the batch gets new
+// ids, since no id is used twice.
 func (s *session) number(ctx context.Context, b *batch) (err error) {
 	if b.first, err = s.takeIDs(ctx, b.received); err != nil {
 		return err
@@ -20,8 +20,7 @@ func (s *session) number(ctx context.Context, b *batch) (err error) {
 	return nil
 }
 
-// takeIDs gives out n ids in a row. They are never given out again, whatever
-// becomes of the batch.
+// takeIDs gives out n ids in a row. They are not given out again, whatever becomes of the batch.
 func (s *session) takeIDs(ctx context.Context, n int) (first int64, err error) {
 	if n > BlockSize {
 		return 0, fmt.Errorf("a batch of %d events is over the block of %d ids", n, BlockSize)
@@ -39,17 +38,17 @@ func (s *session) takeIDs(ctx context.Context, n int) (first int64, err error) {
 // hasIDs tells whether the block holds n ids more.
 func (s *session) hasIDs(n int) bool { return s.nextID != 0 && s.lastID-s.nextID+1 >= int64(n) }
 
-// blockQuery draws a block, and is 0 where a batch has ids of it or of a later one: a sequence lies behind
-// the log where tables alone were copied, as on a logical replica. Readers would take one batch's rows for
-// another's, those of a batch that retention has deleted for new ones, and ids that nobody has used
-// for older than they are. No later block is in use otherwise: whoever draws one commits after this
-// statement has begun.
+// blockQuery draws a block. It returns 0 instead if a batch in the log has ids of this block or of a later one.
+// That is so where the sequence lags behind the log because tables alone were copied, as on a logical replica. With
+// such ids readers would take one batch's rows for another's, and rows of a batch that retention has deleted for
+// new ones; and they would take ids that nobody has used for older than they are. Otherwise this statement finds no
+// later block in the log: whoever draws a later one commits after this statement has begun.
 const blockQuery = `WITH block AS MATERIALIZED (SELECT nextval('ingot.id_blocks') AS first)
 	SELECT CASE WHEN NOT EXISTS (SELECT FROM ingot.batches WHERE first_id >= first) THEN first ELSE 0 END FROM block`
 
-// drawBlock draws until the block is one behind all that the log and this process have had. A
-// failover may have lost the newest draws, and they come once more; a batch that is still in
-// doubt must not find another of this process in its place.
+// drawBlock draws until the block is later than all ids that the log and this process have had. A failover may lose
+// the newest draws, and then the same blocks come once more. A batch of this process that is still in doubt must
+// not find another batch of this process in its place.
 func (s *session) drawBlock(ctx context.Context) error {
 	for {
 		first, err := queryNumber(ctx, s.conn, blockQuery)

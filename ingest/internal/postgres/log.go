@@ -11,15 +11,15 @@ import (
 	"ingot/internal/event"
 )
 
-// logRow is a row of the commit log as far as reading needs it.
+// logRow holds what reading needs of a row of the commit log.
 type logRow struct {
 	commit      int64 // commit_seq
 	first, last int64 // ids
 	stored      int
-	blocks      int64 // how long the table was; 0: not known
+	blocks      int64 // length of the table in blocks at the commit; 0: not known
 	identity    uint32
 	committed   int64 // by the database's clock, in µs since 1970
-	young       bool  // was committed half of MinRetention ago or later, by the same clock
+	young       bool  // was committed less than half of MinRetention ago, by the same clock
 }
 
 // end is the place in the feed behind the batch.
@@ -34,8 +34,8 @@ const (
 	logWidth   = 8
 )
 
-// log reads rows of the log, thousands for one page of a rare topic: so values are taken
-// as they come, in the binary format.
+// log reads rows of the log. One page of a rare topic may need thousands, so their values are taken as they come,
+// in the binary format.
 func (r *Reader) log(ctx context.Context, rest string, args ...any) (log []logRow, err error) {
 	args = append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)
 	rows, err := r.pool.Query(ctx, "SELECT "+logColumns+" FROM ingot.batches "+rest, args...)
@@ -52,7 +52,7 @@ func (r *Reader) log(ctx context.Context, rest string, args ...any) (log []logRo
 	return log, nil
 }
 
-// newLogRow takes the values of logColumns, of which none can be NULL.
+// newLogRow decodes the values of logColumns, none of which can be NULL.
 func newLogRow(v [][]byte) logRow {
 	number := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[i])) }
 	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), blocks: number(4), committed: number(6) + postgresEpoch, young: v[7][0] != 0}
@@ -60,7 +60,8 @@ func newLogRow(v [][]byte) logRow {
 	return l
 }
 
-// identity tells a row of the log from the row that another history has in its place.
+// identity is a checksum that tells a row of the log from the row with the same commit_seq in another history, as
+// after a failover or a restore.
 func identity(l *logRow, instance []byte) uint32 {
 	var b [40]byte
 	binary.BigEndian.PutUint64(b[:], uint64(l.commit))
@@ -70,8 +71,9 @@ func identity(l *logRow, instance []byte) uint32 {
 	return crc32.ChecksumIEEE(b[:])
 }
 
-// logFrom reads at most n rows of the log that a position has not passed, the one it
-// lies in among them, and checks that the position still is what it was.
+// logFrom reads at most n rows of the log that a position has not passed; the batch that the position lies in is
+// one of them. It fails with *event.CursorError if the position's batch is not in the log any more, or is another
+// one now.
 func (r *Reader) logFrom(ctx context.Context, at event.Position, n int) ([]logRow, error) {
 	log, err := r.log(ctx, "WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2", at.Commit, n+1)
 	if err != nil || at.Commit == 0 {
@@ -89,8 +91,8 @@ func (r *Reader) logFrom(ctx context.Context, at event.Position, n int) ([]logRo
 	return log[:min(n, len(log))], nil
 }
 
-// Start finds the position that "beginning", "now" or a cursor of the feed stands
-// for. It fails with *event.CursorError when the feed cannot be followed from there.
+// Start finds the position that "beginning", "now" or a cursor of the feed stands for. It fails with
+// *event.CursorError when the feed cannot be followed from there.
 func (r *Reader) Start(ctx context.Context, after string) (event.Position, error) {
 	switch after {
 	case "beginning":

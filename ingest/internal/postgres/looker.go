@@ -13,28 +13,29 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// lookers are the connections that keys are looked up over, beside the one that writes.
-// Who holds Writer.next uses them (ahead.go).
+// lookers are the connections that look keys up, beside the connection that writes. They belong to the committer
+// that holds Writer.next (ahead.go).
 type lookers struct {
 	url     string
-	timeout time.Duration // of a look-up, by the server; for the network: dial
+	timeout time.Duration // statement_timeout of a look-up; for the network see dial
 	all     [2]looker
-	stale   atomic.Bool // the connection that writes was given up, and who knows where these lead
+	stale   atomic.Bool // the connection that writes was given up, and these may lead to an old server
 
-	pause   time.Duration             // after one could not be opened
-	refused atomic.Pointer[time.Time] // when that was last; nil: never
+	pause   time.Duration             // how long nothing is looked up after a connection could not be opened
+	refused atomic.Pointer[time.Time] // when a connection last could not be opened; nil: never
 }
 
-// lookUpPause is how long nothing is looked up when there is no connection to be had for
-// it, as under a role's CONNECTION LIMIT. A guess.
+// lookUpPause is how long nothing is looked up after no connection could be had for it, as under a role's
+// CONNECTION LIMIT. A guess.
 const lookUpPause = time.Second
 
-// errNoLookUps says so, each time but the first.
+// errNoLookUps is the error of look-ups during that pause. The look-up before the pause has the error of
+// connecting.
 var errNoLookUps = errors.New("no look-ups for a while: a connection could not be opened")
 
-// find marks the keys that exist in known, which means nothing when it fails. It says
-// which server knows that, as session.server does: after a failover an old one may still
-// answer, and knows what was lost.
+// find marks in known the keys that exist; known means nothing when find fails. It also returns which server says
+// so, named as in session.server: after a failover an old server may still answer, and it knows keys that were
+// lost.
 func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string, err error) {
 	if l.stale.Swap(false) {
 		l.close()
@@ -74,11 +75,11 @@ const setupLooker = `SET default_transaction_read_only = on;
 SET idle_session_timeout = 0;
 ` + scansOnly
 
-// looker is one of them. It is opened when it is needed.
+// looker is one of these connections. It is opened when it is needed.
 type looker struct {
 	conn   *pgconn.PgConn
 	plan   planned
-	server string // when it was started
+	server string // when it was started, as in session.server
 }
 
 var binaryFormat = []int16{1}
@@ -100,7 +101,7 @@ func (l *looker) find(ctx context.Context, to *lookers, k keys, known []bool) er
 	return err
 }
 
-// open sees to the connection, and its plan.
+// open makes sure that the connection is there, and that its plan is not out of date.
 func (l *looker) open(ctx context.Context, to *lookers) error {
 	if l.conn != nil && l.conn.IsClosed() {
 		l.close()

@@ -11,14 +11,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// lookUpQuery finds which of the keys do not exist: nearly all that are asked for do, so next
-// to no rows come back. The arrays are unnested in the SELECT list, where nothing keeps
-// them on the way (docs/decisions/0019).
+// lookUpQuery finds which of the keys do not exist. Nearly all keys that are asked for exist, so it returns next to
+// no rows. The arrays are unnested in the SELECT list, so that Postgres keeps them nowhere on the way
+// (docs/decisions/0019).
 const lookUpQuery = `
 SELECT k.i::bigint FROM (SELECT unnest($1::text[]) AS event_id, unnest($2::text[]) AS topic, generate_series(1, cardinality($1::text[])) AS i) AS k
 WHERE NOT EXISTS (SELECT FROM ingot.events AS e WHERE e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C")`
 
-// keys are keys to look up, and where their events stand in the batch.
+// keys are keys to look up, with the places of their events in the batch (arrival order).
 type keys struct {
 	ids, topics []string
 	positions   []int
@@ -51,9 +51,9 @@ func (k keys) slice(from, to int) keys {
 // twoLookers is how many keys two connections look up faster than one. A guess.
 const twoLookers = 600
 
-// lookUp marks the suspects, or all events, whose keys exist as known, and notes who says
-// so. It runs beside the batch that is being written; rows never go away, so what is
-// found stays true. It returns the keys that were asked for.
+// lookUp marks as known those suspects, or with lookUpAll those events, whose keys exist. It notes which server
+// says so. It runs beside the batch that is being written. Rows do not go away, unless retention deletes them, so a
+// key that was found still exists when its batch is written. lookUp returns the keys that it asked for.
 func (w *Writer) lookUp(ctx context.Context, b *batch, lookUpAll bool) (asked keys, err error) {
 	asked = keysToLookUp(b, lookUpAll)
 	if len(asked.positions) == 0 {
@@ -71,7 +71,7 @@ func (w *Writer) lookUp(ctx context.Context, b *batch, lookUpAll bool) (asked ke
 	return asked, nil
 }
 
-// cannotLookUp goes on without: no answer depends on a look-up.
+// cannotLookUp has the batch go on without a look-up: no answer depends on one.
 func (w *Writer) cannotLookUp(b *batch, err error) {
 	if !errors.Is(err, errNoLookUps) {
 		w.log.Warn("keys cannot be looked up, staging the batch", zap.Error(err))
@@ -79,9 +79,9 @@ func (w *Writer) cannotLookUp(b *batch, err error) {
 	b.forgetKnown()
 }
 
-// checkQuery asks what lookUpQuery does, for keys in hex, a line each, as a part of the direct path's Query. It
-// divides by zero, and the whole Query fails with it, at one that does not exist, or that has more
-// lines in one text than in the other, which the decoder lets nobody send.
+// checkQuery does for the direct path's Query what lookUpQuery does. It takes the keys in hex, a line each. At a
+// key that does not exist it divides by zero, and the whole Query fails. So it does at a key that has more lines in
+// one text than in the other; the decoder lets nobody send such a key.
 const checkQuery = `
 SELECT 1 / (0 * coalesce(length(k.event_id), 1)) FROM (SELECT unnest(string_to_array(convert_from(decode($1, 'hex'), 'UTF8'), E'\n')) AS event_id,
 	unnest(string_to_array(convert_from(decode($2, 'hex'), 'UTF8'), E'\n')) AS topic) AS k
@@ -91,14 +91,13 @@ const (
 	lookUpName = "ingot_lookup"
 	checkName  = "ingot_check"
 
-	// replanAfter bounds the age of a plan that reads events; other ingesters fill the
-	// table as well.
+	// replanAfter bounds the age of a plan that reads events. Uses alone do not tell how the table grows: other
+	// ingesters fill it as well.
 	replanAfter = time.Minute
 )
 
-// prepareCheck sees to the plan of the check. While an answer is awaited over the
-// connection it only counts: a plan that was not due when the batch was found fit to be
-// sent ahead may have become due since.
+// prepareCheck prepares the check anew if its plan is due. While an answer is awaited over the connection it only
+// counts the use: the plan may have become due after the batch was found fit to be sent ahead.
 func (w *Writer) prepareCheck(ctx context.Context) error {
 	s := w.session
 	if w.busy() {
@@ -108,10 +107,9 @@ func (w *Writer) prepareCheck(ctx context.Context) error {
 	return s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextOID, pgtype.TextOID)
 }
 
-// planned keeps a statement's plan in step with the table. Planning costs as much as
-// looking 100 keys up, but a plan made for a table of a page may take an index that
-// somebody has made on topic, and read whole topics once there are many. So it is made anew after 1,
-// 4, 16, .. uses, and every minute.
+// planned keeps the plan of a statement in step with the table. Planning costs as much as looking 100 keys up. But
+// a plan that was made for a table of one page may use an index that somebody has made on topic, and would read
+// whole topics once there are many rows. So the plan is made anew after 1, 4, 16, .. uses, and every minute.
 type planned struct {
 	uses, next int
 	at         time.Time

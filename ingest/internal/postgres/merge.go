@@ -12,17 +12,16 @@ import (
 	"ingot/internal/event"
 )
 
-// The merge is three prepared statements behind one Sync: where one fails the server
-// passes over the rest. The rows are its parameters, one array a column, and are given
-// back to back by the unnest of all arrays in a SELECT list, in their order, without being
-// kept anywhere on the way.
+// The merge is three prepared statements behind one Sync: where one fails the server skips the rest. The rows are
+// the parameters of the third, one array a column. The unnest of all arrays in one SELECT list gives the rows back
+// in their order, and Postgres keeps them nowhere on the way.
 
 const (
 	beginName    = "ingot_begin"
 	settingsName = "ingot_settings"
 	mergeName    = "ingot_merge"
 
-	beforeMerge = 2 // commands
+	beforeMerge = 2 // the commands that are completed before the merge's own
 )
 
 const mergeQuery = `
@@ -32,7 +31,7 @@ SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::int8[]), unnest($4::te
 ON CONFLICT (event_id, topic) DO NOTHING
 RETURNING id`
 
-// settingsQuery says what a COMMIT waits for, and for how long a key is waited for.
+// settingsQuery sets what the COMMIT waits for, and how long the merge waits for a key.
 func settingsQuery(d Durability) string {
 	return fmt.Sprintf("SELECT set_config('synchronous_commit', '%s', true), set_config('lock_timeout', $1, true)", commitLevel(d))
 }
@@ -54,14 +53,14 @@ func (s *session) prepareMerge(ctx context.Context, d Durability) error {
 	return nil
 }
 
-// merge opens the transaction and writes the rows that are not known, in one round trip.
-// It notes which keys were new.
+// merge opens the transaction and writes the rows whose keys are not known, in one round trip. It notes which keys
+// were new.
 func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration) error {
 	s.rows = sortRows(b, s.rows)
 	s.merged += len(s.rows)
 	s.buf = appendMerge(s.buf[:0], b, s.rows, lockTimeout)
 	defer s.shrink()
-	clear(s.rows) // holds on to the batch otherwise
+	clear(s.rows) // else they hold on to the batch
 	b.begun = true
 
 	defer context.AfterFunc(ctx, s.giveUp)()
@@ -69,7 +68,7 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 		s.giveUp() // a half message cannot be taken back
 		return fmt.Errorf("send the rows: %w", err)
 	}
-	strange := 0 // rows with ids that the batch did not send: a trigger's
+	strange := 0 // rows with ids that the batch did not send, or that came twice: the work of a trigger
 	a, err := s.readAnswer(func(done int, values [][]byte) {
 		if done != beforeMerge {
 			return
@@ -94,16 +93,15 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 	return mergeFailure(fmt.Errorf("merge: %w", err))
 }
 
-// shrink lets go of what a large batch has taken.
+// shrink lets go of the memory that a large batch has needed.
 func (s *session) shrink() {
 	if cap(s.buf) > bufKept {
 		s.buf = nil
 	}
 }
 
-// mergeFailure marks a lock timeout of the merge as what it is: the only locks that
-// the merge waits for are those of keys. The same SQLSTATE from another statement
-// says nothing about keys.
+// mergeFailure turns a lock timeout of the merge into ReasonKeyHeld: the only locks that the merge waits for are
+// those of keys. The same SQLSTATE from another statement says nothing about keys.
 func mergeFailure(err error) error {
 	if lockTimedOut(err) {
 		return &event.NotStoredError{Reason: event.ReasonKeyHeld, Err: err}
@@ -111,8 +109,8 @@ func mergeFailure(err error) error {
 	return err
 }
 
-// briefLock is how long a brief batch waits for a key: long enough to be let in
-// by another ingester's commit, short enough to hold up nobody. A guess.
+// briefLock is how long a brief batch waits for a key: long enough for another ingester's commit to let go of the
+// key, short enough to hold up nobody. A guess.
 const briefLock = 10 * time.Millisecond
 
 // appendMerge encodes the three statements and Sync.
@@ -161,6 +159,6 @@ func appendExecute(buf []byte, name string, params []appendParam) []byte {
 	}
 	buf = endMessage(append(buf, allBinary...), bind)
 	execute := len(buf)
-	buf = append(append(beginMessage(buf, 'E'), unnamedPortal...), 0, 0, 0, 0) // however many rows
+	buf = append(append(beginMessage(buf, 'E'), unnamedPortal...), 0, 0, 0, 0) // 0: all rows
 	return endMessage(buf, execute)
 }

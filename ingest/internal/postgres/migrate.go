@@ -26,14 +26,15 @@ var migrations embed.FS
 // per database; the number is "ingot" in ASCII, and 1.
 const migrationLock = 0x696e676f74_01
 
-// migrationWait bounds one wait for that lock, and for a table that another transaction holds: whoever writes to that
-// waits behind a migration, and gets on in between. NotUpYet tells of both, so that who wants to wait on
-// can say so: a migration of a large table takes minutes, a backup longer.
+// migrationWait bounds one wait for that lock, and one wait for a table that another transaction holds. While a
+// migration waits for a table, everybody who writes to that table waits behind it; between two tries they get on.
+// NotUpYet recognizes both timeouts, so that a caller who wants to wait longer can: a migration of a large table
+// takes minutes, a backup longer.
 const migrationWait = 5 * time.Second
 
-// setupOpen gives statements all the time they take, as creating an index on a large table does. A process that
-// stands still between two of them holds the migration's lock, which every start waits for, no longer than
-// the network may.
+// setupOpen lets statements take all the time they need, as creating an index on a large table does. But a process
+// that stands still between two statements of a migration holds the migration's lock, which every start waits for:
+// its session is ended after a minute, which is also how long the network may be silent (unansweredDefault).
 const setupOpen = "SET client_min_messages = warning; SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '1min'"
 
 // Open brings the database at url to the newest schema, whoever starts first,
@@ -63,16 +64,16 @@ func Open(ctx context.Context, url string) (Durability, error) {
 	return durability, err
 }
 
-// migrationTries bounds how often a migration is begun. It takes tables in another order than
-// batches do, so ingesters of an older version that write meanwhile can deadlock with it; each time
-// one of the two sides is through. A guess.
+// migrationTries bounds how often a migration is begun. A migration locks tables in another order than batches do,
+// so it can deadlock with ingesters of an older version that write meanwhile. After each deadlock one of the two
+// sides gets through. A guess.
 const migrationTries = 20
 
-// errNoSchema is of the very first start.
+// errNoSchema is in the error of the very first start if it cannot make the schema.
 var errNoSchema = errors.New("make the schema ingot")
 
 func migrate(ctx context.Context, conn *pgconn.PgConn) error {
-	// One transaction: a crash in the middle leaves the old version whole.
+	// All is one transaction: a crash in the middle leaves the old version whole.
 	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", milliseconds(migrationWait), migrationLock)
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
 		if lockTimedOut(err) {
@@ -130,7 +131,7 @@ func schemaVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	return version, nil
 }
 
-// scriptFrom is what leads from a version to the newest: the whole schema, or the
+// scriptFrom is the script that leads from a version to the newest: the whole schema for version 0, or else the
 // migrations that are missing. It is empty, or ends with ";\n".
 func scriptFrom(version int, migrations fs.FS) (string, error) {
 	if version == ingot.SchemaVersion {

@@ -9,30 +9,30 @@ const (
 	PathDirect WritePath = "direct" // always try the direct path first
 )
 
-// The direct path is wrong once for each key that is there though nobody suspected
-// it, and once for each suspect that is not there though nobody looked; then the whole
-// batch is written twice. So it is taken only while such guesses are rare. The figures
-// are guesses that keep the expected cost of wrong batches at a few percent.
+// The direct path fails at each key that exists though the filter did not suspect it, unless it was looked up, and
+// at each suspect that does not exist though nobody looked it up. Then the whole batch is written twice. So the
+// path is taken only while such guesses are rare. The figures are guesses that keep the expected cost of wrong
+// batches at a few percent.
 const (
-	// guessesToTrust is how many unsuspected keys must have been looked up before the
-	// filter is believed. After a restart it knows nothing: every key is looked up
-	// until it has proven itself.
+	// guessesToTrust is how many guesses must have been checked before the filter is believed: guesses about keys
+	// that it does not suspect (trusted), or all guesses (believed). After a restart the filter knows nothing:
+	// every key is looked up until the filter has proven itself.
 	guessesToTrust = 2_000
 
-	// guessesKept bounds the memory of the rates: over it all counts are halved.
+	// guessesKept bounds how far back the rates reach: when there are more guesses, all counts are halved.
 	guessesKept = 100_000
 
-	// checkedKeys is how many suspects the direct path's own Query may check. More of
-	// them are looked up over other connections, on another core, while the batch before
-	// is being written; that costs a round trip, and a second backend to wake up. A guess.
+	// checkedKeys is how many suspects the direct path's own Query may check. More suspects are looked up over
+	// other connections, on another core, while the batch before is being written. That costs a round trip, and a
+	// second backend to wake up. A guess.
 	checkedKeys = 64
 
-	// wrongPerBatch is how many wrong guesses a batch may expect.
+	// wrongPerBatch is how many wrong guesses may be expected in a batch that goes without a look-up.
 	wrongPerBatch = 0.02
 
-	// A direct batch of looked-up keys can still lose against another ingester. When
-	// that was so lately (a moving average over some ten batches), the staged path is
-	// taken for a while.
+	// A direct batch of looked-up keys can still lose a race for a key against another ingester. When more than
+	// racesTolerated of the direct batches did so lately (a moving average over some ten batches), the staged path
+	// is taken for the next stagedFor batches.
 	racesTolerated = 0.1
 	raceMemory     = 0.1
 	stagedFor      = 200
@@ -46,23 +46,23 @@ type pathChooser struct {
 	staged int     // batches still to be staged because of races
 }
 
-// guesses counts guesses about keys of which the truth was seen.
+// guesses counts the filter's guesses about keys of which the truth was seen since.
 type guesses struct {
-	misses    float64 // not suspected
+	misses    float64 // keys that were not suspected
 	wrong     float64 // of them, those that existed
-	hits      float64 // suspected
+	hits      float64 // keys that were suspected
 	unfounded float64 // of them, those that did not exist
 }
 
 // plan is how one batch is written.
 type plan struct {
 	direct    bool
-	lookUpAll bool // not only suspects
-	check     bool // suspects are taken for known, and the direct path's Query makes sure
+	lookUpAll bool // every key of the batch is looked up, not only suspects
+	check     bool // suspects are taken for known, and the direct path's Query checks that they are
 }
 
-// plan chooses for a batch of n events. suspects is nil when there is no filter:
-// then nothing is known about any key.
+// plan chooses the plan of a batch of n events. suspects is nil when there is no filter: then nothing is known
+// about any key.
 func (c *pathChooser) plan(n int, suspects []bool, brief bool) plan {
 	switch {
 	case brief || c.path == PathStaged:
@@ -79,19 +79,19 @@ func (c *pathChooser) plan(n int, suspects []bool, brief bool) plan {
 	return plan{direct: true, lookUpAll: !trusted, check: trusted && c.believed(n)}
 }
 
-// trusted tells whether a batch of n unsuspected keys may go without a look-up.
+// trusted tells whether the keys that nobody suspects, in a batch of n events, may go without a look-up.
 func (c *pathChooser) trusted(n int) bool {
 	return c.seen.misses >= guessesToTrust && c.seen.wrong/c.seen.misses*float64(n) <= wrongPerBatch
 }
 
-// believed tells whether the suspects of a batch of n events may be taken for known.
-// It is new keys that become unfounded suspects, so the rate is one of all guesses.
+// believed tells whether the suspects of a batch of n events may be taken for known. An unfounded suspect is a new
+// key, and any of the n events may be one, so the rate is that of all guesses.
 func (c *pathChooser) believed(n int) bool {
 	all := c.seen.misses + c.seen.hits
 	return all >= guessesToTrust && c.seen.unfounded/all*float64(n) <= wrongPerBatch
 }
 
-// saw counts guesses of which the truth is known now.
+// saw adds guesses of which the truth is known now.
 func (c *pathChooser) saw(g guesses) {
 	s := &c.seen
 	s.misses += g.misses
@@ -103,7 +103,7 @@ func (c *pathChooser) saw(g guesses) {
 	}
 }
 
-// ended notes how a direct batch ended.
+// ended notes whether a direct batch fell back to the staged path.
 func (c *pathChooser) ended(fellBack bool) {
 	share := 0.0
 	if fellBack {

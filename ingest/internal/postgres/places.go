@@ -7,20 +7,19 @@ import (
 	"ingot/internal/event"
 )
 
-// The queries for the places of rows: ctid, id, and whether the filters want it.
+// The queries for the places of rows. Each returns ctid, id, and whether the filters want the row.
 //
-// The index events_slices knows two keys for a row: its slice, and its topic in its block
-// of ids. It answers with all rows that have one of some keys, or both of some pairs; whatever
-// else is asked for is compared afterwards, behind an OFFSET 0, so that no plan takes another
-// index for it.
+// The index events_slices knows a row by two keys: its slice, and its topic together with its block of ids. It
+// finds all rows that have one of several keys, or both keys of one of several pairs. All other conditions are
+// compared afterwards, behind an OFFSET 0, so that no plan uses another index for them.
 
 const (
-	// A slice is this many bits of ids: 8,192 of them. Rows that are not where they should
-	// be are looked for in one.
+	// A slice is as many ids as have this many bits: 8,192. Rows that are not where they should be are looked for
+	// in their slice.
 	sliceBits = 13
 
-	// A block is 65,536 of them, all but one of which belong to one value of ingot.id_blocks.
-	// A topic that is rare costs a key for each, one that is frequent has thousands of rows in it.
+	// A block is 65,536 ids, all but one of which come from one value of ingot.id_blocks. To find a topic that is
+	// rare costs one key for each block; a topic that is frequent has thousands of rows in a block.
 	blockBits = 16
 
 	slicesInBlock = 1 << (blockBits - sliceBits)
@@ -29,34 +28,34 @@ const (
 func sliceOf(id int64) int64 { return id >> sliceBits }
 
 const (
-	// maxPairs is how many topics in slices one query looks for by both keys: exactly, but
-	// each by a scan of its own, which holds both against the entries that are not in the tree
-	// yet: a quarter of a millisecond.
+	// maxPairs is how many pairs of a topic and a slice one query looks for by both keys. That finds no other rows,
+	// but each pair is a scan of its own, which compares both keys with the entries that are not in the index's
+	// tree yet (its pending list): a quarter of a millisecond.
 	maxPairs = 32
 
-	// maxKeys bounds the keys of one query that looks into several blocks. Each is held
-	// against those entries: an eighth of a millisecond where the list is half full.
+	// maxKeys bounds the keys of one query that looks into several blocks. Each key is compared with those entries:
+	// an eighth of a millisecond where the list is half full.
 	maxKeys = 64
 )
 
-// slicesAtOnce is how many slices one query looks into at most. The first of a page looks
-// into one, those behind it into more where there is little.
+// slicesAtOnce is how many slices one query looks into at most. The first query of a page looks into one, later
+// ones into more while they find little.
 func slicesAtOnce(q event.Query) int64 {
 	return max(1, maxKeys/int64(max(1, len(q.Topics)))) * slicesInBlock
 }
 
-// rowKeys are what the index knows a row by: the expression that it is made of.
+// rowKeys is the expression that the index is made of: the two keys of a row.
 var rowKeys = fmt.Sprintf("ARRAY[id >> %d, hashtextextended(topic, id >> %d)]", sliceBits, blockBits)
 
-// rowsWith are the rows whose keys meet a condition, as a table e.
+// rowsWith is the FROM item e of the rows whose keys meet a condition.
 func rowsWith(condition string) string {
 	return fmt.Sprintf("(SELECT ctid, * FROM ingot.events WHERE %s OFFSET 0) AS e", condition)
 }
 
-// withOneOf are the rows with one of the keys that a subquery lists.
+// withOneOf is the FROM item e of the rows that have one of the keys that a subquery lists.
 func withOneOf(keys string) string { return rowsWith(fmt.Sprintf("%s && ARRAY(%s)", rowKeys, keys)) }
 
-// withBoth are the rows of topics in slices.
+// withBoth is the FROM item e of the rows of the query's topics in these slices.
 func (s *statement) withBoth(slices []int64) string {
 	var pairs []string
 	for _, slice := range slices {
@@ -67,14 +66,13 @@ func (s *statement) withBoth(slices []int64) string {
 	return rowsWith(strings.Join(pairs, " OR "))
 }
 
-// piecesOf lists the slices, or the blocks, of ranges of ids.
+// piecesOf is a subquery that lists the slices (sliceBits) or the blocks (blockBits) of ranges of ids.
 func (s *statement) piecesOf(bits int, los, his []int64) string {
 	return fmt.Sprintf(`SELECT DISTINCT piece FROM unnest(%[2]s::bigint[], %[3]s::bigint[]) AS r (lo, hi),
 		generate_series(r.lo >> %[1]d, r.hi >> %[1]d) AS piece`, bits, s.arg(los), s.arg(his))
 }
 
-// fewSlices lists the slices of ranges of ids, which are in order, unless they are more
-// than most.
+// fewSlices lists the slices of ranges of ids, which are in order; ok is false if they are more than most.
 func fewSlices(los, his []int64, most int) (few []int64, ok bool) {
 	for i := range los {
 		for slice := sliceOf(los[i]); slice <= sliceOf(his[i]); slice++ {
@@ -90,8 +88,8 @@ func fewSlices(los, his []int64, most int) (few []int64, ok bool) {
 	return few, true
 }
 
-// sparse slices, in order, are at most half of those of their blocks: several writers
-// have a block each.
+// sparse tells whether slices, which are in order, are at most half of the slices of their blocks. They are where
+// several writers have a block each.
 func sparse(slices []int64) bool {
 	blocks := 0
 	for i, slice := range slices {
@@ -102,8 +100,9 @@ func sparse(slices []int64) bool {
 	return 2*len(slices) <= slicesInBlock*blocks
 }
 
-// ofTopics are the rows of the query's topics in ranges of ids, and some around them. For
-// many topics in a slice or two, which is where a page begins, all of its rows are looked at.
+// ofTopics is what follows FROM to find the rows of the query's topics in ranges of ids; it also finds some rows
+// around the ranges. For many topics in one or two slices, which is where a page begins, it has all rows of the
+// slices read.
 func (s *statement) ofTopics(los, his []int64) string {
 	rows, topics := "", len(s.query.Topics)
 	slices, few := fewSlices(los, his, max(2, maxPairs/topics))
@@ -119,8 +118,8 @@ func (s *statement) ofTopics(los, his []int64) string {
 	return fmt.Sprintf("%s WHERE e.topic = ANY(%s)", rows, s.arg(s.query.Topics))
 }
 
-// indexed are the rows that an index finds for the query in ranges of ids: those of its
-// topics, and some around the ranges, or those of its event_id.
+// indexed is what follows FROM to find rows by an index: those of the query's topics in ranges of ids, and some
+// around the ranges, or else those of its event_id, whatever their id.
 func (s *statement) indexed(los, his []int64) string {
 	switch q := s.query; {
 	case q.EventID == "":
@@ -132,7 +131,7 @@ func (s *statement) indexed(los, his []int64) string {
 	}
 }
 
-// byIndex finds rows of topics, or of an event_id, all of them wanted.
+// byIndex is the query for rows of topics, or of an event_id. All rows that it finds are wanted.
 func byIndex(s *statement, w *window, limit int) string {
 	return fmt.Sprintf("SELECT e.ctid, e.id, true FROM %s AND %s AND %s LIMIT %d", s.indexed(w.los, w.his), s.within(w), s.filters(), limit)
 }
@@ -163,7 +162,7 @@ func (s *statement) arg(value any) string {
 	return fmt.Sprintf("$%d", len(s.args))
 }
 
-// filters are those that no index answers.
+// filters is a condition of those filters that no index answers.
 func (s *statement) filters() string {
 	where := []string{"true"}
 	if s.query.Source != "" {
@@ -178,7 +177,7 @@ func (s *statement) filters() string {
 	return strings.Join(where, " AND ")
 }
 
-// within keeps to the ids of a window.
+// within is a condition that keeps to the ids from the window's first to its last.
 func (s *statement) within(w *window) string {
 	return fmt.Sprintf("e.id BETWEEN %s AND %s", s.arg(w.los[0]), s.arg(w.his[len(w.his)-1]))
 }

@@ -12,56 +12,59 @@ import (
 	"ingot/internal/event"
 )
 
-// Retention deletes the oldest batches of the log, whole, with their events. A step is one
+// Retention deletes the oldest batches of the log, whole, with their events. It does so in steps. A step is one
 // transaction:
 //
-//  1. one pruner at a time, of all instances;
-//  2. the head of the log: batches before one that was committed before the cutoff, behind which one stands
-//     that is marked as folded, so that ingot.topics counts what they have stored;
-//  3. their events, by the slices of their ids, and their rows of the log;
-//  4. in one Query with the COMMIT: the log's lock, and what was deleted is taken off the topics' counts.
+//  1. It takes an advisory lock: one pruner works at a time, of all instances.
+//  2. It reads the head of the log. A batch may go if the next batch was committed before the cutoff too, and if a
+//     later batch is marked as folded, so that ingot.topics counts what the deleted batches have stored.
+//  3. It deletes their events, by the slices of their ids, and their rows of the log.
+//  4. In one Query with the COMMIT it takes the log's lock, and takes what was deleted off the topics' counts.
 //
 // What this gives:
 //
-//   - The log loses its head and nothing else: a place of the feed is gone exactly when its batch is,
-//     and readers are told so (logFrom). commit_seq and the totals go on, for the newest row stays.
+//   - The log loses its head and nothing else. A place of the feed is gone exactly when its batch is, and readers are
+//     told so (logFrom). commit_seq and the totals go on, for the newest row stays.
 //   - The topics' counts are those of the events at any time (verify.go).
-//   - A batch that writes a key which is being deleted waits for the step's end, and stores it. No
-//     step waits for a batch that waits for it: who holds the log's lock writes no keys any more.
+//   - A batch that writes a key which is being deleted waits until the step ends, and then stores it. No step waits for
+//     a batch that waits for the step: a batch that holds the log's lock writes no keys any more.
 
-// MinRetention is the least age of what may be deleted. A batch in doubt, or one that is being read from the
-// end of the feed, is younger by far.
+// MinRetention is the least age of a batch that may be deleted. A batch in doubt, or one that is being read from
+// the end of the feed, is younger by far.
 const MinRetention = time.Hour
 
-// pruneLock is the advisory lock of the one that prunes.
+// pruneLock is the advisory lock that one pruner at a time holds.
 const pruneLock = 0x696e676f74_04
 
 const (
-	// A step deletes as many events as a slice has ids, unless its first batch is larger, or fewer if those of
-	// late took long. A writer may wait so long for a key.
+	// A step deletes about as many events as a slice has ids: more if its first batch is larger, fewer if earlier
+	// steps took long. A writer may have to wait for a key as long as a step takes.
 	stepEvents = 1 << sliceBits
 
-	// longStep and shortStep are shares of a statement's time. Over the one the next step takes half as many
-	// events, under the other twice as many, which is not long then. Guesses.
+	// longStep and shortStep divide the statement timeout. After a step that took longer than timeout/longStep the
+	// next step deletes half as many events. After one that took less than timeout/shortStep it deletes twice as
+	// many, and still is no long step. Guesses.
 	longStep, shortStep = 4, 8
 
 	// stepBatches bounds the rows of the log that a step looks at.
 	stepBatches = 4096
 )
 
-// Pruner deletes old batches. It has a connection of its own. One at a time calls it.
+// Pruner deletes old batches. It has a connection of its own. One goroutine at a time may call it.
 type Pruner struct {
 	pool    *pgxpool.Pool
-	timeout time.Duration // of a statement
-	events  int           // of the next step
+	timeout time.Duration // statement_timeout
+	events  int           // how many the next step may delete
 }
 
-// mayDelete fails for a role that may not, which is to be told before something is old.
+// mayDelete fails for a role that may not delete. It runs as the connection is set up, so that the missing right is
+// told before any batch is old.
 const mayDelete = beginTransaction + `; DELETE FROM ingot.events WHERE false; DELETE FROM ingot.batches WHERE false; DELETE FROM ingot.topics WHERE false; COMMIT;`
 
 // OpenPruner makes the pool; it connects when it is first used.
 func OpenPruner(url string, timeout time.Duration) (*Pruner, error) {
-	// One that stands still holds keys, and keeps others from pruning, for no longer than a statement may.
+	// A pruner that stands still holds keys, and keeps others from pruning, for no longer than a statement may
+	// take.
 	setup := fmt.Sprintf("%s SET idle_in_transaction_session_timeout = %d;", mayDelete, milliseconds(timeout))
 	pool, err := openPool(url, "ingot retention", ReaderConfig{Connections: 1, Timeout: timeout}, setup+setupReader)
 	if err != nil {
@@ -76,16 +79,16 @@ func (p *Pruner) Close() { p.pool.Close() }
 // Pruned is what a step has deleted.
 type Pruned struct {
 	Batches, Events int64
-	More            bool // there may be more that is as old
+	More            bool // there may be more batches that are old enough
 }
 
-// Prune deletes the oldest batches that were committed longer ago than age, by the database's clock
-// and by this process's: one that jumps ahead deletes nothing. It deletes as many as one step takes, and
-// nothing while another pruner is at it.
+// Prune deletes, in one step, the oldest batches that were committed longer ago than age. A batch must be that old
+// by the database's clock and by this process's: a clock that jumps ahead deletes nothing. Prune deletes nothing
+// while another pruner is at work.
 func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err error) {
 	begun := time.Now()
 	defer func() { p.took(time.Since(begun), done, err) }()
-	err = p.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { // one that is left in a transaction is closed
+	err = p.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { // the pool closes a connection that is left in a transaction
 		if _, err := conn.Exec(ctx, beginTransaction); err != nil {
 			return err
 		}
@@ -101,8 +104,9 @@ func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err
 	return done, nil
 }
 
-// took learns how many events a step may have. Those of 256 KiB take a hundred times as long as small ones: a step
-// of too many would be broken off by the statement's timeout, and again a minute later, and nothing deleted any more.
+// took learns how many events a step may delete. Events of 256 KiB take a hundred times as long as small ones. A
+// step of too many would run into the statement timeout, and again a minute later, and nothing would be deleted any
+// more.
 func (p *Pruner) took(d time.Duration, done Pruned, err error) {
 	switch {
 	case d > p.timeout/longStep:
@@ -112,7 +116,7 @@ func (p *Pruner) took(d time.Duration, done Pruned, err error) {
 	}
 }
 
-// prune is a step of about so many events, in a transaction that it commits.
+// prune is one step of about so many events, in a transaction that is open already and that prune commits.
 func prune(ctx context.Context, conn *pgx.Conn, age time.Duration, events int) (done Pruned, err error) {
 	var alone bool
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(pruneLock)).Scan(&alone); err != nil {
@@ -141,8 +145,8 @@ func prune(ctx context.Context, conn *pgx.Conn, age time.Duration, events int) (
 	return done, topics.commit(ctx, conn)
 }
 
-// oldest reads the batches of a step. One goes only once the batch behind it is as old: until then its end is
-// the place of readers that have seen everything but that one.
+// oldest reads the batches of a step. A batch goes only once the batch behind it is as old: until then its end is
+// the place of readers that have seen everything but the batch behind it.
 func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration, most int) (old []logRow, more bool, err error) {
 	rows, err := conn.Query(ctx, "SELECT "+logColumns+`, committed_at < least(clock_timestamp(), $1::timestamptz) - $2::interval FROM ingot.batches
 		WHERE commit_seq <= (SELECT commit_seq FROM ingot.batches WHERE folded ORDER BY commit_seq DESC LIMIT 1)
@@ -171,15 +175,15 @@ func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration, most int) (o
 	return old, more, rows.Err()
 }
 
-// deleted are how many events of each topic were deleted.
+// deleted counts the deleted events of each topic.
 type deleted struct {
 	topics []string
 	events []int64
 }
 
-// deleteEvents deletes the events of batches. The index finds the rows of slices; those of other
-// batches among them stay. The ids are read in a subquery, once: thousands of ranges take a millisecond,
-// and would be read for each row.
+// deleteEvents deletes the events of batches. The index finds the rows of the slices; rows of other batches among
+// them stay. The ranges of ids are parsed in a subquery, and so only once: parsing thousands of them takes a
+// millisecond, and would otherwise be done for each row.
 func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []logRow) (d deleted, err error) {
 	var slices []int64
 	ids := []byte{'{'}
@@ -210,8 +214,8 @@ func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []logRow) (d dele
 	return d, err
 }
 
-// takeOffQuery takes what was deleted, as JSON in hex, off the topics' counts, under the log's lock: folds
-// hold it too, and would meet these rows in another order.
+// takeOffQuery takes the deleted events, given as JSON in hex, off the topics' counts. It does so under the log's
+// lock: folds hold that lock too, and would otherwise lock the same rows in another order.
 const takeOffQuery = `SELECT pg_advisory_xact_lock(%[1]d);
 UPDATE ingot.topics AS t SET events = t.events - d.value::bigint
 	FROM json_each_text(convert_from(decode('%[2]s', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key;
@@ -219,8 +223,8 @@ DELETE FROM ingot.topics AS t
 	USING json_each_text(convert_from(decode('%[2]s', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key AND t.events <= 0;
 `
 
-// commit ends the step. As in a batch (query.go) the log's lock is taken in one Query with the COMMIT: all
-// ingesters would wait for a pruner that stands still in between.
+// commit ends the step. As in a batch (query.go) the log's lock is taken in one Query with the COMMIT: a pruner
+// that stood still between the two would have all ingesters wait.
 func (d deleted) commit(ctx context.Context, conn *pgx.Conn) error {
 	query := "COMMIT"
 	if len(d.topics) > 0 {

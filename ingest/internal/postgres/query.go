@@ -5,13 +5,12 @@ import (
 	"strconv"
 )
 
-// The texts of the simple-protocol Queries that end a batch. Such a Query is read
-// whole before any of it runs, and has no parameters. So it holds numbers
-// and users' text as hex digits alone: nothing in it needs quoting. Numbers
-// stand in quotes all the same: a literal without a type is read as what it is to be, where
-// an integer would be converted.
+// The texts of the simple-protocol Queries that end a batch. The server parses such a Query whole before any of it
+// runs, and it has no parameters. So it holds only numbers, and users' text as hex digits: nothing in it needs
+// quoting. Numbers stand in quotes all the same: a quoted literal has no type and is read as the type that is
+// needed, where an integer would have to be converted.
 
-// appendCommit appends what ends a batch's transaction.
+// appendCommit appends the statements that end a batch's transaction.
 func (w *Writer) appendCommit(q []byte, b *batch) []byte {
 	q = append(q, "EXECUTE ingot_lock; "...)
 	topics := w.session.topicsOf(b)
@@ -27,8 +26,7 @@ func (w *Writer) appendCommit(q []byte, b *batch) []byte {
 	return append(strconv.AppendBool(q, b.folds), "); COMMIT"...)
 }
 
-// appendCheck appends the statement that fails the transaction unless all keys that
-// are believed to exist do.
+// appendCheck appends the statement that fails the transaction unless all keys exist that are believed to.
 func (s *session) appendCheck(q []byte, b *batch) []byte {
 	ids, topics := s.texts[0][:0], s.texts[1][:0]
 	at := 0
@@ -49,7 +47,7 @@ func (s *session) appendCheck(q []byte, b *batch) []byte {
 	return append(q, "')"...)
 }
 
-// hexNewline stands between keys: neither an id nor a topic has control characters.
+// hexNewline separates keys: neither an id nor a topic can hold a control character.
 const hexNewline = "0a"
 
 func appendHex[T string | []byte](b []byte, s T) []byte {

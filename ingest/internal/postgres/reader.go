@@ -13,12 +13,12 @@ import (
 	"ingot/internal/event"
 )
 
-// Reader reads what was committed. It has connections of its own, so that no
-// reading delays a commit. Safe for concurrent use.
+// Reader reads what was committed. It has connections of its own, so that no reading delays a commit. It is safe
+// for concurrent use.
 type Reader struct {
 	pool  *pgxpool.Pool
 	pages chan struct{} // one for each page that is being read
-	usual atomic.Int64  // bytes of an event, on pages read lately
+	usual atomic.Int64  // average bytes of an event on pages that were read lately
 }
 
 // ReaderConfig bounds a Reader.
@@ -43,8 +43,8 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 	}
 	c.MaxConns = int32(config.Connections)
 	c.MaxConnLifetime = sessionLifetime
-	// A password, a certificate or an authority may stand in a file that the URL or the environment names, and be renewed
-	// there: it is read for each connection, as it is for those that write.
+	// A password, a certificate or an authority may stand in a file that the URL or the environment names, and that
+	// file may be renewed. So it is read again for each connection, as it is for the connections that write.
 	c.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
 		fresh, err := pgx.ParseConfig(url)
 		if err != nil {
@@ -56,8 +56,8 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 		next.ConnectTimeout = orConnectTimeout(next.ConnectTimeout)
 		return nil
 	}
-	// Statements are prepared and answers come in the binary format, whatever the URL asks for:
-	// a pooler that cannot have that would not keep the session's settings either.
+	// Statements are prepared and answers come in the binary format, whatever the URL asks for. A pooler in between
+	// that does not allow this would not keep the session's settings either.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	c.ConnConfig.StatementCacheCapacity = statementsKept
 	setup = fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off",
@@ -66,11 +66,12 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 		if _, err := conn.Exec(ctx, setup+serverTimeouts(conn.PgConn(), config.Timeout)); err != nil {
 			return err
 		}
-		// A standby lags: with it in the pool, a page of the primary's log would lack rows, and a cursor be told gone.
+		// A standby lags. With one in the pool a page of the primary's log would lack rows, and a good cursor be
+		// told gone.
 		if _, err := readDurability(ctx, conn.PgConn()); err != nil {
 			return err
 		}
-		_, err := readTables(ctx, conn.PgConn()) // what else was changed the Writer tells
+		_, err := readTables(ctx, conn.PgConn()) // its warnings are left to the Writer
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), c)
@@ -80,16 +81,15 @@ func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Poo
 	return pool, nil
 }
 
-// setupReader keeps plans to what find.go and browse.go mean: go by an index, row by
-// row, whatever the statistics of a table that grows say. Planning costs a tenth of a
-// millisecond; a plan for other filters would cost seconds. Parallel workers take longer
-// to start (8 ms) than what they would help with. gin_fuzzy_search_limit, which somebody's
-// text search may have set, has the index leave rows out.
+// setupReader has every statement planned as find.go and browse.go mean it: by an index, row by row, whatever the
+// statistics of a growing table say. Planning each time costs a tenth of a millisecond; a plan that was made for
+// other filters would cost seconds. Parallel workers take longer to start (8 ms) than they save.
+// gin_fuzzy_search_limit, which somebody may have set for a text search, would have the index leave rows out.
 const setupReader = ` SET gin_fuzzy_search_limit = 0; SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0;
 	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_material = off`
 
-// statementsKept is how many statements a reading connection keeps prepared: pgx's default.
-// Pages have some dozen texts.
+// statementsKept is how many statements a reading connection keeps prepared: pgx's default. Reading pages takes
+// some dozen different texts.
 const statementsKept = 512
 
 // Close waits for the queries under way and ends the connections.
@@ -98,10 +98,10 @@ func (r *Reader) Close() { r.pool.Close() }
 // Ping tells whether the database answers.
 func (r *Reader) Ping(ctx context.Context) error { return r.pool.Ping(ctx) }
 
-// Totals reads the last row of the commit log and the counts of topics in one statement,
-// so that the figures belong together: of the most topics that have the most events, those that are equal by
-// their names, or of all if most is negative. It fails with event.ErrTooManyTopics when they take more than so many
-// bytes as JSON.
+// Totals reads the last row of the commit log and the counts of topics in one statement, so that the figures belong
+// together. It returns the counts of at most so many topics: those that have the most events, equal ones in the
+// order of their names. If most is negative it returns all. It fails with event.ErrTooManyTopics when the counts
+// take more than maxBytes as JSON.
 func (r *Reader) Totals(ctx context.Context, most int, maxBytes int64) (event.Totals, error) {
 	t := event.Totals{Topics: map[string]int64{}}
 	counts, args := topicCounts, []any(nil)
@@ -137,9 +137,10 @@ func (r *Reader) Totals(ctx context.Context, most int, maxBytes int64) (event.To
 	return t, nil
 }
 
-// Events reads a page, as many at a time as there are connections: a page takes one for each of
-// its queries, and whoever waited for the next of them would hold what it has read so far. It fails
-// with *event.CursorError when the query's cursor cannot be gone on from.
+// Events reads a page. As many pages are read at a time as there are connections: a page takes a connection anew
+// for each of its queries, and a page that had to wait for its next connection would hold what it has read so far
+// meanwhile. Events fails with *event.CursorError when the feed or the browsing cannot go on from the query's
+// cursor.
 func (r *Reader) Events(ctx context.Context, q event.Query) (page event.Page, err error) {
 	select {
 	case r.pages <- struct{}{}:
@@ -147,7 +148,7 @@ func (r *Reader) Events(ctx context.Context, q event.Query) (page event.Page, er
 	case <-ctx.Done():
 		return page, fmt.Errorf("wait for other pages: %w", ctx.Err())
 	}
-	for range 3 { // rows move when somebody rewrites the table: once is rare, three times a reason to give up
+	for range 3 { // rows move when somebody rewrites the table: that is rare once, and three times a reason to give up
 		if q.Feed {
 			page, err = r.feed(ctx, q)
 		} else {

@@ -8,8 +8,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// Ready connects if there is no usable connection, within that time;
-// *event.NotStoredError if that fails. It waits while a doubt is resolved.
+// Ready connects, within that time, if there is no usable connection. It fails with *event.NotStoredError. It waits
+// while a doubt is being resolved.
 func (w *Writer) Ready(ctx context.Context, within time.Duration) error {
 	select {
 	case w.turn <- struct{}{}:
@@ -20,7 +20,7 @@ func (w *Writer) Ready(ctx context.Context, within time.Duration) error {
 		}
 	default:
 		if w.staging.Load() {
-			return nil // the connection works, and this batch can be got ready beside that one
+			return nil // the connection works, and the caller's batch can be got ready beside the one that is being staged
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
@@ -37,16 +37,15 @@ func (w *Writer) Ready(ctx context.Context, within time.Duration) error {
 	})
 }
 
-// works tells whether nothing speaks against the connection, as far as can be told
-// without using it.
+// works tells whether the connection seems usable, as far as that shows without using it.
 func (w *Writer) works() bool {
 	return w.session != nil && !w.session.broken.Load() && (w.busy() || !w.session.conn.IsClosed())
 }
 
-// ready returns a session that can take a batch. Its errors are classed: a setting
-// that the server refuses says nothing about anybody's data.
+// ready returns a session that can take a batch. Its errors are classed already: a setting that the server refuses
+// says nothing about anybody's data.
 func (w *Writer) ready(ctx context.Context) (*session, error) {
-	w.rollback(ctx) // what was sent ahead may have failed since
+	w.rollback(ctx) // a batch that was sent ahead may have failed since, and left an aborted transaction
 	if w.session != nil && w.session.expired() {
 		w.drop()
 	}
@@ -64,8 +63,8 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 	return w.session, nil
 }
 
-// compare tells when a commit is worth something else than over the connection before: somebody has
-// changed settings, or another server answers. What was shown at the start does not hold any more.
+// compare logs a warning when the promise of a commit is not the one that the connection before had: somebody has
+// changed settings, or another server answers. What was shown at the start does not hold any more then.
 func (w *Writer) compare(now Durability) {
 	now.ServerVersion = ""
 	if before := w.promise; before != now && before != (Durability{}) {
@@ -74,7 +73,7 @@ func (w *Writer) compare(now Durability) {
 	w.promise = now
 }
 
-// compareTables tells once what somebody has done to the tables.
+// compareTables logs a warning when somebody has done something to the tables, once for each change.
 func (w *Writer) compareTables(now []string) {
 	if len(now) > 0 && !slices.Equal(w.changed, now) {
 		w.log.Warn("somebody has changed the tables: answers may not be true", zap.Strings("changed", now))
@@ -82,8 +81,9 @@ func (w *Writer) compareTables(now []string) {
 	w.changed = now
 }
 
-// rollback leaves the session clean, or drops it. One that was given up goes as one in
-// doubt: whoever sent a batch over it may not have come to ask yet, and may never.
+// rollback leaves the session without a transaction, or drops it. A session that was given up is abandoned, as one
+// in doubt is: the committer that sent a batch over it may not have begun to resolve the doubt yet, and may never
+// do so.
 func (w *Writer) rollback(ctx context.Context) {
 	s := w.session
 	if s == nil {

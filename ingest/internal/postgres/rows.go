@@ -20,7 +20,7 @@ const (
 	copyColumns = 7
 )
 
-// postgresEpoch is where the timestamps of the binary format count from.
+// postgresEpoch is the moment that timestamps of the binary format count from, in µs since 1970.
 var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
 // appendRow encodes one row in the order of columns.
@@ -65,16 +65,15 @@ func appendArrayHead(b []byte, element uint32, n int) []byte {
 	return b
 }
 
-// row is a place in the batch.
+// row is an event to be shipped, and its place in the batch.
 type row struct {
 	e     *event.Event
 	group int32
 	at    int32 // by arrival order
 }
 
-// sortRows lists the rows to ship in the order of their keys, as every writer
-// does: sorted batches do not deadlock. Of several copies of a key only the first to
-// arrive is listed.
+// sortRows lists the rows to ship, in the order of their keys. Every writer uses this order, and so batches do not
+// deadlock. Of several copies of a key only the first to arrive is listed.
 func sortRows(b *batch, rows []row) []row {
 	rows = rows[:0]
 	at := int32(0)

@@ -11,26 +11,25 @@ import (
 )
 
 const (
-	// sessionLifetime bounds a connection: a new one finds a moved server. Readers rely on
-	// it, for ids that were written by an older version too (span.go).
+	// sessionLifetime bounds the life of a connection: a new one finds a server that has moved. Readers rely on
+	// this bound, also for ids that an older version has written (span.go).
 	sessionLifetime = 30 * time.Minute
 
 	// bufKept is twice the default of --batch-bytes. A single request may be larger.
 	bufKept = 16 << 20
 )
 
-// logLock is the advisory lock that makes commit_seq the order of visibility;
+// logLock is the advisory lock that makes commit_seq the order in which batches become visible. The number is
 // "ingot" in ASCII, and 2.
 const logLock = 0x696e676f74_02
 
 const columns = `event_id, topic, id, source, "timestamp", received_at, payload`
 
-// scansOnly is for plans that are made once and for the empty table they will meet first:
-// the shapes that go wrong on a large one are switched off. What is left are scans of an
-// index, row by row, which also is twice as fast as bitmap and memoize when every key is
-// asked for once (BenchmarkMerge, 5,000 rows, 90 % duplicates). JIT is off with them: a
-// plan that has to use a switched-off node carries a cost that would start the compiler
-// on every batch.
+// scansOnly is for statements whose plan is made once, perhaps for an empty table, and used as the table grows. It
+// switches off the kinds of plan that go wrong on a large table. What is left are index scans, row by row. They
+// also are twice as fast as bitmap scans and memoize when every key is asked for once (BenchmarkMerge, 5,000 rows,
+// 90 % duplicates). JIT is off too: a plan that has to use a switched-off node carries a cost that would start the
+// compiler on every batch.
 const scansOnly = `SET jit = off;
 SET enable_seqscan = off;
 SET enable_hashjoin = off;
@@ -41,11 +40,14 @@ SET plan_cache_mode = force_generic_plan;
 `
 
 // setupSession runs once on every connection that writes.
+//
 // transaction_read_only comes first: it can be changed only before anything is read.
-// Batches and fences say themselves what their COMMIT waits for. What else the session
-// commits (ids that no committed row has yet) is of use to it alone and waits for no
-// standby: while that is away, no session could be opened to look into a doubt. A server that ends
-// it between two batches would put the second in doubt.
+//
+// synchronous_commit is local for all that the session commits besides batches and fences, which set their own.
+// That is the drawing of ids, which matters to this session alone until a row with them is committed. If it waited
+// for a standby, no session could be opened to resolve a doubt while the standby is away.
+//
+// idle_session_timeout is off: a server that ends the session between two batches would put the second in doubt.
 const setupSession = `
 SET transaction_read_only = off;
 SET default_transaction_read_only = off;
@@ -55,15 +57,17 @@ SET idle_session_timeout = 0;
 SET TimeZone = 'UTC';
 ` + scansOnly + prepareFold
 
-// prepareLock takes the log's lock. It is held for moments, but by many: it is waited for as long as
-// a statement may take, not as long as a key is waited for.
+// prepareLock prepares the statement that takes the log's lock. Each batch holds the lock for moments only, but
+// there may be many of them. So the lock is waited for as long as a statement may take, not as long as a key is
+// waited for.
 const prepareLock = `PREPARE ingot_lock AS
 	SELECT CASE WHEN set_config('lock_timeout', '0', true) = '0' THEN pg_advisory_xact_lock(%d) END;
 `
 
-// prepareLog writes a batch's row of the log: its first id, how many it received and stored, its topics as
-// JSON in hex, and whether it folds. The text lacks the instance. first_id is NULL, which is refused, where
-// another batch has ids of this one: somebody has put other tables in the place of those that the block belongs to.
+// prepareLog prepares the statement that writes a batch's row of the log. Its parameters are the first id, how many
+// events the batch received and stored, its topics as JSON in hex, and whether it folds. The instance has to be
+// filled into the text. If another batch has ids of this one, first_id becomes NULL, which the table refuses:
+// somebody has put other tables in the place of those that the block belongs to.
 const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
 		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
@@ -76,21 +80,20 @@ const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) 
 	) AS last ON true;
 `
 
-// session is the connection that writes with what dies with it: its prepared statements
-// and the block of ids.
+// session is the connection that writes, with all that dies with it: its prepared statements and its block of ids.
 type session struct {
 	conn    *pgconn.PgConn
-	server  string // when it was started: no two have the same
+	server  string // when the server was started: no two have the same
 	backend backend
 	promise Durability
-	changed []string // what was done to the tables
+	changed []string // what somebody has done to the tables
 	opened  time.Time
-	nextID  int64       // the block: nextID..lastID; 0 before there is one
-	lastID  int64       // before there is one: of the connection before
-	merged  int         // rows that the merge was given: what nothing has spared it, for tests
+	nextID  int64       // what is left of the block: nextID..lastID; 0 before a block is drawn
+	lastID  int64       // before a block is drawn: that of the connection before
+	merged  int         // rows that the merge was given, those that no look-up has spared it; for tests
 	warned  bool        // a warning arrived since the last statement was completed
-	broken  atomic.Bool // given up; whoever reads an answer may say so
-	begin   string      // how a transaction begins that is one Query
+	broken  atomic.Bool // the connection was given up; set also without the turn, by the reader of an answer
+	begin   string      // the first statements of a transaction that is one Query
 
 	checkPlan planned
 	unfolded  unfolded
@@ -98,7 +101,7 @@ type session struct {
 	buf    []byte           // messages with the rows of the batch; kept for the next, up to bufKept
 	rows   []row            // likewise
 	topics map[string]int64 // likewise
-	texts  [2][]byte        // two for what a statement is given; likewise
+	texts  [2][]byte        // the texts that become parameters of a statement; likewise
 }
 
 func openSession(ctx context.Context, url string, t Timeouts, instance string) (*session, error) {
@@ -117,7 +120,8 @@ func openSession(ctx context.Context, url string, t Timeouts, instance string) (
 	return s, nil
 }
 
-// prepare asks the server what it is, and what has become of the tables, and prepares the merge.
+// prepare asks the server who it is and what it promises, and what was done to the tables. Then it prepares the
+// merge.
 func (s *session) prepare(ctx context.Context) error {
 	d, err := readDurability(ctx, s.conn)
 	if err != nil {
@@ -143,10 +147,9 @@ func (s *session) prepare(ctx context.Context) error {
 	return s.prepareMerge(ctx, d)
 }
 
-// beginTransaction and the synchronous_commit behind it are what the truth of an answer
-// relies on, and said in each transaction. The timeouts are the session's, as its prepared
-// statements are: each would cost a batch some 8 µs. Only the merge sets its lock_timeout,
-// which is another one for a brief batch.
+// beginTransaction, and the synchronous_commit behind it, are what the truth of an answer relies on, so each
+// transaction says them. The timeouts are set on the session, as the prepared statements are: each would cost a
+// batch some 8 µs. Only the merge sets its own lock_timeout, which is a shorter one for a brief batch.
 const beginTransaction = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 // commitLevel is the synchronous_commit of a batch.

@@ -12,16 +12,14 @@ import (
 	"ingot/internal/event"
 )
 
-// clockSlack is how far an event's received_at, by the ingester's clock, and its
-// batch's committed_at, by the database's, may lie apart: the time an event waits
-// for its commit, and what the two clocks differ by. Events beyond it would be
-// missed by since and until. The wait is bounded by seconds (--deadline,
-// --attempt-timeout); clocks that are minutes wrong are a fault of their own.
+// clockSlack is how far an event's received_at, by the ingester's clock, may lie from its batch's committed_at, by
+// the database's clock. It covers the time that an event waits for its commit, and the difference of the two
+// clocks. since and until miss events that lie further apart. The wait is bounded by seconds (--deadline,
+// --attempt-timeout); a clock that is minutes wrong is a fault of its own.
 const clockSlack = 10 * time.Minute
 
-// span is the part of the commit log that since and until leave: the batches behind
-// begin, up to commit_seq until. There is no index on time; commit_seq is the order
-// of committed_at, so both ends are found by halving.
+// span is the part of the commit log that since and until leave: the batches behind begin, up to commit_seq until.
+// The log has no index on time, but commit_seq has the order of committed_at, so both ends are found by halving.
 type span struct {
 	begin event.Position
 	until int64
@@ -48,10 +46,10 @@ func (r *Reader) span(ctx context.Context, q event.Query) (s span, err error) {
 	return s, err
 }
 
-// lastCommitBefore is the commit_seq of the last batch committed before t; 0 if
-// there is none.
+// lastCommitBefore is the commit_seq of the last batch that was committed before t, or, if there is none, the
+// number before the first in the log (0 in an empty log).
 func (r *Reader) lastCommitBefore(ctx context.Context, t time.Time) (int64, error) {
-	var lo, hi int64 // committed before t; not, or behind the end
+	var lo, hi int64 // lo is before the log, or committed before t; hi is not, or is behind the log
 	err := r.pool.QueryRow(ctx, `SELECT coalesce(min(commit_seq), 1) - 1, coalesce(max(commit_seq), 0) + 1 FROM ingot.batches`).Scan(&lo, &hi)
 	if err != nil {
 		return 0, fmt.Errorf("read the ends of the commit log: %w", err)
@@ -73,22 +71,22 @@ func (r *Reader) lastCommitBefore(ctx context.Context, t time.Time) (int64, erro
 	return lo, nil
 }
 
-// blockLife is how long after a block of ids was drawn a batch may be committed with ids of
-// it: no longer than its connection lives, and than the batch takes.
+// blockLife is how long after the drawing of a block a batch may be committed with ids of that block: no longer
+// than the connection that drew it lives, and the batch takes.
 const blockLife = sessionLifetime + clockSlack
 
-// idsQuery asks for the least id of the head and the greatest of the tail. OFFSET 0 keeps the planner from going through
-// all that is older, by the index on first_id, for the first of the head.
+// idsQuery asks for the least id of the head of a span and the greatest id of its tail. OFFSET 0 keeps the planner
+// from walking the index on first_id, through everything that is older, to the first batch of the head.
 const idsQuery = `SELECT
 	CASE WHEN $1::bigint = 0 THEN coalesce((SELECT first_id FROM ingot.batches ORDER BY first_id LIMIT 1), 1)
 		ELSE coalesce((SELECT min(first_id) FROM (SELECT first_id FROM ingot.batches WHERE commit_seq > $1 AND commit_seq <= $2::bigint OFFSET 0) AS head), 1) END,
 	CASE WHEN $4::bigint = $5::bigint THEN coalesce((SELECT last_id FROM ingot.batches ORDER BY first_id DESC LIMIT 1), 0)
 		ELSE coalesce((SELECT max(last_id) FROM ingot.batches WHERE commit_seq > $3::bigint AND commit_seq <= $4), 0) END`
 
-// idsOf are the ids that the batches of a span can hold, lo to hi; none if hi is below lo. Ids are
-// nearly in the order of commits: whoever commits blockLife later has ids of a block that was
-// drawn later. So the least id of a span is at its head and the greatest at its tail, and
-// what lies between, which may be months, is not read.
+// idsOf returns the range of ids, lo to hi, that the batches of a span can hold; it is empty if hi is below lo. Ids
+// are nearly in the order of commits: a batch that is committed blockLife later has ids of a block that was drawn
+// later. So the least id of a span is in its head and the greatest in its tail. What lies between, which may be
+// months, is not read.
 func (r *Reader) idsOf(ctx context.Context, s span) (lo, hi int64, err error) {
 	head, err := r.head(ctx, s)
 	if err != nil {
@@ -106,10 +104,10 @@ func (r *Reader) idsOf(ctx context.Context, s span) (lo, hi int64, err error) {
 	return lo, hi, nil
 }
 
-// head is the last batch of a span that may have its least id.
+// head is the commit_seq of the last batch of a span that may have the span's least id.
 func (r *Reader) head(ctx context.Context, s span) (commit int64, err error) {
 	if s.begin.Commit == 0 {
-		return 0, nil // the index on first_id knows it
+		return 0, nil // not needed: the index on first_id has the least id of all
 	}
 	first, err := r.committed(ctx, s, "")
 	if err != nil || first.IsZero() {
@@ -119,10 +117,10 @@ func (r *Reader) head(ctx context.Context, s span) (commit int64, err error) {
 	return min(commit, s.until), err
 }
 
-// tail is the batch behind which those of a span are that may have its greatest id.
+// tail is a commit_seq: only batches of the span behind it may have the span's greatest id.
 func (r *Reader) tail(ctx context.Context, s span) (commit int64, err error) {
 	if s.until == math.MaxInt64 {
-		return 0, nil // likewise
+		return 0, nil // not needed: the index on first_id leads to the greatest id of all
 	}
 	last, err := r.committed(ctx, s, "DESC")
 	if err != nil || last.IsZero() {
@@ -132,7 +130,8 @@ func (r *Reader) tail(ctx context.Context, s span) (commit int64, err error) {
 	return max(commit, s.begin.Commit), err
 }
 
-// committed is when the first batch of a span was committed, or the last; zero: it has none.
+// committed is when the first batch of a span was committed, or with "DESC" the last one; zero: the span has no
+// batch.
 func (r *Reader) committed(ctx context.Context, s span, order string) (at time.Time, err error) {
 	err = r.pool.QueryRow(ctx, `SELECT committed_at FROM ingot.batches
 		WHERE commit_seq > $1 AND commit_seq <= $2 ORDER BY commit_seq `+order+` LIMIT 1`, s.begin.Commit, s.until).Scan(&at)

@@ -2,13 +2,13 @@ package postgres
 
 import "context"
 
-// The staged path writes a batch in two stages, the merge and the commit, a round trip
-// each: whatever exists is no failure, and every answer is the constraint's. Look-ups
-// beforehand spare it the rows of known keys, where there are enough of them; they run while
-// the batch before is being written.
+// The staged path writes a batch in two stages, the merge and the commit, with one round trip each. On it a key
+// that exists is no failure, and the primary key decides every answer. Where a batch has enough suspects they are
+// looked up first, which spares the merge the rows of known keys. The look-up runs while the batch before is being
+// written.
 
-// mergeStaged is entered by who holds Writer.next, and gives it back once it has the
-// turn: the batch after this one may be got ready as soon as this one goes first.
+// mergeStaged writes a batch on the staged path. Its caller holds Writer.next; mergeStaged gives it back once it
+// has the turn, for then the next batch may be got ready.
 func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) error {
 	ahead()
 	if b.costOfSuspects() > w.lookUpBytes {
@@ -28,7 +28,7 @@ func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) 
 	return w.staged(ctx, b, sent)
 }
 
-// staged merges a batch and commits it, alone and in turn.
+// staged merges a batch and commits it. Its caller has the turn, and no answer is awaited.
 func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
 	defer w.staging.Store(false)
 	if err := w.stage(ctx, b); err != nil {
@@ -39,18 +39,18 @@ func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
 	return w.commit(ctx, b)
 }
 
-// stage merges what is not known; nothing is left to do for a batch of known keys.
+// stage merges the events that are not known. For a batch of nothing but known keys there is nothing to merge.
 func (w *Writer) stage(ctx context.Context, b *batch) error {
 	s, err := w.ready(ctx)
 	if err != nil {
 		return err
 	}
 	w.staging.Store(true)
-	if b.knownTo != "" && b.knownTo != s.server { // what another server knows does not count
+	if b.knownTo != "" && b.knownTo != s.server { // keys that another server knows do not count
 		b.forgetKnown()
 		w.lookers.stale.Store(true)
 	}
-	if b.tried || b.from != s { // it has no ids, or whatever became of those
+	if b.tried || b.from != s { // it has no ids of this session, or they were sent before
 		if err := s.number(ctx, b); err != nil {
 			return unavailable(err)
 		}

@@ -11,20 +11,21 @@ import (
 	"ingot/internal/event"
 )
 
-// Subscriptions keeps places in the feed under names. It has connections of its own:
-// the Reader's write nothing. Safe for concurrent use.
+// Subscriptions keeps places in the feed under names. It has connections of its own, for a Reader's may not write.
+// It is safe for concurrent use.
 type Subscriptions struct {
 	pool *pgxpool.Pool
-	most int // there may be so many, whoever made them
+	most int // how many subscriptions the database may have, whoever made them
 }
 
 // creationLock is the advisory lock under which subscriptions are counted and made.
 const creationLock = 0x696e676f74_03
 
-// OpenSubscriptions makes the pool; it connects when it is first used. most bounds the
-// subscriptions of the database; another instance may have another bound.
+// OpenSubscriptions makes the pool, which connects when it is first used. most bounds the subscriptions of the
+// database; another instance may have another bound.
 func OpenSubscriptions(url string, config ReaderConfig, most int) (*Subscriptions, error) {
-	// One that stands still while it makes a subscription keeps others from it for no longer than a statement may.
+	// An instance that stands still while it makes a subscription keeps others from making one for no longer than a
+	// statement may take.
 	setup := fmt.Sprintf("SET default_transaction_read_only = off; SET idle_in_transaction_session_timeout = %d", milliseconds(config.Timeout))
 	pool, err := openPool(url, "ingot subscriptions", config, setup)
 	if err != nil {
@@ -36,8 +37,8 @@ func OpenSubscriptions(url string, config ReaderConfig, most int) (*Subscription
 // Close waits for the queries under way and ends the connections.
 func (s *Subscriptions) Close() { s.pool.Close() }
 
-// Create keeps a new subscription. If there is one of that name, it stays as it is:
-// created is false. It fails with event.ErrSubscriptionsFull.
+// Create makes a subscription. If one of that name exists, that one stays as it is, and created is false. Create
+// fails with event.ErrSubscriptionsFull when there are too many.
 func (s *Subscriptions) Create(ctx context.Context, sub event.Subscription) (created bool, err error) {
 	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(creationLock)); err != nil {
@@ -71,7 +72,7 @@ func insertSubscription(ctx context.Context, tx pgx.Tx, sub event.Subscription) 
 	return err
 }
 
-// Commit moves a subscription forward; a place that it has passed changes nothing.
+// Commit moves a subscription forward. Committing a place that the subscription has passed changes nothing.
 func (s *Subscriptions) Commit(ctx context.Context, name string, at event.Position) error {
 	_, err := s.pool.Exec(ctx, `UPDATE ingot.subscriptions SET commit_seq = $2, id = $3, identity = $4, committed_at = clock_timestamp()
 		WHERE name = $1 AND (commit_seq, id) < ($2::bigint, $3::bigint)`, name, at.Commit, at.ID, int64(at.Identity))
@@ -90,8 +91,9 @@ func (s *Subscriptions) Delete(ctx context.Context, name string) (bool, error) {
 	return tag.RowsAffected() == 1, nil
 }
 
-// lagQuery adds to each subscription the events behind it, by the totals of the log:
-// those of its own batch are at most what that stored. Where its batch is not in the log, all that is.
+// lagQuery reads subscriptions. For each it also tells how many events are ahead of it, and how long ago the first
+// of them was committed. The number comes from the totals of the log; of the batch that the subscription stands in,
+// it counts at most what that batch stored. If that batch is not in the log, all events of the log count.
 const lagQuery = `
 WITH last AS (SELECT total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1),
 	head AS (SELECT total_stored - stored AS total_stored FROM ingot.batches ORDER BY commit_seq LIMIT 1)
@@ -105,7 +107,8 @@ LEFT JOIN LATERAL (SELECT committed_at FROM ingot.batches AS b WHERE b.commit_se
 WHERE $1 = '' OR s.name = $1
 ORDER BY s.name`
 
-// Each reads all subscriptions, by name, and ends with the first error of f: they may be many, and of many topics.
+// Each calls f for each subscription, by name, and ends with the first error of f. It does not gather them: they
+// may be many, and each may have many topics.
 func (s *Subscriptions) Each(ctx context.Context, f func(*event.Subscription) error) error {
 	return s.each(ctx, "", f)
 }

@@ -7,12 +7,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// tablesQuery lists what somebody has done to the tables by which an answer may not be true:
-// without their keys nothing decides what is new (the direct path would not notice) nor what became of a batch
-// in doubt, a trigger or a rule may keep rows out without an error, an unlogged table is empty after a crash, and row
-// security may keep events from readers, if it holds for this role.
-// The first column tells what cannot be worked with at all. A restore makes the keys last, when all rows
-// are there: readers of tables that have none would pass over what is still to come.
+// tablesQuery lists what somebody has done to the tables that may make an answer untrue:
+//
+//   - Without their unique keys nothing decides which events are new (the direct path would not notice), nor what
+//     became of a batch in doubt.
+//   - A trigger or a rule may keep rows out without an error.
+//   - An unlogged table is empty after a crash.
+//   - Row security, if it holds for this role, may hide events from readers.
+//
+// The first column is true where the tables cannot be worked with at all. A restore makes the keys last, when all
+// rows are there; readers of tables without keys would pass over rows that are still to come.
 const tablesQuery = `WITH tables AS (SELECT name, name::regclass::oid AS t FROM unnest(ARRAY['ingot.events', 'ingot.batches', 'ingot.topics']) AS name),
 keys (name, columns) AS (VALUES ('ingot.events', ARRAY['event_id', 'topic']), ('ingot.batches', ARRAY['commit_seq']), ('ingot.batches', ARRAY['first_id']),
 	('ingot.topics', ARRAY['topic']), ('ingot.subscriptions', ARRAY['name']))
@@ -27,7 +31,7 @@ UNION ALL SELECT false, name || ' is unlogged' FROM pg_class, tables WHERE oid =
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 1 DESC, 2`
 
-// readTables refuses tables that cannot hold the promise, and returns what might break it.
+// readTables refuses tables that cannot keep the promise, and returns the changes that might break it.
 func readTables(ctx context.Context, conn *pgconn.PgConn) (changed []string, err error) {
 	results, err := conn.Exec(ctx, tablesQuery).ReadAll()
 	if err != nil {

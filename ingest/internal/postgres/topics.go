@@ -6,23 +6,24 @@ import (
 	"ingot/internal/event"
 )
 
-// How many events a topic holds is counted in two places: a batch's row of the log says
-// how many it has stored of each (batches.topics), and ingot.topics has the sums, up to the
-// last row that is marked as folded. All batches of a topic would write the same row of
-// ingot.topics, which costs as much as an event; so only some batches fold what has gathered,
-// their own included. Readers add what was not folded yet.
+// How many events a topic has is counted in two places. A batch's row of the log says how many events the batch has
+// stored of each topic (batches.topics). ingot.topics has the sums, up to the last row that is marked as folded. If
+// every batch brought the sums up to date, all batches of a topic would write the same row of ingot.topics, which
+// costs as much as an event. So only some batches fold: they add what has gathered, their own counts included.
+// Readers add what was not folded yet.
 
-// unfoldedTopics are the topics of the batches after the last fold. Walking back to it
-// passes over as many rows as there are to read.
+// unfoldedTopics selects the topics of the batches after the last fold. The walk back to that fold passes over as
+// many rows as there are to read.
 const unfoldedTopics = `SELECT topics FROM ingot.batches WHERE commit_seq > coalesce(
 	(SELECT commit_seq FROM ingot.batches WHERE folded ORDER BY commit_seq DESC LIMIT 1), 0)`
 
-// topicCounts are counts to be added up by topic.
+// topicCounts selects counts that have to be added up by topic.
 const topicCounts = `SELECT topic, events FROM ingot.topics
 	UNION ALL SELECT k.key, k.value::bigint FROM (` + unfoldedTopics + `) AS b, json_each_text(b.topics) AS k`
 
-// largestTopics are the topics with the most events, so many of them. What was not folded only adds: who is among them
-// is among those of ingot.topics, or was counted since. So not all sums, which may be millions, have to be made.
+// largestTopics selects the $1 topics with the most events. Counts that are not folded yet only add to the sums: so
+// a topic that is among the largest is among the $1 largest of ingot.topics, or has counts that are not folded.
+// Therefore only these have to be added up, and not all topics, which may be millions.
 const largestTopics = `SELECT topic, max(events) AS events FROM (
 		(SELECT topic, events FROM ingot.topics ORDER BY events DESC, topic LIMIT $1)
 		UNION ALL SELECT r.topic, r.events + coalesce((SELECT t.events FROM ingot.topics AS t WHERE t.topic = r.topic), 0)
@@ -30,8 +31,8 @@ const largestTopics = `SELECT topic, max(events) AS events FROM (
 			FROM (` + unfoldedTopics + `) AS b, json_each_text(b.topics) AS k GROUP BY 1) AS r) AS c
 	GROUP BY topic ORDER BY events DESC, topic LIMIT $1`
 
-// prepareFold adds what has gathered, and the topics of the batch that folds, to the sums.
-// It runs under the log's lock, before the row that says so.
+// prepareFold prepares the statement that adds to the sums what has gathered, and the topics of the batch that
+// folds. It runs under the log's lock, before the batch's row of the log, which is marked as folded.
 const prepareFold = `PREPARE ingot_fold (text) AS
 	INSERT INTO ingot.topics AS t (topic, events)
 	SELECT k.key, sum(k.value::bigint)
@@ -40,26 +41,25 @@ const prepareFold = `PREPARE ingot_fold (text) AS
 	ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;
 `
 
-// A batch folds when so many were written over its connection since the last that did, those
-// of nothing but duplicates among them, whose rows have to be passed over as well, or
-// so many counts have gathered in them: one of /stats adds up as many for each ingester,
-// which takes it a millisecond. The first of a connection folds, so that a process which ends
-// again and again leaves no more behind. Where a batch that folds is never committed, as many
-// gather once more.
+// A batch folds when foldBatches batches were written over its connection since the last one that folded, or when
+// foldCounts counts have gathered in them. Batches of nothing but duplicates are among the foldBatches: their rows
+// have to be passed over as well. A reader of /stats adds up at most about foldCounts counts for each ingester,
+// which takes it a millisecond. The first batch of a connection folds, so that a process which ends again and again
+// leaves no more behind. If a batch that folds is never committed, as many again gather before the next fold.
 const (
 	foldBatches = 64
 	foldCounts  = 2000
 )
 
-// unfolded is what a session has sent since it folded.
+// unfolded counts the batches, and the counts of topics, that a session has sent since it last folded.
 type unfolded struct{ batches, counts int }
 
 var unfoldedAtFirst = unfolded{batches: foldBatches}
 
-// topicsOf is what the batch has stored of each topic, as an SQL literal: JSON, in hex. It
-// decides whether the batch folds; one that is written again does as before.
+// topicsOf is what the batch has stored of each topic, as an SQL literal: JSON in hex. It also decides whether the
+// batch folds. A batch that is written again and has decided to fold still folds.
 func (s *session) topicsOf(b *batch) []byte {
-	defer clear(s.topics) // holds on to the batch otherwise
+	defer clear(s.topics) // else it holds on to the batch
 	b.countTopics(s.topics)
 	if s.unfolded.batches++; s.unfolded.batches > foldBatches || s.unfolded.counts+len(s.topics) > foldCounts {
 		b.folds, s.unfolded = true, unfolded{}

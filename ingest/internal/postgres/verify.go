@@ -8,8 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// invariant is a statement about the tables that no crash may break; its query
-// counts what contradicts it.
+// invariant is a claim about the tables that no crash may break. Its query counts what contradicts the claim.
 type invariant struct{ what, query string }
 
 var invariants = []invariant{
@@ -57,12 +56,12 @@ var invariants = []invariant{
 
 // Verification is what Verify found.
 type Verification struct {
-	Events, Batches  int64    // there now
-	Received, Stored int64    // since ever
+	Events, Batches  int64    // now in the tables
+	Received, Stored int64    // since the beginning, deleted ones included
 	Broken           []string // invariants that do not hold, and how often
 }
 
-// String counts. What was stored and is not there was deleted for its age.
+// String tells the counts. Events that were stored and are not there any more were deleted by retention.
 func (v Verification) String() string {
 	text := fmt.Sprintf("events %d, batches %d, received %d, duplicates %d", v.Events, v.Batches, v.Received, v.Received-v.Stored)
 	if n := v.Stored - v.Events; n > 0 {
@@ -71,8 +70,8 @@ func (v Verification) String() string {
 	return text
 }
 
-// Verify counts the tables and holds them against each other in one snapshot. It
-// reads everything: minutes on a large database.
+// Verify counts the rows of the tables and compares the tables with each other, in one snapshot. It reads
+// everything: that takes minutes on a large database.
 func Verify(ctx context.Context, url string) (Verification, error) {
 	conn, err := connect(ctx, url, "SET statement_timeout = 0; SET jit = off; SET work_mem = '64MB'", unansweredDefault, func(*pgconn.Notice) {})
 	if err != nil {

@@ -6,14 +6,14 @@ import (
 	"sort"
 )
 
-// gapRead is how many foreign ids are read in vain rather than splitting a range. A guess.
+// gapRead is how many ids of batches that are not in the window are read in vain before a range is split. A guess.
 const gapRead = 4096
 
-// window is some rows of the log, sorted by their ids.
+// window is some rows of the log that have stored events, sorted by their ids.
 type window struct {
 	rows     []*logRow
 	stored   int
-	los, his []int64 // ranges of their ids
+	los, his []int64 // the ranges of ids that they lie in
 }
 
 func newWindow(log []logRow) *window {
@@ -35,7 +35,7 @@ func newWindow(log []logRow) *window {
 	return w
 }
 
-// rowOf is the batch that an id belongs to; nil: none of the window.
+// rowOf is the batch of the window that an id belongs to, or nil.
 func (w *window) rowOf(id int64) *logRow {
 	i := sort.Search(len(w.rows), func(i int) bool { return w.rows[i].last >= id })
 	if i == len(w.rows) || w.rows[i].first > id {
@@ -44,9 +44,9 @@ func (w *window) rowOf(id int64) *logRow {
 	return w.rows[i]
 }
 
-// blocks is where the rows of the window should stand: lo..hi-1; hi is 0 when that
-// is not known. A page holds some 25 events of 300 bytes; other writers' rows stand
-// between, and pages that a writer has begun are filled later.
+// blocks is the range of the table's blocks in which the rows of the window should stand: lo to hi-1; hi is 0 when
+// that is not known. A block holds some 25 events of 300 bytes. The range is made larger than that takes: rows of
+// other writers stand between, and a page that one writer has begun is filled later.
 func (w *window) blocks() (lo, hi int64) {
 	lo = w.rows[0].blocks
 	for _, l := range w.rows {

@@ -19,8 +19,8 @@ type Timeouts struct {
 	Idle      time.Duration // idle_in_transaction_session_timeout: a dead ingester's locks
 }
 
-// Writer merges batches, one transaction after the other. Merge may be called again
-// while the answer to a batch is awaited (ahead.go).
+// Writer writes batches, one transaction after the other. Merge may be called again while the answer to a batch is
+// awaited (ahead.go).
 type Writer struct {
 	url      string
 	timeouts Timeouts
@@ -39,10 +39,10 @@ type Writer struct {
 	staging   atomic.Bool     // a batch is being written on the staged path; others may read it
 	last      <-chan struct{} // closed when the answer to what was sent last has been read
 	sent      *exchange       // what was sent last; nil: nothing yet
-	lastID    int64           // of the blocks that connections before this one have drawn
-	promise   Durability      // of the last connection
-	changed   []string        // what it found done to the tables
-	abandoned []backend       // of connections given up in doubt; the next connection, or fence, ends them
+	lastID    int64           // the greatest id of the blocks that earlier connections have drawn
+	promise   Durability      // what the last connection found promised of a commit
+	changed   []string        // what the last connection found done to the tables
+	abandoned []backend       // backends of connections that were given up; the next connection, or fence, ends them
 }
 
 // NewWriter makes a writer, which connects at the first Ready or Merge. instance names this
@@ -58,13 +58,13 @@ func NewWriter(url string, path WritePath, timeouts Timeouts, instance uuid.UUID
 	}
 }
 
-// Close ends the connections. No Merge is under way.
+// Close ends the connections. The caller makes sure that no Merge is under way.
 func (w *Writer) Close() {
 	w.drop()
 	w.lookers.close()
 }
 
-// drop ends the connection that writes. It is called in turn.
+// drop ends the connection that writes. The caller has the turn, or is Close.
 func (w *Writer) drop() {
 	if w.session != nil {
 		w.lookers.stale.Store(true)
@@ -74,16 +74,16 @@ func (w *Writer) drop() {
 	}
 }
 
-// Merge writes the groups as one batch in one transaction and returns, event by
-// event in arrival order, whether it was stored (true) or its key existed already
-// (false). sent is called right before the bytes of COMMIT go out; when the direct
-// path is refused, the staged one calls it again. write.Ahead is called once another may
-// be merged: when the batch is on its way, or on the staged path when it is its turn next.
+// Merge writes the groups as one batch in one transaction. It returns, event by event in arrival order, whether the
+// event was stored (true) or its key existed already (false).
 //
-// Errors: *event.NotStoredError and *event.BadDataError are certain: nothing of
-// the batch is stored. *event.UnknownError: COMMIT was sent and its outcome is
-// still not known when ctx ended (doubt.go). When ctx ends, the connection is given
-// up; a COMMIT is never cancelled, only no longer waited for.
+// sent is called right before the bytes of COMMIT go out; if the direct path is refused, the staged path calls it
+// again. write.Ahead is called once another batch may be merged: on the direct path when this batch is on its way,
+// on the staged path when it is the next to have the turn.
+//
+// Errors: *event.NotStoredError and *event.BadDataError are certain: nothing of the batch is stored. After
+// *event.UnknownError COMMIT was sent, and its outcome was still not known when ctx ended (doubt.go). When ctx
+// ends, the connection is given up; a COMMIT is never cancelled, only not waited for any longer.
 func (w *Writer) Merge(ctx context.Context, write event.Batch, sent func()) ([]bool, error) {
 	b := batch{groups: write.Groups, suspects: write.Suspects, brief: write.Brief, received: count(write.Groups)}
 	if b.received == 0 {
