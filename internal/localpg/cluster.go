@@ -14,17 +14,17 @@ import (
 	"ingot/internal/subprocess"
 )
 
-// cluster is one set of data with the binaries that open it, and all it takes to start a server.
+// cluster is one set of data, the binaries that can open it, and all else it takes to start a server on it.
 type cluster struct {
 	home   home
 	bin    Binaries
 	path   string // <data>/<major>
-	socket string // folder
+	socket string // folder of the socket
 	opts   Options
-	made   bool // by this process: there was none
+	made   bool // this process made the data: there were none
 }
 
-// openCluster finds the cluster in a locked home, or makes it.
+// openCluster finds the cluster in a home whose lock is held, or makes one.
 func openCluster(ctx context.Context, h home, opts Options) (cluster, error) {
 	c := cluster{home: h, socket: socketFolder(h.dir), opts: opts}
 	var err error
@@ -39,7 +39,8 @@ func openCluster(ctx context.Context, h home, opts Options) (cluster, error) {
 	return c, h.owner.giveAll(c.path)
 }
 
-// chooseBinaries takes the newest only where there is no cluster yet: the data decide.
+// chooseBinaries takes the newest Postgres only if there is no cluster yet. Otherwise the data decide: they need
+// binaries of their own major.
 func chooseBinaries(h home, binDirs []string) (Binaries, error) {
 	majors, err := clusters(h.dir)
 	if err != nil {
@@ -56,8 +57,8 @@ func chooseBinaries(h home, binDirs []string) (Binaries, error) {
 	return f.major(majors[0], path)
 }
 
-// start returns a server that answers. One that gives up because backends of a killed predecessor
-// still hold the shared memory is tried again, within HandoverTimeout.
+// start returns a server that answers. A server may give up because backends of a killed predecessor still hold the
+// shared memory; then start tries again, within HandoverTimeout.
 func (c *cluster) start(ctx context.Context) (*subprocess.Process, error) {
 	deadline := time.Now().Add(c.opts.HandoverTimeout)
 	if err := c.takeOver(ctx, deadline); err != nil {
@@ -85,7 +86,7 @@ func (c *cluster) startOnce(ctx context.Context) (*subprocess.Process, error) {
 	defer func() { _ = log.file.Close() }()
 	cmd := c.home.owner.command(c.bin.program("postgres"), c.arguments(ctx)...)
 	cmd.Stdout, cmd.Stderr = log.file, log.file
-	p, err := subprocess.Start(cmd, syscall.SIGINT) // a fast shutdown
+	p, err := subprocess.Start(cmd, syscall.SIGINT) // if this process dies: a fast shutdown
 	if err != nil {
 		return nil, fmt.Errorf("run postgres: %w", err)
 	}
@@ -96,8 +97,9 @@ func (c *cluster) startOnce(ctx context.Context) (*subprocess.Process, error) {
 	return p, nil
 }
 
-// awaitReady polls the file that the server writes its state into, as pg_ctl does. A server that says how far its recovery
-// has come is given its time anew: broken off, it would begin at the same place, and never get further.
+// awaitReady polls the file that the server writes its state into (postmaster.pid), as pg_ctl does. Whenever the
+// server says how far its recovery has come, it is given StartTimeout anew: a recovery that is broken off begins at
+// the same place next time, and would never get further.
 func (c *cluster) awaitReady(ctx context.Context, p *subprocess.Process, log *serverLog) error {
 	tick, limit := time.NewTicker(5*time.Millisecond), time.NewTimer(c.opts.StartTimeout)
 	defer tick.Stop()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Discard removes a data folder and all that belongs to it, for tests. It refuses a folder in use, and
-// waits for a server there whose parent has died.
+// Discard removes a data folder and all that belongs to it, for tests. It refuses a folder in use. If the process
+// that started a server there has died, Discard waits until the server is gone.
 func Discard(ctx context.Context, dataDir string) error {
 	dir, err := filepath.EvalSymlinks(dataDir)
 	if err != nil {

@@ -2,8 +2,8 @@ package localpg
 
 import "strings"
 
-// serverEnv is the environment for postgres and initdb: without the caller's PG variables, which
-// would move the port or the data, and with messages in one language.
+// serverEnv is the environment for postgres and initdb. It lacks the caller's PG variables, which would move the
+// port or the data, and has messages in one language.
 func serverEnv(environ []string) []string {
 	env := make([]string, 0, len(environ)+1)
 	for _, kv := range environ {

@@ -6,19 +6,19 @@ import (
 	"slices"
 )
 
-// fetchedName is the folder of a project that holds a Postgres that was fetched: one folder a
-// version, with bin, lib and share in it. getpostgres fills it.
+// fetchedName is the folder of a project that getpostgres puts fetched versions of Postgres into: one folder a
+// version, with bin, lib and share in it.
 const fetchedName = ".postgres"
 
-// fetchedEnv names such a folder for programs that stand elsewhere: the Makefile sets it, so that
-// the processes that tests start find what the tests found.
+// fetchedEnv is the environment variable that names such a folder for programs that stand elsewhere. The Makefile
+// sets it, so that processes which tests start find the Postgres that the tests found.
 const fetchedEnv = "INGOT_POSTGRES"
 
-// rootFetched is where root puts it when the server's user cannot enter the project.
+// rootFetched is where root puts a fetched Postgres when the server's user cannot enter the project.
 const rootFetched = rootHome + "/postgres"
 
-// FetchFolder is where a Postgres for the project in dir belongs: in the project, or for root, when
-// the user that the server runs as cannot get in there, where that user can.
+// FetchFolder is where a Postgres for the project in dir belongs: in the project, or in rootFetched if this is root
+// and the user that the server will run as cannot enter the project.
 func FetchFolder(dir string) (string, error) {
 	run, err := ownerFor("")
 	if err != nil {
@@ -30,8 +30,8 @@ func FetchFolder(dir string) (string, error) {
 	return filepath.Join(dir, fetchedName), nil
 }
 
-// Usable says whether the bin folder of one Postgres can be run by the user that the server will
-// run as, and why not.
+// Usable returns the Postgres in a bin folder, or an error that says why the user that the server will run as
+// cannot run it.
 func Usable(binDir string) (Binaries, error) {
 	run, err := ownerFor("")
 	if err != nil {
@@ -40,9 +40,8 @@ func Usable(binDir string) (Binaries, error) {
 	return probe(binDir, run)
 }
 
-// fetchedPlaces are the folders of fetched versions: INGOT_POSTGRES, that of the project we stand in
-// or were built in, and root's. A folder of somebody else is not looked at: whoever owns it could put a program
-// of their own in our hands.
+// fetchedPlaces are the folders of fetched versions: those of projects, and root's. A folder of somebody else is
+// not looked at: its owner could have this process run a program of theirs.
 func fetchedPlaces() []place {
 	var found []place
 	for _, dir := range append(projects(), rootFetched) {
@@ -53,8 +52,9 @@ func fetchedPlaces() []place {
 	return found
 }
 
-// projects are INGOT_POSTGRES, the .postgres folder of the module around the working folder (tests run in the
-// folders of their packages), and that of the one whose bin/ this program lies in.
+// projects are the folders that may hold fetched versions: INGOT_POSTGRES, the .postgres folder of the module
+// around the working folder (tests run in the folders of their packages), and the .postgres folder of the project
+// whose bin/ this program lies in.
 func projects() (dirs []string) {
 	if dir := os.Getenv(fetchedEnv); dir != "" {
 		dirs = append(dirs, dir)

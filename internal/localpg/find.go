@@ -25,9 +25,8 @@ type Binaries struct {
 	Version string // as the server tells it: 15.18
 }
 
-// Find returns the newest installed Postgres. It looks at PG_BIN, and if that is set nowhere else;
-// then in binDirs, where pg_config points, on PATH, where the usual packages put it, and where
-// getpostgres does.
+// Find returns the newest installed Postgres. If PG_BIN is set, Find looks nowhere else. Otherwise it looks in
+// binDirs, where pg_config points, on PATH, where the usual packages put Postgres, and where getpostgres does.
 func Find(binDirs ...string) (Binaries, error) {
 	run, err := ownerFor("")
 	if err != nil {
@@ -36,14 +35,14 @@ func Find(binDirs ...string) (Binaries, error) {
 	return newFinder(binDirs, run).newest()
 }
 
-// finder knows the places and remembers what became of each, for the error.
+// finder has the places to look at, and remembers for the error what it found at each.
 type finder struct {
 	places []place
 	runAs  owner
 	looked []string
 }
 
-// place is a folder or a pattern of folders, or a reason why there is none.
+// place is a folder or a pattern of folders; without a glob it only has a name, which the error tells.
 type place struct {
 	name string
 	glob string
@@ -51,9 +50,9 @@ type place struct {
 
 func (p place) folders() []string {
 	if _, err := os.Stat(p.glob); err == nil {
-		return []string{p.glob} // even with a bracket in its name
+		return []string{p.glob} // before Glob takes a bracket in its name for a pattern
 	}
-	found, _ := filepath.Glob(p.glob) // an unreadable folder is an empty one here
+	found, _ := filepath.Glob(p.glob) // a folder that cannot be read counts as an empty one
 	return found
 }
 
@@ -95,7 +94,7 @@ func pathBinDir() string {
 	return filepath.Dir(path)
 }
 
-// newest prefers the earlier place among equals.
+// newest finds the newest Postgres; among equals that of the earlier place.
 func (f *finder) newest() (Binaries, error) {
 	var best Binaries
 	for _, b := range f.all() {
@@ -110,7 +109,7 @@ func (f *finder) newest() (Binaries, error) {
 	return best, nil
 }
 
-// major finds the one version that can open an existing cluster.
+// major finds a Postgres of the one major version that can open an existing cluster.
 func (f *finder) major(want int, cluster string) (Binaries, error) {
 	for _, b := range f.all() {
 		if b.Major == want {
@@ -151,11 +150,12 @@ func verdict(dir string, b Binaries, err error) string {
 	return fmt.Sprintf("%s (%s)", dir, b.Version)
 }
 
-// "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "postgres (PostgreSQL) 19devel"
+// versionLine finds the version in lines like "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)" and "postgres
+// (PostgreSQL) 19devel".
 var versionLine = regexp.MustCompile(`\(PostgreSQL\) ((\d+)[^ \n]*)`)
 
-// probe asks the server for its version as the user that will run it: a folder below somebody's
-// closed home is of no use.
+// probe asks postgres for its version, as the user that will run the server: a Postgres below somebody's closed
+// home is of no use to that user.
 func probe(dir string, runAs owner) (Binaries, error) {
 	for _, name := range []string{"initdb", "postgres"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {

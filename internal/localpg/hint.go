@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// hints are what to type, by the names that systems go by in /etc/os-release.
+// hints are the commands that install Postgres, by the names of systems in /etc/os-release.
 var hints = []struct {
 	systems []string
 	command string

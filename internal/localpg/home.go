@@ -12,17 +12,17 @@ import (
 	"strconv"
 )
 
-// rootHome is where the data go when root asks for a folder that the server's user cannot enter.
+// rootHome holds the data when root asks for a folder that the server's user cannot enter.
 const rootHome = "/var/lib/ingot"
 
-// home is the data folder that is really used, and whose it is.
+// home is the data folder that is really used, and the user that it belongs to.
 type home struct {
 	dir    string // absolute, without symlinks
 	owner  owner
 	notice string // one line for the log when dir is not the folder asked for
 }
 
-// openHome makes the folder, or finds the one used instead.
+// openHome makes the wanted folder if it is missing, or finds the folder that is used instead.
 func openHome(wanted string) (home, error) {
 	if wanted == "" {
 		return home{}, errors.New("no data folder given")
@@ -31,8 +31,8 @@ func openHome(wanted string) (home, error) {
 	if err != nil {
 		return home{}, fmt.Errorf("resolve data folder: %w", err)
 	}
-	// Once data are in the other folder they are used from there, even if dir can be entered now:
-	// starting afresh would forget every key.
+	// Once there are data in the other folder they are used, even if dir can be entered now: to start afresh in dir
+	// would forget every key.
 	other := elsewhere(dir)
 	if os.Geteuid() == 0 && holdsData(other) && !holdsData(dir) {
 		return moveHome(other, fmt.Sprintf("the data of %s are in %s since an earlier start", dir, other))
@@ -51,7 +51,7 @@ func tryHome(dir, elsewhere string) (home, error) {
 	}
 	if o.drop && !o.canEnter(dir) {
 		if made {
-			_ = os.Remove(dir) // an empty folder would only mislead
+			_ = os.Remove(dir) // an empty folder would mislead whoever looks for the data
 		}
 		return moveHome(elsewhere, fmt.Sprintf("user %s cannot enter %s: the data are kept in %s", o.name, dir, elsewhere))
 	}
@@ -79,14 +79,14 @@ func settleHome(dir string, o owner, notice string) (home, error) {
 	return home{dir: dir, owner: o, notice: notice}, nil
 }
 
-// makeFolder leaves the folder to whoever runs this process. For root that is the point: the
-// server's user cannot put a link where root is going to write.
+// makeFolder makes a folder that belongs to the user of this process. For root that matters: the server's user
+// cannot put a link into it where root is going to write.
 func makeFolder(dir string) (made bool, err error) {
 	_, err = os.Stat(dir)
 	if err == nil {
 		return false, nil
 	}
-	if target, notLink := os.Readlink(dir); notLink == nil && errors.Is(err, fs.ErrNotExist) { // mkdir would say that it exists
+	if target, notLink := os.Readlink(dir); notLink == nil && errors.Is(err, fs.ErrNotExist) { // MkdirAll would say only that it exists
 		return false, fmt.Errorf("data folder %s is a link to %s, which is not there: is its disk mounted?", dir, target)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -120,14 +120,14 @@ func clusters(dir string) ([]int, error) {
 	return majors, nil
 }
 
-// HoldsData tells whether Start would find a cluster for a data folder, there or where root's
-// are kept, and not make a new one. It makes nothing.
+// HoldsData tells whether Start would find a cluster for this data folder, in it or in the folder that root's data
+// are kept in instead. Otherwise Start would make a new cluster. HoldsData makes nothing.
 func HoldsData(wanted string) bool {
 	dir, err := filepath.Abs(wanted)
 	return err == nil && (holdsData(dir) || os.Geteuid() == 0 && holdsData(elsewhere(dir)))
 }
 
-// elsewhere is where root's data are kept if the server's user cannot enter dir.
+// elsewhere is the folder that root's data are kept in if the server's user cannot enter dir.
 func elsewhere(dir string) string { return filepath.Join(rootHome, shortHash(dir)) }
 
 func holdsData(dir string) bool {

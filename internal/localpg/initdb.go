@@ -15,11 +15,11 @@ import (
 	"ingot/internal/subprocess"
 )
 
-// unfinished is how the name of a cluster in the making ends.
+// unfinished is how the name of a cluster ends, as a pattern, while the cluster is being made.
 const unfinished = ".init-*"
 
-// initialize makes the cluster beside its place and moves it there when it is whole, with its
-// database in it: a crash on the way leaves a folder that nothing takes for a cluster.
+// initialize makes the cluster beside its place. When the cluster is whole, with its database in it, initialize
+// moves it to its place. So a crash on the way leaves a folder that nothing takes for a cluster.
 func (c *cluster) initialize(ctx context.Context) error {
 	c.removeUnfinished(ctx)
 	tmp, err := os.MkdirTemp(c.home.dir, strconv.Itoa(c.bin.Major)+unfinished)
@@ -36,8 +36,8 @@ func (c *cluster) initialize(ctx context.Context) error {
 	return c.syncHome()
 }
 
-// removeUnfinished does what it can: a folder it cannot remove is only garbage. The last child of an
-// initdb that was killed may still be writing there.
+// removeUnfinished removes what earlier starts have left, as far as it can: a folder that it cannot remove is only
+// garbage. A child of a killed initdb may still be writing there, so takeOver ends it first.
 func (c *cluster) removeUnfinished(ctx context.Context) {
 	deadline := time.Now().Add(c.opts.HandoverTimeout)
 	left, _ := filepath.Glob(filepath.Join(c.home.dir, "*"+unfinished))
@@ -49,8 +49,9 @@ func (c *cluster) removeUnfinished(ctx context.Context) {
 	}
 }
 
-// makeDatabase is a statement a line. The DETAIL of an error has keys that users sent, which the log is not to
-// have; that of a start that fails, of no database, is still told.
+// makeDatabase has one statement a line. With log_error_verbosity = terse the log lacks the DETAIL of errors, which
+// has keys that users sent. The setting is the database's: a start that fails belongs to no database, and still
+// logs its DETAIL.
 const makeDatabase = "CREATE DATABASE " + roleName + "\n" +
 	"ALTER DATABASE " + roleName + " SET log_error_verbosity = terse\n"
 
@@ -69,8 +70,8 @@ func (c *cluster) fill(ctx context.Context, dir string) error {
 	return c.runQuietly(ctx, makeDatabase, "postgres", append(args, "postgres")...)
 }
 
-// initdbArguments trust whoever reaches the socket, which lies in a folder that only the owner and
-// root can enter, and nobody else.
+// initdbArguments have the server trust everybody who reaches the socket, and nobody else. The socket lies in a
+// folder that only the owner and root can enter.
 func (c *cluster) initdbArguments(dir string) []string {
 	args := []string{
 		"-D", dir, "-U", roleName, "-E", "UTF8", "--locale=C",
@@ -82,7 +83,7 @@ func (c *cluster) initdbArguments(dir string) []string {
 	return args
 }
 
-// runQuietly keeps what the program says for the error.
+// runQuietly runs a program and keeps its output, the end of which becomes part of the error.
 func (c *cluster) runQuietly(ctx context.Context, input, program string, args ...string) error {
 	var out bytes.Buffer
 	cmd := c.home.owner.command(c.bin.program(program), args...)
@@ -93,8 +94,8 @@ func (c *cluster) runQuietly(ctx context.Context, input, program string, args ..
 	return nil
 }
 
-// runToEnd is for initdb and its like, killed with their own children when ctx ends. Without us they are
-// killed too: initdb takes note of a SIGINT and goes on for a while.
+// runToEnd runs initdb and the like. When ctx ends it kills the program with the program's own children. If this
+// process dies the kernel kills the program, with SIGKILL: after a SIGINT initdb goes on for a while.
 func runToEnd(ctx context.Context, cmd *exec.Cmd) error {
 	cmd.WaitDelay = 5 * time.Second // a grandchild holding the output pipe must not hold us
 	p, err := subprocess.Start(cmd, syscall.SIGKILL)
@@ -111,7 +112,7 @@ func runToEnd(ctx context.Context, cmd *exec.Cmd) error {
 	}
 }
 
-// syncHome makes the new name last through a power cut.
+// syncHome makes the new name of the cluster survive a power cut.
 func (c *cluster) syncHome() error {
 	dir, err := os.Open(c.home.dir)
 	if err != nil {

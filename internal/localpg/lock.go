@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// folderLock keeps a second process off the data folder. Without it that process would find the
-// first one's socket and write to a server that stops under it.
+// folderLock keeps a second process off the data folder. Without the lock that process would find the first one's
+// socket, and write to a server that the first one may stop.
 type folderLock struct{ file *os.File }
 
 func lockFolder(h home) (*folderLock, error) {
@@ -60,7 +60,7 @@ func writePID(f *os.File) error {
 	return nil
 }
 
-// holder is what the lock's owner wrote into it: " (pid 12)", or nothing if it has not yet.
+// holder is what the owner of the lock wrote into it: " (pid 12)", or "" if nothing is written yet.
 func holder(f *os.File) string {
 	b, err := io.ReadAll(io.LimitReader(f, 32))
 	if pid := strings.TrimSpace(string(b)); err == nil && pid != "" {
@@ -69,8 +69,8 @@ func holder(f *os.File) string {
 	return ""
 }
 
-// stillIn tells by an error that the folder is not the one that was locked: moved or removed beneath the server, and
-// perhaps another one's by now, whose server is not to be touched.
+// stillIn returns an error if the folder is not the one that was locked: somebody has moved or removed that beneath
+// the server. The folder there now may be another process's, whose server must not be touched.
 func (l *folderLock) stillIn(h home) error {
 	locked, err := l.file.Stat()
 	if err != nil {
@@ -82,7 +82,8 @@ func (l *folderLock) stillIn(h home) error {
 	return nil
 }
 
-// release unlocks before it closes: a child between fork and exec still has the file open.
+// release unlocks the file before it closes it: a child between fork and exec still has the file open, and closing
+// alone would leave it locked.
 func (l *folderLock) release() error {
 	err := unix.Flock(int(l.file.Fd()), unix.LOCK_UN)
 	if err := errors.Join(err, l.file.Close()); err != nil {

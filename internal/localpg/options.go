@@ -4,25 +4,25 @@ import "time"
 
 // Options say where the data lie and how long each step may take. Only DataDir is required.
 type Options struct {
-	// DataDir is the folder for the data, made if it is missing. See Server.DataDir.
+	// DataDir is the folder for the data, made if it is missing. Root may get another one: see Server.DataDir.
 	DataDir string
 
-	// BinDirs are folders to look for postgres and initdb in, besides the usual places.
+	// BinDirs are folders in which postgres and initdb are looked for, besides the usual places.
 	BinDirs []string
 
-	// NoFsync trades the data's safety for speed: fsync, full_page_writes and synchronous_commit
-	// off. For unit tests, whose data nobody wants back.
+	// NoFsync trades the data's safety for speed: it switches fsync, full_page_writes and synchronous_commit off.
+	// It is for unit tests, whose data nobody wants back.
 	NoFsync bool
 
-	// Settings go to the server as they are, over the ones chosen by this package.
+	// Settings are passed to the server as they are, and override those that this package chooses.
 	Settings map[string]string
 
-	// StartTimeout bounds one start, or, in crash recovery, the time in which the server says nothing of it. Default 5 minutes
-	// (a guess): recovery says something every 10 s, and the checkpoint at its end nothing.
+	// StartTimeout bounds one start; during crash recovery, the time in which the server says nothing about it.
+	// Default 5 minutes (a guess): recovery says something every 10 s, but the checkpoint at its end says nothing.
 	StartTimeout time.Duration
 
-	// StopTimeout bounds a fast shutdown, which writes a checkpoint. After it the server is told
-	// to stop at once and recovers at its next start. Default 20 s.
+	// StopTimeout bounds a fast shutdown, which writes a checkpoint. A server that takes longer is told to stop at
+	// once, and recovers at its next start. Default 20 s.
 	StopTimeout time.Duration
 
 	// HandoverTimeout bounds the wait for an older server on the same folder that is still

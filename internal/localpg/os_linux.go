@@ -14,15 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isPostmaster says whether pid is a server that works in the cluster. The number alone proves
-// nothing: after a crash of the machine or in a new container it is anybody's. A zombie has no
-// working folder, so it is none.
+// isPostmaster says whether pid is a server that works in the cluster. That a process has this number proves
+// nothing: after a crash of the machine, or in a new container, it may be anybody's. A zombie has no working
+// folder, so it is no postmaster.
 func isPostmaster(pid int, cluster string) bool {
 	if !isPostgres(pid) {
 		return false
 	}
 	works, err := worksIn(pid, cluster)
-	if errors.Is(err, fs.ErrPermission) { // root without the right to look: better wait than trample
+	if errors.Is(err, fs.ErrPermission) { // no right to look, which even root may lack: rather wait than start over a living server
 		return !isZombie(pid)
 	}
 	return works
@@ -33,7 +33,8 @@ func isPostgres(pid int) bool {
 	return err == nil && string(bytes.TrimSpace(comm)) == "postgres"
 }
 
-// worksIn compares files, not names: the cluster may be mounted under another name over there.
+// worksIn tells whether a process works in the cluster. It compares files, not names: for that process the cluster
+// may be mounted under another name.
 func worksIn(pid int, cluster string) (bool, error) {
 	there, err := os.Stat(fmt.Sprintf("/proc/%d/cwd", pid))
 	if err != nil {
@@ -45,12 +46,12 @@ func worksIn(pid int, cluster string) (bool, error) {
 
 func isZombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	_, after, found := bytes.Cut(stat, []byte(") ")) // the name before it may hold anything
+	_, after, found := bytes.Cut(stat, []byte(") ")) // the program's name, which stands before it, may hold anything
 	return err != nil || !found || bytes.HasPrefix(after, []byte("Z"))
 }
 
-// backends lists every Postgres process at work in the cluster. They are in sessions of their own, so
-// no process group holds them together.
+// backends lists every Postgres process that works in the cluster. Each backend is in a session of its own, so no
+// process group holds them together.
 func backends(cluster string) []int {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var pids []int
@@ -66,14 +67,15 @@ func backends(cluster string) []int {
 	return pids
 }
 
-// machineMemory is what this process may use: the machine's, or the share that a container or a service has of it.
+// machineMemory is the memory that this process may use: the machine's, or the share of it that its container or
+// service has. 0: not known.
 func machineMemory() uint64 {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0
 	}
 	total := uint64(info.Totalram) * uint64(info.Unit)
-	groups, _ := os.ReadFile("/proc/self/cgroup") // without it the machine's
+	groups, _ := os.ReadFile("/proc/self/cgroup") // if it cannot be read: the machine's
 	for _, limit := range memoryLimits(string(groups)) {
 		b, err := os.ReadFile(limit)
 		if err != nil {
@@ -86,8 +88,9 @@ func machineMemory() uint64 {
 	return total
 }
 
-// memoryLimits are the files that may bound the memory of who is in the groups that /proc/self/cgroup lists: each holds for
-// all groups below its own, so up to the root. A container's own is the root, whatever it is called outside.
+// memoryLimits are the files that may bound the memory of a process in the groups that /proc/self/cgroup lists. The
+// limit of a group holds for all groups below it, so each group up to the root has a file here. A container sees
+// its own group as the root, whatever the group is called outside.
 func memoryLimits(groups string) (files []string) {
 	for line := range strings.Lines(groups) {
 		_, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")

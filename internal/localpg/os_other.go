@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// isPostmaster goes by the command line, which names the cluster. A zombie has none.
+// isPostmaster says whether pid is a server that works in the cluster, by its command line, which names the
+// cluster. A zombie has no command line.
 func isPostmaster(pid int, cluster string) bool {
 	out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
 	return err == nil && strings.Contains(string(out), "-D "+cluster+" ")
 }
 
-// backends cannot be told apart here: the server itself refuses to start while they are there, and is
-// tried again.
+// backends finds nothing: here backends of one cluster cannot be told from others. The server itself refuses to
+// start while they are there, and start tries again.
 func backends(string) []int { return nil }
 
 func machineMemory() uint64 {

@@ -12,15 +12,16 @@ import (
 	"syscall"
 )
 
-// owner is the user that the server runs as and that its files belong to.
+// owner is the user that runs the server and that the server's files belong to.
 type owner struct {
 	name     string
 	uid, gid int
-	drop     bool // this process is root, and becomes that user for the server
+	drop     bool // this process is root, and runs the server as that user
 }
 
-// ownerFor says who runs a server on the clusters in dir: for root the user they belong to, so that
-// one run as root does not take a user's data away, else postgres or nobody.
+// ownerFor says who is to run a server on the clusters in dir. If this process is root, that is the user that the
+// clusters belong to, so that one run as root does not take a user's data away; if there are none, postgres or
+// nobody.
 func ownerFor(dir string) (owner, error) {
 	if os.Geteuid() != 0 {
 		return self(), nil
@@ -66,7 +67,8 @@ func userName(uid int) string {
 	return "uid " + strconv.Itoa(uid)
 }
 
-// unprivileged looks for a user in passwd: initdb refuses a uid that has no name.
+// unprivileged finds the user postgres or nobody. The user must have a name in passwd: initdb refuses a uid without
+// one.
 func unprivileged() (owner, error) {
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -82,8 +84,8 @@ func unprivileged() (owner, error) {
 	return owner{}, errors.New("postgres refuses to run as root, and there is no user postgres or nobody to run it as")
 }
 
-// command prepares a program to run as the owner. Its folder is the root: the one of this process
-// may be closed to that user, and postgres insists on knowing where it stands.
+// command prepares a program to be run as the owner. It runs in the root folder: the owner may not enter the
+// working folder of this process, and postgres insists on knowing its own.
 func (o owner) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = "/"
@@ -95,14 +97,14 @@ func (o owner) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// canEnter tries it rather than reading mode bits, which know nothing of access lists.
+// canEnter tells whether the owner can enter a folder. It tries, for mode bits know nothing of access lists.
 func (o owner) canEnter(dir string) bool {
 	cmd := o.command("/bin/sh", "-c", ":")
 	cmd.Dir = dir
 	return cmd.Run() == nil
 }
 
-// give makes the owner the owner of a file. Without root everything is theirs already.
+// give makes a file belong to the owner. If this process is not root all files belong to the owner already.
 func (o owner) give(path string) error {
 	if !o.drop {
 		return nil
@@ -110,7 +112,7 @@ func (o owner) give(path string) error {
 	return os.Lchown(path, o.uid, o.gid)
 }
 
-// giveAll hands over a cluster that root copied here, say from a backup.
+// giveAll gives the owner a cluster that root has copied here, say from a backup.
 func (o owner) giveAll(dir string) error {
 	if got, ok := fileOwner(dir); !o.drop || !ok || got.uid == o.uid {
 		return nil

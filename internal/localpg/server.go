@@ -20,16 +20,17 @@ type Server struct {
 
 	stopping  context.Context // done when Stop is called, to cut a Restart short
 	callStop  context.CancelFunc
-	lifecycle sync.Mutex // held by the one Restart or Stop at work
+	lifecycle sync.Mutex // held by the one Restart or Stop that is under way
 
 	mu      sync.Mutex          // guards what follows
-	process *subprocess.Process // the latest; it may have ended
+	process *subprocess.Process // the latest postmaster; it may have ended
 	stopped bool
 	stopErr error
 }
 
-// Start returns when the server answers. ctx bounds the start only, as Options.StartTimeout does where
-// no recovery goes on; a server lives until Stop. errors.Is(err, ErrNoBinaries) tells that Postgres must be installed.
+// Start returns when the server answers. ctx bounds the start only, and so does Options.StartTimeout unless a
+// recovery goes on; the server lives until Stop. errors.Is(err, ErrNoBinaries) tells that Postgres must be
+// installed.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	h, err := openHome(opts.DataDir)
 	if err != nil {
@@ -54,7 +55,7 @@ func startLocked(ctx context.Context, h home, opts Options) (*Server, error) {
 	}
 	p, err := c.start(ctx)
 	if err != nil {
-		_ = os.Remove(c.socket) // if empty: an older server may still be using it
+		_ = os.Remove(c.socket) // only if it is empty: an older server may still be using it
 		return nil, err
 	}
 	s := &Server{cluster: c, process: p}
@@ -62,18 +63,19 @@ func startLocked(ctx context.Context, h home, opts Options) (*Server, error) {
 	return s, nil
 }
 
-// URL is what pgx.Connect wants. It stays the same over restarts, and for the next process on the
-// same data folder.
+// URL is the connection URL for pgx.Connect. It stays the same over restarts, and for the next process on the same
+// data folder.
 func (s *Server) URL() string { return socketURL(s.cluster.socket) }
 
-// DataDir is the folder in use, absolute. Under root it may not be the one asked for: see Notice.
+// DataDir is the absolute path of the folder in use. Under root it may be another folder than the one asked for:
+// see Notice.
 func (s *Server) DataDir() string { return s.cluster.home.dir }
 
-// Notice is one line for the log when the data are not where Options asked for, else empty.
+// Notice is one line for the log if the data are not where Options asked for, or else empty.
 func (s *Server) Notice() string { return s.cluster.home.notice }
 
-// Made tells that there were no data in the folder, and that they were made anew. Where there should have been some, it is
-// the wrong folder, or its disk is not mounted.
+// Made tells that there were no data in the folder, and that new data were made. If there should have been some,
+// this is the wrong folder, or its disk is not mounted.
 func (s *Server) Made() bool { return s.cluster.made }
 
 // Version is the server's own: 15.18.
@@ -82,13 +84,13 @@ func (s *Server) Version() string { return s.cluster.bin.Version }
 // LogPath is the file with the server's messages.
 func (s *Server) LogPath() string { return s.cluster.logPath() }
 
-// PID is the postmaster's, or the last one's if it has ended.
+// PID is the process id of the postmaster, or, if that has ended, of the last one.
 func (s *Server) PID() int { return s.current().PID() }
 
 // Done is closed when the current postmaster has ended. After a Restart it is another channel.
 func (s *Server) Done() <-chan struct{} { return s.current().Done() }
 
-// Err says how the postmaster ended by itself: nil while it runs, and when Stop ended it.
+// Err says how the postmaster ended by itself. It is nil while the postmaster runs, and after Stop was called.
 func (s *Server) Err() error {
 	p := s.current()
 	if !p.Ended() || s.stopping.Err() != nil {
@@ -103,9 +105,9 @@ func (s *Server) current() *subprocess.Process {
 	return s.process
 }
 
-// Restart brings the server back after its postmaster has ended, and does nothing if it runs. Backends
-// that outlived the postmaster are seen off first. It is bounded by ctx, Options.HandoverTimeout and
-// StartTimeout, and by Stop.
+// Restart brings the server back after its postmaster has ended; if the postmaster runs it does nothing. First it
+// ends backends that have outlived the postmaster. It is bounded by ctx, by Options.HandoverTimeout and
+// StartTimeout, and by a call of Stop.
 func (s *Server) Restart(ctx context.Context) error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()

@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	maxLogBytes   = 16 * mib // at a start; with statements kept out of it, that is months (a guess)
+	maxLogBytes   = 16 * mib // looked at as a server starts; the log has no statements, so this takes months (a guess)
 	maxErrorLines = 8
 )
 
-// errOccupied is a start refused because processes of an older server are still there.
+// errOccupied is the error of a start that was refused because processes of an older server are still there.
 var errOccupied = errors.New("an older server is still there")
 
-// serverLog is the server's output, where this start begins in it, and up to where it was read for signs of recovery.
+// serverLog is the file with the server's output. start is where the output of this start begins, read how far the
+// file was read for signs of recovery.
 type serverLog struct {
 	file        *os.File
 	start, read int64
@@ -56,8 +57,8 @@ func (l *serverLog) prepare(o owner) error {
 	return err
 }
 
-// recovers tells whether the server has said since it was last asked that its recovery goes on. It says so every
-// log_startup_progress_interval.
+// recovers tells whether the server has said, since it was last asked, that its recovery goes on. The server says
+// so every log_startup_progress_interval.
 func (l *serverLog) recovers() bool {
 	info, err := l.file.Stat()
 	if err != nil || info.Size() <= l.read {
@@ -68,7 +69,8 @@ func (l *serverLog) recovers() bool {
 	return err == nil && bytes.Contains(b, []byte(", elapsed time: "))
 }
 
-// explain adds what the server said since its start.
+// explain adds to an error what the server has said since its start. If the server said that processes of an older
+// one are still there, the error is errOccupied as well.
 func (l *serverLog) explain(err error) error {
 	const enough = 64 << 10
 	b, readErr := io.ReadAll(io.NewSectionReader(l.file, l.start, enough))
@@ -83,7 +85,7 @@ func (l *serverLog) explain(err error) error {
 	return err
 }
 
-// lastLines is the end of a program's output as the end of an error: one line, or nothing.
+// lastLines makes the end of a program's output the end of an error: one line, or nothing.
 func lastLines(output string) string {
 	output = strings.TrimSpace(output)
 	if output == "" {

@@ -13,7 +13,7 @@ const (
 	gib = 1 << 30
 )
 
-// settings go on the command line, so that every start applies them to the machine as it is then.
+// settings are passed on the command line, so that every start fits them to the machine as it is then.
 func (c *cluster) settings(ctx context.Context) map[string]string {
 	s := map[string]string{
 		"listen_addresses":         "",
@@ -21,8 +21,8 @@ func (c *cluster) settings(ctx context.Context) map[string]string {
 		"unix_socket_directories":  c.socket,
 		"unix_socket_permissions":  "0700",
 		"max_connections":          "100",
-		"cluster_name":             "ingot", // in ps, to know it from the machine's own
-		"logging_collector":        "off",   // the log goes to our file, and the last lines into our errors
+		"cluster_name":             "ingot", // shown by ps, to tell this server from the machine's own
+		"logging_collector":        "off",   // the output goes to our file, and its last lines into our errors
 		"log_min_error_statement":  "panic", // statements carry what users sent; the client has the error
 		"log_parameter_max_length": "0",     // likewise, should somebody log statements
 		"timezone":                 "UTC",
@@ -30,16 +30,16 @@ func (c *cluster) settings(ctx context.Context) map[string]string {
 		"jit":                      "off", // compiling costs more than any statement of ours
 		"random_page_cost":         "1.1", // an SSD
 	}
-	s["auto_explain.log_parameter_max_length"] = "0" // likewise, should somebody log plans, which come with parameters from 16 on
+	s["auto_explain.log_parameter_max_length"] = "0" // likewise, should somebody log plans: from 16 on they have parameters
 	maps.Copy(s, memorySettings(machineMemory()))
 	maps.Copy(s, logSettings(freeDisk(c.path)))
 	maps.Copy(s, c.durability(ctx))
-	s["log_startup_progress_interval"] = "10s" // its default; awaitReady goes by it
+	s["log_startup_progress_interval"] = "10s" // the default; awaitReady relies on it
 	maps.Copy(s, c.opts.Settings)
 	return s
 }
 
-// memorySettings leave most of the machine to its page cache and to the ingester.
+// memorySettings leave most of the machine's memory to its page cache and to the ingester.
 func memorySettings(memory uint64) map[string]string {
 	if memory == 0 {
 		memory = 2 * gib // unknown: assume little
@@ -52,8 +52,8 @@ func memorySettings(memory uint64) map[string]string {
 	}
 }
 
-// logSettings spread checkpoints out: each makes every page that is touched next go into the log
-// whole.
+// logSettings are those of the write-ahead log. They make checkpoints rare: after each, every page that is changed
+// goes into the log whole the first time.
 func logSettings(free uint64) map[string]string {
 	largest := clamp(free/8, 256*mib, 8*gib)
 	return map[string]string{
@@ -74,8 +74,8 @@ func (c *cluster) durability(ctx context.Context) map[string]string {
 	}
 }
 
-// walCompression is lz4 where the server was built with it: pglz, which every server has, costs the
-// committer more time than the bytes are worth (a guess).
+// walCompression is lz4 if the server was built with it, or else off. Every server has pglz, but it costs the
+// committer more time than the saved bytes are worth (a guess).
 func (c *cluster) walCompression(ctx context.Context) string {
 	err := c.runQuietly(ctx, "", "postgres", "-D", c.path, "-C", "wal_compression", "-c", "wal_compression=lz4")
 	if err != nil {

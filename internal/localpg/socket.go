@@ -14,15 +14,15 @@ const (
 	roleName = "ingot"
 )
 
-// socketFolder is short, since a socket's path may have 107 bytes (103 on macOS) and a data folder's
-// has no such limit, and the same for every start, so that a URL stays good. Not below $TMPDIR,
-// which differs from shell to shell.
+// socketFolder is the folder of the socket. Its path is short, since a socket's path may have 107 bytes (103 on
+// macOS) and a data folder's has no such limit. It is the same for every start, so that a URL stays good. It does
+// not lie below $TMPDIR, which differs from shell to shell.
 func socketFolder(dir string) string {
 	return filepath.Join("/tmp", "ingot-"+shortHash(dir))
 }
 
-// makeSocketFolder refuses a folder of somebody else: whoever owns it could put a server of their own
-// behind our URL.
+// makeSocketFolder makes the folder, and refuses one that belongs to somebody else: its owner could put a server of
+// theirs behind our URL.
 func makeSocketFolder(path string, o owner) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make socket folder: %w", err)
@@ -44,7 +44,7 @@ func makeSocketFolder(path string, o owner) error {
 	return nil
 }
 
-// socketURL names the port, or else PGPORT in the caller's environment would.
+// socketURL names the port: otherwise PGPORT in the caller's environment would.
 func socketURL(socket string) string {
 	query := url.Values{"host": {socket}, "port": {port}}
 	return fmt.Sprintf("postgres://%s@/%s?%s", roleName, roleName, query.Encode())

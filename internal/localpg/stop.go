@@ -11,13 +11,13 @@ import (
 	"ingot/internal/subprocess"
 )
 
-// quitTimeout bounds an immediate shutdown: the postmaster itself gives its backends 5 s.
+// quitTimeout bounds an immediate shutdown. The postmaster itself gives its backends 5 s.
 const quitTimeout = 10 * time.Second
 
-// Stop ends the server and gives the folder free. A fast shutdown, which disconnects clients, rolls
-// back and writes a checkpoint, has until Options.StopTimeout or the end of ctx; then the server is
-// dropped at once, loses nothing committed, and recovers at its next start: Stop tells by an error.
-// Called again, or by several, it waits for the first and returns what that did.
+// Stop ends the server and frees the folder. It begins with a fast shutdown, which disconnects clients, rolls back,
+// and writes a checkpoint. That has until Options.StopTimeout or the end of ctx. Then the server is ended at once:
+// it loses nothing committed, but recovers at its next start, which Stop tells by an error. If Stop is called
+// again, or by several goroutines, each call waits for the first and returns its result.
 func (s *Server) Stop(ctx context.Context) error {
 	s.callStop()
 	s.lifecycle.Lock()
@@ -39,8 +39,9 @@ func (s *Server) stop(ctx context.Context) error {
 	return errors.Join(append(errs, s.lock.release())...)
 }
 
-// leaveFolder sees off what a killed server has left, since the folder is promised to be free. One that was moved away
-// may have another's server in its place, and on its socket.
+// leaveFolder ends and removes what a killed server has left, since Stop promises that the folder is free. It
+// touches nothing if the folder was moved away: another process's server may be in its place by now, and use its
+// socket.
 func (s *Server) leaveFolder() error {
 	if err := s.lock.stillIn(s.cluster.home); err != nil {
 		return err
@@ -52,7 +53,7 @@ func (s *Server) leaveFolder() error {
 	return err
 }
 
-// halt returns when p has ended, and says whether it did so in good order.
+// halt returns when p has ended, and says whether p ended in good order.
 func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time.Duration) bool {
 	if p.Ended() {
 		return true
@@ -69,9 +70,8 @@ func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time
 	return false
 }
 
-// Kill is the crash of crash tests: SIGKILL for the postmaster, gone when Kill returns. Its backends
-// may live on for a moment; Restart, and Stop before a new Start, see them off. The folder stays
-// locked until Stop.
+// Kill is for crash tests: it sends the postmaster SIGKILL, and returns when the postmaster is gone. Its backends
+// may live on for a moment; Restart ends them first, and so does Stop. The folder stays locked until Stop.
 func (s *Server) Kill() {
 	p := s.current()
 	p.Signal(syscall.SIGKILL)

@@ -13,28 +13,29 @@ import (
 
 const (
 	firstPause = 100 * time.Millisecond
-	maxPause   = 10 * time.Second // a full disk is freed by hand: no hurry
-	steadyTime = 30 * time.Second // a server that lasted so long did not die of its start
+	maxPause   = 10 * time.Second // a full disk is freed by hand, so there is no hurry
+	steadyTime = 30 * time.Second // a server that ran for so long did not end because of its start
 	socketLook = 2 * time.Second  // how often the socket is looked for (a guess)
 )
 
 // Incident is one attempt to bring the server back.
 type Incident struct {
 	Cause   error         // how the postmaster ended
-	Attempt int           // 1 for the first since then
-	Down    time.Duration // since the end was seen
+	Attempt int           // 1 for the first attempt after this end
+	Down    time.Duration // time since the end was seen
 	Err     error         // nil: the server is back
 }
 
-// errNoSocket is how a server has ended that nobody could connect to any more.
+// errNoSocket is the cause of an end that awaitEnd itself brought about, since nobody could connect any more.
 var errNoSocket = errors.New("its socket was removed, it was told to stop")
 
-// Supervise restarts the server each time its postmaster ends by itself, or lacks its socket since
-// somebody has cleaned /tmp: only a new server makes one. It returns when ctx ends or
-// Stop is called. It starts nothing else and stops nothing: the caller runs it in a goroutine, waits for
-// that, and calls Stop. Pauses between attempts grow to 10 s, and it never gives up: a database that
-// is away is what callers answer 503 for, and the reason may pass. report is called after each
-// attempt, from this goroutine.
+// Supervise restarts the server each time its postmaster ends by itself. It also restarts a server that lacks its
+// socket, as after somebody has cleaned /tmp: only a new server makes a new socket. Supervise returns when ctx ends
+// or Stop is called. It starts nothing else and stops nothing else: the caller runs it in a goroutine, waits for
+// that, and calls Stop.
+//
+// Pauses between attempts grow to 10 s, and Supervise never gives up: the reason may pass, and meanwhile callers
+// answer 503. It calls report after each attempt, from its own goroutine.
 func (s *Server) Supervise(ctx context.Context, report func(Incident)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -53,7 +54,7 @@ func (s *Server) Supervise(ctx context.Context, report func(Incident)) {
 	}
 }
 
-// awaitEnd says how the postmaster ended.
+// awaitEnd waits until the postmaster ends, and says how it did. A postmaster whose socket is gone is told to end.
 func (s *Server) awaitEnd(ctx context.Context) (cause error) {
 	tick := time.NewTicker(socketLook)
 	defer tick.Stop()
@@ -73,7 +74,8 @@ func (s *Server) awaitEnd(ctx context.Context) (cause error) {
 	}
 }
 
-// revive returns the pause to begin with should the server die again soon.
+// revive restarts the server, until an attempt succeeds. It begins with the pause wait, and returns the pause to
+// begin with if the server should end again soon.
 func (s *Server) revive(ctx context.Context, cause error, wait time.Duration, report func(Incident)) time.Duration {
 	seen := time.Now()
 	for attempt := 1; pause(ctx, wait) == nil; attempt++ {

@@ -15,8 +15,8 @@ import (
 
 // pidfile is what a server tells about itself in postmaster.pid.
 type pidfile struct {
-	pid    int    // 0: no server, or none that can be read
-	socket string // folder
+	pid    int    // 0: there is no server, or the file cannot be read
+	socket string // folder of the socket
 	ready  bool
 }
 
@@ -29,7 +29,7 @@ func readPidfile(cluster string) pidfile {
 	lines := strings.Split(string(b), "\n")
 	var f pidfile
 	f.pid, _ = strconv.Atoi(strings.TrimSpace(lines[0]))
-	f.pid = max(f.pid, -f.pid) // negative for postgres --single
+	f.pid = max(f.pid, -f.pid) // negative if postgres --single runs
 	if len(lines) >= 5 {
 		f.socket = lines[4]
 	}
@@ -37,17 +37,17 @@ func readPidfile(cluster string) pidfile {
 	return f
 }
 
-// takeOver waits until nothing of an older server is left in the cluster. We hold the folder's lock,
-// so that server has lost its ingester. It is
+// takeOver waits until nothing of an older server is left in the cluster. This process holds the lock of the
+// folder, so the process that ran the older server is gone. The older server is
 //
-//  1. still stopping, as its parent's death told it to: ours, by its socket, so it is told once more
-//     (where death tells nothing, this is the order), and after half of the time told to drop
-//     everything;
-//  2. somebody's own postgres on our data, say for maintenance: waited for, never touched;
-//  3. dead, with backends that have not noticed: they are ended, since as long as one is there the
-//     shared memory is in use;
-//  4. dead altogether, and its pid in postmaster.pid a zombie's or a stranger's: the file is removed,
-//     since postgres would believe it.
+//  1. still stopping, as the death of that process told it to. Its socket shows that it is one of ours, so it is told
+//     once more to stop (where the death tells nothing, this is the first time), and after half of the time to stop at
+//     once;
+//  2. somebody's own postgres on our data, say for maintenance: takeOver waits for it, and never touches it;
+//  3. dead, but with backends that have not noticed. They are ended, since the shared memory is in use as long as one of
+//     them is there;
+//  4. dead altogether. If its postmaster.pid is still there, its pid is that of a zombie or a stranger. The file is
+//     removed, since postgres would believe it.
 func (c *cluster) takeOver(ctx context.Context, deadline time.Time) error {
 	begun := time.Now()
 	half := begun.Add(deadline.Sub(begun) / 2)
@@ -85,8 +85,8 @@ func sendOnce(pid int, sig, sent syscall.Signal) syscall.Signal {
 	return sig
 }
 
-// endBackends says how many were there. They have no server any more, so nothing they could still
-// say or do counts; SIGKILL is for one that does not listen.
+// endBackends ends backends that have no server any more, and says how many there were. Nothing that they could
+// still say or do counts. SIGKILL is for those that have not ended by half of the time.
 func (c *cluster) endBackends(half time.Time) int {
 	sig := syscall.SIGQUIT
 	if time.Now().After(half) {
