@@ -7,9 +7,9 @@ import (
 	"ingot/internal/event"
 )
 
-// request is one group and its waiter. Two hold on to it, the waiter and the batch;
-// whoever lets go last puts it back into the pool. One that leaves by another way
-// than in a batch is garbage.
+// request is one group of events with the caller of Submit that waits for its answer. That caller and the flight
+// hold the request; whichever lets go last puts it back into the pool. A request that leaves without a flight
+// (refused, or expired in a lane) never goes back: the garbage collector takes it.
 type request struct {
 	group    event.Group
 	bytes    int64
@@ -43,13 +43,11 @@ type answer struct {
 	err    error
 }
 
-// Submit queues a group and waits for its fate: for each event whether it was
-// stored (true) or was there already (false). bytes is the memory that the group
-// holds on to.
+// Submit queues a group and waits for its fate. It returns for each event whether it was stored (true) or was
+// there already (false). bytes is the memory that the group holds on to.
 //
-// Errors: *event.NotStoredError (at once when the queue is full or draining),
-// *event.BadDataError, *event.UnknownError. It returns within Config.Deadline and
-// the time a tick of the reaper takes.
+// Errors: *event.NotStoredError (at once when the queue is full or draining), *event.BadDataError,
+// *event.UnknownError. Submit returns within Config.Deadline and the time that a tick of the reaper takes.
 func (p *Pipeline) Submit(group event.Group, bytes int64) ([]bool, error) {
 	if len(group.Events) == 0 {
 		return nil, nil
@@ -67,8 +65,8 @@ func (p *Pipeline) Submit(group event.Group, bytes int64) ([]bool, error) {
 	return a.stored, a.err
 }
 
-// outageLocked tells whether the store has failed for so long that waiting for it
-// is no use. Then whoever comes while nobody tries is let in, and tries.
+// outageLocked tells whether attempts have failed for longer than Config.OutageGrace. Submit refuses requests at
+// once then. It lets one in only while queue and flights are empty: that request tries the store.
 func (p *Pipeline) outageLocked() bool {
 	return !p.downSince.IsZero() && time.Since(p.downSince) > p.config.OutageGrace
 }

@@ -11,10 +11,10 @@ import (
 	"ingot/internal/event"
 )
 
-// attempt runs one Merge under its own time limit, and answers if it succeeds. The keys
-// of a batch that is sent ahead are told to the filter at once: the next one may hold
-// the same, and comes behind it. A batch that has failed before takes the path that
-// needs no guesses, and a brief one, which may well fail, has nothing come behind it.
+// attempt runs one Merge under its own time limit, and answers the requests if it succeeds. When the store calls
+// b.Ahead, the next batch may come behind this one and may hold the same keys, so the filter learns the keys of
+// this batch at once. A flight that was tried before gets no suspects, so that the store takes the path that needs
+// no guesses. Nothing comes behind such a flight, nor behind a brief attempt, which may well fail.
 func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brief bool) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.AttemptTimeout)
 	defer cancel()
@@ -50,7 +50,7 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 	return err
 }
 
-// hasFate tells an error that says what became of the batch.
+// hasFate tells whether an error says what became of the batch.
 func hasFate(err error) bool {
 	var notStored *event.NotStoredError
 	var badData *event.BadDataError
@@ -58,8 +58,8 @@ func hasFate(err error) bool {
 	return errors.As(err, &notStored) || errors.As(err, &badData) || errors.As(err, &unknown)
 }
 
-// startAttempt marks the batch as under way and returns what still has a waiter, and
-// the time to be answered in.
+// startAttempt notes which requests of the batch an attempt begins for, and returns them: those that still wait
+// and have the time to be answered. It refuses those that have too little time left.
 func (p *Pipeline) startAttempt(f *flight, batch []*request) []*request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,8 +79,8 @@ func (p *Pipeline) startAttempt(f *flight, batch []*request) []*request {
 	return live
 }
 
-// endAttempt marks the batch as certainly not committed: until the next attempt a
-// deadline means "not stored" again.
+// endAttempt notes that an attempt failed and certainly committed nothing. A request whose deadline passes before
+// the next attempt is "not stored" again, not unknown.
 func (p *Pipeline) endAttempt(f *flight, err error) {
 	p.mu.Lock()
 	f.attempted = nil
@@ -92,8 +92,8 @@ func (p *Pipeline) endAttempt(f *flight, err error) {
 	p.log.Warn("attempt failed, nothing of it is stored", zap.Error(err))
 }
 
-// split notes that a batch is halved, and tells whether the halves may be tried now.
-// The store works: it has got as far as the keys.
+// split notes that a batch is halved, and tells whether the committer may try the halves now. It also ends an
+// outage: the store works, for the attempt has got as far as the keys.
 func (p *Pipeline) split(f *flight, err error) (now bool) {
 	p.mu.Lock()
 	f.attempted = nil
@@ -102,7 +102,7 @@ func (p *Pipeline) split(f *flight, err error) (now bool) {
 	now = p.maySplitLocked()
 	p.mu.Unlock()
 	if !now {
-		return false // the log has told of those before
+		return false // the splits that used up the allowance were logged
 	}
 	p.log.Warn("a request keeps its batch from being stored, halving the batch", zap.Error(err))
 	return true
@@ -117,7 +117,7 @@ func (p *Pipeline) missed() {
 	p.stats.DecoderMisses++
 }
 
-// commitSent counts the moment from which on an attempt's fate lies with Postgres.
+// commitSent counts a COMMIT that is about to be sent. From then on the fate of the attempt lies with Postgres.
 func (p *Pipeline) commitSent() {
 	p.mu.Lock()
 	p.stats.CommitsSent++

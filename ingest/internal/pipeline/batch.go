@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// next waits for requests and makes a flight of them, or of a parcel of the side lane
-// when it is time for it. It is false when nothing is left to do: draining with all
-// lanes empty, or ctx ended.
+// next waits until there is work for a committer, and makes f a flight of it: of queued requests, or of a parcel
+// of the side lane when one is due. It returns false when nothing is left to do: draining with all lanes empty, or
+// ctx ended.
 func (p *Pipeline) next(ctx context.Context, f *flight) bool {
 	for ctx.Err() == nil {
 		taken, drained, side := p.take(f)
@@ -32,9 +32,9 @@ func (p *Pipeline) next(ctx context.Context, f *flight) bool {
 	return false
 }
 
-// take makes a flight of the head of the queue, or of a parcel. Requests that expired
-// while they were queued have left it already, and those leave now for which there is
-// no time.
+// take makes f a flight of a parcel that is due, or of the head of the queue, if a flight may begin. Before that
+// it refuses the queued requests that have too little time left for an attempt. drained says that nothing is left
+// to do, side that parcels wait in the side lane.
 func (p *Pipeline) take(f *flight) (taken, drained, side bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,7 +72,7 @@ func (p *Pipeline) headLocked() []*request {
 	return batch
 }
 
-// dropFront removes the first n without keeping them alive.
+// dropFront removes the first n requests, and lets the queue's array keep none of them alive.
 func dropFront(queue []*request, n int) []*request {
 	clear(queue[:n])
 	return queue[n:]

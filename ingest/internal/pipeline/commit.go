@@ -7,10 +7,9 @@ import (
 	"ingot/internal/event"
 )
 
-// commitAll is one of the committers: one flight after the other, until next says that
-// it is over.
+// commitAll is one of the committers: it commits one flight after the other until next returns false.
 func (p *Pipeline) commitAll(ctx context.Context) {
-	defer p.notify() // it may be over for the other one as well
+	defer p.notify() // wakes the other committer: it may be done as well
 	f := &flight{}
 	for p.next(ctx, f) {
 		p.commit(ctx, f, f.batch, f.parcel)
@@ -18,18 +17,19 @@ func (p *Pipeline) commitAll(ctx context.Context) {
 	}
 }
 
-// commit brings the requests of a batch to an answer. What is certainly not
-// committed is tried again for as long as somebody waits for it. A batch that
-// cannot be written because of its data, or of a key that another transaction
-// holds, is halved, by request, until the request in question is alone: bad data is
-// refused, a held key goes to the side lane, and the neighbours are stored.
+// commit brings each request of a batch to an answer. As long as the attempts certainly committed nothing and
+// somebody waits for an answer, the committer makes another attempt, after a pause.
+//
+// If the data of a request, or a key that another transaction holds, keeps the batch from being written, the
+// committer halves the batch, by request, until the request to blame is alone. Bad data is then refused, a held
+// key goes to the side lane, and the neighbours are stored.
 func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brief bool) {
 	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {
-		err := p.store.Ready(ctx, p.config.AttemptTimeout) // no attempt yet
+		err := p.store.Ready(ctx, p.config.AttemptTimeout) // connecting is no attempt yet
 		live := p.startAttempt(f, batch)
 		if len(live) == 0 {
 			if err != nil {
-				p.endAttempt(f, err) // nobody waits any more, and who comes next is to know
+				p.endAttempt(f, err) // nobody waits any more, but Submit is to know of the outage
 			}
 			return
 		}
@@ -64,7 +64,7 @@ const (
 	done    verdict = iota // committed
 	retry                  // certainly not committed, and no single request is to blame
 	isolate                // certainly not committed because of a request
-	giveUp                 // unknown
+	giveUp                 // whether it committed is not known
 )
 
 // whatNow is the one table from the end of an attempt to what follows.
@@ -85,10 +85,9 @@ func whatNow(err error) verdict {
 	return giveUp
 }
 
-// isolate halves a batch to find the request that is to blame, or deals with it when
-// it is alone. The halves wait for keys only briefly: one of them will be in vain.
-// When too many were halved lately they wait in the side lane, and everybody else
-// goes on.
+// isolate halves a batch to find the request that is to blame, or deals with that request once it is alone. The
+// halves wait for held keys only briefly, for one of the halves will fail again. When too many batches were halved
+// lately, the halves are parked in the side lane instead, and all other requests go on.
 func (p *Pipeline) isolate(ctx context.Context, f *flight, live []*request, err error) {
 	var badData *event.BadDataError
 	switch {

@@ -24,7 +24,7 @@ func (p *Pipeline) deliverStored(f *flight, live []*request, stored []bool) {
 	}
 }
 
-// deliverError tells each request of a batch the same.
+// deliverError answers every request of a batch with the same error.
 func (p *Pipeline) deliverError(f *flight, live []*request, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -35,13 +35,13 @@ func (p *Pipeline) deliverError(f *flight, live []*request, err error) {
 	}
 }
 
-// giveUp refuses a batch for which there is no time left.
+// giveUp refuses a batch that is certainly not stored when the time for draining is over.
 func (p *Pipeline) giveUp(f *flight, live []*request, err error) {
 	p.deliverError(f, live, &event.NotStoredError{Reason: event.ReasonDraining, Err: err})
 	p.leave(live, &p.left.Refused)
 }
 
-// leave counts the events of a batch that was left over when the time was up.
+// leave counts the events of a batch that was left over when the time for draining was over.
 func (p *Pipeline) leave(live []*request, as *int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,7 +73,8 @@ func (p *Pipeline) reap(ctx context.Context) {
 	}
 }
 
-// expire answers what is due at now.
+// expire answers the requests whose deadline has passed at now: unknown if an attempt is under way with them,
+// otherwise not stored.
 func (p *Pipeline) expire(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,8 +86,9 @@ func (p *Pipeline) expire(now time.Time) {
 	}
 }
 
-// expireFlightLocked answers what is due of the requests of a flight. Those that an attempt is
-// under way with come first: to the others nothing can happen meanwhile.
+// expireFlightLocked answers, with err, those of a flight's requests whose deadline has passed. expire passes it
+// the requests of the attempt under way first, and then the whole batch: what is not answered by then is in no
+// attempt, so certainly not stored.
 func (p *Pipeline) expireFlightLocked(requests []*request, now time.Time, err error) {
 	for _, r := range requests {
 		if !r.answered && !r.deadline.After(now) {
@@ -96,8 +98,8 @@ func (p *Pipeline) expireFlightLocked(requests []*request, now time.Time, err er
 	}
 }
 
-// expireQueueLocked refuses what is due at that time. All requests have the same time
-// to live and the queue is in order of arrival, so only its head can be due.
+// expireQueueLocked refuses the queued requests whose deadline has passed at that time. All requests have the same
+// time to live and the queue is in order of arrival, so these requests are at its head.
 func (p *Pipeline) expireQueueLocked(at time.Time) {
 	n := 0
 	for ; n < len(p.queue) && !p.queue[n].deadline.After(at); n++ {
@@ -110,21 +112,20 @@ func (p *Pipeline) expireQueueLocked(at time.Time) {
 	}
 }
 
-// horizonLocked is the earliest deadline that an attempt begun now is likely to meet.
-// With less time a request would most likely be stored and told that nobody knows
-// (504); refused now, it is certainly not stored (503) and leaves its place to one
-// that can still be answered.
+// horizonLocked is the earliest deadline that an attempt begun now is likely to meet. A request with less time
+// would most likely be stored and yet be told that nobody knows (504). Refused now, it is certainly not stored
+// (503), and leaves its place to a request that can still be answered.
 func (p *Pipeline) horizonLocked() time.Time { return time.Now().Add(p.commitTime) }
 
-// tookLocked learns from a commit how long one takes: the longest of late, forgotten
-// by a tenth with each commit. It is at most half of the deadline: however long commits
-// take, a request that has just come is tried.
+// tookLocked learns commitTime, what a commit takes, from a commit that took so long: it is the longest of late,
+// and shrinks by a tenth with each commit. It is at most half of the deadline, so that a request that has just
+// come is tried however long commits take.
 func (p *Pipeline) tookLocked(took time.Duration) {
 	p.commitTime = min(max(took, p.commitTime*9/10), p.config.Deadline/2)
 }
 
-// refuseRest answers what is still queued when the work is over, and returns what was
-// left over in all.
+// refuseRest refuses the requests that are still queued or parked when the committers have ended. It returns how
+// many events were left over in all.
 func (p *Pipeline) refuseRest() Left {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -5,32 +5,33 @@ import (
 	"time"
 )
 
-// flight is a batch, or a parcel of the side lane, with its committer. All but what the
-// committer alone uses is guarded by Pipeline.mu.
+// flight is a batch, or a parcel of the side lane, in the hands of one committer. Pipeline.mu guards all fields
+// but those that the committer alone uses.
 type flight struct {
 	batch     []*request
-	parcel    bool       // of the side lane
-	events    int        // of all requests
+	parcel    bool       // the batch is a parcel of the side lane
+	events    int        // of all requests of the batch
 	attempted []*request // Merge is under way with them: they may be committed
-	begun     time.Time  // of the attempt under way, or the last
-	ahead     bool       // the store takes the next one behind it, and it has not failed since
+	begun     time.Time  // when the attempt under way, or the last one, began
+	ahead     bool       // the store takes the next batch behind this one, which has not failed since
 
-	tried   bool   // the committer's: an attempt was made
+	tried   bool   // the committer's: an attempt was made on it
 	learnt  bool   // the committer's: the filter knows the keys
-	guesses []bool // the committer's: of the attempt
+	guesses []bool // the committer's: whether the filter suspects each event; the array is used again
 }
 
-// committers is how many flights there may be: while the answer to one is awaited
-// the next is got ready and sent. The store runs one after the other.
+// committers is how many flights there may be at a time: while the answer to one is awaited, the next is got ready
+// and sent. The store runs one after the other.
 const committers = 2
 
-// roomLocked tells whether a flight may begin: the last one, if any, is on its way.
+// roomLocked tells whether another flight may begin: a committer is free, and the last flight, if there is one, is
+// ahead.
 func (p *Pipeline) roomLocked() bool {
 	return len(p.flights) < committers && (len(p.flights) == 0 || p.flights[len(p.flights)-1].ahead)
 }
 
-// wantedLocked tells whether a flight may begin with what is queued. Behind another one
-// it must be worth its fixed costs: as large as the other.
+// wantedLocked tells whether a flight may begin with what is queued. Behind another flight it must be as large as
+// that one, or as large as a batch gets: a smaller one is not worth its fixed costs.
 func (p *Pipeline) wantedLocked() bool {
 	if len(p.queue) == 0 || !p.roomLocked() {
 		return false
@@ -38,8 +39,8 @@ func (p *Pipeline) wantedLocked() bool {
 	return len(p.flights) == 0 || p.queued >= min(p.flights[0].events, p.config.BatchEvents)
 }
 
-// notAhead notes that a flight has failed: it settles its matters alone. What the filter
-// has learnt of it may never be stored.
+// notAhead notes that an attempt of the flight has failed: no other flight begins behind this one any more. The
+// keys that the filter has learnt of it may never be stored.
 func (p *Pipeline) notAhead(f *flight) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -49,7 +50,7 @@ func (p *Pipeline) notAhead(f *flight) {
 	}
 }
 
-// sentAhead notes that the next flight may begin.
+// sentAhead notes that the next flight may begin behind this one.
 func (p *Pipeline) sentAhead(f *flight) {
 	p.mu.Lock()
 	f.ahead = true
@@ -60,7 +61,7 @@ func (p *Pipeline) sentAhead(f *flight) {
 	}
 }
 
-// land ends a flight and gives its room back.
+// land ends a flight and gives its room in the queue's bounds back.
 func (p *Pipeline) land(f *flight) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

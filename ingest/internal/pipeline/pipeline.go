@@ -12,24 +12,25 @@ import (
 
 // Store writes batches, for the committers alone.
 type Store interface {
-	// Ready connects if there is no connection, within that time. It fails with
-	// *event.NotStoredError; nothing of this batch is under way while it takes its time.
+	// Ready connects to the database, within that time, if there is no connection. It fails with
+	// *event.NotStoredError. Nothing of the batch at hand is under way meanwhile.
 	Ready(ctx context.Context, within time.Duration) error
 
-	// Merge stores a batch in one transaction and returns, event by event in order,
-	// whether it was stored (true) or was there already (false). It calls sent before
-	// a COMMIT goes out, each time it tries one. When ctx ends it gives up soon. Once it
-	// has called b.Ahead it is called for the next batch while this one is under way, and
-	// writes it behind this one; only what it has to write once more may come after.
+	// Merge stores a batch in one transaction and returns, event by event in order, whether it was stored (true)
+	// or was there already (false). It calls sent before each COMMIT that goes out. When ctx ends it gives up
+	// soon.
 	//
-	// It fails with *event.NotStoredError or *event.BadDataError when certainly
-	// nothing was committed, and with *event.UnknownError when that is not known.
-	// ReasonKeyHeld says that it is one of the keys that cannot be written now.
+	// Once Merge has called b.Ahead it may be called for the next batch while this one is under way. It writes the
+	// next batch behind this one; only what of this one it has to write once more may come after the next.
+	//
+	// Merge fails with *event.NotStoredError or *event.BadDataError when certainly nothing was committed, and with
+	// *event.UnknownError when that is not known. The reason event.ReasonKeyHeld says that a key of the batch
+	// cannot be written now.
 	Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error)
 }
 
-// Filter guesses which keys exist already. It may be wrong in both directions. One
-// committer at a time calls it: the one whose flight is not on its way yet.
+// Filter guesses which keys exist already. It may be wrong in both directions. One committer at a time calls it:
+// the one whose flight is not ahead yet.
 type Filter interface {
 	Suspect(e *event.Event) bool
 	Add(e *event.Event) // the event's key is committed, or will be before the next batch
@@ -57,7 +58,7 @@ const reaperGrain = 20 * time.Millisecond
 type Pipeline struct {
 	config Config
 	store  Store
-	filter Filter // nil: every event goes the way of new ones
+	filter Filter // nil: the store is told of no suspects
 	log    *zap.Logger
 	wake   chan struct{} // one slot: the queue may have changed
 
@@ -68,13 +69,13 @@ type Pipeline struct {
 	queued     int          // events of the queue
 	flights    []*flight    // under way, oldest first: at most one for each committer
 	side       [][]*request // parked: sidelane.go
-	lastSide   time.Time    // when one of them was tried
-	splits     float64      // halvings that may be made at once; grows with time since splitAt
+	lastSide   time.Time    // when a parcel was taken for a try
+	splits     float64      // batches that may be halved at once; grows with the time since splitAt
 	splitAt    time.Time
 	commitTime time.Duration // what a commit takes these days: tookLocked
-	downSince  time.Time     // first of the attempts that failed in a row; zero: the store works
+	downSince  time.Time     // when the first of the attempts that have failed in a row failed; zero: the store works
 	draining   bool
-	events     int   // of queue, batch and side lane
+	events     int   // of queue, flights and side lane
 	bytes      int64 // likewise
 	left       Left  // events given up while draining
 	stats      Stats
@@ -85,15 +86,14 @@ func New(config Config, store Store, filter Filter, log *zap.Logger) *Pipeline {
 	return &Pipeline{config: config, store: store, filter: filter, log: log, wake: make(chan struct{}, 1)}
 }
 
-// Left is what a stop could not bring to its end in time, in events: none after a
-// clean one.
+// Left is how many events a stop could not bring to an end in time: none after a clean one.
 type Left struct {
 	Refused int // accepted, and certainly not stored
 	Unknown int // their COMMIT was sent and not answered
 }
 
-// Run commits batches until ctx ends and what was accepted by then is answered,
-// or DrainTimeout is over; then the rest is refused. It returns what was left over.
+// Run commits batches until ctx ends. Then it goes on until each request accepted by then is answered, or until
+// DrainTimeout is over and it refuses the rest. It returns what was left over.
 func (p *Pipeline) Run(ctx context.Context) Left {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -7,18 +7,19 @@ import (
 	"ingot/internal/event"
 )
 
-// The side lane holds parcels: requests to be tried together, by themselves, later.
-// A parcel is either one request that has a key which somebody else's transaction
-// holds, for nobody knows how long; or a half of a batch that had to be halved when
-// so many had been halved lately that it has to wait. Everybody else goes on; between
-// batches one parcel is tried, briefly, until it gets through or its deadlines pass.
+// The side lane holds parcels: requests that a committer is to try together, by themselves, later. A parcel is
+// either one request with a key that somebody else's transaction holds, for nobody knows how long; or half of a
+// batch that was halved when too many batches had been halved lately, so that the half has to wait.
+//
+// All other requests go on. Between batches a committer tries one parcel, briefly. A parcel is tried until it gets
+// through or its deadlines pass.
 
-// sidePause is the time between two tries: with a brief wait of 10 ms for a key, the
-// lane takes at most a sixth of the committer's time.
+// sidePause is the time between two tries of parcels. A try waits for a key for 10 ms, so the side lane takes at
+// most a sixth of the committers' time.
 const sidePause = 50 * time.Millisecond
 
-// park moves requests of the batch to the side lane as one parcel; they still count
-// against the queue's bounds, and leave with the flight that takes the parcel.
+// park moves requests of the batch to the side lane as one parcel. They count against the queue's bounds until the
+// flight that takes the parcel has landed.
 func (p *Pipeline) park(f *flight, requests []*request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -36,7 +37,7 @@ func (p *Pipeline) park(f *flight, requests []*request) {
 	f.batch = slices.DeleteFunc(slices.Clone(f.batch), func(r *request) bool { return r.parked })
 }
 
-// sideDueLocked tells whether it is time for a try.
+// sideDueLocked tells whether it is time to try a parcel.
 func (p *Pipeline) sideDueLocked() bool {
 	return len(p.side) > 0 && time.Since(p.lastSide) >= sidePause
 }
@@ -52,8 +53,8 @@ func (p *Pipeline) unparkLocked() []*request {
 	return parcel
 }
 
-// maySplitLocked takes a drop from a bucket that is filled by SplitsPerSecond and
-// holds no more than that.
+// maySplitLocked tells whether a batch may be halved at once. It takes a drop from a bucket that SplitsPerSecond
+// fills and that holds no more than that.
 func (p *Pipeline) maySplitLocked() bool {
 	now, rate := time.Now(), float64(p.config.SplitsPerSecond)
 	p.splits = min(rate, p.splits+now.Sub(p.splitAt).Seconds()*rate)
