@@ -38,18 +38,18 @@ func (c Config) Bytes() int64 {
 	return int64(m+63) / 64 * 8 * int64(c.Generations)
 }
 
-// perGeneration is each generation's share of the false positives: a key is
-// suspected when any of them says so.
+// perGeneration is each generation's share of the false positives: the filter suspects a key when any generation
+// does.
 func (c Config) perGeneration() float64 { return c.FalsePositive / float64(c.Generations) }
 
 // Filter is a Bloom filter over the keys seen last.
 type Filter struct {
 	config      Config
 	generations []*bloom.BloomFilter // newest first
-	used        int                  // of them; the others are empty
+	used        int                  // generations that may hold keys; the others are empty
 	inNewest    uint                 // keys in the newest
 	seed        maphash.Seed         // of this process: nobody outside can aim at the filter
-	h1, h2      uint64               // of the key at hand: where its bits are, in all generations
+	h1, h2      uint64               // hashes of the key that was located last: they tell its bits in all generations
 	keys        atomic.Int64         // for Stats
 	rotations   atomic.Int64
 }
@@ -104,9 +104,9 @@ func (f *Filter) isIn(g *bloom.BloomFilter) bool {
 	return true
 }
 
-// place is the bit of the i-th hash of the key that was located last: the hash's share of
-// its range, taken of the filter's bits. That is a multiplication, where the library's own
-// locations are a division each (Lemire, Fast Random Integer Generation in an Interval, 2019).
+// place is the bit of the i-th hash of the key that was located last: it scales the hash from its own range, 2^64,
+// to the number of the generation's bits. That takes a multiplication, where the library's own locations take a
+// division each (Lemire, Fast Random Integer Generation in an Interval, 2019).
 func (f *Filter) place(g *bloom.BloomFilter, i uint) uint {
 	at, _ := bits.Mul64(f.h1+uint64(i)*f.h2, uint64(g.Cap()))
 	return uint(at)
@@ -126,11 +126,11 @@ func (f *Filter) rotate() {
 // Computer Programming, 6.4).
 const mixer = 0x9e3779b97f4a7c15
 
-// locate hashes an event's key with the seed. The i-th hash of it is h1 + i*h2 (Kirsch and
-// Mitzenmacher, Less Hashing, Same Performance, 2006), of which h2 is made of h1: two keys
-// for which that is the same are a false positive more, one in 2^64.
+// locate hashes an event's key with the seed into h1 and h2. The i-th hash of the key is h1 + i*h2 (Kirsch and
+// Mitzenmacher, Less Hashing, Same Performance, 2006). h2 is made of h1. So two keys with the same h1 have all
+// bits in common: one more false positive in 2^64.
 func (f *Filter) locate(e *event.Event) {
-	// The texts hash apart, so that no border between them has to be marked.
+	// ID and topic are hashed apart: hashed as one text they would need a mark at the border between them.
 	f.h1 = maphash.String(f.seed, e.ID) ^ (maphash.String(f.seed, e.Topic)*mixer + 1)
 	h2 := (f.h1 ^ f.h1>>32) * mixer
 	f.h2 = h2 ^ h2>>29
@@ -138,8 +138,8 @@ func (f *Filter) locate(e *event.Event) {
 
 // Stats are the figures of a filter.
 type Stats struct {
-	Keys      int64   // added since the start
-	Rotations int64   // generations forgotten
+	Keys      int64   // added since the start; counted again when added to a newer generation
+	Rotations int64   // times a generation was full; once all are in use, each forgets the oldest one
 	Fill      float64 // of the newest generation, 0 to 1
 	Bytes     int64
 }

@@ -7,10 +7,11 @@ import (
 	"ingot/internal/event"
 )
 
-// Guesser is what the committer asks. Stats may be called by anybody, the rest by one goroutine at a time.
+// Guesser is the filter that the pipeline's committers ask. Any goroutine may call Stats; one at a time calls the
+// rest.
 type Guesser interface {
 	Suspect(e *event.Event) bool // whether the event's key may exist already
-	Add(e *event.Event)          // it exists, or will before Suspect is called for another batch
+	Add(e *event.Event)          // the event's key exists, or will before Suspect is called for another batch
 	Stats() Stats
 }
 
