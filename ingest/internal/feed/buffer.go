@@ -7,14 +7,16 @@ import (
 	"ingot/internal/event"
 )
 
-// How Run and a subscriber meet: Run offers, the subscriber takes, and who cannot be
-// offered anything leaves.
+// How Run and a subscriber meet: Run offers events, and the subscriber takes them out of its buffer. A subscriber
+// whose buffer has no room leaves.
 
-// takeBytes is how much of the buffer Next gives out at a time, so that a client that
-// reads slowly is not one that does not read: over Stall, 10 s, it is 13 KB/s. A guess.
+// takeBytes is how much of the buffer one Next gives out. It is so little that a client that reads slowly calls
+// Next often enough not to be cut off as one that does not read: within Stall, 10 s, it has to read this much,
+// which is 13 KB/s. A guess.
 const takeBytes = 128 << 10
 
-// take gives out the begin of the buffer. Without events the place is where Run is.
+// take gives out the oldest events of the buffer. If there are none, it returns the error that has ended the
+// subscriber, or sends a subscriber whose buffer ran over back to pages, or moves its place on to where Run is.
 func (s *Subscriber) take() ([]*event.Stored, error) {
 	h := s.hub
 	h.mu.Lock()
@@ -33,7 +35,7 @@ func (s *Subscriber) take() ([]*event.Stored, error) {
 	return events, nil
 }
 
-// firstLocked takes out events of takeBytes, and at least one if there is any.
+// firstLocked takes events out of the buffer until they come to takeBytes, and at least one if there is any.
 func (s *Subscriber) firstLocked() []*event.Stored {
 	n := 0
 	for taken := 0; n < len(s.buffer) && taken < takeBytes; n++ {
@@ -46,12 +48,12 @@ func (s *Subscriber) firstLocked() []*event.Stored {
 		return events
 	}
 	events := slices.Clone(s.buffer[:n])
-	clear(s.buffer[:n]) // or the array keeps what was given out
+	clear(s.buffer[:n]) // or the array would keep the events that were given out
 	s.buffer = s.buffer[n:]
 	return events
 }
 
-// offerLocked puts an event into the buffer if it passes the filters.
+// offerLocked puts an event into the buffer if it passes the filters and lies behind after.
 func (s *Subscriber) offerLocked(e *event.Stored) {
 	if s.query.Source != "" && s.query.Source != e.Source || e.Position.Compare(s.after) <= 0 {
 		return
@@ -66,8 +68,8 @@ func (s *Subscriber) offerLocked(e *event.Stored) {
 	s.notify()
 }
 
-// overLocked: the buffer is full. A subscriber that reads goes on by pages, one that
-// does not is cut off; what the buffer holds it may have in either case.
+// overLocked deals with a subscriber whose buffer is full. If the subscriber waits in Next or has called it within
+// Stall, it goes on by pages, otherwise it is cut off. In either case it still gets what the buffer holds.
 func (s *Subscriber) overLocked() {
 	if !s.asked.IsZero() && time.Since(s.asked) > s.hub.config.Stall {
 		s.leaveLocked(event.ErrCutOff)
@@ -77,7 +79,8 @@ func (s *Subscriber) overLocked() {
 	s.leaveLocked(nil)
 }
 
-// leaveLocked takes it out of Run's sight.
+// leaveLocked makes Run offer the subscriber nothing more. err is what Next fails with once the buffer is empty;
+// nil: it goes on by pages.
 func (s *Subscriber) leaveLocked(err error) {
 	if s.err == nil {
 		s.err = err

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// breath is how long Run rests after a reading. A guess: a reader's server needs a
-	// millisecond for one, and nobody sees a hundredth of a second.
+	// breath is how long Run rests after it has read to the end of the log. A guess: a reading takes the server of
+	// its database connection a millisecond, and nobody notices a hundredth of a second.
 	breath = 10 * time.Millisecond
 
 	pageEvents = 1000
@@ -32,11 +32,11 @@ type Config struct {
 	Streams      int           // subscribers at a time
 	Buffer       int           // events that wait for one subscriber
 	BufferBytes  int           // bytes of them; one event may be larger
-	PageBytes    int           // bytes of one reading for all
+	PageBytes    int           // bytes of one page that Run reads for all
 	CatchUpBytes int           // bytes of a page that one subscriber reads for itself
 	Poll         time.Duration // how often the log is looked at for other processes' commits
 	Stall        time.Duration // a subscriber whose buffer runs over must have called Next within this
-	QueryTimeout time.Duration // one reading
+	QueryTimeout time.Duration // one page
 }
 
 // Hub is described in the package comment.
@@ -50,8 +50,8 @@ type Hub struct {
 
 	mu      sync.Mutex // guards what follows, and the subscribers
 	at      event.Position
-	reading bool                            // Run is on its way from at
-	topics  map[string]map[*Subscriber]bool // who listens to a topic; "" to all
+	reading bool                            // Run reads on from at, which joining must not move
+	topics  map[string]map[*Subscriber]bool // the subscribers that listen to a topic; "": those that listen to all
 	open    int                             // subscribers
 	closed  bool
 }
@@ -61,8 +61,8 @@ func New(config Config, tail, pages Log, log *zap.Logger) *Hub {
 	return &Hub{config: config, tail: tail, pages: pages, log: log, wake: make(chan struct{}, 1), topics: map[string]map[*Subscriber]bool{}}
 }
 
-// Wake says that something was committed. It never waits, and does nothing while nobody
-// listens: who joins wakes Run itself.
+// Wake tells Run that something was committed. It never waits, and does nothing while nobody listens: the first
+// subscriber that joins wakes Run itself.
 func (h *Hub) Wake() {
 	if h.live.Load() == 0 {
 		return
@@ -76,8 +76,8 @@ func (h *Hub) Wake() {
 // Stats are the figures of a moment.
 type Stats struct {
 	Subscribers int
-	CatchingUp  int // of them: those that read pages, and are not live
-	Most        int // there may be so many
+	CatchingUp  int // subscribers that read pages, and are not live
+	Most        int // the most subscribers that there may be
 }
 
 // Stats tells how many subscribers there are.
@@ -87,7 +87,7 @@ func (h *Hub) Stats() Stats {
 	return Stats{Subscribers: h.open, CatchingUp: h.open - int(h.live.Load()), Most: h.config.Streams}
 }
 
-// Run reads and hands out until ctx ends, and ends all subscribers then.
+// Run reads the log and hands events out to the subscribers until ctx ends. Then it ends all subscribers.
 func (h *Hub) Run(ctx context.Context) {
 	defer h.close()
 	poll := time.NewTicker(h.config.Poll)
@@ -105,7 +105,7 @@ func (h *Hub) Run(ctx context.Context) {
 	}
 }
 
-// readOn reads to the end of the log, if anybody listens.
+// readOn reads to the end of the log, if anybody listens. It tells whether Run is to rest before it reads again.
 func (h *Hub) readOn(ctx context.Context) bool {
 	for at, ok := h.begin(); ok && ctx.Err() == nil; {
 		page, err := h.read(ctx, h.tail, event.Query{Cursor: at.Cursor(), Limit: pageEvents, MaxBytes: h.config.PageBytes})
@@ -121,7 +121,8 @@ func (h *Hub) readOn(ctx context.Context) bool {
 	return false
 }
 
-// begin claims the place to read from: from now on joining does not move it.
+// begin returns the place that Run reads on from, and claims it: a subscriber that joins from now on does not move
+// it. ok is false while nobody listens.
 func (h *Hub) begin() (at event.Position, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -136,11 +137,11 @@ func (h *Hub) read(ctx context.Context, from Log, q event.Query) (event.Page, er
 	return from.Events(ctx, q)
 }
 
-// publish hands a page out and tells whether it was the last for now.
+// publish hands a page out to the subscribers, and tells whether Run has no page to read behind it for now.
 func (h *Hub) publish(page event.Page) (end bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, e := range page.Events { // a copy: a pointer into the page would keep all of it for one event
+	for _, e := range page.Events { // e is a copy: a pointer into the page would keep the whole page for one event
 		for s := range h.topics[e.Topic] {
 			s.offerLocked(&e)
 		}
@@ -153,8 +154,8 @@ func (h *Hub) publish(page event.Page) (end bool) {
 	return !h.reading
 }
 
-// failed ends the subscribers when the log is another one than it was. Otherwise
-// the next poll tries again.
+// failed deals with an error of reading. If Run's place is gone from the log, which was rewound then, it ends the
+// subscribers that are live. After any other error the next poll tries again.
 func (h *Hub) failed(ctx context.Context, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

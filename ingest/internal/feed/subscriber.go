@@ -14,17 +14,17 @@ import (
 type Subscriber struct {
 	hub    *Hub
 	query  event.Query   // Topics and Source
-	signal chan struct{} // one slot: the buffer, or how it ends, has changed
+	signal chan struct{} // one slot: the buffer has changed, or Run offers nothing more
 
-	at     event.Position // handed out up to here; the caller's alone
-	joined bool           // what is behind until comes through the buffer; the caller's alone
-	until  event.Position // while joined: what lies up to here is read by pages
+	at     event.Position // the caller of Next has everything up to here; its goroutine alone uses this
+	joined bool           // what lies behind until comes through the buffer; likewise
+	until  event.Position // while joined: what lies up to here is read by pages; likewise
 
 	// guarded by hub.mu
-	listens bool // Run knows of it
+	listens bool // Run offers it events
 	buffer  []*event.Stored
 	bytes   int
-	after   event.Position // Run puts in what lies behind this
+	after   event.Position // Run puts into the buffer what lies behind this
 	behind  bool           // the buffer ran over: go back to pages when it is empty
 	asked   time.Time      // when Next was last called or answered; zero: it waits now
 	err     error
@@ -58,15 +58,15 @@ func (s *Subscriber) Close() {
 	}
 }
 
-// Next waits for events, at most for wait, or until ctx ends. A page that is being read
-// when wait is over is waited for, Config.QueryTimeout at most: a wait shorter than a
-// page takes would never get anywhere. It returns the events that came, in order, and
-// the place up to which the subscriber has now seen everything; that moves on without
-// events too. The events belong to everybody: they are not to be changed.
+// Next waits for events until wait is over or ctx ends. If a page is being read when wait is over, Next waits for
+// it, for Config.QueryTimeout at most: with a wait shorter than a page takes, a subscriber would never get
+// anywhere.
 //
-// It fails with *event.CursorError when the place is gone from the log, with
-// event.ErrCutOff when it was called too rarely, with event.ErrFeedClosed when the
-// hub stops. A database that is away is waited for.
+// Next returns the events that came, in order, and the place up to which the subscriber has now seen everything.
+// The place moves on without events, too. The events belong to all subscribers: the caller must not change them.
+//
+// It fails with *event.CursorError when the place is gone from the log, with event.ErrCutOff when it was called
+// too rarely, with event.ErrFeedClosed when the hub stops. While the database is away Next waits for it.
 func (s *Subscriber) Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error) {
 	s.mark(true)
 	defer s.mark(false)
@@ -80,7 +80,7 @@ func (s *Subscriber) Next(ctx context.Context, wait time.Duration) ([]*event.Sto
 	}
 }
 
-// mark notes whether the subscriber waits here, or is away with what it was given.
+// mark notes whether the caller waits in Next, or is away with the events that it was given.
 func (s *Subscriber) mark(here bool) {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
@@ -90,7 +90,8 @@ func (s *Subscriber) mark(here bool) {
 	}
 }
 
-// step reads within ctx, and waits within waiting.
+// step reads a page, or takes events out of the buffer and waits for some if it is empty. It reads within ctx, and
+// waits within waiting.
 func (s *Subscriber) step(ctx, waiting context.Context) ([]*event.Stored, error) {
 	if !s.joined || s.at.Compare(s.until) < 0 {
 		return s.catchUp(ctx, waiting)
@@ -142,8 +143,9 @@ func (s *Subscriber) catchUp(ctx, waiting context.Context) ([]*event.Stored, err
 	return events, nil
 }
 
-// join makes Run put what lies behind s.at into the buffer. What Run has passed
-// already is left to be read: that is what until says.
+// join makes Run put the events behind s.at into the buffer. Events that Run has passed already, up to s.until,
+// are left for the subscriber to read by pages. If nobody else listens and Run is not reading, Run is to go on
+// from s.at instead.
 func (s *Subscriber) join() {
 	h := s.hub
 	h.mu.Lock()
