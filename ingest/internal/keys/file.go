@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// File is the keys of a file. Holder may be called by many goroutines, Refresh by one.
+// File is the keys of a file. Any goroutine may call its methods, but for Refresh, which one at a time calls.
 type File struct {
 	path    string
 	current atomic.Pointer[ring]
-	text    []byte // that was understood last
-	failure string // of the last reading
+	text    []byte // the text that was understood last
+	failure string // the error of the last reading; "": there was none
 }
 
 // Open reads the file. It fails when there is none, and when one of its lines is not understood.
@@ -28,13 +28,13 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Holder is the name that a key was given to, "" if to nobody, and whether it may do what needs the right.
+// Holder returns the name that a key was given to, "" if to nobody, and whether the key has the right.
 func (f *File) Holder(key []byte, right string) (name string, may bool) {
 	return f.current.Load().holder(key, right)
 }
 
-// Take counts events against those that the holder of the key may send in a second (0: as many as come), or tells for how long
-// nothing is taken from it. 0 events ask.
+// Take counts events against the rate of the holder of the key: how many events it may send in a second (0: as
+// many as come). If the holder has none left, Take counts nothing and tells how long to wait. 0 events only ask.
 func (f *File) Take(key []byte, events int) (perSecond int, wait time.Duration) {
 	if r := f.current.Load().rateOf(key); r != nil {
 		return r.perSecond, r.take(events, time.Now())
@@ -45,9 +45,12 @@ func (f *File) Take(key []byte, events int) (perSecond int, wait time.Duration) 
 // Len is how many keys there are.
 func (f *File) Len() int { return len(f.current.Load().holders) }
 
-// Refresh reads the file again and tells whether its keys are others now. While it cannot be read or
-// understood the keys from before hold; the error is told once, until it is another one. A file without
-// a key may be one that is being written; if it has none the next time either, nobody has a key any more.
+// Refresh reads the file again and tells whether the keys were replaced: they are when the text has changed, and
+// when it is understood again after an error.
+//
+// While the file cannot be read or understood the keys from before hold. The error is returned once, and not again
+// until it is another one. A file without a key may be one that is being written: only if it has none the next
+// time either, nobody has a key any more.
 func (f *File) Refresh() (changed bool, err error) {
 	text, err := f.read()
 	if err == nil && f.current.Load() != nil && f.failure == "" && bytes.Equal(text, f.text) {
@@ -85,8 +88,9 @@ func (f *File) read() ([]byte, error) {
 	return text, err
 }
 
-// ReadFile reads a small regular file, as package main does its certificate too: it is looked at again and again, by who must
-// not wait for ever for the writer of a named pipe, nor for the end of a device. Its errors are *os.PathError.
+// ReadFile reads a regular file of at most 1 MiB (maxFile). Package main reads its certificate with it, too. The
+// callers read such a file again and again, and must not wait for ever for the writer of a named pipe or the end
+// of a device. The errors are *os.PathError.
 func ReadFile(path string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -13,10 +13,11 @@ import (
 	"strings"
 )
 
-// keyPrefix is what programs that look for secrets in the wrong places can find.
+// keyPrefix begins every key, so that programs that look for secrets in the wrong places can find it.
 const keyPrefix = "ingot_"
 
-// Check tells what is wrong with the name of a key, with what it is to do, or with the events a second (0: as many as come).
+// Check tells what is wrong with the name of a key, with its rights, or with its rate in events a second (0: as
+// many as come).
 func Check(name string, rights []string, perSecond int) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -30,8 +31,9 @@ func Check(name string, rights []string, perSecond int) error {
 	return checkRate(perSecond, rights)
 }
 
-// Add makes a key, adds its line to the file, which is made if there is none, and returns the key: it is
-// nowhere else. It fails, and changes nothing, when what Check looks at or the file as it is has a fault.
+// Add makes a key, adds its line to the file and returns the key, which is kept nowhere else. It makes the file if
+// there is none. It fails, and changes nothing, when Check finds a fault, or when the file with the new line would
+// have one.
 func Add(path, name string, rights []string, perSecond int) (key string, err error) {
 	if err := Check(name, rights, perSecond); err != nil {
 		return "", err
@@ -66,9 +68,11 @@ func hashOf(key string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// appendTo writes in one go: who reads the file meanwhile sees the line or not. Everybody may read it, as a server that
-// is another user has to: it has no key. A line that the disk has taken in part is taken back, unless another
-// one stands behind it.
+// appendTo writes the line in one go: a process that reads the file meanwhile sees all of the line or nothing of
+// it. The file may be read by everybody, for it holds no key, and a server that runs as another user has to read
+// it.
+//
+// If the disk has taken only a part of the line, that part is taken back, unless another line stands behind it.
 func appendTo(path, line string) error {
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// rate is how many events a name may send in a second, over all of its keys and over time: what it has not sent
-// within the last second it may send now, and a request is taken whole as long as one event is left. So a request may be larger
-// than the rate, and the next one waits until it is paid for.
+// rate bounds how many events a name may send in a second, over all of its keys. What the name has not sent within
+// the last second it may send now. A request is taken whole as long as one event is left. So a request may be
+// larger than the rate; the next one has to wait then until it is paid for.
 type rate struct {
 	perSecond int
 
 	mu   sync.Mutex // guards what is below
-	left float64    // events; less than 0: owed
-	at   time.Time  // when that was so
+	left float64    // events that may be sent; less than 0: events sent too many
+	at   time.Time  // when left was computed
 }
 
 func newRate(perSecond int) *rate { return &rate{perSecond: perSecond, left: float64(perSecond)} }
 
-// take counts n events, or tells for how long nothing is taken. 0 events ask.
+// take counts n events, or counts nothing and tells for how long nothing is taken. 0 events only ask.
 func (r *rate) take(n int, now time.Time) (wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -27,7 +27,7 @@ func (r *rate) take(n int, now time.Time) (wait time.Duration) {
 		r.left, r.at = min(most, r.left+since*most), now
 	}
 	if r.left < 1 {
-		return max(1, time.Duration((1-r.left)/most*float64(time.Second))) // until one is left; 0 would say that it is
+		return max(1, time.Duration((1-r.left)/most*float64(time.Second))) // until one event is left; a wait of 0 would say that one is
 	}
 	r.left -= float64(n)
 	return 0

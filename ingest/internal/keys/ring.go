@@ -30,7 +30,7 @@ const (
 	// maxFile bounds what is read of a file: some ten thousand keys, or any chain of certificates.
 	maxFile = 1 << 20
 
-	// maxQuoted bounds what an error says of a word in the wrong place: it may be a key, or a hash.
+	// maxQuoted bounds what an error quotes of a word in the wrong place, which may be a key, or a hash.
 	maxQuoted = 16
 )
 
@@ -40,7 +40,7 @@ var errNoKeys = fmt.Errorf("it has no key: ingest key NAME %s makes one", string
 
 type hash [sha256.Size]byte
 
-// ring is what the lines say. Its rates alone change.
+// ring is what the lines of the file say. It never changes, but for what is left of its rates.
 type ring struct {
 	holders map[hash]holder
 	rates   map[string]*rate // by name
@@ -53,13 +53,13 @@ type holder struct {
 	line   int
 }
 
-// parse reads the lines of a file. Its errors name the line and what to do, and nothing of a hash, nor of a key that somebody
-// has written there.
+// parse reads the lines of a file. Its errors name the line and what to do. Of a word in the wrong place, which
+// may be a key or a hash, they say no more than the first maxQuoted characters.
 func parse(text []byte) (*ring, error) {
 	r := &ring{holders: map[hash]holder{}, rates: map[string]*rate{}}
 	senders := map[string]holder{} // by name
 	number := 0
-	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) { // which some editors put there
+	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) { // a byte order mark: some editors put one there
 		number++
 		fields := strings.Fields(string(line))
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
@@ -91,7 +91,8 @@ func parse(text []byte) (*ring, error) {
 	return r, nil
 }
 
-// inherit takes over what names have left of rates that are the same as before: a file is read again, not begun anew.
+// inherit takes over from the ring before what each name has left of its rate, if the rate is the same: to read
+// the file again gives nobody new events to send.
 func (r *ring) inherit(from *ring) {
 	for name, rate := range r.rates {
 		if before := from.rates[name]; before != nil && before.perSecond == rate.perSecond {
@@ -143,7 +144,7 @@ func checkRate(perSecond int, rights []string) error {
 	return nil
 }
 
-// checkName refuses keys too: names stand in the file for everybody to read.
+// checkName refuses a key in place of a name, too: names stand in the file for everybody to read.
 func checkName(name string) error {
 	switch {
 	case !nameForm.MatchString(name):
@@ -171,10 +172,10 @@ func (r *ring) holder(key []byte, right string) (name string, may bool) {
 	return of.name, known && slices.Contains(of.rights, right)
 }
 
-// rateOf is nil for who may send as much as comes.
+// rateOf returns the rate of the key's holder; nil: the holder may send as many events as come.
 func (r *ring) rateOf(key []byte) *rate {
 	if len(r.rates) == 0 {
-		return nil // nor is the key looked for
+		return nil // and the key need not be hashed
 	}
 	return r.rates[r.holders[sha256.Sum256(key)].name]
 }
