@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// growStart is the first piece of the budget taken for a body of unknown length;
-	// it doubles as the body grows. A guess: small bodies are common.
+	// growStart is how much of the budget is taken first for a body of unknown length; the amount doubles as the
+	// body grows. A guess: small bodies are common.
 	growStart = 32 << 10
 
 	// prefetched is how much of a body of known length fasthttp has read before the
@@ -27,9 +27,9 @@ var (
 	errTooMany      = errors.New("too many fields")
 )
 
-// readBody reads the body of a request into memory of its own, paid from the budget before it
-// is read; of one without a length no more than limit bytes. A body read to its end is closed,
-// so that a stream still there is a body unread.
+// readBody reads the body of a request into memory of its own, which is taken from the budget before it is filled.
+// limit bounds the bytes of a body without a length; of others the caller has checked the length. A body read to
+// its end is closed, so that a stream that is still there when the handler is done is an unread body.
 func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, limit int, a *account) (string, error) {
 	sent, err := readSent(ctx, limit, a)
 	if err != nil {
@@ -62,8 +62,9 @@ func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) ([]byte, error) {
 	return buf, err
 }
 
-// readChunked reads a body without a length, and bounds the fields behind it, which fasthttp keeps as it does those of the
-// header. To count them it makes as much of each cookie: so these are bounded too.
+// readChunked reads a body without a length, and bounds the fields behind it: fasthttp keeps them as it keeps
+// those of the header. header.Len counts them, for which fasthttp makes as much of each cookie as of a field: so
+// the cookies are bounded first.
 func readChunked(ctx *fasthttp.RequestCtx, g growing) ([]byte, error) {
 	header := &ctx.Request.Header
 	if bytes.Count(header.RawHeaders(), []byte(";")) > maxFields {
@@ -144,8 +145,8 @@ func peak(limit int64) int64 {
 	return limit + min(size, limit)
 }
 
-// text turns a buffer into a string without copying it: the buffer is given up
-// here and written to by nobody any more.
+// text turns a buffer into a string without copying it. The caller gives the buffer up: nobody writes to it any
+// more.
 func text(buf []byte) string { return unsafe.String(unsafe.SliceData(buf), len(buf)) }
 
 // bodyError says why a body could not be read to its end.
@@ -160,8 +161,8 @@ func bodyError(ctx *fasthttp.RequestCtx, err error) error {
 	return errBodyBroken
 }
 
-// abandon makes sure that an unread body is not taken for the next request: small
-// ones are passed over, for others the connection ends after the answer.
+// abandon makes sure that an unread body is not taken for the next request. It reads a small one and throws it
+// away; for any other the connection ends after the answer.
 func abandon(ctx *fasthttp.RequestCtx) {
 	length := ctx.Request.Header.ContentLength()
 	if length >= 0 && length <= prefetched {

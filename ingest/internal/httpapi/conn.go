@@ -15,10 +15,9 @@ import (
 )
 
 const (
-	// A refused client may still be sending. Closing at once would reset the
-	// connection and take the answer with it; so what it sends is read and thrown
-	// away for a while. Guesses: a client that reads notices the answer within a
-	// round trip, and 64 MiB is the largest body anybody sets out to send.
+	// A refused client may still be sending. Closing at once would reset the connection and take the answer with
+	// it; so the server reads on and throws away what it reads for a while. Guesses: a client that reads notices
+	// the answer within a round trip, and 64 MiB is the largest body anybody sets out to send.
 	lingerTime = 2 * time.Second
 	lingerMax  = 64 << 20
 
@@ -26,9 +25,8 @@ const (
 	acceptPause = 50 * time.Millisecond
 )
 
-// listener hands out connections that can linger, a bounded number at a time, and
-// goes on after errors that pass: fasthttp stops serving for good at the first accept
-// that fails.
+// listener hands out connections that can linger, at most Limits.Connections at a time. It goes on after errors of
+// accept that pass: fasthttp stops serving for good at the first accept that fails.
 type listener struct {
 	net.Listener
 	server *Server
@@ -65,8 +63,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// turnAway answers a connection too many without reading from it. It runs in the
-// goroutine that accepts: what it writes fits into the socket's empty buffer.
+// turnAway answers a connection over the limit without reading from it. It runs in the goroutine that accepts, and
+// does not hold it up: what it writes fits into the socket's empty buffer.
 func (s *Server) turnAway(c net.Conn) {
 	s.turnedAway.Add(1)
 	p := problemConnections
@@ -104,15 +102,15 @@ type conn struct {
 	late    atomic.Bool // a read ran into its deadline
 	ended   func()      // called once when it is closed; nil: nothing to do
 
-	// An answer is done, and nothing was read since: fasthttp keeps it, or its end, while there is a request behind it. It
-	// belongs to the goroutine that serves the connection.
+	// withheld: an answer is done, and nothing was read since. While there is a request behind it, fasthttp keeps
+	// the answer or its end back. Only the goroutine that serves the connection uses this.
 	withheld bool
 
 	answered atomic.Pointer[func()] // called once when the answer has been written; nil: nothing to do
 }
 
-// afterAnswer runs f when the answer under way has been written: the next request is
-// read then, or the connection closed.
+// afterAnswer runs f once the answer under way has been written: when the next request is read, or the connection
+// is closed.
 func (c *conn) afterAnswer(f func()) {
 	c.settle() // a pipelined request: nothing was read in between
 	c.answered.Store(&f)
@@ -124,8 +122,8 @@ func (c *conn) settle() {
 	}
 }
 
-// atClose runs f when the connection is closed, whoever closes it. It is called by
-// the goroutine that serves the connection, before it hands it on.
+// atClose runs f when the connection is closed, whoever closes it. The goroutine that serves the connection calls
+// atClose before it hands the connection on.
 func (c *conn) atClose(f func()) { c.ended = f }
 
 // Read implements net.Conn. fasthttp hides the timeout of a read inside a chunk
@@ -172,8 +170,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// gone tells whether the client has hung up. It looks at what is there to be read and takes
-// nothing of it: that would be the next request. It is called by the goroutine that serves the connection.
+// gone tells whether the client has hung up. It only looks at the bytes that are there to be read: to take them
+// would take the next request. The goroutine that serves the connection calls it.
 func (c *conn) gone() (gone bool) {
 	own, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -204,8 +202,8 @@ func (c *conn) linger() {
 	_, _ = io.CopyN(io.Discard, &c.timed, lingerMax)
 }
 
-// breakOff resets the connection: a client of HTTP/1.0 takes its end for the end of an answer, and a proxy would pass that on
-// as a whole one. TLS says no farewell either.
+// breakOff resets the connection instead of closing it: an HTTP/1.0 client takes a close for the end of the
+// answer, and a proxy would pass the broken answer on as a whole one. TLS sends no farewell either.
 func (c *conn) breakOff() {
 	if socket, ok := c.Conn.(interface{ SetLinger(seconds int) error }); ok {
 		_ = socket.SetLinger(0)

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// deadline is one of a connection's two, for reading or for writing. fasthttp sets three
-// with each request, and each moves a timer of the runtime. So one that is put off is only
-// noted: the timer stays where it is, and what it cuts short before its time is begun again.
+// deadline is the deadline of a connection for reading, or the one for writing. fasthttp sets three of them with
+// each request, and each would move a timer of the runtime. So a deadline that is put off is only noted, and the
+// timer stays where it is. A read or write that the timer cuts short before the deadline is begun again.
 type deadline struct {
 	wanted atomic.Int64 // since epoch; never: there is none
 	armed  atomic.Int64 // what the timer is set to: at most wanted, but while it is moved
@@ -28,7 +28,7 @@ func (d *deadline) init() {
 	d.armed.Store(never)
 }
 
-// set takes a deadline, and moves the timer if it is due before that.
+// set notes a deadline. It moves the timer only if the deadline is due before the timer.
 func (d *deadline) set(t time.Time, move func(time.Time) error) error {
 	at := int64(never)
 	if !t.IsZero() {
@@ -41,8 +41,8 @@ func (d *deadline) set(t time.Time, move func(time.Time) error) error {
 	return d.arm(move)
 }
 
-// arm moves the timer to the deadline as it is now. Who sets another one meanwhile, and finds
-// the timer that has just fired due before it, leaves it to be seen here.
+// arm moves the timer to the deadline that is wanted now. Meanwhile another goroutine may set a later deadline and
+// leave the timer alone, since it does not see that the timer has just fired. So arm looks again after the move.
 func (d *deadline) arm(move func(time.Time) error) error {
 	d.moving.Lock()
 	defer d.moving.Unlock()
@@ -59,12 +59,13 @@ func (d *deadline) arm(move func(time.Time) error) error {
 	}
 }
 
-// again tells whether a timeout came before its time. Then the timer is moved on.
+// again tells whether a timeout came before the deadline that is wanted. If so, it moves the timer to that
+// deadline.
 func (d *deadline) again(move func(time.Time) error) bool {
 	return int64(time.Since(epoch)) < d.wanted.Load() && d.arm(move) == nil
 }
 
-// timed is a connection with such deadlines.
+// timed is a connection whose deadlines cost nothing to put off.
 type timed struct {
 	net.Conn
 	reading, writing deadline

@@ -20,7 +20,7 @@ const (
 	exportPage = 1 << 20
 )
 
-// wantsLines tells whether a client asks for NDJSON by its name, and likes a page no better.
+// wantsLines tells whether Accept names NDJSON, and gives it no less weight than a page.
 func wantsLines(ctx *fasthttp.RequestCtx) bool {
 	given := string(bytes.Join(ctx.Request.Header.PeekAll("Accept"), []byte(",")))
 	lines, page, anything := 0.0, -1.0, 0.0
@@ -38,7 +38,7 @@ func wantsLines(ctx *fasthttp.RequestCtx) bool {
 			anything = max(anything, weight)
 		}
 	}
-	if page < 0 { // it is not named
+	if page < 0 { // Accept does not name it
 		page = anything
 	}
 	return lines > 0 && lines >= page
@@ -53,9 +53,9 @@ func weightOf(q string) float64 {
 	return weight
 }
 
-// export answers everything from the cursor to where the feed ends now, one event a
-// line as POST /publish takes it, in feed order. An answer that cannot be finished is
-// broken off: only a whole one has its last chunk, or in HTTP/1.0 an end without a reset.
+// export answers all events from the cursor to where the feed ends now, in feed order, one a line as POST /publish
+// takes it. An answer that cannot be finished is broken off: only a whole one has its last chunk, or in HTTP/1.0
+// an end without a reset.
 func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) {
 	if ctx.QueryArgs().Has("limit") || string(ctx.QueryArgs().Peek("order")) == "desc" {
 		s.problem(ctx, problemBadParameter, "lines come in feed order and to the end: order=desc and limit do not go with them")
@@ -75,8 +75,7 @@ func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) {
 	begun = s.beginExport(ctx, q)
 }
 
-// beginExport answers, and tells whether an answer has begun that counts as an export
-// until its connection ends.
+// beginExport answers, and tells whether lines are streamed: that export counts until its connection ends.
 func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun bool) {
 	q.Feed, q.Limit, q.MaxBytes = true, maxPageLimit, min(exportPage, s.Limits.Page)
 	end, err := s.start("now")

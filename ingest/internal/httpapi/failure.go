@@ -19,8 +19,8 @@ func sampled(core zapcore.Core) zapcore.Core {
 	return zapcore.NewSamplerWithOptions(core, time.Second, 10, 1000)
 }
 
-// failure is what an answer was made from; it travels with the request until the
-// answer is done, and then into the log.
+// failure is why a request failed. It travels with the request until the answer is done, and then goes into the
+// log.
 type failure struct {
 	kind  string
 	cause error // nil: the detail says it all
@@ -29,15 +29,15 @@ type failure struct {
 type failureKey struct{}
 
 func (f failure) belongsInLog(status int) bool {
-	if f.cause == nil { // as nearly always: what is looked for below is allocated
+	if f.cause == nil { // as nearly always; the lines below would allocate
 		return status >= 500
 	}
 	var badData *event.BadDataError
 	return status >= 500 || errors.As(f.cause, &badData)
 }
 
-// logFailure writes the line by which an answer of 5xx is found again. It holds
-// nothing of the body, and of the path what is fit for a line.
+// logFailure writes the line of the log by which an answer of 5xx is found again. The line holds nothing of the
+// body, and of the path only what is fit for a line.
 func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	f, _ := ctx.UserValue(failureKey{}).(failure)
 	status := ctx.Response.StatusCode()

@@ -7,16 +7,18 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// maxFields bounds the fields of a header, those behind a chunked body with them. What fasthttp makes of them stays with
-// the connection: 1,000 connections held 342 KB each after 16 KiB of fields of 5 bytes. Apache takes as many (LimitRequestFields).
+// maxFields bounds the fields of a request: those of its header together with those behind a chunked body. The
+// memory that fasthttp takes for them stays with the connection: 1,000 connections held 342 KB each after 16 KiB
+// of fields of 5 bytes. Apache takes as many fields (LimitRequestFields).
 const maxFields = 100
 
-// maxParameters bounds those of a target, which stay as the fields do: 100 connections held 638 KB each after 16 KiB of
-// parameters of a byte. A filter takes 100 topics, and some more.
+// maxParameters bounds the parameters of a request's target. Their memory stays with the connection, too: 100
+// connections held 638 KB each after 16 KiB of parameters of a byte. A filter takes 100 topics, and some other
+// parameters.
 const maxParameters = 128
 
-// tooMany names what a request's header has too much of; "" when nothing. The fields that are announced for
-// behind the body (Trailer) are a list in one.
+// tooMany says what a request's header has too much of; "" when nothing. Fields that are announced for behind the
+// body are a list in the one field Trailer, and are counted by themselves.
 func tooMany(h *fasthttp.RequestHeader) string {
 	fields, parameters, announced := fieldsOf(h.RawHeaders()), bytes.Count(h.RequestURI(), []byte("&"))+1, 0
 	for range h.Trailers() {
@@ -66,7 +68,8 @@ func smuggled(raw []byte) string {
 	return ""
 }
 
-// closes tells whether the client wants the connection to end with the answer: close is a word of a list (RFC 9110, 7.6.1).
+// closes tells whether the client wants the connection to end with the answer. close may be one word of a list
+// (RFC 9110, 7.6.1).
 func closes(raw []byte) bool {
 	for len(raw) > 0 {
 		var name, value []byte
@@ -83,7 +86,7 @@ func closes(raw []byte) bool {
 	return false
 }
 
-// isHeader compares without regard to case. Nearly all are told apart by their length.
+// isHeader compares without regard to case. The length alone tells nearly all headers apart.
 func isHeader(name []byte, header string) bool {
 	return len(name) == len(header) && bytes.EqualFold(name, []byte(header))
 }

@@ -26,8 +26,9 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// received makes of Expect and of Connection what fasthttp looks for: it compares bytes, where capitals do not
-// count, keeps an HTTP/1.0 client waiting for what it does not know (RFC 9110, 10.1.1), and takes a list for one word.
+// received rewrites the fields Expect and Connection so that fasthttp understands them. fasthttp compares the
+// bytes of Expect, where capitals do not count. It does not ignore the field from an HTTP/1.0 client, which does
+// not know the answer 100 (RFC 9110, 10.1.1). And it takes a list in Connection for one word.
 func received(h *fasthttp.RequestHeader) (nothingSpecial fasthttp.RequestConfig) {
 	switch expected := h.Peek("Expect"); {
 	case len(expected) == 0:
@@ -42,14 +43,14 @@ func received(h *fasthttp.RequestHeader) (nothingSpecial fasthttp.RequestConfig)
 	return nothingSpecial
 }
 
-// expect decides whether a client that asks first (Expect: 100-continue) may send
-// its body. What is refused has its answer already and serve never sees it.
+// expect decides whether a client that asks first (Expect: 100-continue) may send its body. It answers a request
+// that it refuses, and serve never sees that request.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	counted := &s.elsewhere
 	defer func() {
 		if status = fasthttp.StatusContinue; ctx.Response.StatusCode() != fasthttp.StatusOK {
 			status = ctx.Response.StatusCode()
-			hangUp(ctx) // it may have sent its body all the same
+			hangUp(ctx) // the client may have sent its body all the same
 			counted.observe(status, 0)
 		}
 	}()
@@ -73,8 +74,8 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 
 var requestIDHeader = []byte("X-Request-Id")
 
-// finish gives every answer its id, keeps a panic from taking the process down and what is
-// true now from being kept, and sees to a body that nobody has read.
+// finish ends each request: it answers for a handler that has panicked, so that the process goes on, sees to a
+// body that nobody has read, keeps caches from keeping what is true only now, and gives the answer its id.
 func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 	if panic != nil {
 		ctx.Response.Reset()
@@ -88,7 +89,7 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 		ctx.SetConnectionClose() // or the client's next request meets the end of the server
 	}
 	if (ctx.IsGet() || ctx.IsHead()) && len(ctx.Response.Header.Peek(fasthttp.HeaderCacheControl)) == 0 {
-		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store") // a cache in between that is not told may keep it for a while
+		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store") // a cache in between that is not told so may keep the answer for a while
 	}
 	ctx.Response.Header.SetCanonical(requestIDHeader, id)
 	if c, ok := ctx.Conn().(*conn); ok {
@@ -97,10 +98,12 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 	s.logFailure(ctx, id)
 }
 
-// find finds where a request's answer counts, and the handler; where there is none it has
-// answered. Framing first, because what cannot be told apart from the next request must end
-// the connection; then the host; the key last, since only a route knows what it needs. Paths are compared as
-// they were sent: what a proxy in front compares, and lets pass, is the same text.
+// find returns where the answer of a request counts, and its handler. If the handler is nil, find has answered the
+// request already.
+//
+// It checks the framing first, because a request that cannot be told apart from the next one must end the
+// connection; then the host; the key last, since only a route knows what right it needs. It compares paths as they
+// were sent: a proxy in front compares, and lets pass, the same text.
 func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*fasthttp.RequestCtx)) {
 	if excess := tooMany(&ctx.Request.Header); excess != "" {
 		s.problem(ctx, problemHeaderTooLarge, excess)
@@ -141,7 +144,8 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*
 	return &r.answers, nil
 }
 
-// nowhere answers what came for no route. OPTIONS * asks what the server as a whole may be asked (RFC 9110, 9.3.7).
+// nowhere answers a request that has no route. OPTIONS * asks what the server as a whole may be asked (RFC 9110,
+// 9.3.7).
 func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
 	if !ctx.IsOptions() || string(ctx.Request.Header.RequestURI()) != "*" {
 		s.problem(ctx, problemNotFound, "there is nothing at this path; / lists what there is")
@@ -155,7 +159,7 @@ func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
 // connection afterwards.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	if c, ok := ctx.Conn().(*conn); ok && c.tls != nil && c.tls.broken {
-		hangUp(ctx) // an answer would not reach it, but what TLS has said of the handshake should
+		hangUp(ctx) // an answer would not reach the client, but what TLS has said of the handshake should
 		return
 	}
 	var small *fasthttp.ErrSmallBuffer

@@ -5,10 +5,12 @@ import (
 	"strings"
 )
 
-// knows tells whether a request may come for the host that it names. A web page whose own name was made to lead here (DNS
-// rebinding) has its visitor's browser ask a server that only this machine can reach, and to the browser both are one site: such
-// a page would read events, and send some. Names that anybody can have made have a dot; addresses, localhost (RFC 6761, 6.3) and
-// names of one word are nobody's of the internet.
+// knows tells whether a request may come for the host that it names. It guards a server that only this machine can
+// reach against DNS rebinding: a web page whose own name was made to lead here has its visitor's browser ask the
+// server. To the browser the page and the server are one site, so that the page could read events, and send some.
+//
+// Anybody can have a name with a dot made. An address, localhost (RFC 6761, 6.3) or a name of one word belongs to
+// nobody on the internet, and may always be asked for.
 func (s *Server) knows(host []byte) bool {
 	if s.Hosts == nil || len(host) == 0 || host[0] == '[' {
 		return true

@@ -20,7 +20,8 @@ const zstdWindow = 8 << 20
 
 var errInflatedTooLarge = errors.New("body too large once decompressed")
 
-// errInflationTimeout ends what would take a core for long: 31 MiB of gzip blocks that say next to nothing took 18 s.
+// errInflationTimeout ends a decompression that would take a core for long: 31 MiB of gzip blocks that hold next
+// to nothing took 18 s.
 var errInflationTimeout = errors.New("decompression too slow")
 
 // inflater holds the readers of one inflation at a time, made when they are first
@@ -32,7 +33,8 @@ type inflater struct {
 	zstd *zstd.Decoder
 }
 
-// timedReader reads a body until its time is over. A decoder may read much for every byte that it gives.
+// timedReader reads a compressed body until its time is over. A decoder may read much of it for every byte that it
+// gives.
 type timedReader struct {
 	bytes.Reader
 	until time.Time
@@ -57,11 +59,11 @@ func newInflaters() chan *inflater {
 	return inflaters
 }
 
-// inflate undoes the one layer of compression. Its bytes are taken from the budget
-// as they come, so that a bomb costs what was inflated before a limit was met, and
-// no more. The body must be whole: a gzip body is one or more members and a zstd
-// body one or more frames (both formats say that this is their concatenation, and
-// log shippers send it), each with its checksum right, with nothing behind them.
+// inflate undoes the one layer of compression of a body. The decompressed bytes are taken from the budget as they
+// come, so that a bomb costs what was inflated before a limit was met, and no more.
+//
+// The body must be whole, each checksum right, with nothing behind its end. A gzip body is one or more members and
+// a zstd body one or more frames: both formats say that this is their concatenation, and log shippers send it.
 func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
 	if len(sent) > 0 && looksLike(text(sent)) != c {
 		return nil, &refusal{problemNotDecompressed, "the body does not begin like " + c.String() + "; if it is not compressed, leave Content-Encoding out; nothing was stored"}
@@ -83,7 +85,7 @@ func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
 	return g.buf, nil
 }
 
-// takeInflater waits for one as long as a body may take to be inflated.
+// takeInflater waits for an inflater, as long as a body may take to be inflated.
 func (s *Server) takeInflater() (*inflater, error) {
 	select {
 	case in := <-s.inflaters:
@@ -100,8 +102,8 @@ func (s *Server) takeInflater() (*inflater, error) {
 	}
 }
 
-// looksLike tells by its first bytes how a body is compressed; identity: in no way that
-// is known here. zstd begins with a frame, or with one to be skipped.
+// looksLike tells by the first bytes of a body how it is compressed; identity: in no way that is known here. A
+// zstd body begins with a frame, or with a frame to be skipped.
 func looksLike(body string) coding {
 	switch {
 	case strings.HasPrefix(body, "\x1f\x8b"):
@@ -112,8 +114,8 @@ func looksLike(body string) coding {
 	return identity
 }
 
-// stillCompressed is why there is no event in a body that looks compressed though c, what
-// Content-Encoding says, has been undone; nil for other bodies.
+// stillCompressed tells why a body holds no event if it looks compressed, though c, the coding that
+// Content-Encoding names, has been undone. It is nil for other bodies.
 func stillCompressed(body string, c coding) error {
 	looks := looksLike(body)
 	switch {
@@ -125,9 +127,8 @@ func stillCompressed(body string, c coding) error {
 	return &refusal{problemNotJSON, fmt.Sprintf("the decompressed body looks like %s again; compress it once; nothing was stored", looks)}
 }
 
-// firstSize is a first buffer of four times the compressed bytes, which is what JSON
-// commonly inflates to. It is one of the sizes that growing by doubling comes to, as
-// peak wants it.
+// firstSize is the size of the first buffer: at least four times the compressed bytes, which is what JSON commonly
+// inflates to. It is one of the sizes that doubling growStart comes to, as peak wants it.
 func firstSize(sent int) int {
 	size := growStart
 	for size < 4*sent {

@@ -14,16 +14,16 @@ import (
 
 // Keys tells who may do what.
 type Keys interface {
-	// Holder is the name that a key was given to, "" if to nobody, and whether it may do what needs the
-	// right.
+	// Holder returns the name that a key was given to, "" if to nobody, and whether the key has the right.
 	Holder(key []byte, right string) (name string, may bool)
 
-	// Take counts events against those that the holder of the key may send in a second (0: as many as come), or
-	// tells for how long nothing is taken from it. 0 events ask.
+	// Take counts events against the rate of the holder of the key: how many events it may send in a second (0: as
+	// many as come). If the holder has none left, Take counts nothing and tells how long to wait. 0 events only
+	// ask.
 	Take(key []byte, events int) (perSecond int, wait time.Duration)
 }
 
-// What a route needs a right for. The others answer anyone: they tell nothing of events.
+// The rights that routes need. A route for anyone needs none: it tells nothing of events.
 const (
 	toPublish = "publish"
 	toRead    = "read"
@@ -33,7 +33,7 @@ const (
 
 const keysWanted = "send it as Authorization: Bearer KEY, or as the password of Authorization: Basic"
 
-// authorize wants a key that has the right.
+// authorize refuses a request that does not carry a key with the right.
 func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 	if s.Keys == nil || right == anyone {
 		return nil
@@ -67,11 +67,11 @@ func (s *Server) charge(ctx *fasthttp.RequestCtx, events int) error {
 	return &refusal{p, fmt.Sprintf("the holder of this key may send %d events a second, over all of its keys, and has: nothing of this request was stored; send it again in %s s", perSecond, seconds)}
 }
 
-// keyRoom is the longest key that is looked at.
+// keyRoom is the length of the longest key that is looked at.
 const keyRoom = 256
 
-// appendKey appends the key in the value of Authorization; nothing, if there is none. Basic has a name, which
-// says nothing, and the key as its password: browsers and older tools have nothing else.
+// appendKey appends the key in the value of Authorization; nothing, if there is none. Basic carries a name, which
+// is ignored, and the key as the password: browsers and older tools can send nothing else.
 func appendKey(b, authorization []byte) []byte {
 	scheme, key, _ := bytes.Cut(authorization, []byte(" "))
 	key = bytes.TrimSpace(key)
@@ -94,8 +94,8 @@ func appendKey(b, authorization []byte) []byte {
 // errKeyGone ends what is streamed to a key that has lost its right.
 var errKeyGone = errors.New("the key may not any more")
 
-// stillMay asks again whether the request under way may go on, as often as it is called; nil: there
-// is nothing to ask.
+// stillMay returns a function that tells whether the key of the request under way still has the right. The
+// function is nil when the server has no keys.
 func (s *Server) stillMay(ctx *fasthttp.RequestCtx, right string) func() bool {
 	if s.Keys == nil {
 		return nil

@@ -12,15 +12,15 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// answerSeconds are the bounds between which answers are counted: from a batch of a few events
-// to the default deadline of ten seconds, and a long poll of a minute.
+// answerSeconds are the bounds of the histogram of answer times: from a batch of a few events to the default
+// deadline of ten seconds, and a long poll of a minute.
 var answerSeconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60}
 
-// elsewhere stands for the route of what has none.
+// elsewhere stands for the route of requests that have none.
 const elsewhere = "other"
 
-// answers counts those of a route, and how long they took. The statuses that were given before are
-// found without a lock.
+// answers counts the answers of a route by status, and how long they took. The counter of a status that was given
+// before is found without a lock.
 type answers struct {
 	seconds  prometheus.ObserverVec
 	byStatus [600]atomic.Pointer[prometheus.Observer]
@@ -38,7 +38,7 @@ func (a *answers) observe(status int, took time.Duration) {
 	(*o).Observe(took.Seconds())
 }
 
-// watched are the statuses of a route that docs/metrics.md has an alert for. They are there from the
+// watched are the statuses of a route that docs/metrics.md has an alert for. Their series are there from the
 // start, at 0: a series that begins with its first answer has not risen, and nobody would be told of it.
 func watched(pattern string) []string {
 	switch {

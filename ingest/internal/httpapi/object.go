@@ -17,8 +17,8 @@ import (
 // maxObject bounds the bodies that are no events: a hundred topics fit.
 const maxObject = 128 << 10
 
-// readObject reads a small JSON object with no other names than these, each at most
-// once: encoding/json would take the last one, or one in other capitals.
+// readObject reads a small JSON object. It takes only the given names, as they are written, each at most once:
+// encoding/json would take the last of several, and a name in other capitals.
 func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string) error {
 	if err := noParameter(ctx.URI()); err != nil {
 		return err

@@ -10,10 +10,10 @@ import (
 	"ingot/internal/event"
 )
 
-// goneAfter is for how long a poll whose client has hung up may keep its place.
+// goneAfter is how long a poll may keep its place after its client has hung up.
 const goneAfter = time.Second
 
-// maxWait bounds a long poll: shorter than what proxies usually wait for.
+// maxWait bounds a long poll: it is shorter than what proxies usually wait for.
 const maxWait = time.Minute
 
 // pollQuery is what a poll asks for.
@@ -35,7 +35,7 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	client := ctx.Conn().(*conn)
-	if ctx.IsHead() || client.withheld { // nobody waits for this one before the one before it
+	if ctx.IsHead() || client.withheld { // while it waited, the answer before it would be kept back
 		poll.wait = 0
 	}
 	page, err := s.poll(client, name, poll)
@@ -92,8 +92,8 @@ func (s *Server) poll(client *conn, name string, p pollQuery) (page event.Page, 
 	return s.awaitPage(client, q, page.At, p.wait)
 }
 
-// awaitPage waits until an event is there, and answers what came: to read it again, from
-// the place before, could take more work than one page may.
+// awaitPage waits until an event is there, and makes a page of the events that the feed brought. To read them
+// again, from the place before, could take more work than one page may.
 func (s *Server) awaitPage(client *conn, q event.Query, from event.Position, wait time.Duration) (event.Page, error) {
 	feed, err := s.Feed.Subscribe(q, from)
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *Server) awaitPage(client *conn, q event.Query, from event.Position, wai
 	}
 }
 
-// firstPage is as many of the events as the query wants, and at least one if there is any.
+// firstPage takes as many of the events as the query wants, and at least one if there is any.
 func firstPage(events []*event.Stored, at event.Position, q event.Query) event.Page {
 	page := event.Page{At: at}
 	bytes := 0

@@ -18,7 +18,7 @@ type admission struct {
 
 // publish brings one request from its body to its answer.
 func (s *Server) publish(ctx *fasthttp.RequestCtx) {
-	receivedAt := ctx.Time().UTC().Truncate(time.Microsecond) // the header is there
+	receivedAt := ctx.Time().UTC().Truncate(time.Microsecond) // when its header had come
 	admitted, err := s.admit(ctx)
 	if err != nil {
 		s.problemOf(ctx, err)
@@ -49,7 +49,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		s.invalid(ctx, &decoded)
 		return
 	}
-	w.body = w.held.held // the queue holds a body, not its answer
+	w.body = w.held.held // the queue counts the body, not the room for the answer
 	if decoded.Total > listedInvalid && !w.held.take(int64(decoded.Total)*answerBytes) {
 		s.problemOf(ctx, errNoRoom)
 		return
@@ -60,7 +60,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 // work is what a request to publish needs beside its body, from a pool.
 type work struct {
 	held   account
-	body   int64 // bytes of it that the events hold on to
+	body   int64 // bytes of the body that the events hold on to
 	answer []byte
 }
 
@@ -68,9 +68,8 @@ type work struct {
 // that keeps the pool small and serves all but lists of a thousand duplicates.
 const answerKept = 64 << 10
 
-// answerBytes is what an answer says of an event, beside its id, which stands in the body that is
-// counted already. Room for it is taken before anything is stored: an answer may be ten
-// times as large as its body.
+// answerBytes is how much of an answer an event takes beside its id; the body, which is counted already, has room
+// for the id. The room is taken before anything is stored: an answer may be ten times as large as its body.
 const answerBytes = 64
 
 func (s *Server) takeWork() *work {
@@ -88,7 +87,7 @@ func (s *Server) returnWork(w *work) {
 	}
 }
 
-// admit says what can be said before the body is read.
+// admit reads what the header says, and refuses what can be refused before the body is read.
 func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 	if s.draining.Load() {
 		return a, &event.NotStoredError{Reason: event.ReasonDraining}
@@ -128,7 +127,7 @@ func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, dec
 		w.answer = appendResults(w.answer[:0], decoded, stored, show)
 	}
 	if len(w.answer) > answerKept {
-		// It counts until the client has taken it. The buffer is not used again.
+		// The answer counts until the client has taken it. Its buffer is not used again.
 		held := &account{budget: &s.budget}
 		held.force(int64(len(w.answer)))
 		ctx.Conn().(*conn).afterAnswer(held.close)

@@ -30,11 +30,11 @@ func parseQuery(uri *fasthttp.URI) (event.Query, error) {
 	return q, err
 }
 
-// eachParameter walks the parameters until take refuses one, and fails with a *refusal. None but topic may be there
-// more than once.
+// eachParameter calls take for each parameter until one is refused, and then fails with a *refusal. Only topic may
+// be there more than once.
 func eachParameter(uri *fasthttp.URI, take func(name, text string) error) error {
 	for part := range strings.SplitSeq(string(uri.QueryString()), "&") {
-		if _, err := url.QueryUnescape(part); err != nil { // fasthttp takes it as it stands
+		if _, err := url.QueryUnescape(part); err != nil { // fasthttp would take a broken escape as it stands
 			name, _, _ := strings.Cut(part, "=")
 			return &refusal{problemBadParameter, shown(name) + " has an escape that is none; a percent sign is sent as %25"}
 		}
@@ -53,7 +53,7 @@ func eachParameter(uri *fasthttp.URI, take func(name, text string) error) error 
 	return nil
 }
 
-// noParameter refuses any.
+// noParameter refuses every parameter.
 func noParameter(uri *fasthttp.URI) error {
 	return eachParameter(uri, func(name, _ string) error {
 		return fmt.Errorf("%s is not a parameter; none is known here", shown(name))
@@ -74,7 +74,7 @@ func setParameter(q *event.Query, name, text string) (err error) {
 	case "event_id":
 		q.EventID = text
 	case "cursor":
-		if q.Cursor = text; text == "" { // as of a client that has come to the end of the pages: the first one again would have no end
+		if q.Cursor = text; text == "" { // a client at the end of the pages may send this: to begin again would have no end
 			return errors.New("cursor is empty; " + wantedCursor + ", or leave it out to begin")
 		}
 		return nil

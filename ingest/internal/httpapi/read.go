@@ -8,8 +8,8 @@ import (
 	"ingot/internal/event"
 )
 
-// bounded is the time that one request has for the database. It does not end when the
-// client leaves: fasthttp does not tell.
+// bounded returns a context that ends with the time that one request has for the database. It does not end when
+// the client leaves: fasthttp does not tell.
 func (s *Server) bounded() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
 }
@@ -34,7 +34,8 @@ type unreadError struct{ err error }
 func (e *unreadError) Error() string { return "read: " + e.err.Error() }
 func (e *unreadError) Unwrap() error { return e.err }
 
-// readError tells what is the client's, or the feed's, from a database that is away.
+// readError leaves an error as it is if the client or the feed is its cause. Any other error means that the
+// database could not be asked, and becomes an *unreadError.
 func readError(err error) error {
 	var cursor *event.CursorError
 	var refused *refusal
@@ -51,8 +52,8 @@ const (
 	wantedLastID = "send the last id as it was given"
 )
 
-// cursorError names the parameter, the member or the header that a cursor which cannot be
-// used came in. It leaves other errors as they are, and a cursor that is gone.
+// cursorError turns the error of a cursor that cannot be used into a refusal that names where the cursor came
+// from: a parameter, a member or a header. It leaves other errors as they are, also that of a cursor that is gone.
 func cursorError(name, wanted string, err error) error {
 	var cursor *event.CursorError
 	if errors.As(err, &cursor) && !cursor.Gone {
@@ -61,13 +62,13 @@ func cursorError(name, wanted string, err error) error {
 	return err
 }
 
-// ofFeed tells an error that has an answer of its own, and is no failure of the database.
+// ofFeed tells whether an error has an answer of its own, and is no failure of the database.
 func ofFeed(err error) bool {
 	return errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) || errors.Is(err, event.ErrSubscriptionsFull)
 }
 
-// listing waits for its turn to make a list that may be long: it is held whole, some three times over, until it has become
-// JSON. done lets the next one.
+// listing waits for the request's turn to make a list that may be long. Only one such list is made at a time: it
+// is held whole, some three times over, until it has become JSON. done ends the turn.
 func (s *Server) listing(ctx context.Context) (done func(), err error) {
 	select {
 	case s.lists <- struct{}{}:

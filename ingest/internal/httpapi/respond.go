@@ -2,14 +2,14 @@ package httpapi
 
 import "github.com/valyala/fasthttp"
 
-// respond answers with JSON. The body is not to be changed any more.
+// respond answers with JSON. The caller must not change the body any more.
 func (s *Server) respond(ctx *fasthttp.RequestCtx, status int, body []byte) {
 	ctx.SetStatusCode(status)
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.Response.SetBodyRaw(body)
 }
 
-// respondRead answers with what was read, which counts until the client has taken it.
+// respondRead answers with what was read. Its bytes count (Limits.Reads) until the client has taken them.
 func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) {
 	held := &account{budget: &s.reads}
 	if !held.take(int64(len(body))) {
@@ -20,7 +20,8 @@ func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) {
 	s.respond(ctx, fasthttp.StatusOK, body)
 }
 
-// respondList answers with what others have made long or short. A short one is never refused.
+// respondList answers with a list whose length others decide, not the client that asks. A short list is never
+// refused.
 func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) {
 	if len(body) > answerKept {
 		s.respondRead(ctx, body)

@@ -19,7 +19,8 @@ const (
 	showNone
 )
 
-// resultsWanted looks at no parameter where there is none, as nearly always.
+// resultsWanted tells which events the answer is to list. Nearly always there is no parameter, and none is parsed
+// then.
 func resultsWanted(uri *fasthttp.URI) (resultsShown, error) {
 	if len(uri.QueryString()) == 0 {
 		return showNotStored, nil
@@ -62,8 +63,8 @@ func appendSingle(b []byte, e *event.Event, stored bool) []byte {
 	return append(b, '}')
 }
 
-// listedInvalid is of how many invalid events an answer says what is wrong with them, 8 errors each
-// at most; of the others it says that they are. A guess: nobody reads more before the first are mended.
+// listedInvalid is how many invalid events an answer explains, with 8 errors each at most. Of the others it only
+// says that they are invalid. A guess: nobody reads more before the first are mended.
 const listedInvalid = 100
 
 // appendResults is the answer to a list of events. Events and invalid ones are
@@ -119,7 +120,7 @@ func appendList(b []byte, d *event.Decoded, stored []bool, show resultsShown) []
 	return b
 }
 
-// appendResult leaves the object open.
+// appendResult begins the object of an event's result, and leaves it open.
 func appendResult(b []byte, index int, id, status string) []byte {
 	b = appendCount(append(b, '{'), "index", index)
 	if id != "" {
@@ -146,7 +147,7 @@ func appendInvalid(b []byte, inv *event.Invalid, explained bool) []byte {
 	return append(b, "]}"...)
 }
 
-// appendFieldError closes the object it stands in.
+// appendFieldError appends an error to an object that was begun, and closes that object.
 func appendFieldError(b []byte, e event.FieldError) []byte {
 	b = append(b, `"field":`...)
 	b = event.AppendQuoted(b, e.Field)

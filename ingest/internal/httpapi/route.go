@@ -13,7 +13,7 @@ type handlers map[string]func(*fasthttp.RequestCtx)
 
 // route is a path that answers.
 type route struct {
-	right string // that a key must have, or anyone
+	right string // the right that a key must have, or anyone
 	handlers
 	answers answers
 }
@@ -44,9 +44,9 @@ func (h handlers) allow() string {
 	return allowed + "OPTIONS"
 }
 
-// route finds what a path answers to: the path itself, or a pattern of as many parts; nil:
-// nothing does. Parts are split before their escapes are undone, so that a %2F belongs to the
-// part it stands in.
+// route finds the route of a request: the one with its path, or one whose pattern has as many parts and fits; nil:
+// there is none. A path is split into parts before their escapes are undone, so that a %2F belongs to the part it
+// stands in.
 func (s *Server) route(ctx *fasthttp.RequestCtx) *route {
 	path := ctx.URI().PathOriginal()
 	if r, found := s.routes[string(path)]; found && !bytes.Contains(path, []byte("{")) {
@@ -79,7 +79,7 @@ func matches(ctx *fasthttp.RequestCtx, names, parts []string) bool {
 	return true
 }
 
-// pathValue is the text of a {name} in the path; it fails when its escapes are none.
+// pathValue is the text of a {name} in the path. It fails when an escape in it is broken.
 func pathValue(ctx *fasthttp.RequestCtx, name string) (string, error) {
 	sent, _ := ctx.UserValue("{" + name + "}").(string)
 	text, err := url.PathUnescape(sent)

@@ -10,12 +10,13 @@ import (
 )
 
 const (
-	// lastWord bounds the farewell of a connection. It fits into a socket's buffer unless the client
-	// reads nothing; crypto/tls would wait five seconds, and a stop closes one after the other. A guess.
+	// lastWord bounds how long TLS's farewell may take. The farewell fits into the socket's buffer unless the
+	// client reads nothing. crypto/tls would wait five seconds, and a stop closes one connection after the other.
+	// A guess.
 	lastWord = 250 * time.Millisecond
 
-	// glance is how long a record that has begun to arrive is waited for by who only wants to know
-	// whether the client is still there. A guess.
+	// glance is how long farewell, which only wants to know whether the client is still there, waits for the rest
+	// of a record that has begun to arrive. A guess.
 	glance = 50 * time.Millisecond
 )
 
@@ -23,35 +24,36 @@ const (
 // for a server that is full.
 const turnedAwayTLS = "\x15\x03\x03\x00\x02\x02\x50"
 
-// secured is TLS on a connection. It lies above the deadlines (timed): after a write that timed out
-// crypto/tls writes no more, so it must not meet the timers that are only put off.
+// secured is TLS on a connection. It lies above the deadlines (timed), which hide from it the timers that fire
+// early: after a write that timed out crypto/tls writes no more.
 //
-// The handshake is part of the first Read, in the goroutine that serves the connection. Nothing but
-// Close is called from another one before it is over.
+// The handshake is part of the first Read, in the goroutine that serves the connection. Until it is over, other
+// goroutines call nothing but Close.
 type secured struct {
 	*tls.Conn
 	below  *timed
 	failed *atomic.Int64 // handshakes of the server that failed
 
-	met    bool   // the handshake is over
+	met    bool   // the handshake was begun by the first Read
 	broken bool   // it failed
 	plain  bool   // the client speaks HTTP without TLS, and is answered so
 	ahead  []byte // read by farewell, and not by Read yet
 }
 
-// secure begins TLS on a connection just accepted; a client that takes nothing may hold the
-// handshake up for so long, as one that sends nothing is bounded by the deadline of reading.
+// secure begins TLS on a connection just accepted. within bounds how long a client that takes nothing may hold the
+// handshake up. One that sends nothing is bounded by the deadline of reading.
 func (c *conn) secure(config *tls.Config, within time.Duration, failed *atomic.Int64) {
 	c.tls = &secured{Conn: tls.Server(unhurried{&c.timed}, config), below: &c.timed, failed: failed}
 	_ = c.SetWriteDeadline(time.Now().Add(within))
 }
 
-// unhurried is the connection below TLS: when its writes are due is for the gate alone to say.
+// unhurried is the connection below TLS. It ignores the write deadlines that crypto/tls sets: only the gate sets
+// those.
 type unhurried struct{ *timed }
 
 func (unhurried) SetWriteDeadline(time.Time) error { return nil }
 
-// errWithoutTLS is what the first read of a client comes to that speaks HTTP in the clear.
+// errWithoutTLS is what the first read fails with when the client speaks HTTP without TLS.
 var errWithoutTLS = errors.New("HTTP without TLS")
 
 // Read implements net.Conn.
@@ -105,8 +107,8 @@ func (s *secured) Write(p []byte) (int, error) {
 	return s.Conn.Write(p)
 }
 
-// farewell tells whether what is there to be read is the client's last word. It comes before the end
-// of the connection, and only who decrypts can tell it from a request: what is none is kept for Read.
+// farewell tells whether the bytes that are there to be read are TLS's farewell, which the client sends before it
+// ends the connection. Only decrypting tells a farewell from a request. A byte of a request is kept for Read.
 func (s *secured) farewell() bool {
 	if len(s.ahead) > 0 {
 		return false
@@ -115,7 +117,7 @@ func (s *secured) farewell() bool {
 	_ = s.below.SetReadDeadline(time.Now().Add(glance))
 	b := make([]byte, 1)
 	n, err := s.Conn.Read(b)
-	s.below.reading.wanted.Store(due) // a timer that is early cuts nothing short
+	s.below.reading.wanted.Store(due) // the timer stays early, which cuts nothing short
 	s.ahead = b[:n]
 	return n == 0 && err != nil && !isTimeout(err)
 }
@@ -126,7 +128,7 @@ func (s *secured) Close() error {
 	return s.Conn.Close()
 }
 
-// CloseWrite says the server's last word; the connection itself stays open.
+// CloseWrite sends the server's farewell; the connection itself stays open.
 func (s *secured) CloseWrite() {
 	_ = s.below.SetWriteDeadline(time.Now().Add(lastWord))
 	_ = s.Conn.CloseWrite() // fails where there was no handshake, or the client is gone

@@ -20,7 +20,7 @@ func (s *Server) Serve(l net.Listener) error {
 	return s.fast.Serve(own)
 }
 
-// Connections is how many are open.
+// Connections is how many connections are open.
 func (s *Server) Connections() int64 { return s.connections.Load() }
 
 // Drain refuses new events from now on and makes /readyz say so; requests that

@@ -22,7 +22,8 @@ type Publisher interface {
 	Submit(group event.Group, bytes int64) ([]bool, error)
 }
 
-// Reader reads what was committed. What else a method fails with is the database's: it could not be asked.
+// Reader reads what was committed. An error that is not named at a method means that the database could not be
+// asked.
 type Reader interface {
 	// Events fails with *event.CursorError for a cursor it cannot go on from.
 	Events(ctx context.Context, q event.Query) (event.Page, error)
@@ -31,9 +32,9 @@ type Reader interface {
 	// Start finds the place that "beginning", "now" or a cursor of the feed stands for; it
 	// fails as Events does.
 	Start(ctx context.Context, after string) (event.Position, error)
-	// Totals are those of the commit log, of all instances, since ever, with the counts of the most topics that have
-	// the most events; of all if most is negative. It fails with event.ErrTooManyTopics when they are longer than
-	// maxBytes.
+	// Totals returns the totals of the commit log, of all instances, since ever. With them come the counts of
+	// topics: of the topics with the most events, as many as most says, or of all if most is negative. It fails
+	// with event.ErrTooManyTopics when the counts are longer than maxBytes.
 	Totals(ctx context.Context, most int, maxBytes int64) (event.Totals, error)
 	// Ping asks whether the database answers.
 	Ping(ctx context.Context) error
@@ -48,7 +49,7 @@ type Limits struct {
 	Reads          int64         // bytes of pages on their way to clients
 	Exports        int           // answers of NDJSON under way at a time
 	Streams        int           // streams and long polls at a time; the Feed holds them to it
-	Subscriptions  int           // in the database, which is held to it there
+	Subscriptions  int           // in the database, which keeps no more
 	Header         int           // bytes of one request's header
 	Connections    int           // open at a time
 	ReadTimeout    time.Duration // header and body of one request
@@ -71,7 +72,7 @@ type Config struct {
 	Limits    Limits
 	Keys      Keys        // nil: anyone may do everything
 	TLS       *tls.Config // nil: plain HTTP
-	Hosts     []string    // names it is asked by, beside those that nobody else can have (hosts.go); nil: any
+	Hosts     []string    // names that requests may come for, beside those that nobody else can have (hosts.go); nil: any
 	Publisher Publisher
 	Reader    Reader
 	Feed      Feed
@@ -98,13 +99,13 @@ type Server struct {
 	rejected    atomic.Int64   // events refused as invalid since the start
 	failures    *zap.Logger    // for answers of 5xx
 	inflaters   chan *inflater // one for each core: inflating only computes
-	lists       chan struct{}  // one slot: who lists all topics, or all subscriptions
+	lists       chan struct{}  // one slot: taken while all topics, or all subscriptions, are listed
 	works       sync.Pool      // of *work
 	turnedAway  atomic.Int64   // connections refused since the start
 
 	handshakesFailed atomic.Int64 // of TLS, since the start
 	routes           map[string]*route
-	elsewhere        answers         // to what has no route
+	elsewhere        answers         // to requests that have no route
 	serving          context.Context // ends when the server drains: streams do
 	endStreams       context.CancelFunc
 
@@ -158,7 +159,7 @@ func New(config Config) *Server {
 		DisablePreParseMultipartForm: true,
 		MaxRequestBodySize:           config.Limits.Body,
 		ReadBufferSize:               config.Limits.Header,
-		// The listener counts; a worker is free a moment after its connection is closed.
+		// The listener bounds the connections. A worker is free only a moment after its connection is closed.
 		Concurrency:           2 * config.Limits.Connections,
 		ReadTimeout:           config.Limits.ReadTimeout,
 		WriteTimeout:          config.Limits.WriteTimeout,

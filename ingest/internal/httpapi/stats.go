@@ -28,7 +28,7 @@ type QueueStats struct {
 	DecoderMisses  int64 `json:"decoder_misses"`
 }
 
-// FilterStats are the Bloom filter's figures in /stats; likewise.
+// FilterStats are the Bloom filter's figures in /stats; openapi.json says what each is.
 type FilterStats struct {
 	Hits             int64   `json:"hits"`
 	FalsePositives   int64   `json:"false_positives"`
@@ -57,9 +57,8 @@ type Figures struct {
 	Feed   FeedStats
 }
 
-// statsAnswer is the body of GET /stats. The first three and topics are totals of
-// all committed attempts of all instances, exact after any crash; the others, Rejected
-// among them, are this process's, since its start.
+// statsAnswer is the body of GET /stats. The first three and topics are totals of all committed batches of all
+// instances, exact after any crash. Rejected and all others are figures of this process since its start.
 type statsAnswer struct {
 	Received         int64            `json:"received"`
 	UniqueProcessed  int64            `json:"unique_processed"`
@@ -83,7 +82,7 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 	bounded, cancel := s.bounded()
 	defer cancel()
 	if most == allTopics {
-		done, err := s.listing(bounded) // of a million topics that is some 150 MB
+		done, err := s.listing(bounded) // the list of a million topics takes some 150 MB
 		if err != nil {
 			s.problemOf(ctx, err)
 			return
@@ -127,11 +126,11 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 const (
 	allTopics = -1
 
-	// maxTopicsWanted bounds what needs no turn. A guess.
+	// maxTopicsWanted bounds the list of topics that is made without waiting for a turn. A guess.
 	maxTopicsWanted = 1000
 )
 
-// topicsWanted is how many topics /stats is to list. Its other parameters never counted.
+// topicsWanted is how many topics /stats is to list. Other parameters of /stats are ignored, as they always were.
 func topicsWanted(args *fasthttp.Args) (int, error) {
 	if !args.Has("topics") {
 		return allTopics, nil

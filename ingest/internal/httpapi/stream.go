@@ -22,8 +22,8 @@ type Feed interface {
 
 // Subscription belongs to one goroutine.
 type Subscription interface {
-	// Next waits for events, at most for wait and the rest of a reading, or until ctx ends,
-	// and tells up to where everything is seen now. It fails with *event.CursorError,
+	// Next waits for events until wait is over or ctx ends; it also waits for the end of a reading that is under
+	// way then. It returns the place up to which everything is seen now. It fails with *event.CursorError,
 	// event.ErrCutOff and event.ErrFeedClosed.
 	Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error)
 	// Close ends it, and gives its place among Limits.Streams to another; it may be called again.
@@ -66,8 +66,8 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) {
 
 const eventStream = "text/event-stream"
 
-// startStream begins at a cursor also while the database is away: an EventSource never
-// comes back after any answer but 200, and the feed waits for the database. If the
+// startStream finds the place where a stream begins. From a cursor a stream begins also while the database is
+// away: an EventSource never comes back after any answer but 200, and the feed waits for the database. If the
 // cursor turns out to be gone, the stream ends with that.
 func (s *Server) startStream(after string) (event.Position, error) {
 	at, err := s.start(after)

@@ -15,15 +15,14 @@ import (
 // flushBytes is how much of a streamed answer is gathered before it is written. A guess.
 const flushBytes = 32 << 10
 
-// streamed is an answer without an end known beforehand. It takes the connection
-// over from fasthttp, which would bound the whole answer by one timeout and would not
-// notice that the client has left.
+// streamed is an answer whose end is not known beforehand. It takes the connection over from fasthttp, which would
+// bound the whole answer by one timeout and would not notice that the client has left.
 type streamed struct {
 	conn    net.Conn
 	chunked bool          // HTTP/1.1; otherwise the end of the connection is the end
 	stall   time.Duration // one write
 	may     func() bool   // asked before each write whether the client still may; nil: it may
-	out     []byte        // the size line's room, and what is not written yet
+	out     []byte        // room for the line with the chunk's size, and behind it what is not written yet
 }
 
 // sizeRoom is what a chunk's size in hex and its line end take.
@@ -72,8 +71,8 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 	return true
 }
 
-// recoverStream keeps a panic from taking the process down: what finish does for
-// handlers. The answer has no end, as any that is broken off.
+// recoverStream keeps a panic from taking the process down, as finish does for handlers. The answer has no end
+// then, as any that is broken off.
 func (s *Server) recoverStream(h *fasthttp.ResponseHeader) {
 	if p := recover(); p != nil {
 		s.failures.Error("a streamed answer broke off", zap.ByteString("request_id", h.Peek("X-Request-Id")), zap.Error(&panicked{p, debug.Stack()}))

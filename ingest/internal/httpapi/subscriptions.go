@@ -11,10 +11,11 @@ import (
 	"ingot/internal/event"
 )
 
-// Subscriptions keeps places in the feed under names. What else a method fails with is the database's.
+// Subscriptions keeps places in the feed under names. An error that is not named at a method means that the
+// database could not be asked.
 type Subscriptions interface {
-	// Create keeps a new one; false: there is one of that name, and it stays as it is. It
-	// fails with event.ErrSubscriptionsFull.
+	// Create keeps a new subscription; false: there is one of that name, and it stays as it is. It fails with
+	// event.ErrSubscriptionsFull.
 	Create(ctx context.Context, sub event.Subscription) (bool, error)
 	// Get returns one; false: there is none of that name.
 	Get(ctx context.Context, name string) (event.Subscription, bool, error)
@@ -50,8 +51,9 @@ func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) {
 
 var errListTooLong = &refusal{problemReads, "all subscriptions are more than one answer may hold (--max-reads-in-flight); DELETE some, or make them again with fewer topics"}
 
-// listed reads no further than an answer may be long: a thousand with as many topics as may be are 100 MB. What was read is
-// kept in parts, for a list that grows leaves some five times its length behind.
+// listed makes the list of all subscriptions. It stops reading once the list is longer than an answer may be: a
+// thousand subscriptions with as many topics as there may be are 100 MB. It keeps what it has read in parts, for
+// one buffer that grows leaves some five times its length behind.
 func (s *Server) listed(ctx context.Context) ([]byte, error) {
 	var parts [][]byte
 	var part []byte
@@ -101,8 +103,8 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// create begins a subscription where it asks to. If another request was first, that
-// one's is what is kept.
+// create makes a subscription that begins where the request asks to. If another request was first, its
+// subscription is returned.
 func (s *Server) create(ctx context.Context, sub event.Subscription) (event.Subscription, error) {
 	at, err := s.Reader.Start(ctx, sub.After)
 	if err != nil {

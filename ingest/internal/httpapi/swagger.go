@@ -46,8 +46,8 @@ func (s *Server) docsFile(contentType string, content []byte) func(*fasthttp.Req
 	return func(ctx *fasthttp.RequestCtx) { file(ctx, contentType, content) }
 }
 
-// zipped serves a file that is compressed in the binary. Who does not take gzip is
-// sent it inflated on the way: the whole of it is never in memory.
+// zipped serves a file that is compressed in the binary. For a client that does not take gzip the file is inflated
+// on the way: the whole of it is never in memory.
 func (s *Server) zipped(contentType string, content []byte) func(*fasthttp.RequestCtx) {
 	size := binary.LittleEndian.Uint32(content[len(content)-4:]) // gzip ends with the size
 	return func(ctx *fasthttp.RequestCtx) {

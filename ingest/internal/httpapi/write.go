@@ -38,8 +38,8 @@ func appendEvent(b []byte, e *event.Stored) []byte {
 	return append(b, '}')
 }
 
-// appendLine writes an event as it was sent, the five members, in one line. Line breaks
-// between the tokens of its payload become blanks; nowhere else JSON has them.
+// appendLine writes an event as it was sent, with its five members, in one line. Line breaks between the tokens of
+// the payload become blanks; JSON has line breaks nowhere else.
 func appendLine(b []byte, e *event.Stored) []byte {
 	b = appendEnvelope(b, e)
 	b = append(b, `,"payload":`...)
