@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Decode reads all events of a body. Events share memory with the body.
+// Decode reads all events of a body. The events share memory with the body.
 //
-// It fails as a whole with *SyntaxError when a JSON body does not parse (then
-// nothing of it may be stored), with *ShapeError when it is JSON of another kind, and
-// with *TooManyError over the limit. What is wrong with a single event is in
-// Decoded.Invalid and concerns no other event.
+// An error refuses the whole body, and nothing of it may be stored: *SyntaxError when the body is empty or
+// does not parse as JSON, *ShapeError when it is JSON but neither an event nor a list of events, *TooManyError
+// when it holds more than Limits.MaxEvents. What is wrong with a single event (such as an NDJSON line that does
+// not parse) stands in Decoded.Invalid and concerns no other event.
 func Decode(body string, format Format, limits Limits) (Decoded, error) {
 	d := decoder{src: body, limits: limits}
 	var err error
@@ -25,8 +25,8 @@ func Decode(body string, format Format, limits Limits) (Decoded, error) {
 	return d.out, nil
 }
 
-// decoder holds the state of one Decode. Its scanning methods take a position
-// and return the one behind what they read, or stop (-1) with d.err set.
+// decoder holds the state of one Decode. A scanning method takes the position in src at which it reads, and
+// returns the position behind what it has read. If it fails it sets d.err and returns stop (-1).
 type decoder struct {
 	src    string
 	limits Limits
@@ -36,7 +36,7 @@ type decoder struct {
 	event  eventState
 	flaw   flaw     // first thing Postgres would reject in the value being read
 	escape bool     // the string read last holds a backslash
-	open   brackets // of the value being read
+	open   brackets // that are open in the value being read
 }
 
 // stop is returned by scanning methods in place of a position.
@@ -114,7 +114,7 @@ func (d *decoder) wrapper(i int) int {
 	})
 }
 
-// array reads a list of events; what stands at d.src[i] is its bracket.
+// array reads a list of events whose opening bracket stands at d.src[i].
 func (d *decoder) array(i int) int {
 	i = d.space(i + 1)
 	if d.at(i) == ']' {

@@ -27,7 +27,7 @@ func (d *Decoded) Position(i int) int {
 	return d.Positions[i]
 }
 
-// SyntaxError says that a body, as a whole, is not what was promised.
+// SyntaxError says that a body as a whole does not parse as the format it was sent as, or is empty.
 type SyntaxError struct {
 	Offset int // in bytes, from 0
 	Detail string

@@ -50,8 +50,8 @@ func (e *eventState) refuse(field string, code Code, detail string) {
 	}
 }
 
-// oneEvent reads the value at i as an event into d.event. It stops only where
-// the JSON is broken; broken rules are collected.
+// oneEvent reads the value at i as an event into d.event. It stops only where the JSON is broken; a broken
+// rule of an event is collected in d.event.errors, and reading goes on.
 func (d *decoder) oneEvent(i int) int {
 	d.event.reset()
 	if d.at(i) != '{' {

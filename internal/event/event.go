@@ -15,5 +15,5 @@ type Event struct {
 	Payload   string    // any JSON value, the bytes the client sent
 }
 
-// Size is the bytes of its texts and its payload: what bounds count.
+// Size is how many bytes its texts and its payload have together: bounds on bytes of events count these.
 func (e *Event) Size() int { return len(e.ID) + len(e.Topic) + len(e.Source) + len(e.Payload) }

@@ -11,14 +11,14 @@ type Group struct {
 // Batch is what one transaction writes.
 type Batch struct {
 	Groups   []Group
-	Suspects []bool // event by event: its key is likely to exist; nil: nobody knows. No result depends on it.
-	Brief    bool   // wait for keys of other transactions only for a moment
-	Ahead    func() // nil, or called when the store takes the next batch before it has answered this one; that one comes behind it
+	Suspects []bool // for each event, whether its key is likely to exist already; nil: not known. No result depends on it.
+	Brief    bool   // wait only for a moment for a key that another transaction holds
+	Ahead    func() // nil, or called once the store takes the next batch, before it has answered this one; the next is written behind this one
 }
 
-// The three ways in which storing a group can fail. The store raises them, the
-// pipeline decides on them and passes them on, the HTTP gate turns each into a
-// status. A fourth does not exist: what is none of these was committed.
+// Storing a group fails in one of three ways: NotStoredError, UnknownError or BadDataError. The store returns
+// such an error, the pipeline decides whether to try again or to pass it on, and the HTTP gate turns it into a
+// status. There is no fourth way: a group without such an error was committed.
 
 // Reason says why a group was not stored.
 type Reason string
@@ -41,8 +41,7 @@ type NotStoredError struct {
 func (e *NotStoredError) Error() string { return "not stored: " + string(e.Reason) + suffix(e.Err) }
 func (e *NotStoredError) Unwrap() error { return e.Err }
 
-// UnknownError says that COMMIT was sent and that nobody knows what became of
-// it: the group may be stored or not.
+// UnknownError says that COMMIT was sent and that its outcome is not known: the group may be stored or not.
 type UnknownError struct{ Err error }
 
 func (e *UnknownError) Error() string { return "outcome unknown" + suffix(e.Err) }

@@ -49,7 +49,7 @@ func (d *decoder) number(start int) int {
 type numeral struct {
 	whole, fraction int
 	exponent        int // saturates far outside the bounds
-	zeros           int // zeros in front of the first digit that is not 0, while none was met
+	zeros           int // how many zeros stand in front of the first digit that is not 0
 	nonzero         bool
 }
 
@@ -90,7 +90,7 @@ func (n *numeral) fits() bool {
 	if n.exponent > maxNumericExponent {
 		return false
 	}
-	if n.fraction-n.exponent > maxNumericScale { // so is an exponent far below 0
+	if n.fraction-n.exponent > maxNumericScale { // this refuses an exponent far below 0, too
 		return false
 	}
 	if !n.nonzero {

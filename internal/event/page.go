@@ -8,13 +8,13 @@ import (
 // Stored is an event as it stands in the table.
 type Stored struct {
 	Event
-	Position             // its place in the feed; browsing by id sets only ID
+	Position             // its place in the feed; pages by id (order=desc) set only its ID
 	ReceivedAt time.Time // UTC
 }
 
 // Query asks for a page of stored events. Zero values do not filter.
 type Query struct {
-	Topics  []string // one of them, each at most once
+	Topics  []string // an event must have one of these; none is listed twice
 	Source  string
 	EventID string
 	Since   time.Time // received_at >= Since
@@ -22,11 +22,11 @@ type Query struct {
 
 	Feed     bool   // in commit order (order=asc); otherwise newest first
 	Cursor   string // where the page before ended; "" is the beginning
-	Limit    int    // events, at least 1
-	MaxBytes int    // of payloads and texts; a page holds at least one event all the same
+	Limit    int    // most events of the page, at least 1
+	MaxBytes int    // most bytes of payloads and texts; a page holds at least one event all the same
 }
 
-// Page is a piece of the answer.
+// Page is a piece of the answer to a Query.
 type Page struct {
 	Events []Stored
 	Next   string // cursor behind this page; "" when nothing can follow (never in feed order)
@@ -37,10 +37,10 @@ type Page struct {
 	End bool
 }
 
-// CursorError says that a cursor cannot be gone on from.
+// CursorError says that no page can begin at a cursor.
 type CursorError struct {
-	Gone   bool   // it was good once: the log it belongs to was rewound or cut
-	Oldest string // when it is gone: the oldest cursor that is good now
+	Gone   bool   // the cursor was good once, but the log it belongs to was rewound or cut since
+	Oldest string // if Gone: the oldest cursor that is good now
 	Detail string
 }
 
@@ -50,10 +50,10 @@ func (e *CursorError) Error() string { return "cursor: " + e.Detail }
 type Totals struct {
 	Received int64            // stored + duplicates, over all committed attempts
 	Stored   int64            // rows
-	Topics   map[string]int64 // rows per topic, of those asked for
+	Topics   map[string]int64 // rows per topic, of the topics asked for
 }
 
-// ErrTooManyTopics is why the counts of all topics are not read.
+// ErrTooManyTopics says that there are too many topics to read the counts of all.
 var ErrTooManyTopics = errors.New("too many topics")
 
 // Why a subscription to the feed is refused or ends, besides *CursorError.

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// Position is the place in the feed behind the event ID of batch Commit. The zero
-// Position is the beginning. Identity is taken from the row of the commit log that
-// it lies in: a log that was rewound (by a restore or a failover) and written again
-// has another one, and the position is refused instead of skipping what came between.
+// Position is a place in the feed: right behind the event with id ID in the batch with commit_seq Commit. The
+// zero Position is the beginning. Identity is taken from the row of that batch in the commit log. If the log
+// was rewound (by a restore or a failover) and written again, the row with this commit_seq has another
+// identity: the position is refused then, instead of skipping what came in between.
 type Position struct {
 	Commit   int64 // commit_seq
 	ID       int64
 	Identity uint32
 }
 
-// Compare is -1 when p comes before q in the feed, 0 when they are the same place.
+// Compare is -1 when p comes before q in the feed, 0 when they are the same place, 1 when p comes after q.
 func (p Position) Compare(q Position) int {
 	return cmp.Or(cmp.Compare(p.Commit, q.Commit), cmp.Compare(p.ID, q.ID))
 }
@@ -61,13 +61,13 @@ func ParsePosition(cursor string) (Position, error) {
 	}, nil
 }
 
-// BrowseCursor is the place below an id, newest first.
+// BrowseCursor is the cursor of a page that begins below an id, newest first (order=desc).
 func BrowseCursor(id int64) string {
 	return seal(binary.BigEndian.AppendUint64([]byte{kindBrowse}, uint64(id)))
 }
 
-// ParseBrowseCursor returns the id that the next page must stay below. It fails
-// with *CursorError.
+// ParseBrowseCursor returns the id that the next page must stay below; for "" it is the highest there is. It
+// fails with *CursorError.
 func ParseBrowseCursor(cursor string) (int64, error) {
 	if cursor == "" {
 		return 1<<63 - 1, nil

@@ -8,7 +8,7 @@ type Code string
 const (
 	CodeSyntax           Code = "syntax"              // an NDJSON line that is not JSON
 	CodeNotObject        Code = "not_object"          // the event is not a JSON object
-	CodeUnknownField     Code = "unknown_field"       // a name outside the five, unless they are ignored
+	CodeUnknownField     Code = "unknown_field"       // a name that is none of the five, unless such names are ignored
 	CodeRepeatedField    Code = "repeated_field"      // one of the five names twice
 	CodeMissing          Code = "missing"             // one of the five names is not there
 	CodeWrongType        Code = "wrong_type"          // a text member that is not a string
@@ -35,9 +35,8 @@ func Codes() []Code {
 	}
 }
 
-// FieldError is one broken rule: the member it was broken by ("" for the event
-// as a whole) and a sentence that says what was found and what is wanted. The
-// sentence never repeats a payload and never holds more than a short, quoted
+// FieldError is one broken rule: the member that broke it ("" for the event as a whole) and a sentence that says
+// what was found and what is wanted. The sentence never repeats a payload, and holds at most a short, quoted
 // piece of a name.
 type FieldError struct {
 	Field  string

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// This file, string.go and number.go read JSON by the grammar of RFC 8259 and nothing
-// else: where a value ends, and which of its parts Postgres would refuse. A grammar
-// error stops; a flaw is noted (the first one counts) and reading goes on.
+// This file, string.go and number.go read JSON by the grammar of RFC 8259. They find where a value ends and
+// which of its parts Postgres would refuse (a flaw), and nothing else. An error in the grammar stops the
+// decoder. A flaw does not: the first flaw of a value is noted, and reading goes on.
 
 // at is the byte at i, or 0 behind the end: no token starts with 0.
 func (d *decoder) at(i int) byte {
@@ -61,9 +61,8 @@ func (d *decoder) space(i int) int {
 	return i
 }
 
-// value reads one value of any kind. Brackets are kept on a stack of the
-// decoder's, not on the goroutine's, so that a body of nothing but brackets
-// costs one byte a level.
+// value reads one value of any kind. Open brackets are kept on a stack that belongs to the decoder, not on the
+// stack of the goroutine, so that a body of nothing but brackets costs one byte a level.
 func (d *decoder) value(i int) int {
 	d.open.depth = 0
 	for {
@@ -108,12 +107,12 @@ func (d *decoder) value(i int) int {
 	}
 }
 
-// brackets is a stack of open brackets. The outer ones are bits of one word: what
-// nests as deep as payloads may costs no allocation.
+// brackets is a stack of open brackets. The first 64 are bits of one word, so that a value which nests as deep
+// as a payload may costs no allocation.
 type brackets struct {
 	depth int
-	outer uint64 // of the first 64: is it a brace
-	inner []byte
+	outer uint64 // a bit for each of the first 64: 1 is a brace
+	inner []byte // those behind the first 64
 }
 
 func (b *brackets) push(c byte) {
@@ -138,8 +137,8 @@ func (b *brackets) top() byte {
 	return '['
 }
 
-// afterValue closes brackets until a comma asks for another value (more) or
-// none is open.
+// afterValue reads on behind a value: it closes brackets until a comma asks for another value (more) or no
+// bracket is open.
 func (d *decoder) afterValue(i int) (next int, more bool) {
 	for d.open.depth > 0 {
 		open := d.open.top()

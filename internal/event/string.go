@@ -37,10 +37,10 @@ func (d *decoder) str(start int) int {
 	return d.fail(len(s), "a string is not closed")
 }
 
-// plain passes over characters that stand for themselves, eight at a time, and stops at or
-// before the first that may not: a quote, a backslash, a control character, what is not ASCII. The
-// high bit of each byte tells. Subtracting borrows from the next byte only behind one
-// that is found, and the first counts.
+// plain passes over characters that stand for themselves, eight at a time. It stops at or before the first one
+// that may not: a quote, a backslash, a control character, or a byte that is not ASCII. Of each byte of found
+// the high bit tells whether such a character stands there. A subtraction may borrow from the next byte and
+// set its bit wrongly, but only behind a byte that was found rightly, and only the first one counts.
 func plain(s string, i int) int {
 	const each = 0x0101010101010101
 	for ; i+8 <= len(s); i += 8 {

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Subscription is a place in the feed that is kept under a name, with filters that
-// go with it. What is not committed comes again.
+// Subscription is a place in the feed that is kept under a name, with the filters it was made with. Events
+// behind the committed place are delivered again.
 type Subscription struct {
 	Name   string   // [a-z0-9._-]{1,64}
 	After  string   // where it was asked to begin: "beginning", "now" or a cursor
 	Topics []string // sorted, each once; none: all
 	Source string   // "": any
 
-	At        Position  // committed up to here
-	Committed time.Time // when it last moved; zero: not yet
+	At        Position  // the committed place
+	Committed time.Time // when At last moved; zero: it has not moved yet
 
-	LagEvents int64         // in the feed behind At, whatever their topic
-	Lag       time.Duration // since the oldest of them was committed
+	LagEvents int64         // how many events lie behind At in the feed, whatever their topic
+	Lag       time.Duration // how long ago the oldest of these events was committed
 }
 
-// ErrSubscriptionsFull is why one more is not kept.
+// ErrSubscriptionsFull says that there are too many subscriptions to keep one more.
 var ErrSubscriptionsFull = errors.New("too many subscriptions")
 
 // Same tells whether two subscriptions were asked for in the same way.
@@ -29,8 +29,8 @@ func (s *Subscription) Same(o *Subscription) bool {
 	return s.After == o.After && s.Source == o.Source && slices.Equal(s.Topics, o.Topics)
 }
 
-// ValidSubscriptionName tells whether a text can name a subscription. It stands in a path, out of which
-// clients and proxies take "." and "..".
+// ValidSubscriptionName tells whether a text can name a subscription. The name stands in the path of a URL, and
+// clients and proxies take "." and ".." out of paths.
 func ValidSubscriptionName(name string) bool {
 	for i := range len(name) {
 		switch c := name[i]; {

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// shortText takes the value start..end as event_id, topic or source; "" is one that is refused.
+// shortText takes the value start..end as event_id, topic or source. It returns "" if it has refused the value.
 func (d *decoder) shortText(m member, start, end int) string {
 	field := m.String()
 	if d.src[start] != '"' {
@@ -48,9 +48,8 @@ func controlCharacter(text string) (r rune, at int) {
 	return 0, -1
 }
 
-// text is the string start..end without its quotes and escapes. It shares the
-// body's memory unless there was an escape to undo. str(start) was called last,
-// so d.escape speaks of this string.
+// text is the string start..end without its quotes and escapes. It shares the body's memory unless there was an
+// escape to undo. It must be called right after str(start), so that d.escape tells of this string.
 func (d *decoder) text(start, end int) string {
 	raw := d.src[start+1 : end-1]
 	if !d.escape {
@@ -114,8 +113,8 @@ func quote(s string) string {
 	return strconv.QuoteToASCII(s)
 }
 
-// printable is a client's name where a message has a place for one: unchanged if
-// it is short and clean.
+// printable is the name of a client's member as FieldError.Field shows it: unchanged if it is short and clean,
+// otherwise quoted.
 func printable(name string) string {
 	if len(name) > 64 || !utf8.ValidString(name) {
 		return quote(name)

@@ -17,7 +17,7 @@ const (
 // maxTimestampBytes bounds the text; 9 digits of fraction need 35.
 const maxTimestampBytes = 64
 
-// Each goes on with a sentence that begins with the name of the value.
+// Each text goes on with a sentence that begins with the name of the value.
 var (
 	errTimestampForm  = errors.New(`is not RFC 3339; want for example "2025-12-19T10:00:00Z"`)
 	errTimestampDay   = errors.New("names a day that does not exist")
@@ -51,7 +51,7 @@ func (d *decoder) timestamp(start, end int) {
 // time is UTC, as clients of the old service send it. A fraction is cut, not
 // rounded, to microseconds. A leap second is the first second of the next
 // minute, as in Postgres, and is taken only where one can be: at 23:59:60 UTC.
-// What is wrong goes on with a sentence: "is not RFC 3339; ..".
+// The text of an error goes on with a sentence: "is not RFC 3339; ..".
 func ParseTimestamp(s string) (time.Time, error) {
 	if len(s) < len("2006-01-02T15:04:05") || len(s) > maxTimestampBytes {
 		return time.Time{}, errTimestampForm
