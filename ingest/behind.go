@@ -8,25 +8,25 @@ import (
 )
 
 const (
-	// linesKept is how many lines of the log wait for whoever reads it. A line has some hundred bytes.
+	// linesKept is how many lines of the log may wait to be written. A line has some hundred bytes.
 	linesKept = 1_000
 
-	// lastLines is the time that they have at the end.
+	// lastLines is how long a process that ends waits for these lines to be written.
 	lastLines = time.Second
 )
 
-// behind writes lines by a goroutine of its own: a terminal that stands still (Ctrl-S), or a pipe that nobody reads, holds up
-// nobody who logs. What finds no room is lost, and counted.
+// behind writes the lines of the log in a goroutine of its own, so that whoever logs never waits for a terminal that stands
+// still (Ctrl-S) or a pipe that nobody reads. A line that finds no room is lost, and counted.
 type behind struct {
 	to       io.Writer
-	tellLost func(lines int64) // called between two lines, where these would be
+	tellLost func(lines int64) // called between two lines, where the lost ones would stand
 	lines    chan waiting
-	lost     atomic.Int64 // since the last that found room
+	lost     atomic.Int64 // lines lost since the last one that found room
 	ending   chan struct{}
 	ended    chan struct{}
 }
 
-// waiting is a line, and how many were lost before it.
+// waiting is a line, and how many lines were lost right before it.
 type waiting struct {
 	line []byte
 	lost int64
@@ -77,7 +77,7 @@ func (b *behind) tell(lost int64) {
 	}
 }
 
-// end waits for what was written by now, for as long as lastLines.
+// end has the goroutine write the lines that wait and then stop. It waits for that, for lastLines at most.
 func (b *behind) end() {
 	close(b.ending)
 	select {

@@ -85,8 +85,9 @@ func variable(flag string) string {
 	return "INGOT_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
 }
 
-// named is for what is not to be passed over: INGOT_KEYS_FILE=$KEYS without a KEYS would open a door, and DATABASE_URL=$URL
-// without a URL begin a database of its own.
+// named reads the value of a flag or variable that may be left out, but must not be empty. If an empty value counted as not
+// set, INGOT_KEYS_FILE=$KEYS without a KEYS would open the door to everybody, and DATABASE_URL=$URL without a URL would have
+// the server begin a database of its own.
 func named(d *kong.DecodeContext, target reflect.Value) error {
 	t, err := d.Scan.PopValue("file")
 	if err != nil {
@@ -135,7 +136,7 @@ func (c *config) check() error {
 	return errors.Join(append(errs, c.checkSizes()...)...)
 }
 
-// checkDatabaseURL passes over a URL that is not set.
+// checkDatabaseURL finds a URL that Postgres clients do not understand. One that is not set is no error.
 func checkDatabaseURL(url string) error {
 	if url == "" {
 		return nil
@@ -146,7 +147,7 @@ func checkDatabaseURL(url string) error {
 	return nil
 }
 
-// checkSizes wants each bound to hold at least one of what it bounds.
+// checkSizes finds bounds that do not hold even one of what they bound, and bounds that are outside of a fixed range.
 func (c *config) checkSizes() (errs []error) {
 	wants := func(ok bool, format string, args ...any) {
 		if !ok {
@@ -181,10 +182,10 @@ func (c *config) pipeline() pipeline.Config {
 	}
 }
 
-// timeouts are those of the server's side: it notices a dead ingester, and ends
-// what the ingester has stopped waiting for. A key is waited for on the direct path, for which there is half of an
-// attempt, and then on the staged one: an attempt that ended before that would be tried whole again and again, and
-// nobody be stored while the key is held.
+// timeouts are those that Postgres keeps: by them it notices a dead ingester, and ends a statement that the ingester has
+// stopped waiting for. Lock is at most a quarter of an attempt, because a batch may wait for a held key twice: on the direct
+// path, which has half of the attempt's time, and then on the staged path. If the attempt ended before both waits were over,
+// the whole batch would be tried again and again, and none of its events stored while the key is held.
 func (c *config) timeouts() postgres.Timeouts {
 	return postgres.Timeouts{Statement: c.AttemptTimeout, Lock: min(c.LockTimeout, c.AttemptTimeout/4), Idle: c.AttemptTimeout}
 }
@@ -202,12 +203,11 @@ func (c *config) limits() httpapi.Limits {
 	}
 }
 
-// catchUpBytes is a page of a stream that catches up. Each of a thousand slow clients may have
-// one; a page of small events is a thousand of them before it is so large.
+// catchUpBytes bounds a page that a stream reads while it catches up. Each of a thousand slow clients may hold such a page.
+// With small events a page ends at a thousand events before it is so large.
 const catchUpBytes = 256 << 10
 
-// feed bounds the hub. A reading is small, so that streams get it while the next one is
-// under way.
+// feed bounds the hub. The hub reads small pages, so that streams get one page while it reads the next.
 func (c *config) feed() feed.Config {
 	return feed.Config{
 		Streams: c.MaxStreams, Buffer: c.StreamBuffer, BufferBytes: int(c.StreamBytes), PageBytes: min(2<<20, int(c.MaxPage)), CatchUpBytes: min(catchUpBytes, int(c.MaxPage)),
@@ -215,9 +215,10 @@ func (c *config) feed() feed.Config {
 	}
 }
 
-// unknownVariables are those of the environment that begin as settings do, and are none: a setting
-// misspelt would be left out without a word. INGOT_POSTGRES says where `make postgres` has put one, INGOT_URL
-// and INGOT_CA are the publisher's; its INGOT_KEY is told of, for who means INGOT_KEYS_FILE must not find the door open.
+// unknownVariables are those variables of the environment that begin with INGOT_, as settings do, but are no setting: a
+// misspelt setting would be passed over without a word. INGOT_POSTGRES is known: it says where `make postgres` has put a
+// Postgres. So are INGOT_URL and INGOT_CA, which are the publisher's. The publisher's INGOT_KEY is told of all the same:
+// whoever means INGOT_KEYS_FILE must not find the door open.
 func unknownVariables(environment []string, flags []*kong.Flag) (unknown []string) {
 	known := []string{"INGOT_POSTGRES", "INGOT_URL", "INGOT_CA"}
 	for _, f := range flags {

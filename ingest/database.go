@@ -42,8 +42,7 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 	return d, nil
 }
 
-// startPrivate runs a Postgres of our own below the data folder, and brings it back
-// when it dies, until close.
+// startPrivate runs a private Postgres below the data folder. Until close is called it is started again whenever it dies.
 func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*database, error) {
 	forgetServers()
 	server, err := localpg.Start(ctx, localpg.Options{DataDir: dataDir})
@@ -70,8 +69,8 @@ func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*databa
 	}}, nil
 }
 
-// forgetServers takes from the environment what leads clients to some server, or has them refuse
-// one (PGSERVICE, PGTARGETSESSIONATTRS): it says nothing of the private one.
+// forgetServers takes those variables (PG..) out of the environment that lead Postgres clients to some server or have them
+// refuse one (PGSERVICE, PGTARGETSESSIONATTRS): they are not about the private Postgres.
 func forgetServers() {
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "PG") && name != "PG_BIN" {
@@ -89,7 +88,8 @@ func reportIncident(log *zap.Logger, i localpg.Incident) {
 	log.Warn("private Postgres died and is back", fields...)
 }
 
-// openWhenUp waits for a database that does not answer yet, or whose schema cannot be brought up to date yet.
+// openWhenUp opens a database. For as long as wait it tries again while the database does not answer yet, or its schema
+// cannot be brought up to date yet.
 func openWhenUp(ctx context.Context, url string, wait time.Duration, log *zap.Logger) (postgres.Durability, error) {
 	deadline := time.Now().Add(wait)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {

@@ -10,7 +10,7 @@ import (
 )
 
 // serveDebug answers /debug/pprof/ on an address of its own, never on the one that
-// clients use. It returns what stops it and waits for it.
+// clients use. stop ends that and waits for its end.
 func serveDebug(address string, log *zap.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil

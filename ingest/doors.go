@@ -9,21 +9,24 @@ import (
 	"go.uber.org/zap"
 )
 
-// warnOfOpenDoors says that whoever reaches the address may do everything, where others than this machine do.
+// warnOfOpenDoors warns if other machines can reach the address and no keys are asked for: whoever reaches it may do
+// everything.
 func warnOfOpenDoors(at net.Addr, c config, log *zap.Logger) {
 	if !ofThisMachine(at) && c.KeysFile == "" {
 		log.Warn("anyone who can reach this address may publish and read: --keys-file asks for a key", zap.Stringer("listen", at))
 	}
 }
 
-// ofThisMachine tells an address that nobody else can reach.
+// ofThisMachine tells whether only this machine can reach an address.
 func ofThisMachine(at net.Addr) bool {
 	tcp, ok := at.(*net.TCPAddr)
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// hosts are the names that requests may come for, beside those that nobody else can have (httpapi knows); nil: any. Who wants keys need not look: a web
-// page that leads here has none. Nor where HTTPS is spoken: it has no certificate that its visitors trust.
+// hosts are the names that requests may come for (Host), beside the names that nobody else can have, which httpapi knows;
+// nil: any name. Without --allowed-hosts a server checks names only if it listens for this machine alone and has neither keys
+// nor TLS (decisions/0027). Where keys are asked for, a web page whose name was made to lead here has none. Where HTTPS is
+// spoken, it has no certificate for its name that its visitors trust.
 func (c *config) hosts(at net.Addr) []string {
 	guarded := c.KeysFile != "" || c.TLSCert != "" || !ofThisMachine(at)
 	if slices.Contains(c.AllowedHosts, anyHost) || len(c.AllowedHosts) == 0 && guarded {
@@ -35,7 +38,7 @@ func (c *config) hosts(at net.Addr) []string {
 
 const anyHost = "*"
 
-// checkHosts refuses what can stand in no Host header, or not alone.
+// checkHosts refuses a text that is no bare name, such as one with a scheme or a port.
 func checkHosts(names []string) (errs []error) {
 	for _, name := range names {
 		if name != anyHost && strings.ContainsFunc(name, notOfNames) {

@@ -9,7 +9,7 @@ import (
 	"ingot/internal/event"
 )
 
-// waking tells the feed of each commit of this process.
+// waking is a store that wakes the feed after each commit of this process.
 type waking struct {
 	pipeline.Store
 	wake func()
@@ -24,7 +24,7 @@ func (w waking) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, 
 	return stored, err
 }
 
-// gateFeed is the hub as the HTTP gate knows it.
+// gateFeed is the hub in the form that the HTTP gate asks for.
 type gateFeed struct{ hub *feed.Hub }
 
 // Subscribe implements httpapi.Feed.

@@ -2,11 +2,12 @@ package main
 
 import "time"
 
-// filesLook is how often files that may change while the server runs are read: the keys, the certificate. Only what they
-// hold tells of a change: symbolic links are swapped, and clocks of file systems are coarse. Small files cost nothing. A guess.
+// filesLook is how often those files are read that may change while the server runs: the keys, the certificate. Only the
+// content of a file tells whether it has changed: symbolic links are swapped, and clocks of file systems are coarse. Reading
+// such small files costs nothing. A guess.
 const filesLook = 5 * time.Second
 
-// lookAgain calls look from time to time, until stop, which waits for a call under way.
+// lookAgain calls look every filesLook until stop is called. stop waits for a call of look that is under way.
 func lookAgain(look func()) (stop func()) {
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() { // stopped by over, awaited in stop

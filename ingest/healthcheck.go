@@ -27,8 +27,8 @@ func (c *healthcheckCommand) Run() error {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost" // it listens everywhere, so also here
 	}
-	// Whose certificate it is does not matter: nothing secret is sent, and nothing believed but the answer. An
-	// expired one, or a pair in the files that the server has refused, must not have a server ended that stores.
+	// Any certificate is accepted: nothing secret is sent, and nothing is believed but the answer. If the certificate has
+	// expired, or the server has refused the pair that is in the files now, a server that stores events must not be ended for it.
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	client := http.Client{Timeout: c.Timeout, Transport: transport}
 	answer, err := client.Get(scheme(c.TLSCert) + net.JoinHostPort(host, port) + "/readyz")
@@ -42,7 +42,7 @@ func (c *healthcheckCommand) Run() error {
 	return nil
 }
 
-// scheme is how a server is asked that has this certificate, or none.
+// scheme is how the URL of a server begins, by the file of its certificate; "": it has none.
 func scheme(certFile string) string {
 	if certFile == "" {
 		return "http://"
@@ -50,7 +50,7 @@ func scheme(certFile string) string {
 	return "https://"
 }
 
-// reason is what a problem document says; nothing, if whoever answers there sent none.
+// reason is what the problem document in an answer says; "" if the answer holds none.
 func reason(body io.Reader) string {
 	var problem struct{ Detail string }
 	if err := json.NewDecoder(io.LimitReader(body, 4<<10)).Decode(&problem); err != nil || problem.Detail == "" {

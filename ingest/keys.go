@@ -12,8 +12,8 @@ import (
 	"ingot/ingest/internal/keys"
 )
 
-// openKeys reads the file of keys, if there is one, and reads it again from time to time until stop. nil: anyone may do
-// everything.
+// openKeys reads the file of keys, if one is set, and reads it again from time to time until stop is called. Without a file
+// known is nil: anyone may do everything.
 func openKeys(path string, log *zap.Logger) (known httpapi.Keys, stop func(), err error) {
 	if path == "" {
 		return nil, func() {}, nil
@@ -56,7 +56,7 @@ func (c *keyCommand) Validate() error {
 	return keys.Check(c.Name, c.Rights, c.rate())
 }
 
-// rate is 0 for as many as come.
+// rate is in events a second; 0: as many as come.
 func (c *keyCommand) rate() int {
 	if c.Rate == nil {
 		return 0

@@ -10,12 +10,12 @@ import (
 	"ingot/internal/event"
 )
 
-// lagTimeout is what a look at /metrics waits for the database: the other figures are wanted most when
-// it does not answer. A guess.
+// lagTimeout is how long a request for /metrics waits for the database. The other figures are wanted most when the database
+// does not answer. A guess.
 const lagTimeout = time.Second
 
-// lag shows how far each subscription is behind. It asks the database as somebody looks, and
-// shows nothing when that does not answer: what was last known would look as if all were well.
+// lag shows how far each subscription is behind. It asks the database at each request for /metrics. If the database does not
+// answer, lag shows nothing: the figures last known would look as if all were well.
 type lag struct {
 	each            func(context.Context, func(*event.Subscription) error) error
 	events, seconds *prometheus.Desc

@@ -7,8 +7,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// newLog writes to standard error: JSON, one object a line, or something to read
-// when that is a terminal. Nobody who logs waits for whoever reads it; end does, for a moment.
+// newLog writes to standard error: JSON, one object a line, or lines for people when that is a terminal. Whoever logs does
+// not wait until the line is written; end waits for the last lines, for a moment (lastLines).
 func newLog(level string) (log *zap.Logger, end func(), err error) {
 	parsed, err := zapcore.ParseLevel(level)
 	if err != nil {

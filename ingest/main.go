@@ -7,15 +7,15 @@
 //	run.go        opens downstream first, closes upstream first
 //	feed.go       the feed: woken by commits, handed to the gate
 //	database.go   the database: given, or private and supervised; readers.go, its connections that read
-//	doors.go      by which names it may be asked
+//	doors.go      by which names (Host) the server may be asked
 //	keys.go       the file of keys, read again when it changes; the command that makes one
-//	retention.go  what is too old is deleted
-//	metrics.go    what Prometheus is shown, lag.go, of subscriptions; stats.go, what /stats shows of this process
+//	retention.go  deletes events that are too old
+//	metrics.go    what Prometheus is shown; lag.go, of subscriptions; stats.go, what /stats shows of this process
 //	tls.go        the certificate; files.go, how files that change are read again
-//	log.go        the log: JSON, or readable on a terminal; behind.go, nobody waits for who reads it
-//	memory.go     what the collector may leave lying about; descriptors.go, whether there are files for all connections
+//	log.go        the log: JSON, or readable on a terminal; behind.go, how it is written without anybody waiting
+//	memory.go     how much memory the garbage collector may let grow; descriptors.go, whether all connections can be open
 //	debug.go      profiles, on an address of their own
-//	verify.go     whether what is stored agrees; healthcheck.go, whether a server can store
+//	verify.go     whether the tables agree with each other; healthcheck.go, whether a server can store
 package main
 
 import (
@@ -61,7 +61,8 @@ func (c *serveCommand) Run(line *kong.Context) error {
 	return run(stopsignal.Context(stopAtOnce), c.config, log)
 }
 
-// stopAtOnce ends the process; a private Postgres goes with it. Whether anybody reads that it does is not waited for.
+// stopAtOnce ends the process, and a private Postgres with it. If its message cannot be written, because nobody reads standard
+// error, it waits no longer than lastLines.
 func stopAtOnce() {
 	go func() {
 		fmt.Fprintln(os.Stderr, "ingest: second signal, stopping at once")
@@ -78,11 +79,11 @@ const exitUsage = 80
 type wrongSetting struct{ error }
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // whoever reads the log may go first: that is no end of a server
+	signal.Ignore(syscall.SIGPIPE) // whoever reads the log may end first; the server must not end with it
 	os.Exit(command(os.Args[1:]))
 }
 
-// command is the whole of it, up to its exit code.
+// command runs a command line and returns the exit code.
 func command(args []string) int {
 	parser := kong.Must(&cli{},
 		kong.Name("ingest"),

@@ -7,33 +7,33 @@ import (
 )
 
 const (
-	// connectionBytes is what an open connection holds beside its --max-header, buffers and stack: 2,000 that were
-	// idle after a request held 27.8 KB each, with one of 16 KiB. What headers as large as that add is not counted, for hardly anybody
-	// sends them: 1,000 held 57 KB of the heap each after one with a single long field, for 23 KB.
+	// connectionBytes is what an open connection holds, buffers and stack, beside the buffer of --max-header. 2,000
+	// connections that were idle after a request held 27.8 KB each, with a --max-header of 16 KiB. What a header of that
+	// size adds is not counted, since hardly anybody sends one: 1,000 connections held 57 KB of the heap each after a
+	// header with a single long field, in place of 23 KB.
 	connectionBytes = 14 << 10
 
-	// tlsBytes is what TLS adds: 2,000 connections held 6.5 KB more each after a small request, 30 KB more
-	// after a body, for the largest record that came stays with its connection.
+	// tlsBytes is what TLS adds to a connection: 2,000 connections held 6.5 KB more each after a small request, and 30 KB
+	// more after a body, since a connection keeps room for the largest record that has come.
 	tlsBytes = 32 << 10
 
-	// streamBytes is what an open stream holds when its client is slow: the page it catches up
-	// with, and what of it is on its way. What several streams wait for they share.
+	// streamBytes is what an open stream holds when its client is slow: the page that it catches up with, and the part of
+	// this page that is on its way. Events that wait for several streams are in memory once.
 	streamBytes = catchUpBytes + 128<<10
 
 	// exportBytes is what an export holds: two pages of 1 MiB.
 	exportBytes = 2 << 20
 
-	// The limit follows them in steps: setting it stops the world.
+	// The limit follows the numbers of connections and streams in these steps, because setting it stops the world.
 	connectionsStep, streamsStep = 512, 64
 
-	// memoryLook is how often they are counted. A guess.
+	// memoryLook is how often connections and streams are counted. A guess.
 	memoryLook = time.Second
 )
 
-// limitMemory tells the collector what this process may hold at most by its own
-// bounds, so that garbage does not double it, until stop is called. Connections and streams count
-// as they are opened: all that may be would be more than all else. GOMEMLIMIT, if set,
-// wins.
+// limitMemory tells the garbage collector, until stop is called, how much this process may hold by its own bounds, so that
+// garbage does not double that. Only connections and streams that are open count: all that may be opened would come to more
+// than everything else. GOMEMLIMIT, if set, wins.
 func limitMemory(c config, open func() (connections, streams int64)) (stop func()) {
 	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
@@ -65,9 +65,9 @@ func followMemory(c config, open func() (connections, streams int64), over <-cha
 	}
 }
 
-// memoryLimit is in bytes: half as much again as the bodies, 64 MiB for all that is small, the
-// pages on their way to clients, those that are being read with their JSON, and what streams and
-// connections hold.
+// memoryLimit is in bytes. It is the sum of half as much again as the queue and the bodies in flight may hold, 64 MiB for
+// all that is small, the pages on their way to clients, the pages that are being read and their JSON, exports, and what
+// open streams and connections hold.
 func memoryLimit(c config, connections, streams int64) int64 {
 	pages := int64(c.MaxReadsInFlight) + int64(c.ReadConnections)*2*int64(c.MaxPage) + int64(c.MaxExports)*exportBytes
 	connection := connectionBytes + int64(c.MaxHeader)

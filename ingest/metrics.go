@@ -26,7 +26,7 @@ func newMetrics() *prometheus.Registry {
 	return r
 }
 
-// measured observes what it takes to store a batch, and what became of its events.
+// measured is a store that observes how long storing a batch takes, and what became of its events.
 type measured struct {
 	pipeline.Store
 	seconds, events    prometheus.Observer
@@ -37,7 +37,7 @@ type measured struct {
 func measure(store pipeline.Store, r *prometheus.Registry) *measured {
 	seconds := prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "ingot_batch_commit_seconds", Help: "Time to store a batch, from an attempt's begin to its commit; behind another batch it waits for that as well.",
-		Buckets: prometheus.ExponentialBuckets(.0005, 2, 15), // to 8 s; an attempt has ten
+		Buckets: prometheus.ExponentialBuckets(.0005, 2, 15), // to 8 s; an attempt has 10 s (--attempt-timeout)
 	})
 	events := prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "ingot_batch_events", Help: "Events of a committed batch.",
@@ -70,7 +70,7 @@ func (m *measured) Merge(ctx context.Context, b event.Batch, sent func()) ([]boo
 	return stored, nil
 }
 
-// registerFigures shows what the rooms count anyway.
+// registerFigures shows what the pipeline, the filter and the feed count anyway.
 func registerFigures(r *prometheus.Registry, c config, queue *pipeline.Pipeline, filter dedup.Guesser, hub *feed.Hub) {
 	of := func(figure func(pipeline.Stats) int64) func() float64 {
 		return func() float64 { return float64(figure(queue.Stats())) }
@@ -110,7 +110,7 @@ func registerFigures(r *prometheus.Registry, c config, queue *pipeline.Pipeline,
 	}
 }
 
-// figure is a number that somebody else keeps.
+// figure is a number that another package keeps.
 type figure struct {
 	name, help string
 	of         func() float64

@@ -7,11 +7,11 @@ import (
 	"ingot/ingest/internal/postgres"
 )
 
-// readers are the connections that read, apart so that none waits for another's.
+// readers are the connections that read, in pools of their own, so that none of these uses waits for another.
 type readers struct {
 	pages         *postgres.Reader
-	tail          *postgres.Reader // the hub's one reading at a time must not wait for pages that others read
-	probe         *postgres.Reader // nor must the answer to a probe
+	tail          *postgres.Reader // the hub reads one page at a time, and must not wait for pages that others read
+	probe         *postgres.Reader // the answer to a probe must not wait for them either
 	subscriptions *postgres.Subscriptions
 }
 
@@ -32,7 +32,7 @@ func openReaders(url string, c config) (r readers, err error) {
 	return r, nil
 }
 
-// close waits for the readings under way.
+// close waits for the reads under way.
 func (r readers) close() {
 	for _, reader := range []*postgres.Reader{r.probe, r.tail, r.pages} {
 		if reader != nil {
@@ -44,8 +44,8 @@ func (r readers) close() {
 	}
 }
 
-// probed reads pages over the connections of one reader, and asks whether the database
-// answers over those of another.
+// probed reads pages over the connections of one reader. Over the connections of another it asks whether the database
+// answers.
 type probed struct {
 	*postgres.Reader
 	probe *postgres.Reader

@@ -10,11 +10,11 @@ import (
 	"ingot/ingest/internal/postgres"
 )
 
-// retentionLook is how often old events are looked for. A guess: they outlive --retention by as much.
+// retentionLook is how often old events are looked for. They may outlive --retention by as much. A guess.
 const retentionLook = time.Minute
 
-// startRetention deletes what is older than --retention while the server runs, if that is set. stop
-// breaks off a step under way, of which nothing is deleted then, and waits for that.
+// startRetention deletes what is older than --retention, if that is set, for as long as the server runs. stop breaks off a
+// step under way, so that nothing of this step is deleted, and waits until it has ended.
 func startRetention(c config, url string, metrics prometheus.Registerer, log *zap.Logger) (stop func(), err error) {
 	deleted := prometheus.NewCounter(prometheus.CounterOpts{Name: "ingot_retention_events_total", Help: "Events deleted by this process because they were older than --retention."})
 	metrics.MustRegister(deleted)
@@ -42,8 +42,8 @@ func startRetention(c config, url string, metrics prometheus.Registerer, log *za
 	return func() { cancel(); <-done; pruner.Close() }, nil
 }
 
-// prune deletes step by step what is old by now. It rests as long as a step takes, so that at
-// most half of the time a writer may meet one.
+// prune deletes, step by step, what is too old by now. After each step it rests for as long as the step took, so that for at
+// least half of the time no writer can meet a step.
 func prune(ctx context.Context, pruner *postgres.Pruner, age time.Duration, deleted prometheus.Counter, log *zap.Logger) {
 	var events, batches int64
 	for more := true; more; {

@@ -18,12 +18,12 @@ import (
 	"ingot/ingest/internal/postgres"
 )
 
-// closeTimeout bounds the last step of a stop: idle connections of clients.
+// closeTimeout bounds the time for closing the connections of clients in a stop.
 const closeTimeout = 3 * time.Second
 
-// run opens what flows down first (database, feed, pipeline, HTTP), waits for the stop,
-// and closes in the order of the flow: no new requests and no streams, the queue is
-// drained and every waiter answered, connections are closed, then feed and database.
+// run opens the parts of the server, downstream first: database, feed, pipeline, HTTP. It waits for the stop, and then closes
+// them in the order of the flow: no new request is taken and streams end, the queue is drained and every waiting request
+// answered, connections are closed, then the feed and the database.
 func run(ctx context.Context, c config, log *zap.Logger) error {
 	listener, err := listen("--listen", c.Listen)
 	if err != nil {
@@ -89,8 +89,8 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	return serve(ctx, listener, server, queue, hub, log)
 }
 
-// serve runs the three loops until ctx ends or the listener fails, then stops them in
-// the order of the flow.
+// serve runs the loops of pipeline, feed and HTTP until ctx ends or the listener fails. Then it stops them in the order of
+// the flow.
 func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, queue *pipeline.Pipeline, hub *feed.Hub, log *zap.Logger) error {
 	drain, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -125,8 +125,8 @@ func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, q
 	return failure
 }
 
-// closeServer closes the connections; every request has its answer by now, and has
-// a moment to read it.
+// closeServer closes the connections of clients. Every request is answered by now, and its client has a moment to read the
+// answer.
 func closeServer(server *httpapi.Server, log *zap.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
@@ -135,7 +135,7 @@ func closeServer(server *httpapi.Server, log *zap.Logger) {
 	}
 }
 
-// listen opens the address that a flag has.
+// listen opens the address that a flag is set to.
 func listen(flag, address string) (net.Listener, error) {
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 		return nil, wrongSetting{fmt.Errorf("%s %q: want host:port, as 127.0.0.1:8080", flag, address)}

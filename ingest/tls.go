@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	// expirySoon is when somebody has to look: those who renew by a machine do it weeks before.
+	// expirySoon is the time left at which somebody has to look: whoever renews by a machine does it weeks before.
 	expirySoon  = 7 * 24 * time.Hour
 	expiryAgain = 24 * time.Hour
 )
 
-// certificate is the pair of --tls-cert and --tls-key that handshakes get. All but serving belongs to
-// whoever looks at the files.
+// certificate is the pair of --tls-cert and --tls-key that is served in handshakes. All fields but serving belong to the
+// goroutine that reads the files.
 type certificate struct {
 	certFile, keyFile string
 	log               *zap.Logger
 	serving           atomic.Pointer[tls.Certificate]
-	seen              [sha256.Size]byte // of the last look
-	warnAgain         time.Time         // of the expiry
+	seen              [sha256.Size]byte // hash of what the files held at the last look
+	warnAgain         time.Time         // no warning of the expiry before
 }
 
 // startTLS returns what the gate speaks TLS with, nil for plain HTTP. The files are read again while the
@@ -52,7 +52,7 @@ func startTLS(c config, metrics prometheus.Registerer, log *zap.Logger) (secure 
 	}, lookAgain(own.lookAgain), nil
 }
 
-// lookAgain takes what the files hold now. While that is no pair the one before is served.
+// lookAgain takes what the files hold now. While they are no pair, the pair from before is served.
 func (c *certificate) lookAgain() {
 	if err := c.look(); err != nil {
 		c.log.Warn("the certificate was not renewed: the one before stays until the files are a pair", zap.Error(err))
@@ -60,8 +60,8 @@ func (c *certificate) lookAgain() {
 	c.warnOfExpiry()
 }
 
-// look serves the pair that the files hold, if it is another one than at the last look. It fails once for
-// what is wrong with them.
+// look reads the files, and serves their pair if they hold something else than at the last look. What is wrong with them is
+// an error once, not at every look.
 func (c *certificate) look() error {
 	cert, certErr := keys.ReadFile(c.certFile)
 	key, keyErr := keys.ReadFile(c.keyFile)
@@ -83,7 +83,7 @@ func (c *certificate) look() error {
 	return nil
 }
 
-// unreadable names the file, which the error of the system does, its flag, and what to do.
+// unreadable adds the flag and what to do to an error of the system, which names the file.
 func unreadable(flag string, err error) error {
 	if err == nil {
 		return nil
@@ -91,7 +91,7 @@ func unreadable(flag string, err error) error {
 	return fmt.Errorf("%s (%s): %w: want a file in PEM that this user may read", flag, variable(flag), err)
 }
 
-// warnOfExpiry says so each day, and when the time has come.
+// warnOfExpiry warns each day once the expiry is near (expirySoon), and when the certificate has expired.
 func (c *certificate) warnOfExpiry() {
 	now, expires := time.Now(), c.serving.Load().Leaf.NotAfter
 	left := expires.Sub(now)
@@ -107,7 +107,7 @@ func (c *certificate) warnOfExpiry() {
 	c.log.Warn(message, zap.String("file", c.certFile), zap.Time("expires", expires))
 }
 
-// expiry is in seconds since 1970.
+// expiry is in seconds since 1970; 0 without a certificate.
 func (c *certificate) expiry() float64 {
 	if serving := c.serving.Load(); serving != nil {
 		return float64(serving.Leaf.NotAfter.Unix())

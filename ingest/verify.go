@@ -10,8 +10,7 @@ import (
 	"ingot/internal/stopsignal"
 )
 
-// verifyCommand holds the tables against each other: the check for after a crash,
-// a restore, or a doubt.
+// verifyCommand checks that the tables agree with each other: for use after a crash, a restore, or when in doubt.
 type verifyCommand struct {
 	DatabaseURL string `name:"database-url" type:"named" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to look at. Not set: the private one below --data-dir."`
 	DataDir     string `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres; no server may be running on it."`
