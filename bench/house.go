@@ -27,8 +27,8 @@ type house struct {
 	binary  string       // the ingester
 	self    string       // this program
 	logs    string
-	given   *rig.Server // with --url
-	flags   []string    // of every ingester, beside those of the scenario
+	given   *rig.Server // the server of --url; nil without it
+	flags   []string    // for every ingester, beside those of the scenario
 
 	profiles bool // take a CPU profile of the ingester in each round
 
@@ -55,7 +55,7 @@ func openHouse(ctx context.Context, p place, told *progress) (*house, error) {
 	return h, err
 }
 
-// findIngester leaves a binary to start, or a server that runs.
+// findIngester sets the binary to start (and builds it, without --ingest), or the server of --url that runs already.
 func (h *house) findIngester(ctx context.Context) error {
 	if h.URL != "" {
 		u, err := url.Parse(h.URL)
@@ -90,5 +90,5 @@ func (h *house) close(ctx context.Context) error {
 	return h.cluster.Close(context.WithoutCancel(ctx))
 }
 
-// errNoDatabase is why limits and the truth are left out.
+// errNoDatabase says why the limits and the truth check are left out.
 var errNoDatabase = errors.New("needs --database-url beside --url")

@@ -8,8 +8,8 @@ import (
 	"ingot/bench/internal/rig"
 )
 
-// openCopy makes the copy that a scenario runs on, if an earlier round has not: all its
-// rounds, and those of its limits, begin with the same rows.
+// openCopy opens the copy that a scenario runs on, and makes it unless an earlier round has. All rounds of the scenario,
+// and those of the limit pour, share this copy.
 func (t *trial) openCopy(ctx context.Context) error {
 	name := t.scenario.database()
 	there, err := t.cluster.Exists(ctx, name)
@@ -30,7 +30,7 @@ func (t *trial) openCopy(ctx context.Context) error {
 	return t.alter(ctx)
 }
 
-// openKept is the database with the rows, loaded where they are missing.
+// openKept opens the database that is kept with its rows, and loads the rows that are missing.
 func (t *trial) openKept(ctx context.Context) error {
 	there, err := t.cluster.Exists(ctx, t.kept())
 	if err != nil {
@@ -47,7 +47,7 @@ func (t *trial) openKept(ctx context.Context) error {
 	return t.fill(ctx)
 }
 
-// openEmptied is a database without the tables of the round before.
+// openEmptied opens the scenario's database, without the tables of the round before.
 func (t *trial) openEmptied(ctx context.Context) error {
 	name := t.scenario.database()
 	there, err := t.cluster.Exists(ctx, name)
@@ -64,8 +64,7 @@ func (t *trial) openEmptied(ctx context.Context) error {
 	return rig.Exec(ctx, t.database, "DROP SCHEMA IF EXISTS ingot CASCADE")
 }
 
-// dropCopy drops a database that outlives rounds, also one that a run which was killed
-// has left.
+// dropCopy drops the scenario's database if it outlives a round. It also drops one that a killed run has left.
 func (h *house) dropCopy(ctx context.Context, s scenario) error {
 	if !s.copies() && !s.Emptied || h.cluster == nil {
 		return nil
@@ -73,8 +72,8 @@ func (h *house) dropCopy(ctx context.Context, s scenario) error {
 	return h.cluster.Drop(context.WithoutCancel(ctx), s.database())
 }
 
-// verify has the ingester hold its tables against each other: for the tables too
-// large to be counted in every round.
+// verify has the ingester check that its tables agree with each other (ingest verify). It is for tables that are too large
+// to be counted in every round.
 func (h *house) verify(ctx context.Context, s scenario) error {
 	url, err := h.cluster.URL(s.database())
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"ingot/bench/internal/result"
 )
 
-// describe is a result without figures: where, when and on what.
+// describe is a result without figures: where, when and on what they are measured.
 func describe(ctx context.Context, h *house) (*result.Result, error) {
 	r := &result.Result{Version: result.Version, Started: time.Now().UTC().Truncate(time.Second), Commit: sourceCommit(ctx)}
 	r.Machine = result.Machine{

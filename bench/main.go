@@ -31,12 +31,12 @@ type streams struct{ stdout, stderr io.Writer }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second signal meets the default: it kills
+	context.AfterFunc(ctx, stop) // after the first signal the default is back: a second one kills
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
 }
 
-// run is the whole command, up to its exit code: 0, 1 when something did not hold,
-// 2 for a wrong command line.
+// run runs a command line and returns the exit code: 0, 1 when something failed or did not hold, 2 for a wrong command
+// line.
 func run(ctx context.Context, args []string, s streams) int {
 	helped := false
 	parser, err := kong.New(&cli{},

@@ -13,24 +13,24 @@ import (
 	"ingot/bench/internal/slowpg"
 )
 
-// meter measures a limit, a second, again and again. Close ends what it holds.
+// meter measures a limit, as often as measure is called. The figure is a rate, a second. close ends what the meter holds.
 type meter struct {
 	measure func(ctx context.Context) (float64, error)
 	close   func()
 }
 
-// How much is measured of a limit. It stands twice beside every run, so it may be
-// shorter than one.
+// How much is measured of a limit. A limit is measured before and after every run, so its own time may be shorter than
+// that of a run.
 const (
 	limitWarm    = 200 * time.Millisecond
 	limitMeasure = time.Second
 	limitCommits = 400 * time.Millisecond
 	copyRows     = 100_000
-	copyBytes    = 100 << 20 // fewer rows when they are large
+	copyBytes    = 100 << 20 // large rows: only as many as have this size together
 )
 
-// openMeter makes the meter of a limit for a scenario: it sends the same events
-// over as many connections.
+// openMeter makes the meter of a limit for a scenario. The meter sends the same events as the scenario, over as many
+// connections.
 func (h *house) openMeter(ctx context.Context, name string, s scenario, window window) (*meter, error) {
 	if other, ok := find(name); ok {
 		other.Emptied = s.copies() && !other.copies()
@@ -62,7 +62,7 @@ func (h *house) openMeter(ctx context.Context, name string, s scenario, window w
 	return nil, fmt.Errorf("there is no limit or scenario %q", name)
 }
 
-// limitDatabase makes the database of a limit, and what drops it.
+// limitDatabase makes the database of a limit; drop drops it.
 func (h *house) limitDatabase(ctx context.Context, limit string) (url string, drop func(), err error) {
 	name := "bench_limit_" + limit
 	url, err = h.cluster.CreateWithSchema(ctx, name)
@@ -82,7 +82,7 @@ func (h *house) copyMeter(ctx context.Context, e *mix.Encoder, size int) (*meter
 	return &meter{measure: c.Measure, close: func() { c.Close(context.WithoutCancel(ctx)); drop() }}, nil
 }
 
-// commitMeter goes through a proxy if the scenario does: its commits are as slow.
+// commitMeter goes through a proxy that delays commits if the scenario does: its commits are as slow then.
 func (h *house) commitMeter(ctx context.Context, delay time.Duration) (*meter, error) {
 	url, drop, err := h.limitDatabase(ctx, commit)
 	if err != nil {
@@ -105,8 +105,7 @@ func (h *house) commitMeter(ctx context.Context, delay time.Duration) (*meter, e
 	}}, nil
 }
 
-// writingMeter gives the server a database of its own; its table is emptied before
-// each run.
+// writingMeter gives the server of a limit a database of its own, whose table is emptied before each measurement.
 func (h *house) writingMeter(ctx context.Context, name string, e *mix.Encoder, s scenario) (*meter, error) {
 	url, drop, err := h.limitDatabase(ctx, name)
 	if err != nil {
@@ -146,8 +145,8 @@ func serverMeter(server *rig.Server, e *mix.Encoder, s scenario, prepare func(co
 	return &meter{measure: measure, close: func() { _ = server.Stop() }}
 }
 
-// scenarioMeter is another scenario as the limit: the same thing on an empty
-// table, with fewer indexes, with one ingester, in memory.
+// scenarioMeter measures another scenario as the limit: for example the same load on an empty table, with fewer indexes, or
+// with one ingester.
 func (h *house) scenarioMeter(other scenario, w window) *meter {
 	measure := func(ctx context.Context) (float64, error) {
 		r, err := h.round(ctx, other, w)

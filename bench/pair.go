@@ -56,9 +56,8 @@ func (c *pairCommand) Run(ctx context.Context, s streams) (err error) {
 	return p.table(s)
 }
 
-// pair measures two ingesters in turn, a short window each, so that the machine's drift meets
-// both. Both stay up, on a database each; there are no limits in between, which
-// would take most of the time.
+// pair measures two ingesters in turn, a short window each, so that the drift of the machine's speed affects both alike.
+// Both stay up, on a database each. No limits are measured in between: they would take most of the time.
 type pair struct {
 	*house
 	scenario scenario
@@ -68,7 +67,7 @@ type pair struct {
 	runs     [2][]result.Run
 }
 
-// measure sets both up, gives them load in turn, and checks the truth of either.
+// measure sets both ingesters up, loads them in turn, and checks the truth of each.
 func (p *pair) measure(ctx context.Context, pairs int) (err error) {
 	for i, own := range [2]string{"_old", "_new"} {
 		h, s := *p.house, p.scenario
@@ -95,9 +94,9 @@ func (p *pair) measure(ctx context.Context, pairs int) (err error) {
 	return nil
 }
 
-// orders says who goes first in each pair: each as often as the other, by lot. Taking turns
-// falls into step with what comes round on the machine: where every fourth run was slower by 8 %,
-// a build was 1.05 to 1.1 times as fast as itself (docs/benchmarks.md).
+// orders says which ingester goes first in each pair: each as often as the other, in random order. If they went first by
+// turns, that would fall into step with whatever recurs on the machine: where every fourth run was slower by 8 %, a build
+// came out 1.05 to 1.1 times as fast as itself (docs/benchmarks.md).
 func orders(pairs int) [][2]int {
 	all := make([][2]int, pairs)
 	for n := range all {
@@ -107,7 +106,7 @@ func orders(pairs int) [][2]int {
 	return all
 }
 
-// load gives both load, a window each in every pair.
+// load loads both ingesters, a window each in every pair.
 func (p *pair) load(ctx context.Context, pairs int) error {
 	p.progress.begin(p.scenario.Name, pairs)
 	defer p.progress.end()
@@ -144,8 +143,8 @@ func nothingSettled(r result.Run, measure time.Duration) error {
 	return fmt.Errorf("nothing was answered in %s: want a longer --measure", measure)
 }
 
-// pairFigures are what the table has lines for, if they are known: the processor time of
-// a Postgres that somebody else runs is not, nor one of less than a tick in any window.
+// pairFigures are the lines of the table. A line is left out if its figure is not known: the processor time of a Postgres
+// that somebody else runs, or one that is less than a tick of /proc in any window.
 var pairFigures = []struct {
 	name string
 	of   func(r result.Run) float64

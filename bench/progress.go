@@ -10,8 +10,7 @@ import (
 	"golang.org/x/term"
 )
 
-// quietFor is how often a progress that is on no terminal writes a line within one
-// step.
+// quietFor is how often progress writes a line within one step, if it is not on a terminal.
 const quietFor = 5 * time.Second
 
 // progress shows how far a step is: a bar on a terminal, elsewhere plain lines. It

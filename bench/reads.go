@@ -16,8 +16,7 @@ import (
 	"ingot/bench/internal/rig"
 )
 
-// readsCommand measures reads of a large table while an ingester writes to it at a
-// part of what it can.
+// readsCommand measures reads of a large table while an ingester writes to it at a part of its top speed.
 type readsCommand struct {
 	place
 	Rows    int           `default:"10000000" help:"Rows that are there first; loaded once, and kept for the next run."`
@@ -32,7 +31,7 @@ type readsCommand struct {
 	Out     string        `placeholder:"FILE" help:"Where the result goes. Default: below --data-dir."`
 }
 
-// readsResult is a result of another kind: what was read, and beside what.
+// readsResult is the result of bench reads: what was read, and what was written meanwhile (Beside).
 type readsResult struct {
 	result.Result
 	Rows   int            `json:"rows"` // when the reads began
@@ -42,7 +41,7 @@ type readsResult struct {
 	Reads  []reads.Figure `json:"reads"`
 }
 
-// readArray and readConnections are how the ingester is written to.
+// readArray and readConnections are how many events a request to the ingester has, and how many connections write.
 const (
 	readArray       = 100
 	readConnections = 8
@@ -118,11 +117,11 @@ func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (e
 	if err := c.beside(ctx, t, read, r); err != nil {
 		return err
 	}
-	r.Beside.Counts.Add(top.Counts) // the truth is of both
+	r.Beside.Counts.Add(top.Counts) // the truth check is about both loads
 	return t.check(ctx, &r.Beside)
 }
 
-// beside reads while an open loop writes, for as long as that takes.
+// beside reads while an open loop writes, for as long as the reads take.
 func (c *readsCommand) beside(ctx context.Context, t *trial, read reads.Run, r *readsResult) error {
 	rate := max(1, int(c.Share*r.Top/readArray))
 	open := load.Open{

@@ -42,7 +42,7 @@ func (t *trial) rise(ctx context.Context) (best result.Run, err error) {
 	if len(t.Rates) > 1 {
 		best.Steps = steps
 	}
-	best.Counts, best.Failures = counts, failures // the truth is of all steps together
+	best.Counts, best.Failures = counts, failures // the truth check is about all steps together
 	return best, nil
 }
 

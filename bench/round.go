@@ -34,11 +34,11 @@ func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, 
 	if r, err = t.measure(ctx); err != nil {
 		return r, err
 	}
-	r.Counts.Add(before) // the truth is of both
+	r.Counts.Add(before) // the truth check is about both loads
 	return r, t.check(ctx, &r)
 }
 
-// begin sets a trial up; tearDown is for its caller, whether or not that went well.
+// begin sets a trial up. Its caller has to call tearDown, after an error as well.
 func (h *house) begin(ctx context.Context, s scenario, w window) (t *trial, err error) {
 	t = &trial{house: h, scenario: s, window: w}
 	if t.encoder, err = mix.NewEncoder(s.Mix); err != nil {
@@ -62,12 +62,12 @@ func (t *trial) measure(ctx context.Context) (result.Run, error) {
 	}
 	r.Memory, r.Batch = rig.PeakMemory(t.servers), meanBatch(r.Samples)
 	after, err := rig.Mallocs(ctx, t.servers[0])
-	// Of several ingesters this one served its share of the connections.
+	// If there are several ingesters, this one served its share of the connections, so its count stands for each of them.
 	r.Mallocs = float64(after-before) * float64(len(t.servers)) / float64(max(1, r.Counts.Events()))
 	return r, err
 }
 
-// watched is the load with all that goes on beside it: samples, readers, a profile.
+// watched runs the load, and beside it whatever else is wanted: samples of /stats, readers, a profile.
 func (t *trial) watched(ctx context.Context) (result.Run, error) {
 	readers := load.Readers{Address: t.servers[0].Address, Count: t.Readers}
 	watch := rig.StartWatch(ctx, t.servers)
@@ -82,8 +82,8 @@ func (t *trial) watched(ctx context.Context) (result.Run, error) {
 	return r, errors.Join(err, failed, <-profiled)
 }
 
-// profile takes a CPU profile of the first ingester over warming up and measuring,
-// if one is wanted. The last round's is kept.
+// profile takes a CPU profile of the first ingester while it warms up and is measured, if one is wanted. The profile of
+// the last round is kept.
 func (t *trial) profile(ctx context.Context) error {
 	if !t.profiles {
 		return nil
@@ -125,7 +125,7 @@ func (t *trial) readCPU() rig.CPU {
 	return rig.ReadCPU(t.servers, postmaster)
 }
 
-// summary is a tally as it is kept.
+// summary is a tally in the form that a result keeps.
 func (t *trial) summary(tally *load.Tally) result.Run {
 	return result.Run{
 		Requests: tally.Rate(tally.Measured.Requests), Events: tally.Rate(tally.Measured.Events()),
@@ -149,7 +149,7 @@ func latency(h *hdrhistogram.Histogram) result.Latency {
 	return l
 }
 
-// meanBatch is over the whole run: all that was received, by all batches.
+// meanBatch is the mean size of a batch over the whole run: all events received, divided by all batches.
 func meanBatch(samples []rig.Sample) float64 {
 	if len(samples) < 2 {
 		return 0
@@ -158,7 +158,7 @@ func meanBatch(samples []rig.Sample) float64 {
 	return float64(last.Received-first.Received) / float64(max(1, last.Batches-first.Batches))
 }
 
-// check stops the ingesters, so that nothing is under way, and counts.
+// check stops the ingesters, so that nothing is under way, and then checks the truth.
 func (t *trial) check(ctx context.Context, r *result.Run) error {
 	if t.database == "" {
 		r.Unchecked = errNoDatabase.Error()

@@ -53,7 +53,7 @@ func (c *runCommand) Run(ctx context.Context, s streams) (err error) {
 	return c.finish(s, r)
 }
 
-// begin is an empty result, or what a run that was cut has left.
+// begin is an empty result or, with --resume, what a run that was cut has left.
 func (c *runCommand) begin(ctx context.Context, h *house) (*result.Result, error) {
 	r, err := describe(ctx, h)
 	if err != nil {
@@ -70,14 +70,14 @@ func (c *runCommand) begin(ctx context.Context, h *house) (*result.Result, error
 	return r, nil
 }
 
-// command is what to type for the same figures: whether they came in one go is no
-// part of it.
+// command is what to type for the same figures. It leaves out --resume: whether they were measured in one go does not
+// matter.
 func command(args []string) string {
 	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--resume" })
 	return strings.Join(append([]string{"bench"}, args...), " ")
 }
 
-// state is the result so far.
+// state is the file of the result so far.
 func (c *runCommand) state() string { return filepath.Join(c.DataDir, "unfinished.json") }
 
 // all measures what is not done yet, and saves after each scenario.
@@ -102,7 +102,7 @@ func (c *runCommand) all(ctx context.Context, h *house, chosen []scenario, r *re
 	return nil
 }
 
-// one measures a scenario. What breaks it is in its result: the others go on.
+// one measures a scenario. An error that breaks it is noted in its result, and the other scenarios go on.
 func (c *runCommand) one(ctx context.Context, h *house, s scenario) result.Scenario {
 	if why := c.unable(h, s); why != "" {
 		return result.Scenario{Name: s.Name, About: s.About, Skipped: why}

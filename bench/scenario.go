@@ -35,20 +35,20 @@ type scenario struct {
 	// What is offered. Connections make it a closed loop, Rates an open one.
 	Mix         mix.Mix
 	Connections int
-	Rates       []int         // requests a second; several: rising, until it no longer keeps up
+	Rates       []int         // requests a second; several: rising, until the ingester no longer keeps up
 	Array       int           // events in a request; 0: one, as an object
 	Lasts       time.Duration // window of measurement; 0: that of the run
 
 	// To what.
 	Ingesters   int           // 0: one
 	Flags       []string      // of the ingester
-	Known       int           // events stored by others; then the ingester is restarted
-	Alter       string        // SQL on the tables before anything is written
-	Base        int           // rows in the table: a copy of one that is loaded once and kept
+	Known       int           // events that are stored before the ingester starts; the load may repeat them
+	Alter       string        // SQL that is run on the tables before the load
+	Base        int           // rows in the table, which is a copy of one that is loaded once and kept
 	CommitDelay time.Duration // added to every answer to a COMMIT
 	Readers     int           // clients that read pages meanwhile
-	Emptied     bool          // its database is emptied before a round, not dropped after it: a drop is a checkpoint
-	own         string        // of one of several trials at a time: the end of its database's name
+	Emptied     bool          // its database is emptied before a round, not dropped after it: a drop makes a checkpoint
+	own         string        // the end of its database's name, where several trials run at a time
 
 	// Against what. A limit is one of the above, or the name of another scenario.
 	Against []result.Ratio
@@ -60,16 +60,15 @@ func (s *scenario) events() int { return max(1, s.Array) }
 
 func (s *scenario) open() bool { return len(s.Rates) > 0 }
 
-// copies tells whether it is measured on a copy of a table that is kept, made when the
-// scenario begins and dropped when it ends.
+// copies tells whether the scenario is measured on a copy of a table that is kept. The copy is made when the scenario
+// begins and dropped when it ends.
 func (s *scenario) copies() bool { return s.Base > 0 }
 
-// stored is how many rows are there before the first round, and known how many of
-// them may be repeated.
+// stored is how many rows are there before the first round; Known is how many of them the load may repeat.
 func (s *scenario) stored() int { return max(s.Base, s.Known) }
 
-// database is the name of the one it runs on: fresh for each round, or emptied, or its
-// copy of the one that is kept.
+// database is the name of the database that the scenario runs on: one that is fresh for each round, or one that is emptied,
+// or the scenario's copy of the kept one.
 func (s *scenario) database() string {
 	switch {
 	case s.copies():
@@ -80,8 +79,8 @@ func (s *scenario) database() string {
 	return "bench_run" + s.own
 }
 
-// kept is the name of the database that outlives the run, and that nothing is written
-// to once it is loaded: one for each number of rows, kind of ids and number of topics.
+// kept is the name of the database that outlives the run. Once it is loaded nothing is written to it. There is one for
+// each number of rows, kind of ids and number of topics.
 func (s *scenario) kept() string {
 	name := fmt.Sprintf("bench_base_%d_%s", s.Base, cmp.Or(s.Mix.IDs, mix.UUIDv4))
 	if s.Mix.Topics > 0 {

@@ -12,12 +12,12 @@ import (
 // once per kind of ids.
 const baseRows = 20_000_000
 
-// readerRows are those of the table that readers are measured on, and what their indexes
-// cost there.
+// readerRows is how many rows the table has on which readers are measured, and on which it is measured what their indexes
+// cost.
 const readerRows = 10_000_000
 
-// fullWindow is that of scenarios on a full table, whose speed goes up and down with
-// what is written back meanwhile.
+// fullWindow is the window of measurement of scenarios on a full table. Their speed goes up and down with what is written
+// back to disk meanwhile.
 const fullWindow = 5 * time.Second
 
 // scenarios is the table of everything that is measured. The goals are what the
@@ -63,7 +63,7 @@ func scenarios() []scenario {
 	}, slowScenarios(usual), indexScenarios())
 }
 
-// What is done to the index that serves readers alone.
+// SQL (scenario.Alter) that drops, replaces or changes the index that only readers need.
 const (
 	noSlices     = "DROP INDEX ingot.events_slices;"
 	topicID      = noSlices + "CREATE INDEX ON ingot.events (topic, id);"
@@ -72,8 +72,8 @@ const (
 	largeList    = "ALTER INDEX ingot.events_slices SET (gin_pending_list_limit = 4096);"
 )
 
-// indexScenarios tell what the readers' index costs writers, and what others would, against
-// the primary key alone. Topics are many, as where they matter.
+// indexScenarios tell what the readers' index costs writers, and what other indexes would cost, against the primary key
+// alone. There are many topics, since that is where such an index matters.
 func indexScenarios() (all []scenario) {
 	m := mix.Mix{Topics: 1000, Duplicates: 0.30}
 	for _, load := range []scenario{

@@ -10,18 +10,17 @@ import (
 	"ingot/bench/internal/rig"
 )
 
-// A table that is full is measured in the state of one in use. After a checkpoint, and
-// every limit on a fresh database ends with one, each page of an index goes into the log
-// whole when it is first touched, and at first no buffer has to be written to make room:
-// that is past when few rows bring a page image.
+// A full table is measured in the state of a table in use. Right after a checkpoint, with which every limit on a fresh
+// database ends, it is in another state: each page of an index goes into the WAL whole when it is first touched, and at
+// first no buffer has to be written to make room. That state is past once few rows bring a page image.
 const (
 	settleStep   = 3 * time.Second
 	settleMost   = 30   // steps
 	settleImages = 0.02 // page images a row
 )
 
-// settle reads the table of a scenario on a full one, and loads it until it is in that
-// state. The counts are of that load.
+// settle brings the full table of a scenario into the state of one in use: it reads the table, and loads it until that
+// state is reached. counts are those of this load.
 func (t *trial) settle(ctx context.Context) (counts load.Counts, err error) {
 	if !t.copies() {
 		return counts, nil
@@ -35,7 +34,7 @@ func (t *trial) settle(ctx context.Context) (counts load.Counts, err error) {
 	})
 }
 
-// pourBatch is how many rows a batch of an ingester has under arrays of 1,000.
+// pourBatch is how many rows a batch of an ingester has when clients send arrays of 1,000 events.
 const pourBatch = 1400
 
 // pour measures raw COPY into the table of a scenario, in the same state.
@@ -59,7 +58,8 @@ func (h *house) pour(ctx context.Context, s scenario) (float64, error) {
 	return float64(rows) / took.Seconds(), err
 }
 
-// settleBy reads the tables of a database once, and has steps of load write to it.
+// settleBy reads the tables of a database once, and then has steps of load write to it until few rows bring a page image,
+// settleMost steps at most.
 func (h *house) settleBy(ctx context.Context, url string, step func() (rows int, err error)) error {
 	if err := rig.Warm(ctx, url); err != nil {
 		return err

@@ -19,7 +19,7 @@ type trial struct {
 	scenario
 	window
 	encoder  *mix.Encoder
-	database string // "" when it is not known
+	database string // its URL; "" when it is not known
 	proxy    *slowpg.Proxy
 	servers  []*rig.Server
 	source   *mix.Source
@@ -36,22 +36,21 @@ func (t *trial) setUp(ctx context.Context) (err error) {
 	} else if err := t.startOwn(ctx); err != nil {
 		return err
 	}
-	// Unless the log says what is free, the time does: a run deals less than a
+	// Which numbers of events are free is taken from the time, unless the log can be asked: a run deals less than a
 	// thousand events a millisecond.
 	first, known := int(time.Now().UnixMilli())<<10, 0
 	if t.database != "" {
 		if t.lastID, err = truth.LastID(ctx, t.database); err != nil {
 			return err
 		}
-		// Every event that ever got here took an id: fresh ones begin above.
+		// Every event that ever came to this database took an id, so numbers from the last id on are fresh.
 		first, known = int(t.lastID), t.Known
 	}
 	t.source, t.acks = mix.NewSource(t.Mix.Duplicates, first, known), truth.NewAcks(first-known)
 	return nil
 }
 
-// startOwn makes the database, puts rows in, and starts ingesters that have seen
-// nothing of them.
+// startOwn makes the database, puts rows in, and starts ingesters that know nothing of these rows.
 func (t *trial) startOwn(ctx context.Context) error {
 	if err := t.openDatabase(ctx); err != nil {
 		return err
@@ -89,7 +88,7 @@ func (t *trial) alter(ctx context.Context) error {
 	return nil
 }
 
-// openDatabase is a fresh one, or the scenario's copy of one that is kept.
+// openDatabase opens a fresh database, the scenario's copy of a kept one, or the one that is emptied.
 func (t *trial) openDatabase(ctx context.Context) (err error) {
 	switch {
 	case t.copies():
@@ -103,7 +102,7 @@ func (t *trial) openDatabase(ctx context.Context) (err error) {
 	return t.fill(ctx)
 }
 
-// fill has an ingester make the tables, and loads what is missing.
+// fill has an ingester make the tables, and loads the rows that are missing.
 func (t *trial) fill(ctx context.Context) error {
 	s, err := rig.StartIngester(ctx, t.binary, t.logs, t.database, t.ingesterFlags())
 	if err != nil {

@@ -43,8 +43,7 @@ func (h *house) stage(ctx context.Context, s scenario, rounds int, w window) (re
 	return out, err
 }
 
-// openMeters opens each limit of a scenario once. Those that are open are returned
-// with an error, too.
+// openMeters opens each limit of a scenario once. After an error it returns the meters that are open, too, to be closed.
 func (h *house) openMeters(ctx context.Context, s scenario, w window) (map[string]*meter, error) {
 	meters := map[string]*meter{}
 	for _, ratio := range s.Against {
@@ -78,7 +77,7 @@ func (h *house) tell(s scenario, r result.Round, n, of int) {
 	h.progress.say("%s", line)
 }
 
-// between runs one round and the limits behind it.
+// between runs one round, and measures the limits after it.
 func (h *house) between(ctx context.Context, s scenario, w window, meters map[string]*meter, before map[string]float64) (result.Round, map[string]float64, error) {
 	round := result.Round{Limits: map[string][2]float64{}}
 	var err error
@@ -92,8 +91,7 @@ func (h *house) between(ctx context.Context, s scenario, w window, meters map[st
 	return round, after, err
 }
 
-// measureAll measures the limits in the order of the table. One may be in several
-// ratios, or missing.
+// measureAll measures the limits in the order of the table. A limit may be in several ratios, or have no meter.
 func measureAll(ctx context.Context, ratios []result.Ratio, meters map[string]*meter) (map[string]float64, error) {
 	values := map[string]float64{}
 	for _, ratio := range ratios {

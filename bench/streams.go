@@ -18,7 +18,7 @@ import (
 	"ingot/bench/internal/rig"
 )
 
-// streamsCommand measures the way from the publisher to those who follow.
+// streamsCommand measures how long events take from the publisher to the streams that follow.
 type streamsCommand struct {
 	place
 	Streams int           `default:"1000" help:"Streams."`
@@ -33,7 +33,7 @@ type streamsCommand struct {
 // streamArray is how many events a request has.
 const streamArray = 100
 
-// streamsResult is a result of another kind.
+// streamsResult is the result of bench streams.
 type streamsResult struct {
 	result.Result
 	Runs []streamsRun `json:"runs"`

@@ -14,24 +14,24 @@ import (
 // patience is how long the last events may take after the last answer.
 const patience = time.Minute
 
-// Run is some streams that follow what is published.
+// Run publishes events while streams follow them.
 type Run struct {
 	Address string
-	Name    string // of its events: unlike any other run's on the database
-	Streams int    // that are read, spread over the topics
-	Stopped int    // that are not; they follow all topics
+	Name    string // begins the ids of its events: unlike that of any other run on the database
+	Streams int    // streams that are read, spread over the topics
+	Stopped int    // streams that stop reading; they follow all topics
 	Topics  int
 	Rate    int // events a second
 	Array   int // events in a request
 	During  time.Duration
-	Told    func(sent int) // nil: nobody
+	Told    func(sent int) // called after each request; may be nil
 
 	// Open and Close are called when the first event is sent, and when the last one has
 	// been received.
 	Open, Close func()
 }
 
-// Outcome is what it came to; times in microseconds.
+// Outcome is what a Run came to; times are in microseconds.
 type Outcome struct {
 	Streams   int     `json:"streams"`
 	Stopped   int     `json:"stopped"`
@@ -43,7 +43,7 @@ type Outcome struct {
 	P99       int64   `json:"p99"`
 	P999      int64   `json:"p999"`
 	Max       int64   `json:"max"`
-	Before    []int   `json:"cut_behind,omitempty"` // events that each stopped stream had got
+	Before    []int   `json:"cut_behind,omitempty"` // how many events each stopped stream had got when it was cut off
 }
 
 // total is how many events are published: whole requests.
@@ -51,8 +51,7 @@ func (r *Run) total() int {
 	return max(1, int(r.During.Seconds()*float64(r.Rate))/r.Array) * r.Array
 }
 
-// Do runs it. It fails when a stream misses an event, or one that stopped reading was
-// not cut off.
+// Do runs the Run. It fails when a stream misses an event, or when a stream that stopped reading was not cut off.
 func (r *Run) Do(ctx context.Context) (Outcome, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -106,8 +105,7 @@ func (r *Run) open(ctx context.Context) (read, stopped []*stream, err error) {
 	return read, stopped, nil
 }
 
-// follow publishes while the streams are read, and waits until all have everything.
-// It tells how long publishing took.
+// follow publishes while the streams are read, and waits until each has all its events. sent is how long publishing took.
 func (r *Run) follow(ctx context.Context, read []*stream) (sent time.Duration, err error) {
 	var wait sync.WaitGroup
 	failures := make(chan error, len(read))

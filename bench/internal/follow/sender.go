@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// sender publishes events 0..total-1 at a rate. A request that is late is sent at
-// once.
+// sender publishes events 0..total-1 at a fixed rate. A request whose time is past is sent at once.
 type sender struct {
 	*Run
 	http *http.Client

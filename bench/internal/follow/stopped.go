@@ -7,18 +7,18 @@ import (
 	"net"
 )
 
-// kernelTakes bounds what the kernel takes in for a stream that nobody reads.
+// kernelTakes bounds what the kernel receives for a stream that nobody reads.
 const kernelTakes = 256 << 10
 
-// stopReading makes the stream one that is not read from now on.
+// stopReading prepares the stream for not being read from now on: it bounds the kernel's buffer.
 func (s *stream) stopReading() {
 	if c, ok := s.conn.(*net.TCPConn); ok {
 		_ = c.SetReadBuffer(kernelTakes)
 	}
 }
 
-// comeBack reads what was on its way when the stream was cut off, and the rest by its
-// last id. It tells how much of it the first connection had.
+// comeBack reads what was still on its way when the stream was cut off. Then it connects again with the last id, and reads
+// the rest. before is how many events came over the first connection.
 func (s *stream) comeBack(ctx context.Context) (before int, err error) {
 	for err == nil && s.next < s.total() {
 		err = s.block()

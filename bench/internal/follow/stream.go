@@ -15,18 +15,18 @@ import (
 	"ingot/bench/internal/latency"
 )
 
-// stream follows one topic, or all of them, and wants numbers first, first+stride, ..
+// stream follows one topic, or all of them. It wants the events with the numbers next, next+stride, .. in this order.
 type stream struct {
 	*Run
 	topic  string // "": all
 	next   int
 	stride int
-	place  string // the last id
+	place  string // the last id (a cursor) that came
 
 	conn    net.Conn
 	lines   *bufio.Reader
 	buf     []byte
-	latency *hdrhistogram.Histogram // nil: it keeps none
+	latency *hdrhistogram.Histogram // nil: latencies are not kept
 }
 
 func (s *stream) open(ctx context.Context) error {
@@ -58,7 +58,7 @@ func (s *stream) open(ctx context.Context) error {
 	return s.begin()
 }
 
-// begin reads up to the first id: from there on nothing may be missing.
+// begin reads up to the first id. From there on no event may be missing.
 func (s *stream) begin() error {
 	for s.place == "" {
 		if err := s.block(); err != nil {
@@ -70,8 +70,8 @@ func (s *stream) begin() error {
 
 var errMissing = errors.New("an event is missing")
 
-// block reads up to an empty line and judges what came. Half a block, where a stream
-// is cut off, is none: neither its event nor its id counts.
+// block reads one block of the stream, up to an empty line, and checks its event. Half a block, as when a stream is cut off,
+// does not count: neither its event nor its id.
 func (s *stream) block() error {
 	var id string
 	var data []byte

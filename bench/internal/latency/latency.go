@@ -18,8 +18,8 @@ const (
 // New returns a histogram of microseconds, for Record; any two of them can be merged.
 func New() *hdrhistogram.Histogram { return hdrhistogram.New(least, most, digits) }
 
-// Record adds that something took so long; what took less than a microsecond or more than
-// two minutes counts as that.
+// Record adds how long something took. Less than a microsecond counts as a microsecond, more than two minutes as two
+// minutes.
 func Record(h *hdrhistogram.Histogram, took time.Duration) {
 	_ = h.RecordValue(min(max(took.Microseconds(), least), most)) // it only fails out of these bounds
 }

@@ -15,13 +15,13 @@ import (
 	"ingot/bench/internal/mix"
 )
 
-// ServeBare answers each request once the group that it came in is committed, until ctx
-// ends. Of ten requests seven bring a row, as of the usual events seven are new, and the
-// row is one made up here. Groups go over one connection, one Query with BEGIN, COPY and
-// COMMIT each; the next is sent while the answer to the last is awaited, if it is as
-// large. Nothing is read of an event, sorted, looked up, logged or told apart: what is
-// between this and the ingester is the price of the promise, and what is between this and
-// ServeNothing nobody can save who writes rows. The database behind url must hold the schema.
+// ServeBare answers each request once the group that it came in is committed, until ctx ends. Of ten requests seven bring a
+// row, as seven of ten of the usual events are new. The row is made up here: nothing of an event is read, sorted, looked up,
+// logged or told apart. Groups go over one connection, each as one Query with BEGIN, COPY and COMMIT. The next group is sent
+// while the answer to the last is awaited, if it is as large.
+//
+// The distance between this server and the ingester is the price of the promise. The distance between this server and
+// ServeNothing is what nobody can save who writes rows. The database behind url must hold the schema.
 func ServeBare(ctx context.Context, listener net.Listener, url string) error {
 	encoder, err := mix.NewEncoder(mix.Mix{})
 	if err != nil {
@@ -43,22 +43,22 @@ func ServeBare(ctx context.Context, listener net.Listener, url string) error {
 	return err
 }
 
-// bareAhead is how many groups may be on their way, as with the ingester.
+// bareAhead is how many groups may be on their way at a time: as many as batches with the ingester.
 const bareAhead = 2
 
 type bare struct {
 	conn    *pgconn.PgConn
 	encoder *mix.Encoder
-	sent    chan bareGroup // what is on its way, in order
-	rows    int            // the writer's: how many requests have had one, or might have
-	buf     []byte         // the writer's
+	sent    chan bareGroup // groups on their way, in order
+	rows    int            // of write alone: how many requests it has sent, with a row or without
+	buf     []byte         // of write alone
 	waiters sync.Pool
 
 	mu      sync.Mutex
-	changed sync.Cond // the queue, flights or the end
+	changed sync.Cond // the queue, flights or ended has changed
 	queue   bareGroup
 	flights []int // the size of each group on its way
-	ended   error // why no more are taken
+	ended   error // why no more requests are taken; nil: they are
 }
 
 // bareGroup is the requests of a transaction.
@@ -94,13 +94,14 @@ func (b *bare) wait() error {
 	return <-waiter
 }
 
-// wantedLocked is the ingester's rule: behind another group only one as large.
+// wantedLocked tells whether the queue may be sent as a group now, by the ingester's rule: behind another group only one as
+// large.
 func (b *bare) wantedLocked() bool {
 	n := len(b.queue)
 	return n > 0 && (len(b.flights) == 0 || len(b.flights) < bareAhead && n >= b.flights[0])
 }
 
-// take waits for a group that may go; nil when none is to go any more.
+// take waits until the queue may be sent as a group, and takes it; nil: the end has come.
 func (b *bare) take() bareGroup {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -188,7 +189,7 @@ func (b *bare) committed() (err error) {
 	}
 }
 
-// end tells who waits, and who comes later, that it is over. The first reason counts.
+// end answers every request that is queued, and every later one, with the reason of the end. The first reason counts.
 func (b *bare) end(why error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -9,9 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Commit measures a one-row INSERT and COMMIT, one after another on one
-// connection for the time given, and returns the median. A statement outside of a
-// transaction block is exactly that, in one round trip.
+// Commit measures an INSERT of one row with its COMMIT, again and again over one connection for the time given, and returns
+// the median. Each is one round trip.
 func Commit(ctx context.Context, url string, during time.Duration) (time.Duration, error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -33,8 +32,8 @@ func Commit(ctx context.Context, url string, during time.Duration) (time.Duratio
 	return times[len(times)/2], nil
 }
 
-// commitOne sends BEGIN, INSERT and COMMIT as one simple Query: the COMMIT is said,
-// so that a proxy that delays the answers to COMMIT delays this one too.
+// commitOne sends BEGIN, INSERT and COMMIT as one simple Query. The COMMIT is written out, so that a proxy that delays the
+// answers to COMMIT delays this one too.
 func commitOne(ctx context.Context, conn *pgx.Conn, n int) error {
 	query := fmt.Sprintf("BEGIN; INSERT INTO ingot.bench_commit VALUES (%d, 'one row'); COMMIT", n)
 	if _, err := conn.PgConn().Exec(ctx, query).ReadAll(); err != nil {

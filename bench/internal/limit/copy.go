@@ -16,8 +16,8 @@ import (
 // table with the constraints and indexes of ingot.events.
 type Copy struct {
 	conn   *pgconn.PgConn
-	chunks [][]byte // whole streams of `size` rows
-	whole  []byte   // one stream with all of them
+	chunks [][]byte // COPY streams, whole ones, of `size` rows each
+	whole  []byte   // one COPY stream with all rows
 	rows   int
 }
 
@@ -46,8 +46,8 @@ func encode(e *mix.Encoder, first, n int) []byte {
 // Close ends the connection.
 func (c *Copy) Close(ctx context.Context) { _ = c.conn.Close(ctx) }
 
-// Measure returns rows a second: the faster of one COPY with everything and one
-// COPY a chunk. Each is a transaction of its own, committed when it is counted.
+// Measure returns rows a second: the faster of one COPY with all rows and one COPY a chunk. Each COPY is a transaction of
+// its own, and committed when it is counted.
 func (c *Copy) Measure(ctx context.Context) (float64, error) {
 	best, err := c.time(ctx, [][]byte{c.whole})
 	if err != nil || len(c.chunks) == 0 {

@@ -19,7 +19,7 @@ const naiveConnections = 32
 const naiveInsert = `INSERT INTO ingot.events (event_id, topic, id, source, "timestamp", received_at, payload)
 	VALUES ($1, $2, nextval('ingot.id_blocks'), $3, $4, now(), $5) ON CONFLICT (event_id, topic) DO NOTHING`
 
-// naiveEvent is all the checking it does.
+// naiveEvent is what a body is decoded into: this server does no other checking.
 type naiveEvent struct {
 	ID        string          `json:"event_id"`
 	Topic     string          `json:"topic"`

@@ -8,8 +8,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// storedAnswer is what the ingester says of a new event, with an id of the usual
-// length: the client has as much to read.
+// storedAnswer is the ingester's answer to a new event, with an id of the usual length, so that the client has as much to
+// read.
 const storedAnswer = `{"status":"stored","event_id":"00000000-0000-4000-8000-000000000000","topic":"payment-processed"}`
 
 // ServeNothing answers every request as if its event were stored, until ctx ends.
@@ -37,7 +37,7 @@ func serve(ctx context.Context, listener net.Listener, handler fasthttp.RequestH
 	case <-ctx.Done():
 	}
 	stop, cancel := context.WithCancel(context.Background())
-	cancel() // drop what is open: whoever measured has its answers
+	cancel() // open connections are dropped: the client that measured has its answers
 	_ = server.ShutdownWithContext(stop)
 	return <-served
 }

@@ -14,7 +14,7 @@ import (
 // patience is how long after the end of a run a response may still come.
 const patience = 60 * time.Second
 
-// Closed is a run of n connections that each send again when they were answered.
+// Closed is a run of n connections, each of which sends its next request once the last one was answered.
 type Closed struct {
 	Addresses   []string // connections are spread over them in turn
 	Connections int
@@ -23,7 +23,7 @@ type Closed struct {
 	Measure     time.Duration
 	Encoder     *mix.Encoder
 	Source      *mix.Source
-	Ack         func(picks []int) // called by many goroutines; the events are settled
+	Ack         func(picks []int) // told which events are settled; called by many goroutines
 
 	// Open and Close are called as the window of measurement opens and closes.
 	Open, Close func()
@@ -111,8 +111,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// worker is one connection's loop and its own tally: nothing is shared on the way
-// of a request but the source's counter.
+// worker is the loop of one connection, with a tally of its own. On the way of a request workers share nothing but the
+// counter of the source.
 type worker struct {
 	run   *Closed
 	conn  *conn

@@ -12,9 +12,8 @@ import (
 	"ingot/bench/internal/mix"
 )
 
-// maxWorkers bounds the requests vegeta keeps open. When all wait, it sends no
-// more: the rate achieved then falls below the rate asked, which is the sign to
-// look for.
+// maxWorkers bounds the requests that vegeta keeps open. When all of them wait for answers, vegeta sends no more. The rate
+// achieved falls below the rate asked then: that is the sign to look for.
 const maxWorkers = 4096
 
 // Open is a run at a fixed rate, whether or not answers come.

@@ -27,12 +27,12 @@ const (
 	feedLimit   = "1000"
 	browseLimit = "100"
 
-	// readPause is between two looks of one reader: ten a second are a busy screen.
-	// A follower that is behind does not wait.
+	// readPause is the pause of a reader between two pages: ten a second are a busy screen. A reader that follows the feed
+	// and is behind does not wait.
 	readPause = 100 * time.Millisecond
 )
 
-// Start lets them read until Stop.
+// Start lets the readers read until Stop.
 func (r *Readers) Start(ctx context.Context) {
 	ctx, r.stop = context.WithCancel(ctx)
 	for i := range r.Count {
@@ -44,7 +44,7 @@ func (r *Readers) Start(ctx context.Context) {
 	}
 }
 
-// Stop ends them and returns how many pages they read.
+// Stop ends the readers and returns how many pages they have read.
 func (r *Readers) Stop() (pages int, err error) {
 	r.stop()
 	r.running.Wait()

@@ -20,12 +20,11 @@ type head struct {
 	status int
 	length int  // bytes of head and body together
 	body   int  // where the body begins
-	close  bool // the server closes the connection after it
+	close  bool // the server closes the connection after this response
 }
 
-// parseHead reads the head at the start of b: errPartial until it is all there.
-// Only bodies with a Content-Length are understood; the servers measured here
-// send no others.
+// parseHead reads the head of a response at the start of b. It returns errPartial until the whole head is there. Only bodies
+// with a Content-Length are understood; the servers measured here send no others.
 func parseHead(b []byte) (head, error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {

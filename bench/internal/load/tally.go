@@ -9,7 +9,7 @@ import (
 	"ingot/bench/internal/latency"
 )
 
-// Counts are requests and what became of their events.
+// Counts are how many requests were answered, and what became of their events.
 type Counts struct {
 	Requests   int `json:"requests"`
 	Stored     int `json:"stored"`
@@ -18,7 +18,7 @@ type Counts struct {
 	Failed     int `json:"failed,omitempty"`  // events with any other answer, or none
 }
 
-// Events are those settled: stored, or a duplicate of one that is.
+// Events is how many events are settled: stored, or a duplicate of one that is stored.
 func (c Counts) Events() int { return c.Stored + c.Duplicates }
 
 // Add adds o.
@@ -43,8 +43,8 @@ func newTally() *Tally {
 	return &Tally{Latency: latency.New(), Failures: map[string]int{}}
 }
 
-// settle books a response to n events that took so long. It says whether all of
-// them are settled; only then does the time count: a refusal is quick.
+// settle books a response to n events, and how long it took. It says whether all of the events are settled. Only then does
+// the time count for the latency, since a refusal is quick.
 func (t *Tally) settle(status int, body []byte, n int, measured bool, took time.Duration) bool {
 	c := Counts{Requests: 1}
 	a, err := answer{}, error(nil)
@@ -73,7 +73,7 @@ func (t *Tally) settle(status int, body []byte, n int, measured bool, took time.
 	return settled
 }
 
-// fail notes what went wrong with n events that were not booked.
+// fail notes what went wrong, and counts n events as failed that were not booked otherwise.
 func (t *Tally) fail(err error, n int) {
 	t.Failures[err.Error()]++
 	t.Total.Failed += n

@@ -25,12 +25,12 @@ type Encoder struct {
 	templates []template
 }
 
-// template is an event with a gap: id stands at json[atJSON:] and row[atRow:]; and
-// another one for the topic, where topics are many.
+// template is an encoded event with a gap for its event_id, at json[atJSON:] and row[atRow:]. If the mix has many topics
+// there is a gap for the topic as well, at json[topicJSON:] and row[topicRow:].
 type template struct {
 	json, row      []byte
 	atJSON, atRow  int
-	atSeq          int // of the id column in row
+	atSeq          int // where the id column stands in row
 	idLen          int
 	topic, blankID string
 
@@ -100,7 +100,7 @@ func (e *Encoder) Key(i int) (id, topic string) {
 	return string(b), e.Topic(i)
 }
 
-// Topic is that of event i.
+// Topic is the topic of event i.
 func (e *Encoder) Topic(i int) string {
 	if e.topics != nil {
 		return TopicName(e.topics.rank(i))

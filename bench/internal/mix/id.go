@@ -10,8 +10,7 @@ import (
 
 const uuidLen = 36
 
-// perMillisecond is how many UUIDv7 ids share one, which is what an
-// ingester of 50,000 events a second sees.
+// perMillisecond is how many UUIDv7 ids share a millisecond, as at an ingester that takes 50,000 events a second.
 const perMillisecond = 50
 
 // epochMillis is the time in the first UUIDv7: fixed, as everything here.
@@ -25,8 +24,8 @@ func (k IDs) blankID(j int) string {
 	return textPrefix(j) + "0000000000000000"
 }
 
-// textPrefix makes ids of 21 to 60 bytes, of many senders: what people use who do
-// not use UUIDs.
+// textPrefix begins the ids of template j. It makes ids of 21 to 60 bytes, of many senders, as people use them who do not use
+// UUIDs.
 func textPrefix(j int) string {
 	shops := [...]string{"shop", "warehouse-north", "pos", "mobile-app-android", "partner/acme"}
 	kinds := [...]string{"o", "invoice", "return-authorization", "tx"}

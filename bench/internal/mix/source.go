@@ -5,29 +5,27 @@ import (
 	"sync/atomic"
 )
 
-// Source deals out which event is sent next: fresh ones counted up, or one of the
-// latest again.
+// Source deals out which event is sent next: a fresh one, in the order of their numbers, or one of the latest again.
 type Source struct {
 	share  float64
-	oldest int          // no duplicate is older
-	next   atomic.Int64 // the first that was never dealt
+	oldest int          // the first event that may be repeated
+	next   atomic.Int64 // the first event that was never dealt
 }
 
-// NewSource deals fresh events from first on. Of those below, known were stored
-// before and may be repeated.
+// NewSource deals fresh events from first on. The known events right below first were stored before, and may be repeated.
 func NewSource(share float64, first, known int) *Source {
 	s := &Source{share: share, oldest: first - known}
 	s.next.Store(int64(first))
 	return s
 }
 
-// Draw deals to one goroutine.
+// Draw deals events of a Source to one goroutine.
 type Draw struct {
 	source *Source
 	rng    *rand.Rand
 }
 
-// NewDraw returns the n-th draw; its chances are a function of n.
+// NewDraw returns the n-th draw; its random numbers are a function of n.
 func (s *Source) NewDraw(n int) *Draw {
 	return &Draw{source: s, rng: rand.New(rand.NewPCG(uint64(n), 1))}
 }

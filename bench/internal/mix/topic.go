@@ -9,16 +9,15 @@ import (
 const (
 	topicPrefix = "topic-"
 
-	// maxTopics keeps the names of one length.
+	// maxTopics keeps all names at one length.
 	maxTopics = 10_000
 
-	// zipfSlots is how finely the chances are cut: the rarest of a thousand topics has
-	// nine of them.
+	// zipfSlots is how many slots the topics share: the rarest of a thousand topics has nine of them.
 	zipfSlots = 1 << 16
 )
 
-// topics deals topics by Zipf: the n-th is there a n-th as often as the first. Each
-// slot is as likely as any other, and holds a rank. nil leaves the topics as they are.
+// topics gives events their topics by Zipf: the n-th topic has 1/n as many events as the first. Each slot is as likely as any
+// other, and holds the rank of a topic. nil leaves the topics of the events as they are.
 type topics []uint16
 
 func newTopics(n int) topics {
@@ -40,7 +39,7 @@ func newTopics(n int) topics {
 	return t
 }
 
-// rank of the topic of event i: 0 is the most frequent one.
+// rank is that of the topic of event i: 0 is the most frequent topic.
 func (t topics) rank(i int) int { return int(t[workload.Spread(workload.Spread(uint64(i)))>>48]) }
 
 // put writes the topic of event i over the placeholder in dst.

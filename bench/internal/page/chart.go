@@ -15,14 +15,13 @@ const (
 	roomTop, roomBottom     = 26.0, 34.0
 )
 
-// point is a value and what a pointer over it is told.
+// point is a value, and the label that a mouse pointer over it is shown.
 type point struct {
 	x, y  float64
 	label string
 }
 
-// series is one line. The strong one stands for the rounds, the others are the
-// rounds themselves.
+// series is one line: a round. The strong line is the round that stands for all of them.
 type series struct {
 	points []point
 	strong bool

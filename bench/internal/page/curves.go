@@ -31,7 +31,7 @@ func curves(s *result.Scenario) []template.HTML {
 	return charts
 }
 
-// middle is the index of the round with the median figure: the one drawn strong.
+// middle is the index of the round with the median figure, which is drawn strong.
 func middle(rounds []result.Round, figure func(result.Run) float64) int {
 	order := make([]int, len(rounds))
 	for i := range order {
@@ -43,7 +43,7 @@ func middle(rounds []result.Round, figure func(result.Run) float64) int {
 	return order[(len(order)-1)/2]
 }
 
-// overTime draws what happened between two looks at /stats, a line a round.
+// overTime draws what happened between each two samples of /stats, a line a round.
 func overTime(s *result.Scenario, title string, between func(a, b rig.Sample) (float64, bool)) template.HTML {
 	c := chart{title: title, xName: "seconds"}
 	strong := middle(s.Rounds, func(r result.Run) float64 { return r.Events })
@@ -87,7 +87,7 @@ func (c *chart) strongLast() {
 // the middle.
 func nines(share float64) float64 { return min(-math.Log10(1-share), 4.3) }
 
-// latencies draws the distribution: how long at most for which share of requests.
+// latencies draws the distribution: which share of the requests took at most how long.
 func latencies(s *result.Scenario) template.HTML {
 	c := chart{title: "latency, milliseconds", xName: "share of requests", yLog: true}
 	c.xTicks = []tick{{0, ""}} // the axis begins here, but the mark of 50 % is too near for another

@@ -25,8 +25,8 @@ type barGroup struct {
 	SVG   template.HTML
 }
 
-// barGroups sorts ratios by what they are held against: shares of a limit, times
-// another figure, and latencies in commits have nothing to do with each other.
+// barGroups groups ratios by what they are held against, since shares of a limit, multiples of another figure, and latencies
+// in commits have no axis in common.
 func barGroups(r *result.Result) (groups []barGroup) {
 	titles := []string{}
 	bars := map[string][]bar{}

@@ -23,7 +23,7 @@ func newClient(address string) *client {
 	return &client{address, &http.Client{Transport: &http.Transport{}, Timeout: patience}}
 }
 
-// get reads an answer into into, and says how long it took to come.
+// get decodes an answer into into, and says how long the answer took to come.
 func (c *client) get(ctx context.Context, path string, query url.Values, into any) (took time.Duration, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address+path+"?"+query.Encode(), nil)
 	if err != nil {

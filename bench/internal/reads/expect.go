@@ -36,8 +36,8 @@ func (x *expect) same(got event, i int) error {
 	return nil
 }
 
-// begins holds events against the first of these numbers. A page may be short, never
-// empty; where the numbers end, events of later writers follow.
+// begins checks that the events of a page are those with the first of these numbers. A page may be short, but never empty.
+// Behind the last number events of later writers follow.
 func (x *expect) begins(got []event, want []int) error {
 	if len(got) == 0 {
 		return fmt.Errorf("no events, want %d", len(want))
@@ -50,7 +50,7 @@ func (x *expect) begins(got []event, want []int) error {
 	return nil
 }
 
-// from is the number of the first event behind after that has an id.
+// from is the number of the first event behind event after that has this id.
 func (x *expect) from(after int, id string) (int, error) {
 	for i := after + 1; i < x.rows; i++ {
 		if got, _ := x.encoder.Key(i); got == id {
@@ -60,7 +60,7 @@ func (x *expect) from(after int, id string) (int, error) {
 	return 0, fmt.Errorf("%s is not behind event %d", id, after)
 }
 
-// unlike wants events of one topic and no key twice.
+// unlike checks that all events are of one topic ("": of any) and that no key is there twice.
 func unlike(events []event, topic string) error {
 	seen := map[string]bool{}
 	for _, e := range events {

@@ -20,7 +20,7 @@ type Figure struct {
 	Goal  int64   `json:"goal"`  // below this; 0: no goal
 }
 
-// figure sums up times. Of n in order, the share s of them took at most the n*s-th.
+// figure sums up times. In order of size, the share s of n times is at most the n*s-th of them.
 func (k *kind) figure(took []time.Duration) Figure {
 	slices.Sort(took)
 	at := func(share float64) int64 { return took[max(0, int(share*float64(len(took))+0.9999)-1)].Microseconds() }
@@ -30,7 +30,7 @@ func (k *kind) figure(took []time.Duration) Figure {
 	}
 }
 
-// Reached tells whether the goal is.
+// Reached tells whether the goal is reached.
 func (f *Figure) Reached() bool {
 	return f.Goal == 0 || map[float64]int64{0.5: f.P50, 0.99: f.P99, 1: f.Max}[f.Share] < f.Goal
 }

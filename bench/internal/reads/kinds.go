@@ -17,7 +17,7 @@ const (
 	walkLimit = 1000
 )
 
-// The goals. All pages have one; a walk has its own, and so do the totals.
+// The goals: one for all pages and single events, one for a walk, one for the totals.
 const (
 	pageGoal  = 40 * time.Millisecond
 	walkGoal  = 2 * time.Second
@@ -27,9 +27,9 @@ const (
 // kind is one kind of read.
 type kind struct {
 	name  string
-	share float64 // of the reads, that must reach the goal
+	share float64 // share of the reads that must reach the goal
 	goal  time.Duration
-	every int // one in so many turns
+	every int // it is read in one of so many turns
 	read  func(ctx context.Context) (took time.Duration, err error)
 	short int // pages with less than their limit
 }
@@ -69,7 +69,7 @@ func (r *run) first(k *kind, topic string) func(context.Context) (time.Duration,
 	}
 }
 
-// newest reads what came last: events of this run, each once.
+// newest reads the events that came last. They must be of this run, each once.
 func (r *run) newest(ctx context.Context) (time.Duration, error) {
 	var p page
 	took, err := r.get(ctx, "/events", url.Values{"limit": {strconv.Itoa(pageLimit)}}, &p)
@@ -96,7 +96,7 @@ func (r *run) byKey(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
-// middle goes on from somewhere in the feed, all topics.
+// middle reads a page of all topics from a random place in the feed.
 func (r *run) middle(k *kind) func(context.Context) (time.Duration, error) {
 	return func(ctx context.Context) (time.Duration, error) {
 		var p page

@@ -20,7 +20,7 @@ type Run struct {
 	Rows    int          // events 0..Rows-1 are the first in the feed
 	Topics  int
 	Count   int       // reads of each kind
-	Began   time.Time // of the writing beside: the newest events are younger
+	Began   time.Time // when the writing beside began: the newest events are younger
 	Told    func(done int)
 }
 
@@ -30,7 +30,7 @@ type run struct {
 	*client
 	expect
 	places   []place
-	received int64 // what the totals last said
+	received int64 // events received, as the totals last said
 }
 
 // place is a cursor of the feed, and the number of the event before it.
@@ -69,8 +69,7 @@ func (r Run) Do(ctx context.Context) ([]Figure, error) {
 	return figures, nil
 }
 
-// findPlaces walks a topic: the cursor behind a full page of it is a place in the
-// feed of all.
+// findPlaces walks a topic in feed order. The cursor behind each page that is not empty is a place in the feed of all topics.
 func (r *run) findPlaces(ctx context.Context) error {
 	topic := mix.TopicName(r.Topics / 10)
 	want := r.ofTopic(topic, r.rows)

@@ -13,13 +13,12 @@ import (
 type Change struct {
 	Scenario, Figure string
 	Old, New         float64 // medians
-	Worse            bool    // the direction, whether or not it is noise
+	Worse            bool    // by its direction alone, even if it is noise
 	score.Difference
 }
 
-// Compare holds two results against each other, scenario by scenario. Where there
-// is a ratio to a limit it is compared, not the figure: the machine may have been
-// twice as fast on the other day.
+// Compare holds two results against each other, scenario by scenario. Where a scenario has ratios to limits the ratios are
+// compared, not the figure: the machine may have been twice as fast on the other day.
 func Compare(old, new *Result) (changes []Change) {
 	for i := range new.Scenarios {
 		n := &new.Scenarios[i]
@@ -69,7 +68,7 @@ func (c Change) Verdict() string {
 	return "better"
 }
 
-// PrintChanges prints a line a change, and returns how many are worse.
+// PrintChanges prints a line a change, and returns how many are worse by more than noise.
 func PrintChanges(out io.Writer, changes []Change) (worse int) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "scenario\tfigure\told\tnew\tchange\tchance\tverdict\t")

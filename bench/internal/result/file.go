@@ -27,7 +27,7 @@ func Read(path string) (*Result, error) {
 // state before or after, never half of one.
 func (r *Result) Write(path string) error { return WriteJSON(path, r) }
 
-// WriteJSON does so with a result of another kind.
+// WriteJSON does the same with a result of another kind.
 func WriteJSON(path string, v any) error {
 	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
@@ -36,7 +36,7 @@ func WriteJSON(path string, v any) error {
 	return WriteFile(path, append(b, '\n'))
 }
 
-// WriteFile writes beside path and renames.
+// WriteFile replaces the file at path in one step: it writes beside it and renames.
 func WriteFile(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

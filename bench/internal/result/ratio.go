@@ -2,7 +2,7 @@ package result
 
 import "ingot/bench/internal/score"
 
-// Figure is what of a run is held against a limit.
+// Figure names the figure of a run that is held against a limit.
 type Figure string
 
 // The figures. A latency is held against the time of a commit.
@@ -16,7 +16,7 @@ const (
 type Ratio struct {
 	Figure Figure  `json:"figure"`
 	Limit  string  `json:"limit"`
-	Goal   float64 `json:"goal,omitempty"` // at least; of a latency at most; 0: none
+	Goal   float64 `json:"goal,omitempty"` // the ratio must be at least this, of a latency at most; 0: no goal
 }
 
 // LowerIsBetter is true of latencies.

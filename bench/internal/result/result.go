@@ -22,7 +22,7 @@ type Result struct {
 	Scenarios []Scenario `json:"scenarios"`
 }
 
-// Machine is where it ran.
+// Machine is where the bench ran.
 type Machine struct {
 	Processor string `json:"processor"`
 	Cores     int    `json:"cores"`
@@ -49,7 +49,7 @@ type Round struct {
 	Limits map[string][2]float64 `json:"limits,omitempty"` // a second, before and after
 }
 
-// Run is one measurement. Figures are of its window, counts and truth of all of it.
+// Run is one measurement. Figures are of its window of measurement; counts and truth are of the whole run.
 type Run struct {
 	Asked     float64        `json:"asked,omitempty"`    // requests a second, open loop
 	Requests  float64        `json:"requests"`           // answered, a second
@@ -61,7 +61,7 @@ type Run struct {
 	Mallocs   float64        `json:"mallocs,omitempty"`  // an event, where the ingester tells
 	Batch     float64        `json:"batch,omitempty"`    // mean events a batch
 	Counts    load.Counts    `json:"counts"`             // of the whole run
-	Failures  map[string]int `json:"failures,omitempty"` // and what they said
+	Failures  map[string]int `json:"failures,omitempty"` // what went wrong, and how often
 	Latency   Latency        `json:"latency"`            // of requests whose events are settled
 	Steps     []Step         `json:"steps,omitempty"`    // of a rising rate, up to the knee
 	Samples   []rig.Sample   `json:"samples,omitempty"`
@@ -75,7 +75,7 @@ type Step struct {
 	Achieved float64 `json:"achieved"`
 	P50      int64   `json:"p50"` // microseconds
 	P99      int64   `json:"p99"`
-	Client   float64 `json:"client"` // cores the client took: it may be what gives up first
+	Client   float64 `json:"client"` // cores that the client took: it may be the first that cannot keep up
 }
 
 // Latency is a distribution, in microseconds.

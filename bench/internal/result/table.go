@@ -116,7 +116,7 @@ func (r Ratio) goal(rounds []Round) string {
 	return fmt.Sprintf("%s %.4g %s", sign, r.Goal, met)
 }
 
-// refused is the share of all events that were.
+// refused is the share of all events that were refused.
 func (r Run) refused() float64 {
 	c := r.Counts
 	return float64(c.Refused) / float64(max(1, c.Events()+c.Refused+c.Failed))
@@ -139,7 +139,7 @@ func few(v float64) string {
 	return fmt.Sprintf("%.1f", v)
 }
 
-// some is a share, and nothing where there is none.
+// some writes a share, and nothing if it is 0.
 func some(v float64) string {
 	if v == 0 {
 		return ""

@@ -22,7 +22,7 @@ const stopTimeout = 2 * time.Minute
 
 // Cluster is a Postgres that databases can be created on.
 type Cluster struct {
-	server *localpg.Server // nil: it was given
+	server *localpg.Server // nil: the Postgres was given
 	admin  string
 }
 
@@ -76,8 +76,8 @@ func (c *Cluster) Create(ctx context.Context, name string) (string, error) {
 	return c.URL(name)
 }
 
-// Copy makes a database that is another one as it is now, file by file, in place of an
-// older one of the name. Nobody may be connected to the other one.
+// Copy makes a database as a copy of another one (of), file by file, in place of an older one of the name. Nobody may be
+// connected to the database that is copied.
 func (c *Cluster) Copy(ctx context.Context, name, of string) (string, error) {
 	if err := c.Drop(ctx, name); err != nil {
 		return "", err
@@ -112,14 +112,14 @@ func (c *Cluster) Exists(ctx context.Context, name string) (found bool, err erro
 	return found, err
 }
 
-// PageImages is how many pages have gone into the log whole, by the server's count: each
-// page does that is touched for the first time after a checkpoint.
+// PageImages is how many pages have gone into the WAL whole, by the server's count. A page does when it is first touched
+// after a checkpoint.
 func (c *Cluster) PageImages(ctx context.Context) (n int64, err error) {
 	err = c.query(ctx, "SELECT wal_fpi FROM pg_stat_wal", &n)
 	return n, err
 }
 
-// Settings are those that figures depend on, as the server has them.
+// Settings are the settings that figures depend on, as the server has them.
 func (c *Cluster) Settings(ctx context.Context) (all string, err error) {
 	const query = `SELECT 'Postgres ' || current_setting('server_version') || ', ' || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
 		FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size', 'wal_compression', 'checkpoint_timeout')`

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// debugFlag is how an ingester is told to serve profiles.
+// debugFlag tells an ingester to serve profiles.
 const debugFlag = "--debug-listen"
 
-// Mallocs is how many objects a server has allocated since its start, by the text
-// form of its heap profile. 0: it does not tell.
+// Mallocs is how many objects a server has allocated since its start, by the text form of its heap profile; 0 if the server
+// does not tell.
 func Mallocs(ctx context.Context, s *Server) (int64, error) {
 	if s.debug == "" {
 		return 0, nil

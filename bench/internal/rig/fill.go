@@ -15,19 +15,18 @@ import (
 )
 
 const (
-	// fillChunk is the size of an id block, so that event i gets id i+1 and a table
-	// can be filled further after a break. It is loaded in one transaction.
+	// fillChunk is how many rows are loaded in one transaction. It is the size of a block of ids, so that event i gets id
+	// i+1, and a table can be filled further after a break.
 	fillChunk = 65_536
 
-	// fillBatch is how many rows a batch of the log has: what an ingester's has under
-	// arrays of 100.
+	// fillBatch is how many rows a batch of the log has: as many as a batch of an ingester has when clients send arrays of
+	// 100 events.
 	fillBatch = 256
 )
 
-// Fill loads events 0..rows-1 into a database that an ingester has migrated: by
-// COPY, in batches of the log, so that the tables look as if an ingester had written
-// them. What is there already is not loaded again. told gets the number of rows that
-// are in.
+// Fill loads events 0..rows-1 into a database that an ingester has migrated. It loads them by COPY, in batches that have
+// their rows in the log, so that the tables look as if an ingester had written them. Events that are there already are not
+// loaded again. told is called with the number of rows that are loaded.
 func Fill(ctx context.Context, url string, e *mix.Encoder, rows int, told func(int)) error {
 	conn, err := pgconn.Connect(ctx, url)
 	if err != nil {
@@ -45,8 +44,8 @@ func Fill(ctx context.Context, url string, e *mix.Encoder, rows int, told func(i
 	return nil
 }
 
-// Settle writes, freezes and measures what Fill loaded, so that no vacuum of it
-// runs beside a measurement.
+// Settle vacuums, freezes and analyzes what Fill has loaded, and writes it to disk, so that no autovacuum of it runs beside
+// a measurement.
 func Settle(ctx context.Context, url string) error {
 	for _, sql := range []string{"VACUUM (FREEZE, ANALYZE) ingot.events", "VACUUM (FREEZE, ANALYZE) ingot.batches", "CHECKPOINT"} {
 		if err := Exec(ctx, url, sql); err != nil {
@@ -56,8 +55,8 @@ func Settle(ctx context.Context, url string) error {
 	return nil
 }
 
-// Warm reads the tables and their keys once, as if the database had been in use for a
-// while: what a restart and the kernel have dropped comes back.
+// Warm reads the tables and their keys once, as if the database had been in use for a while: pages that a restart or the
+// kernel has dropped come back into memory.
 func Warm(ctx context.Context, url string) error {
 	const all = `SET enable_seqscan = off; SET enable_bitmapscan = off;
 		SELECT count(event_id) FROM ingot.events WHERE event_id >= '';
@@ -69,8 +68,7 @@ func Warm(ctx context.Context, url string) error {
 	return nil
 }
 
-// fillOne writes events first..first+n-1 and their rows of the log, and returns the
-// id of the last.
+// fillOne writes events first..first+n-1 and the rows of their batches in the log. It returns the id of the last event.
 func fillOne(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n int) (last int, err error) {
 	id, err := number(ctx, conn, "SELECT nextval('ingot.id_blocks')")
 	if err != nil {
@@ -125,7 +123,7 @@ func batchRows(e *mix.Encoder, first, n, id int) []byte {
 	return append(stream, mix.CopyTrailer...)
 }
 
-// topicsQuery counts the topics of a chunk.
+// topicsQuery adds the events of a chunk to the counts of their topics.
 func topicsQuery(e *mix.Encoder, first, n int) string {
 	topics := map[string]int{}
 	for i := first; i < first+n; i++ {

@@ -13,8 +13,8 @@ import (
 // Server is something that answers HTTP: an ingester, or the server of a limit.
 type Server struct {
 	Address string
-	process *process // nil: it was given with --url
-	debug   string   // address of its profiles; "" when it has none
+	process *process // nil: the server was given with --url
+	debug   string   // address of its profiles; "": it serves none
 }
 
 // readyTimeout bounds the start of an ingester: migration, and in later versions
@@ -109,8 +109,8 @@ func (s *Server) Stop() error {
 	return s.process.stop()
 }
 
-// Takes tells whether the ingester knows a flag: scenarios of later versions are
-// left out on an older binary.
+// Takes tells whether the ingester knows a flag. An older binary may not: scenarios with a flag of a later version are left
+// out then.
 func Takes(binary, flag string) bool {
 	name, _, _ := strings.Cut(flag, "=")
 	help, err := exec.Command(binary, "serve", "--help").CombinedOutput()

@@ -11,11 +11,10 @@ import (
 	"ingot/bench/internal/mix"
 )
 
-// Pour is raw COPY into a database that Fill has filled: batches of so many rows,
-// encoded beforehand, in the order of their keys as an ingester ships them, each in a
-// transaction of its own. It goes on for as long as given, in whole blocks of ids, and
-// returns how many rows that were and how long their COPY took. The log has a batch a
-// block, written off the clock.
+// Pour is raw COPY into a database that Fill has filled. It copies batches of size rows, each in a transaction of its own.
+// The rows are encoded before the clock runs, in the order of their keys as an ingester ships them. Pour copies whole blocks
+// of ids until their COPY has taken as long as during, and returns how many rows it has copied and how long their COPY took.
+// Each block gets a row in the log, as one batch; the time for that is not counted.
 func Pour(ctx context.Context, url string, e *mix.Encoder, size int, during time.Duration) (rows int, took time.Duration, err error) {
 	conn, err := pgconn.Connect(ctx, url)
 	if err != nil {
@@ -32,8 +31,7 @@ func Pour(ctx context.Context, url string, e *mix.Encoder, size int, during time
 	return rows, took, nil
 }
 
-// pourBlock writes the events that belong to the next block of ids, and says how long
-// their COPY took.
+// pourBlock writes the events that belong to the next block of ids. took is how long their COPY took.
 func pourBlock(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, size int) (took time.Duration, err error) {
 	id, err := number(ctx, conn, "SELECT nextval('ingot.id_blocks')")
 	if err != nil {

@@ -23,7 +23,7 @@ type process struct {
 	log string
 }
 
-// start runs a program with its output in a file. Ctrl-C is for the bench, which then stops its children.
+// start runs a program with its output in a file. Ctrl-C does not reach the program, only the bench, which then stops it.
 func start(log string, program string, args ...string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -84,7 +84,7 @@ func (p *process) lastWords() string {
 	return lines[len(lines)-1]
 }
 
-// cleanEnv leaves out what would change a server behind our back.
+// cleanEnv leaves out the variables that would change what a server does, unnoticed by the bench.
 func cleanEnv(environ []string) (kept []string) {
 	for _, kv := range environ {
 		if !strings.HasPrefix(kv, "INGOT_") && !strings.HasPrefix(kv, "DATABASE_URL=") && !strings.HasPrefix(kv, "PG") {
@@ -94,14 +94,14 @@ func cleanEnv(environ []string) (kept []string) {
 	return kept
 }
 
-// freeAddresses are n that nobody listens on right now, all different.
+// freeAddresses are n different addresses that nobody listens on right now.
 func freeAddresses(n int) (addresses []string, err error) {
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer l.Close() // only at the end: the next one must be another
+		defer l.Close() // only at the end: the next address must be another
 		addresses = append(addresses, l.Addr().String())
 	}
 	return addresses, nil

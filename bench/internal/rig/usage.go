@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// CPU is processor time used since some moment, of the three parties that share a
-// machine. In a cluster or a server that was given, its part is 0.
+// CPU is the processor time that the three parties which share a machine have used since some moment. The time of a cluster
+// or a server that was given is 0.
 type CPU struct {
 	Client   time.Duration `json:"client"` // with the proxy of a delayed commit
 	Ingester time.Duration `json:"ingester"`
@@ -43,7 +43,8 @@ func ReadCPU(servers []*Server, postmaster int) CPU {
 	return c
 }
 
-// treeCPU includes reaped children: a backend that ended gave its time to them.
+// treeCPU is the time of a process, of its living children and of those it has reaped: the time of a backend that has ended
+// is in the latter.
 func treeCPU(parent int) time.Duration {
 	p := readStat(parent)
 	sum := p.own + p.reaped

@@ -9,11 +9,10 @@ import (
 	"time"
 )
 
-// sampleEvery is how often a Watch looks: a look costs the ingester a query.
+// sampleEvery is how often a Watch looks at /stats; each look costs the ingester a query.
 const sampleEvery = 250 * time.Millisecond
 
-// stats is what of GET /stats the bench reads. A name that an ingester does not
-// have stays 0.
+// stats is the part of GET /stats that the bench reads. A figure that an ingester does not have stays 0.
 type stats struct {
 	Received int64 `json:"received"`
 	Queue    struct {
@@ -22,7 +21,7 @@ type stats struct {
 	} `json:"queue"`
 }
 
-// Sample is one look.
+// Sample is one look at /stats of all servers.
 type Sample struct {
 	At       time.Duration `json:"at"` // since the watch began
 	Received int64         `json:"received"`
@@ -36,7 +35,7 @@ type Watch struct {
 	client  *http.Client
 	stop    context.CancelFunc
 	done    sync.WaitGroup
-	samples []Sample // the loop's, until Stop
+	samples []Sample // belongs to loop until Stop
 }
 
 // StartWatch samples until Stop.
@@ -73,8 +72,7 @@ func (w *Watch) loop(ctx context.Context) {
 	}
 }
 
-// look adds up batches and queues; received is the database's, so one server's
-// answer is everybody's.
+// look adds up the batches and queues of all servers. received is not added up: each server tells that of the whole database.
 func (w *Watch) look(ctx context.Context) (Sample, error) {
 	var s Sample
 	for _, server := range w.servers {

@@ -28,8 +28,8 @@ const minRounds = 5
 // Difference is what can be said of two runs.
 type Difference struct {
 	Change    float64 // of the median: 0.1 is 10 % more
-	Chance    float64 // that ranks fall so far apart by themselves
-	TooFew    bool    // rounds to say anything
+	Chance    float64 // that the ranks fall so far apart by chance alone
+	TooFew    bool    // there are too few rounds to say anything
 	Different bool    // more than noise
 }
 
@@ -43,7 +43,7 @@ func Compare(old, new []float64) Difference {
 	return d
 }
 
-// maxExact bounds the exact test: it goes through all ways to deal the ranks.
+// maxExact bounds the values of the exact test, which goes through all ways to deal them to the two runs.
 const maxExact = 20
 
 // rankChance is the p-value of the Mann-Whitney test: of all ways to deal the

@@ -19,7 +19,7 @@ func Summarize(rounds []float64) Summary {
 	return Summary{Median(rounds), slices.Min(rounds), slices.Max(rounds)}
 }
 
-// Median is the middle value; of an even number, the mean of the two.
+// Median is the middle value; of an even number of values, the mean of the two in the middle. Without values it is NaN.
 func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

@@ -45,8 +45,8 @@ func open(databaseURL string, hold func()) (*Proxy, error) {
 	return p, nil
 }
 
-// URL is databaseURL by way of the proxy. Encryption is off: the proxy could not
-// read through it.
+// URL is databaseURL, changed so that it leads through the proxy. Encryption is off, since the proxy has to read the
+// messages.
 func (p *Proxy) URL(databaseURL string) (string, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil {
@@ -107,7 +107,7 @@ func (p *Proxy) serve(client net.Conn) {
 	<-done
 }
 
-// keep notes a connection for Close; false when Close was there first.
+// keep notes a connection, so that Close closes it. It is false if Close has been called already.
 func (p *Proxy) keep(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

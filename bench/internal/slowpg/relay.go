@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// relay copies messages of the server to the client as they are, and calls hold
-// before each CommandComplete of a COMMIT. What came before it is delivered first.
+// relay copies messages of the server to the client as they are, and calls hold before each CommandComplete of a COMMIT.
+// Before it calls hold it delivers all earlier messages.
 func relay(client io.Writer, server io.Reader, hold func()) error {
 	in := bufio.NewReaderSize(server, 64<<10)
 	out := bufio.NewWriterSize(client, 64<<10)

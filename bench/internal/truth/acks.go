@@ -19,8 +19,7 @@ type Acks struct {
 // NewAcks remembers events from first on.
 func NewAcks(first int) *Acks { return &Acks{first: first, words: make([]uint64, capacity/64)} }
 
-// Add notes that events are settled. Those before the first are somebody else's:
-// they were there when the run began.
+// Add notes that events are settled. Events before the first are passed over: they were there when the run began.
 func (a *Acks) Add(picks []int) {
 	for _, i := range picks {
 		if n := i - a.first; n >= 0 {

@@ -14,12 +14,12 @@ import (
 
 // Verdict is what Check found.
 type Verdict struct {
-	Rows    int `json:"rows"`    // that the run added
-	Stored  int `json:"stored"`  // answers that said so
-	Settled int `json:"settled"` // different events answered stored or duplicate
-	Missing int `json:"missing"` // of those, not in the table
+	Rows    int `json:"rows"`    // rows that the run added
+	Stored  int `json:"stored"`  // events that were answered stored
+	Settled int `json:"settled"` // different events that were answered stored or duplicate
+	Missing int `json:"missing"` // settled events that are not in the table
 	Twice   int `json:"twice"`   // rows over one per key
-	Unknown int `json:"unknown"` // stored answers that a lost response may have hidden
+	Unknown int `json:"unknown"` // events that may be stored, though no answer said so
 }
 
 // Err says what is wrong, or nil.
@@ -35,7 +35,7 @@ func (v Verdict) Err() error {
 	return nil
 }
 
-// LastID is the highest id in the log: rows above it are of whoever comes next.
+// LastID is the highest id in the log. Rows with higher ids belong to whoever writes next.
 func LastID(ctx context.Context, url string) (int64, error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -72,8 +72,8 @@ func Check(ctx context.Context, url string, e *mix.Encoder, settled iter.Seq[int
 	return v, count(ctx, conn, after, &v)
 }
 
-// count is exact whatever the constraints of the table: "no key twice" does not
-// trust the primary key that should see to it.
+// count counts exactly, whatever constraints the table has: that no key is there twice is checked without trust in the
+// primary key that should see to it.
 func count(ctx context.Context, conn *pgx.Conn, after int64, v *Verdict) error {
 	if _, err := conn.Exec(ctx, "ANALYZE settled"); err != nil {
 		return fmt.Errorf("analyze: %w", err)
