@@ -1,4 +1,4 @@
-// Package stopsignal tells a program when to stop: by one signal well, by a second one at once.
+// Package stopsignal tells a program when to stop: at the first signal cleanly, at a second one at once.
 package stopsignal
 
 import (
@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// sameSignal is how long after the first signal another one is taken for the same: timeout(1)
-// sends its own to the process and then to the group it is in. A guess; nobody types so fast.
+// sameSignal is how long after the first signal another one counts as the same: timeout(1) sends its signal to the
+// process, and then to the group that the process is in. A guess; nobody types so fast.
 const sameSignal = 50 * time.Millisecond
 
-// Context ends at the first SIGINT, SIGTERM or SIGHUP, which is what closing a terminal sends; who
-// has it ignored (nohup) is not stopped by it. atOnce is called at the second one: it ends the process. Context is called once,
-// and listens until the process ends.
+// Context returns a context that ends at the first SIGINT, SIGTERM or SIGHUP. Closing a terminal sends SIGHUP; a process
+// that was started with SIGHUP ignored (nohup) is not stopped by it. At the second signal atOnce is called, which has to end
+// the process. Context may be called once; it listens until the process ends.
 func Context(atOnce func()) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -27,8 +27,8 @@ func Context(atOnce func()) context.Context {
 	return ctx
 }
 
-// obey calls stop at the first signal, and atOnce at a second one. SIGHUP is none: a terminal that closes sends it twice, as far
-// apart as its shell takes to end.
+// obey calls stop at the first signal, and atOnce at a second one. SIGHUP never counts as a second one: a terminal that
+// closes sends it twice, as far apart as its shell takes to end.
 func obey(signals <-chan os.Signal, stop, atOnce func()) {
 	<-signals
 	stop()

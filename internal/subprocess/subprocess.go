@@ -1,7 +1,7 @@
-// Package subprocess starts programs that are waited for from their first moment, since an unreaped one would
-// count as alive, and that do not outlive this process: Postgres for package localpg, and the real binaries for
-// the bench and the tests of torture. Each has a goroutine, which ends when it does; ending it is up to
-// who has started it.
+// Package subprocess starts programs as children of this process: Postgres for package localpg, and the real binaries
+// for the bench and the tests of torture. A child is waited for from its first moment, since an unreaped child would
+// count as alive, and it does not outlive this process (on Linux). Each child has a goroutine here, which ends with the
+// child. Ending the child is up to whoever has started it.
 package subprocess
 
 import (
@@ -15,13 +15,13 @@ import (
 
 // Process is a child in a process group of its own: Ctrl-C on a terminal does not reach it.
 type Process struct {
-	Cmd  *exec.Cmd     // not to be waited for by anybody else
+	Cmd  *exec.Cmd     // nobody else may wait for it
 	done chan struct{} // closed when the child has been reaped
-	err  error         // how it ended; read after done
+	err  error         // how the child ended; read only after done is closed
 }
 
-// Start starts cmd, which gets the signal orphaned should this process die, however it dies (on Linux;
-// elsewhere it lives on). A goroutine waits for it, and stops when it ends; its error is that of cmd.Start.
+// Start starts cmd. The child gets the signal orphaned when this process dies, however it dies (on Linux; elsewhere the
+// child lives on). A goroutine waits for the child and ends with it. The error of Start is that of cmd.Start.
 func Start(cmd *exec.Cmd, orphaned syscall.Signal) (*Process, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -37,8 +37,8 @@ func Start(cmd *exec.Cmd, orphaned syscall.Signal) (*Process, error) {
 	return p, nil
 }
 
-// run keeps its thread for as long as the child lives: "when the parent dies", in the kernel's words,
-// is when the thread does that forked.
+// run keeps its thread for as long as the child lives: to the kernel, "the parent dies" when that thread dies which
+// forked the child.
 func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -51,13 +51,13 @@ func (p *Process) run(started chan<- error) {
 	close(p.done)
 }
 
-// PID is its number, which is its process group's as well.
+// PID is the process id of the child, and of its process group as well.
 func (p *Process) PID() int { return p.Cmd.Process.Pid }
 
-// Done is closed when it has ended.
+// Done is closed when the child has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err is how it ended, as of exec.Cmd.Wait. It may be asked for when Done is closed.
+// Err is how the child ended, as told by exec.Cmd.Wait. It may be called only once Done is closed.
 func (p *Process) Err() error { return p.err }
 
 // Ended says whether Done is closed.
@@ -70,7 +70,7 @@ func (p *Process) Ended() bool {
 	}
 }
 
-// EndsWithin says whether it ended within d and before ctx did.
+// EndsWithin waits for the end of the child, for d and until ctx ends at most, and says whether the child has ended.
 func (p *Process) EndsWithin(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -83,5 +83,6 @@ func (p *Process) EndsWithin(ctx context.Context, d time.Duration) bool {
 	return p.Ended()
 }
 
-// Signal cannot hit a stranger: the child is reaped through the same handle.
+// Signal sends a signal to the child. It cannot hit another process that has got the child's id since: the child is reaped
+// through the same handle.
 func (p *Process) Signal(sig os.Signal) { _ = p.Cmd.Process.Signal(sig) }

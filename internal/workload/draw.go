@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// draw is the stream of chance that belongs to one event. It is used in place of
-// rand.Rand because it needs no allocation, and an event is made in every send.
+// draw is the stream of random numbers that belongs to one event. It is used in place of rand.Rand because it needs no
+// allocation, and an event is made for every send.
 type draw struct{ pcg rand.PCG }
 
 // newDraw seeds the stream of event i. Both halves are mixed first: neighbouring
@@ -17,7 +17,7 @@ func newDraw(seed, i uint64) draw {
 	return d
 }
 
-// Spread is the finalizer of SplitMix64, a bijection that spreads every bit: it makes neighbouring numbers strangers.
+// Spread is the finalizer of SplitMix64, a bijection that spreads every bit: neighbouring numbers become unlike each other.
 func Spread(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -34,7 +34,7 @@ func (d *draw) n(n int) int {
 // between returns a number in [lo, hi].
 func (d *draw) between(lo, hi int) int { return lo + d.n(hi-lo+1) }
 
-// token returns 64 drawn bits, for the references payloads carry.
+// token returns 64 random bits, for the references that payloads carry.
 func (d *draw) token() uint64 { return d.pcg.Uint64() }
 
 func pick[T any](d *draw, from []T) T { return from[d.n(len(from))] }

@@ -15,9 +15,8 @@ var (
 	templates  = []string{"receipt", "order-confirmation", "shipping-notice", "password-reset", "welcome"}
 )
 
-// The payloads write money with both decimals and names in no sorted order. A
-// store that reads a payload and writes it anew turns 12.50 into 12.5 or sorts
-// the names, and an audit that compares bytes will tell.
+// The payloads write money with both decimals, and the names of members in no sorted order. A store that reads a payload
+// and writes it anew turns 12.50 into 12.5 or sorts the names; an audit that compares bytes finds that.
 
 func appendPayment(dst []byte, d *draw, topic string) []byte {
 	return fmt.Appendf(dst,

@@ -6,9 +6,9 @@ import (
 	"math"
 )
 
-// near is how far back a close repeat reaches, in events. Half of all repeats are
-// close: in batches of a hundred many fall into the batch of the original, and
-// with single events they race it on another connection. A guess.
+// near is how far back a close repeat reaches, in events. Half of all repeats are close. In requests of a hundred events
+// many of them fall into the request of the original; with single events they race the original on another connection.
+// A guess.
 const near = 32
 
 // maxSends keeps indexes within 32 bits, which halves the memory of an audit.
