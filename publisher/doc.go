@@ -5,6 +5,7 @@
 //	   │            (internal/workload)         │  file.go    opens them, names their topics
 //	   │                                        │  whole.go   of more than can be open at once, the later ones in their turn
 //	   │                                        │  pipe.go    reads that an interrupt ends
+//	   │                                        │  compressed.go   gzip and zstandard ──> what was compressed
 //	   │                                        │  intake.go  lines ──> events, every line counted
 //	   │                                        │  batches.go by number, bytes and time
 //	   │                                        │  memory.go  digests of what must come back

@@ -25,9 +25,11 @@ type file struct {
 	name   string // as it was given
 	origin record.Origin
 	src    io.Reader
+	held   *content      // what is read of src; nil for a file that grows
 	reader *lines.Reader // while it is read
 	window int           // bytes of a line that are looked at in one piece
-	size   int64         // 0: not known
+	size   int64         // of src; 0: not known
+	follow bool
 	format string
 	now    func() time.Time // nil: the timestamp stays
 }
@@ -58,7 +60,7 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 }
 
 func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*file, error) {
-	f := &file{name: path, format: r.Format, window: r.MaxPayload + eventRoom, origin: record.Origin{
+	f := &file{name: path, follow: r.Follow, format: r.Format, window: r.MaxPayload + eventRoom, origin: record.Origin{
 		Name: nameOf(path), Topic: r.Topic, Source: r.Source, Limit: r.MaxPayload,
 	}}
 	var err error
@@ -66,7 +68,7 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*f
 	case path == "-":
 		f.name, f.src, f.origin.Timestamp = f.origin.Name, newPipe(ctx, stdin), time.Now()
 	case r.Follow:
-		err = f.follow(ctx, path)
+		err = f.tail(ctx, path)
 	default:
 		err = f.openOnce(ctx, path)
 	}
@@ -105,9 +107,12 @@ func (f *file) openOnce(ctx context.Context, path string) error {
 	return nil
 }
 
-func (f *file) follow(ctx context.Context, path string) error {
+func (f *file) tail(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("--follow: %s is no regular file", path)
+	}
+	if err := mustGrow(path); err != nil {
+		return err
 	}
 	t, err := lines.Follow(ctx, path)
 	if err != nil {
@@ -138,6 +143,29 @@ func (f *file) complete() error {
 	}
 	o.Source = host
 	return nil
+}
+
+// begin makes the reader of the file's lines, and leave lets go of all that reading has taken: there may be very many files.
+func (f *file) begin() {
+	src := f.src
+	if _, grows := src.(*lines.Tail); !grows {
+		f.held = &content{raw: raw{src: src}, follow: f.follow}
+		src = f.held
+	}
+	f.reader = lines.NewReader(src, f.window)
+}
+
+func (f *file) leave() {
+	f.close()
+	f.held, f.reader = nil, nil
+}
+
+// progress is how many bytes of the file an event of size bytes of text stands for.
+func (f *file) progress(size int) int {
+	if f.held == nil {
+		return size
+	}
+	return f.held.progress(size)
 }
 
 func (f *file) close() {

@@ -77,10 +77,9 @@ func (in *intake) start(ctx context.Context, each bool) *sync.WaitGroup {
 // stop tells the readers that nobody takes what they read.
 func (in *intake) stop() { close(in.over) }
 
-// read leaves nothing of the file open, nor in memory: there may be very many.
 func (in *intake) read(ctx context.Context, f *file) {
-	defer func() { f.close(); f.reader = nil }()
-	f.reader = lines.NewReader(f.src, f.window)
+	f.begin()
+	defer f.leave()
 	for ctx.Err() == nil {
 		l, err := f.reader.Next()
 		if err != nil {
@@ -162,6 +161,7 @@ func (in *intake) event(ctx context.Context, f *file, l lines.Line) bool {
 
 // take hands an event to the dealer. It is counted when the dealer has it.
 func (in *intake) take(ctx context.Context, f *file, r record.Record) bool {
+	r.Size = f.progress(r.Size)
 	i, other := in.memory.add(f.name, r)
 	if other != nil {
 		in.refuse(f.name, r.Line, fmt.Errorf("it has the key of %s, and another content", where(other.file, other.line)))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -24,11 +25,11 @@ const winding = 10 * time.Second
 
 // replay is the subcommand: its flags.
 type replay struct {
-	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events as NDJSON go as they are, any other text line by line."`
+	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events as NDJSON go as they are, any other text line by line. What is compressed with gzip or zstandard is decompressed."`
 
 	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
 	access
-	Topic       string         `help:"Topic of the lines. Default: the file's base name without its extension; stdin for -."`
+	Topic       string         `help:"Topic of the lines. Default: the file's base name without its extension, and without .gz or .zst; stdin for -."`
 	Source      string         `help:"Source of the lines. Default: the name of this host."`
 	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of the lines. Default: when the file was modified, the same on every run; for - the time of the start."`
 	Format      string         `enum:"auto,events,lines" default:"auto" help:"auto looks at a file's first line; events: NDJSON of events; lines: text, whatever it looks like."`
@@ -77,19 +78,23 @@ func (r *replay) validateFiles() error {
 	for _, path := range r.Files {
 		base := nameOf(path)
 		if other, twice := seen[base]; twice {
-			return fmt.Errorf("%s and %s have the same name, and so would their lines: replay them one by one, each with a --topic of its own", other, path)
+			return fmt.Errorf("%s and %s have the same name (.gz and .zst do not count), and so would their lines: replay one of them where they are one file, or one by one, each with a --topic of its own", other, path)
 		}
 		seen[base] = path
 	}
 	return nil
 }
 
-// nameOf is what a file gives its lines' ids: its base name, and stdin for -.
+// nameOf is what a file gives its lines' ids: its base name, the same when the file is compressed, and stdin for -.
 func nameOf(path string) string {
 	if path == "-" {
 		return "stdin"
 	}
-	return filepath.Base(path)
+	base := filepath.Base(path)
+	if ext := filepath.Ext(base); (ext == ".gz" || ext == ".zst") && ext != base {
+		return strings.TrimSuffix(base, ext)
+	}
+	return base
 }
 
 // timestamp is zero when the flag is not set.

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// compressedChunk is what is read of a file at once before it is decompressed: as much as of a pipe.
+	compressedChunk = pipeChunk
+
+	// zstdWindow is the largest window of a zstd frame, and so what decompressing one may hold: what the zstd command
+	// takes, and makes, without --long.
+	zstdWindow = 128 << 20
+
+	gzipFormat = "gzip"
+	zstdFormat = "zstandard"
+)
+
+// magics are what compressed files begin with, whatever their names are.
+var magics = []struct{ bytes, format string }{
+	{"\x1f\x8b\x08", gzipFormat},
+	{"\x28\xb5\x2f\xfd", zstdFormat},
+	{"\x50\x2a\x4d\x18", zstdFormat}, // a frame to be skipped: pzstd begins with one
+}
+
+// content is what a file holds: of one that is compressed what was compressed, of another its bytes as they are. Which it
+// is the first Read finds out: a file may be opened late, and a pipe silent for long.
+type content struct {
+	raw    raw
+	follow bool      // with --follow it must not be compressed
+	format string    // "" for bytes as they are
+	reader io.Reader // nil before the first Read
+	told   int64     // bytes of raw that progress has told of
+}
+
+// raw counts what is read of a file. Its error stays, and is kept apart from what a decoder makes of it.
+type raw struct {
+	src  io.Reader
+	read int64
+	err  error
+}
+
+// Read implements io.Reader.
+func (r *raw) Read(to []byte) (n int, err error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	n, r.err = r.src.Read(to)
+	r.read += int64(n)
+	return n, r.err
+}
+
+// Read implements io.Reader. Its io.EOF says that the file is whole, each of its members or frames with a checksum that is right.
+func (c *content) Read(to []byte) (n int, err error) {
+	if c.reader == nil {
+		err = c.open()
+	}
+	if err == nil {
+		n, err = c.reader.Read(to)
+	}
+	return n, c.explain(err)
+}
+
+func (c *content) open() (err error) {
+	src := bufio.NewReaderSize(&c.raw, compressedChunk)
+	c.reader = src
+	format := formatOf(src)
+	if format != "" && c.follow {
+		return unfollowed(format)
+	}
+	switch c.format = format; format {
+	case gzipFormat:
+		c.reader, err = gzip.NewReader(src)
+	case zstdFormat:
+		c.reader, err = zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(zstdWindow)) // the memory of a stream is its window
+	}
+	return err
+}
+
+// formatOf is "" for what is not compressed. It waits for no more bytes than can be a magic: behind a first line of two a
+// pipe may be silent.
+func formatOf(src *bufio.Reader) string {
+	for _, m := range magics {
+		if begins(src, m.bytes) {
+			return m.format
+		}
+	}
+	return ""
+}
+
+func begins(src *bufio.Reader, magic string) bool {
+	for n := range len(magic) {
+		if head, err := src.Peek(n + 1); err != nil || head[n] != magic[n] {
+			return false
+		}
+	}
+	return true
+}
+
+// explain says what is wrong with a compressed file. Damage is seen where decoding fails, or not before the checksum at the end.
+func (c *content) explain(err error) error {
+	switch {
+	case err == nil || c.format == "":
+		return err
+	case c.raw.err != nil && !errors.Is(c.raw.err, io.EOF):
+		return c.raw.err
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("it is cut: what it holds as %s goes on", c.format)
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return fmt.Errorf("its zstandard wants a window of more than %d MiB, or is damaged: see whether zstd -d --long=31 decompresses it", zstdWindow>>20)
+	}
+	return fmt.Errorf("its %s is damaged, and so may be lines that were sent: %w", c.format, err)
+}
+
+// progress is how many bytes of the file a line of size bytes stands for: of one that is compressed those that were read
+// since the line before.
+func (c *content) progress(size int) int {
+	if c.format == "" {
+		return size
+	}
+	size = int(c.raw.read - c.told)
+	c.told = c.raw.read
+	return size
+}
+
+// mustGrow refuses a file that --follow would wait at the end of for nothing.
+func mustGrow(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if format := formatOf(bufio.NewReader(file)); format != "" {
+		return fmt.Errorf("--follow: %s: %w", path, unfollowed(format))
+	}
+	return nil
+}
+
+// unfollowed is of pipes, too: an interrupt, which is how --follow ends, would cut what they say, and no line is known to be the last.
+func unfollowed(format string) error {
+	return fmt.Errorf("it is compressed (%s), and nobody appends lines to that: replay it without --follow", format)
+}
