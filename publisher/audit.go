@@ -7,7 +7,8 @@ import (
 	"ingot/publisher/internal/client"
 )
 
-// audited reads a run back; nil when that was broken off, or failed, which is one of the problems then.
+// audited reads a run back and returns the verdict. It returns nil when the audit was interrupted or failed; the
+// error of one that failed is added to problems.
 func audited(ctx context.Context, c *client.Client, s audit.Subject, m *meter, problems map[string]string) *audit.Verdict {
 	v, err := audit.Run(ctx, c, s, m)
 	switch {

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// maxBody keeps a request below what the server takes (32 MiB), and a batch below
-	// what it commits at once (8 MiB).
+	// maxBody bounds the body of a request with several events. It is below the 32 MiB that the server takes in one
+	// body, and below the 8 MiB that the server commits in one batch.
 	maxBody = 4 << 20
 
-	// linger is how long the first line of a batch waits for others where lines only
-	// trickle: nothing for who watches, and many commits for the server. A guess.
+	// linger is how long the first event of a batch waits for others where lines only trickle. Nobody who watches
+	// notices so short a time, and the server can make many commits in it. A guess.
 	linger = 100 * time.Millisecond
 )
 
@@ -36,8 +36,8 @@ func (b *bundle) add(it item) {
 	b.bytes += len(it.JSON) + 1
 }
 
-// jobs cuts what the readers read into batches: of size events, of maxBody bytes,
-// or of what came within linger.
+// jobs cuts the events that the readers bring into batches. A batch ends at size events, before it would exceed
+// maxBody bytes, or when linger has passed since its first event.
 func (in *intake) jobs(c *client.Client, size int, m *meter) func(context.Context) iter.Seq[job] {
 	return func(ctx context.Context) iter.Seq[job] {
 		return func(yield func(job) bool) {

@@ -12,11 +12,12 @@ import (
 )
 
 const (
-	// compressedChunk is what is read of a file at once before it is decompressed: as much as of a pipe.
+	// compressedChunk is how many bytes are read of a file at once, before they are decompressed: as many as of a
+	// pipe.
 	compressedChunk = pipeChunk
 
-	// zstdWindow is the largest window of a zstd frame, and so what decompressing one may hold: what the zstd command
-	// takes, and makes, without --long.
+	// zstdWindow is the largest window that a zstd frame may have, and so bounds the memory that decompressing one
+	// takes. It is the largest that the zstd command accepts, and makes, without --long.
 	zstdWindow = 128 << 20
 
 	gzipFormat = "gzip"
@@ -30,17 +31,18 @@ var magics = []struct{ bytes, format string }{
 	{"\x50\x2a\x4d\x18", zstdFormat}, // a frame to be skipped: pzstd begins with one
 }
 
-// content is what a file holds: of one that is compressed what was compressed, of another its bytes as they are. Which it
-// is the first Read finds out: a file may be opened late, and a pipe silent for long.
+// content reads what a file holds: of a compressed file what was compressed, of any other its bytes as they are. Only
+// the first Read finds out which it is, since a file may be opened late, and a pipe may be silent for long.
 type content struct {
 	raw    raw
-	follow bool      // with --follow it must not be compressed
+	follow bool      // --follow is set: the file must not be compressed
 	format string    // "" for bytes as they are
 	reader io.Reader // nil before the first Read
-	told   int64     // bytes of raw that progress has told of
+	told   int64     // how many bytes of raw progress has counted
 }
 
-// raw counts what is read of a file. Its error stays, and is kept apart from what a decoder makes of it.
+// raw counts the bytes that are read of a file. It keeps the error of the file itself, which is told in place of the
+// error that a decoder makes of it, and which each later Read returns again.
 type raw struct {
 	src  io.Reader
 	read int64
@@ -57,7 +59,8 @@ func (r *raw) Read(to []byte) (n int, err error) {
 	return n, r.err
 }
 
-// Read implements io.Reader. Its io.EOF says that the file is whole, each of its members or frames with a checksum that is right.
+// Read implements io.Reader. Of a compressed file io.EOF says that it is whole, and that the checksum of each of its
+// members or frames is right (a zstd frame may have none).
 func (c *content) Read(to []byte) (n int, err error) {
 	if c.reader == nil {
 		err = c.open()
@@ -85,8 +88,8 @@ func (c *content) open() (err error) {
 	return err
 }
 
-// formatOf is "" for what is not compressed. It waits for no more bytes than can be a magic: behind a first line of two a
-// pipe may be silent.
+// formatOf returns "" for bytes that are not compressed. It waits for another byte only while those before it can be
+// the beginning of a magic: a pipe may have a first line of two bytes, and be silent after it.
 func formatOf(src *bufio.Reader) string {
 	for _, m := range magics {
 		if begins(src, m.bytes) {
@@ -105,7 +108,8 @@ func begins(src *bufio.Reader, magic string) bool {
 	return true
 }
 
-// explain says what is wrong with a compressed file. Damage is seen where decoding fails, or not before the checksum at the end.
+// explain says what is wrong with a compressed file. Damage shows where decoding fails, or only at the checksum at
+// the end.
 func (c *content) explain(err error) error {
 	switch {
 	case err == nil || c.format == "":
@@ -122,8 +126,8 @@ func (c *content) explain(err error) error {
 	return fmt.Errorf("its %s is damaged, and so may be lines that were sent: %w", c.format, err)
 }
 
-// progress is how many bytes of the file a line of size bytes stands for: of one that is compressed those that were read
-// since the line before.
+// progress returns how many bytes of the file a line of size bytes stands for. Of a compressed file these are the
+// bytes that were read since the line before.
 func (c *content) progress(size int) int {
 	if c.format == "" {
 		return size
@@ -133,7 +137,7 @@ func (c *content) progress(size int) int {
 	return size
 }
 
-// mustGrow refuses a file that --follow would wait at the end of for nothing.
+// mustGrow refuses a compressed file: nobody appends lines to one, and --follow would wait at its end for nothing.
 func mustGrow(path string) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -146,7 +150,8 @@ func mustGrow(path string) error {
 	return nil
 }
 
-// unfollowed is of pipes, too: an interrupt, which is how --follow ends, would cut what they say, and no line is known to be the last.
+// unfollowed is the error for compressed pipes, too. An interrupt, which is how --follow ends, would cut the
+// compressed bytes anywhere, and no line would be known to be the last.
 func unfollowed(format string) error {
 	return fmt.Errorf("it is compressed (%s), and nobody appends lines to that: replay it without --follow", format)
 }

@@ -16,8 +16,8 @@ import (
 	"ingot/publisher/internal/record"
 )
 
-// eventRoom is what a line that is an event may have besides its payload: the
-// other members at their longest, escaped, and then some.
+// eventRoom is how many bytes a line that is an event may have besides its payload: enough for the other members at
+// their longest, escaped, and some more.
 const eventRoom = 16 << 10
 
 // file is one of the files to replay.
@@ -25,17 +25,18 @@ type file struct {
 	name   string // as it was given
 	origin record.Origin
 	src    io.Reader
-	held   *content      // what is read of src; nil for a file that grows
-	reader *lines.Reader // while it is read
+	held   *content      // reads src, and decompresses it; nil for a file that grows
+	reader *lines.Reader // set while the file is read
 	window int           // bytes of a line that are looked at in one piece
 	size   int64         // of src; 0: not known
 	follow bool
 	format string
-	now    func() time.Time // nil: the timestamp stays
+	now    func() time.Time // tells the timestamp anew for each line; nil: that of origin stays
 }
 
-// open opens every file, so that a wrong name is told before anything is sent, and one that is renamed meanwhile is read all
-// the same. Of those that are too many at once it keeps what they are, and opens them again when their turn comes.
+// open opens every file before anything is sent. So a wrong name is told at once, and a file that is renamed
+// meanwhile is read all the same. Files that are too many to be open at once are closed again: open remembers which
+// file each of them is, and it is opened again when its turn comes.
 func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	in := &intake{memory: memory{limit: r.AuditLimit}, items: make(chan item), over: make(chan struct{})}
 	if !r.Audit {
@@ -75,7 +76,7 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*f
 	if err != nil {
 		return nil, err
 	}
-	if at, _ := r.timestamp(); !at.IsZero() { // Validate has seen it
+	if at, _ := r.timestamp(); !at.IsZero() { // Validate has checked it
 		f.origin.Timestamp, f.now = at, nil
 	}
 	return f, f.complete()
@@ -128,7 +129,7 @@ func (f *file) complete() error {
 	if o.Topic == "" {
 		o.Topic = strings.TrimSuffix(o.Name, filepath.Ext(o.Name))
 	}
-	if o.Topic == "" { // .log
+	if o.Topic == "" { // a file named .log
 		o.Topic = o.Name
 	}
 	if !event.ValidText(o.Topic) {
@@ -145,7 +146,8 @@ func (f *file) complete() error {
 	return nil
 }
 
-// begin makes the reader of the file's lines, and leave lets go of all that reading has taken: there may be very many files.
+// begin makes the reader of the file's lines. leave closes the file and lets go of all that reading it has taken:
+// there may be very many files.
 func (f *file) begin() {
 	src := f.src
 	if _, grows := src.(*lines.Tail); !grows {

@@ -19,7 +19,8 @@ const (
 	// long, and still short for somebody who waits for the prompt.
 	grace = 2 * time.Second
 
-	// forever is the --give-up-after of who follows, a file or the feed: any server that is away is outlasted.
+	// forever is the default of --give-up-after for follow and for replay --follow: they outlast any outage of the
+	// server.
 	forever = 100 * 365 * 24 * time.Hour
 )
 
@@ -43,8 +44,8 @@ type access struct {
 	CA  authorities `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
 }
 
-// check wants a key that can stand in a header, as the one that ingest key prints, and a --ca only for what has
-// a certificate: who names it takes the line to be encrypted.
+// check wants a key that can stand in a header, as one that ingest key prints can. It refuses --ca for a server
+// without a certificate: who gives --ca takes the connection to be encrypted.
 func (a *access) check(at string, k *kong.Context) error {
 	for _, c := range []byte(a.Key) {
 		if c <= ' ' || c > '~' {
@@ -65,7 +66,7 @@ func (a *access) warn(at string, to io.Writer) {
 	}
 }
 
-// encrypted is for what checkURL has let pass.
+// encrypted tells whether a URL that checkURL has accepted is one of https.
 func encrypted(at string) bool { return strings.HasPrefix(strings.ToLower(at), "https:") }
 
 // authorities are what --ca names: those that the server's certificate must come from.
@@ -95,7 +96,8 @@ func checkLoad(concurrency, batch int) error {
 	return nil
 }
 
-// checkWaits bounds how long is waited for an answer, and for a server that has none; no giveUpAfter is the default.
+// checkWaits bounds how long the client waits for one answer, and how long it tries while there is none. A
+// giveUpAfter of nil stands for the default.
 func checkWaits(timeout time.Duration, giveUpAfter *time.Duration) error {
 	switch {
 	case timeout <= 0:

@@ -107,8 +107,8 @@ type following struct {
 	pace   *pace
 	feed   *client.Follower
 
-	at      string // the place behind the last event printed; of a stream
-	open    int    // events printed and not committed; of a subscription
+	at      string // of a stream that has ended: the place behind the last event taken, which may not be printed yet
+	open    int    // of a subscription: events printed and not committed
 	outages int
 }
 
@@ -120,7 +120,7 @@ func (r *following) run(ctx context.Context) (err error) {
 	return err
 }
 
-// Event prints one; it is what a stream calls.
+// Event puts one event on the screen. The stream calls it.
 func (r *following) Event(object []byte, place string) (more bool, err error) {
 	if err := r.show(object, place); err != nil {
 		return false, err
@@ -128,10 +128,10 @@ func (r *following) Event(object []byte, place string) (more bool, err error) {
 	return r.wanted() > 0, nil
 }
 
-// Idle shows what was printed before more is waited for.
+// Idle prints the events that the screen has gathered. The stream calls it before it waits for more.
 func (r *following) Idle() error { return r.screen.flush() }
 
-// show puts an event on the screen; place is behind it, "" for one of a subscription.
+// show puts an event on the screen. place is the one behind the event, "" for an event of a subscription.
 func (r *following) show(object []byte, place string) error {
 	e, err := readEvent(object)
 	if err != nil {
@@ -144,7 +144,7 @@ func (r *following) show(object []byte, place string) error {
 	return r.screen.put(e.line(r.screen.width()), place)
 }
 
-// wanted is how many more events to print.
+// wanted is how many more events to print: without --count always a page of them.
 func (r *following) wanted() int {
 	if r.Count == 0 {
 		return pollPage

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// pollWait is how long an empty page of a subscription is waited for: half of what
-	// the server allows, so that a proxy in between is not the first to lose patience.
+	// pollWait is how long the server may hold back an empty page of a subscription: half of what it allows, so that
+	// a proxy in between is not the first to lose patience.
 	pollWait = 30 * time.Second
 
-	// pollPage is the most events between two commits: what comes again after a crash.
+	// pollPage is the most events between two commits, and so the most that come again after a crash.
 	pollPage = 1000
 )
 
@@ -45,7 +45,7 @@ func (r *following) consume(ctx context.Context) error {
 			}
 			committed, r.open = page.Next, 0
 		} else if len(page.Events) == 0 {
-			sleepUntil(ctx, began.Add(time.Second)) // a server that does not hold the answer back
+			sleepUntil(ctx, began.Add(time.Second)) // in case the server does not hold an empty page back
 		}
 	}
 	return nil

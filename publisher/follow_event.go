@@ -32,8 +32,8 @@ func readEvent(object []byte) (e shownEvent, err error) {
 // something of the payload still is.
 const roomy = 140
 
-// line is the form for people: what was sent may hold sequences that a terminal obeys,
-// so each control character becomes a blank. A width of 0 cuts nothing.
+// line is an event in the form for people. What a client sent may hold sequences that a terminal obeys, so each
+// control character becomes a blank. A width of 0 cuts nothing.
 func (e shownEvent) line(width int) []byte {
 	at, id := e.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z"), fmt.Sprintf("%-36s", e.ID)
 	if 0 < width && width < roomy {
@@ -44,7 +44,7 @@ func (e shownEvent) line(width int) []byte {
 	return append([]byte(text), '\n')
 }
 
-// printable makes a blank of what moves the cursor, or turns the line around.
+// printable makes a blank of each character that moves the cursor, or turns the direction of the line around.
 func printable(r rune) rune {
 	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 		return ' '
@@ -72,8 +72,8 @@ func cut(text string, width int) string {
 	return text
 }
 
-// oneLine is the object as it came. Line breaks stand between the tokens of a payload
-// only, where blanks say the same.
+// oneLine is the object as it came, in one line. Line breaks stand only between the tokens of a payload, where a
+// blank means the same.
 func oneLine(object []byte) []byte {
 	line := append(bytes.Clone(object), '\n')
 	for i, c := range line[:len(object)] {

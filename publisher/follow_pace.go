@@ -12,16 +12,16 @@ import (
 // events, short enough to see a change. A guess.
 const span = 5 * time.Second
 
-// pace counts events and how long they took from the server's receipt to this one.
+// pace counts events, and how long each took from its receipt by the server to its receipt here.
 //
-// Only events that the server received after the following began count for the time:
-// those before were waiting for nobody.
+// Only events that the server received after the following began count for the time: nobody was waiting for earlier
+// ones.
 type pace struct {
 	mu        sync.Mutex // guards what follows
 	began     time.Time
 	events    int
 	all       tally.Latency
-	early     time.Duration // most by which an event came before it was received
+	early     time.Duration // most by which an event came here before its received_at
 	now, last window
 }
 

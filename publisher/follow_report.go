@@ -9,7 +9,7 @@ import (
 	"ingot/publisher/internal/client"
 )
 
-// summary is what there is to say at the end, for people: stdout has the events.
+// summary is the report at the end, for people. It goes to stderr, since stdout has the events.
 func (r *following) summary(err error) []byte {
 	var t table
 	t.line("")
@@ -83,7 +83,7 @@ func (r *following) hint(err error) string {
 	return ""
 }
 
-// afterPrinted goes on behind what stdout took before it failed.
+// afterPrinted tells how to go on behind the last event that stdout took before it failed.
 func (r *following) afterPrinted() string {
 	place := r.screen.place()
 	if place == "" {

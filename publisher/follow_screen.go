@@ -16,15 +16,15 @@ const (
 	// redraw is how often the live line is drawn when nothing comes.
 	redraw = 500 * time.Millisecond
 
-	// fullScreen is how many bytes of events are gathered before they are written,
-	// though more have come already.
+	// fullScreen is how many bytes of events are gathered before they are written although more events have come
+	// already. Without more to come they are written at once.
 	fullScreen = 64 << 10
 
 	// erase goes to the begin of the live line and clears to its end.
 	erase = "\r\x1b[K"
 )
 
-// errNotPrinted is that stdout has failed: not all that was put there is there.
+// errNotPrinted tells that stdout has failed: not all that was put on the screen is printed.
 var errNotPrinted = errors.New("print events")
 
 // screen is where events, words and the live line meet. On a terminal they share it,
@@ -112,7 +112,7 @@ func (s *screen) eraseLocked() {
 	}
 }
 
-// put gathers a line for stdout; place is behind it.
+// put gathers a line for stdout. place is the one behind the event of the line.
 func (s *screen) put(line []byte, place string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,7 +20,7 @@ const maxNamed = 10
 // item is an event on its way from a file to a batch.
 type item struct {
 	record.Record
-	index int // in the memory
+	index int // in the memory; negative: not remembered
 	file  string
 }
 
@@ -52,8 +52,8 @@ type lineCounts struct {
 	Pending int64 `json:"pending"` // bytes behind the last line feed, not sent: the line may go on
 }
 
-// start reads the files one after the other, or with each all at once. Who calls it
-// waits for what it returns, after stop.
+// start reads the files one after the other, or all at once if each is true. The caller waits for the group that
+// start returns, after stop.
 func (in *intake) start(ctx context.Context, each bool) *sync.WaitGroup {
 	var all, readers sync.WaitGroup
 	if each {
@@ -125,8 +125,7 @@ func (in *intake) line(ctx context.Context, f *file, l lines.Line) bool {
 	return in.text(ctx, f, l)
 }
 
-// blank lines are those of no bytes, also where lines end in CR LF. A line of
-// spaces is a line.
+// blank tells whether a line has no bytes, also where lines end in CR LF. Of text, a line of spaces is not blank.
 func blank(text []byte) bool { return len(text) == 0 || len(text) == 1 && text[0] == '\r' }
 
 func (in *intake) text(ctx context.Context, f *file, l lines.Line) bool {

@@ -42,7 +42,7 @@ type surroundings struct {
 }
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a stdout that takes no more is an error of the write, and is told
+	signal.Ignore(syscall.SIGPIPE) // so that a stdout that takes no more is an error of the write, which is told
 	os.Exit(run(stopsignal.Context(func() { os.Exit(exitInterrupted) }), os.Args[1:], surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
@@ -51,7 +51,8 @@ type code int
 
 func (c code) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// interrupted is an interrupt that has not been told of: the report could not be printed.
+// interrupted is the error of a run that was interrupted, and whose report, which would have told so, could not be
+// printed.
 type interrupted struct{ error }
 
 func (i interrupted) Error() string { return "interrupted: " + i.error.Error() }
@@ -83,9 +84,9 @@ func run(ctx context.Context, args []string, s surroundings) int {
 	return exitCode(command.Run(), s.stderr)
 }
 
-// asTyped leaves a string its bytes: kong makes U+FFFD of those that are not UTF-8, and a file may
-// be named so. None is empty: --after=$LAST without a LAST would begin now, and --source=$FROM
-// without a FROM print everything.
+// asTyped takes a string as the bytes that were typed. Kong would make U+FFFD of bytes that are not UTF-8, and a file
+// may be named so. An empty string is refused: --after=$LAST without a LAST would begin now, and --source=$FROM
+// without a FROM would print everything.
 func asTyped(d *kong.DecodeContext, target reflect.Value) error {
 	t, err := d.Scan.PopValue("string")
 	if err != nil {

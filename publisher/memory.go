@@ -19,7 +19,7 @@ type remembered struct {
 	file  string
 }
 
-// memory holds what must come back, up to a limit: a stream has no end.
+// memory holds the events that the audit must find, up to a limit: a stream has no end.
 type memory struct {
 	limit int
 
@@ -29,8 +29,8 @@ type memory struct {
 	beyond int // events over the limit
 }
 
-// add returns the index of an event, -1 over the limit. One that was read before
-// keeps its index; with another content it is other, and must not be sent: which
+// add returns the index of an event, and -1 over the limit. An event whose key was read before has the index of the
+// first one. If the first one has another content, add returns it as other, and the new event must not be sent: which
 // of the two is stored would be chance.
 func (m *memory) add(file string, r record.Record) (i int, other *remembered) {
 	m.mu.Lock()

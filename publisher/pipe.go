@@ -48,7 +48,7 @@ func (p *pipe) Read(to []byte) (int, error) {
 	return n, p.err
 }
 
-// fill reads once; what it returns is closed when that is done.
+// fill starts one read of the source. The channel that fill returns is closed when that read is done.
 func (p *pipe) fill() <-chan struct{} {
 	done := make(chan struct{})
 	go func() { // stops with the read, which Read waits for until ctx ends
@@ -67,14 +67,14 @@ func (p *pipe) Close() error {
 	return nil
 }
 
-// named is a named pipe. To open one waits until somebody opens it to write: the first read
-// does that, which is not waited for when ctx ends.
+// named is a named pipe. To open it takes until somebody opens it to write. So the first Read opens it, and pipe
+// stops waiting for that Read when ctx ends.
 type named struct {
 	path string
 	file *os.File
 }
 
-// Read implements io.Reader. After an error there is no other.
+// Read implements io.Reader. After an error it is not called again.
 func (n *named) Read(to []byte) (int, error) {
 	if n.file == nil {
 		file, err := os.Open(n.path)

@@ -18,9 +18,9 @@ import (
 	"ingot/publisher/internal/tally"
 )
 
-// winding is how long what was read may still be sent after an interrupt ended
-// --follow, and how long the audit that follows waits for a server that is away: a
-// restart of it. A guess.
+// winding is how long events that were read may still be sent after an interrupt has ended --follow. It is also how
+// long the audit that comes then waits for a server that is away, at most: about as long as the server takes to
+// restart. A guess.
 const winding = 10 * time.Second
 
 // replay is the subcommand: its flags.
@@ -85,7 +85,8 @@ func (r *replay) validateFiles() error {
 	return nil
 }
 
-// nameOf is what a file gives its lines' ids: its base name, the same when the file is compressed, and stdin for -.
+// nameOf is the name of a file in the ids of its lines: its base name without .gz or .zst, so that it is the same
+// when the file is compressed, and stdin for -.
 func nameOf(path string) string {
 	if path == "-" {
 		return "stdin"

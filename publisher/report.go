@@ -31,8 +31,8 @@ func (o outcome) finish(w io.Writer, asJSON bool) error {
 	return end(o.ExitCode, show(w, asJSON, o, o.table))
 }
 
-// end is how a run ends whose report was printed, or could not be. An interrupt stays one without its report: a terminal
-// that closes is an interrupt, and takes no more.
+// end returns the error that a run ends with; unprinted is why its report could not be printed, or nil. A run that
+// was interrupted stays so without its report: a terminal that closes interrupts the run, and takes no more output.
 func end(exit int, unprinted error) error {
 	switch {
 	case unprinted != nil && exit == exitInterrupted:

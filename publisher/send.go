@@ -11,8 +11,9 @@ import (
 	"ingot/publisher/internal/client"
 )
 
-// leastGivenUp is the least number of batches in a row that must be given up, or refused for who sends them, before
-// the server is taken to be gone for us; with more clients it is one for each. A guess.
+// leastGivenUp is how many batches in a row must be given up, or refused because of who sends them, before the run
+// ends: the server then counts as gone, or as one that takes nothing from us. With more clients it is one batch for
+// each client. A guess.
 const leastGivenUp = 3
 
 // job is one batch: how many events, and what sends and tallies them.
@@ -72,7 +73,7 @@ func (s *sending) deal(ctx context.Context, out chan<- job) {
 			sleepUntil(ctx, due)
 		}
 		if ctx.Err() != nil {
-			return // a client may be waiting as well, and select has no preference
+			return // a client may be waiting for a batch as well, and select has no preference
 		}
 		select {
 		case <-ctx.Done():

@@ -13,7 +13,7 @@ import (
 // those of a look-up of a name, and what its parent left open. A guess.
 const spare = 32
 
-// filesAtOnce is how many files can be open beside so many connections; at least one.
+// filesAtOnce is how many files this process can have open besides so many connections; at least one.
 func filesAtOnce(connections int) int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
@@ -26,16 +26,16 @@ func tooMany(files, room int) error {
 	return fmt.Errorf("--follow keeps each file open: %d are %d more than this process may have open: raise ulimit -n by as many, or follow them by several publishers", files, files-room)
 }
 
-// whole is a file that is there to its end: one that is truncated while it is read, as logrotate's
-// copytruncate does, has lost its other lines, and what was read last is not all of a line.
+// whole is a file that must stay whole while it is read. One that is truncated meanwhile, as by logrotate's
+// copytruncate, has lost the lines that were not read yet, and what was read last may be a part of a line.
 type whole struct {
 	*os.File
 	size int64 // when it was opened
 	read int64
 }
 
-// Read implements io.Reader. The size counts only where it changes: files of /proc have none, those of
-// /sys too large a one.
+// Read implements io.Reader. A file is truncated if its size is less than when it was opened. That fewer bytes than
+// its size were read tells nothing: files of /proc have a size of 0, those of /sys one that is too large.
 func (w *whole) Read(to []byte) (int, error) {
 	n, err := w.File.Read(to)
 	w.read += int64(n)
@@ -55,7 +55,7 @@ type late struct {
 	whole
 }
 
-// putOff closes a file until its turn comes; what is none on a disk stays open.
+// putOff closes a file until its turn comes. What is no regular file stays open.
 func (f *file) putOff() error {
 	open, ok := f.src.(*whole)
 	if !ok {
@@ -69,8 +69,8 @@ func (f *file) putOff() error {
 	return open.Close()
 }
 
-// Read implements io.Reader. Another file under the name would be read in place of the one that is gone, as after a rotation, and
-// perhaps a second time.
+// Read implements io.Reader. The first Read opens the file, and refuses another one that has taken its name since the
+// start, as after a rotation: that one would be read in place of the file that is gone, and perhaps a second time.
 func (l *late) Read(to []byte) (int, error) {
 	if l.File != nil {
 		return l.whole.Read(to)

@@ -7,8 +7,8 @@ import (
 	"ingot/publisher/internal/client"
 )
 
-// large is how many times the run's size a table must have for the audit to ask
-// key by key: a look-up costs about ten times a row of a full page. A guess.
+// large is how many times larger than the run a table must be for the audit to ask key by key: one look-up costs
+// about as much as ten rows of a full page. A guess.
 const large = 10
 
 // maxFindings is how many findings are told in words; all are counted.

@@ -10,8 +10,8 @@ import (
 // pageSize is the largest the server gives.
 const pageSize = 1000
 
-// walk reads the whole feed. It is at its end when a page is empty and the cursor
-// stays: a page may be empty on the way, while the cursor advances.
+// walk reads the whole feed. The feed is at its end when a page is empty and its cursor stays: on the way a page may
+// be empty, too, but then the cursor advances.
 func (c *check) walk(ctx context.Context, r Reader, m Meter) error {
 	index, cursor := c.index(), ""
 	for {

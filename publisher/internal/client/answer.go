@@ -91,8 +91,7 @@ func (s said) batch(events []event.Event) (settled, error) {
 	return settled{statuses, faults}, err
 }
 
-// named reports whether the answer must name the event: what is invalid may be
-// so for the lack of an id.
+// named reports whether the answer must name the event: an event may be invalid because it has no id.
 func named(r item, s Status) bool { return s != Invalid || r.EventID != "" }
 
 type counts struct{ stored, duplicates, invalid int }

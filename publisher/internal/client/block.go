@@ -9,7 +9,7 @@ import (
 
 // ready tells whether a whole block has come already.
 func (s *stream) ready() bool {
-	come, _ := s.lines.Peek(s.lines.Buffered()) // what is there can be looked at
+	come, _ := s.lines.Peek(s.lines.Buffered()) // no error: so many bytes have come
 	return bytes.Contains(come, []byte("\n\n"))
 }
 
@@ -19,8 +19,8 @@ type block struct {
 	data              []byte // nil: there was none
 }
 
-// block reads the next one; one that is broken off is none, but for its comment. A
-// watchdog that fires just when a line has come costs no more than a new stream.
+// block reads the next block. Of one that is broken off only the comment is returned, with the error. The watchdog
+// may fire just when a line has come: that costs no more than a new stream.
 func (s *stream) block() (b block, err error) {
 	defer s.watchdog.Stop()
 	for size := 0; ; {
@@ -39,8 +39,8 @@ func (s *stream) block() (b block, err error) {
 	}
 }
 
-// line is good until the next one is read. What a line is made of may come slowly, as
-// long as it comes.
+// line reads the next line; it is good until another one is read. A long line may come slowly, as long as more of it
+// comes.
 func (s *stream) line() ([]byte, error) {
 	part, err := s.lines.ReadSlice('\n')
 	if err == nil {
@@ -61,8 +61,7 @@ func trimmed(line []byte) []byte {
 	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 }
 
-// field adds a line of a block. What an event has in several lines is joined by line
-// feeds.
+// field adds a line to the block. Data in several lines is joined by line feeds.
 func (b *block) field(line []byte) {
 	name, value, _ := bytes.Cut(line, []byte(":"))
 	value = bytes.TrimPrefix(value, []byte(" "))

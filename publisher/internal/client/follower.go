@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// reopen is the try whose backoff a stream begins with: within firstWait<<reopen,
-// 0.8 s, so that all the followers of a server that was restarted do not come back at
-// once. Its retry: asks browsers for 1 s.
+// reopen is the number of the retry whose backoff a Follower begins with: up to firstWait<<reopen, 0.8 s, so that the
+// followers of a server that was restarted do not all come back at once. The server's own "retry:" asks browsers for
+// 1 s.
 const reopen = 4
 
 // Follower brings the feed as it comes and outlasts outages. It belongs to one
@@ -18,25 +18,24 @@ const reopen = 4
 type Follower struct {
 	c *Client
 
-	// Lost is called once an outage, with its first error; Back when it is over, with
-	// its length.
+	// Lost is called once in each outage, with its first error; Back when the outage is over, with its length.
 	Lost func(error)
 	Back func(time.Duration)
-	// Silence is after how long without a byte a stream is taken to be dead: longer
-	// than the server's heartbeat.
+	// Silence is how long a stream may bring no byte before it is taken to be dead: longer than the server's
+	// heartbeat.
 	Silence time.Duration
 
 	since time.Time // of the outage; zero: there is none
-	tries int       // in a row without an event
+	tries int       // in a row without progress
 }
 
-// Follower returns one that tells nobody yet; the fields are set before it is used.
+// Follower returns a Follower that tells nobody of outages; its fields are set before it is used.
 func (c *Client) Follower() *Follower {
 	return &Follower{c: c, Lost: func(error) {}, Back: func(time.Duration) {}, Silence: time.Minute}
 }
 
-// lost waits before the next try. Its error says that there is none: a *Refused, the
-// end of ctx, or that the patience is at its end.
+// lost takes in that a try has failed, and waits before the next one. Its error says that there is no next one: the
+// refusal is final (a *Refused if the server has answered), ctx has ended, or GiveUpAfter has passed.
 func (f *Follower) lost(ctx context.Context, no refusal) error {
 	switch {
 	case ctx.Err() != nil:
@@ -58,8 +57,8 @@ func (f *Follower) lost(ctx context.Context, no refusal) error {
 	return fmt.Errorf("gave up after %v: %w", time.Since(f.since).Round(10*time.Millisecond), no.err)
 }
 
-// back ends the outage. That an answer has come is no progress: a server that breaks
-// off whatever it begins is asked ever more seldom.
+// back ends the outage, if there is one. It leaves tries as it is: that an answer has begun is no progress yet, and a
+// server that breaks off each stream is asked ever more seldom.
 func (f *Follower) back() {
 	if !f.since.IsZero() {
 		f.Back(time.Since(f.since))
@@ -88,7 +87,7 @@ func (f *Follower) ask(ctx context.Context, timeout time.Duration, method, path 
 	}
 }
 
-// followable is refused with the final answer, if it is one, as a *Refused.
+// followable classes an answer as refused does, and makes a *Refused of the error of one that is final.
 func followable(a answer) refusal {
 	no := refused(a)
 	if !no.again && a.err == nil {

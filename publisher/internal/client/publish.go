@@ -32,13 +32,13 @@ type Result struct {
 	// Reopened tells that an attempt before the last one left the outcome open:
 	// an event answered Duplicate may be one that this batch stored itself.
 	Reopened bool
-	GaveUp   bool   // it was worth trying again, but the time was up
-	Barred   bool   // it is not about these events: no key that may, no certificate that is trusted, no Ingot
+	GaveUp   bool   // a retry could have helped, but the time was up, or ctx had ended
+	Barred   bool   // the refusal is not about these events: no key that may, no certificate that is trusted, no Ingot
 	Cause    string // the kind of Err, as in Retries: "invalid", "http_403", ..
 	Err      error  // the last refusal, when not every event was stored or duplicate
 
-	// Faults is what is wrong with invalid events, by their index in the batch: nothing
-	// of those that the server says no more of.
+	// Faults is what is wrong with invalid events, by their index in the batch. It has nothing of an event that the
+	// server only calls invalid.
 	Faults map[int][]Fault
 }
 
@@ -90,7 +90,7 @@ func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte,
 		no := refused(a)
 		return &no
 	}
-	if s.statuses == nil { // an answer that contradicts itself: nothing in it counts
+	if s.statuses == nil { // the answer contradicts what was sent: nothing in it counts
 		return &refusal{cause: "answer", open: true, bars: true, err: err}
 	}
 	if res.Statuses, res.Faults = s.statuses, s.faults; err != nil {

@@ -27,8 +27,8 @@ type refusal struct {
 	cause string        // "connect", "cut", "timeout", "http_503", ..
 	open  bool          // the attempt may have been carried out all the same
 	again bool          // it is worth trying again
-	after time.Duration // and not before this has passed
-	bars  bool          // it is about who asks or who answers: of other events it would be the same
+	after time.Duration // no retry before this has passed
+	bars  bool          // it is about who asks or who answers: other events would be refused as well
 	err   error
 }
 
@@ -46,7 +46,7 @@ func refused(a answer) refusal {
 		r.again = true
 	case a.status >= 500:
 		r.again, r.open = true, true
-	case a.status/100 == 2: // of somebody in between, who may pass it on later
+	case a.status/100 == 2: // of somebody in between, who may pass the request on later
 		r.cause, r.open, r.bars = "answer", true, true
 	case a.status == http.StatusUnauthorized:
 		r.bars, r.err = true, fmt.Errorf("%w: the key goes into INGOT_KEY; ingest key makes one", r.err)
@@ -62,8 +62,8 @@ func refused(a answer) refusal {
 	return r
 }
 
-// ofTheBody tells a 400 that other events may not get from one that is for whoever asks so: without TLS where it is spoken, or
-// what is no Ingot.
+// ofTheBody tells whether a 400 is about the body, so that other events may not get it. Any other 400 is for whoever
+// asks in this way: without TLS where TLS is spoken, or something that is no Ingot.
 func ofTheBody(kind string) bool {
 	return slices.Contains([]string{"urn:ingot:problem:not-json", "urn:ingot:problem:not-events", "urn:ingot:problem:not-decompressed"}, kind)
 }
@@ -120,10 +120,9 @@ func (r refusal) wait(n int) time.Duration {
 	return r.after + rand.N(ceiling)
 }
 
-// pause waits before retry n and reports whether to go on: not after a final
-// refusal, nor from the deadline on, nor when ctx is done. A wait that would pass the
-// deadline ends there, so that the last try is made when the time is up, and not
-// before; of a server that asks for a longer wait it is the only one that is early.
+// pause waits before retry n and reports whether to go on: not after a final refusal, nor from the deadline on, nor
+// when ctx is done. A wait that would pass the deadline ends there, so that the last try is made when the time is up,
+// and not before. Where the server asks for a longer wait, that last try is the only one that comes too early.
 func (r refusal) pause(ctx context.Context, n int, deadline time.Time) bool {
 	if !r.again || ctx.Err() != nil {
 		return false

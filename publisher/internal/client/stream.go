@@ -22,21 +22,19 @@ type StreamQuery struct {
 
 // Sink takes what a stream brings.
 type Sink interface {
-	// Event takes an event object, good until it returns, and the place behind it.
-	// False: it was the last one that is wanted. An error ends the stream, and the
-	// event counts as not taken.
+	// Event takes an event object, which is good until Event returns, and the place behind it. more is false when the
+	// event was the last one that is wanted. An error ends the stream, and the event counts as not taken.
 	Event(object []byte, place string) (more bool, err error)
-	// Idle is called when all that has come was taken, before the wait for more.
+	// Idle is called when the sink has taken all that has come, before the stream waits for more.
 	Idle() error
 }
 
-// errSilent is why a stream is cut that does not begin, or has no heartbeats.
+// errSilent is why a stream is cut when it does not begin, or brings not even heartbeats.
 var errSilent = errors.New("the server says nothing any more")
 
-// Stream hands the events behind q.After to sink, in feed order and each once,
-// whatever breaks in between: it comes back with the last id that it has. It returns
-// the place behind the last event that was taken, also with an error: that of sink,
-// of ctx, a *Refused, or that it gave up.
+// Stream hands the events behind q.After to sink, in feed order and each once. Where a stream breaks, Stream opens
+// another one with the last id that it has. It returns the place behind the last event that was taken, also with an
+// error: that of sink, that of ctx, a final refusal, or that it gave up.
 func (f *Follower) Stream(ctx context.Context, q StreamQuery, sink Sink) (at string, err error) {
 	for {
 		s, no := f.open(ctx, q, at)
@@ -65,7 +63,7 @@ type stream struct {
 	body     io.Closer
 	cancel   context.CancelCauseFunc
 	ctx      context.Context
-	watchdog *time.Timer // cancels; it runs while something is waited for
+	watchdog *time.Timer // cancels ctx; it runs while the stream waits for something
 	silence  time.Duration
 }
 
@@ -122,8 +120,8 @@ func (s *stream) close() {
 	_ = s.body.Close() // it was only read
 }
 
-// read hands the events on until the stream breaks, which the refusal tells of, or
-// nothing more is wanted. at moves when the block it stands in was taken.
+// read hands the events on to sink until the stream breaks, which the refusal tells of, or nothing more is wanted. at
+// moves to the id of a block once the block was taken.
 func (s *stream) read(at *string, sink Sink, progress func()) (no refusal, more bool, err error) {
 	said := ""
 	for {
@@ -158,7 +156,8 @@ func (s *stream) read(at *string, sink Sink, progress func()) (no refusal, more 
 	}
 }
 
-// broken is why a stream has ended; the server's last words say it best.
+// broken tells why a stream has ended. Unless the client has cut the stream, the last comment of the server says it
+// best.
 func (s *stream) broken(err error, said string) refusal {
 	switch cause := context.Cause(s.ctx); {
 	case cause != nil:

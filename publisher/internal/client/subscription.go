@@ -33,8 +33,8 @@ func (f *Follower) Create(ctx context.Context, name string, s Subscription) erro
 	return err
 }
 
-// Poll returns at most limit events behind what is committed, and waits for some; the
-// page may be empty all the same. What is no page is a *Refused: whoever answers so is no Ingot.
+// Poll returns at most limit events behind the committed place. It waits for some; the page may be empty all the
+// same. An answer that is no page is a *Refused: whoever answers so is no Ingot.
 func (f *Follower) Poll(ctx context.Context, name string, limit int, wait time.Duration) (page Objects, err error) {
 	path := subscriptionPath(name, fmt.Sprintf("/events?limit=%d&wait=%s", limit, wait))
 	body, err := f.ask(ctx, wait+f.c.cfg.Timeout, http.MethodGet, path, nil)
@@ -50,8 +50,8 @@ func (f *Follower) Poll(ctx context.Context, name string, limit int, wait time.D
 	return page, nil
 }
 
-// Commit moves a subscription to the end of a page. When ctx ends it still has the
-// Grace of the Client, for what is not committed comes again.
+// Commit moves a subscription to the end of a page. When ctx ends the request still has the Grace of the Client:
+// events that are not committed would come again.
 func (f *Follower) Commit(ctx context.Context, name, cursor string) error {
 	ctx, cancel := Outlive(ctx, f.c.cfg.Grace)
 	defer cancel()

@@ -39,9 +39,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	page(w, found, "")
 }
 
-// feed gives pages in commit order. A cursor is a number of half rows: before
-// every third page stands an empty one whose cursor advances by a half, and the
-// page that comes after a half is a short one.
+// feed gives pages in commit order. A cursor is a number of half rows. A page that begins behind a multiple of three
+// rows has an empty page before it, whose cursor advances by a half; the page behind the empty one is a short one.
 func (s *Server) feed(w http.ResponseWriter, cursor, size string) {
 	at, err := strconv.Atoi("0" + cursor)
 	limit, err2 := strconv.Atoi(size)

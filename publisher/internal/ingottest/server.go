@@ -47,7 +47,7 @@ type Server struct {
 	Keep    func(row Event) []Event      // what is kept of a new row: nothing, it, more, others
 	Invalid func(e Event) bool           // refuses an event
 	Answer  func(k Key, s string) string // changes the status an event is answered with
-	Cut     func(stream int) int         // in the middle of which event stream n is cut, from 0; less: of none
+	Cut     func(stream int) int         // in the middle of which of its events stream n is cut, both from 0; negative: of none
 	Commit  func(n int) Fault            // which fault, None or Busy, hits commit n of a subscription
 	Mute    bool                         // streams have no heartbeats
 

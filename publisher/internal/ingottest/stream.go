@@ -22,8 +22,7 @@ func (f filter) wants(e Event) bool {
 	return (len(f.topics) == 0 || slices.Contains(f.topics, *e.Topic)) && (f.source == "" || f.source == *e.Source)
 }
 
-// Rewind makes every place that was given out one that is gone, as the restore of an
-// older database does.
+// Rewind makes gone every place that was given out, as the restore of an older database does.
 func (s *Server) Rewind() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,7 +37,7 @@ func (s *Server) Streams() int {
 	return s.streams
 }
 
-// wakeLocked tells who waits that there is more.
+// wakeLocked tells the streams and polls that wait that there is more.
 func (s *Server) wakeLocked() {
 	if s.changed != nil {
 		close(s.changed)
@@ -46,7 +45,7 @@ func (s *Server) wakeLocked() {
 	s.changed = make(chan struct{})
 }
 
-// begin reads a place: a number of half rows, as in feed.
+// begin reads a place: a number of half rows, as in feed. status is that of the refusal, 0 for none.
 func (s *Server) begin(after string) (row, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,8 +65,8 @@ func (s *Server) begin(after string) (row, status int) {
 	return at / 2, 0
 }
 
-// behind returns the next row that is wanted, and up to where everything was seen; no
-// row: what is closed when there may be one.
+// behind returns the next row that f wants, and the place up to which all rows were looked at. If there is no such
+// row, changed is closed when there may be one.
 func (s *Server) behind(row int, f filter) (e *Event, next int, changed chan struct{}, rewound bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,9 +14,9 @@ var ErrNewFile = errors.New("a new file begins")
 type Line struct {
 	Number int64  // from 1, counted on through all files of a Tail
 	Part   int    // from 1: which piece of its line this is
-	Last   bool   // the line ends with it
+	Last   bool   // the line ends with this piece
 	Text   []byte // without the line feed; good until the next call of Next
-	Size   int    // bytes of the file it stands for
+	Size   int    // bytes of the file that the piece stands for
 }
 
 // Reader gives out the lines of a source, one after the other.
@@ -35,8 +35,8 @@ func NewReader(src io.Reader, window int) *Reader {
 	return &Reader{src: src, buf: make([]byte, window+1), line: Line{Last: true}}
 }
 
-// Next returns the next line or piece; io.EOF when there is none. After any other
-// error of the source Pending tells of what was read of a line without an end.
+// Next returns the next line or piece, and io.EOF when there is none. After any other error of the source, Pending
+// tells how much was read of a line that has no end.
 func (r *Reader) Next() (Line, error) {
 	for {
 		have := r.buf[r.start:r.end]
@@ -58,7 +58,7 @@ func (r *Reader) Next() (Line, error) {
 	}
 }
 
-// ended tells that the file is over, and not just the patience of who reads it.
+// ended tells whether the file has ended. Any other error of the source ends only the reading.
 func (r *Reader) ended() bool { return errors.Is(r.err, io.EOF) || errors.Is(r.err, ErrNewFile) }
 
 // Pending is how many bytes are read of a line that has no end yet.

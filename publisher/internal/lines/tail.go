@@ -12,17 +12,16 @@ import (
 )
 
 const (
-	// poll is how often a file at its end is looked at: short for who watches, and
-	// nothing for the machine. A guess.
+	// poll is how often a file is looked at whose end was reached: short for somebody who watches, and nothing for
+	// the machine. A guess.
 	poll = 200 * time.Millisecond
 
-	// settle is how long a file that was renamed is read on after another has its
-	// name, and after it said something: its writer goes on until it is told to
-	// open the new one. A guess.
+	// settle is how long a renamed file must have brought nothing, while another one has its name, before the Tail
+	// goes on with that one. The writer of the renamed file goes on until it is told to open the new one. A guess.
 	settle = time.Second
 
-	// closedFor is how long the file that now has the name may be one that cannot be
-	// read: who rotates may make it first and give it its owner afterwards. A guess.
+	// closedFor is how long the file that now has the name may be one that cannot be read: whoever rotates may make
+	// it first and give it its owner afterwards. A guess.
 	closedFor = 10 * time.Second
 
 	// markBytes before the offset are remembered, to notice that a file was
@@ -42,8 +41,8 @@ type Tail struct {
 	file   *os.File
 	offset int64
 	mark   []byte    // the bytes before offset
-	quiet  time.Time // since when another has its name, and it says nothing; zero: neither
-	closed time.Time // since when that other one cannot be read; zero: it is not known to be so
+	quiet  time.Time // since when another file has the name, and this one brings nothing; zero: not so
+	closed time.Time // since when that other file cannot be read; zero: not known to be so
 }
 
 // Follow opens a file that must be there; Close closes it.
@@ -97,8 +96,7 @@ func (t *Tail) Read(p []byte) (int, error) {
 	}
 }
 
-// rewound notices a truncated file: nothing stands where the last bytes were, or
-// other ones.
+// rewound tells whether the file was truncated: where its last bytes were there is nothing now, or there are others.
 func (t *Tail) rewound() (bool, error) {
 	again := make([]byte, len(t.mark))
 	n, err := t.file.ReadAt(again, t.offset-int64(len(t.mark)))
@@ -138,10 +136,10 @@ func (t *Tail) switchFile() (bool, error) {
 	return true, nil
 }
 
-// next opens the file that now has the name; nil: it is waited for.
+// next opens the file that now has the name. It returns nil while that file is waited for.
 func (t *Tail) next(there fs.FileInfo) (*os.File, error) {
 	err := fmt.Errorf("%s is no regular file any more", t.path)
-	if there.Mode().IsRegular() { // to open a named pipe waits for who writes to it
+	if there.Mode().IsRegular() { // opening a named pipe would wait until somebody opens it to write
 		var next *os.File
 		if next, err = os.Open(t.path); err == nil {
 			return next, nil

@@ -29,10 +29,9 @@ func whole(text []byte, limit int) string {
 	return string(out)
 }
 
-// piece is the payload of the beginning of what is left of a long line, and how
-// many bytes that is. A piece says which line it is of, and whether it is the last.
-// The text of a line that goes on is at least as long as the limit, so the piece
-// ends before it does, between two runes.
+// piece is the payload of the next piece of a long line, and how many bytes of l.Text that piece takes. The payload
+// says which line the piece is of, and whether it is the last one. Where the line goes on behind l.Text, l.Text is at
+// least as long as the limit; so the piece ends before l.Text does, and readable text between two runes.
 func piece(l lines.Line, limit int) (string, int) {
 	text, room := l.Text, limit-frame
 	n := fit(text, room)

@@ -29,7 +29,7 @@ type Origin struct {
 	Limit     int // bytes of one payload, at least MinLimit
 }
 
-// MinLimit is the least that a piece of a line needs, with room for some text.
+// MinLimit is the least Limit: what a piece of a line needs, with room for some text.
 const MinLimit = 256
 
 // Record is an event about to be sent.
@@ -42,7 +42,7 @@ type Record struct {
 	Part  int // which piece of the line it is, from 1; 0 for all of it
 
 	Base64 bool // the text stands in message_base64
-	Size   int  // bytes of the file
+	Size   int  // bytes of the file that the event stands for
 }
 
 // Sum is a digest of an event's content.
@@ -50,10 +50,9 @@ type Sum [16]byte
 
 var unbroken = strings.NewReplacer("\r", " ", "\n", " ")
 
-// SumOf digests the payload, and if exact the source and the timestamp too. Of a
-// line only the payload counts: another run, on another machine, has another
-// source, and the file may be newer, and it is still the same line. A line break, which JSON has only between
-// tokens, counts as a blank: that is what an export makes of it.
+// SumOf digests the payload, and if exact the source and the timestamp too. Of a line only the payload counts: on
+// another run or machine the line has another source, and the file may be newer, but it is the same line. A line
+// break, which JSON has only between tokens, counts as a blank, since an export makes a blank of it.
 func SumOf(exact bool, source string, at time.Time, payload string) Sum {
 	h := sha256.New()
 	if exact {
@@ -61,7 +60,7 @@ func SumOf(exact bool, source string, at time.Time, payload string) Sum {
 		binary.BigEndian.PutUint64(micros[:], uint64(at.UnixMicro()))
 		h.Write(micros[:])
 		h.Write([]byte(source))
-		h.Write([]byte{0}) // no source holds it
+		h.Write([]byte{0}) // no source has a NUL
 	}
 	h.Write([]byte(unbroken.Replace(payload)))
 	return Sum(h.Sum(nil)[:16])
@@ -104,8 +103,8 @@ func (o Origin) id(line int64, part int, text []byte) string {
 	return uuid.NewSHA1(namespace, name).String()
 }
 
-// anything lets pass what another server may take: the limits are the server's
-// affair, and it names what it refuses.
+// anything is what lines are decoded with: limits so wide that they let pass what any server may take. The limits are
+// the server's affair, and the server names what it refuses.
 var anything = event.Limits{MaxEvents: 1, MaxPayloadBytes: 1 << 30, MaxDepth: 10_000, IgnoreUnknown: true}
 
 // byteOrderMark is what some programs begin a file with. It is no part of its first event.
@@ -138,9 +137,8 @@ func (o Origin) Event(l lines.Line) (Record, error) {
 	}, nil
 }
 
-// fromFeed tells whether a line has, besides the five members of an event, just the
-// received_at of a server that gave it out: it is not sent along, for a server takes
-// no other members.
+// fromFeed tells whether a line is an event that a server gave out: besides the five members of an event it has just
+// received_at. That member is not sent along, for a server takes no other members.
 func fromFeed(text string) bool {
 	strict := anything
 	strict.IgnoreUnknown = false

@@ -15,7 +15,7 @@ type Latency struct {
 	total   int64
 }
 
-// Add counts one; less than nothing counts as nothing.
+// Add counts a duration; a negative one counts as 0.
 func (h *Latency) Add(d time.Duration) {
 	h.buckets[bucketOf(uint64(max(0, d.Microseconds())))]++
 	h.total++

@@ -16,7 +16,7 @@ const (
 // lines a stream has.
 type ledger []mark
 
-// note takes a negative index for an event that nobody will ask for.
+// note marks event i with what one send of it was told. A negative i is an event that is not remembered.
 func (l *ledger) note(i int, s client.Status) {
 	if i < 0 {
 		return

@@ -35,7 +35,7 @@ type Report struct {
 // Settled reports whether every send that was done was acknowledged.
 func (r Report) Settled() bool { return r.Invalid+r.Unknown+r.Failed == 0 }
 
-// notes explains a stored that differs from what a reader expects: one per event.
+// notes explains a Stored that is less than a reader expects: one for each acknowledged event.
 func (r Report) notes(again string) []string {
 	missing := r.AckedEvents - r.Stored
 	switch {
