@@ -20,11 +20,12 @@ type Conn struct {
 	client  net.Conn
 
 	mu       sync.Mutex
-	upstream net.Conn // nil while it is dialled
+	upstream net.Conn // nil until it is dialled
 	ended    bool
 }
 
-// meet takes the upstream in; false when the connection was ended meanwhile.
+// meet notes the upstream connection once it is dialled. If the Conn was ended meanwhile, meet closes the upstream
+// and returns false.
 func (c *Conn) meet(upstream net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -36,8 +37,7 @@ func (c *Conn) meet(upstream net.Conn) bool {
 	return true
 }
 
-// Go starts a goroutine that is awaited when serve has returned; it has to end
-// with the connection.
+// Go starts a goroutine that has to end with the connection. The Door awaits it once serve has returned.
 func (c *Conn) Go(f func()) { c.started.Go(f) }
 
 // pass waits while the door is a black hole.
@@ -83,7 +83,7 @@ func (c *Conn) Sleep(d time.Duration) error {
 // Hold waits until the connection is ended from elsewhere.
 func (c *Conn) Hold() { <-c.ctx.Done() }
 
-// Reset ends both sides with an RST, where the network knows one.
+// Reset ends both sides, with an RST where the network knows one.
 func (c *Conn) Reset() { c.end(true) }
 
 // End closes both sides.

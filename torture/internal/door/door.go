@@ -70,16 +70,16 @@ func (d *Door) Connections() int {
 	return len(d.conns)
 }
 
-// Pass ends every other mood.
+// Pass ends every other mood: connections are served.
 func (d *Door) Pass() { d.become(pass, 0) }
 
-// Delay is Pass with a wait before each step, which is the proxy's to choose.
+// Delay is Pass with a wait before each step. The proxy chooses what a step is.
 func (d *Door) Delay(wait time.Duration) { d.become(pass, wait) }
 
-// BlackHole stops all bytes, and keeps the sockets.
+// BlackHole stops the bytes of all connections, and keeps their sockets open.
 func (d *Door) BlackHole() { d.become(blackHole, 0) }
 
-// Refuse cuts what is connected, and whoever comes.
+// Refuse cuts the connections there are, and each new one at once.
 func (d *Door) Refuse() {
 	d.become(refuse, 0)
 	d.Cut()
@@ -122,7 +122,7 @@ func (d *Door) accept() {
 	}
 }
 
-// keep notes a connection; false when it is to be refused.
+// keep notes a connection. It returns false when the connection is to be refused.
 func (d *Door) keep(c *Conn) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -2,7 +2,7 @@ package door
 
 import "sync"
 
-// Faults are those that wait for their moment; F says what and when.
+// Faults are the faults that wait for their moment. An F says what happens, and when.
 type Faults[F any] struct {
 	mu    sync.Mutex
 	armed []*waiting[F]
@@ -44,14 +44,15 @@ func (f *Faults[F]) Add(fault F, times int) *Armed {
 	return w.armed
 }
 
-// Disarm takes all faults back that still wait.
+// Disarm takes back all faults that still wait.
 func (f *Faults[F]) Disarm() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.armed = nil
 }
 
-// Take gives out the first fault, in the order they were armed, whose moment this is.
+// Take gives out the first fault, in the order in which they were armed, of which the function is says that its
+// moment has come.
 func (f *Faults[F]) Take(is func(F) bool) (fault F, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,10 +8,10 @@ type Side struct {
 	conn net.Conn
 }
 
-// Client is the side of who came.
+// Client is the side of the client, which has connected to the door.
 func (c *Conn) Client() Side { return Side{c, c.client} }
 
-// Upstream is the side of who was called.
+// Upstream is the side of the upstream, which the door has dialled.
 func (c *Conn) Upstream() Side { return Side{c, c.upstream} }
 
 func (s Side) Read(b []byte) (int, error) {
@@ -32,7 +32,7 @@ func (s Side) Write(b []byte) (int, error) {
 // Close ends this side alone.
 func (s Side) Close() error { return s.conn.Close() }
 
-// CloseWrite says that no more will come.
+// CloseWrite tells this side that no more bytes will come.
 func (s Side) CloseWrite() error {
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

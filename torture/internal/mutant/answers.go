@@ -1,6 +1,6 @@
 package mutant
 
-// answers are mutants of who is told what.
+// answers are mutants of what a request is told.
 var answers = []Mutant{
 	{
 		Name:   "unknown-told-as-503",
@@ -19,7 +19,7 @@ var answers = []Mutant{
 	},
 }
 
-// bytes are mutants of what is written.
+// bytes are mutants of which bytes are written.
 var bytes = []Mutant{
 	{
 		Name:   "request-bytes-not-copied",

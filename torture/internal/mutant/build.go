@@ -10,14 +10,13 @@ import (
 	"strings"
 )
 
-// Build compiles ingest with the edits of the mutants, of none: as it is, into the
-// file out. It must be called inside of the module. flags are those of go build, as
-// -race.
+// Build compiles ingest with the edits of the mutants, or as it is if there are none, into the file out. It must be
+// called inside of the module. flags are those of go build, such as -race.
 func Build(ctx context.Context, out string, flags []string, mutants ...Mutant) error {
 	return run(ctx, append([]string{"build", "-o", out}, flags...), mutants)
 }
 
-// Compile does so for nothing but its errors: without linking, which takes longer than the rest.
+// Compile compiles the same for nothing but its errors, and does not link, which takes longer than the rest.
 func Compile(ctx context.Context, mutants ...Mutant) error {
 	return run(ctx, []string{"list", "-export", "-f", "{{.Export}}"}, mutants)
 }
@@ -57,7 +56,7 @@ func Root(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// writeOverlay puts the files into dir, with the list that go build wants.
+// writeOverlay writes the changed files into dir, and the list of them that go build wants.
 func writeOverlay(dir, root string, files map[string]string) (list string, err error) {
 	replace := map[string]string{}
 	for file, text := range files {

@@ -11,21 +11,20 @@ import (
 // Edit replaces a piece of one file of the module.
 type Edit struct {
 	File string // from the module's root, with slashes
-	Old  string // stands there exactly once
+	Old  string // must stand there exactly once
 	New  string
 }
 
 // Mutant is an ingest that breaks one promise.
 type Mutant struct {
 	Name   string // for the command line
-	Breaks string // what it does
+	Breaks string // what the broken ingest does
 	Caught string // the check that has to see it
 	Edits  []Edit
 }
 
-// apply returns the files of the module below root that the mutants change, as
-// they are then, by their path from the root. An edit that two of them share is made
-// once. It fails when an Old does not stand there exactly once.
+// apply returns the files that the mutants change, as they are after all edits, by their path below root. An edit
+// that two mutants share is made once. apply fails when an Old does not stand in its file exactly once.
 func apply(root string, mutants ...Mutant) (map[string]string, error) {
 	files := map[string]string{}
 	var done []Edit

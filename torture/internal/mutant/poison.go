@@ -16,13 +16,12 @@ type Poison struct {
 	value    func(r *rand.Rand) string
 }
 
-// Poisons are of every column that comes from a client, and of every SQLSTATE that
-// bad data is known to raise in one of the types of ingot.events.
+// Poisons returns poison for every column that comes from a client, and for every SQLSTATE that bad data is known to
+// raise in one of the types of ingot.events.
 func Poisons() []Poison {
 	just := func(s string) func(*rand.Rand) string { return func(*rand.Rand) string { return s } }
 	const nul, notUTF8 = `"nul-\u0000"`, "\"not-\xff-utf8\""
-	// Hex digits take half of their bytes when they are compressed; an index row may
-	// have 2,704.
+	// Postgres compresses hex digits to half of their bytes, and an index row may have 2,704.
 	long := func(r *rand.Rand) string {
 		b := make([]byte, 8<<10)
 		for i := range b {
@@ -46,8 +45,8 @@ func Poisons() []Poison {
 	}
 }
 
-// Event is the poisoned event as JSON; the members that are not poisoned are those
-// given. id is no part of an event whose event_id is the poison.
+// Event is the poisoned event as JSON. It has this event_id and topic, but for the one that is the poison: id is no
+// part of an event whose event_id is.
 func (p Poison) Event(r *rand.Rand, id, topic string) string {
 	value := map[string]string{
 		"event_id": quote(id), "topic": quote(topic), "source": `"poison"`, "timestamp": `"2026-01-01T00:00:00Z"`, "payload": `{}`,

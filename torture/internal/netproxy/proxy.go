@@ -7,7 +7,7 @@ import (
 	"ingot/torture/internal/door"
 )
 
-// bufferSize is that of one read: what Delay counts.
+// bufferSize is the most bytes of one read. Delay waits once for each read.
 const bufferSize = 32 << 10
 
 // Proxy relays connections to one ingester. Its moods are those of Door.
@@ -28,19 +28,18 @@ func Listen(upstream string) (*Proxy, error) {
 	return p, nil
 }
 
-// serve relays one connection, its requests here and its answers in a goroutine of
-// its own.
+// serve relays one connection: its requests in this goroutine, its answers in another one.
 func (p *Proxy) serve(c *door.Conn) {
 	r := &relay{p: p, c: c, idle: true}
 	c.Go(func() {
 		_ = r.move(c.Client(), c.Upstream(), r.answer)
-		c.End() // who has no more to answer hears nothing more
+		c.End() // an ingester that answers no more is sent no more
 	})
 	if r.move(c.Upstream(), c.Client(), r.request) != nil {
 		return
 	}
 	_ = c.Upstream().CloseWrite()
-	c.Hold() // a client may end its half and still wait
+	c.Hold() // a client may have closed its half and still wait for the answer
 }
 
 // relay is one connection and the fault that has struck it.
@@ -51,11 +50,11 @@ type relay struct {
 	mu    sync.Mutex // guards what follows
 	idle  bool       // the last bytes were an answer's, or there were none
 	fault *Fault
-	left  int // bytes that pass before it cuts
+	left  int // bytes that still pass before the fault cuts
 }
 
-// move copies until from ends, which is nil, or the connection does. pass tells how
-// many of the bytes that came are to go on, and whether the connection is cut then.
+// move copies bytes from one side to the other. It returns nil when from has ended, and an error when the connection
+// has. pass tells how many of n bytes that came are to go on, and whether the connection is cut after them.
 func (r *relay) move(to, from door.Side, pass func(n int) (passes int, cut bool)) error {
 	buf := make([]byte, bufferSize)
 	for {
@@ -82,7 +81,7 @@ func (r *relay) move(to, from door.Side, pass func(n int) (passes int, cut bool)
 	}
 }
 
-// request is told of n bytes of the client.
+// request is told of n bytes that the client has sent.
 func (r *relay) request(n int) (passes int, cut bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,7 +97,7 @@ func (r *relay) request(n int) (passes int, cut bool) {
 	return r.spend(n)
 }
 
-// answer is told of n bytes of the ingester.
+// answer is told of n bytes that the ingester has sent.
 func (r *relay) answer(n int) (passes int, cut bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -112,7 +111,8 @@ func (r *relay) answer(n int) (passes int, cut bool) {
 	return r.spend(n)
 }
 
-// cut ends both sides; what was passed before arrives, which an RST could take away.
+// cut ends both sides. Only a swallowed answer is cut with an RST: an RST could take away bytes that were passed
+// before.
 func (r *relay) cut() {
 	if r.fault.Do == SwallowResponse {
 		r.c.Reset()
@@ -121,7 +121,7 @@ func (r *relay) cut() {
 	r.c.End()
 }
 
-// spend passes bytes until those that the fault lets pass are used up.
+// spend passes bytes until as many as the fault lets pass are used up.
 func (r *relay) spend(n int) (passes int, cut bool) {
 	passes = min(n, r.left)
 	r.left -= passes

@@ -11,7 +11,7 @@ type Key struct{ ID, Topic string }
 // Fate is what a client was told about one event.
 type Fate uint8
 
-// The fates. Open is the one of an attempt that is under way; it counts as Unknown.
+// The fates. An attempt is Open while it is under way, which counts as Unknown.
 const (
 	Open      Fate = iota
 	Stored         // told stored
@@ -27,21 +27,21 @@ func (f Fate) String() string {
 // settled tells whether the event is in the table for certain.
 func (f Fate) settled() bool { return f == Stored || f == Duplicate }
 
-// undecided tells whether nobody knows.
+// undecided tells whether nobody knows if the event is in the table.
 func (f Fate) undecided() bool { return f == Unknown || f == Open }
 
 // Event is what one attempt sends: no two attempts have the same Print.
 type Event struct {
 	Key   Key
-	Print uint64 // of all that the row keeps of it
+	Print uint64 // of all that the row keeps of the event
 }
 
 // Attempt is one try at one event.
 type Attempt struct {
 	Event
 	Number  int
-	Sending int    // number of the first attempt of the same HTTP request
-	Request int    // what the client wants; a retry is another sending of it
+	Sending int    // number of the first attempt of the same sending, which is one HTTP request
+	Request int    // what the client wants to be stored; a retry is another sending of it
 	To      string // the ingester
 
 	Sent, Told     int64 // ticks; 0: not yet

@@ -5,8 +5,8 @@ import "math"
 // span is from one tick to another.
 type span struct{ from, to int64 }
 
-// Excuse says that from now on an ingester's answers may be missing: it is being
-// stopped, or its network cut. The function returned says that this is over.
+// Excuse says that from now on answers of one ingester, to, may be missing: it is being stopped, or its network is
+// cut. The caller calls over when that has ended.
 func (h *History) Excuse(to string) (over func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -19,7 +19,7 @@ func (h *History) Excuse(to string) (over func()) {
 	}
 }
 
-// excusedLocked tells whether an excuse was good at some moment between two ticks.
+// excusedLocked tells whether an ingester had an excuse at some moment between two ticks.
 func (h *History) excusedLocked(to string, from, until int64) bool {
 	for _, s := range h.excuses[to] {
 		if s.from <= until && s.to >= from {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Feed is the one order in which every reader of order=asc has to see the rows. Who
-// reads a position first says what stands there, for all others.
+// Feed is the one order in which every reader of order=asc has to see the rows. The reader that comes to a position
+// first says what stands there, for all others.
 type Feed struct {
 	history *History
 
@@ -53,8 +53,8 @@ func (f *Feed) Length() int {
 	return len(f.order)
 }
 
-// CheckAll holds the feed against the table, once the readers have come to its end.
-// ends is where each of them stands.
+// CheckAll holds the feed against the table, once the readers have come to the end of the feed. ends is the position
+// at which each of them stands.
 func (f *Feed) CheckAll(rows []Row, ends map[string]int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

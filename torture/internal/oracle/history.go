@@ -72,8 +72,8 @@ func (h *History) Tell(first int, fates []Fate, answer string) {
 	}
 }
 
-// Lost writes down that a sending has no answer, for which there must be an excuse since
-// a tick: that of the last answer on the same connection, which may have died idle.
+// Lost writes down that a sending has no answer. There must be an excuse for that at some moment since the tick
+// since: that of the last answer on the same connection, which may have died while it was idle.
 func (h *History) Lost(first, n int, since int64, why string) {
 	fates := make([]Fate, n)
 	for i := range fates {
@@ -99,7 +99,7 @@ func (h *History) nextLocked() int64 {
 	return h.tick
 }
 
-// Counts are attempts by what was told about them.
+// Counts are the numbers of attempts by what clients were told about them.
 type Counts struct{ Attempts, Stored, Duplicates, Refused, Unknown int64 }
 
 // Counts adds up all attempts that were sent.

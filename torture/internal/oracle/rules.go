@@ -12,7 +12,7 @@ type Row struct {
 // it; "" is that they do not.
 type rule struct {
 	name   string
-	live   bool // can be judged without the table
+	live   bool // can be judged without the table, so while the run goes on
 	broken func(attempts []*Attempt, rows []Row) string
 }
 
@@ -27,7 +27,7 @@ var rules = []rule{
 	{"the row has the bytes of the attempt that was told stored", false, otherBytes},
 }
 
-// judgeLocked holds the rules against one key; live stands for: without its rows.
+// judgeLocked holds the rules against one key. With live there are no rows, and only the live rules are judged.
 func (h *History) judgeLocked(k Key, rows []Row, live bool) {
 	attempts := h.keys[k]
 	for _, r := range rules {
@@ -118,8 +118,8 @@ func rowOfNobody(attempts []*Attempt, rows []Row) string {
 	return ""
 }
 
-// otherBytes wants the bytes of the stored attempt, or of an undecided one where
-// nobody was told stored.
+// otherBytes wants each row to have the bytes of the attempt that was told stored, or of an undecided attempt if none
+// was told stored.
 func otherBytes(attempts []*Attempt, rows []Row) string {
 	authors := with(attempts, isStored)
 	if len(authors) == 0 {

@@ -2,8 +2,8 @@ package oracle
 
 import "fmt"
 
-// CheckTold holds a table that was read after a tick against what was told before it:
-// what is acknowledged is there, also right after a crash, and has the right bytes.
+// CheckTold holds a table against what clients were told up to a tick, after which it was read: each acknowledged
+// event is there, also right after a crash, and one that was told stored has the right bytes.
 func (h *History) CheckTold(rows []Row, until int64) {
 	table := byKey(rows)
 	h.mu.Lock()
@@ -23,7 +23,7 @@ func (h *History) CheckTold(rows []Row, until int64) {
 	}
 }
 
-// CheckAll holds the whole table against the whole history. Nothing may be under way.
+// CheckAll holds the whole table against the whole history. No attempt may be under way.
 func (h *History) CheckAll(rows []Row) {
 	table := byKey(rows)
 	h.mu.Lock()

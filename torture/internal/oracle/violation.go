@@ -18,14 +18,14 @@ type Violation struct{ Rule, Text string }
 
 func (v Violation) String() string { return v.Rule + ":\n" + v.Text }
 
-// Violate writes down that a rule is broken which the caller has judged.
+// Violate writes down that a rule is broken which the caller, not the History, has judged.
 func (h *History) Violate(rule, text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.keepLocked(Violation{rule, "  " + text})
 }
 
-// violateKey tells about a key with all of its attempts.
+// violateKey writes down that a rule about a key is broken, with all attempts on the key.
 func (h *History) violateKey(rule string, k Key, how string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// answer passes the server's messages until it leaves or the connection is ended.
+// answer passes the server's messages to the client until the server leaves or the connection is ended.
 func (t *talk) answer() {
 	defer t.c.End()
 	in := bufio.NewReaderSize(t.c.Upstream(), bufferSize)
@@ -39,8 +39,8 @@ func (t *talk) answer() {
 	}
 }
 
-// keepBack keeps back the answer to the next message, and all that follow; late says
-// that its Query has been sent, and the message is the data of its COPY.
+// keepBack keeps back the answer to the message that is sent next, and all answers after it. late says that this
+// message is the data of a COPY, whose Query was sent before: the answer kept back is that to the Query.
 func (t *talk) keepBack(how Action, late bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,7 +60,7 @@ func (t *talk) keeps() Action {
 	return ""
 }
 
-// ready notes a ReadyForQuery; end is true when it was the one to swallow.
+// ready notes a ReadyForQuery. end is true when that ended the answer to swallow.
 func (t *talk) ready() (end bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

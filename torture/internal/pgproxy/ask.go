@@ -5,11 +5,11 @@ import (
 	"io"
 )
 
-// errStruck ends a connection whose fault has said all there is to say.
+// errStruck ends the reading of a connection to which a fault has done all that it does.
 var errStruck = errors.New("struck")
 
-// ask passes the client's messages until it leaves or the connection is ended. A
-// server that takes no more may still have last words, which answer passes on.
+// ask passes the client's messages until the client leaves or the connection is ended. A server that takes no more
+// messages may still have last words, which answer passes on.
 func (t *talk) ask() {
 	for {
 		m, asks, err := t.known.recognise(t.in)
@@ -35,7 +35,8 @@ func (t *talk) ask() {
 	}
 }
 
-// step passes one message, or does to it what a fault says.
+// step passes one message, or does to it what an armed fault says. asks is true if the server answers the message
+// with ReadyForQuery.
 func (t *talk) step(m Message, asks bool) error {
 	fault, struck := t.p.take(m)
 	if asks || struck {

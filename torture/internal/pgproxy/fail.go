@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// begins finds a Query that opens its transaction by itself: the error that takes its
-// place has to fail one as well.
+// begins finds a Query that opens its transaction by itself. The statement in its place opens one as well, so that a
+// transaction fails.
 var begins = regexp.MustCompile(`(?i)^\s*BEGIN\b`)
 
 // ending are the codes after which Postgres ends the connection.
@@ -21,8 +21,8 @@ var ending = map[string]bool{
 	"25P03": true, // idle in a transaction for too long
 }
 
-// fail takes the message away and has the server raise an error in its place; that
-// of a prepared statement where its Sync would be.
+// fail takes the message away and has the server raise an error in its place. For a prepared statement the error is
+// raised in place of the Sync that ends its messages.
 func (t *talk) fail(m Message, sqlstate string) error {
 	if m.Type == 0 || ending[sqlstate] {
 		return t.fatal(sqlstate)
@@ -35,7 +35,7 @@ func (t *talk) fail(m Message, sqlstate string) error {
 	return t.replace(m, raise(sqlstate))
 }
 
-// replace sends sql in place of a Query, in a transaction if that opens one.
+// replace sends sql in place of a Query, and opens a transaction before it if the Query opens one.
 func (t *talk) replace(m Message, sql string) error {
 	if _, err := t.in.Discard(m.Bytes); err != nil {
 		return err
@@ -46,7 +46,8 @@ func (t *talk) replace(m Message, sql string) error {
 	return t.query(sql)
 }
 
-// pastError passes over what belongs to a statement that has failed.
+// pastError drops the messages that belong to a prepared statement that is to fail, and raises its error in place of
+// Sync.
 func (t *talk) pastError(m Message) error {
 	if _, err := t.in.Discard(m.Bytes); err != nil {
 		return err
@@ -59,7 +60,7 @@ func (t *talk) pastError(m Message) error {
 	return t.query(raise(sqlstate))
 }
 
-// raise is a statement that fails with that code.
+// raise is a statement that fails with sqlstate.
 func raise(sqlstate string) string {
 	return fmt.Sprintf("DO $pgproxy$BEGIN RAISE EXCEPTION 'raised by pgproxy' USING ERRCODE = '%s'; END$pgproxy$", sqlstate)
 }
@@ -76,8 +77,8 @@ func (t *talk) query(sql string) error {
 	return t.out.Flush()
 }
 
-// fatal ends the connection with an error of the proxy's own. The client is left to
-// read it: closing with bytes unread would take it away again.
+// fatal ends the connection with an error of the proxy's own. It then reads until the client has closed its side: to
+// close a socket with bytes unread could take the error away from the client.
 func (t *talk) fatal(sqlstate string) error {
 	t.keepBack(HangAfter, false)
 	_ = t.c.Upstream().Close()

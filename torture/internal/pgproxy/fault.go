@@ -8,46 +8,45 @@ import (
 	"ingot/torture/internal/door"
 )
 
-// Point is a moment in an ingester's talk with Postgres. A message may be several:
-// the Query that ends a staged batch is Log and Commit, that of the direct path
-// is Direct as well.
+// Point is a moment in an ingester's talk with Postgres. One message may be several of them: the Query that ends a
+// staged batch is Log and Commit, and that of the direct path is Direct as well.
 type Point string
 
 const (
 	Connect Point = "connect" // the startup message
 	Setup   Point = "setup"   // the session's settings
 	Merge   Point = "merge"   // the statement that writes staged keys
-	LookUp  Point = "look-up" // which of these keys exist
-	Log     Point = "log"     // the row of the commit log, its lock, the topics
+	LookUp  Point = "look-up" // the query that asks which keys exist
+	Log     Point = "log"     // the row of the commit log, with its lock and its topics
 	Commit  Point = "commit"  // COMMIT of a batch
-	Direct  Point = "direct"  // the direct path's one message; its rows follow
+	Direct  Point = "direct"  // the direct path's one Query; the rows of its COPY follow
 	Rows    Point = "rows"    // the data of a COPY: a CopyData message
 	Fence   Point = "fence"   // the void log row of a batch in doubt, with its COMMIT
 	Read    Point = "read"    // a query of GET /events or /stats
-	Any     Point = "any"     // whatever asks for an answer, once connected
+	Any     Point = "any"     // any message that asks for an answer, once connected
 )
 
 // Action is what happens to the message.
 type Action string
 
 const (
-	// Error answers with SQLSTATE in place of forwarding. Codes that end a connection
-	// (57P01, 57P03, 53300, ..), and every one at Connect, come as FATAL and end it.
+	// Error answers with SQLSTATE, and does not forward the message. Codes that end a connection (57P01, 57P03,
+	// 53300, ..), and every code at Connect, come as FATAL and end it.
 	Error Action = "error"
-	// DropBefore cuts both sides: the message never arrives.
+	// DropBefore cuts both sides with an RST: the message never arrives.
 	DropBefore Action = "drop before"
-	// SwallowAfter forwards, waits until the server is ready again, and cuts both
-	// sides in place of passing the answer on.
+	// SwallowAfter forwards the message, waits until the server is ready again, and cuts both sides without passing
+	// the answer on.
 	SwallowAfter Action = "swallow after"
-	// HangAfter forwards and never passes an answer on again; the client's socket
-	// stays open until the client closes it.
+	// HangAfter forwards the message and never passes an answer on again. The client's socket stays open until the
+	// client closes it.
 	HangAfter Action = "hang after"
 	// HalfThenCut forwards half of the message's bytes and cuts both sides.
 	HalfThenCut Action = "half, then cut"
-	// RollBack sends ROLLBACK in place of a Query, within its transaction: the answer
-	// is no error, and says ROLLBACK where a COMMIT would say COMMIT.
+	// RollBack sends ROLLBACK in place of a Query, within its transaction. The answer is no error: it says ROLLBACK
+	// where that to a COMMIT would say COMMIT.
 	RollBack Action = "roll back"
-	// DelayBefore forwards after Delay, even if the client has gone by then.
+	// DelayBefore forwards the message after Delay, even if the client has gone by then.
 	DelayBefore Action = "delay before"
 )
 
@@ -63,20 +62,20 @@ type Fault struct {
 
 // Message is what a Match may look at.
 type Message struct {
-	Type   byte // 'Q' Query, 'B' Bind, 'd' CopyData; 0 the startup message
+	Type   byte // 'Q' Query, 'B' Bind, 'd' CopyData; 0 is the startup message
 	SQL    string
-	Bytes  int // all of the message
+	Bytes  int // the size of the whole message
 	points []Point
 }
 
-// At tells whether the message is that point.
+// At tells whether the message is at that point.
 func (m Message) At(p Point) bool { return slices.Contains(m.points, p) }
 
 // Armed tells what became of a fault.
 type Armed = door.Armed
 
-// Arm sets a fault for the next message it fits, on any connection. Of several the
-// first that was armed strikes, one at a message. It panics when the fault makes no sense.
+// Arm arms a fault for the next message that it fits, on any connection. One fault strikes a message: of several that
+// fit, the one that was armed first. Arm panics when the fault makes no sense.
 func (p *Proxy) Arm(f Fault) *Armed {
 	query := f.At == Log || f.At == Commit || f.At == Direct || f.At == Fence
 	if f.Do == Error && (len(f.SQLSTATE) != 5 || f.At == Rows) || f.Do == RollBack && !query {

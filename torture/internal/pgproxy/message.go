@@ -12,12 +12,12 @@ import (
 const (
 	headSize = 5 // type and length
 
-	// lookAt is how much of a message is looked at. The longest text of an ingester
-	// is that of the session's setup, 2 KB.
+	// lookAt is how many bytes of a message are looked at. The longest text that an ingester sends, but for data, is
+	// that of the session's setup, 2 KB.
 	lookAt = 16 << 10
 )
 
-// peek looks at the head of what comes next: the type, and the size with its head.
+// peek looks at the head of the next message: its type, and its size with the head.
 func peek(in *bufio.Reader) (kind byte, size int, err error) {
 	head, err := in.Peek(headSize)
 	if err != nil {
@@ -33,8 +33,7 @@ func peek(in *bufio.Reader) (kind byte, size int, err error) {
 // statements are those that a connection has prepared, by name.
 type statements map[string]Message
 
-// recognise looks at the next message of a client. asks is true for those that the
-// server answers with ReadyForQuery in the end.
+// recognise looks at the next message of a client. asks is true if the server answers the message with ReadyForQuery.
 func (s statements) recognise(in *bufio.Reader) (m Message, asks bool, err error) {
 	kind, size, err := peek(in)
 	if err != nil {
@@ -57,7 +56,7 @@ func (s statements) recognise(in *bufio.Reader) (m Message, asks bool, err error
 	return m, kind == 'Q', nil
 }
 
-// read fills in what the body tells, and keeps what the connection prepares.
+// read fills in what the body of a message tells, and notes the statements that the connection prepares.
 func (s statements) read(m *Message, body []byte) {
 	switch first, rest := text(body); m.Type {
 	case 'Q':
@@ -76,7 +75,7 @@ func (s statements) read(m *Message, body []byte) {
 	}
 }
 
-// text is a string that ends with a zero byte, or where what is looked at ends.
+// text returns the string up to the first zero byte and what follows it, or all of b if what is looked at has none.
 func text(b []byte) (string, []byte) {
 	before, after, _ := bytes.Cut(b, []byte{0})
 	return string(before), after
@@ -107,8 +106,8 @@ func pointsOf(sql string) (points []Point) {
 	return append(points, extendedPointsOf(sql)...)
 }
 
-// pointsAside are those of a connection that writes no batches. Its queries for pages
-// look like the writer's look-up, and its COMMIT is of a subscription.
+// pointsAside are the points of a message on a connection that writes no batches. Queries for pages look like the
+// writer's look-up there, and a COMMIT is that of a subscription.
 func (m Message) pointsAside() []Point {
 	switch {
 	case !m.At(Any):

@@ -20,8 +20,8 @@ func Listen(upstreamNetwork, upstreamAddress string) (*Proxy, error) {
 	return p, nil
 }
 
-// serve relays one connection. The client's messages are read here, the server's in
-// answer; the first of the two to end ends the connection.
+// serve relays one connection. It reads the client's messages in this goroutine, and answer reads the server's in
+// another. The first of the two to end ends the connection.
 func (p *Proxy) serve(c *door.Conn) {
 	t := newTalk(p, c)
 	plain, err := t.greet()

@@ -11,7 +11,7 @@ import (
 	"ingot/torture/internal/door"
 )
 
-const bufferSize = 64 << 10 // over lookAt
+const bufferSize = 64 << 10 // more than lookAt
 
 // talk is one connection: what the client asks is read in ask.go, what the server
 // answers in answer.go.
@@ -21,13 +21,13 @@ type talk struct {
 	in    *bufio.Reader // from the client
 	out   *bufio.Writer // to the server
 	known statements
-	aside bool   // a connection that writes no batches: pages, streams, subscriptions
-	due   string // SQLSTATE to raise at the next Sync; up to there nothing counts
+	aside bool   // the connection writes no batches: it is for pages, streams or subscriptions
+	due   string // SQLSTATE to raise at the next Sync; messages before that Sync are dropped
 
 	mu       sync.Mutex // guards what follows
-	asked    int        // messages sent that end in ReadyForQuery, the startup among them
+	asked    int        // messages sent that the server answers with ReadyForQuery, the startup among them
 	answered int
-	kept     Action // SwallowAfter or HangAfter: the answers from keptFrom on are kept back
+	kept     Action // SwallowAfter or HangAfter: the answers from number keptFrom on are kept back
 	keptFrom int
 }
 
@@ -38,19 +38,19 @@ func newTalk(p *Proxy, c *door.Conn) *talk {
 	}
 }
 
-// besideTheWriter is how "ingot reader" and "ingot subscriptions" begin to say who they
-// are; the writer is "ingot".
+// besideTheWriter is how the application_name of a connection begins that is not the writer's: "ingot reader" or
+// "ingot subscriptions". That of the writer is "ingot".
 var besideTheWriter = []byte("\x00application_name\x00ingot ")
 
-// The codes that stand in place of a protocol version.
+// The codes that stand in place of the protocol version in a startup message.
 const (
 	cancelRequest = 80877102
 	sslRequest    = 80877103
 	gssRequest    = 80877104
 )
 
-// greet passes what comes before the messages. plain is false when what follows
-// cannot be read: an encrypted connection, or the end of a cancel request.
+// greet passes what a client sends before its first message proper. plain is false when what follows cannot be read:
+// an encrypted connection, or nothing after a cancel request.
 func (t *talk) greet() (plain bool, err error) {
 	for {
 		head, err := t.in.Peek(8)
@@ -92,7 +92,7 @@ func (t *talk) negotiate(size int) (yes bool, err error) {
 	return answer[0] != 'N', err
 }
 
-// forward passes the next message, and what waits before it.
+// forward passes the next message on, and flushes when no more of the client has come.
 func (t *talk) forward(size int) error {
 	if _, err := io.CopyN(t.out, t.in, int64(size)); err != nil {
 		return err

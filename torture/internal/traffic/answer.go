@@ -16,7 +16,7 @@ type Answer struct {
 	Wrong string        // what no response to this request may say; "" is nothing
 }
 
-// Settled tells whether there is nothing more to ask for.
+// Settled tells whether the request need not be sent again.
 func (r *Request) Settled(a Answer) bool {
 	for _, f := range a.Fates {
 		if f == oracle.Unknown {
@@ -26,11 +26,11 @@ func (r *Request) Settled(a Answer) bool {
 	return !strings.HasPrefix(a.Name, "503") && !r.Blamed(a)
 }
 
-// Blamed tells whether a request that is good was refused for its data: only an error
-// that was injected explains that.
+// Blamed tells whether Postgres refused the data of a request that has no bad event. Only an injected error explains
+// that.
 func (r *Request) Blamed(a Answer) bool { return a.Name == RefusedByPostgres && r.bad() == 0 }
 
-// RefusedByPostgres is told for what the decoder should have refused.
+// RefusedByPostgres is the name of the answer to data that the decoder should have refused.
 const RefusedByPostgres = "422 refused-by-postgres"
 
 // Read reads the response to a sending of the request.
@@ -66,7 +66,7 @@ func (r *Request) all(f oracle.Fate) []oracle.Fate {
 	return fates
 }
 
-// mayBe says why a request may not be told that problem.
+// mayBe says why the answer to this request may not be that problem; "" if it may.
 func (r *Request) mayBe(name string, got Response) string {
 	bad := r.bad()
 	switch {
@@ -96,12 +96,12 @@ func (r *Request) bad() (n int) {
 	return n
 }
 
-// raw tells whether an event is sent that may not even parse.
+// raw tells whether the request has an event that may not even parse.
 func (r *Request) raw() bool {
 	return slices.ContainsFunc(r.Events, func(e Event) bool { return e.Bad == BadRaw })
 }
 
-// results is the answer to a list, or with Status to a single event.
+// results is the answer to a list of events, or, if Status is set, to a single event.
 type results struct {
 	Status   string
 	EventID  string `json:"event_id"`
@@ -140,8 +140,8 @@ func (r *Request) readResults(got Response) Answer {
 	return a
 }
 
-// read turns the words into fates. What is not listed is stored, unless every event
-// was asked for.
+// read turns the words of an answer into fates. An event that is not listed is stored, unless the request asked for
+// the result of every event.
 func (a *Answer) read(r *Request, statuses []string) {
 	for i, word := range statuses {
 		want := "stored or duplicate"

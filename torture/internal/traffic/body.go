@@ -56,7 +56,7 @@ var forms = map[Form][3]string{
 	Single: {"", "", ""}, Array: {"[", ",", "]"}, Wrapped: {`{"events":[`, ", ", "]}"}, NDJSON: {"", "\n", "\n"},
 }
 
-// head writes the head of the request, and codes the body as it says.
+// head writes the head of the request. It compresses the body if the request asks for gzip.
 func (r *Request) head(body *[]byte) []byte {
 	kind, coding := "application/json", ""
 	if r.Form == NDJSON {
@@ -116,8 +116,8 @@ func (e *Event) write(b *bytes.Buffer, attempt int, source string) oracle.Event 
 	return oracle.Event{Key: e.Key, Print: Print(source, timestamp, payload)}
 }
 
-// payload is different for each attempt from its first bytes to its last, and holds
-// what a careless copy would change: spaces, escapes, digits of a number.
+// payload is a payload that is different for each attempt from its first bytes to its last. It holds what a careless
+// copy would change: spaces, escapes, the digits of a number.
 func (e *Event) payload(attempt int) []byte {
 	b := fmt.Appendf(nil, `{"attempt":%d, "n":1.50e+1,"s":"\u00e9é\/","filler":"`, attempt)
 	letters := strconv.AppendInt(nil, int64(attempt)*2654435761, 36)

@@ -14,8 +14,8 @@ import (
 // ErrNotSent says that not a byte of the request has left.
 var ErrNotSent = errors.New("no connection")
 
-// Client is a keep-alive connection to one address, opened when it is needed. What
-// fails is told and never tried again.
+// Client is a keep-alive connection to one address, opened when it is needed. A request that fails is told, and never
+// tried again.
 type Client struct {
 	Address  string
 	Patience time.Duration // for an answer
@@ -31,8 +31,8 @@ type Response struct {
 	Body       []byte
 }
 
-// Exchange sends a request and reads the answer. Any error means that there is none;
-// ErrNotSent that nobody can have seen the request.
+// Exchange sends a request and reads the answer. With any error there is no answer; with ErrNotSent nobody can have
+// seen the request.
 func (c *Client) Exchange(request []byte) (Response, error) {
 	if err := c.open(); err != nil {
 		return Response{}, err
@@ -44,7 +44,7 @@ func (c *Client) Exchange(request []byte) (Response, error) {
 	return r, err
 }
 
-// Leave sends the first n bytes and resets the connection.
+// Leave sends the first n bytes of a request and resets the connection.
 func (c *Client) Leave(request []byte, n int) error {
 	if err := c.open(); err != nil {
 		return err

@@ -21,7 +21,7 @@ const (
 // Event is one event of a request.
 type Event struct {
 	Key    oracle.Key
-	Filler int // bytes in the payload beside what tells attempts apart
+	Filler int // bytes in the payload besides what tells attempts apart
 	Bad    Bad
 	Raw    string // of BadRaw: the event as it is sent
 }
@@ -48,18 +48,18 @@ const (
 	LeaveSent       // reset it when all is sent
 )
 
-// Shares of a plan: guesses that keep the load varied and mostly wanted.
+// Shares of a plan. They are guesses, which keep the load varied and mostly good.
 const (
 	shareSingle  = 0.55
-	shareCopied  = 0.08 // of the events of a list, copies within the request
+	shareCopied  = 0.08 // of the events of a list: copies within the request
 	shareRecent  = 0.25 // keys that others are sending just now
 	shareOld     = 0.07
 	shareBad     = 0.003
 	shareSpoiled = 0.005
 	shareLeave   = 0.004
-	shareOnce    = 0.15 // requests that are sent but once
+	shareOnce    = 0.15 // requests that are sent only once
 
-	recent = 60 // keys
+	recent = 60 // the newest keys, of which shareRecent draws
 	topics = 7
 )
 
@@ -134,7 +134,7 @@ func (p *planner) event(before []Event) Event {
 	return e
 }
 
-// key makes a new one: some share their id with another topic's, some are not ASCII.
+// key makes a new key. Some have the id of another key and another topic, and some are not ASCII.
 func (p *planner) key() oracle.Key {
 	k := oracle.Key{ID: fmt.Sprintf("%08x-%d", p.Uint32(), len(p.keys)), Topic: fmt.Sprint("topic-", p.IntN(topics))}
 	switch p.IntN(20) {
