@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -81,7 +82,7 @@ func fillOne(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n 
 		err = fillLog(ctx, conn, e, first+at, min(fillBatch, n-at), id+at)
 	}
 	if err == nil {
-		err = send(ctx, conn, topicsQuery(e, first, n)+"COMMIT")
+		err = send(ctx, conn, topicsQuery(topicsOf(e, first, n))+"COMMIT")
 	}
 	if err != nil {
 		return 0, errors.Join(err, send(ctx, conn, "ROLLBACK"))
@@ -96,15 +97,21 @@ func fillLog(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n,
 	if _, err := conn.CopyFrom(ctx, bytes.NewReader(batchRows(e, first, n, id)), copyEvents); err != nil {
 		return err
 	}
-	return send(ctx, conn, logQuery(n, id))
+	return send(ctx, conn, logQuery(n, id, nil))
 }
 
-// logQuery says in the log that rows id..id+n-1 are a batch, and where the table ended.
-func logQuery(n, id int) string {
+// logQuery says in the log that rows id..id+n-1 are a batch, and where the table ended. topics are how many events of each
+// topic it has. nil: they are in ingot.topics already, and so are those of all batches before.
+func logQuery(n, id int, topics map[string]int) string {
+	counts := "NULL"
+	if topics != nil {
+		text, _ := json.Marshal(topics) // cannot fail
+		counts = quote(string(text))
+	}
 	return fmt.Sprintf(`INSERT INTO ingot.batches SELECT coalesce(max(commit_seq), 0) + 1, %d, %d, %d, %d,
 		coalesce(max(total_received), 0) + %d, coalesce(max(total_stored), 0) + %d, '%s', clock_timestamp(),
-		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, NULL, true FROM ingot.batches`,
-		id, id+n-1, n, n, n, n, uuid.Nil)
+		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, %s, %t FROM ingot.batches`,
+		id, id+n-1, n, n, n, n, uuid.Nil, counts, topics == nil)
 }
 
 // batchRows are the rows of a batch in the order of their keys, as an ingester ships
@@ -123,19 +130,25 @@ func batchRows(e *mix.Encoder, first, n, id int) []byte {
 	return append(stream, mix.CopyTrailer...)
 }
 
-// topicsQuery adds the events of a chunk to the counts of their topics.
-func topicsQuery(e *mix.Encoder, first, n int) string {
+// topicsOf counts the events first..first+n-1 by topic.
+func topicsOf(e *mix.Encoder, first, n int) map[string]int {
 	topics := map[string]int{}
 	for i := first; i < first+n; i++ {
 		topics[e.Topic(i)]++
 	}
+	return topics
+}
+
+// topicsQuery adds counts to those in ingot.topics.
+func topicsQuery(topics map[string]int) string {
 	var q strings.Builder
 	for topic, count := range topics {
-		fmt.Fprintf(&q, `INSERT INTO ingot.topics AS t VALUES ('%s', %d) ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;`,
-			strings.ReplaceAll(topic, "'", "''"), count)
+		fmt.Fprintf(&q, `INSERT INTO ingot.topics AS t VALUES (%s, %d) ON CONFLICT (topic) DO UPDATE SET events = t.events + excluded.events;`, quote(topic), count)
 	}
 	return q.String()
 }
+
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // Rows is how many rows the log says were stored.
 func Rows(ctx context.Context, url string) (int, error) {

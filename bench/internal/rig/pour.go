@@ -14,7 +14,8 @@ import (
 // Pour is raw COPY into a database that Fill has filled. It copies batches of size rows, each in a transaction of its own.
 // The rows are encoded before the clock runs, in the order of their keys as an ingester ships them. Pour copies whole blocks
 // of ids until their COPY has taken as long as during, and returns how many rows it has copied and how long their COPY took.
-// Each block gets a row in the log, as one batch; the time for that is not counted.
+// Each block gets a row in the log, as one batch; the time for that is not counted. The row has the block's topics and is not
+// marked as folded: an ingester that has written before may have left counts in the log.
 func Pour(ctx context.Context, url string, e *mix.Encoder, size int, during time.Duration) (rows int, took time.Duration, err error) {
 	conn, err := pgconn.Connect(ctx, url)
 	if err != nil {
@@ -45,5 +46,5 @@ func pourBlock(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, size in
 		}
 		took += time.Since(start)
 	}
-	return took, send(ctx, conn, "BEGIN;"+topicsQuery(e, id-1, fillChunk)+logQuery(fillChunk, id)+";COMMIT")
+	return took, send(ctx, conn, logQuery(fillChunk, id, topicsOf(e, id-1, fillChunk)))
 }
