@@ -24,8 +24,8 @@ const catalogAlone = "SET search_path = pg_catalog; "
 
 // waitsForNobody has a statement see what is committed as it begins, and begin at once. Where somebody has made
 // serializable and deferrable the defaults, a transaction that only reads would wait until all serializable
-// transactions that write, anybody's, have ended.
-const waitsForNobody = "SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off; "
+// transactions that write, anybody's, have ended. In any other isolation nothing is deferrable.
+const waitsForNobody = "SET default_transaction_isolation = 'read committed'; "
 
 // connect opens one connection and runs setup on it, as one simple Query. unanswered bounds how long the network
 // may leave sent data without an acknowledgement: see dial.
