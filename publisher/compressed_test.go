@@ -8,10 +8,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -326,18 +324,8 @@ func TestMoreCompressedFilesThanCanBeOpen(t *testing.T) {
 func TestAnInterruptEndsACompressedPipe(t *testing.T) {
 	t.Parallel()
 	for ending, compressed := range compressions {
-		path := filepath.Join(t.TempDir(), "pipe")
-		if err := syscall.Mkfifo(path, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		writer, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
 		whole := compressed(t, manyLines(1_000))
-		if _, err := writer.WriteString(whole[:len(whole)/2]); err != nil {
-			t.Fatal(err)
-		}
+		path, writer := silentPipe(t, whole[:len(whole)/2])
 		ctx, interrupt := context.WithCancel(t.Context())
 		time.AfterFunc(100*time.Millisecond, interrupt)
 		srv, ended := &ingottest.Server{}, make(chan int)
@@ -356,7 +344,6 @@ func TestAnInterruptEndsACompressedPipe(t *testing.T) {
 			_ = writer.Close()
 			<-ended
 		}
-		_ = writer.Close()
 	}
 }
 

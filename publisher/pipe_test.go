@@ -47,10 +47,7 @@ func TestAnInterruptEndsASilentPipe(t *testing.T) {
 // TestAnInterruptEndsANamedPipe that nobody has opened to write, which holds up not even what comes before it.
 func TestAnInterruptEndsANamedPipe(t *testing.T) {
 	t.Parallel()
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	pipe := namedPipe(t, "pipe")
 	t.Cleanup(func() { // ends an open that was left behind
 		if writer, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil {
 			_ = writer.Close()
@@ -81,10 +78,7 @@ func TestAnInterruptEndsANamedPipe(t *testing.T) {
 // TestANamedPipeIsRead to its end.
 func TestANamedPipeIsRead(t *testing.T) {
 	t.Parallel()
-	pipe := filepath.Join(t.TempDir(), "pipe.log")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	pipe := namedPipe(t, "pipe.log")
 	go func() { _ = os.WriteFile(pipe, []byte("one\ntwo"), 0) }() // ends when it is read
 	srv := &ingottest.Server{}
 	if exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", pipe); exit != exitOK || srv.Rows() != 2 || o.Files[0].Topic != "pipe" {
@@ -95,18 +89,7 @@ func TestANamedPipeIsRead(t *testing.T) {
 // TestAnInterruptEndsASilentNamedPipe, as of a shell's <(..), that is silent too.
 func TestAnInterruptEndsASilentNamedPipe(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	writer, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer writer.Close()
-	if _, err := writer.WriteString("one\ntwo\nthr"); err != nil {
-		t.Fatal(err)
-	}
+	path, writer := silentPipe(t, "one\ntwo\nthr")
 	ctx, interrupt := context.WithCancel(t.Context())
 	srv := &ingottest.Server{Fault: func(int) ingottest.Fault { interrupt(); return ingottest.None }}
 	network, ended := ingottest.Network(t, srv), make(chan int)
@@ -139,4 +122,28 @@ func TestAPipeIsReadAsItIs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func namedPipe(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// silentPipe is a named pipe that says something, and no more for as long as its writer is open.
+func silentPipe(t *testing.T, says string) (path string, writer *os.File) {
+	t.Helper()
+	path = namedPipe(t, "pipe")
+	writer, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = writer.Close() })
+	if _, err := writer.WriteString(says); err != nil {
+		t.Fatal(err)
+	}
+	return path, writer
 }
