@@ -29,7 +29,7 @@
 //
 // reads.go and streams.go set up the same way, and have readers of their own; pair.go keeps two
 // ingesters up and loads them in turn, without limits. house.go is what all scenarios share,
-// machine.go where they ran. limitserver.go has hidden subcommands: the servers of three limits.
+// machine.go where they ran, progress.go what is said meanwhile. limitserver.go has hidden subcommands: the servers of three limits.
 //
 // Machines drift by a factor of two within minutes. So each run stands between two
 // runs of its limit, a ratio is taken per round, and the median over the rounds and
