@@ -63,34 +63,47 @@ func New(config Config) *Filter {
 	return f
 }
 
-// Suspect tells whether the event's key may have been added.
+// Suspect tells whether the event's key may have been added. A key met again moves to the newest generation: what is
+// repeated is likely to be repeated again.
 func (f *Filter) Suspect(e *event.Event) bool {
 	f.locate(e)
-	for _, g := range f.generations[:f.used] {
-		if f.isIn(g) {
-			return true
-		}
+	at := f.generation()
+	if at > 0 {
+		f.add()
 	}
-	return false
+	return at >= 0
 }
 
-// Add takes in the key of an event that is committed, or about to be. A key met again
-// moves to the newest generation: what is repeated is likely to be repeated again.
+// Add takes in the key of an event that is committed, or about to be.
 func (f *Filter) Add(e *event.Event) {
+	f.locate(e)
+	if !f.isIn(f.generations[0]) {
+		f.add()
+	}
+}
+
+// add puts the key that was located last, which the newest generation does not have, into it.
+func (f *Filter) add() {
 	if f.inNewest == f.config.Capacity {
 		f.rotate()
 	}
-	f.locate(e)
 	newest := f.generations[0]
-	if f.isIn(newest) {
-		return
-	}
 	set := newest.BitSet()
 	for i := range newest.K() {
 		set.Set(f.place(newest, i))
 	}
 	f.inNewest++
 	f.keys.Add(1)
+}
+
+// generation is the newest generation that has the key that was located last; -1: none.
+func (f *Filter) generation() int {
+	for at, g := range f.generations[:f.used] {
+		if f.isIn(g) {
+			return at
+		}
+	}
+	return -1
 }
 
 // isIn tells whether a generation has all bits of the key that was located last.

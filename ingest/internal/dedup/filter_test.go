@@ -13,6 +13,12 @@ func key(i int) *event.Event {
 	return &event.Event{ID: fmt.Sprintf("%08x-0000-4000-8000-%012x", i*2654435761, i), Topic: fmt.Sprintf("topic-%d", i%10)}
 }
 
+// has tells whether the filter suspects a key, and leaves the key where it is.
+func (f *Filter) has(e *event.Event) bool {
+	f.locate(e)
+	return f.generation() >= 0
+}
+
 // TestNeverForgetsTheRecent: keys of the last generations are always suspected.
 func TestNeverForgetsTheRecent(t *testing.T) {
 	t.Parallel()
@@ -20,9 +26,31 @@ func TestNeverForgetsTheRecent(t *testing.T) {
 	kept := int(small.Capacity) * (small.Generations - 1)
 	for i := range 10 * int(small.Capacity) {
 		f.Add(key(i))
-		if old := i - kept + 1; old >= 0 && i%7 == 0 && !f.Suspect(key(old)) {
+		if old := i - kept + 1; old >= 0 && i%7 == 0 && !f.has(key(old)) {
 			t.Fatalf("after %d keys the one %d back is forgotten", i+1, kept-1)
 		}
+	}
+}
+
+// TestMetAgainStays: a key that is asked about once in a while is never forgotten, though it is not added again.
+func TestMetAgainStays(t *testing.T) {
+	t.Parallel()
+	f := New(small)
+	f.Add(key(0))
+	for i := 1; i <= 10*int(small.Capacity); i++ {
+		f.Add(key(i))
+		if i%int(small.Capacity) == 0 && !f.Suspect(key(0)) {
+			t.Fatalf("forgotten after %d other keys", i)
+		}
+	}
+	others := 0
+	for i := 1; i <= 1000; i++ {
+		if f.has(key(i)) {
+			others++
+		}
+	}
+	if others > 100 {
+		t.Errorf("%d of the 1000 keys behind it, which nobody has asked about, are still there", others)
 	}
 }
 
@@ -39,7 +67,7 @@ func TestSaturation(t *testing.T) {
 	const probes = 200_000
 	wrong := 0
 	for i := range probes {
-		if f.Suspect(key(n + i)) {
+		if f.has(key(n + i)) {
 			wrong++
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // Guesser is the filter that the pipeline's committers ask. Any goroutine may call Stats; one at a time calls the
 // rest.
 type Guesser interface {
-	Suspect(e *event.Event) bool // whether the event's key may exist already
+	Suspect(e *event.Event) bool // whether the event's key may exist already; it is kept then, as if it were added
 	Add(e *event.Event)          // the event's key exists, or will before Suspect is called for another batch
 	Stats() Stats
 }

@@ -27,7 +27,7 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 	}
 	if !f.tried && !brief {
 		b.Ahead = func() {
-			p.learn(b.Groups)
+			p.learn(b.Groups, b.Suspects)
 			f.learnt = true
 			p.sentAhead(f)
 		}
@@ -41,7 +41,7 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 	case err == nil:
 		p.deliverStored(f, live, stored)
 		if !f.learnt {
-			p.learn(b.Groups) // while the answers are on their way
+			p.learn(b.Groups, b.Suspects) // while the answers are on their way
 		}
 		p.count(b.Suspects, stored)
 	case !hasFate(err):

@@ -32,8 +32,12 @@ type Store interface {
 // Filter guesses which keys exist already. It may be wrong in both directions. One committer at a time calls it:
 // the one whose flight is not ahead yet.
 type Filter interface {
+	// Suspect tells whether the event's key may exist. What it suspects it keeps, as if it were added.
 	Suspect(e *event.Event) bool
-	Add(e *event.Event) // the event's key is committed, or will be before the next batch
+
+	// Add takes in a key that was not suspected, or not asked about. It is committed, or will be before the next
+	// batch.
+	Add(e *event.Event)
 }
 
 // Config bounds the pipeline. All fields are required.

@@ -18,15 +18,20 @@ func (p *Pipeline) suspects(f *flight, groups []event.Group) []bool {
 	return suspects
 }
 
-// learn tells the filter keys that are committed, or about to be.
-func (p *Pipeline) learn(groups []event.Group) {
+// learn tells the filter keys that are committed, or about to be, but for those that it suspected already: these it
+// has. guesses is nil when it was not asked about this batch.
+func (p *Pipeline) learn(groups []event.Group, guesses []bool) {
 	if p.filter == nil {
 		return
 	}
+	at := 0
 	for g := range groups {
 		events := groups[g].Events
 		for i := range events {
-			p.filter.Add(&events[i])
+			if guesses == nil || !guesses[at] {
+				p.filter.Add(&events[i])
+			}
+			at++
 		}
 	}
 }
