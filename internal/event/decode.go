@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -87,7 +88,7 @@ func (d *decoder) object(i int) int {
 	}
 	if !d.event.wrapper {
 		d.out.Single = true
-		d.settle()
+		d.settle(0, 0)
 		return end
 	}
 	return d.wrapper(i)
@@ -116,6 +117,7 @@ func (d *decoder) wrapper(i int) int {
 
 // array reads a list of events whose opening bracket stands at d.src[i].
 func (d *decoder) array(i int) int {
+	start := i
 	i = d.space(i + 1)
 	if d.at(i) == ']' {
 		return i + 1
@@ -128,7 +130,7 @@ func (d *decoder) array(i int) int {
 		if i = d.oneEvent(i); i == stop {
 			return stop
 		}
-		d.settle()
+		d.settle(i-start, len(d.src)-i)
 		i = d.space(i)
 		switch d.at(i) {
 		case ',':
@@ -143,7 +145,8 @@ func (d *decoder) array(i int) int {
 
 // lines reads an NDJSON body. A line that does not parse is one invalid event.
 func (d *decoder) lines() error {
-	for rest := d.src; rest != ""; {
+	body := d.src
+	for rest := body; rest != ""; {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\n")
 		d.src = line
@@ -155,6 +158,7 @@ func (d *decoder) lines() error {
 			return &TooManyError{Max: d.limits.MaxEvents}
 		}
 		d.line(i)
+		d.settle(len(body)-len(rest), len(rest))
 	}
 	if d.out.Total == 0 {
 		return &SyntaxError{Detail: "the body is empty; want one event object a line"}
@@ -174,11 +178,11 @@ func (d *decoder) line(i int) {
 		d.event.refuse("", CodeSyntax, d.err.Error())
 		d.err = nil
 	}
-	d.settle()
 }
 
-// settle puts the event just read where it belongs: Events or Invalid.
-func (d *decoder) settle() {
+// settle puts the event just read where it belongs: Events or Invalid. The list took so many bytes up to here, and as
+// many of the body are left.
+func (d *decoder) settle(read, left int) {
 	at := d.out.Total
 	d.out.Total++
 	e := &d.event
@@ -186,6 +190,7 @@ func (d *decoder) settle() {
 		if d.out.Positions != nil {
 			d.out.Positions = append(d.out.Positions, at)
 		}
+		d.reserve(read, left)
 		d.out.Events = append(d.out.Events, e.Event)
 		return
 	}
@@ -196,4 +201,14 @@ func (d *decoder) settle() {
 		}
 	}
 	d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: e.ID, Errors: e.errors})
+}
+
+// reserve makes room for the event just read and, when there is none, for as many more as the bytes that are left may
+// hold, if they are as large as those so far. Growing by doubling would copy each event once more.
+func (d *decoder) reserve(read, left int) {
+	if len(d.out.Events) < cap(d.out.Events) {
+		return
+	}
+	each := read/d.out.Total + 1
+	d.out.Events = slices.Grow(d.out.Events, 1+min(left/each, d.limits.MaxEvents-d.out.Total))
 }
