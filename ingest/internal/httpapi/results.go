@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/valyala/fasthttp"
@@ -70,12 +71,16 @@ const listedInvalid = 100
 // appendResults is the answer to a list of events. Events and invalid ones are
 // merged back into the order of the body.
 func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
-	n := 0
-	for _, s := range stored {
+	n, listed := 0, 0 // listed: bytes of the results, about
+	for i, s := range stored {
 		if s {
 			n++
 		}
+		if show == showAll || !s && show == showNotStored {
+			listed += answerBytes + len(d.Events[i].ID)
+		}
 	}
+	b = slices.Grow(b, listed)
 	b = appendCount(append(b, '{'), "received", d.Total)
 	b = appendCount(append(b, ','), "stored", n)
 	b = appendCount(append(b, ','), "duplicates", len(stored)-n)
