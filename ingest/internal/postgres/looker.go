@@ -79,8 +79,13 @@ SET idle_session_timeout = 0;
 type looker struct {
 	conn   *pgconn.PgConn
 	plan   planned
-	server string // when it was started, as in session.server
+	server string    // when it was started, as in session.server
+	params [2][]byte // event_ids and topics of the last look-up; the memory is used again, up to paramsKept
 }
+
+// paramsKept bounds the memory that a looker keeps of each parameter. A batch of the default size has some 200 KB of
+// event_ids.
+const paramsKept = 1 << 20
 
 var binaryFormat = []int16{1}
 
@@ -88,16 +93,23 @@ func (l *looker) find(ctx context.Context, to *lookers, k keys, known []bool) er
 	if err := l.open(ctx, to); err != nil {
 		return err
 	}
-	params := [][]byte{appendTextArray(nil, k.ids), appendTextArray(nil, k.topics)}
+	for i, texts := range [...][]string{k.ids, k.topics} {
+		l.params[i] = appendTextArray(l.params[i][:0], texts)
+	}
 	for _, at := range k.positions {
 		known[at] = true
 	}
-	result := l.conn.ExecPrepared(ctx, lookUpName, params, binaryFormat, binaryFormat)
+	result := l.conn.ExecPrepared(ctx, lookUpName, l.params[:], binaryFormat, binaryFormat)
 	for result.NextRow() {
 		missing := int64(binary.BigEndian.Uint64(result.Values()[0]))
 		known[k.positions[missing-1]] = false
 	}
 	_, err := result.Close()
+	for i, param := range l.params {
+		if cap(param) > paramsKept {
+			l.params[i] = nil
+		}
+	}
 	return err
 }
 

@@ -29,6 +29,11 @@ func keysToLookUp(b *batch, all bool) (k keys) {
 	if b.suspects == nil && !all {
 		return k
 	}
+	n := b.received
+	if !all {
+		n = b.suspected()
+	}
+	k = keys{make([]string, 0, n), make([]string, 0, n), make([]int, 0, n)}
 	at := 0
 	for g := range b.groups {
 		events := b.groups[g].Events
