@@ -49,7 +49,13 @@ func (e *UnknownError) Unwrap() error { return e.Err }
 
 // BadDataError says that Postgres refuses something in the data: nothing is
 // stored, and the same data will be refused again.
-type BadDataError struct{ Err error }
+type BadDataError struct {
+	Err error
+
+	// By names what refuses it, if that is a constraint or a trigger that somebody has added to the tables. It is
+	// empty if the decoder should have refused it.
+	By string
+}
 
 func (e *BadDataError) Error() string { return "data refused by Postgres" + suffix(e.Err) }
 func (e *BadDataError) Unwrap() error { return e.Err }

@@ -36,7 +36,7 @@ func (f failure) belongsInLog(status int) bool {
 	return status >= 500 || errors.As(f.cause, &badData)
 }
 
-// logFailure writes the line of the log by which an answer of 5xx is found again. The line holds nothing of the
+// logFailure writes the line of the log by which an answer of 5xx, or one of what Postgres refuses, is found again. The line holds nothing of the
 // body, and of the path only what is fit for a line.
 func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	f, _ := ctx.UserValue(failureKey{}).(failure)
@@ -45,8 +45,9 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 		return
 	}
 	level := zap.ErrorLevel
-	if status == fasthttp.StatusServiceUnavailable {
-		level = zap.WarnLevel
+	var badData *event.BadDataError
+	if status == fasthttp.StatusServiceUnavailable || errors.As(f.cause, &badData) && badData.By != "" {
+		level = zap.WarnLevel // nobody's fault, or that of who publishes
 	}
 	s.failures.Log(level, "request failed: "+f.kind,
 		zap.String("request_id", string(id)), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),

@@ -27,6 +27,7 @@ func TestFailuresAreLogged(t *testing.T) {
 		{"/publish", "request failed: outcome-unknown", storetest.Step{Fail: &event.UnknownError{Err: cause}}, 504, "error"},
 		{"/publish", "request failed: internal", storetest.Step{Fail: cause}, 500, "error"},
 		{"/publish", "request failed: refused-by-postgres", storetest.Step{Fail: &event.BadDataError{Err: cause}}, 422, "error"},
+		{"/publish", "request failed: refused-by-postgres", storetest.Step{Fail: &event.BadDataError{Err: cause, By: "the constraint c"}}, 422, "warn"},
 	} {
 		t.Run(c.message, func(t *testing.T) {
 			t.Parallel()

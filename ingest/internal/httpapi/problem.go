@@ -92,7 +92,7 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	var notStored *event.NotStoredError
 	var unknown *event.UnknownError
 	var cursor *event.CursorError
-	var badData *event.BadDataError // the decoder let it through: its mistake, to be mended
+	var badData *event.BadDataError
 	var unread *unreadError
 	switch {
 	case errors.As(err, &refused):
@@ -111,7 +111,9 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 		s.problem(ctx, p, "certainly nothing of this request was stored; send it again")
 	case errors.As(err, &unknown):
 		s.problem(ctx, problemUnknown, "the events may be stored or not: send the same event_ids again, what was stored is then answered duplicate")
-	case errors.As(err, &badData):
+	case errors.As(err, &badData) && badData.By != "":
+		s.problem(ctx, problemRefusedByPostgres, fmt.Sprintf("%s, which somebody has added to ingot.events, refuses an event of this request; nothing of the request is stored", badData.By))
+	case errors.As(err, &badData): // the decoder let it through: its mistake, to be mended
 		s.problem(ctx, problemRefusedByPostgres, "Postgres refuses something in this request; nothing of it is stored")
 	case errors.As(err, &unread):
 		s.problem(ctx, problemUnavailable, "the database did not answer; try again")

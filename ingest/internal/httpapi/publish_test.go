@@ -34,6 +34,7 @@ var (
 	without    = func(member string) string { return strings.Replace(valid("e"), `"`+member+`"`, `"un`+member+`"`, 1) }
 	with       = func(old, new string) string { return strings.Replace(valid("e"), old, new, 1) }
 	unknown    = storetest.Step{Fail: &event.UnknownError{Err: errors.New("COMMIT was sent: SQLSTATE 08006 " + secret)}}
+	added      = storetest.Step{Fail: &event.BadDataError{Err: errors.New("new row violates, SQLSTATE 23514 " + secret), By: "the constraint positive_amount"}}
 	badData    = storetest.Step{Fail: &event.BadDataError{Err: errors.New("invalid input, SQLSTATE 22P02 " + secret)}}
 )
 
@@ -72,6 +73,7 @@ var publishCases = []publishCase{
 	{name: "a payload too large", body: with(`{"x":`, `{"y":"`+strings.Repeat("y", 256<<10)+`","x":`), status: 422, kind: "invalid-events"},
 	{name: "all lines of NDJSON broken", header: ndjsonType, body: "{\n}\n", status: 422, kind: "invalid-events"},
 	{name: "Postgres refuses what the decoder took", step: badData, body: valid("e"), status: 422, kind: "refused-by-postgres"},
+	{name: "an added constraint refuses an event", step: added, body: valid("e"), status: 422, kind: "refused-by-postgres"},
 
 	{name: "no body", status: 400, kind: "not-json"},
 	{name: "not JSON", body: "topic=t&id=1", status: 400, kind: "not-json"},

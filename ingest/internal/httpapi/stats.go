@@ -15,17 +15,18 @@ import (
 
 // QueueStats are the pipeline's figures in /stats; openapi.json says what each is.
 type QueueStats struct {
-	QueuedEvents   int   `json:"queued_events"`
-	QueuedBytes    int64 `json:"queued_bytes"`
-	Batches        int64 `json:"batches"`
-	LastBatch      int   `json:"last_batch_events"`
-	FailedAttempts int64 `json:"failed_attempts"`
-	FailedBatches  int64 `json:"failed_batches"`
-	Refused        int64 `json:"refused_events"`
-	Expired        int64 `json:"expired_requests"`
-	Splits         int64 `json:"split_batches"`
-	Parked         int64 `json:"parked_requests"`
-	DecoderMisses  int64 `json:"decoder_misses"`
+	QueuedEvents       int   `json:"queued_events"`
+	QueuedBytes        int64 `json:"queued_bytes"`
+	Batches            int64 `json:"batches"`
+	LastBatch          int   `json:"last_batch_events"`
+	FailedAttempts     int64 `json:"failed_attempts"`
+	FailedBatches      int64 `json:"failed_batches"`
+	Refused            int64 `json:"refused_events"`
+	Expired            int64 `json:"expired_requests"`
+	Splits             int64 `json:"split_batches"`
+	Parked             int64 `json:"parked_requests"`
+	DecoderMisses      int64 `json:"decoder_misses"`
+	ConstraintRefusals int64 `json:"constraint_refusals"`
 }
 
 // FilterStats are the Bloom filter's figures in /stats; openapi.json says what each is.

@@ -108,13 +108,16 @@ func (p *Pipeline) split(f *flight, err error) (now bool) {
 	return true
 }
 
-// missed counts a request with data that the decoder should have refused. The store
-// works: it has read the data.
-func (p *Pipeline) missed() {
+// refused counts a request whose data the store refuses. The store works: it has read the data.
+func (p *Pipeline) refused(badData *event.BadDataError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.downSince = time.Time{}
-	p.stats.DecoderMisses++
+	if badData.By != "" {
+		p.stats.ConstraintRefusals++
+	} else {
+		p.stats.DecoderMisses++
+	}
 }
 
 // commitSent counts a COMMIT that is about to be sent. From then on the fate of the attempt lies with Postgres.

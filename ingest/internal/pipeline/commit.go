@@ -99,7 +99,7 @@ func (p *Pipeline) isolate(ctx context.Context, f *flight, live []*request, err 
 		treat(live[:len(live)/2])
 		treat(live[len(live)/2:])
 	case errors.As(err, &badData):
-		p.missed()
+		p.refused(badData)
 		p.deliverError(f, live, err)
 	default:
 		p.park(f, live)

@@ -521,6 +521,21 @@ func TestBadDataHurtsOnlyItsRequest(t *testing.T) {
 	})
 }
 
+// TestConstraintRefusals are counted apart: the decoder is not to blame for them.
+func TestConstraintRefusals(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		refused := &event.BadDataError{Err: errors.New("new row violates"), By: "the constraint c"}
+		p.fake.Next(storetest.Step{Fail: refused})
+		if got := <-p.submit(10, "a"); !errors.Is(got.err, refused) {
+			t.Errorf("got %v %v, want %v", got.stored, got.err, refused)
+		}
+		if s := p.Stats(); s.ConstraintRefusals != 1 || s.DecoderMisses != 0 {
+			t.Errorf("%d refused by constraints, %d missed by the decoder, want 1 and 0", s.ConstraintRefusals, s.DecoderMisses)
+		}
+	})
+}
+
 // TestDeadlineOfTheOtherHalf: while a half of a batch is tried, nothing is under way of the
 // other: at its deadline it is certainly not stored.
 func TestDeadlineOfTheOtherHalf(t *testing.T) {

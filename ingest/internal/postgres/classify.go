@@ -21,8 +21,41 @@ func classify(err error) error {
 	if errors.As(err, &pgErr) && isBadData(pgErr.Code) && !slices.Contains(atTheirEnd, pgErr.Routine) {
 		return &event.BadDataError{Err: err}
 	}
+	if by := refusedBy(err); by != "" {
+		return &event.BadDataError{Err: err, By: by}
+	}
 	return unavailable(err)
 }
+
+// refusedBy names what somebody has added to the tables and refuses a row: a constraint (the schema's own are broken
+// by no row of a merge, which passes over keys that exist), or a trigger that raises an exception. Else it is empty.
+func refusedBy(err error) string {
+	var pgErr *pgconn.PgError
+	switch {
+	case !errors.As(err, &pgErr):
+		return ""
+	case constraint(err) && pgErr.ConstraintName != "":
+		return "the constraint " + pgErr.ConstraintName
+	case constraint(err):
+		return "a constraint"
+	case pgErr.Code == raised:
+		return "a trigger"
+	}
+	return ""
+}
+
+// refusedAtCommit does so for the error of a commit Query, where only a deferred constraint of the table of events is
+// the fault of a row.
+func refusedAtCommit(err error) string {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || pgErr.SchemaName != "ingot" || pgErr.TableName != "events" || !constraint(err) {
+		return ""
+	}
+	return refusedBy(err)
+}
+
+// raised is the SQLSTATE of a RAISE EXCEPTION that names none.
+const raised = "P0001"
 
 // unavailable is the fate of a batch that was not stored because of some failure that is not its data's.
 func unavailable(err error) error {

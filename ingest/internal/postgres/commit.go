@@ -23,7 +23,11 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 	if errors.As(err, &unknown) {
 		return w.doubt(ctx, b, w.session, err)
 	}
-	if w.rollback(ctx); constraint(err) {
+	w.rollback(ctx)
+	if by := refusedAtCommit(err); by != "" {
+		return &event.BadDataError{Err: err, By: by}
+	}
+	if constraint(err) {
 		w.drop() // its block of ids belongs to another log
 		err = fmt.Errorf("the log refuses the batch's row, as after a restore beneath this connection; the next one draws other ids: %w", err)
 	}
@@ -92,8 +96,8 @@ func (w *Writer) commitQuery(b *batch) string {
 
 // judgeCommit decides what the answer to the commit Query means. Only a COMMIT tag to which no warning belongs is a
 // commit. An ERROR certainly is none: the server stops at the statement that failed. Whatever its class, an ERROR
-// is not the fault of anybody's data: all that stands in the commit Query has been in the rows. Every other answer
-// leaves the outcome unknown.
+// is not the fault of anybody's data, for all that stands in the commit Query has been in the rows (a constraint that
+// waits for the COMMIT aside: refusedAtCommit). Every other answer leaves the outcome unknown.
 func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
 	if err != nil {
 		if isError(err) && (txStatus == 'E' || txStatus == 'I') {

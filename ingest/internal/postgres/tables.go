@@ -7,11 +7,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// tablesQuery lists what somebody has done to the tables that may make an answer untrue:
+// tablesQuery lists what somebody has done to the tables that may make an answer untrue, or another one:
 //
 //   - Without their unique keys nothing decides which events are new (the direct path would not notice), nor what
 //     became of a batch in doubt.
 //   - A trigger or a rule may keep rows out without an error.
+//   - A constraint beside ours refuses events: their requests are answered 422.
 //   - An unlogged table is empty after a crash.
 //   - Row security, if it holds for this role, may hide events from readers.
 //
@@ -27,6 +28,10 @@ UNION ALL SELECT false, 'no valid index events_slices' WHERE NOT EXISTS (
 	SELECT FROM pg_index WHERE indrelid = 'ingot.events'::regclass AND indexrelid = to_regclass('ingot.events_slices') AND indisvalid)
 UNION ALL SELECT false, 'trigger ' || tgname || ' on ' || name FROM pg_trigger, tables WHERE tgrelid = t AND NOT tgisinternal AND tgenabled <> 'D'
 UNION ALL SELECT false, 'rule ' || rulename || ' on ' || name FROM pg_rewrite, tables WHERE ev_class = t
+UNION ALL SELECT false, 'constraint ' || conname || ' on ' || name FROM pg_constraint, tables WHERE conrelid = t AND contype IN ('c', 'f', 'u', 'x')
+	AND conname <> 'batches_first_id_key'
+UNION ALL SELECT false, 'unique index ' || relname || ' on ' || name FROM pg_index, pg_class AS c, tables WHERE indrelid = t AND indexrelid = c.oid AND indisunique
+	AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
 UNION ALL SELECT false, name || ' is unlogged' FROM pg_class, tables WHERE oid = t AND relpersistence <> 'p'
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 1 DESC, 2`

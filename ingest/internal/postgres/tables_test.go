@@ -52,6 +52,7 @@ func TestChangedTablesAreTold(t *testing.T) {
 		"CREATE RULE nobody AS ON DELETE TO ingot.batches DO INSTEAD NOTHING; ALTER TABLE ingot.events SET UNLOGGED",
 		"DROP TRIGGER look ON ingot.events; DROP RULE nobody ON ingot.batches; ALTER TABLE ingot.events SET LOGGED",
 		"DROP INDEX ingot.events_slices",
+		"ALTER TABLE ingot.events ADD CONSTRAINT small CHECK (id > 0), ADD CONSTRAINT once UNIQUE (id); CREATE UNIQUE INDEX alone ON ingot.topics (events)",
 	} {
 		exec(t, conn, ddl)
 		w.Close()
@@ -65,6 +66,7 @@ func TestChangedTablesAreTold(t *testing.T) {
 		[]any{"trigger look on ingot.events"},
 		[]any{"ingot.events is unlogged", "rule nobody on ingot.batches", "trigger look on ingot.events"},
 		[]any{"no valid index events_slices"},
+		[]any{"constraint once on ingot.events", "constraint small on ingot.events", "no valid index events_slices", "unique index alone on ingot.topics"},
 	}
 	if diff := cmp.Diff(want, told); diff != "" || logged.Len() != len(want) {
 		t.Errorf("%d lines: %s", logged.Len(), diff)

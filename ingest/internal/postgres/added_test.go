@@ -1,0 +1,70 @@
+package postgres
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+)
+
+// raising makes a function for triggers that refuses what a condition says.
+func raising(condition string) string {
+	return `CREATE FUNCTION ingot.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF ` + condition + ` THEN RAISE EXCEPTION 'refused'; END IF; RETURN NEW; END $$;`
+}
+
+// TestAddedConstraintsRefuseARequest on every path, and say which of them it was. What the batch holds beside it is
+// not to blame, and is stored without it.
+func TestAddedConstraintsRefuseARequest(t *testing.T) {
+	t.Parallel()
+	const known = "CREATE TABLE public.known (source text PRIMARY KEY); INSERT INTO public.known VALUES ('s');"
+	for name, c := range map[string]struct{ ddl, by string }{
+		"check":       {"ALTER TABLE ingot.events ADD CONSTRAINT no_bad CHECK (source <> 'bad')", "the constraint no_bad"},
+		"unique":      {"CREATE UNIQUE INDEX one_bad ON ingot.events ((source = 'bad')) WHERE source <> 's'; INSERT INTO ingot.events VALUES ('x', 'x', 1, 'x', now(), now(), '1'); INSERT INTO ingot.events VALUES ('y', 'x', 2, 'bad', now(), now(), '1')", "the constraint one_bad"},
+		"foreign key": {known + "ALTER TABLE ingot.events ADD CONSTRAINT of_a_known FOREIGN KEY (source) REFERENCES public.known", "the constraint of_a_known"},
+		"deferred":    {known + "ALTER TABLE ingot.events ADD CONSTRAINT in_the_end FOREIGN KEY (source) REFERENCES public.known DEFERRABLE INITIALLY DEFERRED", "the constraint in_the_end"},
+		"trigger":     {raising("NEW.source = 'bad'") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.refuse()", "a trigger"},
+	} {
+		for _, path := range []WritePath{PathAuto, PathStaged, PathDirect} {
+			t.Run(name+" "+string(path), func(t *testing.T) {
+				t.Parallel()
+				url := database(t)
+				exec(t, client(t, url), c.ddl)
+				w := newWriter(t, url)
+				w.chooser.path = path
+				bad := storetest.Event("b")
+				bad.Source = "bad"
+				_, err := w.Merge(t.Context(), event.Batch{Groups: append(groupOf("a"), storetest.Group(bad))}, func() {})
+				var refused *event.BadDataError
+				if !errors.As(err, &refused) || refused.By != c.by {
+					t.Fatalf("got %v, want bad data that %s refuses", err, c.by)
+				}
+				if diff := cmp.Diff([]bool{true}, merge(t, w, "a")); diff != "" {
+					t.Errorf("the event beside it: %s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestAddedToTheLog, a constraint or trigger is nobody's fault who publishes: they are told to come again.
+func TestAddedToTheLog(t *testing.T) {
+	t.Parallel()
+	for name, ddl := range map[string]string{
+		"check":   "ALTER TABLE ingot.batches ADD CONSTRAINT none CHECK (received = 0)",
+		"trigger": raising("true") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			exec(t, client(t, url), ddl)
+			var notStored *event.NotStoredError
+			if _, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, &notStored) {
+				t.Errorf("got %v, want not stored", err)
+			}
+		})
+	}
+}
