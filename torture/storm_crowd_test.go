@@ -2,11 +2,13 @@ package torture
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"ingot/torture/internal/mutant"
+	"ingot/torture/internal/oracle"
 	"ingot/torture/internal/pgproxy"
 	"ingot/torture/internal/traffic"
 )
@@ -16,7 +18,8 @@ func (s *storm) crowdFaults() (faults []fault) {
 	for _, i := range s.ingesters {
 		faults = append(faults,
 			fault{kind: "more than the queue holds", detail: i.name, strike: func() bool { return s.crowd(i) }},
-			fault{kind: "a key held by a lock", detail: i.name, strike: func() bool { return s.holdKey(i) }})
+			fault{kind: "a key held by a lock", detail: i.name, strike: func() bool { return s.holdKey(i) }},
+			fault{kind: "what an added constraint refuses", detail: i.name, strike: func() bool { return s.refused(i, unwelcome) }})
 	}
 	return append(faults, s.poison()...)
 }
@@ -30,15 +33,36 @@ func (s *storm) poison() (faults []fault) {
 		case !i.lax:
 			s.report.cannot("poison: "+p.Name, "no ingester of this storm has a lax decoder")
 		case n%3 == int(s.seed%3):
-			faults = append(faults, fault{kind: "poison: " + p.Name, detail: i.name, strike: func() bool { return s.poisoned(i, p) }})
+			faults = append(faults, fault{kind: "poison: " + p.Name, detail: i.name, strike: func() bool {
+				return s.refused(i, func(k oracle.Key) string { return p.Event(s.random, k.ID, k.Topic) })
+			}})
 		}
 	}
 	return faults
 }
 
-// poisoned sends a poisoned event, with two good ones in its request and others beside
-// it, while a batch dawdles: it is refused with its own request and no other.
-func (s *storm) poisoned(i *stormIngester, p mutant.Poison) bool {
+// addConstraint adds what refuses an unwelcome event to the table.
+func (s *storm) addConstraint() {
+	err := s.database.ask(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "ALTER TABLE ingot.events ADD CONSTRAINT welcome CHECK (source <> 'unwelcome')")
+		return err
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// unwelcome is a good event that an added constraint refuses.
+func unwelcome(k oracle.Key) string {
+	e, _ := json.Marshal(map[string]any{ // cannot fail: strings
+		"event_id": k.ID, "topic": k.Topic, "source": "unwelcome", "timestamp": "2026-01-01T00:00:00Z", "payload": nil,
+	})
+	return string(e)
+}
+
+// refused sends an event that Postgres refuses, with two good ones in its request and others
+// beside it, while a batch dawdles: it is refused with its own request and no other.
+func (s *storm) refused(i *stormIngester, bad func(oracle.Key) string) bool {
 	refused := s.gate.told(traffic.RefusedByPostgres)
 	if !s.aim(i) {
 		return false
@@ -46,7 +70,7 @@ func (s *storm) poisoned(i *stormIngester, p mutant.Poison) bool {
 	r := s.extra(3)
 	r.Patient = false
 	e := &r.Events[1]
-	e.Bad, e.Raw = traffic.BadRaw, p.Event(s.random, e.Key.ID, e.Key.Topic)
+	e.Bad, e.Raw = traffic.BadRaw, bad(e.Key)
 	for n := range 8 {
 		if n == 4 {
 			s.bring(r, i)

@@ -25,6 +25,7 @@ func (s *storm) bring(r traffic.Request, to *stormIngester) {
 // warmUp makes each ingester open what it keeps open, and notes what it has then.
 func (s *storm) warmUp() {
 	s.gate = newGate(0, 0)
+	s.addConstraint()
 	for range 3 {
 		for _, i := range s.ingesters {
 			for range 8 {
