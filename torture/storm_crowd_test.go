@@ -19,7 +19,7 @@ func (s *storm) crowdFaults() (faults []fault) {
 		faults = append(faults,
 			fault{kind: "more than the queue holds", detail: i.name, strike: func() bool { return s.crowd(i) }},
 			fault{kind: "a key held by a lock", detail: i.name, strike: func() bool { return s.holdKey(i) }},
-			fault{kind: "what an added constraint refuses", detail: i.name, strike: func() bool { return s.refused(i, unwelcome) }})
+			fault{kind: "what an added constraint refuses", detail: i.name, strike: func() bool { return s.refused(i, unwelcome, true) }})
 	}
 	return append(faults, s.poison()...)
 }
@@ -34,7 +34,7 @@ func (s *storm) poison() (faults []fault) {
 			s.report.cannot("poison: "+p.Name, "no ingester of this storm has a lax decoder")
 		case n%3 == int(s.seed%3):
 			faults = append(faults, fault{kind: "poison: " + p.Name, detail: i.name, strike: func() bool {
-				return s.refused(i, func(k oracle.Key) string { return p.Event(s.random, k.ID, k.Topic) })
+				return s.refused(i, func(k oracle.Key) string { return p.Event(s.random, k.ID, k.Topic) }, false)
 			}})
 		}
 	}
@@ -61,14 +61,15 @@ func unwelcome(k oracle.Key) string {
 }
 
 // refused sends an event that Postgres refuses, with two good ones in its request and others
-// beside it, while a batch dawdles: it is refused with its own request and no other.
-func (s *storm) refused(i *stormIngester, bad func(oracle.Key) string) bool {
+// beside it, while a batch dawdles: it is refused with its own request and no other. Who is
+// patient sends it until it is refused for good, which has to come.
+func (s *storm) refused(i *stormIngester, bad func(oracle.Key) string, patient bool) bool {
 	refused := s.gate.told(traffic.RefusedByPostgres)
 	if !s.aim(i) {
 		return false
 	}
 	r := s.extra(3)
-	r.Patient = false
+	r.Patient = patient
 	e := &r.Events[1]
 	e.Bad, e.Raw = traffic.BadRaw, bad(e.Key)
 	for n := range 8 {

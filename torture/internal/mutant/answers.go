@@ -17,6 +17,14 @@ var answers = []Mutant{
 		Caught: "a request without poison is never told 422 (with lax)",
 		Edits:  []Edit{{"ingest/internal/pipeline/commit.go", `	case len(live) > 1:`, `	case len(live) > 1 && !errors.As(err, &badData):`}},
 	},
+	{
+		Name:   "constraint-tried-again",
+		Breaks: "a batch with an event that an added constraint refuses is tried again, not halved",
+		Caught: "a request that an added constraint refuses is told so once all is well",
+		Edits: []Edit{{
+			"ingest/internal/postgres/classify.go", `if by := refusedBy(err); by != "" {`, `if by := refusedBy(err); by == "none" {`,
+		}},
+	},
 }
 
 // bytes are mutants of which bytes are written.

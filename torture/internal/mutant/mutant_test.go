@@ -87,7 +87,7 @@ func TestTheTableIsWhole(t *testing.T) {
 			t.Errorf("%s is not found by its name", m.Name)
 		}
 	}
-	if len(names) != 18 {
+	if len(names) != 19 {
 		t.Errorf("%d mutants", len(names))
 	}
 }
