@@ -37,5 +37,5 @@
 //
 // In every round the rows of the table are held against the answers (package
 // truth); a scenario whose truth does not hold has no figure, and the exit code is
-// 1.
+// 1. After Ctrl-C it is 130; 2 is for a wrong command line.
 package main

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"ingot/internal/stopsignal"
 )
 
 // cli lists the subcommands.
@@ -29,14 +29,19 @@ type cli struct {
 // streams are where a command writes.
 type streams struct{ stdout, stderr io.Writer }
 
+// The exit codes.
+const (
+	exitOK          = 0
+	exitBad         = 1 // something failed or did not hold
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // after the first signal the default is back: a second one kills
-	os.Exit(run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}))
+	os.Exit(run(stopsignal.Context(func() { os.Exit(exitInterrupted) }), os.Args[1:], streams{os.Stdout, os.Stderr}))
 }
 
-// run runs a command line and returns the exit code: 0, 1 when something failed or did not hold, 2 for a wrong command
-// line.
+// run runs a command line and returns the exit code.
 func run(ctx context.Context, args []string, s streams) int {
 	helped := false
 	parser, err := kong.New(&cli{},
@@ -53,15 +58,20 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	command, err := parser.Parse(args)
 	if helped {
-		return 0
+		return exitOK
 	}
 	if err != nil {
 		fmt.Fprintln(s.stderr, "bench:", err)
-		return 2
+		return exitUsage
 	}
-	if err := command.Run(); err != nil {
+	err = command.Run()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintln(s.stderr, "bench: interrupted:", err)
+		return exitInterrupted
+	case err != nil:
 		fmt.Fprintln(s.stderr, "bench:", err)
-		return 1
+		return exitBad
 	}
-	return 0
+	return exitOK
 }

@@ -136,6 +136,18 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+// TestInterrupted: whoever starts the bench can tell that it was, by the exit code that the publisher has as well.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	var out bytes.Buffer
+	args := []string{"limits", "--data-dir", t.TempDir(), "--database-url", "postgres://127.0.0.1:1/none"}
+	if code := run(ctx, args, streams{&out, &out}); code != exitInterrupted || !strings.Contains(out.String(), "bench: interrupted: ") {
+		t.Errorf("exit code %d:\n%s", code, out.String())
+	}
+}
+
 func TestReportAndCompareReadAResult(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("internal/page/testdata/result.json")

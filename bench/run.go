@@ -89,7 +89,7 @@ func (c *runCommand) all(ctx context.Context, h *house, chosen []scenario, r *re
 		h.progress.say("[%d/%d] %s: %s", i+1, len(chosen), s.Name, s.About)
 		got := c.one(ctx, h, s)
 		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted at %s; the same command with --resume goes on", s.Name)
+			return fmt.Errorf("%s was under way; the same command with --resume goes on", s.Name)
 		}
 		if bad := cmp.Or(got.Skipped, got.Bad()); bad != "" {
 			h.progress.say("%s: %s", s.Name, bad)
