@@ -123,7 +123,16 @@ func TestCommandLine(t *testing.T) {
 		"a pair of nothing":  {[]string{"pair", "single-65", "a", "b"}, 1, `there is no scenario "single-65"`},
 		"a pair on a table":  {[]string{"pair", "rows-uuid4", "a", "b"}, 1, "bench run measures it"},
 		"a pair of starts":   {[]string{"pair", "replay", "a", "b"}, 1, "first moments after a start"},
-		"one pair":           {[]string{"pair", "single-64", "a", "b", "--pairs=1"}, 1, "want at least 2"},
+		"one pair":           {[]string{"pair", "single-64", "a", "b", "--pairs=1"}, 2, "want at least 2"},
+		"no rounds":          {[]string{"run", "--rounds=0"}, 2, "--rounds 0: want at least 1"},
+		"no window":          {[]string{"run", "--measure=0s"}, 2, "--measure 0s: want more than 0s"},
+		"an empty table":     {[]string{"run", "rows-uuid4", "--rows=0"}, 2, "--rows 0: want at least 1"},
+		"limits of nothing":  {[]string{"limits", "--rounds=0"}, 2, "--rounds 0: want at least 1"},
+		"a pair of moments":  {[]string{"pair", "single-64", "a", "b", "--measure=-1s"}, 2, "--measure -1s: want more than 0s"},
+		"no reads":           {[]string{"reads", "--count=0"}, 2, "--count 0: want at least 1"},
+		"no topics":          {[]string{"streams", "--topics=0"}, 2, "--topics 0: want at least 1"},
+		"no rate":            {[]string{"streams", "--rates=100,0"}, 2, "--rates [100 0]: want one or more, each at least 1"},
+		"all stop":           {[]string{"streams", "--streams=5", "--stop=5"}, 2, "--stop 5: want fewer than --streams"},
 		"a bad URL":          {[]string{"run", "--url", "localhost", "--data-dir", t.TempDir()}, 1, "want http://host:port"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,9 +37,6 @@ func (c *pairCommand) Run(ctx context.Context, s streams) (err error) {
 	if chosen.Known > 0 {
 		return fmt.Errorf("%s is about the first moments after a start, and both stay up here: bench run measures it", chosen.Name)
 	}
-	if c.Pairs < 2 {
-		return fmt.Errorf("--pairs %d: want at least 2, or there is no error to tell", c.Pairs)
-	}
 	h, err := openHouse(ctx, place{DataDir: c.DataDir, DatabaseURL: c.DatabaseURL, Ingest: c.Old}, newProgress(s.stderr))
 	if err != nil {
 		return err

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// wants is an error unless ok: the value of the flag is not what is wanted.
+func wants(ok bool, flag string, value any, what string) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("--%s %v: want %s", flag, value, what)
+}
+
+// Validate implements kong's interface, as those below do.
+func (c *runCommand) Validate() error {
+	return errors.Join(
+		wants(c.Rounds >= 1, "rounds", c.Rounds, "at least 1"),
+		wants(c.Warm >= 0, "warm", c.Warm, "0s or more"),
+		wants(c.Measure > 0, "measure", c.Measure, "more than 0s"),
+		wants(c.Rows >= 1, "rows", c.Rows, "at least 1"),
+	)
+}
+
+// Validate has at least one round of each limit.
+func (c *limitsCommand) Validate() error {
+	return wants(c.Rounds >= 1, "rounds", c.Rounds, "at least 1")
+}
+
+// Validate has at least two pairs: with one there is no error to tell.
+func (c *pairCommand) Validate() error {
+	return errors.Join(
+		wants(c.Pairs >= 2, "pairs", c.Pairs, "at least 2, or there is no error to tell"),
+		wants(c.Warm >= 0, "warm", c.Warm, "0s or more"),
+		wants(c.Measure > 0, "measure", c.Measure, "more than 0s"),
+	)
+}
+
+// Validate has something to read, and something written beside it.
+func (c *readsCommand) Validate() error {
+	return errors.Join(
+		wants(c.Rows >= 1, "rows", c.Rows, "at least 1"),
+		wants(c.Topics >= 1, "topics", c.Topics, "at least 1"),
+		wants(c.Count >= 1, "count", c.Count, "at least 1"),
+		wants(c.Share > 0, "share", c.Share, "more than 0"),
+		wants(c.Warm >= 0, "warm", c.Warm, "0s or more"),
+		wants(c.Measure > 0, "measure", c.Measure, "more than 0s"),
+	)
+}
+
+// Validate has something to publish, and somebody who reads it.
+func (c *streamsCommand) Validate() error {
+	return errors.Join(
+		wants(c.Streams >= 1, "streams", c.Streams, "at least 1"),
+		wants(c.Topics >= 1, "topics", c.Topics, "at least 1"),
+		wants(len(c.Rates) > 0 && slices.Min(append(c.Rates, 1)) >= 1, "rates", c.Rates, "one or more, each at least 1"),
+		wants(c.Stop >= 0 && c.Stop < max(1, c.Streams), "stop", c.Stop, "fewer than --streams"),
+		wants(c.During > 0, "during", c.During, "more than 0s"),
+	)
+}
