@@ -17,17 +17,28 @@ var errWorse = errors.New("worse by more than noise")
 
 // Run implements kong's interface.
 func (c *compareCommand) Run(s streams) error {
-	old, err := result.Read(c.Old)
+	old, err := readDocument(c.Old)
 	if err != nil {
 		return err
 	}
-	new, err := result.Read(c.New)
+	new, err := readDocument(c.New)
 	if err != nil {
 		return err
 	}
-	for _, r := range []*result.Result{old, new} {
+	if old.kind() != new.kind() {
+		return fmt.Errorf("%s is of bench %s, %s of bench %s: only two of one kind can be compared", c.Old, old.kind(), c.New, new.kind())
+	}
+	for _, r := range []*document{old, new} {
 		fmt.Fprintf(s.stdout, "%s  commit %s, %s, %d cores: %s\n", r.Started.Format("2006-01-02 15:04"), r.Commit, r.Machine.Processor, r.Machine.Cores, r.Command)
 	}
+	if new.kind() != "run" {
+		return compareOnce(s.stdout, old, new)
+	}
+	return compareRuns(s, &old.Result, &new.Result)
+}
+
+// compareRuns compares scenario by scenario, by ranks over the rounds.
+func compareRuns(s streams, old, new *result.Result) error {
 	changes := result.Compare(old, new)
 	if len(changes) == 0 {
 		return errors.New("the two results have no scenario in common")

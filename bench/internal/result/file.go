@@ -7,20 +7,34 @@ import (
 	"path/filepath"
 )
 
-// Read reads a document.
+// Read reads the document of a run.
 func Read(path string) (*Result, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read result: %w", err)
-	}
 	var r Result
-	if err := json.Unmarshal(b, &r); err != nil {
-		return nil, fmt.Errorf("read result: %s: %w", path, err)
+	if err := ReadJSON(path, &r, &r.Version); err != nil {
+		return nil, err
 	}
-	if r.Version != Version {
-		return nil, fmt.Errorf("read result: %s is of version %d, want %d", path, r.Version, Version)
+	if len(r.Scenarios) == 0 {
+		return nil, fmt.Errorf("read result: %s has no scenarios: it is not of bench run", path)
 	}
 	return &r, nil
+}
+
+// ReadJSON reads a result of any kind; version is the field of it that says which version it is of.
+func ReadJSON(path string, into any, version *int) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read result: %w", err)
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("read result: %s is no result, or cut: %w", path, err)
+	}
+	switch *version {
+	case Version:
+		return nil
+	case 0:
+		return fmt.Errorf("read result: %s is no result of bench", path)
+	}
+	return fmt.Errorf("read result: %s is of version %d, this bench reads version %d: use the bench that wrote it, or measure again", path, *version, Version)
 }
 
 // Write replaces the file at path in one step: a run that is killed leaves the

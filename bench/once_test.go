@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ingot/bench/internal/follow"
+	"ingot/bench/internal/reads"
+	"ingot/bench/internal/result"
+	"ingot/bench/internal/truth"
+)
+
+// compared is what bench compare makes of two results.
+func compared(t *testing.T, old, new any) (code int, said string) {
+	t.Helper()
+	dir := t.TempDir()
+	paths := [2]string{filepath.Join(dir, "old.json"), filepath.Join(dir, "new.json")}
+	for i, r := range [2]any{old, new} {
+		if err := result.WriteJSON(paths[i], r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	code = run(t.Context(), []string{"compare", paths[0], paths[1]}, streams{&out, &out})
+	return code, strings.Join(strings.Fields(out.String()), " ")
+}
+
+func readsOf(p99 int64) *readsResult {
+	return &readsResult{
+		Result: result.Result{Version: result.Version}, Rows: 500, Topics: 10, Top: float64(p99),
+		Reads: []reads.Figure{{Name: "newest page", P50: 1000, P99: p99, Max: 9000}},
+	}
+}
+
+func streamsOf(asked int, p99 int64) *streamsResult {
+	o := follow.Outcome{Streams: 7, Topics: 3, Asked: asked, P50: 1000, P99: p99}
+	return &streamsResult{Result: result.Result{Version: result.Version}, Runs: []streamsRun{{Outcome: o}}}
+}
+
+// TestCompareWhatWasMeasuredOnce: values beside each other, and no word of better or worse.
+func TestCompareWhatWasMeasuredOnce(t *testing.T) {
+	t.Parallel()
+	broken := readsOf(2000)
+	broken.Beside.Truth = truth.Verdict{Settled: 9, Missing: 3}
+	for name, c := range map[string]struct {
+		old, new any
+		code     int
+		says     []string
+	}{
+		"reads":         {readsOf(2000), readsOf(5000), 0, []string{"newest page p50 ms 1.00 1.00 1.00", "newest page p99 ms 2.00 5.00 2.50", "max ms 9.00", "top events/s 2000.00 5000.00 2.50", "rows 500.00", "one run tells nothing of noise"}},
+		"streams":       {streamsOf(100, 4000), streamsOf(100, 2000), 0, []string{"7 streams of 3 topics, 0 stopped, 100 events/s p99 ms 4.00 2.00 0.50"}},
+		"another rate":  {streamsOf(100, 4000), streamsOf(200, 2000), 1, []string{"no line in common"}},
+		"two kinds":     {readsOf(2000), streamsOf(100, 2000), 1, []string{"old.json is of bench reads", "new.json of bench streams: only two of one kind"}},
+		"broken":        {readsOf(2000), broken, 1, []string{"new.json has no figures: 3 of 9 acknowledged events are not in the table"}},
+		"of nobody":     {map[string]int{"rows": 1}, readsOf(2000), 1, []string{"old.json is no result of bench"}},
+		"of the future": {map[string]int{"version": 9}, readsOf(2000), 1, []string{"version 9", "measure again"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, said := compared(t, c.old, c.new)
+			for _, want := range c.says {
+				if code != c.code || !strings.Contains(said, want) || strings.Contains(said, "newest page p99 ms") && c.code != 0 {
+					t.Errorf("exit code %d, want %d and %q:\n%s", code, c.code, want, said)
+				}
+			}
+		})
+	}
+}
+
+// TestNoReportOfReads: it would be one of no scenarios, all of which hold.
+func TestNoReportOfReads(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "reads.json")
+	if err := result.WriteJSON(path, readsOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"report", path}, streams{&out, &out}); code != exitBad || !strings.Contains(out.String(), "it is not of bench run") {
+		t.Errorf("exit code %d:\n%s", code, out.String())
+	}
+}
