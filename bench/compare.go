@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -37,14 +38,25 @@ func (c *compareCommand) Run(s streams) error {
 	return compareRuns(s, &old.Result, &new.Result)
 }
 
+// noFigures says which scenarios are left out because they did not hold.
+func noFigures(which string, r *result.Result) (err error) {
+	for i := range r.Scenarios {
+		if why := r.Scenarios[i].Bad(); why != "" {
+			err = errors.Join(err, fmt.Errorf("%s has no figure in the %s result: %s", r.Scenarios[i].Name, which, why))
+		}
+	}
+	return err
+}
+
 // compareRuns compares scenario by scenario, by ranks over the rounds.
 func compareRuns(s streams, old, new *result.Result) error {
+	untrue := errors.Join(noFigures("old", old), noFigures("new", new))
 	changes := result.Compare(old, new)
 	if len(changes) == 0 {
-		return errors.New("the two results have no scenario in common")
+		return cmp.Or(untrue, errors.New("the two results have no scenario in common"))
 	}
 	if worse := result.PrintChanges(s.stdout, changes); worse > 0 {
-		return fmt.Errorf("%d of %d figures: %w", worse, len(changes), errWorse)
+		return errors.Join(untrue, fmt.Errorf("%d of %d figures: %w", worse, len(changes), errWorse))
 	}
-	return nil
+	return untrue
 }

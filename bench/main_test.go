@@ -171,7 +171,9 @@ func TestReportAndCompareReadAResult(t *testing.T) {
 	if code := run(t.Context(), []string{"report", path}, streams{&out, &out}); code != 0 || !strings.Contains(out.String(), "r.html") {
 		t.Errorf("report: exit code %d:\n%s", code, out.String())
 	}
-	if code := run(t.Context(), []string{"compare", path, path}, streams{&out, &out}); code != 0 || strings.Contains(out.String(), "WORSE") {
+	out.Reset()
+	code := run(t.Context(), []string{"compare", path, path}, streams{&out, &out})
+	if code != exitBad || strings.Contains(out.String(), "WORSE") || !strings.Contains(out.String(), "dups-90") || !strings.Contains(out.String(), "broken has no figure in the new result") {
 		t.Errorf("compare: exit code %d:\n%s", code, out.String())
 	}
 }

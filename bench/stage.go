@@ -68,6 +68,10 @@ func (h *house) tell(s scenario, r result.Round, n, of int) {
 		h.progress.set(n)
 		return
 	}
+	if err := r.Run.Untrue(); err != nil {
+		h.progress.say("  round %d of %d: %v", n, of, err)
+		return
+	}
 	line := fmt.Sprintf("  round %d of %d: %.0f events/s, p99 %.1f ms", n, of, r.Run.Events, float64(r.Run.Latency.P99)/1000)
 	for _, ratio := range s.Against {
 		if v, ok := ratio.Of(r); ok {

@@ -71,11 +71,15 @@ func look(r *result.Result) view {
 		if note != "" {
 			note = "left out: " + note
 		}
+		shown := scenarioView{Name: s.Name, About: s.About, Rounds: len(s.Rounds)}
 		if bad := s.Bad(); bad != "" {
 			note = bad
 			v.Bad++
+		} else {
+			shown.Charts = curves(s)
 		}
-		v.Scenarios = append(v.Scenarios, scenarioView{Name: s.Name, About: s.About, Note: note, Rounds: len(s.Rounds), Charts: curves(s)})
+		shown.Note = note
+		v.Scenarios = append(v.Scenarios, shown)
 	}
 	return v
 }

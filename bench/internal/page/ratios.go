@@ -32,7 +32,7 @@ func barGroups(r *result.Result) (groups []barGroup) {
 	bars := map[string][]bar{}
 	for i := range r.Scenarios {
 		s := &r.Scenarios[i]
-		for _, ratio := range s.Ratios {
+		for _, ratio := range s.Shown() {
 			values := ratio.Over(s.Rounds)
 			if len(values) == 0 {
 				continue

@@ -18,12 +18,13 @@ type Change struct {
 }
 
 // Compare holds two results against each other, scenario by scenario. Where a scenario has ratios to limits the ratios are
-// compared, not the figure: the machine may have been twice as fast on the other day.
+// compared, not the figure: the machine may have been twice as fast on the other day. A scenario that
+// is bad in either has no figure.
 func Compare(old, new *Result) (changes []Change) {
 	for i := range new.Scenarios {
 		n := &new.Scenarios[i]
 		o := old.Find(n.Name)
-		if o == nil || len(o.Rounds) == 0 || len(n.Rounds) == 0 {
+		if o == nil || len(o.Rounds) == 0 || len(n.Rounds) == 0 || o.Bad() != "" || n.Bad() != "" {
 			continue
 		}
 		for _, ratio := range n.Ratios {

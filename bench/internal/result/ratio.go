@@ -39,6 +39,14 @@ func (r Ratio) Of(round Round) (value float64, ok bool) {
 	return round.Run.Events / limit, true
 }
 
+// Shown are the ratios to show of a scenario: none if it is bad.
+func (s *Scenario) Shown() []Ratio {
+	if s.Bad() != "" {
+		return nil
+	}
+	return s.Ratios
+}
+
 // Over is the ratio in each round.
 func (r Ratio) Over(rounds []Round) (values []float64) {
 	for _, round := range rounds {

@@ -103,18 +103,23 @@ func (r *Result) Find(name string) *Scenario {
 	return nil
 }
 
-// Bad says what of a scenario did not hold: an error, or a truth check.
+// Bad says what of a scenario did not hold: an error, or a truth check. Such a scenario has no figure.
 func (s *Scenario) Bad() string {
 	if s.Error != "" {
 		return s.Error
 	}
 	for _, r := range s.Rounds {
-		if r.Run.Unchecked != "" {
-			continue
-		}
-		if err := r.Run.Truth.Err(); err != nil {
+		if err := r.Run.Untrue(); err != nil {
 			return err.Error()
 		}
 	}
 	return ""
+}
+
+// Untrue is the error of the truth check, if there was one.
+func (r *Run) Untrue() error {
+	if r.Unchecked != "" {
+		return nil
+	}
+	return r.Truth.Err()
 }

@@ -94,6 +94,12 @@ func TestABrokenTruthIsShown(t *testing.T) {
 	if !strings.Contains(out.String(), "BROKEN") || !strings.Contains(out.String(), "3 of 0 acknowledged events are not in the table") {
 		t.Errorf("%s", out.String())
 	}
+	if strings.Contains(out.String(), "reached") || strings.Contains(out.String(), " 50") {
+		t.Errorf("it has figures:\n%s", out.String())
+	}
+	if changes := Compare(measured(100, 0.5, 0.5), r); len(changes) != 0 {
+		t.Errorf("it is compared: %+v", changes)
+	}
 }
 
 func TestFile(t *testing.T) {

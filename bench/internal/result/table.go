@@ -38,8 +38,13 @@ func Headings() []string {
 	return []string{"scenario", "asked/s", "requests/s", "events/s", "±", "refused", "p50 ms", "p99 ms", "p99.9 ms", "batch", "CPU client", "ingester", "Postgres", "RSS MB", "mallocs", "truth"}
 }
 
-// Cells are the figures of a scenario: medians over its rounds.
+// Cells are the figures of a scenario: medians over its rounds. They are empty if it is bad.
 func (s *Scenario) Cells() []string {
+	if s.Bad() != "" {
+		cells := make([]string, len(Headings()))
+		cells[0], cells[len(cells)-1] = s.Name, s.truth()
+		return cells
+	}
 	events := score.Summarize(Each(s.Rounds, func(r Run) float64 { return r.Events }))
 	median := func(figure func(Run) float64) float64 { return score.Median(Each(s.Rounds, figure)) }
 	return []string{
@@ -79,7 +84,7 @@ func (r *Result) ratioTable(out io.Writer) {
 	any := false
 	for i := range r.Scenarios {
 		s := &r.Scenarios[i]
-		for _, ratio := range s.Ratios {
+		for _, ratio := range s.Shown() {
 			if values := ratio.Over(s.Rounds); len(values) > 0 {
 				any = true
 				fmt.Fprintln(t, ratio.row(s, score.Summarize(values)))
