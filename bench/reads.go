@@ -130,21 +130,23 @@ func (c *readsCommand) beside(ctx context.Context, t *trial, read reads.Run, r *
 	}
 	writing, stop := context.WithCancel(ctx)
 	defer stop()
-	var tally *load.Tally
-	written, profiled := make(chan struct{}), make(chan error, 1)
-	begin := time.Now()
-	t.openWindow()
-	go func() { tally, _ = open.Run(writing); close(written) }() // ends with stop, awaited below
-	go func() { profiled <- t.profile(ctx) }()                   // ends by itself, awaited below
 	var err error
-	r.Reads, err = read.Do(ctx)
-	t.closeWindow()
-	stop()
-	<-written
-	tally.Elapsed = time.Since(begin)
-	r.Beside = t.summary(tally)
+	r.Beside, err = t.profiled(ctx, t.Name, func(ctx context.Context) (result.Run, error) {
+		var tally *load.Tally
+		written := make(chan struct{})
+		begin := time.Now()
+		t.openWindow()
+		go func() { tally, _ = open.Run(writing); close(written) }() // ends with stop, awaited below
+		var err error
+		r.Reads, err = read.Do(ctx)
+		t.closeWindow()
+		stop()
+		<-written
+		tally.Elapsed = time.Since(begin)
+		return t.summary(tally), err
+	})
 	r.Beside.Asked = float64(rate)
-	return errors.Join(err, <-profiled)
+	return err
 }
 
 // finish prints the table and leaves the result.

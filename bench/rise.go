@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"ingot/bench/internal/load"
@@ -22,7 +23,11 @@ func (t *trial) rise(ctx context.Context) (best result.Run, err error) {
 	failures := map[string]int{}
 	var steps []result.Step
 	for i, rate := range t.Rates {
-		r, err := t.attack(ctx, rate)
+		name := t.Name
+		if len(t.Rates) > 1 {
+			name = fmt.Sprintf("%s-%d", t.Name, rate)
+		}
+		r, err := t.profiled(ctx, name, func(ctx context.Context) (result.Run, error) { return t.attack(ctx, rate) })
 		if err != nil {
 			return best, err
 		}

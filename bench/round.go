@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -72,23 +71,18 @@ func (t *trial) watched(ctx context.Context) (result.Run, error) {
 	readers := load.Readers{Address: t.servers[0].Address, Count: t.Readers}
 	watch := rig.StartWatch(ctx, t.servers)
 	readers.Start(ctx)
-	profiled := make(chan error, 1)
-	go func() { profiled <- t.profile(ctx) }() // ends by itself, awaited below
 	begin := time.Now()
-	r, err := t.drive(ctx)
+	var r result.Run
+	var err error
+	if t.open() {
+		r, err = t.rise(ctx) // with a profile of each step
+	} else {
+		r, err = t.profiled(ctx, t.Name, t.drive)
+	}
 	pages, failed := readers.Stop()
 	r.Pages = float64(pages) / time.Since(begin).Seconds()
 	r.Samples = watch.Stop()
-	return r, errors.Join(err, failed, <-profiled)
-}
-
-// profile takes a CPU profile of the first ingester while it warms up and is measured, if one is wanted. The profile of
-// the last round is kept.
-func (t *trial) profile(ctx context.Context) error {
-	if !t.profiles {
-		return nil
-	}
-	return rig.Profile(ctx, t.servers[0], t.warm+t.window.measure, filepath.Join(t.DataDir, "profiles", t.Name+".pprof"))
+	return r, errors.Join(err, failed)
 }
 
 // drive runs the load, closed or open.

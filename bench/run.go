@@ -146,6 +146,7 @@ func (c *runCommand) finish(s streams, r *result.Result) error {
 	_ = os.Remove(c.state())
 	r.Table(s.stdout)
 	fmt.Fprintf(s.stdout, "result %s\nreport %s\n", path, report)
+	tellProfiles(s.stdout, r)
 	for i := range r.Scenarios {
 		if bad := r.Scenarios[i].Bad(); bad != "" {
 			return fmt.Errorf("%s: %s", r.Scenarios[i].Name, bad)

@@ -67,6 +67,7 @@ type Run struct {
 	Samples   []rig.Sample   `json:"samples,omitempty"`
 	Truth     truth.Verdict  `json:"truth"`
 	Unchecked string         `json:"unchecked,omitempty"` // why there is no truth
+	Profile   string         `json:"profile,omitempty"`   // file of the CPU profile, if one was taken
 }
 
 // Step is one rate on the way to the knee.

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ingot/bench/internal/result"
+	"ingot/bench/internal/rig"
+	"ingot/internal/buildtest"
+	"ingot/internal/pgtest"
+)
+
+// TestProfileOfTheKnee: each rate has a profile of its own, and the result names that of the rate whose figures are shown.
+func TestProfileOfTheKnee(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := buildtest.Build(dir, nil, "ingot/ingest"); err != nil {
+		t.Fatal(err)
+	}
+	cluster, err := rig.OpenCluster(t.Context(), "", pgtest.Durable(t).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{place: place{DataDir: dir}, cluster: cluster, binary: filepath.Join(dir, "ingest"), logs: dir, progress: newProgress(t.Output()), profiles: true}
+	s := scenario{Name: "open-knee", Rates: []int{20, 40}, own: "_profiled"}
+	r, err := h.round(t.Context(), s, window{0, time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rate := range []string{"20", "40"} {
+		if b, err := os.ReadFile(filepath.Join(dir, "profiles", "open-knee-"+rate+".pprof")); err != nil || len(b) == 0 {
+			if rate == "20" || len(r.Steps) == 2 { // else a busy machine did not keep up with the first
+				t.Errorf("%d bytes, %v", len(b), err)
+			}
+		}
+	}
+	var out bytes.Buffer
+	rate := fmt.Sprintf("%.0f", r.Asked)
+	tellProfiles(&out, &result.Result{Scenarios: []result.Scenario{
+		{Name: "open-knee", Rounds: []result.Round{{Run: r}}},
+		{Name: "ingesters-4", Rounds: []result.Round{{Run: result.Run{Profile: "of-one.pprof"}}}},
+		{Name: "array-100", Rounds: []result.Round{{}}},
+		{Name: "array-1000"},
+	}})
+	for _, want := range []string{
+		filepath.Join(dir, "profiles", "open-knee-"+rate+".pprof") + ": open-knee, round 1, at " + rate + " requests/s",
+		"of-one.pprof: ingesters-4, round 1, the first of 4 ingesters\n",
+	} {
+		if !strings.Contains(out.String(), want) || strings.Count(out.String(), "\n") != 2 {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
