@@ -33,26 +33,39 @@ type house struct {
 	profiles bool // take a CPU profile of the ingester in each round
 
 	progress *progress
+	unlock   func() // of the data folder
 }
 
-// openHouse builds the ingester and starts the database.
+// openHouse takes a data folder that no other bench is using, and brings up what all scenarios need.
 func openHouse(ctx context.Context, p place, told *progress) (*house, error) {
 	h := &house{place: p, logs: filepath.Join(p.DataDir, "logs"), progress: told}
 	if err := os.MkdirAll(h.logs, 0o755); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
 	var err error
-	if h.self, err = os.Executable(); err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
-	}
-	if err := h.findIngester(ctx); err != nil {
+	if h.unlock, err = lockFolder(p.DataDir); err != nil {
 		return nil, err
 	}
-	if h.URL != "" && h.DatabaseURL == "" {
-		return h, nil
+	if err := h.furnish(ctx); err != nil {
+		h.unlock()
+		return nil, err
 	}
-	h.cluster, err = rig.OpenCluster(ctx, filepath.Join(p.DataDir, "postgres"), p.DatabaseURL)
-	return h, err
+	return h, nil
+}
+
+// furnish builds the ingester and starts the database.
+func (h *house) furnish(ctx context.Context) (err error) {
+	if h.self, err = os.Executable(); err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	if err := h.findIngester(ctx); err != nil {
+		return err
+	}
+	if h.URL != "" && h.DatabaseURL == "" {
+		return nil
+	}
+	h.cluster, err = rig.OpenCluster(ctx, filepath.Join(h.DataDir, "postgres"), h.DatabaseURL)
+	return err
 }
 
 // findIngester sets the binary to start (and builds it, without --ingest), or the server of --url that runs already.
@@ -84,6 +97,7 @@ func (h *house) findIngester(ctx context.Context) error {
 
 // close stops what was opened, also when ctx has ended.
 func (h *house) close(ctx context.Context) error {
+	defer h.unlock()
 	if h.cluster == nil {
 		return nil
 	}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTwoBenchesInOneFolder: the second one leaves the ingester of the first alone.
+func TestTwoBenchesInOneFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	unlock, err := lockFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	args := []string{"run", "single-64", "--data-dir", dir, "--database-url", "postgres://127.0.0.1:1/none"}
+	if code := run(t.Context(), args, streams{&out, &out}); code != exitBad || !strings.Contains(out.String(), "in use by another bench") {
+		t.Errorf("exit code %d:\n%s", code, out.String())
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ingest")); err == nil {
+		t.Error("an ingester was built over that of the first")
+	}
+	unlock()
+	if unlock, err = lockFolder(dir); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
