@@ -104,7 +104,7 @@ func (c *runCommand) all(ctx context.Context, h *house, chosen []scenario, r *re
 
 // one measures a scenario. An error that breaks it is noted in its result, and the other scenarios go on.
 func (c *runCommand) one(ctx context.Context, h *house, s scenario) result.Scenario {
-	if why := c.unable(h, s); why != "" {
+	if why := c.unable(ctx, h, s); why != "" {
 		return result.Scenario{Name: s.Name, About: s.About, Skipped: why}
 	}
 	h.progress.begin(s.Name, c.Rounds)
@@ -117,7 +117,7 @@ func (c *runCommand) one(ctx context.Context, h *house, s scenario) result.Scena
 }
 
 // unable says why a scenario cannot be measured here.
-func (c *runCommand) unable(h *house, s scenario) string {
+func (c *runCommand) unable(ctx context.Context, h *house, s scenario) string {
 	if s.Name == payloadFile && s.Mix.File == "" {
 		return "no file is given with --payloads"
 	}
@@ -129,7 +129,7 @@ func (c *runCommand) unable(h *house, s scenario) string {
 		return ""
 	}
 	for _, flag := range slices.Concat(s.Flags, c.Flag) {
-		if !rig.Takes(h.binary, flag) {
+		if !rig.Takes(ctx, h.binary, flag) {
 			return "the ingester has no flag " + flag
 		}
 	}

@@ -20,6 +20,9 @@ var settings = map[string]string{"shared_buffers": "2GB", "max_wal_size": "8GB",
 // hold.
 const stopTimeout = 2 * time.Minute
 
+// answerTimeout bounds the first answer of a Postgres that was given. A guess.
+const answerTimeout = 10 * time.Second
+
 // Cluster is a Postgres that databases can be created on.
 type Cluster struct {
 	server *localpg.Server // nil: the Postgres was given
@@ -30,13 +33,25 @@ type Cluster struct {
 // behind admin if that is not empty.
 func OpenCluster(ctx context.Context, dir, admin string) (*Cluster, error) {
 	if admin != "" {
-		return &Cluster{admin: admin}, nil
+		c := &Cluster{admin: admin}
+		return c, c.answers(ctx)
 	}
 	server, err := localpg.Start(ctx, localpg.Options{DataDir: dir, Settings: settings, StopTimeout: stopTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("start a private Postgres: %w", err)
 	}
 	return &Cluster{server: server, admin: server.URL()}, nil
+}
+
+// answers tells whether a Postgres that was given answers at all. Without a bound one that is stuck would be waited for
+// without a word, later on.
+func (c *Cluster) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	if err := Exec(ctx, c.admin, "SELECT 1"); err != nil {
+		return fmt.Errorf("the Postgres of --database-url does not answer: %w", err)
+	}
+	return nil
 }
 
 // Close stops a private server.

@@ -21,6 +21,9 @@ type Server struct {
 // filling a filter from millions of rows.
 const readyTimeout = 5 * time.Minute
 
+// helpTimeout bounds the answer to --help. A guess: it takes milliseconds.
+const helpTimeout = 10 * time.Second
+
 // StartIngester runs the binary on a database and waits until it can store events.
 func StartIngester(ctx context.Context, binary, logDir, database string, flags []string) (*Server, error) {
 	addresses, err := freeAddresses(2)
@@ -29,7 +32,7 @@ func StartIngester(ctx context.Context, binary, logDir, database string, flags [
 	}
 	address, debug := addresses[0], ""
 	args := append([]string{"serve", "--listen", address, "--database-url", database}, flags...)
-	if Takes(binary, debugFlag) {
+	if Takes(ctx, binary, debugFlag) {
 		debug = addresses[1]
 		args = append(args, debugFlag, debug)
 	}
@@ -65,7 +68,7 @@ func startServer(ctx context.Context, log, address, binary string, args []string
 	if err != nil {
 		return nil, err
 	}
-	if err := p.awaitPort(ctx, address); err != nil {
+	if err := p.awaitPort(ctx, address, readyTimeout); err != nil {
 		_ = p.stop()
 		return nil, err
 	}
@@ -111,9 +114,13 @@ func (s *Server) Stop() error {
 
 // Takes tells whether the ingester knows a flag. An older binary may not: scenarios with a flag of a later version are left
 // out then.
-func Takes(binary, flag string) bool {
+func Takes(ctx context.Context, binary, flag string) bool {
+	ctx, cancel := context.WithTimeout(ctx, helpTimeout)
+	defer cancel()
+	ask := exec.CommandContext(ctx, binary, "serve", "--help")
+	ask.WaitDelay = time.Second // a child of it may hold its output open
 	name, _, _ := strings.Cut(flag, "=")
-	help, err := exec.Command(binary, "serve", "--help").CombinedOutput()
+	help, err := ask.CombinedOutput()
 	return err == nil && strings.Contains(string(help), name+"=")
 }
 

@@ -52,9 +52,9 @@ func (p *process) stop() error {
 	return nil
 }
 
-// awaitPort returns when somebody listens on address.
-func (p *process) awaitPort(ctx context.Context, address string) error {
-	for {
+// awaitPort returns when somebody listens on address, or nobody does for so long.
+func (p *process) awaitPort(ctx context.Context, address string, within time.Duration) error {
+	for begin := time.Now(); time.Since(begin) < within; {
 		c, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			return c.Close()
@@ -63,6 +63,7 @@ func (p *process) awaitPort(ctx context.Context, address string) error {
 			return err
 		}
 	}
+	return fmt.Errorf("%s does not listen on %s after %s: see %s", p.Cmd.Path, address, within, p.log)
 }
 
 // pause waits a moment, unless the child or ctx ends.

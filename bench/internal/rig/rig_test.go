@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -210,5 +211,41 @@ func TestMallocs(t *testing.T) {
 	}
 	if n, err := Mallocs(t.Context(), &Server{}); n != 0 || err != nil {
 		t.Errorf("a server that has no profiles: %d, %v", n, err)
+	}
+}
+
+// TestNobodyIsWaitedForWithoutEnd: a build that starts and does nothing, and a Postgres that takes connections and says nothing.
+func TestNobodyIsWaitedForWithoutEnd(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := OpenCluster(ctx, "", "postgres://"+l.Addr().String()+"/none"); err == nil || !strings.Contains(err.Error(), "--database-url does not answer") {
+		t.Errorf("a Postgres that says nothing: %v", err)
+	}
+	idle := filepath.Join(t.TempDir(), "idle")
+	if err := os.WriteFile(idle, []byte("#!/bin/sh\nexec sleep 100\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if begin := time.Now(); Takes(ctx, idle, debugFlag) || time.Since(begin) > 20*time.Second {
+		t.Errorf("asked for its flags for %v", time.Since(begin))
+	}
+	p, err := start(filepath.Join(t.TempDir(), "log"), idle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free, err := freeAddresses(1)
+	if err == nil {
+		err = p.awaitPort(t.Context(), free[0], 50*time.Millisecond)
+	}
+	if err == nil || !strings.Contains(err.Error(), p.log) {
+		t.Errorf("%v, want where to look", err)
+	}
+	if err := p.stop(); err == nil {
+		t.Error("it ended by itself")
 	}
 }
