@@ -152,14 +152,21 @@ func (c *readsCommand) beside(ctx context.Context, t *trial, read reads.Run, r *
 // finish prints the table and leaves the result.
 func (c *readsCommand) finish(s streams, r *readsResult) error {
 	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-reads.json"))
-	if err := result.WriteJSON(path, r); err != nil {
-		return err
+	written := result.WriteJSON(path, r)
+	if err := r.Beside.Truth.Err(); err != nil {
+		return errors.Join(err, written) // no figures
 	}
 	o := &r.Beside
 	fmt.Fprintf(s.stdout, "%d rows, %d topics; top speed %.0f events/s; meanwhile %.0f events/s, asked %.0f: p50 %.1f ms, p99 %.1f ms; CPU client %.0f%%, ingester %.0f%%, Postgres %.0f%%\n",
 		r.Rows, r.Topics, r.Top, o.Events, o.Asked*readArray, float64(o.Latency.P50)/1000, float64(o.Latency.P99)/1000,
 		100*o.Share(o.CPU.Client), 100*o.Share(o.CPU.Ingester), 100*o.Share(o.CPU.Postgres))
-	reads.Table(s.stdout, r.Reads)
+	reads.Table(s.stdout, r.Reads) // also if it could not be written
+	if written != nil {
+		return written
+	}
 	fmt.Fprintf(s.stdout, "result %s\n", path)
-	return r.Beside.Truth.Err()
+	if o.Profile != "" {
+		fmt.Fprintf(s.stdout, "profile %s: the ingester in the first %s of the reads\n", o.Profile, c.Warm+c.Measure)
+	}
+	return nil
 }

@@ -140,11 +140,12 @@ func (c *runCommand) unable(ctx context.Context, h *house, s scenario) string {
 func (c *runCommand) finish(s streams, r *result.Result) error {
 	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+".json"))
 	report := strings.TrimSuffix(path, ".json") + ".html"
-	if err := errors.Join(r.Write(path), page.Write(report, r)); err != nil {
+	err := errors.Join(r.Write(path), page.Write(report, r))
+	r.Table(s.stdout) // also if it could not be written: it took long enough to measure
+	if err != nil {
 		return err
 	}
 	_ = os.Remove(c.state())
-	r.Table(s.stdout)
 	fmt.Fprintf(s.stdout, "result %s\nreport %s\n", path, report)
 	tellProfiles(s.stdout, r)
 	for i := range r.Scenarios {

@@ -113,10 +113,11 @@ func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, ra
 // finish prints the table and leaves the result.
 func (c *streamsCommand) finish(s streams, r *streamsResult) error {
 	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-streams.json"))
-	if err := result.WriteJSON(path, r); err != nil {
+	err := result.WriteJSON(path, r)
+	r.table(s.stdout) // also if it could not be written
+	if err != nil {
 		return err
 	}
-	r.table(s.stdout)
 	fmt.Fprintf(s.stdout, "nobody missed an event; every stream that stopped reading was cut off, and came back to the rest\nresult %s\n", path)
 	return nil
 }
