@@ -125,15 +125,10 @@ func (p *pair) load(ctx context.Context, pairs int) error {
 
 // nothingSettled says why a window has no figure: what went wrong most often, or that it was too short.
 func nothingSettled(r result.Run, measure time.Duration) error {
-	var worst string
-	for failure, n := range r.Failures {
-		if n > r.Failures[worst] || n == r.Failures[worst] && failure < worst {
-			worst = failure
-		}
-	}
+	worst, times := result.Worst(r.Failures)
 	switch {
-	case worst != "":
-		return fmt.Errorf("no event was settled in %s; %d times: %s", measure, r.Failures[worst], worst)
+	case times > 0:
+		return fmt.Errorf("no event was settled in %s; %d times: %s", measure, times, worst)
 	case r.Counts.Refused > 0:
 		return fmt.Errorf("no event was settled in %s: %d were refused", measure, r.Counts.Refused)
 	}

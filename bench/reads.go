@@ -103,6 +103,9 @@ func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (e
 	}
 	began := time.Now()
 	top, err := t.drive(ctx)
+	if err == nil && top.Events == 0 {
+		err = nothingSettled(top, c.Measure)
+	}
 	if err != nil {
 		return fmt.Errorf("top speed: %w", err)
 	}

@@ -56,6 +56,9 @@ func (t *trial) measure(ctx context.Context) (result.Run, error) {
 		return result.Run{}, err
 	}
 	r, err := t.watched(ctx)
+	if err == nil && r.Events == 0 {
+		err = nothingSettled(r, t.window.measure)
+	}
 	if err != nil {
 		return r, fmt.Errorf("load: %w", err)
 	}

@@ -6,5 +6,6 @@
 //	ratio.go    a round against its limits
 //	file.go     read and write
 //	table.go    the table for a terminal
+//	failures.go what went wrong in it
 //	compare.go  two documents
 package result

@@ -30,6 +30,9 @@ func (r *Result) Table(out io.Writer) {
 		if bad := s.Bad(); bad != "" {
 			fmt.Fprintf(out, "%s: %s\n", s.Name, bad)
 		}
+		if wrong := s.wentWrong(); wrong != "" {
+			fmt.Fprintf(out, "%s: %s\n", s.Name, wrong)
+		}
 	}
 }
 
