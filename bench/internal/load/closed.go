@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,9 +64,23 @@ func (c *Closed) Run(ctx context.Context) (*Tally, error) {
 	total.Elapsed = elapsed
 	for i := range workers {
 		total.merge(workers[i].tally)
-		err = errors.Join(err, workers[i].err)
 	}
-	return total, err
+	return total, errors.Join(err, broken(workers))
+}
+
+// broken is one error for all connections that broke: a server that dies breaks each of them alike.
+func broken(workers []worker) error {
+	var first error
+	n := 0
+	for i := range workers {
+		if err := workers[i].err; err != nil {
+			first, n = cmp.Or(first, err), n+1
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return fmt.Errorf("%d of %d connections broke: %w", n, len(workers), first)
 }
 
 func (c *Closed) dialAll(ctx context.Context) (conns []*conn, err error) {

@@ -203,6 +203,21 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 	}
 }
 
+// TestAServerThatDies is one error, not one for each connection.
+func TestAServerThatDies(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer server.Close()
+	run := Closed{
+		Addresses: []string{strings.TrimPrefix(server.URL, "http://")}, Connections: 3, Measure: 50 * time.Millisecond,
+		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0),
+	}
+	tally, err := run.Run(t.Context())
+	if err == nil || tally.Total.Failed != 3 || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "3 of 3 connections broke: ") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestReaders(t *testing.T) {
 	t.Parallel()
 	p := &pretender{read: make(chan struct{}, 8)}
