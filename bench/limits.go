@@ -50,7 +50,7 @@ func (c *limitsCommand) Run(ctx context.Context, s streams) (err error) {
 		h.progress.say("%s", line.what)
 		v, err := c.line(ctx, h, line)
 		if err != nil {
-			return fmt.Errorf("%s: %w", line.what, err)
+			return errors.Join(t.Flush(), fmt.Errorf("%s: %w", line.what, err)) // shows what was measured before
 		}
 		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\n", line.what, v.Median, v.Least, v.Most)
 	}
