@@ -34,6 +34,7 @@ const (
 func (h *house) openMeter(ctx context.Context, name string, s scenario, window window) (*meter, error) {
 	if other, ok := find(name); ok {
 		other.Emptied = s.copies() && !other.copies()
+		other.Name += "-as-limit" // its profiles are not those of its own rounds
 		return h.scenarioMeter(other, window), h.dropCopy(ctx, other)
 	}
 	if name != nothing && h.cluster == nil {

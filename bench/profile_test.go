@@ -15,9 +15,9 @@ import (
 	"ingot/internal/pgtest"
 )
 
-// TestProfileOfTheKnee: each rate has a profile of its own, and the result names that of the rate whose figures are shown.
-func TestProfileOfTheKnee(t *testing.T) {
-	t.Parallel()
+// profiling is a house with an ingester and a database, whose rounds are profiled.
+func profiling(t *testing.T) *house {
+	t.Helper()
 	dir := t.TempDir()
 	if err := buildtest.Build(dir, nil, "ingot/ingest"); err != nil {
 		t.Fatal(err)
@@ -26,14 +26,38 @@ func TestProfileOfTheKnee(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{place: place{DataDir: dir}, cluster: cluster, binary: filepath.Join(dir, "ingest"), logs: dir, progress: newProgress(t.Output()), profiles: true}
+	return &house{place: place{DataDir: dir}, cluster: cluster, binary: filepath.Join(dir, "ingest"), logs: dir, progress: newProgress(t.Output()), profiles: true}
+}
+
+// TestProfileOfALimit: of a scenario that is the limit of another the profile of its own rounds stays.
+func TestProfileOfALimit(t *testing.T) {
+	t.Parallel()
+	h := profiling(t)
+	m, err := h.openMeter(t.Context(), "array-100", scenario{}, window{0, time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	if _, err := m.measure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(filepath.Join(h.DataDir, "profiles"))
+	if err != nil || len(files) != 1 || files[0].Name() != "array-100-as-limit.pprof" {
+		t.Errorf("%v, %v", files, err)
+	}
+}
+
+// TestProfileOfTheKnee: each rate has a profile of its own, and the result names that of the rate whose figures are shown.
+func TestProfileOfTheKnee(t *testing.T) {
+	t.Parallel()
+	h := profiling(t)
 	s := scenario{Name: "open-knee", Rates: []int{20, 40}, own: "_profiled"}
 	r, err := h.round(t.Context(), s, window{0, time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, rate := range []string{"20", "40"} {
-		if b, err := os.ReadFile(filepath.Join(dir, "profiles", "open-knee-"+rate+".pprof")); err != nil || len(b) == 0 {
+		if b, err := os.ReadFile(filepath.Join(h.DataDir, "profiles", "open-knee-"+rate+".pprof")); err != nil || len(b) == 0 {
 			if rate == "20" || len(r.Steps) == 2 { // else a busy machine did not keep up with the first
 				t.Errorf("%d bytes, %v", len(b), err)
 			}
@@ -48,7 +72,7 @@ func TestProfileOfTheKnee(t *testing.T) {
 		{Name: "array-1000"},
 	}})
 	for _, want := range []string{
-		filepath.Join(dir, "profiles", "open-knee-"+rate+".pprof") + ": open-knee, round 1, at " + rate + " requests/s",
+		filepath.Join(h.DataDir, "profiles", "open-knee-"+rate+".pprof") + ": open-knee, round 1, at " + rate + " requests/s",
 		"of-one.pprof: ingesters-4, round 1, the first of 4 ingesters\n",
 	} {
 		if !strings.Contains(out.String(), want) || strings.Count(out.String(), "\n") != 2 {
