@@ -203,6 +203,29 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 	}
 }
 
+// TestOpenLoopHasOneWindow: what Open has read Close may use, and neither is waited for when the run is over before.
+func TestOpenLoopHasOneWindow(t *testing.T) {
+	t.Parallel()
+	for _, cut := range []bool{false, true} {
+		p, opened, closed := &pretender{keys: map[string]bool{}}, 0, 0
+		run := Open{
+			Address: start(t, p), Rate: 100, Measure: 100 * time.Millisecond, Encoder: encoder(t), Source: mix.NewSource(0, 0, 0),
+			Open: func() { opened++ }, Close: func() { closed += opened },
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		want := 1
+		if cut {
+			run.Measure, want = time.Hour, 0
+			time.AfterFunc(50*time.Millisecond, stop)
+		}
+		_, err := run.Run(ctx)
+		stop()
+		if (err != nil) != cut || closed != want {
+			t.Errorf("opened %d times, closed %d, want %d: %v", opened, closed, want, err)
+		}
+	}
+}
+
 // TestAServerThatDies is one error, not one for each connection.
 func TestAServerThatDies(t *testing.T) {
 	t.Parallel()

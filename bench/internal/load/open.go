@@ -27,7 +27,7 @@ type Open struct {
 	Source  *mix.Source
 	Ack     func(picks []int)
 
-	// Open and Close are called as the window of measurement opens and closes.
+	// Open and Close are called as the window of measurement opens and closes. Both may be nil.
 	Open, Close func()
 }
 
@@ -39,7 +39,7 @@ func (o *Open) Run(ctx context.Context) (*Tally, error) {
 	attacker := vegeta.NewAttacker(vegeta.MaxWorkers(maxWorkers),
 		vegeta.Client(&http.Client{Transport: connections, Timeout: patience}))
 	begin := time.Now()
-	defer o.hooks()()
+	defer o.hooks(ctx)()
 	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
 	ledger := newPicks(o)
 	pace := vegeta.ConstantPacer{Freq: o.Rate, Per: time.Second}
@@ -51,18 +51,24 @@ func (o *Open) Run(ctx context.Context) (*Tally, error) {
 	return tally, ctx.Err()
 }
 
-// hooks calls Open and Close at their times; the function returned waits for them.
-func (o *Open) hooks() (wait func()) {
-	var running sync.WaitGroup
-	after := func(d time.Duration, hook func()) {
-		if hook != nil {
-			running.Add(1)
-			time.AfterFunc(d, func() { defer running.Done(); hook() }) // ends by itself, awaited by wait
-		}
+// hooks calls Open and Close at their times, one after the other, or not at all once ctx has ended; the function returned waits
+// for that.
+func (o *Open) hooks(ctx context.Context) (wait func()) {
+	if o.Open == nil || o.Close == nil {
+		return func() {}
 	}
-	after(o.Warm, o.Open)
-	after(o.Warm+o.Measure, o.Close)
-	return running.Wait
+	done, end := make(chan struct{}), time.Now().Add(o.Warm+o.Measure)
+	go func() { // ends by itself or with ctx, awaited by wait
+		defer close(done)
+		if sleep(ctx, o.Warm) != nil {
+			return
+		}
+		o.Open()
+		if sleep(ctx, time.Until(end)) == nil {
+			o.Close()
+		}
+	}()
+	return func() { <-done }
 }
 
 // book settles one result. picks is nil when the answer did not say which request
