@@ -48,6 +48,9 @@ func (c *runCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	if err := c.all(ctx, h, chosen, r); err != nil {
+		if ctx.Err() == nil {
+			r.Table(s.stdout) // what could not be saved
+		}
 		return err
 	}
 	return c.finish(s, r)
