@@ -294,6 +294,21 @@ func TestOrdersAreDrawn(t *testing.T) {
 	}
 }
 
+// TestAResultTellsNoPassword: it is passed on, and its report with it.
+func TestAResultTellsNoPassword(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"postgres://ingot:s3cret@localhost:5432/db":        "postgres://ingot:xxxxx@localhost:5432/db",
+		"postgres://localhost:5432/db?password=s3cret&x=1": "postgres://localhost:5432/db?password=xxxxx&x=1",
+		"host=localhost password=s3cret dbname=db":         "host=localhost password=xxxxx dbname=db",
+		"http://127.0.0.1:8080":                            "http://127.0.0.1:8080",
+	} {
+		if got := command([]string{"run", "--database-url=" + url, "a"}); got != "bench run --database-url="+want+" a" {
+			t.Error(got)
+		}
+	}
+}
+
 func TestAResumedRunIsTheSameCommand(t *testing.T) {
 	t.Parallel()
 	args := []string{"run", "--full", "--resume", "--rounds", "3"}
