@@ -18,6 +18,9 @@ import (
 // use for HTTP. An inflater may hold that much beside the budget.
 const zstdWindow = 8 << 20
 
+// zstdMagic begins a zstd frame.
+const zstdMagic = "\x28\xb5\x2f\xfd"
+
 var errInflatedTooLarge = errors.New("body too large once decompressed")
 
 // errInflationTimeout ends a decompression that would take a core for long: 31 MiB of gzip blocks that hold next
@@ -66,7 +69,7 @@ func newInflaters() chan *inflater {
 // a zstd body one or more frames: both formats say that this is their concatenation, and log shippers send it.
 func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
 	if len(sent) > 0 && looksLike(text(sent)) != c {
-		return nil, &refusal{problemNotDecompressed, "the body does not begin like " + c.String() + "; if it is not compressed, leave Content-Encoding out; nothing was stored"}
+		return nil, notDecompressed("the body does not begin like " + c.String() + "; if it is not compressed, leave Content-Encoding out")
 	}
 	in, err := s.takeInflater()
 	if err != nil {
@@ -74,13 +77,13 @@ func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
 	}
 	defer func() { s.inflaters <- in }()
 	defer in.forget()
-	r, err := in.open(sent, c, time.Now().Add(s.Limits.ReadTimeout))
-	if err != nil {
-		return nil, inflateError(err)
-	}
 	g := growing{account: a, limit: s.Limits.Decompressed}
-	if err := g.readAll(r, firstSize(len(sent))); err != nil {
-		return nil, inflateError(err)
+	r, err := in.open(sent, c, time.Now().Add(s.Limits.ReadTimeout))
+	if err == nil {
+		err = g.readAll(r, firstSize(len(sent)))
+	}
+	if err != nil {
+		return nil, s.inflateError(err, sent, in.unread())
 	}
 	return g.buf, nil
 }
@@ -108,7 +111,7 @@ func looksLike(body string) coding {
 	switch {
 	case strings.HasPrefix(body, "\x1f\x8b"):
 		return gzipped
-	case strings.HasPrefix(body, "\x28\xb5\x2f\xfd"), len(body) >= 4 && body[0]&0xf0 == 0x50 && body[1:4] == "\x2a\x4d\x18":
+	case strings.HasPrefix(body, zstdMagic), len(body) >= 4 && body[0]&0xf0 == 0x50 && body[1:4] == "\x2a\x4d\x18":
 		return zstandard
 	}
 	return identity
@@ -138,12 +141,12 @@ func firstSize(sent int) int {
 }
 
 func (in *inflater) open(sent []byte, c coding, until time.Time) (r io.Reader, err error) {
-	if len(sent) == 0 {
-		return nil, io.ErrUnexpectedEOF // both readers take nothing for an empty body
-	}
 	in.sent.Reset(sent)
 	in.sent.until = until
 	in.buf.Reset(&in.sent)
+	if len(sent) == 0 {
+		return nil, io.ErrUnexpectedEOF // both readers take nothing for an empty body
+	}
 	if c == gzipped {
 		if in.gzip == nil {
 			in.gzip, err = gzip.NewReader(&in.buf)
@@ -161,6 +164,9 @@ func (in *inflater) open(sent []byte, c coding, until time.Time) (r io.Reader, e
 	return in.zstd, in.zstd.Reset(&in.buf)
 }
 
+// unread is how many bytes of the body the decoder has not taken.
+func (in *inflater) unread() int { return in.sent.Len() + in.buf.Buffered() }
+
 // forget lets go of the body that was inflated last.
 func (in *inflater) forget() {
 	in.sent.Reset(nil)
@@ -170,22 +176,4 @@ func (in *inflater) forget() {
 	if in.zstd != nil {
 		_ = in.zstd.Reset(nil)
 	}
-}
-
-// inflateError says what is wrong with the compressed body.
-func inflateError(err error) error {
-	notWhole := func(detail string) error { return &refusal{problemNotDecompressed, detail + "; nothing was stored"} }
-	switch {
-	case errors.Is(err, errNoRoom), errors.Is(err, errInflationTimeout):
-		return err
-	case errors.Is(err, errBodyTooLarge):
-		return errInflatedTooLarge
-	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return &refusal{problemEncoding, "zstd with a window over 8 MiB is not taken; compress with a smaller one"}
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return notWhole("the compressed body breaks off before its end")
-	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrCRCMismatch):
-		return notWhole("the compressed body's checksum is not that of its content")
-	}
-	return notWhole("the body is not what Content-Encoding says, or something follows the compressed data")
 }

@@ -82,7 +82,10 @@ func TestCompressed(t *testing.T) {
 		{"a checksum of something else, zstd", "zstd", flipped(zstdOf(valid("a")), 1), 400, "not-decompressed", 0},
 		{"a window over 8 MiB", "zstd", zstdOf(noise, zstd.WithWindowSize(16<<20)), 415, "unsupported-encoding", 0},
 		{"a window of 8 MiB is only too large in the end", "zstd", zstdOf(noise, zstd.WithWindowSize(8<<20)), 413, "decompressed-too-large", 0},
-		{"a frame that claims a terabyte", "zstd", "\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x00\x01\x00\x00\x01\x00\x00", 415, "unsupported-encoding", 0},
+		{"a window over 8 MiB, in the second frame", "zstd", zstdOf(one) + skippable + zstdOf(noise, zstd.WithWindowSize(16<<20)), 415, "unsupported-encoding", 0},
+		{"more than the limit in one piece", "zstd", onePiece(9 << 20), 413, "decompressed-too-large", 0},
+		{"a frame that claims a terabyte, and has no room for it", "zstd", "\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x00\x01\x00\x00\x01\x00\x00", 400, "not-decompressed", 0},
+		{"a block that is larger than its window", "zstd", "\x28\xb5\x2f\xfd\x00\x00\x81\x3e\x00" + strings.Repeat(" ", 2000), 400, "not-decompressed", 0},
 		{"a dictionary nobody has", "zstd", "\x28\xb5\x2f\xfd\x21\x07\x01\x09\x00\x00a", 400, "not-decompressed", 0},
 		{"many empty members", "gzip", gzipOf("[") + strings.Repeat(gzipOf(""), 20_000) + gzipOf("]"), 200, "", 0},
 		{"two layers of gzip", "gzip", gzipOf(gzipOf(valid("a"))), 400, "not-json", 0},
@@ -124,6 +127,55 @@ func encodeAll(text string) []byte {
 	}
 	defer w.Close()
 	return w.EncodeAll([]byte(text), nil)
+}
+
+// onePiece is a list of no events that has to be decompressed in one piece: its window is its size.
+func onePiece(n int) string {
+	w, err := zstd.NewWriter(nil, zstd.WithSingleSegment(true), zstd.WithWindowSize(32<<20))
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+	return string(w.EncodeAll([]byte(spaces(n)), nil))
+}
+
+// TestInOnePiece: what is not too large by itself may still want too large a window.
+func TestInOnePiece(t *testing.T) {
+	t.Parallel()
+	s := &Server{inflaters: newInflaters()}
+	s.Limits.Decompressed, s.Limits.ReadTimeout, s.budget.max = 10<<20, time.Minute, 1<<30
+	for size, want := range map[int]string{
+		8 << 20:  "",
+		9 << 20:  "zstd with a window over 8 MiB is not taken; compress with a smaller one",
+		11 << 20: errInflatedTooLarge.Error(),
+	} {
+		got := ""
+		if _, err := s.inflate([]byte(onePiece(size)), zstandard, &account{budget: &s.budget}); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%d MiB: %q, want %q", size>>20, got, want)
+		}
+	}
+}
+
+// TestDamagedIsNotCutOff: a decoder may want more bits than a damaged block has, though the body is all there.
+func TestDamagedIsNotCutOff(t *testing.T) {
+	t.Parallel()
+	s := &Server{inflaters: newInflaters()}
+	s.Limits.Decompressed, s.Limits.ReadTimeout, s.budget.max = 1<<20, time.Minute, 1<<30
+	whole := zstdOf(list(3))
+	for fromEnd := 1; fromEnd <= len(whole)-9; fromEnd++ { // what stands before is the headers of the frame and of its one block
+		_, err := s.inflate([]byte(flipped(whole, fromEnd)), zstandard, &account{budget: &s.budget})
+		if err == nil || strings.Contains(err.Error(), "breaks off") {
+			t.Errorf("byte %d of %d from the end: %v", fromEnd, len(whole), err)
+		}
+	}
+	for range cap(s.inflaters) { // a decoder that has left something of the body before
+		if _, err := s.inflate(nil, zstandard, &account{budget: &s.budget}); err == nil || !strings.Contains(err.Error(), "breaks off") {
+			t.Errorf("no byte: %v", err)
+		}
+	}
 }
 
 // flipped changes one bit, at bytes from the end.

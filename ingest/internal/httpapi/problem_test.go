@@ -69,6 +69,8 @@ func TestDetails(t *testing.T) {
 		{publish(valid("a"), jsonType, "Content-Encoding: zstd"), nil, "the body does not begin like zstd; if it is not compressed, leave Content-Encoding out; nothing was stored"},
 		{publish(gzipOf(valid("a"))[:20], jsonType, "Content-Encoding: gzip"), nil, "the compressed body breaks off before its end; nothing was stored"},
 		{publish("", jsonType, "Content-Encoding: gzip"), nil, "the compressed body breaks off before its end; nothing was stored"},
+		{publish(zstdOf(valid("a"))+"[null]", jsonType, "Content-Encoding: zstd"), nil, "the compressed body is damaged, or something follows it; nothing was stored"},
+		{publish("\x28\xb5\x2f\xfd\x21\x07\x01\x09\x00\x00a", jsonType, "Content-Encoding: zstd"), nil, "the zstd frame wants a dictionary, and none is known here; compress without one; nothing was stored"},
 		{publish(gzipOf(valid("a")), jsonType), nil, "the body looks like gzip: send it with Content-Encoding: gzip; nothing was stored"},
 		{publish(gzipOf(valid("a")), ndjsonType...), nil, "the body looks like gzip: send it with Content-Encoding: gzip; nothing was stored"},
 		{publish(zstdOf(valid("a")), jsonType), nil, "the body looks like zstd: send it with Content-Encoding: zstd; nothing was stored"},

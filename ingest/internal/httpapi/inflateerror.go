@@ -1,0 +1,61 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// zstdMost is how many bytes a byte of a zstd frame becomes at most: a block holds 128 KiB, and takes four bytes.
+const zstdMost = 128 << 10 / 4
+
+// inflateError says what is wrong with a compressed body whose last bytes, so many as unread says, the decoder has
+// not taken.
+func (s *Server) inflateError(err error, sent []byte, unread int) error {
+	switch {
+	case errors.Is(err, errNoRoom), errors.Is(err, errInflationTimeout):
+		return err
+	case errors.Is(err, errBodyTooLarge):
+		return errInflatedTooLarge
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return s.windowError(sent[:len(sent)-unread], unread)
+	case errors.Is(err, zstd.ErrUnknownDictionary):
+		return notDecompressed("the zstd frame wants a dictionary, and none is known here; compress without one")
+	case errors.Is(err, io.ErrUnexpectedEOF) && unread == 0: // a block may break off, too
+		return notDecompressed("the compressed body breaks off before its end")
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrCRCMismatch):
+		return notDecompressed("the compressed body's checksum is not that of its content")
+	}
+	return errDamaged
+}
+
+var errDamaged = notDecompressed("the compressed body is damaged, or something follows it")
+
+// windowError says what is wrong with a zstd frame that goes beyond a window. Where the decoder has stopped right
+// behind the frame's header, the header asks for a window over zstdWindow, or for room for a whole content that is
+// as large. Anywhere else it is a block that goes beyond the window of its frame.
+func (s *Server) windowError(read []byte, unread int) error {
+	header, stopped := lastHeader(read)
+	switch {
+	case !stopped, header.FrameContentSize/zstdMost > uint64(unread):
+		return errDamaged
+	case header.FrameContentSize > uint64(s.Limits.Decompressed):
+		return errInflatedTooLarge
+	}
+	return &refusal{problemEncoding, "zstd with a window over 8 MiB is not taken; compress with a smaller one"}
+}
+
+// lastHeader returns the header of a zstd frame that ends where read ends; false: none does. A frame that does not
+// tell the size of its content has 0 there.
+func lastHeader(read []byte) (h zstd.Header, found bool) {
+	begin := bytes.LastIndex(read, []byte(zstdMagic))
+	found = begin >= 0 && h.Decode(read[begin:]) == nil && begin+h.HeaderSize == len(read)
+	return h, found
+}
+
+func notDecompressed(detail string) error {
+	return &refusal{problemNotDecompressed, detail + "; nothing was stored"}
+}
