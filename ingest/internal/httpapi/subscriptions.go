@@ -121,12 +121,15 @@ func (s *Server) create(ctx context.Context, sub event.Subscription) (event.Subs
 	return kept, err
 }
 
+// wantedSubscription reads what a subscription is to be made as. A member that is there and empty is refused: a
+// template that lacks a value would make a subscription for all sources, or from now on.
 func (s *Server) wantedSubscription(ctx *fasthttp.RequestCtx) (sub event.Subscription, err error) {
 	var body struct {
 		After  string   `json:"after"`
 		Topics []string `json:"topics"`
-		Source string   `json:"source"`
+		Source *string  `json:"source"`
 	}
+	body.After = "now"
 	if sub.Name, err = subscriptionName(ctx); err != nil {
 		return sub, err
 	}
@@ -134,12 +137,19 @@ func (s *Server) wantedSubscription(ctx *fasthttp.RequestCtx) (sub event.Subscri
 		return sub, err
 	}
 	invalid := func(text string) bool { return !event.ValidText(text) }
-	if len(body.Topics) > maxTopics || slices.ContainsFunc(body.Topics, invalid) || body.Source != "" && invalid(body.Source) {
-		return sub, &refusal{problemBadParameter, fmt.Sprintf("topics must be at most %d, and each topic and the source UTF-8 of 1 to %d bytes without control characters", maxTopics, event.MaxTextBytes)}
+	switch {
+	case body.After == "":
+		return sub, &refusal{problemBadParameter, "after is empty; " + wantedPlace + ", or leave it out"}
+	case len(body.Topics) > maxTopics:
+		return sub, &refusal{problemBadParameter, fmt.Sprintf("topics may be at most %d", maxTopics)}
+	case slices.ContainsFunc(body.Topics, invalid):
+		return sub, &refusal{problemBadParameter, notText("each of topics")}
+	case body.Source != nil && invalid(*body.Source):
+		return sub, &refusal{problemBadParameter, notText("source") + "; leave it out for all"}
 	}
-	sub.After, sub.Source, sub.Topics = body.After, body.Source, body.Topics
-	if sub.After == "" {
-		sub.After = "now"
+	sub.After, sub.Topics = body.After, body.Topics
+	if body.Source != nil {
+		sub.Source = *body.Source
 	}
 	slices.Sort(sub.Topics)
 	sub.Topics = slices.Compact(sub.Topics)

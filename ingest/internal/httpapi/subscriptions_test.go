@@ -124,8 +124,8 @@ func TestSubscriptionLife(t *testing.T) {
 	if a := g.post(t, "/subscriptions/a.b_c-1/commit", commit); a.status != 404 || a.kind() != "subscription-not-found" {
 		t.Errorf("commit of none: got %d %s", a.status, a.body)
 	}
-	for _, name := range []string{"x", "y"} {
-		if a := g.put(t, "/subscriptions/"+name, `{}`); a.status != 201 || !strings.Contains(a.body, `"after":"now","topics":[],"source":null`) {
+	for name, asked := range map[string]string{"x": `{}`, "y": `{"after":null,"topics":null,"source":null}`} {
+		if a := g.put(t, "/subscriptions/"+name, asked); a.status != 201 || !strings.Contains(a.body, `"after":"now","topics":[],"source":null`) {
 			t.Errorf("all the defaults: got %d %s", a.status, a.body)
 		}
 	}
@@ -179,6 +179,8 @@ func TestSubscriptionRefused(t *testing.T) {
 		{"an empty topic", "PUT", "/subscriptions/a", `{"topics":[""]}`, 400, "bad-parameter"},
 		{"more topics than may be", "PUT", "/subscriptions/a", `{"topics":["t"` + strings.Repeat(`,"t"`, maxTopics) + `]}`, 400, "bad-parameter"},
 		{"a source no event can have", "PUT", "/subscriptions/a", `{"source":"\u0000"}`, 400, "bad-parameter"},
+		{"an empty source", "PUT", "/subscriptions/a", `{"after":"now","source":""}`, 400, "bad-parameter"},
+		{"an empty place", "PUT", "/subscriptions/a", `{"after":"","source":"s"}`, 400, "bad-parameter"},
 		{"a name that is none, to forget", "DELETE", "/subscriptions/A", "", 400, "bad-parameter"},
 		{"a name that is none, to move", "POST", "/subscriptions/A/commit", `{"cursor":"c"}`, 400, "bad-parameter"},
 		{"a name that is none, to read", "GET", "/subscriptions/A/events", "", 400, "bad-parameter"},
