@@ -106,6 +106,8 @@ type conn struct {
 	// the answer or its end back. Only the goroutine that serves the connection uses this.
 	withheld bool
 
+	holder string // of the key of the request under way, once it has its right; likewise
+
 	answered atomic.Pointer[func()] // called once when the answer has been written; nil: nothing to do
 }
 

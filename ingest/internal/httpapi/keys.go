@@ -17,10 +17,9 @@ type Keys interface {
 	// Holder returns the name that a key was given to, "" if to nobody, and whether the key has the right.
 	Holder(key []byte, right string) (name string, may bool)
 
-	// Take counts events against the rate of the holder of the key: how many events it may send in a second (0: as
-	// many as come). If the holder has none left, Take counts nothing and tells how long to wait. 0 events only
-	// ask.
-	Take(key []byte, events int) (perSecond int, wait time.Duration)
+	// Take counts events against the rate of a name: how many events its keys may send in a second (0: as many as
+	// come). If none are left, Take counts nothing and tells how long to wait. 0 events only ask.
+	Take(name string, events int) (perSecond int, wait time.Duration)
 }
 
 // The rights that routes need. A route for anyone needs none: it tells nothing of events.
@@ -33,7 +32,8 @@ const (
 
 const keysWanted = "send it as Authorization: Bearer KEY, or as the password of Authorization: Basic"
 
-// authorize refuses a request that does not carry a key with the right.
+// authorize refuses a request that does not carry a key with the right. It leaves the holder's name with the
+// connection, so that the key is hashed once.
 func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 	if s.Keys == nil || right == anyone {
 		return nil
@@ -42,6 +42,7 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 	key := appendKey(space[:0], ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
 	switch name, may := s.Keys.Holder(key, right); {
 	case may:
+		ctx.Conn().(*conn).holder = name
 		return nil
 	case name != "":
 		return &refusal{problemNoRight, fmt.Sprintf("the key of %s is not one to %s with: what a key may do stands in its line of the --keys-file", name, right)}
@@ -51,13 +52,13 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 	return &refusal{problemNoKey, "a key is wanted: " + keysWanted}
 }
 
-// charge counts the events of a request against what its key may send in a second; 0 events ask whether it may send now.
+// charge counts the events of a request against what the holder of its key may send in a second; 0 events ask
+// whether it may send now.
 func (s *Server) charge(ctx *fasthttp.RequestCtx, events int) error {
 	if s.Keys == nil {
 		return nil
 	}
-	var space [keyRoom]byte
-	perSecond, wait := s.Keys.Take(appendKey(space[:0], ctx.Request.Header.Peek(fasthttp.HeaderAuthorization)), events)
+	perSecond, wait := s.Keys.Take(ctx.Conn().(*conn).holder, events)
 	if wait == 0 {
 		return nil
 	}

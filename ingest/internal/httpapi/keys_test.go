@@ -16,21 +16,21 @@ import (
 type fakeKeys struct {
 	mu    sync.Mutex
 	may   map[string][]string
-	share map[string]int // events that a key may still send
+	share map[string]int // events that a holder may still send
 }
 
 // Take refuses for 1.2 s whoever has sent its share.
-func (f *fakeKeys) Take(key []byte, events int) (perSecond int, wait time.Duration) {
+func (f *fakeKeys) Take(name string, events int) (perSecond int, wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	left, limited := f.share[string(key)]
+	left, limited := f.share[name]
 	switch {
 	case !limited:
 		return 0, 0
 	case left <= 0:
 		return 3, 1200 * time.Millisecond
 	}
-	f.share[string(key)] -= events
+	f.share[name] -= events
 	return 3, 0
 }
 
@@ -154,7 +154,7 @@ func (g *gate) wantRight(t *testing.T, method, target, right string) {
 func TestOverRate(t *testing.T) {
 	t.Parallel()
 	g, keys := openLocked(t)
-	keys.share = map[string]int{"all": 3}
+	keys.share = map[string]int{"holder-of-all": 3}
 	w := g.dial(t)
 	publish := func(key string, more ...string) answer {
 		t.Helper()
@@ -188,7 +188,7 @@ func TestOverRate(t *testing.T) {
 	over(asks.answer("POST"))
 
 	late := g.dial(t)
-	keys.share["read"], keys.may["read"] = 1, []string{"publish"}
+	keys.share["holder-of-read"], keys.may["read"] = 1, []string{"publish"}
 	late.send("POST /publish HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n" + bearer("read") + "\r\n\r\n")
 	if line, err := late.r.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
 		t.Fatalf("%q, %v", line, err)
@@ -197,7 +197,7 @@ func TestOverRate(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(g.publisher.Rows())
-	keys.Take([]byte("read"), 1)
+	keys.Take("holder-of-read", 1)
 	late.send(strings.Replace(oneEvent, `"1"`, `"late"`, 1) + strings.Repeat(" ", 1000-len(oneEvent)-len("late")+1))
 	over(late.answer("POST"))
 	if rows := len(g.publisher.Rows()); rows != before {

@@ -33,10 +33,10 @@ func (f *File) Holder(key []byte, right string) (name string, may bool) {
 	return f.current.Load().holder(key, right)
 }
 
-// Take counts events against the rate of the holder of the key: how many events it may send in a second (0: as
-// many as come). If the holder has none left, Take counts nothing and tells how long to wait. 0 events only ask.
-func (f *File) Take(key []byte, events int) (perSecond int, wait time.Duration) {
-	if r := f.current.Load().rateOf(key); r != nil {
+// Take counts events against the rate of a name: how many events its keys may send in a second (0: as many as come).
+// If none are left, Take counts nothing and tells how long to wait. 0 events only ask.
+func (f *File) Take(name string, events int) (perSecond int, wait time.Duration) {
+	if r := f.current.Load().rates[name]; r != nil {
 		return r.perSecond, r.take(events, time.Now())
 	}
 	return 0, 0

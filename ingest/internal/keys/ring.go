@@ -171,11 +171,3 @@ func (r *ring) holder(key []byte, right string) (name string, may bool) {
 	of, known := r.holders[sha256.Sum256(key)]
 	return of.name, known && slices.Contains(of.rights, right)
 }
-
-// rateOf returns the rate of the key's holder; nil: the holder may send as many events as come.
-func (r *ring) rateOf(key []byte) *rate {
-	if len(r.rates) == 0 {
-		return nil // and the key need not be hashed
-	}
-	return r.rates[r.holders[sha256.Sum256(key)].name]
-}
