@@ -29,7 +29,7 @@ const (
 	unansweredDefault = time.Minute
 )
 
-// dial returns the function that opens all connections. unanswered is how long sent data may stay without an
+// dial returns the function that opens all connections (unmet). unanswered is how long sent data may stay without an
 // acknowledgement. It is no less than the longest statement takes: a server that waits for a lock does not read
 // what is sent meanwhile.
 func dial(unanswered time.Duration) pgconn.DialFunc {
@@ -46,7 +46,13 @@ func dial(unanswered time.Duration) pgconn.DialFunc {
 			return err
 		},
 	}
-	return dialer.DialContext
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &unmet{Conn: c}, nil
+	}
 }
 
 // serverTimeouts are settings that have the server use the same timeouts on its side; over a unix socket it ignores

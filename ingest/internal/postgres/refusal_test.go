@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// TestAPostmasterWithoutAProcess says so in its own words, to whoever connects, with and without TLS.
+func TestAPostmasterWithoutAProcess(t *testing.T) {
+	t.Parallel()
+	const text = "could not fork new process for connection: Cannot allocate memory"
+	full, err := (&pgproto3.ErrorResponse{Severity: "FATAL", Code: "53300", Message: "sorry, too many clients already"}).Encode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for answer, want := range map[string]string{
+		"E" + text + "\n\x00":                text,
+		"E" + text[:20]:                      text[:20],
+		"E" + strings.Repeat("x", 100_000):   "xxx",
+		"E" + "Prozess zu starten: \xfc\x00": "Prozess zu starten: ?",
+		"E" + "co":                           "unexpected EOF",
+		"":                                   "EOF",
+		string(full):                         "sorry, too many clients already",
+	} {
+		address := answering(t, answer)
+		for _, mode := range []string{"disable", "prefer", "require"} {
+			if mode == "require" && answer == string(full) {
+				continue // pgx takes any answer but yes for a no
+			}
+			url := "postgres://u@" + address + "/d?sslmode=" + mode
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			_, err := Open(ctx, url)
+			said(t, mode+", "+answer[:min(len(answer), 80)], err, want)
+			r, failed := OpenReader(url, ReaderConfig{Connections: 1, Timeout: time.Second})
+			if failed != nil {
+				t.Fatal(failed)
+			}
+			said(t, "a reader, "+mode+", "+answer[:min(len(answer), 80)], r.Ping(ctx), want)
+			r.Close()
+		}
+	}
+}
+
+// said wants an error that passes, and that has the server's words.
+func said(t *testing.T, what string, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 4*longestText || !NotUpYet(err) {
+		t.Errorf("%s: %.500v", what, err)
+	}
+	var pgErr *pgconn.PgError
+	if known := strings.HasPrefix(want, "sorry"); errors.As(err, &pgErr) != known {
+		t.Errorf("%s: %#v", what, pgErr)
+	}
+}
+
+// answering is a server that gives each connection the same answer and ends it.
+func answering(t *testing.T, answer string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	t.Cleanup(func() { _ = l.Close(); <-ended })
+	go func() {
+		defer close(ended)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, answer)
+			_ = c.(*net.TCPConn).CloseWrite()
+			_ = c.SetReadDeadline(time.Now().Add(time.Second))
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
