@@ -41,6 +41,55 @@ func TestARestartRightAfterAKillWaitsForTheOldServer(t *testing.T) {
 	equal(t, "same pid", srv.PID() == c.pg, false)
 }
 
+// TestAServerThatStandsStillIsStopped, whoever was stopped with SIGSTOP, and loses nothing.
+func TestAServerThatStandsStillIsStopped(t *testing.T) {
+	t.Parallel()
+	for name, alone := range map[string]bool{"the postmaster": true, "all of it": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := start(t, Options{DataDir: dataDir(t), NoFsync: true})
+			busy := occupy(t, srv)
+			still(t, srv.PID(), srv.cluster.path, alone)
+			check(t, srv.Stop(testContext(t)))
+			awaitGone(t, busy)
+		})
+	}
+}
+
+// TestAServerThatStandsStillIsTakenOver, when the process that ran it is gone.
+func TestAServerThatStandsStillIsTakenOver(t *testing.T) {
+	t.Parallel()
+	for name, alone := range map[string]bool{"the postmaster": true, "all of it": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := dataDir(t)
+			c := startChild(t, thisBinary(t), dir, nil)
+			majors, err := clusters(dir)
+			check(t, err)
+			still(t, c.pg, clusterPath(dir, majors[0]), alone)
+			check(t, c.cmd.Process.Kill())
+			_ = c.cmd.Wait()
+			srv := start(t, Options{DataDir: dir, NoFsync: true})
+			equal(t, "same pid", srv.PID() == c.pg, false)
+		})
+	}
+}
+
+// still stops a postmaster, alone or with its backends.
+func still(t *testing.T, postmaster int, cluster string, alone bool) {
+	t.Helper()
+	pids := []int{postmaster}
+	if !alone {
+		pids = backends(cluster)
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil && err != syscall.ESRCH { // a backend may have ended since
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+	}
+}
+
 func TestAnInterruptedInitdbIsForgotten(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)

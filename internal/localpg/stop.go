@@ -59,15 +59,25 @@ func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time
 		return true
 	}
 	p.Signal(syscall.SIGINT)
+	c.resume(p.PID())
 	if p.EndsWithin(ctx, patience) {
 		return true
 	}
 	p.Signal(syscall.SIGQUIT)
+	c.resume(p.PID())
 	if !p.EndsWithin(context.Background(), quitTimeout) {
 		p.Signal(syscall.SIGKILL)
 		<-p.Done()
 	}
 	return false
+}
+
+// resume has a postmaster that was told to end go on, and its backends, if somebody has stopped them (SIGSTOP): a
+// stopped process does not see what it was sent. systemd does likewise behind its signals.
+func (c *cluster) resume(postmaster int) {
+	for _, pid := range append(backends(c.path), postmaster) {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+	}
 }
 
 // Kill is for crash tests: it sends the postmaster SIGKILL, and returns when the postmaster is gone. Its backends

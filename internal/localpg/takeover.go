@@ -56,7 +56,7 @@ func (c *cluster) takeOver(ctx context.Context, deadline time.Time) error {
 		f := readPidfile(c.path)
 		alive := f.pid != 0 && isPostmaster(f.pid, c.path)
 		if alive && f.socket == c.socket {
-			sent = sendOnce(f.pid, stopSignal(half), sent)
+			sent = c.sendOnce(f.pid, stopSignal(half), sent)
 		}
 		if !alive && c.endBackends(half) == 0 {
 			return c.removePidfile()
@@ -78,9 +78,10 @@ func stopSignal(half time.Time) syscall.Signal {
 	return syscall.SIGINT
 }
 
-func sendOnce(pid int, sig, sent syscall.Signal) syscall.Signal {
+func (c *cluster) sendOnce(pid int, sig, sent syscall.Signal) syscall.Signal {
 	if sig != sent {
 		_ = syscall.Kill(pid, sig)
+		c.resume(pid)
 	}
 	return sig
 }
