@@ -14,6 +14,7 @@ import (
 	"weak"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/internal/event"
 )
@@ -414,10 +415,12 @@ func TestABurstAfterALongWait(t *testing.T) {
 	})
 }
 
-// TestTheDatabaseIsAway: streams wait for it, and lose nothing.
+// TestTheDatabaseIsAway: streams wait for it, and lose nothing; the log is told now and then.
 func TestTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		core, told := observer.New(zap.WarnLevel)
+		h.log = zap.New(core)
 		live, late := joined(t, h, event.Query{}), subscribe(t, h, event.Query{}, event.Position{})
 		defer live.Close()
 		defer late.Close()
@@ -426,9 +429,12 @@ func TestTheDatabaseIsAway(t *testing.T) {
 		log.mu.Unlock()
 		log.commit("t", "s")
 		for _, s := range []*Subscriber{live, late} {
-			if events, at, err := s.Next(t.Context(), 3*time.Second); err != nil || len(events) > 0 || at != (event.Position{}) {
+			if events, at, err := s.Next(t.Context(), 3*warnEvery/2); err != nil || len(events) > 0 || at != (event.Position{}) {
 				t.Errorf("while it is away: %v %v %v", events, at, err)
 			}
+		}
+		if n := told.FilterMessage("the feed cannot be read now").Len(); n != 3 {
+			t.Errorf("the log was told %d times in %s", n, 3*warnEvery)
 		}
 		log.mu.Lock()
 		log.fail = nil

@@ -18,6 +18,10 @@ const (
 	breath = 10 * time.Millisecond
 
 	pageEvents = 1000
+
+	// warnEvery is how often the log is told that the feed cannot be read: Run tries five times a second, for as long
+	// as the database is away. A guess.
+	warnEvery = 10 * time.Second
 )
 
 // Log reads committed events in feed order.
@@ -54,6 +58,7 @@ type Hub struct {
 	topics  map[string]map[*Subscriber]bool // the subscribers that listen to a topic; "": those that listen to all
 	open    int                             // subscribers
 	closed  bool
+	warned  time.Time // when the log was last told that the feed cannot be read
 }
 
 // New makes a hub. Run reads from tail, subscribers that catch up read from pages.
@@ -165,7 +170,8 @@ func (h *Hub) failed(ctx context.Context, err error) {
 	case errors.As(err, &gone):
 		h.log.Warn("the commit log was rewound: streams end", zap.Int32("streams", h.live.Load()), zap.Error(err))
 		h.endLocked(err)
-	case ctx.Err() == nil:
+	case ctx.Err() == nil && time.Since(h.warned) >= warnEvery:
+		h.warned = time.Now()
 		h.log.Warn("the feed cannot be read now", zap.Error(err))
 	}
 }
