@@ -54,11 +54,15 @@ func ParsePosition(cursor string) (Position, error) {
 	if err != nil {
 		return Position{}, err
 	}
-	return Position{
+	p := Position{
 		Commit:   int64(binary.BigEndian.Uint64(b)),
 		ID:       int64(binary.BigEndian.Uint64(b[8:])),
 		Identity: binary.BigEndian.Uint32(b[16:]),
-	}, nil
+	}
+	if p.Commit < 0 || p.ID < 0 { // sealed by somebody else: Postgres could not even tell how far behind it is
+		return Position{}, notOurs()
+	}
+	return p, nil
 }
 
 // BrowseCursor is the cursor of a page that begins below an id, newest first (order=desc).
@@ -76,8 +80,14 @@ func ParseBrowseCursor(cursor string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return int64(binary.BigEndian.Uint64(b)), nil
+	id := int64(binary.BigEndian.Uint64(b))
+	if id < 0 {
+		return 0, notOurs()
+	}
+	return id, nil
 }
+
+func notOurs() error { return &CursorError{Detail: "it is not one of ours"} }
 
 func seal(b []byte) string {
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
@@ -88,11 +98,11 @@ func seal(b []byte) string {
 func unseal(cursor string, kind byte, size int) ([]byte, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil || len(b) < 5 || strings.ContainsAny(cursor, "\r\n") { // base64 passes over line ends
-		return nil, &CursorError{Detail: "it is not one of ours"}
+		return nil, notOurs()
 	}
 	body, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
 	if crc32.ChecksumIEEE(body) != sum {
-		return nil, &CursorError{Detail: "it is not one of ours"}
+		return nil, notOurs()
 	}
 	if body[0] != kind || len(body) != size {
 		return nil, &CursorError{Detail: "it belongs to the other order; order=asc and order=desc have cursors of their own"}
