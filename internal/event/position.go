@@ -59,7 +59,9 @@ func ParsePosition(cursor string) (Position, error) {
 		ID:       int64(binary.BigEndian.Uint64(b[8:])),
 		Identity: binary.BigEndian.Uint32(b[16:]),
 	}
-	if p.Commit < 0 || p.ID < 0 { // sealed by somebody else: Postgres could not even tell how far behind it is
+	// Anyone can seal numbers. Postgres could not tell how far behind one below zero is, and without a batch there is
+	// only the beginning.
+	if p.Commit < 0 || p.ID < 0 || p.Commit == 0 && p.ID > 0 {
 		return Position{}, notOurs()
 	}
 	return p, nil

@@ -52,19 +52,20 @@ func TestCursors(t *testing.T) {
 	}
 	feed, browse := Position{1, 2, 3}.Cursor(), BrowseCursor(7)
 	for _, c := range []struct {
-		own, other, negative string
-		kind                 byte
-		parse                func(string) error
+		own, other, forged string
+		kind               byte
+		parse              func(string) error
 	}{
 		{feed, browse, Position{1, -1, 3}.Cursor(), kindFeed, func(cursor string) error { _, err := ParsePosition(cursor); return err }},
 		{feed, browse, Position{-1, 2, 3}.Cursor(), kindFeed, func(cursor string) error { _, err := ParsePosition(cursor); return err }},
+		{feed, browse, Position{0, 2, 0}.Cursor(), kindFeed, func(cursor string) error { _, err := ParsePosition(cursor); return err }},
 		{browse, feed, BrowseCursor(-1), kindBrowse, func(cursor string) error { _, err := ParseBrowseCursor(cursor); return err }},
 	} {
 		if err := c.parse(""); err != nil {
 			t.Errorf("no cursor is one end: %v", err)
 		}
 		for bad, want := range map[string]string{
-			c.negative:                   "it is not one of ours",
+			c.forged:                     "it is not one of ours",
 			c.own[:8] + "_" + c.own[9:]:  "it is not one of ours",
 			c.own[:len(c.own)-4]:         "it is not one of ours",
 			c.own + "AAAA":               "it is not one of ours",

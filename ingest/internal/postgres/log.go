@@ -73,13 +73,14 @@ func identity(l *logRow, instance []byte) uint32 {
 
 // logFrom reads at most n rows of the log that a position has not passed; the batch that the position lies in is
 // one of them. It fails with *event.CursorError if the position's batch is not in the log any more, or is another
-// one now.
+// one now. Nor is there a place behind the last id of a batch: who followed the feed from one, before anything else
+// is committed, would be ahead of everybody.
 func (r *Reader) logFrom(ctx context.Context, at event.Position, n int) ([]logRow, error) {
 	log, err := r.log(ctx, "WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2", at.Commit, n+1)
 	if err != nil || at.Commit == 0 {
 		return log[:min(n, len(log))], err
 	}
-	if len(log) == 0 || log[0].commit != at.Commit || log[0].identity != at.Identity {
+	if len(log) == 0 || log[0].commit != at.Commit || log[0].identity != at.Identity || at.ID > log[0].last {
 		return nil, &event.CursorError{
 			Gone: true, Oldest: event.Position{}.Cursor(),
 			Detail: "the log it belongs to was rewound or cut; oldest_cursor is where the feed begins now",

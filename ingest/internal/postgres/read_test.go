@@ -772,6 +772,12 @@ func TestRewoundLog(t *testing.T) {
 			t.Errorf("%s: the oldest cursor %q: %v", when, c.Oldest, err)
 		}
 	}
+	forged, err := event.ParsePosition(end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged.ID++
+	gone("a place that is none of its batch", forged.Cursor())
 	exec(t, conn, "DELETE FROM ingot.batches WHERE commit_seq = 2; DELETE FROM ingot.events WHERE event_id IN ('2', '3')")
 	gone("log cut", first.Next)
 	gone("log cut, cursor at its end", end)
