@@ -76,13 +76,14 @@ func (f *follow) patience() time.Duration {
 
 // Run prints events until there are enough, an interrupt, or a final refusal.
 func (f *follow) Run(ctx context.Context, out surroundings) error {
-	f.warn(f.URL, out.stderr)
+	f.warn(f.URL, out.words)
 	c := client.New(client.Config{
 		URL: f.URL, Key: f.Key, Connections: 1, Timeout: f.Timeout, GiveUpAfter: f.patience(), Grace: grace, Roots: f.CA.CertPool, Transport: out.transport,
 	})
 	defer c.Close()
-	r := &following{follow: f, screen: newScreen(out), pace: newPace(time.Now()), feed: c.Follower()}
+	r := &following{follow: f, screen: newScreen(ctx, out), pace: newPace(time.Now()), feed: c.Follower()}
 	r.feed.Silence, r.feed.Lost, r.feed.Back = f.Silence, r.lost, r.back
+	defer r.screen.stdout.end()
 	stop := r.screen.live(r.pace.words)
 	err := r.run(ctx)
 	stop()
@@ -92,7 +93,7 @@ func (f *follow) Run(ctx context.Context, out surroundings) error {
 	if unprinted := r.screen.flush(); err == nil {
 		err = unprinted
 	}
-	r.screen.print(r.summary(err))
+	out.words.conclude(ctx, r.summary(err))
 	if err != nil {
 		return code(exitBad)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,8 @@ var errNotPrinted = errors.New("print events")
 // screen is where events, words and the live line meet. On a terminal they share it,
 // and the live line is always the last.
 type screen struct {
-	stdout, stderr io.Writer
+	ctx            context.Context // of the run: once it ends, stdout is waited for no longer
+	stdout, stderr *behind
 	width          func() int // of the terminal that events are printed on; 0: none
 	liveWidth      func() int // of the one that has the live line; 0: none, and no line
 
@@ -41,9 +43,9 @@ type screen struct {
 	words    func(time.Time) string // of the live line; nil: there is none
 }
 
-func newScreen(out surroundings) *screen {
+func newScreen(ctx context.Context, out surroundings) *screen {
 	return &screen{
-		stdout: out.stdout, stderr: out.stderr,
+		ctx: ctx, stdout: writeBehind(out.stdout), stderr: out.words,
 		width:     func() int { return widthOf(out.stdout) },
 		liveWidth: func() int { return widthOf(out.stderr) },
 	}
@@ -102,13 +104,13 @@ func (s *screen) draw() {
 // drawLocked leaves the last column free: some terminals go to the next line there.
 func (s *screen) drawLocked() {
 	if s.words != nil {
-		fmt.Fprint(s.stderr, erase, cut(s.words(time.Now()), s.liveWidth()-1))
+		s.stderr.Draw(erase + cut(s.words(time.Now()), s.liveWidth()-1))
 	}
 }
 
 func (s *screen) eraseLocked() {
 	if s.words != nil {
-		fmt.Fprint(s.stderr, erase)
+		s.stderr.Draw(erase)
 	}
 }
 
@@ -137,9 +139,12 @@ func (s *screen) flushLocked() error {
 	}
 	s.eraseLocked()
 	defer s.drawLocked()
-	_, err := s.stdout.Write(s.gathered.Bytes())
+	if s.width() > 0 { // else it is no terminal that the live line could be on
+		_ = s.stderr.flush(s.ctx, lastStroke)
+	}
+	_, _ = s.stdout.Write(s.gathered.Bytes())
 	s.gathered.Reset()
-	if err != nil {
+	if err := s.stdout.flush(s.ctx, 0); err != nil {
 		return fmt.Errorf("%w: %w", errNotPrinted, err)
 	}
 	s.printed = s.behind
@@ -157,14 +162,9 @@ func (s *screen) place() string {
 func (s *screen) say(format string, args ...any) {
 	var t table
 	t.line(format, args...)
-	s.print(t.Bytes())
-}
-
-// print writes to stderr what is lines already.
-func (s *screen) print(lines []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.eraseLocked()
 	defer s.drawLocked()
-	_, _ = s.stderr.Write(lines) // nowhere is left to tell that it failed
+	_, _ = s.stderr.Write(t.Bytes())
 }

@@ -15,7 +15,9 @@ func TestTheLiveLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var both bytes.Buffer // a terminal has one screen for both
 		width := func() int { return 30 }
-		s := &screen{stdout: &both, stderr: &both, width: width, liveWidth: width}
+		s := &screen{ctx: t.Context(), stdout: writeBehind(&both), stderr: writeBehind(&both), width: width, liveWidth: width}
+		defer s.stdout.end()
+		defer s.stderr.end()
 		stop := s.live(func(time.Time) string { return strings.Repeat("live", 20) })
 		synctest.Wait()
 		line := erase + strings.Repeat("live", 7) + "…"
@@ -29,11 +31,13 @@ func TestTheLiveLine(t *testing.T) {
 		time.Sleep(redraw + time.Millisecond)
 		synctest.Wait()
 		stop()
+		synctest.Wait()
 		want := line + erase + "an event\n" + line + erase + "a word \n" + line + line + erase
 		if got := both.String(); got != want {
 			t.Errorf("drawn\n%q, want\n%q", got, want)
 		}
 		s.say("the summary")
+		synctest.Wait()
 		if got := strings.TrimPrefix(both.String(), want); got != "the summary\n" {
 			t.Errorf("after the end: %q", got)
 		}

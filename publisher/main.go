@@ -38,6 +38,7 @@ type cli struct {
 type surroundings struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	words          *behind           // to stderr; run sets it
 	transport      http.RoundTripper // nil: the client's own
 }
 
@@ -59,12 +60,21 @@ func (i interrupted) Error() string { return "interrupted: " + i.error.Error() }
 
 // run is the whole command, up to its exit code.
 func run(ctx context.Context, args []string, s surroundings) int {
+	s.words = writeBehind(s.stderr)
+	defer s.words.end()
+	exit := obey(ctx, args, s)
+	_ = s.words.flush(ctx, lastStroke) // what was said last has been waited for already
+	return exit
+}
+
+// obey parses a command line, does what it says, and returns the exit code.
+func obey(ctx context.Context, args []string, s surroundings) int {
 	helped := false
 	parser, err := kong.New(&cli{},
 		kong.Name("publisher"),
 		kong.Description("Sends events to an Ingot server, checks what became of them, and follows those that are there."),
 		kong.Vars{"version": "publisher " + version.String()},
-		kong.Writers(s.stdout, s.stderr),
+		kong.Writers(s.stdout, s.words),
 		kong.Exit(func(int) { helped = true }), // kong goes on after --help and --version; we do not
 		kong.KindMapper(reflect.String, kong.MapperFunc(asTyped)),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -78,10 +88,10 @@ func run(ctx context.Context, args []string, s surroundings) int {
 		return exitOK
 	}
 	if err != nil {
-		fmt.Fprintf(s.stderr, "publisher: %v\n", err)
+		s.words.conclude(ctx, fmt.Appendf(nil, "publisher: %v\n", err))
 		return exitUsage
 	}
-	return exitCode(command.Run(), s.stderr)
+	return exitCode(ctx, command.Run(), s.words)
 }
 
 // asTyped takes a string as the bytes that were typed. Kong would make U+FFFD of bytes that are not UTF-8, and a file
@@ -99,7 +109,7 @@ func asTyped(d *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-func exitCode(err error, stderr io.Writer) int {
+func exitCode(ctx context.Context, err error, words *behind) int {
 	var c code
 	exit := exitBad
 	switch {
@@ -110,6 +120,6 @@ func exitCode(err error, stderr io.Writer) int {
 	case errors.As(err, new(interrupted)):
 		exit = exitInterrupted
 	}
-	fmt.Fprintf(stderr, "publisher: %v\n", err)
+	words.conclude(ctx, fmt.Appendf(nil, "publisher: %v\n", err))
 	return exit
 }

@@ -188,7 +188,7 @@ func TestMeterWritesPlainLines(t *testing.T) {
 			m.Add(1)
 		}
 		m.End()
-		if want := "send: 46 of 100\nsend: 92 of 100\n"; out.String() != want {
+		if want := "send: 45 of 100\nsend: 90 of 100\n"; out.String() != want {
 			t.Errorf("%q, want %q", out.String(), want)
 		}
 	})

@@ -11,22 +11,33 @@ import (
 	"golang.org/x/term"
 )
 
-// quietFor is how often a meter that is no terminal writes a line.
-const quietFor = 5 * time.Second
+const (
+	// quietFor is how often a meter that is no terminal writes a line, where there is something new to tell.
+	quietFor = 5 * time.Second
+
+	// redrawBar is how often a bar is drawn.
+	redrawBar = 100 * time.Millisecond
+)
 
 // meter shows how far a step is: a bar on a terminal, and elsewhere a plain line
 // now and then, so that a log stays readable.
+//
+// A goroutine of its own writes. So nobody who gets on waits for a terminal that stands still, or for a pipe that nobody
+// reads; what these miss is told by what comes later.
 type meter struct {
 	out      io.Writer
 	terminal bool
 
-	mu    sync.Mutex // guards what follows, and the order of the lines
-	bar   *progressbar.ProgressBar
+	mu    sync.Mutex // guards what follows; nothing is written while it is held
 	unit  string
 	what  string
 	total int
 	done  int
-	told  time.Time
+
+	// These belong to the caller of Begin and End.
+	over  chan struct{} // closed to end a step; nil: there is none
+	shown chan struct{} // closed when nothing more of it is written
+	stuck bool          // out takes no more: nothing is shown any more
 }
 
 func newMeter(out io.Writer) *meter {
@@ -46,17 +57,61 @@ func (m *meter) BeginBytes(what string, total int64) {
 
 func (m *meter) begin(what string, total int, unit string, look ...progressbar.Option) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.what, m.total, m.done, m.told, m.unit = what, total, 0, time.Now(), unit
-	if !m.terminal {
+	m.what, m.total, m.done, m.unit = what, total, 0, unit
+	m.mu.Unlock()
+	if m.stuck {
 		return
 	}
+	over, shown := make(chan struct{}), make(chan struct{})
+	m.over, m.shown = over, shown
+	go func() { // stops with over, awaited in End
+		defer close(shown)
+		if m.terminal {
+			m.draw(m.bar(what, total, look), over)
+			return
+		}
+		m.write(over)
+	}()
+}
+
+func (m *meter) bar(what string, total int, look []progressbar.Option) *progressbar.ProgressBar {
 	if total == 0 {
 		total = -1 // a spinner
 	}
-	m.bar = progressbar.NewOptions(total, append(look, progressbar.OptionSetWriter(m.out), progressbar.OptionSetDescription(what),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())...)
-	_ = m.bar.RenderBlank() // the terminal is all it could fail on
+	return progressbar.NewOptions(total, append(look, progressbar.OptionSetWriter(m.out), progressbar.OptionSetDescription(what),
+		progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())...)
+}
+
+func (m *meter) draw(bar *progressbar.ProgressBar, over <-chan struct{}) {
+	_ = bar.RenderBlank() // the terminal is all it could fail on
+	m.each(redrawBar, over, func(done int, _ string) {
+		if total := bar.GetMax(); total > 0 {
+			done = min(done, total) // that of an audit is an estimate, and a bar refuses to pass its end
+		}
+		_ = bar.Set(done)
+	})
+	_ = bar.Finish() // clears the line, and ends a spinner, which Clear does not
+}
+
+func (m *meter) write(over <-chan struct{}) {
+	m.each(quietFor, over, func(_ int, words string) { fmt.Fprintln(m.out, words) })
+}
+
+// each calls show every now and then until the step is over, where there is something new.
+func (m *meter) each(pause time.Duration, over <-chan struct{}, show func(done int, words string)) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for last := 0; ; {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+			if done, words := m.now(); done != last {
+				last = done
+				show(done, words)
+			}
+		}
+	}
 }
 
 // Add tells that n more events are done.
@@ -64,37 +119,28 @@ func (m *meter) Add(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done += n
-	if m.bar != nil {
-		// The total of an audit is an estimate, and a bar refuses to pass its end.
-		_ = m.bar.Set(m.shown())
-		return
-	}
-	if now := time.Now(); now.Sub(m.told) >= quietFor {
-		m.told = now
-		fmt.Fprintln(m.out, m.words())
-	}
 }
 
-func (m *meter) shown() int {
+// now is how far the step is.
+func (m *meter) now() (done int, words string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.total == 0 {
-		return m.done
+		return m.done, fmt.Sprintf("%s: %d%s", m.what, m.done, m.unit)
 	}
-	return min(m.done, m.total)
-}
-
-func (m *meter) words() string {
-	if m.total == 0 {
-		return fmt.Sprintf("%s: %d%s", m.what, m.done, m.unit)
-	}
-	return fmt.Sprintf("%s: %d of %d%s", m.what, m.done, m.total, m.unit)
+	return m.done, fmt.Sprintf("%s: %d of %d%s", m.what, m.done, m.total, m.unit)
 }
 
 // End closes the step; without a Begin it does nothing.
 func (m *meter) End() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.bar != nil {
-		_ = m.bar.Finish() // clears the line, and ends a spinner, which Clear does not
-		m.bar = nil
+	if m.over == nil {
+		return
+	}
+	close(m.over)
+	m.over = nil
+	select {
+	case <-m.shown:
+	case <-time.After(lastStroke):
+		m.stuck = true
 	}
 }

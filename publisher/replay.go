@@ -128,16 +128,17 @@ func (r *replay) patience() time.Duration {
 
 // Run opens every file before it sends a line, then sends, audits and reports.
 func (r *replay) Run(ctx context.Context, out surroundings) error {
+	interrupt := ctx
 	in, err := r.open(ctx, out)
 	if err != nil {
 		return err
 	}
 	defer in.close()
-	r.warn(r.URL, out.stderr)
+	r.warn(r.URL, out.words)
 	c := r.client(out, r.patience())
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) {
-		fmt.Fprintf(out.stderr, "waiting for the server: %v\n", err)
+		fmt.Fprintf(out.words, "waiting for the server: %v\n", err)
 	})
 	if err != nil && (ctx.Err() == nil || r.Follow) {
 		return err // --follow has read nothing yet: there is nothing to settle, nor to audit
@@ -157,7 +158,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 		}, meter, o.Problems)
 		o.Interrupted = ctx.Err() != nil
 	}
-	return o.finish(out.stdout, r.JSON)
+	return o.finish(interrupt, out.stdout, r.JSON)
 }
 
 // audits is false with --audit-limit=0, too: nothing is remembered then.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -64,14 +65,14 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 }
 
 // finish prints the outcome and returns its exit code, nil for 0.
-func (o replayOutcome) finish(w io.Writer, asJSON bool) error {
+func (o replayOutcome) finish(ctx context.Context, w io.Writer, asJSON bool) error {
 	switch {
 	case o.Interrupted:
 		o.ExitCode = exitInterrupted
 	case !o.good():
 		o.ExitCode = exitBad
 	}
-	return end(o.ExitCode, show(w, asJSON, o, o.table))
+	return end(o.ExitCode, show(ctx, w, asJSON, o, o.table))
 }
 
 func (o replayOutcome) good() bool {

@@ -345,7 +345,7 @@ func TestReplayExitCodes(t *testing.T) {
 		{replayOutcome{Interrupted: true}, exitInterrupted, "interrupted: replay again"},
 	} {
 		var out bytes.Buffer
-		if exit := exitCode(c.o.finish(&out, false), io.Discard); exit != c.exit || !strings.Contains(out.String(), "outcome    "+c.says) {
+		if exit := exitCode(t.Context(), c.o.finish(t.Context(), &out, false), nil); exit != c.exit || !strings.Contains(out.String(), "outcome    "+c.says) {
 			t.Errorf("%+v: exit %d\n%s", c.o, exit, out.String())
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,9 @@ import (
 	"ingot/publisher/internal/tally"
 )
 
+// reportPart is how much of a report is written at once: that of thousands of files has more than a pipe holds.
+const reportPart = 32 << 10
+
 // outcome is all there is to say about a run. The JSON names are an interface.
 type outcome struct {
 	URL  string `json:"url"`
@@ -26,9 +30,9 @@ type outcome struct {
 }
 
 // finish prints the outcome and returns its exit code, nil for 0.
-func (o outcome) finish(w io.Writer, asJSON bool) error {
+func (o outcome) finish(ctx context.Context, w io.Writer, asJSON bool) error {
 	o.ExitCode = o.code()
-	return end(o.ExitCode, show(w, asJSON, o, o.table))
+	return end(o.ExitCode, show(ctx, w, asJSON, o, o.table))
 }
 
 // end returns the error that a run ends with; unprinted is why its report could not be printed, or nil. A run that
@@ -55,21 +59,33 @@ func (o outcome) code() int {
 	return exitOK
 }
 
-// show prints an outcome, for scripts or for people.
-func show(w io.Writer, asJSON bool, o any, table func() []byte) error {
-	var err error
-	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		err = e.Encode(o)
-	} else {
-		_, err = w.Write(table())
-	}
+// show prints an outcome, for scripts or for people. It waits for its reader as long as that takes some of it now and then.
+func show(ctx context.Context, w io.Writer, asJSON bool, o any, table func() []byte) error {
+	text, err := textOf(asJSON, o, table)
 	if err != nil {
-		return fmt.Errorf("print report: %w", err)
+		return fmt.Errorf("write report: %w", err)
+	}
+	out := writeBehind(w)
+	defer out.end()
+	for part := range slices.Chunk(text, reportPart) {
+		_, _ = out.Write(part)
+		if err := out.flush(ctx, unread); err != nil {
+			return fmt.Errorf("print report: %w", err)
+		}
 	}
 	return nil
+}
+
+func textOf(asJSON bool, o any, table func() []byte) ([]byte, error) {
+	if !asJSON {
+		return table(), nil
+	}
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	err := e.Encode(o)
+	return text.Bytes(), err
 }
 
 // table is the report for people: names left, numbers right, remarks behind.

@@ -55,14 +55,14 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 	if err != nil {
 		return err
 	}
-	s.warn(s.URL, out.stderr)
+	s.warn(s.URL, out.words)
 	c := client.New(client.Config{
 		URL: s.URL, Key: s.Key, Connections: s.Concurrency, Timeout: s.Timeout,
 		GiveUpAfter: s.GiveUpAfter, Grace: grace, Roots: s.CA.CertPool, Transport: out.transport,
 	})
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) {
-		fmt.Fprintf(out.stderr, "waiting up to %v for the server: %v\n", s.GiveUpAfter, err)
+		fmt.Fprintf(out.words, "waiting up to %v for the server: %v\n", s.GiveUpAfter, err)
 	})
 	if err != nil && ctx.Err() == nil {
 		return err
@@ -76,7 +76,7 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 		}, meter, o.Problems)
 	}
 	o.Interrupted = ctx.Err() != nil
-	return o.finish(out.stdout, s.JSON)
+	return o.finish(ctx, out.stdout, s.JSON)
 }
 
 // send publishes the plan and sums up what was told.
