@@ -90,6 +90,8 @@ func checkLoad(concurrency, batch int) error {
 	switch {
 	case concurrency < 1 || concurrency > 10_000:
 		return errors.New("--concurrency: want 1 to 10000")
+	case concurrency > filesAtOnce(0):
+		return fmt.Errorf("--concurrency: %d connections are more than this process may have open: want at most %d, or a higher limit (ulimit -n, LimitNOFILE)", concurrency, filesAtOnce(0))
 	case batch < 1 || batch > 10_000:
 		return errors.New("--batch: want 1 to 10000, what the server takes in one request")
 	}

@@ -85,3 +85,22 @@ func TestMoreFilesThanCanBeFollowed(t *testing.T) {
 		t.Errorf("exit %d, %d rows\n%s%s", exit, srv.Rows(), out, stderr)
 	}
 }
+
+// TestMoreConnectionsThanCanBeOpen are refused with how many there may be, and so many do not want for files.
+func TestMoreConnectionsThanCanBeOpen(t *testing.T) {
+	t.Parallel()
+	files := manyFiles(t, 100)
+	for name, args := range map[string][]string{"simulate": {"simulate", "--events=200"}, "replay": append([]string{"replay", "--batch=1"}, files...)} {
+		srv := &ingottest.Server{}
+		p, stderr := confined(t, srv, append(args, "--concurrency=33")...)
+		out, err := p.Output()
+		if exit := exitOf(t, err); exit != exitUsage || srv.Rows() > 0 || len(out) > 0 || !strings.Contains(stderr.String(), "--concurrency: 33 connections are more than this process may have open: want at most 32, or a higher limit (ulimit -n, LimitNOFILE)") {
+			t.Errorf("%s: exit %d, %d rows\n%s%s", name, exit, srv.Rows(), out, stderr)
+		}
+		p, stderr = confined(t, srv, append(args, "--concurrency=32")...)
+		out, err = p.Output()
+		if exit := exitOf(t, err); exit != exitOK || !strings.Contains(string(out), "retries                   0") {
+			t.Errorf("%s with as many as there may be: exit %d\n%s%s", name, exit, out, stderr)
+		}
+	}
+}
