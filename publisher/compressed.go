@@ -19,17 +19,7 @@ const (
 	// zstdWindow is the largest window that a zstd frame may have, and so bounds the memory that decompressing one
 	// takes. It is the largest that the zstd command accepts, and makes, without --long.
 	zstdWindow = 128 << 20
-
-	gzipFormat = "gzip"
-	zstdFormat = "zstandard"
 )
-
-// magics are what compressed files begin with, whatever their names are.
-var magics = []struct{ bytes, format string }{
-	{"\x1f\x8b\x08", gzipFormat},
-	{"\x28\xb5\x2f\xfd", zstdFormat},
-	{"\x50\x2a\x4d\x18", zstdFormat}, // a frame to be skipped: pzstd begins with one
-}
 
 // content reads what a file holds: of a compressed file what was compressed, of any other its bytes as they are. Only
 // the first Read finds out which it is, since a file may be opened late, and a pipe may be silent for long.
@@ -75,44 +65,32 @@ func (c *content) open() (err error) {
 	src := bufio.NewReaderSize(&c.raw, compressedChunk)
 	c.reader = src
 	format := formatOf(src)
-	if format != "" && c.follow {
-		return unfollowed(format)
+	if err := format.refusal(c.follow); err != nil {
+		return err
 	}
-	switch c.format = format; format {
+	switch c.format = format.name; c.format {
 	case gzipFormat:
 		c.reader, err = gzip.NewReader(src)
 	case zstdFormat:
 		c.reader, err = zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(zstdWindow)) // the memory of a stream is its window
+	default:
+		return nil
+	}
+	if err == nil {
+		held := bufio.NewReaderSize(c.reader, tarHead)
+		if c.reader = held; isTar(held) {
+			err = tarFormat.refusal(c.follow)
+		}
 	}
 	return err
-}
-
-// formatOf returns "" for bytes that are not compressed. It waits for another byte only while those before it can be
-// the beginning of a magic: a pipe may have a first line of two bytes, and be silent after it.
-func formatOf(src *bufio.Reader) string {
-	for _, m := range magics {
-		if begins(src, m.bytes) {
-			return m.format
-		}
-	}
-	return ""
-}
-
-func begins(src *bufio.Reader, magic string) bool {
-	for n := range len(magic) {
-		if head, err := src.Peek(n + 1); err != nil || head[n] != magic[n] {
-			return false
-		}
-	}
-	return true
 }
 
 // explain says what is wrong with a compressed file. Damage shows where decoding fails, or only at the checksum at
 // the end.
 func (c *content) explain(err error) error {
 	switch {
-	case err == nil || c.format == "":
+	case err == nil || c.format == "" || errors.As(err, new(packed)):
 		return err
 	case c.raw.err != nil && !errors.Is(c.raw.err, io.EOF):
 		return c.raw.err
@@ -144,14 +122,8 @@ func mustGrow(path string) error {
 		return err
 	}
 	defer file.Close()
-	if format := formatOf(bufio.NewReader(file)); format != "" {
-		return fmt.Errorf("--follow: %s: %w", path, unfollowed(format))
+	if err := formatOf(bufio.NewReader(file)).refusal(true); err != nil {
+		return fmt.Errorf("--follow: %s: %w", path, err)
 	}
 	return nil
-}
-
-// unfollowed is the error for compressed pipes, too. An interrupt, which is how --follow ends, would cut the
-// compressed bytes anywhere, and no line would be known to be the last.
-func unfollowed(format string) error {
-	return fmt.Errorf("it is compressed (%s), and nobody appends lines to that: replay it without --follow", format)
 }

@@ -25,7 +25,7 @@ const winding = 10 * time.Second
 
 // replay is the subcommand: its flags.
 type replay struct {
-	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events as NDJSON go as they are, any other text line by line. What is compressed with gzip or zstandard is decompressed."`
+	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events as NDJSON go as they are, any other text line by line. What is compressed with gzip or zstandard is decompressed; what is packed otherwise is refused."`
 
 	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
 	access
