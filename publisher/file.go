@@ -38,13 +38,14 @@ type file struct {
 // meanwhile is read all the same. Files that are too many to be open at once are closed again: open remembers which
 // file each of them is, and it is opened again when its turn comes.
 func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
-	in := &intake{memory: memory{limit: r.AuditLimit}, items: make(chan item), over: make(chan struct{})}
-	if !r.Audit {
-		in.memory.limit = 0
-	}
 	room := filesAtOnce(r.Concurrency)
 	if r.Follow && len(r.Files) > room {
 		return nil, tooMany(len(r.Files), room)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	in := &intake{memory: memory{limit: r.AuditLimit}, items: make(chan item), ctx: ctx, stop: stop}
+	if !r.Audit {
+		in.memory.limit = 0
 	}
 	for n, path := range r.Files {
 		f, err := r.openFile(ctx, path, out.stdin)

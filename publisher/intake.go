@@ -29,8 +29,9 @@ type intake struct {
 	files  []*file
 	memory memory
 	tally  *tally.Tally
-	items  chan item     // from the readers to the dealer; closed when all have ended
-	over   chan struct{} // closed by stop: nobody takes items any more
+	items  chan item       // from the readers to the dealer; closed when all have ended
+	ctx    context.Context // of the readers, and of what they wait for
+	stop   func()          // ends ctx: nobody takes items any more
 
 	mu      sync.Mutex // guards what follows
 	counts  lineCounts
@@ -54,16 +55,16 @@ type lineCounts struct {
 
 // start reads the files one after the other, or all at once if each is true. The caller waits for the group that
 // start returns, after stop.
-func (in *intake) start(ctx context.Context, each bool) *sync.WaitGroup {
+func (in *intake) start(each bool) *sync.WaitGroup {
 	var all, readers sync.WaitGroup
 	if each {
 		for _, f := range in.files {
-			readers.Go(func() { in.read(ctx, f) }) // stops with ctx
+			readers.Go(func() { in.read(in.ctx, f) }) // stops with in.ctx
 		}
 	} else {
-		readers.Go(func() { // stops with the last file, or with ctx
+		readers.Go(func() { // stops with the last file, or with in.ctx
 			for _, f := range in.files {
-				in.read(ctx, f)
+				in.read(in.ctx, f)
 			}
 		})
 	}
@@ -73,9 +74,6 @@ func (in *intake) start(ctx context.Context, each bool) *sync.WaitGroup {
 	})
 	return &all
 }
-
-// stop tells the readers that nobody takes what they read.
-func (in *intake) stop() { close(in.over) }
 
 func (in *intake) read(ctx context.Context, f *file) {
 	f.begin()
@@ -170,10 +168,9 @@ func (in *intake) take(ctx context.Context, f *file, r record.Record) bool {
 	case in.items <- item{Record: r, index: i, file: f.name}:
 		in.count(func(c *lineCounts) { c.event(r) })
 		return true
-	case <-in.over:
 	case <-ctx.Done():
+		return false
 	}
-	return false
 }
 
 func (c *lineCounts) event(r record.Record) {
@@ -225,6 +222,7 @@ func (in *intake) total() (n int64) {
 }
 
 func (in *intake) close() {
+	in.stop()
 	for _, f := range in.files {
 		f.close()
 	}

@@ -174,7 +174,7 @@ func (r *replay) client(out surroundings, giveUpAfter time.Duration) *client.Cli
 // send reads the files and publishes what is in them.
 //
 //  1. One goroutine reads all files, with --follow one for each; they end with
-//     their files, or with ctx.
+//     their files, with ctx, or when nobody takes what they read any more.
 //  2. The caller's goroutine cuts what they read into batches and deals these.
 //  3. With --follow an interrupt ends the reading at once, and the sending when
 //     all that was read is settled, or after winding.
@@ -187,7 +187,7 @@ func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *mete
 	in.tally = tally.New(0, 0, "the same lines were sent before")
 	m.BeginBytes("send", in.total())
 	began := time.Now()
-	readers := in.start(ctx, r.Follow)
+	readers := in.start(r.Follow)
 	err := (&sending{jobs: in.jobs(c, r.Batch, m), clients: r.Concurrency}).run(sendCtx)
 	in.stop()
 	readers.Wait()

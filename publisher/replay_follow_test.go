@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -218,4 +220,26 @@ func endWithout(t *testing.T, back time.Duration, stored int) {
 			t.Errorf("%+v, audit %+v", o, o.Audit)
 		}
 	})
+}
+
+// TestAServerThatIsGoneEndsASilentReplay, though what is read says nothing more: a pipe, and a file that is followed.
+func TestAServerThatIsGoneEndsASilentReplay(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-"}, {"-", "--follow"}, {"--follow", written(t, "a.log", strings.Repeat("x\n", 4))}} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &ingottest.Server{Fault: func(int) ingottest.Fault { return ingottest.Denied }}
+			stdin, writer := io.Pipe()
+			defer writer.Close()
+			go func() { _, _ = io.WriteString(writer, strings.Repeat("x\n", 4)) }() // ends when it is read, or with stdin
+			defer stdin.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // or one that waits for more goes on
+			defer cancel()
+			var out bytes.Buffer
+			exit := run(ctx, append([]string{"replay", "--url=http://ingot", "--batch=1", "--no-audit"}, args...),
+				surroundings{stdin: stdin, stdout: &out, stderr: io.Discard, transport: ingottest.Network(t, srv)})
+			if exit != exitBad || ctx.Err() != nil || !strings.Contains(out.String(), "problem    stopped: gave up on 4 requests in a row: 403") {
+				t.Errorf("%v: exit %d, %v\n%s", args, exit, ctx.Err(), out.String())
+			}
+		})
+	}
 }
