@@ -110,7 +110,7 @@ func (in *intake) line(ctx context.Context, f *file, l lines.Line) bool {
 	}
 	if f.format == "auto" {
 		f.format = "lines"
-		if l.Last && record.IsEvent(l.Text) {
+		if l.Last && record.IsEvent(l.Text) || !l.Last && record.BeginsEvent(l.Text) {
 			f.format = "events"
 		}
 	}

@@ -154,6 +154,33 @@ func TestEventsGoAsTheyAre(t *testing.T) {
 	})
 }
 
+// TestAFileThatBeginsWithALargeEvent is a file of events all the same: that one is refused, by the flag that would let it
+// pass, and the others go as they are.
+func TestAFileThatBeginsWithALargeEvent(t *testing.T) {
+	t.Parallel()
+	large := `"event_id":"large","topic":"t","source":"s","timestamp":"2025-01-01T00:00:00Z","payload":"` + strings.Repeat("x", 300<<10) + `"}`
+	for _, first := range []string{"{" + large, "\ufeff { " + large} {
+		synctest.Test(t, func(t *testing.T) {
+			text := first + "\n" + fmt.Sprintf(aEvent, "good", 1) + "\n"
+			exit, o := replayed(t, t.Context(), ingottest.Network(t, &ingottest.Server{}), text, "-")
+			if exit != exitBad || o.Files[0].Format != "events" || o.Lines.Refused != 1 || o.Stored != 1 || !strings.Contains(o.Named[0], "a larger --max-payload sends it") {
+				t.Errorf("%.20s: exit %d, %+v", first, exit, o)
+			}
+			if exit, o = replayed(t, t.Context(), ingottest.Network(t, &ingottest.Server{}), text, "-", "--max-payload=400000"); exit != exitOK || o.Stored != 2 {
+				t.Errorf("%.20s with a larger --max-payload: exit %d, %+v", first, exit, o)
+			}
+		})
+	}
+	for _, first := range []string{`{"event_id":"1"`, `{"data":{"event_id":"1","topic":"t"}`, `["event_id","topic"`, `"event_id","topic"`, `{"event_id":"1" "topic":"t"`} {
+		synctest.Test(t, func(t *testing.T) {
+			text := first + `,"payload":"` + strings.Repeat("x", 300<<10) + "\n"
+			if exit, o := replayed(t, t.Context(), ingottest.Network(t, &ingottest.Server{}), text, "-"); exit != exitOK || o.Files[0].Format != "lines" {
+				t.Errorf("%s: exit %d, %+v", first, exit, o)
+			}
+		})
+	}
+}
+
 // TestARefusedLineFailsTheReplay, and hurts no other.
 func TestARefusedLineFailsTheReplay(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package record
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -114,7 +115,7 @@ const byteOrderMark = "\ufeff"
 // take it.
 func (o Origin) Event(l lines.Line) (Record, error) {
 	if l.Part > 1 || !l.Last {
-		return Record{}, fmt.Errorf("the line has more than the %d bytes that an event may take", o.Limit)
+		return Record{}, fmt.Errorf("the line has more than the %d bytes that an event may take; if the server takes it, a larger --max-payload sends it", o.Limit)
 	}
 	text := strings.TrimSpace(strings.TrimPrefix(string(l.Text), byteOrderMark))
 	d, err := event.Decode(text, event.NDJSON, anything)
@@ -180,4 +181,25 @@ func IsEvent(text []byte) bool {
 		}
 	}
 	return !wrong["event_id"] && !wrong["topic"]
+}
+
+// BeginsEvent is IsEvent for the beginning of a line that is too long to be looked at as a whole. An export names both parts
+// of the key before the payload.
+func BeginsEvent(text []byte) bool {
+	d := json.NewDecoder(strings.NewReader(strings.TrimPrefix(string(text), byteOrderMark)))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
+		return false
+	}
+	named := map[json.Token]bool{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			break
+		}
+		named[name] = true
+		if d.Decode(new(json.RawMessage)) != nil { // where the text is cut
+			break
+		}
+	}
+	return named["event_id"] && named["topic"]
 }
