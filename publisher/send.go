@@ -69,8 +69,8 @@ func (s *sending) deal(ctx context.Context, out chan<- job) {
 	began, dealt := time.Now(), 0
 	for batch := range s.jobs(ctx) {
 		if s.rate > 0 {
-			due := began.Add(time.Duration(float64(dealt) / s.rate * float64(time.Second)))
-			sleepUntil(ctx, due)
+			after := min(float64(dealt)/s.rate, forever.Seconds()) // a Duration holds no more than three times that
+			sleepUntil(ctx, began.Add(time.Duration(after*float64(time.Second))))
 		}
 		if ctx.Err() != nil {
 			return // a client may be waiting for a batch as well, and select has no preference

@@ -265,6 +265,19 @@ func TestAnInterruptEndsTheAudit(t *testing.T) {
 	})
 }
 
+// TestALowRate waits longer between two events than a Duration can say.
+func TestALowRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		ctx, interrupt := context.WithTimeout(t.Context(), time.Hour)
+		defer interrupt()
+		if exit, _ := simulateJSON(t, ctx, ingottest.Network(t, srv), "--events=100", "--rate=1e-12"); exit != exitInterrupted || srv.Requests() != 1 {
+			t.Errorf("exit %d, %d requests", exit, srv.Requests())
+		}
+	})
+}
+
 func TestTheRateIsKept(t *testing.T) {
 	t.Parallel()
 	for _, batch := range []string{"--batch=1", "--batch=10"} {
