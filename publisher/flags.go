@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ func checkURL(text string) error {
 		return errors.New("--url: it would be printed with what stands before the @; a key goes into INGOT_KEY")
 	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || strings.ContainsAny(text, "?#"):
 		return fmt.Errorf("--url: %q is not of the form http://host:port", text)
+	}
+	if port, err := strconv.ParseUint(at.Port(), 10, 16); at.Port() != "" && (err != nil || port == 0) {
+		return fmt.Errorf("--url: %q is no port: want 1 to 65535", at.Port())
 	}
 	return nil
 }

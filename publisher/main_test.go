@@ -40,6 +40,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"simulate", "--url=localhost:8080"},
 		{"simulate", "--url=ftp://localhost"},
 		{"simulate", "--url=http://"},
+		{"simulate", "--url=http://127.0.0.1:65536"},
+		{"simulate", "--url=http://127.0.0.1:0"},
 		{"follow", "--url=localhost:8080"},
 		{"follow", "--url=http://localhost:8080?topic=a"},
 		{"replay", "-", "--url=http://localhost:8080/#docs"},

@@ -93,6 +93,19 @@ func TestCAIsAFile(t *testing.T) {
 	}
 }
 
+// TestTLSWhereNoneIsSpoken is not waited for, and the way out is named.
+func TestTLSWhereNoneIsSpoken(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(&ingottest.Server{})
+	defer srv.Close()
+	for _, args := range [][]string{{"simulate", "--events=1"}, {"replay", "-"}, {"follow"}} {
+		exit, stdout, stderr := command(t.Context(), nil, append(args, "--url="+strings.Replace(srv.URL, "http:", "https:", 1), "--give-up-after=2s")...)
+		if says := stdout + stderr; exit != exitBad || strings.Contains(says, "waiting") || strings.Contains(says, "trying again") || !strings.Contains(says, "server gave HTTP response to HTTPS client: it has no certificate, and --url is to begin with http://") {
+			t.Errorf("%v: exit %d\n%s", args, exit, says)
+		}
+	}
+}
+
 // TestCAWithoutTLS: a --ca for a server without a certificate is a wrong command line, of each subcommand, and sends nothing.
 func TestCAWithoutTLS(t *testing.T) {
 	t.Parallel()

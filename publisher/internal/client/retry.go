@@ -69,7 +69,7 @@ func ofTheBody(kind string) bool {
 }
 
 // unanswered classes a request that got no answer. Only one that was never
-// connected is known to have changed nothing.
+// connected, or never trusted, is known to have changed nothing.
 func unanswered(err error) refusal {
 	var op *net.OpError
 	var slow net.Error
@@ -77,6 +77,8 @@ func unanswered(err error) refusal {
 	switch {
 	case errors.As(err, &distrusted):
 		return untrusted(err)
+	case errors.Is(err, http.ErrSchemeMismatch): // and nothing was sent
+		return refusal{cause: "certificate", bars: true, err: fmt.Errorf("%w: it has no certificate, and --url is to begin with http://", err)}
 	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return refusal{cause: "connect", again: true, err: err}
 	case errors.As(err, &slow) && slow.Timeout():
