@@ -111,7 +111,7 @@ func (f *file) openOnce(ctx context.Context, path string) error {
 
 func (f *file) tail(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("--follow: %s is no regular file", path)
+		return fmt.Errorf("--follow: %s is no regular file, and does not grow: without --follow it is read to its end", path)
 	}
 	if err := mustGrow(path); err != nil {
 		return err

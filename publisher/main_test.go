@@ -71,6 +71,16 @@ func TestWrongCommandLines(t *testing.T) {
 	}
 }
 
+// TestPlansAreNamed by the flags that make them.
+func TestPlansAreNamed(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--events=0", "--events=1000000000000", "--duplicates=1"} {
+		if exit, _, stderr := command(t.Context(), nil, "simulate", flag); exit != exitUsage || !strings.Contains(stderr, ": --events and --duplicates: ") {
+			t.Errorf("%s: exit %d, %q", flag, exit, stderr)
+		}
+	}
+}
+
 // TestWaitsAreNamed: each is told by its own flag; who gives up after 0s does not try again.
 func TestWaitsAreNamed(t *testing.T) {
 	t.Parallel()

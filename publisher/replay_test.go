@@ -536,6 +536,7 @@ func TestWrongReplays(t *testing.T) {
 		{exitBad, []string{filepath.Join(dir, "missing.log")}, "no such file"},
 		{exitBad, []string{dir}, "is a folder"},
 		{exitBad, []string{dir, "--follow"}, "no regular file"},
+		{exitBad, []string{"/dev/null", "--follow"}, "no regular file, and does not grow: without --follow it is read to its end"},
 	} {
 		exit, stdout, stderr := command(t.Context(), http.DefaultTransport, append([]string{"replay"}, c.args...)...)
 		if exit != c.exit || stdout != "" || !strings.Contains(stderr, c.want) {

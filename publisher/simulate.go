@@ -46,7 +46,11 @@ func (s *simulate) Validate(k *kong.Context) error {
 }
 
 func (s *simulate) plan() (workload.Plan, error) {
-	return workload.NewPlan(s.Seed, s.Events, s.Duplicates)
+	plan, err := workload.NewPlan(s.Seed, s.Events, s.Duplicates)
+	if err != nil {
+		return plan, fmt.Errorf("--events and --duplicates: %w", err)
+	}
+	return plan, nil
 }
 
 // Run sends, audits and reports.
