@@ -121,6 +121,8 @@ func (o replayOutcome) words() string {
 		return "failed: the database does not hold what was acknowledged"
 	case !o.Settled() || o.SendsDone < o.SendsPlanned:
 		return "failed: " + o.unacknowledged()
+	case o.Lines.Refused > 0 && len(o.Problems) > 0:
+		return fmt.Sprintf("failed: %s lines were refused, all others that were read are stored: see the problem", grouped(int(o.Lines.Refused)))
 	case o.Lines.Refused > 0:
 		return fmt.Sprintf("failed: %s lines were refused, all others are stored", grouped(int(o.Lines.Refused)))
 	case o.ExitCode != exitOK:

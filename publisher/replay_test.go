@@ -357,6 +357,8 @@ func TestAFileThatCannotBeReadToItsEnd(t *testing.T) {
 func TestReplayExitCodes(t *testing.T) {
 	t.Parallel()
 	sent := tally.Report{SendsPlanned: 2, SendsDone: 2, Stored: 2}
+	unread := sent
+	unread.Problems = map[string]string{"read": "x"}
 	for _, c := range []struct {
 		o    replayOutcome
 		exit int
@@ -368,6 +370,7 @@ func TestReplayExitCodes(t *testing.T) {
 		{replayOutcome{Report: tally.Report{SendsPlanned: 2, SendsDone: 2, Stored: 1, Unknown: 1}}, exitBad, "failed: 1 events were not acknowledged"},
 		{replayOutcome{Report: tally.Report{SendsPlanned: 2, SendsDone: 1, Stored: 1}}, exitBad, "failed: 1 events were not acknowledged"},
 		{replayOutcome{Report: sent, Lines: lineCounts{Refused: 1}}, exitBad, "failed: 1 lines were refused, all others are stored"},
+		{replayOutcome{Report: unread, Lines: lineCounts{Refused: 1}}, exitBad, "failed: 1 lines were refused, all others that were read are stored: see the problem"},
 		{replayOutcome{Report: tally.Report{Problems: map[string]string{"read": "x"}}}, exitBad, "failed: see the problem"},
 		{replayOutcome{Interrupted: true}, exitInterrupted, "interrupted: replay again"},
 	} {
