@@ -163,6 +163,22 @@ func TestFollowOfWhatIsNoIngot(t *testing.T) {
 	}
 }
 
+// TestFollowOfARedirect says where to.
+func TestFollowOfARedirect(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"--subscription=x"}, {"--subscription=x", "--create"}} {
+		synctest.Test(t, func(t *testing.T) {
+			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "https://ingot:8443"+r.URL.Path, http.StatusMovedPermanently)
+			}))
+			exit, _, stderr := followed(t, t.Context(), network, args...)
+			if exit != exitBad || !strings.Contains(stderr, ": to https://ingot:8443/") || !strings.Contains(stderr, "hint       it is elsewhere: --url names where") {
+				t.Errorf("%v: exit %d\n%s", args, exit, stderr)
+			}
+		})
+	}
+}
+
 // TestFollowASubscriptionOfWhatIsNoIngot: what answers 200 to everything, in JSON too, is not asked for ever, nor is what it
 // has printed again and again.
 func TestFollowASubscriptionOfWhatIsNoIngot(t *testing.T) {

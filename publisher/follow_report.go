@@ -77,6 +77,8 @@ func (r *following) hint(err error) string {
 		return "without --create, --topic, --source and --after it is followed as it is; or take another name"
 	case no.Status == http.StatusBadRequest && r.After != "":
 		return "--after takes now, beginning, or a cursor of this server: an id of a stream, or a next_cursor"
+	case no.Status/100 == 3:
+		return "it is elsewhere: --url names where, without a path"
 	case no.Status == http.StatusNotFound || no.Status == http.StatusOK:
 		return "is " + r.URL + " an Ingot, and not an older one? --url names the server without a path"
 	}
