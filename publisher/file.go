@@ -47,6 +47,9 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	if !r.Audit {
 		in.memory.limit = 0
 	}
+	if r.Follow { // its report may be months away
+		in.say = out.say
+	}
 	for n, path := range r.Files {
 		f, err := r.openFile(ctx, path, out.stdin)
 		if err == nil && n >= room {

@@ -32,6 +32,7 @@ type intake struct {
 	items  chan item       // from the readers to the dealer; closed when all have ended
 	ctx    context.Context // of the readers, and of what they wait for
 	stop   func()          // ends ctx: nobody takes items any more
+	say    func(string)    // tells at once what the report will tell; nil: the report is soon enough
 
 	mu      sync.Mutex // guards what follows
 	counts  lineCounts
@@ -98,7 +99,9 @@ func (in *intake) ended(ctx context.Context, f *file, err error) {
 	case errors.Is(err, io.EOF):
 		in.ends++
 	case ctx.Err() == nil:
-		in.failure = errors.Join(in.failure, fmt.Errorf("read %s: %w", f.name, err))
+		failure := fmt.Errorf("read %s: %w", f.name, err)
+		in.failure = errors.Join(in.failure, failure)
+		in.tell(failure.Error() + ": nothing more of it is sent")
 	}
 }
 
@@ -199,8 +202,19 @@ func (in *intake) refuse(file string, line int64, err error) {
 func (in *intake) name(text string) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.named) < maxNamed {
-		in.named = append(in.named, text)
+	if len(in.named) == maxNamed {
+		return
+	}
+	in.named = append(in.named, text)
+	in.tell(text)
+	if len(in.named) == maxNamed {
+		in.tell("more lines are only counted")
+	}
+}
+
+func (in *intake) tell(text string) {
+	if in.say != nil {
+		in.say(text)
 	}
 }
 

@@ -42,6 +42,16 @@ type surroundings struct {
 	transport      http.RoundTripper // nil: the client's own
 }
 
+// say writes a line to stderr, in place of what a meter has drawn there.
+func (s surroundings) say(text string) {
+	var t table
+	t.line("publisher: %s", text)
+	if widthOf(s.stderr) > 0 {
+		s.words.Draw(erase)
+	}
+	_, _ = s.words.Write(t.Bytes())
+}
+
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // so that a stdout that takes no more is an error of the write, which is told
 	os.Exit(run(stopsignal.Context(func() { os.Exit(exitInterrupted) }), os.Args[1:], surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))

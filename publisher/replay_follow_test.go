@@ -243,3 +243,43 @@ func TestAServerThatIsGoneEndsASilentReplay(t *testing.T) {
 		})
 	}
 }
+
+// TestFollowTellsAtOnce what is not there, and which file it reads no longer: its report may be months away.
+func TestFollowTellsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{Fault: func(n int) ingottest.Fault {
+			if n < 2*maxNamed {
+				return ingottest.TooLarge
+			}
+			return ingottest.None
+		}}
+		good, bad := written(t, "good.log", ""), written(t, "bad.log", strings.Repeat("x\n", 3*maxNamed))
+		ctx, interrupt := context.WithCancel(t.Context())
+		defer interrupt()
+		var out, errs watched
+		exit := make(chan int)
+		go func() { // ends with the interrupt
+			exit <- run(ctx, []string{"replay", "--url=http://ingot", "--batch=1", "--follow", good, bad}, surroundings{stdout: &out, stderr: &errs, transport: ingottest.Network(t, srv)})
+		}()
+		time.Sleep(time.Minute)
+		if err := errors.Join(os.Remove(bad), os.Mkdir(bad, 0o700)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		says := errs.String()
+		for said, n := range map[string]int{
+			"publisher: " + bad + ":": maxNamed, ": not stored: 413 ": maxNamed,
+			"publisher: more lines are only counted": 1, "publisher: read " + bad + ": " + bad + " is no regular file any more: nothing more of it is sent\n": 1,
+		} {
+			if got := strings.Count(says, said); got != n {
+				t.Errorf("%d times %q, want %d:\n%s", got, said, n, says)
+			}
+		}
+		interrupt()
+		if code := <-exit; code != exitBad || srv.Rows() != maxNamed {
+			t.Errorf("exit %d, %d rows\n%s", code, srv.Rows(), out.String())
+		}
+	})
+}
