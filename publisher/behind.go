@@ -63,6 +63,15 @@ func (b *behind) Draw(text string) {
 	}
 }
 
+// strokes is a behind that is only drawn on.
+type strokes struct{ *behind }
+
+// Write implements io.Writer. It does not fail.
+func (s strokes) Write(text []byte) (int, error) {
+	s.Draw(string(text))
+	return len(text), nil
+}
+
 // flush returns when all that was said is written, with the first error of that. It gives up after patience, of which 0 has
 // no end, and soon after ctx has ended. What waits then is left behind: it is written if somebody reads after all.
 func (b *behind) flush(ctx context.Context, patience time.Duration) error {

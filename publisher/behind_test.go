@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -140,6 +141,42 @@ func TestNobodyReadsTheReport(t *testing.T) {
 			})
 		}
 	}
+}
+
+// jealous takes its time, and sees who writes meanwhile.
+type jealous struct{ writing, twice atomic.Bool }
+
+// Write implements io.Writer.
+func (j *jealous) Write(text []byte) (int, error) {
+	if j.writing.Swap(true) {
+		j.twice.Store(true)
+	}
+	time.Sleep(500 * time.Millisecond)
+	j.writing.Store(false)
+	return len(text), nil
+}
+
+// TestOneWritesAtATime, of words and of a meter's plain lines: they do not meet in the middle of a line.
+func TestOneWritesAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{Fault: func(int) ingottest.Fault { return ingottest.TooLarge }}
+		stdin, writer := io.Pipe()
+		go func() { // ends with its last line
+			defer writer.Close()
+			for range maxNamed {
+				_, _ = io.WriteString(writer, "a line\n")
+				time.Sleep(700 * time.Millisecond)
+			}
+		}()
+		var errs jealous
+		exit := run(t.Context(), []string{"replay", "--url=http://ingot", "--follow", "-"},
+			surroundings{stdin: stdin, stdout: io.Discard, stderr: &errs, transport: ingottest.Network(t, srv)})
+		time.Sleep(time.Minute) // until all is written
+		if exit != exitBad || errs.twice.Load() {
+			t.Errorf("exit %d; two have written at a time: %t", exit, errs.twice.Load())
+		}
+	})
 }
 
 // slow takes its time for each part of a report.

@@ -193,7 +193,7 @@ func TestMeterWritesPlainLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		m := newMeter(&out)
+		m := &meter{out: &out}
 		m.Begin("send", 100)
 		for range 100 {
 			time.Sleep(110 * time.Millisecond)

@@ -40,9 +40,14 @@ type meter struct {
 	stuck bool          // out takes no more: nothing is shown any more
 }
 
-func newMeter(out io.Writer) *meter {
-	f, ok := out.(*os.File)
-	return &meter{out: out, terminal: ok && term.IsTerminal(int(f.Fd()))}
+// newMeter returns a meter on stderr. A bar needs the terminal itself, to know its width; plain lines stand between those
+// of words.
+func newMeter(out surroundings) *meter {
+	f, ok := out.stderr.(*os.File)
+	if ok && term.IsTerminal(int(f.Fd())) {
+		return &meter{out: f, terminal: true}
+	}
+	return &meter{out: strokes{out.words}}
 }
 
 // Begin starts a step of total events.

@@ -143,7 +143,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	if err != nil && (ctx.Err() == nil || r.Follow) {
 		return err // --follow has read nothing yet: there is nothing to settle, nor to audit
 	}
-	meter := newMeter(out.stderr)
+	meter := newMeter(out)
 	o := r.send(ctx, in, c, meter)
 	// The interrupt is how --follow ends: what it read is still audited, by a client
 	// that does not wait for the server for ever.

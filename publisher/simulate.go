@@ -71,7 +71,7 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 	if err != nil && ctx.Err() == nil {
 		return err
 	}
-	meter := newMeter(out.stderr)
+	meter := newMeter(out)
 	told := tally.New(plan.Sends(), plan.Unique(), "same seed, same ids; use --seed to send new ones")
 	o := s.send(ctx, plan, c, told, meter)
 	if s.Audit && ctx.Err() == nil {
