@@ -203,12 +203,16 @@ func (d *decoder) settle(read, left int) {
 	d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: e.ID, Errors: e.errors})
 }
 
+// smallestEvent is what the shortest event takes in a list. An Event takes as much, so the list of events takes about as
+// much as the body at most, whatever stands in that.
+const smallestEvent = len(`{"event_id":"e","topic":"t","source":"s","timestamp":"2006-01-02T15:04:05","payload":0},`)
+
 // reserve makes room for the event just read and, when there is none, for as many more as the bytes that are left may
 // hold, if they are as large as those so far. Growing by doubling would copy each event once more.
 func (d *decoder) reserve(read, left int) {
 	if len(d.out.Events) < cap(d.out.Events) {
 		return
 	}
-	each := read/d.out.Total + 1
+	each := max(read/d.out.Total+1, smallestEvent) // as small as 0,0,0 is nothing valid
 	d.out.Events = slices.Grow(d.out.Events, 1+min(left/each, d.limits.MaxEvents-d.out.Total))
 }

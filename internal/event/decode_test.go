@@ -3,6 +3,7 @@ package event
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -408,6 +409,43 @@ func TestTooMany(t *testing.T) {
 		var tooMany *TooManyError
 		if errors.As(err, &tooMany) != c.tooBig || (err != nil) != c.tooBig || c.tooBig && tooMany.Max != 2 {
 			t.Errorf("%q: %v", c.body, err)
+		}
+	}
+}
+
+// TestRoomForEvents is made at once where events are alike, and where they are not it is bounded by the body, also when
+// what came first is small and no event, and by MaxEvents.
+func TestRoomForEvents(t *testing.T) {
+	t.Parallel()
+	const alike = 1000
+	good, bulky := good(), good("payload", `"`+strings.Repeat("x", 250_000)+`"`)
+	limits := DefaultLimits()
+	limits.MaxEvents = 5000
+	for name, c := range map[string]struct {
+		events []string
+		atMost int // events that there is room for
+	}{
+		"alike":               {slices.Repeat([]string{good}, alike), alike * 11 / 10},
+		"no events, then one": {append(slices.Repeat([]string{"0"}, 90), good, bulky), 250_000 * 5 / 4 / smallestEvent},
+		"small, then large":   {[]string{good, bulky, bulky, bulky}, limits.MaxEvents * 11 / 10},
+		"one, large":          {[]string{bulky}, 1},
+	} {
+		list := "[" + strings.Join(c.events, ",") + "]"
+		for form, body := range map[string]string{
+			"array": list, "array behind spaces": strings.Repeat(" ", 100_000) + list, "lines": strings.Join(c.events, "\n"),
+			"wrapper": `{"events":` + list + `}`,
+		} {
+			format := JSON
+			if form == "lines" {
+				format = NDJSON
+			}
+			d, err := Decode(body, format, limits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if room := cap(d.Events); room > c.atMost {
+				t.Errorf("%s, %s: room for %d events in a body of %d bytes, want at most %d", name, form, room, len(body), c.atMost)
+			}
 		}
 	}
 }
