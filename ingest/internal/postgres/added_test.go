@@ -42,6 +42,9 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 				if !errors.As(err, &refused) || refused.By != c.by {
 					t.Fatalf("got %v, want bad data that %s refuses", err, c.by)
 				}
+				if tryAgain := new(event.NotStoredError); errors.As(err, &tryAgain) {
+					t.Errorf("%v is two fates at once: the client would be told to send it again", err)
+				}
 				if diff := cmp.Diff([]bool{true}, merge(t, w, "a")); diff != "" {
 					t.Errorf("the event beside it: %s", diff)
 				}
@@ -54,8 +57,9 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 func TestAddedToTheLog(t *testing.T) {
 	t.Parallel()
 	for name, ddl := range map[string]string{
-		"check":   "ALTER TABLE ingot.batches ADD CONSTRAINT none CHECK (received = 0)",
-		"trigger": raising("true") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
+		"check":    "ALTER TABLE ingot.batches ADD CONSTRAINT none CHECK (received = 0)",
+		"deferred": "CREATE TABLE public.events (id int8 PRIMARY KEY); ALTER TABLE ingot.batches ADD CONSTRAINT none FOREIGN KEY (received) REFERENCES public.events DEFERRABLE INITIALLY DEFERRED",
+		"trigger":  raising("true") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -24,10 +24,8 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 		return w.doubt(ctx, b, w.session, err)
 	}
 	w.rollback(ctx)
-	if by := refusedAtCommit(err); by != "" {
-		return &event.BadDataError{Err: err, By: by}
-	}
-	if constraint(err) {
+	var badData *event.BadDataError
+	if constraint(err) && !errors.As(err, &badData) {
 		w.drop() // its block of ids belongs to another log
 		err = fmt.Errorf("the log refuses the batch's row, as after a restore beneath this connection; the next one draws other ids: %w", err)
 	}
@@ -96,11 +94,14 @@ func (w *Writer) commitQuery(b *batch) string {
 
 // judgeCommit decides what the answer to the commit Query means. Only a COMMIT tag to which no warning belongs is a
 // commit. An ERROR certainly is none: the server stops at the statement that failed. Whatever its class, an ERROR
-// is not the fault of anybody's data, for all that stands in the commit Query has been in the rows (a constraint that
-// waits for the COMMIT aside: refusedAtCommit). Every other answer leaves the outcome unknown.
+// is not the fault of anybody's data, for all that stands in the commit Query has been in the rows; but for a
+// constraint that waits for the COMMIT (refusedAtCommit). Every other answer leaves the outcome unknown.
 func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
 	if err != nil {
 		if isError(err) && (txStatus == 'E' || txStatus == 'I') {
+			if by := refusedAtCommit(err); by != "" {
+				return &event.BadDataError{Err: fmt.Errorf("commit: %w", err), By: by}
+			}
 			return unavailable(fmt.Errorf("write the commit log: %w", err))
 		}
 		return &event.UnknownError{Err: fmt.Errorf("commit: %w", err)}
