@@ -61,9 +61,52 @@ func TestMetAgainStays(t *testing.T) {
 	}
 }
 
+// TestOneLookTellsARepeat: a key that came, or was asked about, is suspected for its hash alone.
+func TestOneLookTellsARepeat(t *testing.T) {
+	t.Parallel()
+	f := New(small)
+	for what, meet := range map[string]func(){
+		"came":                       func() { f.Add(key(0)) },
+		"was asked about":            func() { f.Add(key(0)); clear(f.recent[:]); f.Suspect(key(0)) },
+		"was asked about much later": func() { f.Add(key(0)); f.rotate(); f.Suspect(key(0)) },
+	} {
+		meet()
+		for _, g := range f.generations {
+			g.ClearAll()
+		}
+		if !f.Suspect(key(0)) {
+			t.Errorf("a key that %s is not suspected for its hash", what)
+		}
+		if f.Suspect(key(1)) {
+			t.Error("another key is suspected")
+		}
+		f.rotate()
+	}
+}
+
+// TestAGenerationIsFull when it has as many different keys as it holds, and not by the same ones again.
+func TestAGenerationIsFull(t *testing.T) {
+	t.Parallel()
+	f := New(small)
+	i := 0
+	for ; f.Stats().Keys < int64(small.Capacity); i++ {
+		f.Add(key(i))
+		f.Add(key(i))
+		f.Suspect(key(i))
+	}
+	if s := f.Stats(); s.Rotations != 0 || i < int(small.Capacity) {
+		t.Errorf("%d keys in, %d rotations", i, s.Rotations)
+	}
+	for ; f.Stats().Keys == int64(small.Capacity); i++ {
+		f.Add(key(i))
+	}
+	if s := f.Stats(); s.Rotations != 1 {
+		t.Errorf("one key more, %d rotations", s.Rotations)
+	}
+}
+
 // TestSaturation: ten times the capacity of a generation goes in; the
-// false-positive rate stays under twice the configured one, and memory under its
-// bound.
+// false-positive rate stays under twice the configured one, and memory is what was said.
 func TestSaturation(t *testing.T) {
 	t.Parallel()
 	f := New(small)
@@ -83,12 +126,12 @@ func TestSaturation(t *testing.T) {
 	if rate > 2*small.FalsePositive {
 		t.Errorf("false-positive rate %.4f is over twice %.4f", rate, small.FalsePositive)
 	}
-	words := 0
+	words := len(f.recent)
 	for _, g := range f.generations {
 		words += len(g.BitSet().Words())
 	}
-	if int64(words)*8 > small.Bytes() || len(f.generations) != small.Generations {
-		t.Errorf("%d words in %d generations, bound %d bytes", words, len(f.generations), small.Bytes())
+	if int64(words)*8 != small.Bytes() || len(f.generations) != small.Generations {
+		t.Errorf("%d words in %d generations, want %d bytes", words, len(f.generations), small.Bytes())
 	}
 	if s := f.Stats(); s.Rotations != 9 || s.Fill < 0.97 || s.Fill > 1 {
 		t.Errorf("%+v", s)
