@@ -5,15 +5,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 )
 
-// raising makes a function for triggers that refuses what a condition says.
+// raising makes a function for triggers that refuses what a condition says, and names its table.
 func raising(condition string) string {
 	return `CREATE FUNCTION ingot.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		IF ` + condition + ` THEN RAISE EXCEPTION 'refused'; END IF; RETURN NEW; END $$;`
+		IF ` + condition + ` THEN RAISE EXCEPTION 'refused' USING SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME; END IF; RETURN NEW; END $$;`
 }
 
 // TestAddedConstraintsRefuseARequest on every path, and say which of them it was. What the batch holds beside it is
@@ -22,11 +23,13 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 	t.Parallel()
 	const known = "CREATE TABLE public.known (source text PRIMARY KEY); INSERT INTO public.known VALUES ('s');"
 	for name, c := range map[string]struct{ ddl, by string }{
-		"check":       {"ALTER TABLE ingot.events ADD CONSTRAINT no_bad CHECK (source <> 'bad')", "the constraint no_bad"},
-		"unique":      {"CREATE UNIQUE INDEX one_bad ON ingot.events ((source = 'bad')) WHERE source <> 's'; INSERT INTO ingot.events VALUES ('x', 'x', 1, 'x', now(), now(), '1'); INSERT INTO ingot.events VALUES ('y', 'x', 2, 'bad', now(), now(), '1')", "the constraint one_bad"},
-		"foreign key": {known + "ALTER TABLE ingot.events ADD CONSTRAINT of_a_known FOREIGN KEY (source) REFERENCES public.known", "the constraint of_a_known"},
-		"deferred":    {known + "ALTER TABLE ingot.events ADD CONSTRAINT in_the_end FOREIGN KEY (source) REFERENCES public.known DEFERRABLE INITIALLY DEFERRED", "the constraint in_the_end"},
-		"trigger":     {raising("NEW.source = 'bad'") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.refuse()", "a trigger"},
+		"check":            {"ALTER TABLE ingot.events ADD CONSTRAINT no_bad CHECK (source <> 'bad')", "the constraint no_bad"},
+		"unique":           {"CREATE UNIQUE INDEX one_bad ON ingot.events ((source = 'bad')) WHERE source <> 's'; INSERT INTO ingot.events VALUES ('x', 'x', 1, 'x', now(), now(), '1'); INSERT INTO ingot.events VALUES ('y', 'x', 2, 'bad', now(), now(), '1')", "the constraint one_bad"},
+		"foreign key":      {known + "ALTER TABLE ingot.events ADD CONSTRAINT of_a_known FOREIGN KEY (source) REFERENCES public.known", "the constraint of_a_known"},
+		"deferred":         {known + "ALTER TABLE ingot.events ADD CONSTRAINT in_the_end FOREIGN KEY (source) REFERENCES public.known DEFERRABLE INITIALLY DEFERRED", "the constraint in_the_end"},
+		"no name":          {"ALTER TABLE ingot.events ADD COLUMN g int GENERATED ALWAYS AS (CASE source WHEN 'bad' THEN NULL ELSE 1 END) STORED NOT NULL", "a constraint"},
+		"trigger":          {raising("NEW.source = 'bad'") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.refuse()", "a trigger"},
+		"deferred trigger": {raising("NEW.source = 'bad'") + "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON ingot.events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ingot.refuse()", "a trigger"},
 	} {
 		for _, path := range []WritePath{PathAuto, PathStaged, PathDirect} {
 			t.Run(name+" "+string(path), func(t *testing.T) {
@@ -57,9 +60,10 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 func TestAddedToTheLog(t *testing.T) {
 	t.Parallel()
 	for name, ddl := range map[string]string{
-		"check":    "ALTER TABLE ingot.batches ADD CONSTRAINT none CHECK (received = 0)",
-		"deferred": "CREATE TABLE public.events (id int8 PRIMARY KEY); ALTER TABLE ingot.batches ADD CONSTRAINT none FOREIGN KEY (received) REFERENCES public.events DEFERRABLE INITIALLY DEFERRED",
-		"trigger":  raising("true") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
+		"check":            "ALTER TABLE ingot.batches ADD CONSTRAINT none CHECK (received = 0)",
+		"deferred":         "CREATE TABLE public.events (id int8 PRIMARY KEY); ALTER TABLE ingot.batches ADD CONSTRAINT none FOREIGN KEY (received) REFERENCES public.events DEFERRABLE INITIALLY DEFERRED",
+		"deferred trigger": raising("true") + "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
+		"trigger":          raising("true") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,4 +75,44 @@ func TestAddedToTheLog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhoRefuses: a constraint or a RAISE EXCEPTION refuses a row, another error of a trigger may pass by itself. At the
+// COMMIT both have to name the table of events: it may be one of the log.
+func TestWhoRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err               pgconn.PgError
+		merged, committed string // who refuses, by the error of the merge and of the commit Query; empty: nobody
+	}{
+		"check":                    {pgconn.PgError{Code: "23514", SchemaName: "ingot", TableName: "events", ConstraintName: "c"}, "the constraint c", "the constraint c"},
+		"not null":                 {pgconn.PgError{Code: "23502", SchemaName: "ingot", TableName: "events"}, "a constraint", "a constraint"},
+		"raised":                   {pgconn.PgError{Code: "P0001"}, "a trigger", ""},
+		"raised about the events":  {pgconn.PgError{Code: "P0001", SchemaName: "ingot", TableName: "events"}, "a trigger", "a trigger"},
+		"no rows, in a trigger":    {pgconn.PgError{Code: "P0002"}, "", ""},
+		"of the log":               {pgconn.PgError{Code: "23503", SchemaName: "ingot", TableName: "batches", ConstraintName: "c"}, "the constraint c", ""},
+		"of another's events":      {pgconn.PgError{Code: "23503", SchemaName: "public", TableName: "events", ConstraintName: "c"}, "the constraint c", ""},
+		"a policy of row security": {pgconn.PgError{Code: "42501", SchemaName: "ingot", TableName: "events"}, "", ""},
+	} {
+		c.err.Severity = "ERROR"
+		merged, committed := classify(&c.err), judgeCommit('I', "", &c.err, false)
+		if by(merged) != c.merged || by(committed) != c.committed {
+			t.Errorf("%s: got %v and at the COMMIT %v, want by %q and %q", name, merged, committed, c.merged, c.committed)
+		}
+		for _, err := range []error{merged, committed} {
+			var notStored *event.NotStoredError
+			if errors.As(err, &notStored) != (by(err) == "") {
+				t.Errorf("%s: %v has not one fate", name, err)
+			}
+		}
+	}
+}
+
+// by is who refuses bad data, if that is what err tells of.
+func by(err error) string {
+	var badData *event.BadDataError
+	if errors.As(err, &badData) {
+		return badData.By
+	}
+	return ""
 }

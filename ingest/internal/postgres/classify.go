@@ -44,11 +44,11 @@ func refusedBy(err error) string {
 	return ""
 }
 
-// refusedAtCommit does so for the error of a commit Query, where only a deferred constraint of the table of events is
-// the fault of a row.
+// refusedAtCommit does so for the error of a commit Query, where only what is deferred and names the table of events is
+// the fault of a row. A constraint always names its table; a trigger has to (RAISE .. USING SCHEMA, TABLE).
 func refusedAtCommit(err error) string {
 	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) || pgErr.SchemaName != "ingot" || pgErr.TableName != "events" || !constraint(err) {
+	if !errors.As(err, &pgErr) || pgErr.SchemaName != "ingot" || pgErr.TableName != "events" {
 		return ""
 	}
 	return refusedBy(err)
