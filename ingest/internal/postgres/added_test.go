@@ -48,6 +48,9 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 				if tryAgain := new(event.NotStoredError); errors.As(err, &tryAgain) {
 					t.Errorf("%v is two fates at once: the client would be told to send it again", err)
 				}
+				if w.session == nil {
+					t.Error("the connection is given up for it")
+				}
 				if diff := cmp.Diff([]bool{true}, merge(t, w, "a")); diff != "" {
 					t.Errorf("the event beside it: %s", diff)
 				}
