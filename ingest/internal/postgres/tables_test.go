@@ -53,6 +53,8 @@ func TestChangedTablesAreTold(t *testing.T) {
 		"DROP TRIGGER look ON ingot.events; DROP RULE nobody ON ingot.batches; ALTER TABLE ingot.events SET LOGGED",
 		"DROP INDEX ingot.events_slices",
 		"ALTER TABLE ingot.events ADD CONSTRAINT small CHECK (id > 0), ADD CONSTRAINT once UNIQUE (id); CREATE UNIQUE INDEX alone ON ingot.topics (events)",
+		`CREATE TABLE public.known (source text PRIMARY KEY); INSERT INTO public.known VALUES ('s');
+			ALTER TABLE ingot.events ADD CONSTRAINT known FOREIGN KEY (source) REFERENCES public.known, ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =)`,
 	} {
 		exec(t, conn, ddl)
 		w.Close()
@@ -67,6 +69,7 @@ func TestChangedTablesAreTold(t *testing.T) {
 		[]any{"ingot.events is unlogged", "rule nobody on ingot.batches", "trigger look on ingot.events"},
 		[]any{"no valid index events_slices"},
 		[]any{"constraint once on ingot.events", "constraint small on ingot.events", "no valid index events_slices", "unique index alone on ingot.topics"},
+		[]any{"constraint apart on ingot.events", "constraint known on ingot.events", "constraint once on ingot.events", "constraint small on ingot.events", "no valid index events_slices", "unique index alone on ingot.topics"},
 	}
 	if diff := cmp.Diff(want, told); diff != "" || logged.Len() != len(want) {
 		t.Errorf("%d lines: %s", logged.Len(), diff)
