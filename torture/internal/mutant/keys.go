@@ -7,7 +7,7 @@ var keys = []Mutant{
 		Breaks: "keys enter the filter before it is asked about them: all are suspected",
 		Caught: "the filter's false positives stay near its rate",
 		Edits: []Edit{{"ingest/internal/pipeline/attempt.go", `		b.Suspects = p.suspects(f, b.Groups)
-`, `		p.learn(b.Groups)
+`, `		p.learn(b.Groups, nil)
 		b.Suspects = p.suspects(f, b.Groups)
 `}},
 	},
