@@ -12,7 +12,7 @@ var feed = []Mutant{
 				`"WHERE last_id >= $1 ORDER BY first_id LIMIT $2", at.ID, n+1)`,
 			},
 			{
-				"ingest/internal/postgres/log.go", `if len(log) == 0 || log[0].commit != at.Commit || log[0].identity != at.Identity {`,
+				"ingest/internal/postgres/log.go", `if len(log) == 0 || log[0].commit != at.Commit || log[0].identity != at.Identity || at.ID > log[0].last {`,
 				`if len(log) == 0 {`,
 			},
 		},
