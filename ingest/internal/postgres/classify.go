@@ -29,10 +29,13 @@ func classify(err error) error {
 
 // refusedBy names what somebody has added to the tables and refuses a row: a constraint (the schema's own are broken
 // by no row of a merge, which passes over keys that exist), or a trigger that raises an exception. Else it is empty.
+//
+// NOT NULL is none of them: an added column without a default refuses every row, and whoever is told that for good
+// gives the events up.
 func refusedBy(err error) string {
 	var pgErr *pgconn.PgError
 	switch {
-	case !errors.As(err, &pgErr):
+	case !errors.As(err, &pgErr), pgErr.Code == notNull:
 		return ""
 	case constraint(err) && pgErr.ConstraintName != "":
 		return "the constraint " + pgErr.ConstraintName
@@ -54,8 +57,10 @@ func refusedAtCommit(err error) string {
 	return refusedBy(err)
 }
 
-// raised is the SQLSTATE of a RAISE EXCEPTION that names none.
-const raised = "P0001"
+const (
+	notNull = "23502"
+	raised  = "P0001" // by a RAISE EXCEPTION that names no SQLSTATE
+)
 
 // unavailable is the fate of a batch that was not stored because of some failure that is not its data's.
 func unavailable(err error) error {

@@ -13,6 +13,7 @@ import (
 //     became of a batch in doubt.
 //   - A trigger or a rule may keep rows out without an error.
 //   - A constraint beside ours refuses events: their requests are answered 422.
+//   - An added column that wants a value refuses every event.
 //   - An unlogged table is empty after a crash.
 //   - Row security, if it holds for this role, may hide events from readers.
 //
@@ -32,6 +33,8 @@ UNION ALL SELECT false, 'constraint ' || conname || ' on ' || name FROM pg_const
 	AND conname <> 'batches_first_id_key'
 UNION ALL SELECT false, 'unique index ' || relname || ' on ' || name FROM pg_index, pg_class AS c, tables WHERE indrelid = t AND indexrelid = c.oid AND indisunique
 	AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+UNION ALL SELECT false, 'column ' || attname || ' of ' || name || ' wants a value' FROM pg_attribute, tables WHERE attrelid = t AND attnum > 0 AND attnotnull AND NOT atthasdef
+	AND attidentity = '' AND NOT attisdropped AND name = 'ingot.events' AND attname NOT IN ('event_id', 'topic', 'id', 'source', 'timestamp', 'received_at', 'payload')
 UNION ALL SELECT false, name || ' is unlogged' FROM pg_class, tables WHERE oid = t AND relpersistence <> 'p'
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 1 DESC, 2`

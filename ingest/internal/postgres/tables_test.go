@@ -76,6 +76,17 @@ func TestChangedTablesAreTold(t *testing.T) {
 	}
 }
 
+// TestAddedColumnIsTold if it wants a value, which no event of ours has.
+func TestAddedColumnIsTold(t *testing.T) {
+	t.Parallel()
+	conn := client(t, database(t))
+	exec(t, conn, "ALTER TABLE ingot.events ADD COLUMN a text, ADD COLUMN b text NOT NULL DEFAULT '', ADD COLUMN c int GENERATED ALWAYS AS IDENTITY, ADD COLUMN tenant text NOT NULL")
+	changed, err := readTables(t.Context(), conn.PgConn())
+	if diff := cmp.Diff([]string{"column tenant of ingot.events wants a value"}, changed); diff != "" || err != nil {
+		t.Errorf("%v, %s", err, diff)
+	}
+}
+
 // TestRowSecurityIsTold to whom it holds for: readers would pass over what it hides.
 func TestRowSecurityIsTold(t *testing.T) {
 	t.Parallel()
