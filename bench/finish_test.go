@@ -2,39 +2,26 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"ingot/bench/internal/limit"
 	"ingot/bench/internal/result"
 )
 
 // TestARunThatCannotBeSavedIsShown: as on a full disk, where it ends with its first scenario.
 func TestARunThatCannotBeSavedIsShown(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- limit.ServeNothing(ctx, l) }() // stopped and awaited below
+	address := serveNothing(t)
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "unfinished.json.new"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	var out, said bytes.Buffer
-	args := []string{"run", "open-knee", "--rounds=1", "--warm=0s", "--measure=50ms", "--data-dir", dir, "--url", "http://" + l.Addr().String()}
+	args := []string{"run", "open-knee", "--rounds=1", "--warm=0s", "--measure=50ms", "--data-dir", dir, "--url", "http://" + address}
 	if code := run(t.Context(), args, streams{&out, &said}); code != exitBad || !strings.Contains(out.String(), "open-knee") || !strings.Contains(said.String(), "unfinished.json") {
 		t.Errorf("exit code %d:\n%s%s", code, out.String(), said.String())
-	}
-	stop()
-	if err := <-served; err != nil {
-		t.Error(err)
 	}
 }
 

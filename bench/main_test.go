@@ -186,19 +186,8 @@ func TestAnIngesterThatStoresNothing(t *testing.T) {
 	if err := rig.Exec(t.Context(), url, ingot.Schema); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- limit.ServeNothing(ctx, l) }() // stopped and awaited below
-	h := &house{place: place{DatabaseURL: url}, given: rig.Given(l.Addr().String())}
+	h := &house{place: place{DatabaseURL: url}, given: rig.Given(serveNothing(t))}
 	r, err := h.round(t.Context(), scenario{Name: "liar", Connections: 2}, window{0, 50 * time.Millisecond})
-	stop()
-	if err := <-served; err != nil {
-		t.Error(err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +195,25 @@ func TestAnIngesterThatStoresNothing(t *testing.T) {
 	if r.Truth.Missing == 0 || r.Truth.Missing != r.Counts.Stored || s.Bad() == "" {
 		t.Errorf("%+v: %q", r.Truth, s.Bad())
 	}
+}
+
+// serveNothing serves until the test ends, and answers without doing anything.
+func serveNothing(t *testing.T) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- limit.ServeNothing(ctx, l) }() // stopped and awaited in the cleanup
+	t.Cleanup(func() {
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
 }
 
 // TestPair: twice the events in the same processor time are half of it an event.
