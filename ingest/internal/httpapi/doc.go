@@ -23,6 +23,7 @@
 //	                 │    media.go     what kind of body
 //	                 │    body.go      its bytes, paid from the budget before they are read
 //	                 │    inflate.go   gzip and zstd, paid as they grow
+//	                 │    inflateerror.go  what is wrong with them
 //	                 │    event.Decode
 //	                 │    Publisher.Submit
 //	                 │    results.go   what became of each event
