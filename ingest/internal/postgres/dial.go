@@ -29,7 +29,7 @@ const (
 	unansweredDefault = time.Minute
 )
 
-// dial returns the function that opens all connections (unmet). unanswered is how long sent data may stay without an
+// dial returns the function that opens all connections (startupConn). unanswered is how long sent data may stay without an
 // acknowledgement. It is no less than the longest statement takes: a server that waits for a lock does not read
 // what is sent meanwhile.
 func dial(unanswered time.Duration) pgconn.DialFunc {
@@ -51,7 +51,7 @@ func dial(unanswered time.Duration) pgconn.DialFunc {
 		if err != nil {
 			return nil, err
 		}
-		return &unmet{Conn: c}, nil
+		return &startupConn{Conn: c}, nil
 	}
 }
 

@@ -85,7 +85,7 @@ func overTCP(t *testing.T) (url string) {
 
 func socketOptions(t *testing.T, conn net.Conn) (got [4]int) {
 	t.Helper()
-	raw, err := conn.(*unmet).Conn.(*net.TCPConn).SyscallConn()
+	raw, err := conn.(*startupConn).Conn.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
