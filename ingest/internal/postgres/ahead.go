@@ -115,8 +115,9 @@ func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange 
 	return x
 }
 
-// answer waits until the answers to earlier exchanges are read, then reads the answer to this one and judges it.
-func (x *exchange) answer() error {
+// answer waits until the answers to earlier exchanges are read, then reads the answer to this one and judges it. It
+// calls row for each row of it.
+func (x *exchange) answer(row func(values [][]byte)) error {
 	<-x.before
 	defer close(x.read)
 	defer x.batch.Store(nil)
@@ -127,7 +128,7 @@ func (x *exchange) answer() error {
 	}
 	s.warned = false
 	_ = s.conn.Conn().SetReadDeadline(x.until)
-	a, err := s.readAnswer(func(int, [][]byte) {})
+	a, err := s.readAnswer(func(_ int, values [][]byte) { row(values) })
 	_ = s.conn.Conn().SetReadDeadline(time.Time{})
 	return judgeCommit(s.conn.TxStatus(), string(a.tag), err, a.warned)
 }

@@ -19,6 +19,7 @@ type batch struct {
 	tried       bool // was sent on the direct path
 	begun       bool // its transaction is open
 	folds       bool // its commit Query folds: it brings ingot.topics up to date
+	sinceFold   int  // then: the batches that its connection has sent since the last that folded; 0: it was the first
 }
 
 // count is the number of events in a batch.

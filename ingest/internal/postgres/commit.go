@@ -50,6 +50,11 @@ func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
 	}
 	s := w.session
 	results, warned, err := s.run(ctx, w.commitQuery(b))
+	for _, r := range results {
+		for _, row := range r.Rows {
+			w.sawFold(b, row)
+		}
+	}
 	return judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned)
 }
 

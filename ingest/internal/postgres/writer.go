@@ -29,6 +29,7 @@ type Writer struct {
 
 	choosing sync.Mutex
 	chooser  pathChooser // guarded by choosing
+	crowd    crowd
 
 	next        slot // who holds it may use what follows
 	lookers     lookers
