@@ -61,6 +61,7 @@ type config struct {
 	QueueBytes         byteSize      `default:"64MiB" env:"INGOT_QUEUE_BYTES" help:"Bytes waiting or being committed."`
 	BatchEvents        int           `default:"5000" env:"INGOT_BATCH_EVENTS" help:"A batch stops growing here."`
 	BatchBytes         byteSize      `default:"8MiB" env:"INGOT_BATCH_BYTES" help:"A batch stops growing here."`
+	Linger             time.Duration `default:"2ms" env:"INGOT_LINGER" help:"While other ingesters write most batches: longest wait before a batch for the clients that were just answered, within a quarter of the time that the last batch took; 0s for none."`
 	Deadline           time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
 	AttemptTimeout     time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
 	LockTimeout        time.Duration `default:"500ms" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for a key that another transaction holds, before the request with that key is set aside; at most a quarter of --attempt-timeout."`
@@ -163,6 +164,7 @@ func (c *config) checkSizes() (errs []error) {
 	wants(2*c.MaxPage <= c.MaxReadsInFlight, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
 	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres takes no message of 1 GB")
 	wants(c.MaxHeader >= 4<<10 && c.MaxHeader <= 1<<20, "--max-header must be 4KiB to 1MiB: each of --max-connections has a buffer of this size")
+	wants(c.Linger >= 0, "--linger must be 0s or more")
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
 	return errs
 }
@@ -174,7 +176,7 @@ func (c *config) bloom() dedup.Config {
 func (c *config) pipeline() pipeline.Config {
 	return pipeline.Config{
 		QueueEvents: c.QueueEvents, QueueBytes: int64(c.QueueBytes),
-		BatchEvents: c.BatchEvents, BatchBytes: int64(c.BatchBytes),
+		BatchEvents: c.BatchEvents, BatchBytes: int64(c.BatchBytes), Linger: c.Linger,
 		Deadline: c.Deadline, AttemptTimeout: c.AttemptTimeout,
 		OutageGrace: c.OutageGrace,
 		RetryBase:   min(20*time.Millisecond, c.RetryMax), RetryMax: c.RetryMax,

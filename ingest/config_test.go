@@ -147,6 +147,7 @@ func TestWhatAFlagSets(t *testing.T) {
 		"--queue-bytes=65MiB":           "pipeline.QueueBytes=68157440",
 		"--batch-events=5001":           "pipeline.BatchEvents=5001",
 		"--batch-bytes=9MiB":            "pipeline.BatchBytes=9437184",
+		"--linger=0s":                   "pipeline.Linger=0s",
 		"--deadline=11s":                "pipeline.Deadline=11s",
 		"--attempt-timeout=11s":         "pipeline.AttemptTimeout=11s timeouts.Idle=11s timeouts.Statement=11s",
 		"--attempt-timeout=1s":          "pipeline.AttemptTimeout=1s timeouts.Idle=1s timeouts.Lock=250ms timeouts.Statement=1s",
@@ -196,6 +197,7 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		"--retention=59m":                                                          "--retention",
 		"--retention=-1h":                                                          "--retention",
 		"--splits-per-second=0":                                                    "--splits-per-second",
+		"--linger=-1ms":                                                            "--linger",
 		"--batch-bytes=0 --idle-timeout=0s":                                        "--batch-bytes",
 		"--tls-cert=x":                                                             "--tls-key (INGOT_TLS_KEY)",
 		"--tls-key=x":                                                              "--tls-cert (INGOT_TLS_CERT)",
@@ -247,7 +249,7 @@ func TestLogLevel(t *testing.T) {
 // TestNoNumberIsZero: a number of serve is refused at 0 by its name, but for those that say something by it.
 func TestNoNumberIsZero(t *testing.T) {
 	t.Parallel()
-	zeroes := map[string]string{"retention": "events stay for ever", "database-wait": "it does not wait"}
+	zeroes := map[string]string{"retention": "events stay for ever", "database-wait": "it does not wait", "linger": "a batch waits for nobody"}
 	numbers := 0
 	for _, flag := range serveFlags(t) {
 		zero := "0"

@@ -27,6 +27,7 @@ type QueueStats struct {
 	Parked             int64 `json:"parked_requests"`
 	DecoderMisses      int64 `json:"decoder_misses"`
 	ConstraintRefusals int64 `json:"constraint_refusals"`
+	Lingered           int64 `json:"lingered_batches"`
 }
 
 // FilterStats are the Bloom filter's figures in /stats; openapi.json says what each is.

@@ -10,18 +10,18 @@ import (
 // ctx ended.
 func (p *Pipeline) next(ctx context.Context, f *flight) bool {
 	for ctx.Err() == nil {
-		taken, drained, side := p.take(f)
+		taken, drained, again := p.take(f)
 		if taken || drained {
 			return taken
 		}
-		if !side {
+		if again <= 0 {
 			select {
 			case <-p.wake:
 			case <-ctx.Done():
 			}
 			continue
 		}
-		timer := time.NewTimer(sidePause)
+		timer := time.NewTimer(again)
 		select {
 		case <-p.wake:
 		case <-timer.C:
@@ -34,25 +34,29 @@ func (p *Pipeline) next(ctx context.Context, f *flight) bool {
 
 // take makes f a flight of a parcel that is due, or of the head of the queue, if a flight may begin. Before that
 // it refuses the queued requests that have too little time left for an attempt. drained says that nothing is left
-// to do, side that parcels wait in the side lane.
-func (p *Pipeline) take(f *flight) (taken, drained, side bool) {
+// to do; again is when to look again though nobody calls, zero for never.
+func (p *Pipeline) take(f *flight) (taken, drained bool, again time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expireQueueLocked(p.horizonLocked())
-	side = len(p.side) > 0
+	side := len(p.side) > 0
 	switch {
 	case p.sideDueLocked() && p.roomLocked():
 		*f = flight{batch: p.unparkLocked(), parcel: true, guesses: f.guesses}
 	case p.wantedLocked():
 		*f = flight{batch: p.headLocked(), guesses: f.guesses}
 	default:
-		return false, p.draining && len(p.queue) == 0 && !side, side
+		again = p.lingerLocked()
+		if side && (again <= 0 || again > sidePause) {
+			again = sidePause
+		}
+		return false, p.draining && len(p.queue) == 0 && !side, again
 	}
 	for _, r := range f.batch {
 		f.events += len(r.group.Events)
 	}
 	p.flights = append(p.flights, f)
-	return true, false, side
+	return true, false, 0
 }
 
 // headLocked takes a batch off the head of the queue.

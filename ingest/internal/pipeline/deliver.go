@@ -10,11 +10,14 @@ import (
 
 // deliverStored hands each request its part of a committed batch's results.
 func (p *Pipeline) deliverStored(f *flight, live []*request, stored []bool) {
+	crowded := p.store.Crowded()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f.attempted = nil
 	p.downSince = time.Time{}
-	p.tookLocked(time.Since(f.begun))
+	now := time.Now()
+	p.tookLocked(now.Sub(f.begun))
+	p.awaitLocked(crowded, len(stored), now, now.Sub(f.begun))
 	p.stats.Batches++
 	p.stats.LastBatch = len(stored)
 	for _, r := range live {

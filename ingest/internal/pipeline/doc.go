@@ -10,7 +10,8 @@
 //	Submit ──► accept.go    the queue: bounded in events and bytes; full -> refused now
 //	              │
 //	              ▼
-//	           batch.go     what has queued up while the committers were busy; no timer
+//	           batch.go     what has queued up while the committers were busy
+//	           linger.go    what a batch waits for while other processes write most of them
 //	           flight.go    a batch under way, and when the next may begin behind it
 //	              │
 //	              ▼

@@ -31,12 +31,18 @@ func (p *Pipeline) roomLocked() bool {
 }
 
 // wantedLocked tells whether a flight may begin with what is queued. Behind another flight it must be as large as
-// that one, or as large as a batch gets: a smaller one is not worth its fixed costs.
+// that one, or as large as a batch gets: a smaller one is not worth its fixed costs. While the store is crowded only
+// the largest batches go behind another.
 func (p *Pipeline) wantedLocked() bool {
-	if len(p.queue) == 0 || !p.roomLocked() {
+	switch {
+	case len(p.queue) == 0 || !p.roomLocked():
 		return false
+	case len(p.flights) == 0:
+		return p.lingerLocked() <= 0
+	case p.crowded:
+		return p.queued >= p.config.BatchEvents
 	}
-	return len(p.flights) == 0 || p.queued >= min(p.flights[0].events, p.config.BatchEvents)
+	return p.queued >= min(p.flights[0].events, p.config.BatchEvents)
 }
 
 // notAhead notes that an attempt of the flight has failed: no other flight begins behind this one any more. The

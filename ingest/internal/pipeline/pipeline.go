@@ -27,6 +27,9 @@ type Store interface {
 	// *event.UnknownError when that is not known. The reason event.ReasonKeyHeld says that a key of the batch
 	// cannot be written now.
 	Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error)
+
+	// Crowded tells whether most of the batches that were stored of late came from other processes. An estimate.
+	Crowded() bool
 }
 
 // Filter guesses which keys exist already. It may be wrong in both directions. One committer at a time calls it:
@@ -46,6 +49,7 @@ type Config struct {
 	QueueBytes      int64         // bytes of their requests
 	BatchEvents     int           // a batch stops growing here; a larger request goes alone
 	BatchBytes      int64         // likewise
+	Linger          time.Duration // the longest wait before a batch while the store is crowded; 0: none
 	Deadline        time.Duration // a request is answered within this, give or take reaperGrain
 	AttemptTimeout  time.Duration // one try at committing a batch
 	OutageGrace     time.Duration // after this long without the store, one request at a time is let in
@@ -77,7 +81,10 @@ type Pipeline struct {
 	splits     float64      // batches that may be halved at once; grows with the time since splitAt
 	splitAt    time.Time
 	commitTime time.Duration // what a commit takes these days: tookLocked
-	downSince  time.Time     // when the first of the attempts that have failed in a row failed; zero: the store works
+	crowded    bool          // others write most batches, and this pipeline may linger
+	awaited    int           // events that the next batch is waited for, until lingerEnd
+	lingerEnd  time.Time
+	downSince  time.Time // when the first of the attempts that have failed in a row failed; zero: the store works
 	draining   bool
 	events     int   // of queue, flights and side lane
 	bytes      int64 // likewise

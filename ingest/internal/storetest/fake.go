@@ -29,6 +29,7 @@ type Fake struct {
 	script  []Step
 	held    string // id that another transaction holds
 	silent  bool   // nobody answers who connects
+	crowded bool   // others write most batches
 }
 
 // Step changes what the next Merge does. The zero Step changes nothing.
@@ -50,6 +51,20 @@ func (f *Fake) Hold(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.held = id
+}
+
+// Crowd makes the store say whether others write most batches, until it is called again.
+func (f *Fake) Crowd(crowded bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.crowded = crowded
+}
+
+// Crowded tells what Crowd was told.
+func (f *Fake) Crowded() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.crowded
 }
 
 // Silence makes every connecting last until it is given up, until it is called again.
