@@ -40,6 +40,7 @@
 // with its events (prune.go).
 //
 //	batch.go rows.go query.go    a batch on its way, and the bytes of it
+//	crowd.go                     whether other writers write most batches
 //	session.go ready.go ids.go   the connection that writes, and what dies with it
 //	looker.go                    the two that look keys up
 //	connect.go dial*.go          how a connection is opened, and noticed when it is dead
