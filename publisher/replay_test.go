@@ -416,7 +416,7 @@ func TestAServerThatIsGoneEndsTheReplay(t *testing.T) {
 // refuses whatever comes, and with --follow nobody would be told.
 func TestWhatIsNoIngotEndsTheReplay(t *testing.T) {
 	t.Parallel()
-	for status, says := range map[int]string{400: "400 Bad Request", 401: "401 Unauthorized: the key goes into INGOT_KEY; ingest key makes one", 404: "404 Not Found", 405: "405 Method Not Allowed", 407: "407 Proxy Authentication Required", 421: "421 Misdirected Request", 308: "308 Permanent Redirect: to https://ingot/publish"} {
+	for status, says := range map[int]string{400: "400 Bad Request", 401: "401 Unauthorized: the key goes into INGOT_KEY; ingest key makes one", 404: "404 Not Found", 405: "405 Method Not Allowed", 407: "407 Proxy Authentication Required", 421: "421 Misdirected Request", 308: "308 Permanent Redirect: to https://ingot/publish", 422: "422 Unprocessable Entity: this answer is not one of Ingot's"} {
 		for _, more := range []string{"--json", "--follow"} {
 			synctest.Test(t, func(t *testing.T) {
 				network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -26,7 +26,7 @@ func settle(a answer, events []event.Event) (settled, error) {
 	switch {
 	case a.err != nil:
 		return settled{}, errNotSettled
-	case a.status == http.StatusUnprocessableEntity:
+	case a.status == http.StatusUnprocessableEntity && ofIngot(a):
 		return settled{allInvalid(len(events)), faultsOf(a, len(events))}, problem(a)
 	case a.status != http.StatusOK && a.status != http.StatusMultiStatus:
 		return settled{}, errNotSettled

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -88,15 +89,49 @@ func TestFaultsOfInvalidEvents(t *testing.T) {
 			`map[1:["bad": unknown_field: no such field "topic": missing: it is required]]`,
 		},
 		"all": {
-			422, `{"errors":[{"index":0,"field":"a","code":"b","detail":"c"},{"index":1,"field":"d"},{"index":1,"field":"e","code":"f"},{"index":2,"field":"g"}]}`,
+			422, `{"type":"urn:ingot:problem:invalid-events","errors":[{"index":0,"field":"a","code":"b","detail":"c"},{"index":1,"field":"d"},{"index":1,"field":"e","code":"f"},{"index":2,"field":"g"}]}`,
 			`map[0:["a": b: c] 1:["d" "e": f]]`,
 		},
-		"all, without a list": {422, `{"title":"no"}`, `map[]`},
-		"all, without JSON":   {422, `no`, `map[]`},
+		"all, without a list": {422, `{"type":"urn:ingot:problem:refused-by-postgres"}`, `map[]`},
 	} {
 		got, err := settle(answer{status: c.status, body: []byte(c.body)}, two)
-		if says := fmt.Sprint(got.faults); says != c.want || err == nil {
+		if says := fmt.Sprint(got.faults); says != c.want || err == nil || len(got.statuses) != 2 || got.statuses[1] != Invalid {
 			t.Errorf("%s: %s (%v), want %s", name, says, err, c.want)
+		}
+	}
+}
+
+// TestWhoRefuses: only Ingot can say that events are invalid, or certainly not stored. What stands before it may say so of a
+// request that it has passed on, and refuses every other one as well, but for the size.
+func TestWhoRefuses(t *testing.T) {
+	t.Parallel()
+	const ingot = `{"type":"urn:ingot:problem:any","title":"no"}`
+	for _, c := range []struct {
+		status            int
+		body              string
+		again, open, bars bool
+	}{
+		{503, ingot, true, false, false},
+		{503, "<html>upstream connect error</html>", true, true, false},
+		{503, `{"type":"about:blank"}`, true, true, false},
+		{429, ingot, true, false, false},
+		{429, "", true, true, false},
+		{408, ingot, true, false, false},
+		{408, "", true, true, false},
+		{413, ingot, false, false, false},
+		{413, "<html>Request Entity Too Large</html>", false, false, false},
+		{415, ingot, false, false, false},
+		{415, "<html>no</html>", false, false, true},
+		{422, "<html>blocked</html>", false, false, true},
+		{422, `{"errors":[{"index":0,"field":"payload"}]}`, false, false, true},
+		{451, "", false, false, true},
+	} {
+		a := answer{status: c.status, body: []byte(c.body)}
+		if s, err := settle(a, events(2)); s.statuses != nil || !errors.Is(err, errNotSettled) {
+			t.Errorf("%d %s: settles the events as %v (%v)", c.status, c.body, s.statuses, err)
+		}
+		if no := refused(a); no.again != c.again || no.open != c.open || no.bars != c.bars {
+			t.Errorf("%d %s: %+v", c.status, c.body, no)
 		}
 	}
 }

@@ -15,7 +15,8 @@
 // what makes a retry safe. An attempt that may have stored its batch without
 // telling (504, another 5xx, a 2xx with nothing in it, a connection cut, a timeout) leaves the outcome open,
 // and no later refusal closes it again: 503 says that this attempt stored nothing,
-// not that none did. Only an answer about the events themselves settles them.
+// not that none did. Only an answer about the events themselves settles them. What
+// is no problem document of Ingot's says nothing of the events, whatever its status.
 //
 // A Follower comes back with the last id of its stream, so that nothing is missing and
 // nothing repeats; of a subscription what was not committed comes again. Its streams

@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Refused is a final answer: the same request would be answered so again.
@@ -24,6 +25,10 @@ func finally(a answer) *Refused {
 	_ = json.Unmarshal(a.body, &said) // what is no problem document has neither
 	return &Refused{Status: a.status, Kind: said.Type, Oldest: said.Oldest, Err: problem(a)}
 }
+
+// ofIngot tells whether a refusal is one of Ingot's: whatever stands before it, as a filter or a gateway, knows nothing of
+// events.
+func ofIngot(a answer) bool { return strings.HasPrefix(finally(a).Kind, "urn:ingot:problem:") }
 
 // goneIn is the 410 that a stream is told while it is open.
 func goneIn(data []byte) *Refused {

@@ -39,11 +39,12 @@ func refused(a answer) refusal {
 		return unanswered(a.err)
 	}
 	r := refusal{cause: fmt.Sprintf("http_%d", a.status), after: retryAfter(a.header), err: problem(a)}
+	ours := ofIngot(a)
 	switch {
-	case a.status == http.StatusServiceUnavailable, // certainly not stored
+	case a.status == http.StatusServiceUnavailable, // certainly not stored, if Ingot says so
 		a.status == http.StatusTooManyRequests,
 		a.status == http.StatusRequestTimeout:
-		r.again = true
+		r.again, r.open = true, !ours
 	case a.status >= 500:
 		r.again, r.open = true, true
 	case a.status/100 == 2: // of somebody in between, who may pass the request on later
@@ -52,12 +53,15 @@ func refused(a answer) refusal {
 		r.bars, r.err = true, fmt.Errorf("%w: the key goes into INGOT_KEY; ingest key makes one", r.err)
 	case a.status/100 == 3:
 		r.bars, r.err = true, fmt.Errorf("%w: to %s", r.err, a.header.Get("Location"))
+	case a.status == http.StatusRequestEntityTooLarge: // a smaller request may pass, whoever says so
 	case a.status == http.StatusBadRequest:
 		r.bars = !ofTheBody(finally(a).Kind)
 	case a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired,
 		a.status == http.StatusMisdirectedRequest,                                // by a name that is none of the server's
 		a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed: // it is no Ingot
 		r.bars = true
+	case !ours: // of a filter in between
+		r.bars, r.err = true, fmt.Errorf("%w: this answer is not one of Ingot's", r.err)
 	}
 	return r
 }

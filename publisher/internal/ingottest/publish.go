@@ -166,7 +166,7 @@ func answer(w http.ResponseWriter, code int, v any) {
 
 func refuse(w http.ResponseWriter, code int, detail string, faults ...map[string]any) {
 	w.Header().Set("X-Request-Id", "test-1")
-	document := map[string]any{"type": "about:blank", "title": http.StatusText(code), "status": code, "detail": detail}
+	document := map[string]any{"type": "urn:ingot:problem:injected", "title": http.StatusText(code), "status": code, "detail": detail}
 	if len(faults) > 0 {
 		document["errors"] = faults
 	}
