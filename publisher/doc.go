@@ -30,6 +30,6 @@
 // flags.go is what the subcommands want of their flags alike. The exit code is 0 when all is well, 1 when an event
 // was not acknowledged or the audit found something, 2 for a wrong command line and 130 after
 // an interrupt (also SIGTERM, and SIGHUP of a terminal that closes); a second interrupt ends
-// at once. An interrupt is how replay --follow ends: what it read is settled and audited
-// first. It is how follow ends, too, with 0; a final refusal ends it with 1.
+// at once. An interrupt is how replay --follow ends once it has reached its server: what it
+// read is settled and audited first. It is how follow ends, too, with 0; a final refusal ends it with 1.
 package main

@@ -62,8 +62,8 @@ type code int
 
 func (c code) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// interrupted is the error of a run that was interrupted, and whose report, which would have told so, could not be
-// printed.
+// interrupted is the error of a run that was interrupted, and has no report that would have told so: it could not be
+// printed, or there is nothing to report.
 type interrupted struct{ error }
 
 func (i interrupted) Error() string { return "interrupted: " + i.error.Error() }

@@ -140,8 +140,11 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	err = c.Reach(ctx, func(err error) {
 		fmt.Fprintf(out.words, "waiting for the server: %v\n", err)
 	})
-	if err != nil && (ctx.Err() == nil || r.Follow) {
-		return err // --follow has read nothing yet: there is nothing to settle, nor to audit
+	switch {
+	case err != nil && ctx.Err() == nil:
+		return err
+	case err != nil && r.Follow:
+		return interrupted{err} // it has read nothing yet: there is nothing to settle, nor to audit
 	}
 	meter := newMeter(out)
 	o := r.send(ctx, in, c, meter)
