@@ -78,6 +78,9 @@ type authorities struct{ *x509.CertPool }
 
 // UnmarshalText implements encoding.TextUnmarshaler: it reads the file.
 func (a *authorities) UnmarshalText(file []byte) error {
+	if len(file) == 0 {
+		return errEmpty
+	}
 	text, err := os.ReadFile(string(file))
 	if err != nil {
 		return err

@@ -104,6 +104,9 @@ func obey(ctx context.Context, args []string, s surroundings) int {
 	return exitCode(ctx, command.Run(), s.words)
 }
 
+// errEmpty refuses the empty value of a flag or a variable, which a script makes of a variable that is not set.
+var errEmpty = errors.New("it is empty: leave it out, or say something")
+
 // asTyped takes a string as the bytes that were typed. Kong would make U+FFFD of bytes that are not UTF-8, and a file
 // may be named so. An empty string is refused: --after=$LAST without a LAST would begin now, and --source=$FROM
 // without a FROM would print everything.
@@ -113,7 +116,7 @@ func asTyped(d *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 	if t.String() == "" {
-		return errors.New("it is empty: leave it out, or say something")
+		return errEmpty
 	}
 	target.SetString(t.String())
 	return nil

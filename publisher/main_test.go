@@ -135,6 +135,22 @@ func TestURLFromTheEnvironment(t *testing.T) {
 	}
 }
 
+// TestEmptyVariables are refused as empty flags are: INGOT_CA=$CA without a CA would trust the authorities of the system, and INGOT_URL=$AT
+// without an AT would send to this machine. Not parallel: it sets variables of the process.
+func TestEmptyVariables(t *testing.T) {
+	for _, name := range []string{"INGOT_URL", "INGOT_KEY", "INGOT_CA"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, "")
+			for _, args := range [][]string{{"simulate"}, {"replay", "-"}, {"follow"}} {
+				exit, stdout, stderr := command(t.Context(), nil, args...)
+				if exit != exitUsage || stdout != "" || !strings.Contains(stderr, ": it is empty: leave it out, or say something (from envar "+name+"=") {
+					t.Errorf("%v: exit %d\n%s%s", args, exit, stdout, stderr)
+				}
+			}
+		})
+	}
+}
+
 // TestJSONNames holds the interface that scripts read.
 func TestJSONNames(t *testing.T) {
 	t.Parallel()
