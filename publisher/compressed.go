@@ -79,9 +79,7 @@ func (c *content) open() (err error) {
 	}
 	if err == nil {
 		held := bufio.NewReaderSize(c.reader, tarHead)
-		if c.reader = held; isTar(held) {
-			err = tarFormat.refusal(c.follow)
-		}
+		c.reader, err = held, inner(held, c.format).refusal(c.follow)
 	}
 	return err
 }

@@ -3,12 +3,13 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"strings"
 )
 
-// format is how a file is compressed, or packed; the zero format is that of bytes as they are.
+// format is how a file is compressed, packed, or encoded; the zero format is that of bytes as they are.
 type format struct {
 	name   string
-	unpack string // the command that makes lines of it; "" where the publisher does
+	unpack string // the command that makes lines of FILE; "" where the publisher does
 }
 
 const (
@@ -16,7 +17,7 @@ const (
 	zstdFormat = "zstandard"
 )
 
-// magics are what compressed and packed files begin with, whatever their names are. A ? is any byte.
+// magics are what such files begin with, whatever their names are. A ? is any byte.
 var magics = []struct {
 	bytes string
 	format
@@ -24,15 +25,23 @@ var magics = []struct {
 	{"\x1f\x8b\x08", format{name: gzipFormat}},
 	{"\x28\xb5\x2f\xfd", format{name: zstdFormat}},
 	{"\x50\x2a\x4d\x18", format{name: zstdFormat}}, // a frame to be skipped: pzstd begins with one
-	{"\xfd7zXZ\x00", format{"xz", "xz -dc"}},
-	{"BZh?1AY&SY", format{"bzip2", "bzip2 -dc"}},
-	{"BZh?\x17\x72\x45\x38\x50\x90", format{"bzip2", "bzip2 -dc"}}, // of nothing
-	{"\x04\x22\x4d\x18", format{"lz4", "lz4 -dc"}},
-	{"PK\x03\x04", format{"zip", "unzip -p"}},
+	{"\xfd7zXZ\x00", format{"xz", "xz -dc FILE"}},
+	{"BZh?1AY&SY", format{"bzip2", "bzip2 -dc FILE"}},
+	{"BZh?\x17\x72\x45\x38\x50\x90", format{"bzip2", "bzip2 -dc FILE"}}, // of nothing
+	{"\x04\x22\x4d\x18", format{"lz4", "lz4 -dc FILE"}},
+	{"PK\x03\x04", format{"zip", "unzip -p FILE"}},
+	{"\xff\xfe\x00\x00", format{"UTF-32", "iconv -f UTF-32 -t UTF-8 FILE"}},
+	{"\x00\x00\xfe\xff", format{"UTF-32", "iconv -f UTF-32 -t UTF-8 FILE"}},
+	{"\xff\xfe", utf16Format},
+	{"\xfe\xff", utf16Format},
 }
 
+// utf16Format is what Windows calls Unicode: PowerShell writes it. Only what begins with its byte order mark is known for
+// it. Its lines would be cut in the middle of a character.
+var utf16Format = format{"UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"}
+
 // tarFormat has its magic, with a version, in the middle of its first header. No text has the NULs there.
-var tarFormat = format{"tar", "tar -xOf"}
+var tarFormat = format{"tar", "tar -xOf FILE"}
 
 const (
 	tarMagicAt = 257
@@ -62,6 +71,19 @@ func begins(src *bufio.Reader, magic string) bool {
 	return true
 }
 
+// inner is the format of what was compressed as outer, if it is one that has to be refused. tar finds out itself how an
+// archive is compressed.
+func inner(src *bufio.Reader, outer string) format {
+	f := formatOf(src)
+	switch tool := map[string]string{gzipFormat: "gzip", zstdFormat: "zstd"}[outer]; {
+	case f == tarFormat:
+		return f
+	case strings.HasPrefix(f.name, "UTF-"):
+		return format{f.name, tool + " -dc FILE | " + strings.TrimSuffix(f.unpack, " FILE")}
+	}
+	return format{}
+}
+
 // isTar looks at what the first read has brought: of an archive that is its header.
 func isTar(src *bufio.Reader) bool {
 	_, _ = src.Peek(1) // so that there is a first read; whoever reads on is told its error
@@ -73,11 +95,15 @@ func isTar(src *bufio.Reader) bool {
 	return magic == "ustar\x0000" || magic == "ustar  \x00" // of POSIX, and of GNU
 }
 
-// packed is the error of a file that somebody else has to unpack: its bytes would make lines that nobody can use.
+// packed is the error of a file that somebody else has to unpack or convert: its bytes would make lines that nobody can use.
 type packed struct{ format }
 
 func (p packed) Error() string {
-	return fmt.Sprintf("it is packed (%s), and only gzip and zstandard are unpacked here: %s FILE | publisher replay - --topic=TOPIC", p.name, p.unpack)
+	why := "it is packed (" + p.name + "), and only gzip and zstandard are unpacked here"
+	if strings.HasPrefix(p.name, "UTF-") {
+		why = "it is text in " + p.name + ", and only UTF-8 is read here"
+	}
+	return fmt.Sprintf("%s: %s | publisher replay - --topic=TOPIC", why, p.unpack)
 }
 
 // refusal tells why a file in this format is not read, nil if it is. A compressed one, pipes too, is not followed: an
