@@ -92,9 +92,9 @@ func (in *intake) nameUnsettled(items []item, res client.Result) {
 		word, bad := words[res.Statuses[n]]
 		switch faults := res.Faults[n]; {
 		case len(faults) > 0:
-			in.name(where(it.file, it.Line) + ": " + inWords(faults))
+			in.name(it.file.where(it.Line) + ": " + inWords(faults))
 		case bad:
-			in.name(fmt.Sprintf("%s: %s: %v", where(it.file, it.Line), word, res.Err))
+			in.name(fmt.Sprintf("%s: %s: %v", it.file.where(it.Line), word, res.Err))
 		}
 	}
 }

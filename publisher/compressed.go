@@ -25,10 +25,11 @@ const (
 // the first Read finds out which it is, since a file may be opened late, and a pipe may be silent for long.
 type content struct {
 	raw    raw
-	follow bool      // --follow is set: the file must not be compressed
-	format string    // "" for bytes as they are
-	reader io.Reader // nil before the first Read
-	told   int64     // how many bytes of raw progress has counted
+	follow bool          // --follow is set: the file must not be compressed
+	format string        // "" for bytes as they are
+	reader *bufio.Reader // nil before the first Read
+	failed error         // why it cannot be read
+	told   int64         // how many bytes of raw progress has counted
 }
 
 // raw counts the bytes that are read of a file. It keeps the error of the file itself, which is told in place of the
@@ -52,36 +53,49 @@ func (r *raw) Read(to []byte) (n int, err error) {
 // Read implements io.Reader. Of a compressed file io.EOF says that it is whole, and that the checksum of each of its
 // members or frames is right (a zstd frame may have none).
 func (c *content) Read(to []byte) (n int, err error) {
-	if c.reader == nil {
-		err = c.open()
+	if err := c.begin(); err != nil {
+		return 0, err
 	}
-	if err == nil {
-		n, err = c.reader.Read(to)
-	}
+	n, err = c.reader.Read(to)
 	return n, c.explain(err)
 }
 
-func (c *content) open() (err error) {
+// begin finds out how to read the file.
+func (c *content) begin() error {
+	if c.reader == nil {
+		c.failed = c.explain(c.open())
+	}
+	return c.failed
+}
+
+// listed tells whether the file is not one event a line, but an array of them or the like.
+func (c *content) listed(format string) bool {
+	return format != "lines" && c.begin() == nil && beginsList(c.reader, format == "events")
+}
+
+func (c *content) open() error {
 	src := bufio.NewReaderSize(&c.raw, compressedChunk)
 	c.reader = src
 	format := formatOf(src)
 	if err := format.refusal(c.follow); err != nil {
 		return err
 	}
+	var held io.Reader
+	var err error
 	switch c.format = format.name; c.format {
 	case gzipFormat:
-		c.reader, err = gzip.NewReader(src)
+		held, err = gzip.NewReader(src)
 	case zstdFormat:
-		c.reader, err = zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		held, err = zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(zstdWindow)) // the memory of a stream is its window
 	default:
 		return nil
 	}
-	if err == nil {
-		held := bufio.NewReaderSize(c.reader, tarHead)
-		c.reader, err = held, inner(held, c.format).refusal(c.follow)
+	if err != nil {
+		return err
 	}
-	return err
+	c.reader = bufio.NewReaderSize(held, compressedChunk)
+	return inner(c.reader, c.format).refusal(c.follow)
 }
 
 // explain says what is wrong with a compressed file. Damage shows where decoding fails, or only at the checksum at
@@ -113,14 +127,20 @@ func (c *content) progress(size int) int {
 	return size
 }
 
-// mustGrow refuses a compressed file: nobody appends lines to one, and --follow would wait at its end for nothing.
-func mustGrow(path string) error {
+// mustGrow refuses a compressed file, and an array: nobody appends lines to one, and --follow would wait at its end for
+// nothing.
+func mustGrow(path, format string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if err := formatOf(bufio.NewReader(file)).refusal(true); err != nil {
+	src := bufio.NewReaderSize(file, compressedChunk)
+	err = formatOf(src).refusal(true)
+	if err == nil && format != "lines" && beginsList(src, format == "events") {
+		err = errors.New("it is an array of events, or an event over several lines, and nobody appends lines to that: replay it without --follow")
+	}
+	if err != nil {
 		return fmt.Errorf("--follow: %s: %w", path, err)
 	}
 	return nil

@@ -6,6 +6,7 @@
 //	   │                                        │  whole.go   of more than can be open at once, the later ones in their turn
 //	   │                                        │  pipe.go    reads that an interrupt ends
 //	   │                                        │  compressed.go   gzip and zstandard ──> what was compressed
+//	   │                                        │  listed.go  tells arrays of events, and events over several lines
 //	   │                                        │  format.go  tells these, and what is packed otherwise, by their first bytes
 //	   │                                        │  intake.go  lines ──> events, every line counted
 //	   │                                        │  batches.go by number, bytes and time

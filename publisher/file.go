@@ -27,11 +27,14 @@ type file struct {
 	src    io.Reader
 	held   *content      // reads src, and decompresses it; nil for a file that grows
 	reader *lines.Reader // set while the file is read
-	window int           // bytes of a line that are looked at in one piece
-	size   int64         // of src; 0: not known
-	follow bool
-	format string
-	now    func() time.Time // tells the timestamp anew for each line; nil: that of origin stays
+
+	elements *lines.Elements // likewise, in place of reader; nil for a file of lines
+	listed   bool            // it is one of elements
+	window   int             // bytes of a line that are looked at in one piece
+	size     int64           // of src; 0: not known
+	follow   bool
+	format   string
+	now      func() time.Time // tells the timestamp anew for each line; nil: that of origin stays
 }
 
 // open opens every file before anything is sent. So a wrong name is told at once, and a file that is renamed
@@ -116,7 +119,7 @@ func (f *file) tail(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("--follow: %s is no regular file, and does not grow: without --follow it is read to its end", path)
 	}
-	if err := mustGrow(path); err != nil {
+	if err := mustGrow(path, f.format); err != nil {
 		return err
 	}
 	t, err := lines.Follow(ctx, path)
@@ -150,20 +153,39 @@ func (f *file) complete() error {
 	return nil
 }
 
-// begin makes the reader of the file's lines. leave closes the file and lets go of all that reading it has taken:
+// begin makes the reader of the file's lines, or elements: it waits for what the file begins with. leave closes the file and lets go of all that reading it has taken:
 // there may be very many files.
 func (f *file) begin() {
-	src := f.src
-	if _, grows := src.(*lines.Tail); !grows {
-		f.held = &content{raw: raw{src: src}, follow: f.follow}
-		src = f.held
+	if _, grows := f.src.(*lines.Tail); grows {
+		f.reader = lines.NewReader(f.src, f.window)
+		return
 	}
-	f.reader = lines.NewReader(src, f.window)
+	f.held = &content{raw: raw{src: f.src}, follow: f.follow}
+	if f.listed = f.held.listed(f.format); f.listed {
+		f.format, f.elements = "events", lines.NewElements(f.held, f.window)
+		return
+	}
+	f.reader = lines.NewReader(f.held, f.window)
+}
+
+func (f *file) next() (lines.Line, error) {
+	if f.listed {
+		return f.elements.Next()
+	}
+	return f.reader.Next()
+}
+
+// pending is how many bytes are read of what has no end yet.
+func (f *file) pending() int {
+	if f.listed {
+		return f.elements.Pending()
+	}
+	return f.reader.Pending()
 }
 
 func (f *file) leave() {
 	f.close()
-	f.held, f.reader = nil, nil
+	f.held, f.reader, f.elements = nil, nil, nil
 }
 
 // progress is how many bytes of the file an event of size bytes of text stands for.
@@ -180,4 +202,10 @@ func (f *file) close() {
 	}
 }
 
-func where(file string, line int64) string { return fmt.Sprintf("%s:%d", file, line) }
+// where names a line as editors do, and an element as jq does: from 0.
+func (f *file) where(line int64) string {
+	if f.listed {
+		return fmt.Sprintf("%s[%d]", f.name, line-1)
+	}
+	return fmt.Sprintf("%s:%d", f.name, line)
+}

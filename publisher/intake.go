@@ -21,7 +21,7 @@ const maxNamed = 10
 type item struct {
 	record.Record
 	index int // in the memory; negative: not remembered
-	file  string
+	file  *file
 }
 
 // intake reads the files and knows what became of every line.
@@ -42,7 +42,7 @@ type intake struct {
 	failure error // of reading
 }
 
-// lineCounts adds up: Lines = Blank + Refused + Whole + Split.
+// lineCounts adds up: Lines = Blank + Refused + Whole + Split. An element of an array counts as a line.
 type lineCounts struct {
 	Lines   int64 `json:"lines"`
 	Blank   int64 `json:"blank"`   // skipped
@@ -80,7 +80,7 @@ func (in *intake) read(ctx context.Context, f *file) {
 	f.begin()
 	defer f.leave()
 	for ctx.Err() == nil {
-		l, err := f.reader.Next()
+		l, err := f.next()
 		if err != nil {
 			in.ended(ctx, f, err)
 			return
@@ -94,7 +94,7 @@ func (in *intake) read(ctx context.Context, f *file) {
 func (in *intake) ended(ctx context.Context, f *file, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.counts.Pending += int64(f.reader.Pending())
+	in.counts.Pending += int64(f.pending())
 	switch {
 	case errors.Is(err, io.EOF):
 		in.ends++
@@ -132,7 +132,7 @@ func blank(text []byte) bool { return len(text) == 0 || len(text) == 1 && text[0
 func (in *intake) text(ctx context.Context, f *file, l lines.Line) bool {
 	if at := f.origin.Timestamp; !inRange(at) {
 		if l.Part == 1 {
-			in.refuse(f.name, l.Number, fmt.Errorf("the file was modified in %d, and a timestamp lies in the years %d to %d: name one with --timestamp", at.UTC().Year(), event.MinYear, event.MaxYear))
+			in.refuse(f, l.Number, fmt.Errorf("the file was modified in %d, and a timestamp lies in the years %d to %d: name one with --timestamp", at.UTC().Year(), event.MinYear, event.MaxYear))
 		}
 		return true
 	}
@@ -153,7 +153,7 @@ func (in *intake) event(ctx context.Context, f *file, l lines.Line) bool {
 	}
 	r, err := f.origin.Event(l)
 	if err != nil {
-		in.refuse(f.name, l.Number, err)
+		in.refuse(f, l.Number, err)
 		return true
 	}
 	return in.take(ctx, f, r)
@@ -162,13 +162,13 @@ func (in *intake) event(ctx context.Context, f *file, l lines.Line) bool {
 // take hands an event to the dealer. It is counted when the dealer has it.
 func (in *intake) take(ctx context.Context, f *file, r record.Record) bool {
 	r.Size = f.progress(r.Size)
-	i, other := in.memory.add(f.name, r)
+	i, other := in.memory.add(f, r)
 	if other != nil {
-		in.refuse(f.name, r.Line, fmt.Errorf("it has the key of %s, and another content", where(other.file, other.line)))
+		in.refuse(f, r.Line, fmt.Errorf("it has the key of %s, and another content", other.file.where(other.line)))
 		return true
 	}
 	select {
-	case in.items <- item{Record: r, index: i, file: f.name}:
+	case in.items <- item{Record: r, index: i, file: f}:
 		in.count(func(c *lineCounts) { c.event(r) })
 		return true
 	case <-ctx.Done():
@@ -194,9 +194,9 @@ func (c *lineCounts) event(r record.Record) {
 	}
 }
 
-func (in *intake) refuse(file string, line int64, err error) {
+func (in *intake) refuse(f *file, line int64, err error) {
 	in.count(func(c *lineCounts) { c.Lines++; c.Refused++ })
-	in.name(fmt.Sprintf("%s: refused: %v", where(file, line), err))
+	in.name(fmt.Sprintf("%s: refused: %v", f.where(line), err))
 }
 
 func (in *intake) name(text string) {

@@ -28,7 +28,7 @@ const (
 // cli lists the subcommands.
 type cli struct {
 	Follow   follow   `cmd:"" help:"Print events as they are committed, from a stream or from a subscription."`
-	Replay   replay   `cmd:"" help:"Send files: events as NDJSON, and any other text line by line; then audit them."`
+	Replay   replay   `cmd:"" help:"Send files: events as NDJSON or JSON, and any other text line by line; then audit them."`
 	Simulate simulate `cmd:"" help:"Send invented events, with duplicates, then audit the database through the API."`
 
 	Version kong.VersionFlag `help:"Print the version, and the revision it was built from."`

@@ -16,7 +16,7 @@ type remembered struct {
 	sum   record.Sum
 	exact bool
 	line  int64
-	file  string
+	file  *file
 }
 
 // memory holds the events that the audit must find, up to a limit: a stream has no end.
@@ -32,7 +32,7 @@ type memory struct {
 // add returns the index of an event, and -1 over the limit. An event whose key was read before has the index of the
 // first one. If the first one has another content, add returns it as other, and the new event must not be sent: which
 // of the two is stored would be chance.
-func (m *memory) add(file string, r record.Record) (i int, other *remembered) {
+func (m *memory) add(file *file, r record.Record) (i int, other *remembered) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := key{r.Event.ID, r.Event.Topic}
@@ -75,5 +75,5 @@ func (m *memory) Diff(i int, row client.Row) string {
 	if record.SumOf(was.exact, row.Source, row.Timestamp, string(row.Payload)) == was.sum {
 		return ""
 	}
-	return where(was.file, was.line) + ": the table holds another content under its key"
+	return was.file.where(was.line) + ": the table holds another content under its key"
 }

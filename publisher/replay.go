@@ -25,14 +25,14 @@ const winding = 10 * time.Second
 
 // replay is the subcommand: its flags.
 type replay struct {
-	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events as NDJSON go as they are, any other text line by line. What is compressed with gzip or zstandard is decompressed; what is packed otherwise is refused."`
+	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events go as they are, as NDJSON or in a JSON array; any other text goes line by line. What is compressed with gzip or zstandard is decompressed; what is packed otherwise is refused."`
 
 	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
 	access
 	Topic       string         `help:"Topic of the lines. Default: the file's base name without its extension, and without .gz or .zst; stdin for -."`
 	Source      string         `help:"Source of the lines. Default: the name of this host."`
 	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of the lines. Default: when the file was modified, the same on every run; for - the time of the start."`
-	Format      string         `enum:"auto,events,lines" default:"auto" help:"auto looks at a file's first line; events: NDJSON of events; lines: text, whatever it looks like."`
+	Format      string         `enum:"auto,events,lines" default:"auto" help:"auto looks at how a file begins; events: NDJSON or JSON of events; lines: text, whatever it looks like."`
 	Follow      bool           `short:"f" help:"Go on with what is appended, also after the file was truncated or replaced, until an interrupt."`
 	Concurrency int            `default:"4" help:"Requests in parallel; 1 keeps the order of the lines."`
 	Batch       int            `default:"1000" help:"Most events per request."`

@@ -187,7 +187,7 @@ func TestARefusedLineFailsTheReplay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := fmt.Sprintf(aEvent, "good", 1) + "\nno event\n" + strings.Repeat("x", 400_000) + "\n" + fmt.Sprintf(aEvent, "too", 2)
 		exit, o := replayed(t, t.Context(), ingottest.Network(t, &ingottest.Server{}), text, "-")
-		if exit != exitBad || o.Lines.Refused != 2 || o.Stored != 2 || o.Lines.Lines != 4 || !strings.Contains(o.Named[1], "stdin:3: refused: the line has more than") {
+		if exit != exitBad || o.Lines.Refused != 2 || o.Stored != 2 || o.Lines.Lines != 4 || !strings.Contains(o.Named[1], "stdin:3: refused: it has more than") {
 			t.Errorf("exit %d, %+v", exit, o)
 		}
 	})

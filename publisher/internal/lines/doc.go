@@ -1,9 +1,12 @@
 // Package lines cuts files into lines, for the replayer: a stream, a file, or a
-// file that still grows, is truncated, and is replaced by a new one.
+// file that still grows, is truncated, and is replaced by a new one. JSON that is
+// not a line for each value it cuts into elements.
 //
 //	io.Reader ──> Reader.Next ──> Line      at most one window in memory
 //	    ▲
 //	    └── Tail      a file that grows: waits where a file would end
+//
+//	io.Reader ──> Elements.Next ──> Line    one element; Ahead tells that it is such a source
 //
 // A line is what stands between two line feeds, every byte of it: a carriage
 // return belongs to the line, before a line feed as elsewhere. So the lines joined

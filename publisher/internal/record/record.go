@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -111,14 +112,13 @@ var anything = event.Limits{MaxEvents: 1, MaxPayloadBytes: 1 << 30, MaxDepth: 10
 // byteOrderMark is what some programs begin a file with. It is no part of its first event.
 const byteOrderMark = "\ufeff"
 
-// Event takes a line that is an event already. Its error says why no server would
-// take it.
+// Event takes a line that is an event already, or an element that is. Its error says why no server would take it.
 func (o Origin) Event(l lines.Line) (Record, error) {
 	if l.Part > 1 || !l.Last {
-		return Record{}, fmt.Errorf("the line has more than the %d bytes that an event may take; if the server takes it, a larger --max-payload sends it", o.Limit)
+		return Record{}, fmt.Errorf("it has more than the %d bytes that an event may take; if the server takes it, a larger --max-payload sends it", o.Limit)
 	}
 	text := strings.TrimSpace(strings.TrimPrefix(string(l.Text), byteOrderMark))
-	d, err := event.Decode(text, event.NDJSON, anything)
+	d, err := decode(text, anything)
 	switch {
 	case err != nil:
 		return Record{}, err
@@ -138,12 +138,24 @@ func (o Origin) Event(l lines.Line) (Record, error) {
 	}, nil
 }
 
+// decode reads one event. Over several lines only an element can stand.
+func decode(text string, limits event.Limits) (event.Decoded, error) {
+	if !strings.Contains(text, "\n") {
+		return event.Decode(text, event.NDJSON, limits)
+	}
+	d, err := event.Decode(text, event.JSON, limits)
+	if err == nil && !d.Single {
+		err = errors.New("no event, but a list")
+	}
+	return d, err
+}
+
 // fromFeed tells whether a line is an event that a server gave out: besides the five members of an event it has just
 // received_at. That member is not sent along, for a server takes no other members.
 func fromFeed(text string) bool {
 	strict := anything
 	strict.IgnoreUnknown = false
-	d, err := event.Decode(text, event.NDJSON, strict)
+	d, err := decode(text, strict)
 	if err != nil || len(d.Invalid) != 1 {
 		return false
 	}
@@ -186,12 +198,17 @@ func IsEvent(text []byte) bool {
 // BeginsEvent is IsEvent for the beginning of a line that is too long to be looked at as a whole. An export names both parts
 // of the key before the payload.
 func BeginsEvent(text []byte) bool {
-	d := json.NewDecoder(strings.NewReader(strings.TrimPrefix(string(text), byteOrderMark)))
+	return Begins(strings.NewReader(strings.TrimPrefix(string(text), byteOrderMark)))
+}
+
+// Begins is BeginsEvent for what may go on. It reads no further than it has to.
+func Begins(src io.Reader) bool {
+	d := json.NewDecoder(src)
 	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
 		return false
 	}
 	named := map[json.Token]bool{}
-	for d.More() {
+	for !(named["event_id"] && named["topic"]) && d.More() {
 		name, err := d.Token()
 		if err != nil {
 			break
