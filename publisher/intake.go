@@ -38,6 +38,7 @@ type intake struct {
 	counts  lineCounts
 	named   []string // refused lines, and lines whose events were not acknowledged
 	final   finalCounts
+	cuts    int   // how often a file was truncated that was not read to its end
 	ends    int   // files that were read to their end
 	failure error // of reading
 }
@@ -81,6 +82,10 @@ func (in *intake) read(ctx context.Context, f *file) {
 	defer f.leave()
 	for ctx.Err() == nil {
 		l, err := f.next()
+		if errors.As(err, new(*lines.CutError)) {
+			in.cut(f, err)
+			continue
+		}
 		if err != nil {
 			in.ended(ctx, f, err)
 			return
@@ -103,6 +108,14 @@ func (in *intake) ended(ctx context.Context, f *file, err error) {
 		in.failure = errors.Join(in.failure, failure)
 		in.tell(failure.Error() + ": nothing more of it is sent")
 	}
+}
+
+// cut tells of lines that are lost, of a file that goes on.
+func (in *intake) cut(f *file, err error) {
+	in.mu.Lock()
+	in.cuts++
+	in.mu.Unlock()
+	in.name(f.name + ": " + err.Error())
 }
 
 // line makes one line, or piece, into an event. It reports whether to go on.

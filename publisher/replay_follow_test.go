@@ -142,6 +142,47 @@ func TestFollowSendsWhatTricklesAndKeepsWhatIsNotWhole(t *testing.T) {
 	})
 }
 
+// TestFollowOfAFileThatIsTruncatedUnread: while the server is away nothing is read, and what is truncated then is lost. The run says so.
+func TestFollowOfAFileThatIsTruncatedUnread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		network := &flaky{then: ingottest.Network(t, srv)}
+		ctx, interrupt := context.WithTimeout(t.Context(), time.Hour)
+		defer interrupt()
+		path := written(t, "app.log", strings.Repeat(strings.Repeat("x", 99)+"\n", 20_000))
+		first := true
+		srv.Fault = func(int) ingottest.Fault {
+			if first {
+				first = false
+				network.away.Store(true)
+				time.AfterFunc(time.Minute, func() {
+					if err := os.WriteFile(path, []byte("new\n"), 0o644); err != nil {
+						t.Error(err)
+					}
+					network.away.Store(false)
+				})
+			}
+			return ingottest.None
+		}
+		exit, o := replayed(t, ctx, network, "", "--follow", "--batch=100", path)
+		if exit != exitBad || o.Stored >= 20_000 || o.Lines.Lines != int64(srv.Rows()) || !strings.HasPrefix(o.Problems["cut"], "1 times a file was truncated") || len(o.Named) != 1 || !strings.HasPrefix(o.Named[0], path+": it was truncated, and ") {
+			t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
+		}
+		news := 0
+		for _, r := range rowsOf(t, srv) {
+			if text := r.text(t); text == "new" {
+				news++
+			} else if text != strings.Repeat("x", 99) {
+				t.Errorf("a line that was cut was sent: %q", text)
+			}
+		}
+		if news != 1 {
+			t.Errorf("%d lines of the file as it is now, want 1", news)
+		}
+	})
+}
+
 // TestFollowEndsWithoutItsServer: an interrupt gives what was read ten seconds.
 func TestFollowEndsWithoutItsServer(t *testing.T) {
 	t.Parallel()

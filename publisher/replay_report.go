@@ -52,6 +52,9 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	if in.failure != nil {
 		o.Problems["read"] = in.failure.Error()
 	}
+	if in.cuts > 0 {
+		o.Problems["cut"] = fmt.Sprintf("%s times a file was truncated before it was read to its end: the lines in between are lost", grouped(in.cuts))
+	}
 	if in.memory.limit > 0 && in.memory.beyond > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("the audit covers the first %s events; --audit-limit takes more", grouped(in.memory.limit)))
 	}

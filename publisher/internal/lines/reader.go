@@ -36,8 +36,9 @@ func NewReader(src io.Reader, window int) *Reader {
 }
 
 // Next returns the next line or piece, and io.EOF when there is none. After any other error of the source, Pending
-// tells how much was read of a line that has no end.
+// tells how much was read of a line that has no end. A *CutError has thrown that away, and there may be lines behind it.
 func (r *Reader) Next() (Line, error) {
+	var cut *CutError
 	for {
 		have := r.buf[r.start:r.end]
 		if i := bytes.IndexByte(have, '\n'); i >= 0 {
@@ -52,6 +53,9 @@ func (r *Reader) Next() (Line, error) {
 			return r.give(len(have), 0, true), nil
 		case errors.Is(r.err, ErrNewFile):
 			r.err = nil
+		case errors.As(r.err, &cut):
+			r.start, r.end, r.err, r.line.Last = 0, 0, nil, true
+			return Line{}, cut
 		default:
 			return Line{}, r.err
 		}

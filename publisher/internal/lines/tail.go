@@ -31,18 +31,29 @@ const (
 
 // Tail is a file that grows. Read returns what was appended and waits where there
 // is nothing; ErrNewFile where the file was truncated, or replaced by another
-// under its name; and the error of its context when that ends.
+// under its name; a *CutError in its place where more of the truncated file was seen
+// than read; and the error of its context when that ends.
 //
 // What is written and truncated away again between two looks cannot be seen, nor a
-// file that came and was renamed between two looks.
+// file that came and was renamed between two looks. There is no look while nobody reads.
 type Tail struct {
 	ctx    context.Context
 	path   string
 	file   *os.File
 	offset int64
+	size   int64     // of the file, when something of it was read last
 	mark   []byte    // the bytes before offset
 	quiet  time.Time // since when another file has the name, and this one brings nothing; zero: not so
 	closed time.Time // since when that other file cannot be read; zero: not known to be so
+}
+
+// CutError tells that a file was truncated before all of it was read. What is pending is a part of a line. The file goes on from its beginning.
+type CutError struct {
+	Unread int64 // at least so many bytes are gone
+}
+
+func (c *CutError) Error() string {
+	return fmt.Sprintf("it was truncated, and %d bytes or more had not been read: their lines are lost", c.Unread)
 }
 
 // Follow opens a file that must be there; Close closes it.
@@ -77,7 +88,11 @@ func (t *Tail) Read(p []byte) (int, error) {
 		case err != nil:
 			return 0, err
 		case rewound:
-			t.offset, t.mark, t.quiet = 0, nil, time.Time{}
+			unread := t.size - t.offset
+			t.offset, t.size, t.mark, t.quiet = 0, 0, nil, time.Time{}
+			if unread > 0 {
+				return 0, &CutError{unread}
+			}
 			return 0, ErrNewFile
 		case n > 0:
 			t.took(p[:n])
@@ -108,6 +123,9 @@ func (t *Tail) rewound() (bool, error) {
 
 func (t *Tail) took(p []byte) {
 	t.offset += int64(len(p))
+	if info, err := t.file.Stat(); err == nil {
+		t.size = info.Size()
+	}
 	t.quiet = time.Time{}
 	t.mark = append(t.mark, p[max(0, len(p)-markBytes):]...)
 	t.mark = t.mark[max(0, len(t.mark)-markBytes):]
@@ -132,7 +150,7 @@ func (t *Tail) switchFile() (bool, error) {
 		return false, err
 	}
 	_ = t.file.Close() // it was only read
-	t.file, t.offset, t.mark, t.quiet, t.closed = next, 0, nil, time.Time{}, time.Time{}
+	t.file, t.offset, t.size, t.mark, t.quiet, t.closed = next, 0, 0, nil, time.Time{}, time.Time{}
 	return true, nil
 }
 

@@ -3,6 +3,7 @@ package lines
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,9 @@ func tail(t *testing.T, begins string) *tailed {
 		defer src.Close()
 		for r := NewReader(src, 1000); ; {
 			l, err := r.Next()
-			if err != nil {
+			if errors.As(err, new(*CutError)) {
+				l.Text = []byte(err.Error())
+			} else if err != nil {
 				return
 			}
 			f.mu.Lock()
@@ -202,4 +205,37 @@ func TestTheMarkIsBounded(t *testing.T) {
 	if !bytes.Equal(tail.mark, all[len(all)-markBytes:]) || tail.offset != int64(len(all)) {
 		t.Errorf("%d bytes at %d", len(tail.mark), tail.offset)
 	}
+}
+
+// TestTruncatedBeforeItWasRead: what is lost is told, as far as it was seen, and the line that was cut is thrown away. A reader that is held
+// up, as by a server that is away, is slower than who writes.
+func TestTruncatedBeforeItWasRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "app.log")
+		src, err := os.Create(path)
+		_, wrote := src.WriteString("one\ntwo\n" + strings.Repeat("x", 20) + "\nand more\n")
+		tail, opened := Follow(t.Context(), path)
+		if err := errors.Join(err, wrote, src.Close(), opened); err != nil {
+			t.Fatal(err)
+		}
+		defer tail.Close()
+		r := NewReader(tail, 9) // what is read at once is two lines and a piece of the third
+		want := func(text string, unread int64) {
+			t.Helper()
+			l, err := r.Next()
+			var cut *CutError
+			if errors.As(err, &cut); string(l.Text) != text || unread == 0 && err != nil || unread > 0 && (cut == nil || cut.Unread != unread) {
+				t.Errorf("%q (%v), want %q or %d lost bytes", l.Text, err, text, unread)
+			}
+		}
+		want("one", 0)
+		want("two", 0)
+		want("xxxxxxxxxx", 0)
+		if err := os.WriteFile(path, []byte("new\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		want("", 20)
+		want("new", 0)
+	})
 }
