@@ -19,6 +19,10 @@ const (
 	// linger is how long the first event of a batch waits for others where lines only trickle. Nobody who watches
 	// notices so short a time, and the server can make many commits in it. A guess.
 	linger = 100 * time.Millisecond
+
+	// maxVain is how many requests in a row may be refused, though some were parts of others, before no more are divided: where everything is
+	// refused, two requests for each event would find no more than one for a batch. A guess.
+	maxVain = 1000
 )
 
 // bundle is a batch in the making.
@@ -71,19 +75,36 @@ func (in *intake) jobs(c *client.Client, size int, m *meter) func(context.Contex
 }
 
 func (in *intake) job(c *client.Client, items []item, m *meter) job {
-	return job{len(items), func(ctx context.Context) client.Result {
-		res := c.Send(ctx, eventsOf(items), bodyOf(items))
-		indexes, bytes := make([]int, len(items)), 0
-		for n, it := range items {
-			indexes[n] = it.index
-			bytes += it.Size
+	return job{len(items), func(ctx context.Context) client.Result { return in.settle(ctx, c, items, m) }}
+}
+
+// settle sends a batch until it is known what became of each event. Where all are refused because of one, or because of their size, it
+// sends one half after the other: so an event that is refused is alone in the end, and the others are stored. Its result is that of
+// the part that fared best.
+func (in *intake) settle(ctx context.Context, c *client.Client, items []item, m *meter) client.Result {
+	res := c.Send(ctx, eventsOf(items), bodyOf(items))
+	if res.Divisible && !res.Reopened && len(items) > 1 && ctx.Err() == nil && in.vain.Load() < maxVain {
+		in.tally.Divided(len(items), res)
+		half := len(items) / 2
+		first, second := in.settle(ctx, c, items[:half], m), in.settle(ctx, c, items[half:], m)
+		if first.GaveUp || first.Barred {
+			return second
 		}
-		in.tally.Add(indexes, res)
-		in.nameUnsettled(items, res)
-		in.countFinal(res)
-		m.Add(bytes)
-		return res
-	}}
+		return first
+	}
+	if in.vain.Add(1); !res.Divisible {
+		in.vain.Store(0)
+	}
+	indexes, bytes := make([]int, len(items)), 0
+	for n, it := range items {
+		indexes[n] = it.index
+		bytes += it.Size
+	}
+	in.tally.Add(indexes, res)
+	in.nameUnsettled(items, res)
+	in.countFinal(res)
+	m.Add(bytes)
+	return res
 }
 
 func (in *intake) nameUnsettled(items []item, res client.Result) {
@@ -108,6 +129,9 @@ func (in *intake) countFinal(res client.Result) {
 	defer in.mu.Unlock()
 	if res.Cause == "http_413" {
 		in.final.tooLarge += len(res.Statuses)
+		if len(res.Statuses) == 1 {
+			in.final.alone++
+		}
 		return
 	}
 	in.final.other += len(res.Statuses)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"ingot/internal/event"
 	"ingot/publisher/internal/lines"
@@ -33,6 +34,8 @@ type intake struct {
 	ctx    context.Context // of the readers, and of what they wait for
 	stop   func()          // ends ctx: nobody takes items any more
 	say    func(string)    // tells at once what the report will tell; nil: the report is soon enough
+
+	vain atomic.Int64 // requests in a row that were refused and could be divided
 
 	mu      sync.Mutex // guards what follows
 	counts  lineCounts

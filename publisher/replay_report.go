@@ -31,6 +31,7 @@ type replayOutcome struct {
 // would be refused again. Those that are invalid are counted elsewhere.
 type finalCounts struct {
 	tooLarge int // in requests larger than the server takes
+	alone    int // of these, in a request of their own
 	other    int
 }
 
@@ -163,7 +164,7 @@ func (o replayOutcome) unacknowledged() string {
 
 // smaller names the flag that makes requests smaller.
 func (o replayOutcome) smaller() string {
-	if o.batch > 1 {
+	if o.final.tooLarge > o.final.alone {
 		return fmt.Sprintf("a --batch of less than %d makes them smaller", o.batch)
 	}
 	return "their lines have to be made shorter, or lines of text cut by a smaller --max-payload"

@@ -479,6 +479,10 @@ func TestTheLastLineOfAReplay(t *testing.T) {
 		},
 		"too large a request": {
 			&ingottest.Server{Fault: script(ingottest.TooLarge)}, nil,
+			"3 events were not acknowledged; 3 were in requests larger than the server takes: their lines have to be made shorter, or lines of text cut by a smaller --max-payload",
+		},
+		"too large a request, after an attempt that may have stored it": {
+			&ingottest.Server{Fault: script(ingottest.Lost, ingottest.TooLarge)}, nil,
 			"3 events were not acknowledged; 3 were in requests larger than the server takes: a --batch of less than 1000 makes them smaller",
 		},
 		"too large an event": {

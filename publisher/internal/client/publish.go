@@ -32,10 +32,15 @@ type Result struct {
 	// Reopened tells that an attempt before the last one left the outcome open:
 	// an event answered Duplicate may be one that this batch stored itself.
 	Reopened bool
-	GaveUp   bool   // a retry could have helped, but the time was up, or ctx had ended
-	Barred   bool   // the refusal is not about these events: no key that may, no certificate that is trusted, no Ingot
-	Cause    string // the kind of Err, as in Retries: "invalid", "http_403", ..
-	Err      error  // the last refusal, when not every event was stored or duplicate
+	GaveUp   bool // a retry could have helped, but the time was up, or ctx had ended
+	Barred   bool // the refusal is not about these events: no key that may, no certificate that is trusted, no Ingot
+
+	// Divisible tells that the request was refused as a whole, and nothing of it stored, for its size or for one of its events that nobody
+	// names: others of them may be taken in a smaller one.
+	Divisible bool
+
+	Cause string // the kind of Err, as in Retries: "invalid", "http_403", ..
+	Err   error  // the last refusal, when not every event was stored or duplicate
 
 	// Faults is what is wrong with invalid events, by their index in the batch. It has nothing of an event that the
 	// server only calls invalid.
@@ -94,7 +99,7 @@ func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte,
 		return &refusal{cause: "answer", open: true, bars: true, err: err}
 	}
 	if res.Statuses, res.Faults = s.statuses, s.faults; err != nil {
-		res.Cause, res.Err = "invalid", err
+		res.Cause, res.Err, res.Divisible = "invalid", err, byPostgres(a)
 	}
 	return nil
 }
@@ -110,5 +115,6 @@ func (res Result) abandon(n int, last refusal) Result {
 		res.Statuses[i] = status
 	}
 	res.GaveUp, res.Barred, res.Cause, res.Err = last.again, last.bars, last.cause, last.err
+	res.Divisible = last.large
 	return res
 }

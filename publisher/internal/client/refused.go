@@ -30,6 +30,9 @@ func finally(a answer) *Refused {
 // events.
 func ofIngot(a answer) bool { return strings.HasPrefix(finally(a).Kind, "urn:ingot:problem:") }
 
+// byPostgres tells whether an event was refused that only Postgres knows: it is not named, and has all others of its request refused.
+func byPostgres(a answer) bool { return finally(a).Kind == "urn:ingot:problem:refused-by-postgres" }
+
 // goneIn is the 410 that a stream is told while it is open.
 func goneIn(data []byte) *Refused {
 	return finally(answer{status: 410, body: data})

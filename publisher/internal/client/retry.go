@@ -29,6 +29,7 @@ type refusal struct {
 	again bool          // it is worth trying again
 	after time.Duration // no retry before this has passed
 	bars  bool          // it is about who asks or who answers: other events would be refused as well
+	large bool          // it is about the size of the request
 	err   error
 }
 
@@ -54,6 +55,7 @@ func refused(a answer) refusal {
 	case a.status/100 == 3:
 		r.bars, r.err = true, fmt.Errorf("%w: to %s", r.err, a.header.Get("Location"))
 	case a.status == http.StatusRequestEntityTooLarge: // a smaller request may pass, whoever says so
+		r.large = true
 	case a.status == http.StatusBadRequest:
 		r.bars = !ofTheBody(finally(a).Kind)
 	case a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired,

@@ -35,14 +35,7 @@ func New(planned, unique int, again string) *Tally {
 func (t *Tally) Add(indexes []int, res client.Result) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.requests += res.Requests
-	t.attempts += res.Requests * len(indexes)
-	for _, cause := range res.Retries {
-		t.retries[cause]++
-	}
-	for _, d := range res.Latency {
-		t.latency.Add(d)
-	}
+	t.askedLocked(len(indexes), res)
 	for n, i := range indexes {
 		status := res.Statuses[n]
 		t.counts[status]++
@@ -56,6 +49,24 @@ func (t *Tally) Add(indexes []int, res client.Result) {
 	}
 	if _, known := t.problems[res.Cause]; res.Err != nil && !known {
 		t.problems[res.Cause] = res.Err.Error()
+	}
+}
+
+// Divided counts the requests for a batch whose parts are sent, and added, by themselves.
+func (t *Tally) Divided(events int, res client.Result) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.askedLocked(events, res)
+}
+
+func (t *Tally) askedLocked(events int, res client.Result) {
+	t.requests += res.Requests
+	t.attempts += res.Requests * events
+	for _, cause := range res.Retries {
+		t.retries[cause]++
+	}
+	for _, d := range res.Latency {
+		t.latency.Add(d)
 	}
 }
 
