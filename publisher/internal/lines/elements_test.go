@@ -136,6 +136,37 @@ func TestElementsAreThoseOfTheDecoder(t *testing.T) {
 	}
 }
 
+// TestElementsOfAnything end, stand for no more bytes than there are, and are all there is where encoding/json takes the text for an array.
+func TestElementsOfAnything(t *testing.T) {
+	t.Parallel()
+	const bytesOf = "[]{}\",:\\ \n1e\xef\xbb\xbf\x00"
+	arrays := 0
+	for range 20_000 {
+		text := make([]byte, rand.IntN(30))
+		for i := range text {
+			text[i] = bytesOf[rand.IntN(len(bytesOf))]
+		}
+		if rand.IntN(2) == 0 {
+			text = append([]byte("[1"), text...)
+		}
+		var want []json.RawMessage
+		array := json.Unmarshal(text, &want) == nil && want != nil
+		e, n, size := NewElements(bytes.NewReader(text), 8), 0, 0
+		l, err := e.Next()
+		for ; err == nil; l, err = e.Next() {
+			n++
+			size += l.Size
+		}
+		if size > len(text) || array && (n != len(want) || !errors.Is(err, io.EOF)) {
+			t.Errorf("%q: %d elements of %d bytes, then %v; encoding/json: %t, %d", text, n, size, err, array, len(want))
+		}
+		arrays += map[bool]int{true: 1}[array]
+	}
+	if arrays == 0 {
+		t.Error("no text was an array")
+	}
+}
+
 // TestElementsOfASourceThatFails: what is read of an element is pending.
 func TestElementsOfASourceThatFails(t *testing.T) {
 	t.Parallel()

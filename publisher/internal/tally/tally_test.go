@@ -32,10 +32,11 @@ func TestArithmetic(t *testing.T) {
 	tl.Add([]int{4}, client.Result{Statuses: []client.Status{client.Invalid}, Requests: 1, Cause: "invalid", Err: errors.New("422 bad")})
 	tl.Add([]int{5}, client.Result{Statuses: []client.Status{client.Unknown}, Requests: 2, Retries: []string{"cut"}, Cause: "cut", Err: errors.New("EOF 1")})
 	tl.Add([]int{6}, client.Result{Statuses: []client.Status{client.Failed}, Requests: 1, Cause: "cut", Err: errors.New("EOF 2")})
+	tl.Divided(7, client.Result{Statuses: []client.Status{client.Invalid}, Requests: 2, Retries: []string{"http_503"}, Cause: "invalid", Err: errors.New("422")})
 	r := tl.Report(2 * time.Second)
 	want := Report{
 		SendsPlanned: 12, SendsDone: 8, Stored: 3, Duplicates: 2, Invalid: 1, Unknown: 1, Failed: 1,
-		UniqueEvents: 7, AckedEvents: 4, Requests: 8, Attempts: 3 + 6 + 1 + 2 + 1, AfterOpen: 1,
+		UniqueEvents: 7, AckedEvents: 4, Requests: 10, Attempts: 3 + 6 + 1 + 2 + 1 + 14, AfterOpen: 1,
 		ElapsedSecs: 2, EventsPerSecond: 2.5,
 	}
 	got := r
@@ -43,7 +44,7 @@ func TestArithmetic(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant %+v", got, want)
 	}
-	if !maps.Equal(r.Retries, map[string]int{"http_503": 1, "cut": 2}) {
+	if !maps.Equal(r.Retries, map[string]int{"http_503": 2, "cut": 2}) {
 		t.Errorf("retries %v", r.Retries)
 	}
 	if !maps.Equal(r.Problems, map[string]string{"invalid": "422 bad", "cut": "EOF 1"}) {
