@@ -75,6 +75,19 @@ func TestEventsThatAreNotOneALine(t *testing.T) {
 	}
 }
 
+// TestListsOfNothing have no event, and are none.
+func TestListsOfNothing(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"[]", "\ufeff[\n]\n", `{"events":[],"next_cursor":null}`, "{\"events\": [\n]\n}\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &ingottest.Server{}
+			if exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), text, "-"); exit != exitOK || srv.Rows() != 0 || o.Lines.Lines != 0 || o.Files[0].Format != "events" {
+				t.Errorf("%q: exit %d, %d rows, %+v", text, exit, srv.Rows(), o)
+			}
+		})
+	}
+}
+
 // TestLinesThatBeginAsListsDo are text all the same.
 func TestLinesThatBeginAsListsDo(t *testing.T) {
 	t.Parallel()
@@ -90,7 +103,7 @@ func TestLinesThatBeginAsListsDo(t *testing.T) {
 		"{ text\n[ text\n",
 		"{\"event_id\":\"0\",\"topic\":\"t\",\n{\"event_id\":\"1\",\"topic\":\"t\",\n", // lines that break off
 		"{\"event_id\":\"0\",\"topic\":\"t\",\"source\":\"\n{\"event_id\":\"1\",\"topic\":\"t\",\n",
-		"[\n{\n\"event_id\"\n", "[]\n[]\n", "[", "{\"event_id\":\"0\",\"topic\":\"t\"",
+		"[\n{\n\"event_id\"\n", "[]\n[]\n", "[] is a list\n", "[", "{\"event_id\":\"0\",\"topic\":\"t\"",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			srv := &ingottest.Server{}
