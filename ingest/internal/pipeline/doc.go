@@ -5,7 +5,8 @@
 //
 // A batch is some requests whose events are stored in one transaction, an attempt one
 // try at that. A flight is a batch in the hands of the committer that took it. A parked
-// request waits in the side lane for a try later, alone or in a parcel with others.
+// request waits in the side lane for a try later. A parcel is what is tried together there: one
+// such request, or half of a batch.
 //
 //	Submit ──► accept.go    the queue: bounded in events and bytes; full -> refused now
 //	              │
