@@ -81,7 +81,7 @@ type config struct {
 	DatabaseWait time.Duration `default:"30s" env:"INGOT_DATABASE_WAIT" help:"Time to wait at the start for a database that does not answer yet, or whose schema another process brings up to date."`
 }
 
-// variable is the environment's name for a flag of serve.
+// variable is the environment's name for a flag of serve, except for --database-url.
 func variable(flag string) string {
 	return "INGOT_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
 }
@@ -101,7 +101,7 @@ func named(d *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// check finds settings that contradict each other.
+// check finds settings that are out of range, cannot be read, or contradict each other.
 func (c *config) check() error {
 	positive := map[string]int64{
 		"max-body": int64(c.MaxBody), "max-decompressed": int64(c.MaxDecompressed), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
