@@ -12,9 +12,9 @@
 //   - A Pruner owns one connection.
 //
 // A batch (writer.go) is given ids. A suspect is an event whose key the caller believes to
-// exist: it is looked up (lookup.go) unless there are few, and left out if it exists. So
-// is every event before the direct way, while those guesses have not proven right. What is
-// left goes one of two ways, which path.go chooses.
+// exist. Unless they are few, suspects are looked up (lookup.go), and those that exist are
+// left out. Until those guesses have proven right, the direct way has every event looked up.
+// What is left goes one of two ways, which path.go chooses.
 //
 // The staged way (staged.go) takes two round trips, while the next batch is looked up:
 //
@@ -47,8 +47,8 @@
 //	startup.go                   its first bytes: the words of a server that cannot fork
 //	classify.go durability.go    what an error means, and what a COMMIT is worth here
 //	reader.go log.go span.go     pages: the pool, rows of the log, since and until
-//	window.go places.go          the batches of a step, and the SQL that finds their rows
-//	subscriptions.go             places that are kept under a name
+//	window.go places.go          the batches of a step, and the SQL that finds where their rows stand
+//	subscriptions.go             places in the feed, kept under a name
 //	migrate.go migrations/       the schema, brought up to date
 //	verify.go                    whether the tables agree
 //	tables.go                    what somebody has done to them

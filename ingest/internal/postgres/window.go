@@ -46,7 +46,7 @@ func (w *window) rowOf(id int64) *logRow {
 
 // blocks is the range of the table's blocks in which the rows of the window should stand: lo to hi-1; hi is 0 when
 // that is not known. A block holds some 25 events of 300 bytes. The range is made larger than that takes: rows of
-// other writers stand between, and a page that one writer has begun is filled later.
+// other writers stand between, and a block that one writer has begun is filled later.
 func (w *window) blocks() (lo, hi int64) {
 	lo = w.rows[0].blocks
 	for _, l := range w.rows {
