@@ -78,7 +78,7 @@ test-browser: postgres build ## the pages, and a server with keys, in headless C
 	cd ingest/internal/httpapi/browsertest && npm ci --silent && \
 	  for page in docs hosts keys live; do node $$page.mjs $(CURDIR)/bin/ingest $(SCREENSHOTS) || exit 1; done
 
-lint: ## gofumpt, go vet, staticcheck
+lint: ## gofumpt, go vet, staticcheck, go mod tidy
 	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
