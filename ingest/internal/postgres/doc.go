@@ -43,10 +43,10 @@
 //	crowd.go                     whether other writers write most batches
 //	session.go ready.go ids.go   the connection that writes, and what dies with it
 //	looker.go                    the two that look keys up
-//	connect.go dial*.go          how a connection is opened, and noticed when it is dead
+//	connect.go pool.go dial*.go  how a connection is opened, or a pool, and noticed when it is dead
 //	startup.go                   its first bytes: the words of a server that cannot fork
 //	classify.go durability.go    what an error means, and what a COMMIT is worth here
-//	reader.go log.go span.go     pages: the pool, rows of the log, since and until
+//	reader.go log.go span.go     pages: who reads them, rows of the log, since and until
 //	window.go places.go          the batches of a step, and the SQL that finds where their rows stand
 //	subscriptions.go             places in the feed, kept under a name
 //	migrate.go migrations/       the schema, brought up to date

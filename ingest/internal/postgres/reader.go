@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,12 +20,6 @@ type Reader struct {
 	usual atomic.Int64  // average bytes of an event on pages that were read lately
 }
 
-// ReaderConfig bounds a Reader.
-type ReaderConfig struct {
-	Connections int           // at most this many queries at a time; the others wait
-	Timeout     time.Duration // statement_timeout
-}
-
 // OpenReader makes the pool; it connects when it is first used.
 func OpenReader(url string, config ReaderConfig) (*Reader, error) {
 	pool, err := openPool(url, "ingot reader", config, "SET default_transaction_read_only = on;"+setupReader)
@@ -36,61 +29,12 @@ func OpenReader(url string, config ReaderConfig) (*Reader, error) {
 	return &Reader{pool: pool, pages: make(chan struct{}, config.Connections)}, nil
 }
 
-func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Pool, error) {
-	c, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
-	}
-	c.MaxConns = int32(config.Connections)
-	c.MaxConnLifetime = sessionLifetime
-	// A password, a certificate or an authority may stand in a file that the URL or the environment names, and that
-	// file may be renewed. So it is read again for each connection, as it is for the connections that write.
-	c.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
-		fresh, err := pgx.ParseConfig(url)
-		if err != nil {
-			return fmt.Errorf("database URL: %w", err)
-		}
-		next.Config = fresh.Config
-		saysWho(&next.Config, name)
-		next.DialFunc = dial(config.Timeout)
-		next.ConnectTimeout = orConnectTimeout(next.ConnectTimeout)
-		return nil
-	}
-	// Statements are prepared and answers come in the binary format, whatever the URL asks for. A pooler in between
-	// that does not allow this would not keep the session's settings either.
-	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
-	c.ConnConfig.StatementCacheCapacity = statementsKept
-	setup = fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off",
-		catalogAlone+waitsForNobody, setup, milliseconds(config.Timeout))
-	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, setup+serverTimeouts(conn.PgConn(), config.Timeout)); err != nil {
-			return err
-		}
-		// A standby lags. With one in the pool a page of the primary's log would lack rows, and a good cursor be
-		// told gone.
-		if _, err := readDurability(ctx, conn.PgConn()); err != nil {
-			return err
-		}
-		_, err := readTables(ctx, conn.PgConn()) // its warnings are left to the Writer
-		return err
-	}
-	pool, err := pgxpool.NewWithConfig(context.Background(), c)
-	if err != nil {
-		return nil, fmt.Errorf("open the pool of the %s: %w", name, err)
-	}
-	return pool, nil
-}
-
 // setupReader has every statement planned as find.go and browse.go mean it: by an index, row by row, whatever the
 // statistics of a growing table say. Planning each time costs a tenth of a millisecond; a plan that was made for
 // other filters would cost seconds. Parallel workers take longer to start (8 ms) than they save.
 // gin_fuzzy_search_limit, which somebody may have set for a text search, would have the index leave rows out.
 const setupReader = ` SET gin_fuzzy_search_limit = 0; SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0;
 	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_material = off`
-
-// statementsKept is how many statements a reading connection keeps prepared: pgx's default. Reading pages takes
-// some dozen different texts.
-const statementsKept = 512
 
 // Close waits for the queries under way and ends the connections.
 func (r *Reader) Close() { r.pool.Close() }

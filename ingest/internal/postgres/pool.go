@@ -1,0 +1,67 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// ReaderConfig bounds a Reader.
+type ReaderConfig struct {
+	Connections int           // at most this many queries at a time; the others wait
+	Timeout     time.Duration // statement_timeout
+}
+
+// openPool makes a pool that connects when it is first used. name is the application_name of its connections, setup
+// what runs on each of them before it is used.
+func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Pool, error) {
+	c, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	c.MaxConns = int32(config.Connections)
+	c.MaxConnLifetime = sessionLifetime
+	// A password, a certificate or an authority may stand in a file that the URL or the environment names, and that
+	// file may be renewed. So it is read again for each connection, as it is for the connections that write.
+	c.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
+		fresh, err := pgx.ParseConfig(url)
+		if err != nil {
+			return fmt.Errorf("database URL: %w", err)
+		}
+		next.Config = fresh.Config
+		saysWho(&next.Config, name)
+		next.DialFunc = dial(config.Timeout)
+		next.ConnectTimeout = orConnectTimeout(next.ConnectTimeout)
+		return nil
+	}
+	// Statements are prepared and answers come in the binary format, whatever the URL asks for. A pooler in between
+	// that does not allow this would not keep the session's settings either.
+	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	c.ConnConfig.StatementCacheCapacity = statementsKept
+	setup = fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off",
+		catalogAlone+waitsForNobody, setup, milliseconds(config.Timeout))
+	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, setup+serverTimeouts(conn.PgConn(), config.Timeout)); err != nil {
+			return err
+		}
+		// A standby lags. With one in the pool a page of the primary's log would lack rows, and a good cursor be
+		// told gone.
+		if _, err := readDurability(ctx, conn.PgConn()); err != nil {
+			return err
+		}
+		_, err := readTables(ctx, conn.PgConn()) // its warnings are left to the Writer
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), c)
+	if err != nil {
+		return nil, fmt.Errorf("open the pool of the %s: %w", name, err)
+	}
+	return pool, nil
+}
+
+// statementsKept is how many statements a reading connection keeps prepared: pgx's default. Reading pages takes
+// some dozen different texts.
+const statementsKept = 512
