@@ -17,8 +17,8 @@ type readers struct {
 
 // openReaders makes the pools; they connect when they are first used.
 func openReaders(url string, c config) (r readers, err error) {
-	of := func(connections int) postgres.ReaderConfig {
-		return postgres.ReaderConfig{Connections: connections, Timeout: c.QueryTimeout}
+	of := func(connections int) postgres.PoolConfig {
+		return postgres.PoolConfig{Connections: connections, Timeout: c.QueryTimeout}
 	}
 	var errs [4]error
 	r.pages, errs[0] = postgres.OpenReader(url, of(c.ReadConnections))

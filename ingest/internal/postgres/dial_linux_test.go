@@ -29,7 +29,7 @@ func TestSilentPeersAreNoticed(t *testing.T) {
 	w := NewWriter(url, PathAuto, Timeouts{Statement: 7 * time.Second, Lock: time.Second, Idle: time.Second}, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
 	merge(t, w, "a")
-	r, err := OpenReader(url, ReaderConfig{Connections: 1, Timeout: 9 * time.Second})
+	r, err := OpenReader(url, PoolConfig{Connections: 1, Timeout: 9 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

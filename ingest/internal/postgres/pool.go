@@ -9,15 +9,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ReaderConfig bounds a Reader.
-type ReaderConfig struct {
+// PoolConfig bounds the connections of a Reader, or of Subscriptions.
+type PoolConfig struct {
 	Connections int           // at most this many queries at a time; the others wait
 	Timeout     time.Duration // statement_timeout
 }
 
 // openPool makes a pool that connects when it is first used. name is the application_name of its connections, setup
 // what runs on each of them before it is used.
-func openPool(url, name string, config ReaderConfig, setup string) (*pgxpool.Pool, error) {
+func openPool(url, name string, config PoolConfig, setup string) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)

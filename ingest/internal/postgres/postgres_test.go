@@ -41,7 +41,7 @@ func newWriter(t testing.TB, url string) *Writer {
 
 func newReader(t testing.TB, url string) *Reader {
 	t.Helper()
-	r, err := OpenReader(url, ReaderConfig{Connections: 4, Timeout: time.Minute})
+	r, err := OpenReader(url, PoolConfig{Connections: 4, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func OpenPruner(url string, timeout time.Duration) (*Pruner, error) {
 	// A pruner that stands still holds keys, and keeps others from pruning, for no longer than a statement may
 	// take.
 	setup := fmt.Sprintf("%s SET idle_in_transaction_session_timeout = %d;", mayDelete, milliseconds(timeout))
-	pool, err := openPool(url, "ingot retention", ReaderConfig{Connections: 1, Timeout: timeout}, setup+setupReader)
+	pool, err := openPool(url, "ingot retention", PoolConfig{Connections: 1, Timeout: timeout}, setup+setupReader)
 	if err != nil {
 		return nil, err
 	}

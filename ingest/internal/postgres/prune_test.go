@@ -298,7 +298,7 @@ func TestPageThatIsDeletedWhereTheClockIsBehind(t *testing.T) {
 	conn := client(t, url)
 	exec(t, conn, "UPDATE ingot.batches SET committed_at = $1", time.Now())
 	exec(t, conn, `CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT pg_catalog.now() + interval '1 year' $$`)
-	r, err := OpenReader(url, ReaderConfig{Connections: 1, Timeout: time.Minute})
+	r, err := OpenReader(url, PoolConfig{Connections: 1, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

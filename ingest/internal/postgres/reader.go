@@ -21,7 +21,7 @@ type Reader struct {
 }
 
 // OpenReader makes the pool; it connects when it is first used.
-func OpenReader(url string, config ReaderConfig) (*Reader, error) {
+func OpenReader(url string, config PoolConfig) (*Reader, error) {
 	pool, err := openPool(url, "ingot reader", config, "SET default_transaction_read_only = on;"+setupReader)
 	if err != nil {
 		return nil, err

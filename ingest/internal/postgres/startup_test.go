@@ -40,7 +40,7 @@ func TestAPostmasterWithoutAProcess(t *testing.T) {
 			defer cancel()
 			_, err := Open(ctx, url)
 			said(t, mode+", "+answer[:min(len(answer), 80)], err, want)
-			r, failed := OpenReader(url, ReaderConfig{Connections: 1, Timeout: time.Second})
+			r, failed := OpenReader(url, PoolConfig{Connections: 1, Timeout: time.Second})
 			if failed != nil {
 				t.Fatal(failed)
 			}

@@ -23,7 +23,7 @@ const creationLock = 0x696e676f74_03
 
 // OpenSubscriptions makes the pool, which connects when it is first used. most bounds the subscriptions of the
 // database; another instance may have another bound.
-func OpenSubscriptions(url string, config ReaderConfig, most int) (*Subscriptions, error) {
+func OpenSubscriptions(url string, config PoolConfig, most int) (*Subscriptions, error) {
 	// An instance that stands still while it makes a subscription keeps others from making one for no longer than a
 	// statement may take.
 	setup := fmt.Sprintf("SET default_transaction_read_only = off; SET idle_in_transaction_session_timeout = %d", milliseconds(config.Timeout))

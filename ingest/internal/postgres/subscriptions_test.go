@@ -16,7 +16,7 @@ import (
 
 func newSubscriptions(t *testing.T, url string, most int) *Subscriptions {
 	t.Helper()
-	s, err := OpenSubscriptions(url, ReaderConfig{Connections: 4, Timeout: time.Minute}, most)
+	s, err := OpenSubscriptions(url, PoolConfig{Connections: 4, Timeout: time.Minute}, most)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestCommitsAtOnce(t *testing.T) {
 func TestACreatorThatStandsStill(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	s, err := OpenSubscriptions(url, ReaderConfig{Connections: 1, Timeout: 100 * time.Millisecond}, 1)
+	s, err := OpenSubscriptions(url, PoolConfig{Connections: 1, Timeout: 100 * time.Millisecond}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
