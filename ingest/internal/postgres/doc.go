@@ -49,6 +49,7 @@
 //	reader.go log.go span.go     pages: who reads them, rows of the log, since and until
 //	window.go places.go          the batches of a step, and the SQL that finds where their rows stand
 //	subscriptions.go             places in the feed, kept under a name
+//	locks.go                     the advisory locks
 //	migrate.go migrations/       the schema, brought up to date
 //	verify.go                    whether the tables agree
 //	tables.go                    what somebody has done to them

@@ -21,11 +21,6 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrationLock keeps processes that start together from creating the schema
-// twice (CREATE .. IF NOT EXISTS fails under concurrency). Advisory locks are
-// per database; the number is "ingot" in ASCII, and 1.
-const migrationLock = 0x696e676f74_01
-
 // migrationWait bounds one wait for that lock, and one wait for a table that another transaction holds. While a
 // migration waits for a table, everybody who writes to that table waits behind it; between two tries they get on.
 // NotUpYet recognizes both timeouts, so that a caller who wants to wait longer can: a migration of a large table

@@ -33,9 +33,6 @@ import (
 // the end of the feed, is younger by far.
 const MinRetention = time.Hour
 
-// pruneLock is the advisory lock that one pruner at a time holds.
-const pruneLock = 0x696e676f74_04
-
 const (
 	// A step deletes about as many events as a slice has ids: more if its first batch is larger, fewer if earlier
 	// steps took long. A writer may have to wait for a key as long as a step takes.

@@ -19,10 +19,6 @@ const (
 	bufKept = 16 << 20
 )
 
-// logLock is the advisory lock that makes commit_seq the order in which batches become visible. The number is
-// "ingot" in ASCII, and 2.
-const logLock = 0x696e676f74_02
-
 const columns = `event_id, topic, id, source, "timestamp", received_at, payload`
 
 // scansOnly is for statements whose plan is made once, perhaps for an empty table, and used as the table grows. It

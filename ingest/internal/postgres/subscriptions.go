@@ -18,9 +18,6 @@ type Subscriptions struct {
 	most int // how many subscriptions the database may have, whoever made them
 }
 
-// creationLock is the advisory lock under which subscriptions are counted and made.
-const creationLock = 0x696e676f74_03
-
 // OpenSubscriptions makes the pool, which connects when it is first used. most bounds the subscriptions of the
 // database; another instance may have another bound.
 func OpenSubscriptions(url string, config PoolConfig, most int) (*Subscriptions, error) {
