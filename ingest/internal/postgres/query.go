@@ -10,6 +10,29 @@ import (
 // quoting. Numbers stand in quotes all the same: a quoted literal has no type and is read as the type that is
 // needed, where an integer would have to be converted.
 
+// prepareLock prepares the statement that takes the log's lock. Each batch holds the lock for moments only, but
+// there may be many of them. So the lock is waited for as long as a statement may take, not as long as a key is
+// waited for.
+const prepareLock = `PREPARE ingot_lock AS
+	SELECT CASE WHEN set_config('lock_timeout', '0', true) = '0' THEN pg_advisory_xact_lock(%d) END;
+`
+
+// prepareLog prepares the statement that writes a batch's row of the log. Its parameters are the first id, how many
+// events the batch received and stored, its topics as JSON in hex, and whether it folds. The instance has to be
+// filled into the text. If another batch has ids of this one, first_id becomes NULL, which the table refuses:
+// somebody has put other tables in the place of those that the block belongs to.
+const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) AS
+	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
+		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
+	SELECT coalesce(last.commit_seq, 0) + 1,
+		CASE WHEN $1 > coalesce((SELECT b.last_id FROM ingot.batches AS b WHERE b.first_id < $1 + $2 ORDER BY b.first_id DESC LIMIT 1), 0) THEN $1 END,
+		$1 + $2 - 1, $2, $3, coalesce(last.total_received, 0) + $2, coalesce(last.total_stored, 0) + $3, '%s'::uuid, clock_timestamp(),
+		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, convert_from(decode($4, 'hex'), 'UTF8')::json, $5
+	FROM (VALUES (1)) AS one LEFT JOIN (
+		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
+	) AS last ON true;
+`
+
 // appendCommit appends the statements that end a batch's transaction.
 func (w *Writer) appendCommit(q []byte, b *batch) []byte {
 	q = append(q, "EXECUTE ingot_lock; "...)

@@ -15,6 +15,9 @@ import (
 // (PostgreSQL documentation, COPY, "Binary Format").
 const copyHeader = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
 
+// columns are those of ingot.events that a batch writes.
+const columns = `event_id, topic, id, source, "timestamp", received_at, payload`
+
 const (
 	copyTrailer = "\xff\xff" // a row of -1 fields
 	copyColumns = 7

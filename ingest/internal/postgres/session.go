@@ -19,8 +19,6 @@ const (
 	bufKept = 16 << 20
 )
 
-const columns = `event_id, topic, id, source, "timestamp", received_at, payload`
-
 // scansOnly is for statements whose plan is made once, perhaps for an empty table, and used as the table grows. It
 // switches off the kinds of plan that go wrong on a large table. What is left are index scans, row by row. They
 // also are twice as fast as bitmap scans and memoize when every key is asked for once (BenchmarkMerge, 5,000 rows,
@@ -52,29 +50,6 @@ SET client_min_messages = warning;
 SET idle_session_timeout = 0;
 SET TimeZone = 'UTC';
 ` + scansOnly + prepareFold
-
-// prepareLock prepares the statement that takes the log's lock. Each batch holds the lock for moments only, but
-// there may be many of them. So the lock is waited for as long as a statement may take, not as long as a key is
-// waited for.
-const prepareLock = `PREPARE ingot_lock AS
-	SELECT CASE WHEN set_config('lock_timeout', '0', true) = '0' THEN pg_advisory_xact_lock(%d) END;
-`
-
-// prepareLog prepares the statement that writes a batch's row of the log. Its parameters are the first id, how many
-// events the batch received and stored, its topics as JSON in hex, and whether it folds. The instance has to be
-// filled into the text. If another batch has ids of this one, first_id becomes NULL, which the table refuses:
-// somebody has put other tables in the place of those that the block belongs to.
-const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) AS
-	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
-		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
-	SELECT coalesce(last.commit_seq, 0) + 1,
-		CASE WHEN $1 > coalesce((SELECT b.last_id FROM ingot.batches AS b WHERE b.first_id < $1 + $2 ORDER BY b.first_id DESC LIMIT 1), 0) THEN $1 END,
-		$1 + $2 - 1, $2, $3, coalesce(last.total_received, 0) + $2, coalesce(last.total_stored, 0) + $3, '%s'::uuid, clock_timestamp(),
-		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, convert_from(decode($4, 'hex'), 'UTF8')::json, $5
-	FROM (VALUES (1)) AS one LEFT JOIN (
-		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
-	) AS last ON true;
-`
 
 // session is the connection that writes, with all that dies with it: its prepared statements and its block of ids.
 type session struct {

@@ -23,11 +23,11 @@ var feed = []Mutant{
 		Caught: "the totals are those of the table; a reader that follows sees all of it",
 		Edits: []Edit{
 			{
-				"ingest/internal/postgres/session.go", `THEN pg_advisory_xact_lock(%d) END`,
+				"ingest/internal/postgres/query.go", `THEN pg_advisory_xact_lock(%d) END`,
 				`THEN %d END`,
 			},
 			{
-				"ingest/internal/postgres/session.go", `	SELECT coalesce(last.commit_seq, 0) + 1,
+				"ingest/internal/postgres/query.go", `	SELECT coalesce(last.commit_seq, 0) + 1,
 `,
 				`	SELECT nextval('ingot.id_blocks'),
 `,
