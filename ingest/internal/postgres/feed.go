@@ -136,7 +136,9 @@ func (f *feedWalk) step(log []logRow) []logRow {
 func (l *logRow) ids() int64 { return l.last - l.first + 1 }
 
 // far tells whether two batches lie too far apart in the table to be looked for in one scan of it.
-func far(a, b *logRow) bool { return max(a.blocks-b.blocks, b.blocks-a.blocks) > maxHeapSpan }
+func far(a, b *logRow) bool {
+	return max(a.heapBlocks-b.heapBlocks, b.heapBlocks-a.heapBlocks) > maxHeapSpan
+}
 
 // read adds the rows of a step to the page. Then it moves on: behind the step if the page took all of its rows, or
 // else behind the last event that the page took.

@@ -64,7 +64,7 @@ func (r *Reader) findByIndex(ctx context.Context, q event.Query, w *window) (fou
 // findByHeap looks where the rows should stand in the table. If it finds fewer than the log says were stored, it
 // looks into their slices.
 func (r *Reader) findByHeap(ctx context.Context, q event.Query, w *window) (found []place, err error) {
-	for _, where := range []func(*statement, *window) string{byBlocks, bySlices} {
+	for _, where := range []func(*statement, *window) string{byHeap, bySlices} {
 		s := newStatement(q)
 		sql := where(s, w)
 		if sql == "" {

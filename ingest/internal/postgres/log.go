@@ -16,7 +16,7 @@ type logRow struct {
 	commit      int64 // commit_seq
 	first, last int64 // ids
 	stored      int
-	blocks      int64 // length of the table in blocks at the commit; 0: not known
+	heapBlocks  int64 // length of the table in blocks at the commit; 0: not known
 	identity    uint32
 	committed   int64 // by the database's clock, in µs since 1970
 	young       bool  // was committed less than half of MinRetention ago, by the same clock
@@ -55,7 +55,7 @@ func (r *Reader) log(ctx context.Context, rest string, args ...any) (log []logRo
 // newLogRow decodes the values of logColumns, none of which can be NULL.
 func newLogRow(v [][]byte) logRow {
 	number := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[i])) }
-	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), blocks: number(4), committed: number(6) + postgresEpoch, young: v[7][0] != 0}
+	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), heapBlocks: number(4), committed: number(6) + postgresEpoch, young: v[7][0] != 0}
 	l.identity = identity(&l, v[5])
 	return l
 }

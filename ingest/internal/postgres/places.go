@@ -136,15 +136,17 @@ func byIndex(s *statement, w *window, limit int) string {
 	return fmt.Sprintf("SELECT e.ctid, e.id, true FROM %s AND %s AND %s LIMIT %d", s.indexed(w.los, w.his), s.within(w), s.filters(), limit)
 }
 
-func byBlocks(s *statement, w *window) string {
-	lo, hi := w.blocks()
-	if hi == 0 { // not known
+// byHeap is the query for the rows where they should stand in the table; "": that is not known.
+func byHeap(s *statement, w *window) string {
+	lo, hi := w.heapBlocks()
+	if hi == 0 {
 		return ""
 	}
 	return fmt.Sprintf(`SELECT e.ctid, e.id, %s FROM ingot.events AS e
 		WHERE e.ctid >= '(%d,0)' AND e.ctid < '(%d,0)' AND %s`, s.filters(), lo, hi, s.within(w))
 }
 
+// bySlices is the query for all rows of the slices.
 func bySlices(s *statement, w *window) string {
 	return fmt.Sprintf("SELECT e.ctid, e.id, %s FROM %s WHERE %s", s.filters(), withOneOf(s.piecesOf(sliceBits, w.los, w.his)), s.within(w))
 }

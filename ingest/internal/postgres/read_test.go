@@ -865,7 +865,7 @@ func TestStepsTakeWhatAPageHasRoomFor(t *testing.T) {
 	t.Parallel()
 	var log []logRow
 	for n := range int64(64) {
-		log = append(log, logRow{commit: n + 1, first: n*100 + 1, last: n*100 + 100, stored: 100, blocks: n + 1})
+		log = append(log, logRow{commit: n + 1, first: n*100 + 1, last: n*100 + 100, stored: 100, heapBlocks: n + 1})
 	}
 	for _, c := range []struct {
 		query event.Query

@@ -44,16 +44,16 @@ func (w *window) rowOf(id int64) *logRow {
 	return w.rows[i]
 }
 
-// blocks is the range of the table's blocks in which the rows of the window should stand: lo to hi-1; hi is 0 when
+// heapBlocks is the range of the table's blocks in which the rows of the window should stand: lo to hi-1; hi is 0 when
 // that is not known. A block holds some 25 events of 300 bytes. The range is made larger than that takes: rows of
 // other writers stand between, and a block that one writer has begun is filled later.
-func (w *window) blocks() (lo, hi int64) {
-	lo = w.rows[0].blocks
+func (w *window) heapBlocks() (lo, hi int64) {
+	lo = w.rows[0].heapBlocks
 	for _, l := range w.rows {
-		if l.blocks == 0 {
+		if l.heapBlocks == 0 {
 			return 0, 0
 		}
-		lo, hi = min(lo, l.blocks-int64(32+l.stored/4)), max(hi, l.blocks)
+		lo, hi = min(lo, l.heapBlocks-int64(32+l.stored/4)), max(hi, l.heapBlocks)
 	}
 	return max(lo, 0), hi
 }
