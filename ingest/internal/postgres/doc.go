@@ -37,7 +37,7 @@
 //
 // Reading walks the commit log (feed.go) or goes by id (browse.go); find.go tells where
 // the rows of a batch stand, fetch.go reads them. A Pruner deletes the head of the log,
-// with its events (prune.go).
+// with its events (prune.go, deleted.go).
 //
 //	batch.go rows.go query.go    a batch on its way, and the bytes of it
 //	crowd.go                     whether other writers write most batches
