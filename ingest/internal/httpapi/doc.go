@@ -8,7 +8,8 @@
 //
 //	server.go serve.go budget.go   what a Server is made of, how it stops, what may be held
 //
-//	connection ─► conn.go      accepts, lets a refused client finish sending, notices one that has left
+//	connection ─► listener.go  accepts it, or turns it away
+//	                 │  conn.go      lets a refused client finish sending, notices one that has left
 //	                 │  deadline.go  its deadlines, which a request puts off at no cost
 //	                 │  secured.go   TLS above them, if Config has it
 //	                 │
