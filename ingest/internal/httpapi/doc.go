@@ -34,7 +34,7 @@
 //	                 │  export.go    the same as NDJSON
 //	  …/stream       │  stream.go    server-sent events, from the Feed
 //	                 │    streamed.go  an answer that takes the connection over
-//	  /subscriptions │  subscriptions.go poll.go
+//	  /subscriptions │  subscriptions.go; subscribe.go makes one, poll.go waits for its events
 //	                 │    object.go     a small JSON body
 //	  GET /stats     │  stats.go; /metrics metrics.go
 //	  GET /healthz…  │  health.go
