@@ -28,7 +28,7 @@ func (w waking) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, 
 type gateFeed struct{ hub *feed.Hub }
 
 // Subscribe implements httpapi.Feed.
-func (g gateFeed) Subscribe(q event.Query, from event.Position) (httpapi.Subscription, error) {
+func (g gateFeed) Subscribe(q event.Query, from event.Position) (httpapi.Subscriber, error) {
 	s, err := g.hub.Subscribe(q, from)
 	if err != nil {
 		return nil, err

@@ -152,7 +152,7 @@ type fakeFeed struct {
 
 func newFakeFeed() *fakeFeed { return &fakeFeed{events: make(chan any)} }
 
-func (f *fakeFeed) Subscribe(q event.Query, from event.Position) (Subscription, error) {
+func (f *fakeFeed) Subscribe(q event.Query, from event.Position) (Subscriber, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {

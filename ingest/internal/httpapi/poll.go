@@ -95,13 +95,13 @@ func (s *Server) poll(client *conn, name string, p pollQuery) (page event.Page, 
 // awaitPage waits until an event is there, and makes a page of the events that the feed brought. To read them
 // again, from the place before, could take more work than one page may.
 func (s *Server) awaitPage(client *conn, q event.Query, from event.Position, wait time.Duration) (event.Page, error) {
-	feed, err := s.Feed.Subscribe(q, from)
+	subscriber, err := s.Feed.Subscribe(q, from)
 	if err != nil {
 		return event.Page{}, err
 	}
-	defer feed.Close()
+	defer subscriber.Close()
 	for until := time.Now().Add(wait); ; {
-		events, at, err := feed.Next(s.serving, min(time.Until(until), goneAfter))
+		events, at, err := subscriber.Next(s.serving, min(time.Until(until), goneAfter))
 		if len(events) > 0 || err != nil || time.Until(until) <= 0 || s.serving.Err() != nil || client.gone() {
 			return firstPage(events, at, q), err
 		}

@@ -17,11 +17,11 @@ import (
 type Feed interface {
 	// Subscribe follows the feed from a place on, with the topics and the source of the
 	// query. It fails with event.ErrFeedFull and event.ErrFeedClosed.
-	Subscribe(q event.Query, from event.Position) (Subscription, error)
+	Subscribe(q event.Query, from event.Position) (Subscriber, error)
 }
 
-// Subscription belongs to one goroutine.
-type Subscription interface {
+// Subscriber follows the feed for one stream or long poll. It belongs to one goroutine.
+type Subscriber interface {
 	// Next waits for events until wait is over or ctx ends; it also waits for the end of a reading that is under
 	// way then. It returns the place up to which everything is seen now. It fails with *event.CursorError,
 	// event.ErrCutOff and event.ErrFeedClosed.
@@ -51,15 +51,15 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) {
 		streamedHeader(ctx, eventStream)
 		return
 	}
-	sub, err := s.Feed.Subscribe(q, at)
+	subscriber, err := s.Feed.Subscribe(q, at)
 	if err != nil {
 		s.problemOf(ctx, err)
 		return
 	}
 	streamedHeader(ctx, eventStream)
-	write := func(alive context.Context, w *streamed) bool { return s.sendEvents(alive, w, sub, at) }
-	if !s.stream(ctx, write, sub.Close) {
-		sub.Close()
+	write := func(alive context.Context, w *streamed) bool { return s.sendEvents(alive, w, subscriber, at) }
+	if !s.stream(ctx, write, subscriber.Close) {
+		subscriber.Close()
 		s.problemOf(ctx, event.ErrFeedClosed)
 	}
 }
@@ -102,14 +102,14 @@ func streamQuery(uri *fasthttp.URI) (q event.Query, after string, err error) {
 
 // sendEvents writes events as they come until the client leaves, the server drains,
 // or the feed ends. It returns whether the end was a clean one.
-func (s *Server) sendEvents(ctx context.Context, w *streamed, sub Subscription, at event.Position) bool {
+func (s *Server) sendEvents(ctx context.Context, w *streamed, subscriber Subscriber, at event.Position) bool {
 	// The place first, so that a client that is gone before the first event can resume.
 	opening := append(w.room(), "retry: 1000\n"...)
 	if w.put(appendPlace(opening, at)) != nil || w.flush() != nil {
 		return false
 	}
 	for {
-		events, at, err := sub.Next(ctx, s.Limits.Heartbeat)
+		events, at, err := subscriber.Next(ctx, s.Limits.Heartbeat)
 		switch {
 		case err != nil:
 			return w.put(appendEnd(w.room(), err)) == nil
