@@ -42,7 +42,8 @@
 //	                 │  write.go      events and subscriptions as JSON
 //	                 │  respond.go    answers that are no refusal, and what of them counts until it is taken
 //	                 ▼
-//	              problem.go   every refusal, as RFC 9457; the table of errors
+//	              refusal.go   the one table from errors to answers
+//	              problem.go   every refusal, as RFC 9457
 //	              failure.go   what of it is logged
 //
 // Invariants:

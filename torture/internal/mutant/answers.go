@@ -7,7 +7,7 @@ var answers = []Mutant{
 		Breaks: "a batch whose outcome is unknown is called not stored",
 		Caught: "503 means no row: COMMIT is swallowed and the database is away until the deadline",
 		Edits: []Edit{{
-			"ingest/internal/httpapi/problem.go", `s.problem(ctx, problemUnknown, "the events`,
+			"ingest/internal/httpapi/refusal.go", `s.problem(ctx, problemUnknown, "the events`,
 			`s.problem(ctx, problemUnavailable, "the events`,
 		}},
 	},
