@@ -2,21 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
-
-	"ingot/ingest/internal/dedup"
-	"ingot/ingest/internal/feed"
-	"ingot/ingest/internal/httpapi"
-	"ingot/ingest/internal/pipeline"
-	"ingot/ingest/internal/postgres"
-	"ingot/internal/event"
 )
 
 // config is every flag of the server. Each is an environment variable too.
@@ -99,122 +90,6 @@ func named(d *kong.DecodeContext, target reflect.Value) error {
 	}
 	target.SetString(t.String())
 	return nil
-}
-
-// check finds settings that are out of range, cannot be read, or contradict each other.
-func (c *config) check() error {
-	positive := map[string]int64{
-		"max-body": int64(c.MaxBody), "max-decompressed": int64(c.MaxDecompressed), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
-		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections),
-		"body-timeout": int64(c.BodyTimeout), "answer-timeout": int64(c.AnswerTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
-		"read-connections": int64(c.ReadConnections), "query-timeout": int64(c.QueryTimeout), "max-streams": int64(c.MaxStreams), "max-exports": int64(c.MaxExports), "max-subscriptions": int64(c.MaxSubscriptions),
-		"stream-buffer": int64(c.StreamBuffer), "stream-bytes": int64(c.StreamBytes),
-		"stream-heartbeat": int64(c.StreamHeartbeat), "stream-stall": int64(c.StreamStall), "feed-poll": int64(c.FeedPoll), "queue-events": int64(c.QueueEvents),
-		"queue-bytes": int64(c.QueueBytes), "batch-events": int64(c.BatchEvents), "batch-bytes": int64(c.BatchBytes),
-		"deadline": int64(c.Deadline), "attempt-timeout": int64(c.AttemptTimeout), "lock-timeout": int64(c.LockTimeout),
-		"outage-grace": int64(c.OutageGrace), "retry-max": int64(c.RetryMax), "drain-timeout": int64(c.DrainTimeout),
-		"splits-per-second": int64(c.SplitsPerSecond),
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(positive)) {
-		if positive[name] <= 0 {
-			errs = append(errs, fmt.Errorf("--%s must be more than 0", name))
-		}
-	}
-	if c.Retention != 0 && c.Retention < postgres.MinRetention {
-		errs = append(errs, fmt.Errorf("--retention must be at least %s, or 0s for events that stay for ever", postgres.MinRetention))
-	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		errs = append(errs, errors.New("--tls-cert (INGOT_TLS_CERT) and --tls-key (INGOT_TLS_KEY) go together: one of them is not set"))
-	}
-	if err := checkDatabaseURL(c.DatabaseURL); err != nil {
-		errs = append(errs, err)
-	}
-	if err := c.bloom().Check(); err != nil {
-		errs = append(errs, fmt.Errorf("--bloom-*: %w", err))
-	}
-	errs = append(errs, checkHosts(c.AllowedHosts)...)
-	return errors.Join(append(errs, c.checkSizes()...)...)
-}
-
-// checkDatabaseURL finds a URL that Postgres clients do not understand. One that is not set is no error.
-func checkDatabaseURL(url string) error {
-	if url == "" {
-		return nil
-	}
-	if err := postgres.CheckURL(url); err != nil {
-		return fmt.Errorf("--database-url (DATABASE_URL): %w: want postgres://user:password@host/database", err)
-	}
-	return nil
-}
-
-// checkSizes finds bounds that do not hold even one of what they bound, and bounds that are outside of a fixed range.
-func (c *config) checkSizes() (errs []error) {
-	wants := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	wants(c.MaxEvents <= postgres.BlockSize, "--max-events may be at most %d, the size of a block of ids", postgres.BlockSize)
-	wants(c.BatchEvents <= postgres.BlockSize, "--batch-events may be at most %d, the size of a block of ids", postgres.BlockSize)
-	wants(c.MaxEvents <= c.QueueEvents, "--queue-events must hold a request of --max-events")
-	wants(max(c.MaxBody, c.MaxDecompressed) <= c.QueueBytes, "--queue-bytes must hold a request of --max-body and one of --max-decompressed")
-	peak := c.limits().Peak()
-	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body and --max-decompressed takes", peak)
-	wants(2*c.MaxPage <= c.MaxReadsInFlight, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
-	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres takes no message of 1 GB")
-	wants(c.MaxHeader >= 4<<10 && c.MaxHeader <= 1<<20, "--max-header must be 4KiB to 1MiB: each of --max-connections has a buffer of this size")
-	wants(c.Linger >= 0, "--linger must be 0s or more")
-	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
-	return errs
-}
-
-func (c *config) bloom() dedup.Config {
-	return dedup.Config{Capacity: c.BloomCapacity, Generations: c.BloomGenerations, FalsePositive: c.BloomFalsePositive}
-}
-
-func (c *config) pipeline() pipeline.Config {
-	return pipeline.Config{
-		QueueEvents: c.QueueEvents, QueueBytes: int64(c.QueueBytes),
-		BatchEvents: c.BatchEvents, BatchBytes: int64(c.BatchBytes), Linger: c.Linger,
-		Deadline: c.Deadline, AttemptTimeout: c.AttemptTimeout,
-		OutageGrace: c.OutageGrace,
-		RetryBase:   min(20*time.Millisecond, c.RetryMax), RetryMax: c.RetryMax,
-		DrainTimeout: c.DrainTimeout, SplitsPerSecond: c.SplitsPerSecond,
-	}
-}
-
-// timeouts are those that Postgres keeps: by them it notices a dead ingester, and ends a statement that the ingester has
-// stopped waiting for. Lock is at most a quarter of an attempt, because a batch may wait for a held key twice: on the direct
-// path, which has half of the attempt's time, and then on the staged path. If the attempt ended before both waits were over,
-// the whole batch would be tried again and again, and none of its events stored while the key is held.
-func (c *config) timeouts() postgres.Timeouts {
-	return postgres.Timeouts{Statement: c.AttemptTimeout, Lock: min(c.LockTimeout, c.AttemptTimeout/4), Idle: c.AttemptTimeout}
-}
-
-func (c *config) limits() httpapi.Limits {
-	events := event.DefaultLimits()
-	events.MaxEvents, events.MaxPayloadBytes = c.MaxEvents, int(c.MaxPayload)
-	events.IgnoreUnknown = c.UnknownFields == "ignore"
-	return httpapi.Limits{
-		Body: int(c.MaxBody), Decompressed: int(c.MaxDecompressed), BodiesInFlight: int64(c.MaxBodiesInFlight), Page: int(c.MaxPage), Reads: int64(c.MaxReadsInFlight), Exports: c.MaxExports,
-		Streams: c.MaxStreams, Subscriptions: c.MaxSubscriptions,
-		Header: int(c.MaxHeader), Connections: c.MaxConnections,
-		ReadTimeout: c.BodyTimeout, WriteTimeout: c.AnswerTimeout, IdleTimeout: c.IdleTimeout,
-		QueryTimeout: c.QueryTimeout, Heartbeat: c.StreamHeartbeat, Stall: c.StreamStall, Events: events,
-	}
-}
-
-// catchUpBytes bounds a page that a stream reads while it catches up. Each of a thousand slow clients may hold such a page.
-// With small events a page ends at a thousand events before it is so large.
-const catchUpBytes = 256 << 10
-
-// feed bounds the hub. The hub reads small pages, so that streams get one page while it reads the next.
-func (c *config) feed() feed.Config {
-	return feed.Config{
-		Streams: c.MaxStreams, Buffer: c.StreamBuffer, BufferBytes: int(c.StreamBytes), PageBytes: min(2<<20, int(c.MaxPage)), CatchUpBytes: min(catchUpBytes, int(c.MaxPage)),
-		Poll: c.FeedPoll, Stall: c.StreamStall, QueryTimeout: c.QueryTimeout,
-	}
 }
 
 // unknownVariables are those variables of the environment that begin with INGOT_, as settings do, but are no setting: a

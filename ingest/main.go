@@ -3,7 +3,8 @@
 // and knows them all; they do not know each other.
 //
 //	main.go       the command line
-//	config.go     every flag, checked; bytesize.go, how sizes are written
+//	config.go     every flag; check.go, whether they fit; bytesize.go, how sizes are written
+//	bounds.go     what the flags say to each package
 //	run.go        opens downstream first, closes upstream first
 //	feed.go       the feed: woken by commits, handed to the gate
 //	database.go   the database: given, or private and supervised; readers.go, its connections that read

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"ingot/ingest/internal/postgres"
+)
+
+// check finds settings that are out of range, cannot be read, or contradict each other.
+func (c *config) check() error {
+	positive := map[string]int64{
+		"max-body": int64(c.MaxBody), "max-decompressed": int64(c.MaxDecompressed), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
+		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections),
+		"body-timeout": int64(c.BodyTimeout), "answer-timeout": int64(c.AnswerTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
+		"read-connections": int64(c.ReadConnections), "query-timeout": int64(c.QueryTimeout), "max-streams": int64(c.MaxStreams), "max-exports": int64(c.MaxExports), "max-subscriptions": int64(c.MaxSubscriptions),
+		"stream-buffer": int64(c.StreamBuffer), "stream-bytes": int64(c.StreamBytes),
+		"stream-heartbeat": int64(c.StreamHeartbeat), "stream-stall": int64(c.StreamStall), "feed-poll": int64(c.FeedPoll), "queue-events": int64(c.QueueEvents),
+		"queue-bytes": int64(c.QueueBytes), "batch-events": int64(c.BatchEvents), "batch-bytes": int64(c.BatchBytes),
+		"deadline": int64(c.Deadline), "attempt-timeout": int64(c.AttemptTimeout), "lock-timeout": int64(c.LockTimeout),
+		"outage-grace": int64(c.OutageGrace), "retry-max": int64(c.RetryMax), "drain-timeout": int64(c.DrainTimeout),
+		"splits-per-second": int64(c.SplitsPerSecond),
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(positive)) {
+		if positive[name] <= 0 {
+			errs = append(errs, fmt.Errorf("--%s must be more than 0", name))
+		}
+	}
+	if c.Retention != 0 && c.Retention < postgres.MinRetention {
+		errs = append(errs, fmt.Errorf("--retention must be at least %s, or 0s for events that stay for ever", postgres.MinRetention))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, errors.New("--tls-cert (INGOT_TLS_CERT) and --tls-key (INGOT_TLS_KEY) go together: one of them is not set"))
+	}
+	if err := checkDatabaseURL(c.DatabaseURL); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.bloom().Check(); err != nil {
+		errs = append(errs, fmt.Errorf("--bloom-*: %w", err))
+	}
+	errs = append(errs, checkHosts(c.AllowedHosts)...)
+	return errors.Join(append(errs, c.checkSizes()...)...)
+}
+
+// checkDatabaseURL finds a URL that Postgres clients do not understand. One that is not set is no error.
+func checkDatabaseURL(url string) error {
+	if url == "" {
+		return nil
+	}
+	if err := postgres.CheckURL(url); err != nil {
+		return fmt.Errorf("--database-url (DATABASE_URL): %w: want postgres://user:password@host/database", err)
+	}
+	return nil
+}
+
+// checkSizes finds bounds that do not hold even one of what they bound, and bounds that are outside of a fixed range.
+func (c *config) checkSizes() (errs []error) {
+	wants := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	wants(c.MaxEvents <= postgres.BlockSize, "--max-events may be at most %d, the size of a block of ids", postgres.BlockSize)
+	wants(c.BatchEvents <= postgres.BlockSize, "--batch-events may be at most %d, the size of a block of ids", postgres.BlockSize)
+	wants(c.MaxEvents <= c.QueueEvents, "--queue-events must hold a request of --max-events")
+	wants(max(c.MaxBody, c.MaxDecompressed) <= c.QueueBytes, "--queue-bytes must hold a request of --max-body and one of --max-decompressed")
+	peak := c.limits().Peak()
+	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body and --max-decompressed takes", peak)
+	wants(2*c.MaxPage <= c.MaxReadsInFlight, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
+	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres takes no message of 1 GB")
+	wants(c.MaxHeader >= 4<<10 && c.MaxHeader <= 1<<20, "--max-header must be 4KiB to 1MiB: each of --max-connections has a buffer of this size")
+	wants(c.Linger >= 0, "--linger must be 0s or more")
+	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
+	return errs
+}
