@@ -12,7 +12,8 @@
 //	keys.go       the file of keys, read again when it changes; the command that makes one
 //	retention.go  deletes events that are too old
 //	metrics.go    what Prometheus is shown; lag.go, of subscriptions; stats.go, what /stats shows of this process
-//	tls.go        the certificate; files.go, how files that change are read again
+//	tls.go        the certificate
+//	every.go      what is done once a period: files that change are read again, connections counted
 //	log.go        the log: JSON, or readable on a terminal; behind.go, how it is written without anybody waiting
 //	memory.go     how much memory the garbage collector may let grow; descriptors.go, whether all connections can be open
 //	debug.go      profiles, on an address of their own

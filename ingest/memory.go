@@ -38,31 +38,16 @@ func limitMemory(c config, open func() (connections, streams int64)) (stop func(
 	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
 	}
-	over, done := make(chan struct{}), make(chan struct{})
-	debug.SetMemoryLimit(memoryLimit(c, connectionsStep, streamsStep))
-	go func() { // stopped by over, awaited in stop
-		defer close(done)
-		followMemory(c, open, over)
-	}()
-	return func() { close(over); <-done }
-}
-
-func followMemory(c config, open func() (connections, streams int64), over <-chan struct{}) {
-	look := time.NewTicker(memoryLook)
-	defer look.Stop()
-	for set := memoryLimit(c, connectionsStep, streamsStep); ; {
-		select {
-		case <-look.C:
-		case <-over:
-			return
-		}
+	set := memoryLimit(c, connectionsStep, streamsStep)
+	debug.SetMemoryLimit(set)
+	return every(memoryLook, func() {
 		connections, streams := open()
 		now := memoryLimit(c, (connections/connectionsStep+1)*connectionsStep, (streams/streamsStep+1)*streamsStep)
 		if now != set {
 			debug.SetMemoryLimit(now)
 			set = now
 		}
-	}
+	})
 }
 
 // memoryLimit is in bytes. It is the sum of half as much again as the queue and the bodies in flight may hold, 64 MiB for

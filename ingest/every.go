@@ -7,19 +7,19 @@ import "time"
 // such small files costs nothing. A guess.
 const filesLook = 5 * time.Second
 
-// lookAgain calls look every filesLook until stop is called. stop waits for a call of look that is under way.
-func lookAgain(look func()) (stop func()) {
+// every calls do once a period until stop is called. stop waits for a call that is under way.
+func every(period time.Duration, do func()) (stop func()) {
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() { // stopped by over, awaited in stop
 		defer close(done)
-		ticker := time.NewTicker(filesLook)
+		ticker := time.NewTicker(period)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-over:
 				return
 			case <-ticker.C:
-				look()
+				do()
 			}
 		}
 	}()
