@@ -19,8 +19,8 @@ func (p *Pipeline) suspects(f *flight, groups []event.Group) []bool {
 }
 
 // learn tells the filter keys that are committed, or about to be, but for those that it suspected already: these it
-// has. guesses is nil when it was not asked about this batch.
-func (p *Pipeline) learn(groups []event.Group, guesses []bool) {
+// has. suspects is nil when it was not asked about this batch.
+func (p *Pipeline) learn(groups []event.Group, suspects []bool) {
 	if p.filter == nil {
 		return
 	}
@@ -28,7 +28,7 @@ func (p *Pipeline) learn(groups []event.Group, guesses []bool) {
 	for g := range groups {
 		events := groups[g].Events
 		for i := range events {
-			if guesses == nil || !guesses[at] {
+			if suspects == nil || !suspects[at] {
 				p.filter.Add(&events[i])
 			}
 			at++
@@ -37,16 +37,16 @@ func (p *Pipeline) learn(groups []event.Group, guesses []bool) {
 }
 
 // count adds up how good the guesses about a committed batch were. A suspect that was
-// stored was suspected wrongly.
+// stored was unfounded.
 func (p *Pipeline) count(suspects, stored []bool) {
 	if suspects == nil {
 		return
 	}
-	hits, wrong, missed := int64(0), int64(0), int64(0)
+	hits, unfounded, missed := int64(0), int64(0), int64(0)
 	for i, s := range stored {
 		switch {
 		case suspects[i] && s:
-			wrong++
+			unfounded++
 		case !suspects[i] && !s:
 			missed++
 		}
@@ -57,6 +57,6 @@ func (p *Pipeline) count(suspects, stored []bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stats.FilterHits += hits
-	p.stats.FilterFalsePositives += wrong
+	p.stats.FilterFalsePositives += unfounded
 	p.stats.FilterMissedDuplicates += missed
 }
