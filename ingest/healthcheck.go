@@ -20,9 +20,9 @@ type healthcheckCommand struct {
 
 // Run implements kong's interface.
 func (c *healthcheckCommand) Run() error {
-	host, port, err := net.SplitHostPort(c.Listen)
+	host, port, err := splitAddress("--listen", c.Listen)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		return err
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost" // it listens everywhere, so also here

@@ -137,8 +137,8 @@ func closeServer(server *httpapi.Server, log *zap.Logger) {
 
 // listen opens the address that a flag is set to.
 func listen(flag, address string) (net.Listener, error) {
-	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
-		return nil, wrongSetting{fmt.Errorf("%s %q: want host:port, as 127.0.0.1:8080", flag, address)}
+	if _, _, err := splitAddress(flag, address); err != nil {
+		return nil, err
 	}
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -148,4 +148,13 @@ func listen(flag, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	return listener, nil
+}
+
+// splitAddress splits the address that a flag is set to. The host may be empty; an address without a port is a wrongSetting.
+func splitAddress(flag, address string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(address)
+	if err != nil || port == "" {
+		return "", "", wrongSetting{fmt.Errorf("%s %q: want host:port, as 127.0.0.1:8080", flag, address)}
+	}
+	return host, port, nil
 }
