@@ -26,7 +26,7 @@ type Reason string
 const (
 	ReasonQueueFull   Reason = "queue_full"  // the queue has no room for it now
 	ReasonDraining    Reason = "draining"    // the ingester is stopping
-	ReasonExpired     Reason = "expired"     // its deadline passed before COMMIT was sent
+	ReasonExpired     Reason = "expired"     // its deadline passed, or was too near, while no attempt was under way
 	ReasonUnavailable Reason = "unavailable" // Postgres cannot be written to now
 	ReasonKeyHeld     Reason = "key_held"    // another transaction holds one of its keys
 )
