@@ -38,4 +38,5 @@ echo "by SQL (ingest verify):"
 "$bin/ingest" verify --data-dir "$data" | tee "$data/verify.txt"
 grep -q "^events $events, " "$data/verify.txt" || { echo "want $events events in the table" >&2; exit 1; }
 echo
-echo "the data are kept in $data; run it again and every event is a duplicate"
+kept=$(sed -n 's/.*"private Postgres started","data":"\([^"]*\)".*/\1/p' "$data/ingest.log") # root's may be elsewhere
+echo "the data are kept in ${kept:-$data}; run it again and every event is a duplicate"

@@ -42,3 +42,31 @@ func TestDemoHasSettingsOfItsOwn(t *testing.T) {
 		t.Error("INGOT_POSTGRES is not handed on")
 	}
 }
+
+// TestDemoSaysWhereTheDataAre: root's are elsewhere where the user that Postgres runs as cannot enter the folder.
+func TestDemoSaysWhereTheDataAre(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("demo.sh"); err != nil { // or go test takes a result from before it was changed
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	for name, does := range map[string]string{
+		"publisher": "exit 0",
+		"ingest": `case $1 in
+healthcheck) ;;
+verify) echo "events 20000, batches 1" ;;
+*) trap 'exit 0' TERM
+  echo '{"level":"info","msg":"private Postgres started","data":"/elsewhere/data","version":"15.18"}' >&2
+  echo '{"level":"info","msg":"listening"}' >&2
+  for _ in {1..600}; do sleep 0.1; done ;;
+esac`,
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/usr/bin/env bash\n"+does+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := exec.Command("./demo.sh", bin, t.TempDir()).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "the data are kept in /elsewhere/data;") {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
