@@ -7,53 +7,47 @@ import (
 )
 
 // events answers a page of stored events.
-func (s *Server) events(ctx *fasthttp.RequestCtx) {
+func (s *Server) events(ctx *fasthttp.RequestCtx) error {
 	ctx.Response.Header.Set("Vary", "Accept") // it may be a page or lines
 	q, err := parseQuery(ctx.URI())
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	if wantsLines(ctx) {
-		s.export(ctx, q)
-		return
+		return s.export(ctx, q)
 	}
 	q.MaxBytes = s.Limits.Page
 	page, err := s.pageOf(q)
 	if err != nil {
-		s.problemOf(ctx, readError(cursorError("cursor", wantedCursor, err)))
-		return
+		return readError(cursorError("cursor", wantedCursor, err))
 	}
-	s.respondRead(ctx, appendPage(nil, page))
+	return s.respondRead(ctx, appendPage(nil, page))
 }
 
 // event answers one event by its key. A topic or an id may hold anything that is
 // text: a slash in it is sent as %2F.
-func (s *Server) event(ctx *fasthttp.RequestCtx) {
+func (s *Server) event(ctx *fasthttp.RequestCtx) error {
 	topic, err := keyPart(ctx, "topic")
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	id, err := keyPart(ctx, "event_id")
 	if err == nil {
 		err = noParameter(ctx.URI())
 	}
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
 	e, there, err := s.Reader.Event(bounded, topic, id)
 	switch {
 	case err != nil:
-		s.problemOf(ctx, &unreadError{err})
+		return &unreadError{err}
 	case !there:
-		s.problem(ctx, problemNoEvent, "no event with this topic and event_id is stored")
-	default:
-		s.respondRead(ctx, appendEvent(nil, &e))
+		return &refusal{problemNoEvent, "no event with this topic and event_id is stored"}
 	}
+	return s.respondRead(ctx, appendEvent(nil, &e))
 }
 
 func keyPart(ctx *fasthttp.RequestCtx, name string) (string, error) {

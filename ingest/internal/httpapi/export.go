@@ -56,15 +56,13 @@ func weightOf(q string) float64 {
 // export answers all events from the cursor to where the feed ends now, in feed order, one a line as POST /publish
 // takes it. An answer that cannot be finished is broken off: only a whole one has its last chunk, or in HTTP/1.0
 // an end without a reset.
-func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) {
+func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) (err error) {
 	if ctx.QueryArgs().Has("limit") || string(ctx.QueryArgs().Peek("order")) == "desc" {
-		s.problem(ctx, problemBadParameter, "lines come in feed order and to the end: order=desc and limit do not go with them")
-		return
+		return &refusal{problemBadParameter, "lines come in feed order and to the end: order=desc and limit do not go with them"}
 	}
 	if s.exports.Add(1) > int64(s.Limits.Exports) {
 		s.exports.Add(-1)
-		s.problem(ctx, problemExports, fmt.Sprintf("%d exports are under way, and no more are taken (--max-exports); try again later, or read pages with order=asc", s.Limits.Exports))
-		return
+		return &refusal{problemExports, fmt.Sprintf("%d exports are under way, and no more are taken (--max-exports); try again later, or read pages with order=asc", s.Limits.Exports)}
 	}
 	begun := false
 	defer func() { // also after a panic
@@ -72,11 +70,12 @@ func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) {
 			s.exports.Add(-1)
 		}
 	}()
-	begun = s.beginExport(ctx, q)
+	begun, err = s.beginExport(ctx, q)
+	return err
 }
 
 // beginExport answers, and tells whether lines are streamed: that export counts until its connection ends.
-func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun bool) {
+func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun bool, err error) {
 	q.Feed, q.Limit, q.MaxBytes = true, maxPageLimit, min(exportPage, s.Limits.Page)
 	end, err := s.start("now")
 	var page event.Page
@@ -84,20 +83,18 @@ func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun boo
 		page, err = s.pageOf(q) // so that what is wrong with the request is told by a status
 	}
 	if err != nil {
-		s.problemOf(ctx, readError(cursorError("cursor", wantedCursor, err)))
-		return false
+		return false, readError(cursorError("cursor", wantedCursor, err))
 	}
 	streamedHeader(ctx, ndjson)
 	ctx.Response.Header.Set("X-Next-Cursor", end.Cursor())
 	if ctx.IsHead() {
-		return false
+		return false, nil
 	}
 	write := func(alive context.Context, w *streamed) bool { return s.sendLines(alive, w, q, page, end) }
 	if !s.stream(ctx, write, func() { s.exports.Add(-1) }) {
-		s.problemOf(ctx, event.ErrFeedClosed)
-		return false
+		return false, event.ErrFeedClosed
 	}
-	return true
+	return true, nil
 }
 
 func (s *Server) sendLines(ctx context.Context, w *streamed, q event.Query, page event.Page, end event.Position) bool {

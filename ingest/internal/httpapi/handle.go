@@ -19,10 +19,13 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		s.finish(ctx, id, recover())
 		counted.observe(ctx.Response.StatusCode(), time.Since(ctx.Time()))
 	}()
-	var handle func(*fasthttp.RequestCtx)
+	var handle handler
 	counted, handle = s.find(ctx)
-	if handle != nil {
-		handle(ctx)
+	if handle == nil {
+		return
+	}
+	if err := handle(ctx); err != nil {
+		s.problemOf(ctx, err)
 	}
 }
 
@@ -57,7 +60,7 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 	var space [maxRequestID]byte
 	id := s.appendRequestID(space[:0], ctx)
 	defer func() { s.finish(ctx, id, recover()) }()
-	var handle func(*fasthttp.RequestCtx)
+	var handle handler
 	counted, handle = s.find(ctx)
 	if handle == nil || string(ctx.URI().PathOriginal()) != "/publish" {
 		return
@@ -104,7 +107,7 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 // It checks the framing first, because a request that cannot be told apart from the next one must end the
 // connection; then the host; the key last, since only a route knows what right it needs. It compares paths as they
 // were sent: a proxy in front compares, and lets pass, the same text.
-func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle func(*fasthttp.RequestCtx)) {
+func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle handler) {
 	if excess := tooMany(&ctx.Request.Header); excess != "" {
 		s.problem(ctx, problemHeaderTooLarge, excess)
 		hangUp(ctx)

@@ -12,22 +12,22 @@ import (
 const readyTimeout = 2 * time.Second
 
 // healthz says that the process runs; it asks nobody.
-func (s *Server) healthz(ctx *fasthttp.RequestCtx) {
+func (s *Server) healthz(ctx *fasthttp.RequestCtx) error {
 	s.respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ok"}`))
+	return nil
 }
 
 // readyz says whether events sent now have a chance: not draining, and the
 // database answers.
-func (s *Server) readyz(ctx *fasthttp.RequestCtx) {
+func (s *Server) readyz(ctx *fasthttp.RequestCtx) error {
 	if s.draining.Load() {
-		s.problem(ctx, problemDraining, "the server is stopping")
-		return
+		return &refusal{problemDraining, "the server is stopping"}
 	}
 	bounded, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	if err := s.Reader.Ping(bounded); err != nil {
-		s.problemOf(ctx, &unreadError{err})
-		return
+		return &unreadError{err}
 	}
 	s.respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
+	return nil
 }

@@ -21,13 +21,14 @@ const indexPolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-in
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // index answers with the page, which asks for a key only when somebody wants to see figures.
-func (s *Server) index() func(*fasthttp.RequestCtx) {
+func (s *Server) index() handler {
 	page := indexPage
 	if s.Keys != nil {
 		page = bytes.Replace(page, []byte(`data-keys="no"`), []byte(`data-keys="yes"`), 1)
 	}
-	return func(ctx *fasthttp.RequestCtx) {
+	return func(ctx *fasthttp.RequestCtx) error {
 		ctx.Response.Header.Set("Content-Security-Policy", indexPolicy)
 		file(ctx, "text/html; charset=utf-8", page)
+		return nil
 	}
 }

@@ -92,23 +92,22 @@ func (s *Server) register() {
 }
 
 // metrics answers in the text format of Prometheus, also while the database is away.
-func (s *Server) metrics(ctx *fasthttp.RequestCtx) {
+func (s *Server) metrics(ctx *fasthttp.RequestCtx) error {
 	families, err := s.Metrics.Gather()
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	format := expfmt.NewFormat(expfmt.TypeTextPlain)
 	var body bytes.Buffer
 	encoder := expfmt.NewEncoder(&body, format)
 	for _, f := range families {
 		if err := encoder.Encode(f); err != nil {
-			s.problemOf(ctx, err)
-			return
+			return err
 		}
 	}
-	s.respondList(ctx, body.Bytes())
-	if ctx.Response.StatusCode() == fasthttp.StatusOK {
-		ctx.Response.Header.SetContentType(string(format))
+	if err := s.respondList(ctx, body.Bytes()); err != nil {
+		return err
 	}
+	ctx.Response.Header.SetContentType(string(format))
+	return nil
 }

@@ -24,15 +24,14 @@ type pollQuery struct {
 
 // subscriptionEvents answers the events behind the committed place; if there are
 // none it waits for some.
-func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
+func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) error {
 	name, err := subscriptionName(ctx)
 	var poll pollQuery
 	if err == nil {
 		poll, err = parsePoll(ctx.URI())
 	}
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	client := ctx.Conn().(*conn)
 	if ctx.IsHead() || client.withheld { // while it waited, the answer before it would be kept back
@@ -43,10 +42,9 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) {
 		err = s.authorize(ctx, toRead) // again: a minute may have passed
 	}
 	if err != nil {
-		s.problemOf(ctx, readError(err))
-		return
+		return readError(err)
 	}
-	s.respondRead(ctx, appendPage(nil, page))
+	return s.respondRead(ctx, appendPage(nil, page))
 }
 
 func parsePoll(uri *fasthttp.URI) (p pollQuery, err error) {

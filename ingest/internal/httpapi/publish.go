@@ -17,19 +17,17 @@ type admission struct {
 }
 
 // publish brings one request from its body to its answer.
-func (s *Server) publish(ctx *fasthttp.RequestCtx) {
+func (s *Server) publish(ctx *fasthttp.RequestCtx) error {
 	receivedAt := ctx.Time().UTC().Truncate(time.Microsecond) // when its header had come
 	admitted, err := s.admit(ctx)
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	w := s.takeWork()
 	defer s.returnWork(w)
 	body, err := s.readBody(ctx, admitted.coding, s.Limits.Body, &w.held)
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	decoded, err := event.Decode(body, admitted.format, s.Limits.Events)
 	if len(decoded.Events) == 0 {
@@ -41,20 +39,18 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) {
 		err = s.charge(ctx, decoded.Total)
 	}
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	s.rejected.Add(int64(len(decoded.Invalid)))
 	if decoded.Total > 0 && len(decoded.Events) == 0 {
 		s.invalid(ctx, &decoded)
-		return
+		return nil
 	}
 	w.body = w.held.held // the queue counts the body, not the room for the answer
 	if decoded.Total > listedInvalid && !w.held.take(int64(decoded.Total)*answerBytes) {
-		s.problemOf(ctx, errNoRoom)
-		return
+		return errNoRoom
 	}
-	s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, w, &decoded, admitted.show)
+	return s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, w, &decoded, admitted.show)
 }
 
 // work is what a request to publish needs beside its body, from a pool.
@@ -111,11 +107,10 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 }
 
 // store waits for the fate of the valid events and answers.
-func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, decoded *event.Decoded, show resultsShown) {
+func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, decoded *event.Decoded, show resultsShown) error {
 	stored, err := s.Publisher.Submit(group, w.body)
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	status := fasthttp.StatusOK
 	if len(decoded.Invalid) > 0 {
@@ -132,9 +127,10 @@ func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, dec
 		held.force(int64(len(w.answer)))
 		ctx.Conn().(*conn).afterAnswer(held.close)
 		s.respond(ctx, status, w.answer)
-		return
+		return nil
 	}
 	ctx.SetStatusCode(status)
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.Response.SetBody(w.answer)
+	return nil
 }

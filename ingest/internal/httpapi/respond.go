@@ -10,24 +10,24 @@ func (s *Server) respond(ctx *fasthttp.RequestCtx, status int, body []byte) {
 }
 
 // respondRead answers with what was read. Its bytes count (Limits.Reads) until the client has taken them.
-func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) {
+func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) error {
 	held := &account{budget: &s.reads}
 	if !held.take(int64(len(body))) {
-		s.problem(ctx, problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less")
-		return
+		return &refusal{problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less"}
 	}
 	ctx.Conn().(*conn).afterAnswer(held.close)
 	s.respond(ctx, fasthttp.StatusOK, body)
+	return nil
 }
 
 // respondList answers with a list whose length others decide, not the client that asks. A short list is never
 // refused.
-func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) {
+func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) error {
 	if len(body) > answerKept {
-		s.respondRead(ctx, body)
-		return
+		return s.respondRead(ctx, body)
 	}
 	s.respond(ctx, fasthttp.StatusOK, body)
+	return nil
 }
 
 // file answers with a part of the binary: the same until the next start.

@@ -8,8 +8,11 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// handler answers a request, or fails with what problemOf turns into the answer.
+type handler func(*fasthttp.RequestCtx) error
+
 // handlers are what a path answers to: one for each method, GET for HEAD too.
-type handlers map[string]func(*fasthttp.RequestCtx)
+type handlers map[string]handler
 
 // route is a path that answers.
 type route struct {
@@ -24,7 +27,7 @@ var methods = []string{"GET", "POST", "PUT", "DELETE"}
 // allMethods are those that some path answers to.
 const allMethods = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 
-func (h handlers) handler(method string) func(*fasthttp.RequestCtx) {
+func (h handlers) handler(method string) handler {
 	if method == "HEAD" {
 		method = "GET"
 	}

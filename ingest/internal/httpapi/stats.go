@@ -75,30 +75,26 @@ type statsAnswer struct {
 	Mallocs          uint64           `json:"mallocs_total"`
 }
 
-func (s *Server) stats(ctx *fasthttp.RequestCtx) {
+func (s *Server) stats(ctx *fasthttp.RequestCtx) error {
 	most, err := topicsWanted(ctx.QueryArgs())
 	if err != nil {
-		s.problem(ctx, problemBadParameter, err.Error())
-		return
+		return &refusal{problemBadParameter, err.Error()}
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
 	if most == allTopics {
 		done, err := s.listing(bounded) // the list of a million topics takes some 150 MB
 		if err != nil {
-			s.problemOf(ctx, err)
-			return
+			return err
 		}
 		defer done()
 	}
 	totals, err := s.Reader.Totals(bounded, most, max(s.Limits.Reads, answerKept))
 	if errors.Is(err, event.ErrTooManyTopics) {
-		s.problem(ctx, problemReads, "all topics are more than one answer may hold (--max-reads-in-flight); ask for the largest by topics=N")
-		return
+		return &refusal{problemReads, "all topics are more than one answer may hold (--max-reads-in-flight); ask for the largest by topics=N"}
 	}
 	if err != nil {
-		s.problemOf(ctx, &unreadError{err})
-		return
+		return &unreadError{err}
 	}
 	if totals.Topics == nil {
 		totals.Topics = map[string]int64{} // an object all the same
@@ -119,10 +115,9 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) {
 		Mallocs:          mallocs(),
 	})
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
-	s.respondList(ctx, body)
+	return s.respondList(ctx, body)
 }
 
 const (

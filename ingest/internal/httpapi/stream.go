@@ -32,11 +32,10 @@ type Subscriber interface {
 
 // follow answers GET /events/stream with server-sent events. A client that comes back
 // says by Last-Event-ID where it was, with the URL it began with.
-func (s *Server) follow(ctx *fasthttp.RequestCtx) {
+func (s *Server) follow(ctx *fasthttp.RequestCtx) error {
 	q, after, err := streamQuery(ctx.URI())
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	name, wanted := "after", wantedPlace
 	if last := ctx.Request.Header.Peek("Last-Event-ID"); len(last) > 0 {
@@ -44,24 +43,23 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) {
 	}
 	at, err := s.startStream(after)
 	if err != nil {
-		s.problemOf(ctx, cursorError(name, wanted, err))
-		return
+		return cursorError(name, wanted, err)
 	}
 	if ctx.IsHead() {
 		streamedHeader(ctx, eventStream)
-		return
+		return nil
 	}
 	subscriber, err := s.Feed.Subscribe(q, at)
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	streamedHeader(ctx, eventStream)
 	write := func(alive context.Context, w *streamed) bool { return s.sendEvents(alive, w, subscriber, at) }
 	if !s.stream(ctx, write, subscriber.Close) {
 		subscriber.Close()
-		s.problemOf(ctx, event.ErrFeedClosed)
+		return event.ErrFeedClosed
 	}
+	return nil
 }
 
 const eventStream = "text/event-stream"

@@ -11,11 +11,10 @@ import (
 )
 
 // subscribe makes a subscription, or finds that it is there.
-func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
+func (s *Server) subscribe(ctx *fasthttp.RequestCtx) error {
 	sub, err := s.wantedSubscription(ctx)
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
@@ -27,12 +26,12 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx) {
 	}
 	switch {
 	case err != nil:
-		s.problemOf(ctx, readError(err))
+		return readError(err)
 	case !kept.Same(&sub):
-		s.problem(ctx, problemDiffers, "a subscription of this name is there with another after, topics or source; delete it first, or take another name")
-	default:
-		s.respond(ctx, status, appendSubscription(nil, &kept))
+		return &refusal{problemDiffers, "a subscription of this name is there with another after, topics or source; delete it first, or take another name"}
 	}
+	s.respond(ctx, status, appendSubscription(nil, &kept))
+	return nil
 }
 
 // create makes a subscription that begins where the request asks to. If another request was first, its

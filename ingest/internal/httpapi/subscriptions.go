@@ -26,25 +26,22 @@ type Subscriptions interface {
 }
 
 // subscriptions answers all of them with their lag.
-func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) {
+func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) error {
 	if err := noParameter(ctx.URI()); err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
 	done, err := s.listing(bounded)
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	defer done()
 	list, err := s.listed(bounded)
 	if err != nil {
-		s.problemOf(ctx, readError(err))
-		return
+		return readError(err)
 	}
-	s.respondList(ctx, list)
+	return s.respondList(ctx, list)
 }
 
 var errListTooLong = &refusal{problemReads, "all subscriptions are more than one answer may hold (--max-reads-in-flight); DELETE some, or make them again with fewer topics"}
@@ -77,29 +74,28 @@ func (s *Server) listed(ctx context.Context) ([]byte, error) {
 }
 
 // unsubscribe forgets a subscription.
-func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) {
+func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) error {
 	name, err := subscriptionName(ctx)
 	if err == nil {
 		err = noParameter(ctx.URI())
 	}
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
 	switch there, err := s.Subscriptions.Delete(bounded, name); {
 	case err != nil:
-		s.problemOf(ctx, &unreadError{err})
+		return &unreadError{err}
 	case !there:
-		s.problemOf(ctx, errNoSubscription)
-	default:
-		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		return errNoSubscription
 	}
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
 }
 
 // commit moves a subscription forward.
-func (s *Server) commit(ctx *fasthttp.RequestCtx) {
+func (s *Server) commit(ctx *fasthttp.RequestCtx) error {
 	name, err := subscriptionName(ctx)
 	var body struct {
 		Cursor string `json:"cursor"`
@@ -108,17 +104,16 @@ func (s *Server) commit(ctx *fasthttp.RequestCtx) {
 		err = s.readObject(ctx, &body, "cursor")
 	}
 	if err != nil {
-		s.problemOf(ctx, err)
-		return
+		return err
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
 	sub, err := s.committed(bounded, name, body.Cursor)
 	if err != nil {
-		s.problemOf(ctx, readError(err))
-		return
+		return readError(err)
 	}
 	s.respond(ctx, fasthttp.StatusOK, appendSubscription(nil, &sub))
+	return nil
 }
 
 func (s *Server) committed(ctx context.Context, name, cursor string) (event.Subscription, error) {

@@ -33,36 +33,41 @@ var (
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-func (s *Server) openapi(ctx *fasthttp.RequestCtx) {
+func (s *Server) openapi(ctx *fasthttp.RequestCtx) error {
 	s.respond(ctx, fasthttp.StatusOK, openapiDocument)
+	return nil
 }
 
-func (s *Server) docs(ctx *fasthttp.RequestCtx) {
+func (s *Server) docs(ctx *fasthttp.RequestCtx) error {
 	ctx.Response.Header.Set("Content-Security-Policy", docsPolicy)
 	file(ctx, "text/html; charset=utf-8", docsPage)
+	return nil
 }
 
-func (s *Server) docsFile(contentType string, content []byte) func(*fasthttp.RequestCtx) {
-	return func(ctx *fasthttp.RequestCtx) { file(ctx, contentType, content) }
+func (s *Server) docsFile(contentType string, content []byte) handler {
+	return func(ctx *fasthttp.RequestCtx) error {
+		file(ctx, contentType, content)
+		return nil
+	}
 }
 
 // zipped serves a file that is compressed in the binary. For a client that does not take gzip the file is inflated
 // on the way: the whole of it is never in memory.
-func (s *Server) zipped(contentType string, content []byte) func(*fasthttp.RequestCtx) {
+func (s *Server) zipped(contentType string, content []byte) handler {
 	size := binary.LittleEndian.Uint32(content[len(content)-4:]) // gzip ends with the size
-	return func(ctx *fasthttp.RequestCtx) {
+	return func(ctx *fasthttp.RequestCtx) error {
 		ctx.Response.Header.Set("Vary", "Accept-Encoding")
 		if ctx.Request.Header.HasAcceptEncoding("gzip") {
 			ctx.Response.Header.Set("Content-Encoding", "gzip")
 			file(ctx, contentType, content)
-			return
+			return nil
 		}
 		r, err := gzip.NewReader(bytes.NewReader(content))
 		if err != nil {
-			s.problemOf(ctx, err)
-			return
+			return err
 		}
 		file(ctx, contentType, nil)
 		ctx.Response.SetBodyStream(r, int(size))
+		return nil
 	}
 }
