@@ -29,10 +29,11 @@ func (l *logRow) at(id int64) event.Position {
 	return event.Position{Commit: l.commit, ID: id, Identity: l.identity}
 }
 
-const (
-	logColumns = `commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at, committed_at > now() - interval '30 minutes'`
-	logWidth   = 8
-)
+// logColumns are what newLogRow decodes, and logWidth how many they are. The last is whether the row is young.
+var logColumns = fmt.Sprintf(`commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at,
+	committed_at > now() - interval '%d seconds'`, int(MinRetention.Seconds()/2))
+
+const logWidth = 8
 
 // log reads rows of the log. One page of a rare topic may need thousands, so their values are taken as they come,
 // in the binary format.
