@@ -20,7 +20,7 @@
 //	   ▼
 //	internal/            what several binaries share
 //	   event               the event, its rules, its decoder
-//	   localpg             a private Postgres from the binaries of the machine
+//	   localpg             a private Postgres from the binaries of the machine; getpostgres fetches some
 //	   subprocess          a child that is waited for, and does not outlive its parent
 //	   stopsignal          when a program is to stop: in order, or at once
 //	   pgtest certtest buildtest   Postgres, certificates, and the binaries, for tests
