@@ -72,8 +72,8 @@ func (m *measured) Merge(ctx context.Context, b event.Batch, sent func()) ([]boo
 
 // registerFigures shows what the pipeline, the filter and the feed count anyway.
 func registerFigures(r *prometheus.Registry, c config, queue *pipeline.Pipeline, filter dedup.Guesser, hub *feed.Hub) {
-	of := func(figure func(pipeline.Stats) int64) func() float64 {
-		return func() float64 { return float64(figure(queue.Stats())) }
+	of := func(count func(pipeline.Stats) int64) func() float64 {
+		return func() float64 { return float64(count(queue.Stats())) }
 	}
 	counters := []figure{
 		{"ingot_events_refused_total", "Events refused because the queue was full or the database was away.", of(func(s pipeline.Stats) int64 { return s.Refused })},

@@ -74,8 +74,9 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	registerFigures(metrics, c, queue, filter, hub)
 	metrics.MustRegister(newLag(reading.subscriptions.Each, log.Named("metrics")))
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), TLS: secure, Keys: known, Hosts: c.hosts(listener.Addr()), Publisher: queue, Reader: probed{reading.pages, reading.probe}, Feed: gateFeed{hub}, Subscriptions: reading.subscriptions, Figures: figures(queue, filter, hub),
-		Metrics: metrics, Log: log.Named("http"), Instance: instance.String()[:8],
+		Limits: c.limits(), Keys: known, TLS: secure, Hosts: c.hosts(listener.Addr()),
+		Publisher: queue, Reader: probed{reading.pages, reading.probe}, Feed: gateFeed{hub}, Subscriptions: reading.subscriptions,
+		Figures: figures(queue, filter, hub), Metrics: metrics, Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	defer limitMemory(c, func() (connections, streams int64) { return server.Connections(), int64(hub.Stats().Subscribers) })()
 	stopRetention, err := startRetention(c, database.url, metrics, log.Named("retention"))
