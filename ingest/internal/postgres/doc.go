@@ -41,6 +41,7 @@
 //
 //	batch.go rows.go query.go    a batch on its way, and the bytes of it
 //	crowd.go                     whether other writers write most batches
+//	guesses.go                   how good the guesses about its keys were
 //	session.go ready.go ids.go   the connection that writes, and what dies with it
 //	looker.go                    the two that look keys up
 //	connect.go pool.go dial*.go  how a connection is opened, or a pool, and noticed when it is dead

@@ -46,14 +46,6 @@ type pathChooser struct {
 	staged int     // batches still to be staged because of races
 }
 
-// guesses counts the filter's guesses about keys of which the truth was seen since.
-type guesses struct {
-	misses    float64 // keys that were not suspected
-	wrong     float64 // of them, those that existed
-	hits      float64 // keys that were suspected
-	unfounded float64 // of them, those that did not exist
-}
-
 // plan is how one batch is written.
 type plan struct {
 	direct    bool
