@@ -12,10 +12,19 @@ import (
 )
 
 // raising makes a function for triggers that refuses what a condition says, and names its table.
-func raising(condition string) string {
+func raising(condition string) string { return raisingAs("EXCEPTION 'refused'", condition) }
+
+// raisingAs does so with an exception of its own.
+func raisingAs(exception, condition string) string {
 	return `CREATE FUNCTION ingot.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		IF ` + condition + ` THEN RAISE EXCEPTION 'refused' USING SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME; END IF; RETURN NEW; END $$;`
+		IF ` + condition + ` THEN RAISE ` + exception + ` USING SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME; END IF; RETURN NEW; END $$;`
 }
+
+// Triggers that refuse events by ingot.refuse().
+const (
+	atOnce = "CREATE TRIGGER refuse BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.refuse()"
+	atEnd  = "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON ingot.events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ingot.refuse()"
+)
 
 // TestAddedConstraintsRefuseARequest on every path, and say which of them it was. What the batch holds beside it is
 // not to blame, and is stored without it.
@@ -27,8 +36,19 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 		"unique":           {"CREATE UNIQUE INDEX one_bad ON ingot.events ((source = 'bad')) WHERE source <> 's'; INSERT INTO ingot.events VALUES ('x', 'x', 1, 'x', now(), now(), '1'); INSERT INTO ingot.events VALUES ('y', 'x', 2, 'bad', now(), now(), '1')", "the constraint one_bad"},
 		"foreign key":      {known + "ALTER TABLE ingot.events ADD CONSTRAINT of_a_known FOREIGN KEY (source) REFERENCES public.known", "the constraint of_a_known"},
 		"deferred":         {known + "ALTER TABLE ingot.events ADD CONSTRAINT in_the_end FOREIGN KEY (source) REFERENCES public.known DEFERRABLE INITIALLY DEFERRED", "the constraint in_the_end"},
-		"trigger":          {raising("NEW.source = 'bad'") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.refuse()", "a trigger"},
-		"deferred trigger": {raising("NEW.source = 'bad'") + "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON ingot.events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ingot.refuse()", "a trigger"},
+		"trigger":          {raising("NEW.source = 'bad'") + atOnce, "a trigger"},
+		"deferred trigger": {raising("NEW.source = 'bad'") + atEnd, "a trigger"},
+
+		"SQLSTATE of its own":           {raisingAs("SQLSTATE 'MY001'", "NEW.source = 'bad'") + atOnce, "a trigger"},
+		"SQLSTATE of its own, deferred": {raisingAs("SQLSTATE 'MY001'", "NEW.source = 'bad'") + atEnd, "a trigger"},
+		"as a missing right":            {raisingAs("insufficient_privilege", "NEW.source = 'bad'") + atOnce, "a trigger"},
+		"as a missing right, deferred":  {raisingAs("insufficient_privilege", "NEW.source = 'bad'") + atEnd, "a trigger"},
+		"as a missing value":            {raisingAs("not_null_violation", "NEW.source = 'bad'") + atOnce, "a trigger"},
+		"as bad data":                   {raisingAs("invalid_parameter_value", "NEW.source = 'bad'") + atOnce, "a trigger"},
+		"as bad data, deferred":         {raisingAs("invalid_parameter_value", "NEW.source = 'bad'") + atEnd, "a trigger"},
+		"ASSERT":                        {"CREATE FUNCTION ingot.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ASSERT NEW.source <> 'bad'; RETURN NEW; END $$;" + atOnce, "a trigger"},
+		"function of a check": {"CREATE FUNCTION ingot.good(source text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF source = 'bad' THEN RAISE SQLSTATE 'MY001'; END IF; RETURN true; END $$;" +
+			"ALTER TABLE ingot.events ADD CHECK (ingot.good(source))", "a trigger"},
 	} {
 		for _, path := range []WritePath{PathAuto, PathStaged, PathDirect} {
 			t.Run(name+" "+string(path), func(t *testing.T) {
@@ -68,6 +88,7 @@ func TestAddedToTheLog(t *testing.T) {
 		"deferred":         "CREATE TABLE public.events (id int8 PRIMARY KEY); ALTER TABLE ingot.batches ADD CONSTRAINT none FOREIGN KEY (received) REFERENCES public.events DEFERRABLE INITIALLY DEFERRED",
 		"deferred trigger": raising("true") + "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
 		"trigger":          raising("true") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
+		"with an SQLSTATE": raisingAs("SQLSTATE 'MY001'", "true") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,8 +102,56 @@ func TestAddedToTheLog(t *testing.T) {
 	}
 }
 
-// TestWhoRefuses: a constraint or a RAISE EXCEPTION refuses a row, another error of a trigger may pass by itself. At the
-// COMMIT both have to name the table of events: it may be one of the log.
+// TestExceptionsThatMayPass, and mistakes of whoever wrote the trigger, refuse nothing: the batch is tried again, and stored once
+// they are over. Here each is over after the first time, for a sequence keeps its place.
+func TestExceptionsThatMayPass(t *testing.T) {
+	t.Parallel()
+	const at = " USING SCHEMA = 'ingot', TABLE = 'events'"
+	for name, fail := range map[string]string{
+		"serialization":          "RAISE serialization_failure" + at,
+		"starting":               "RAISE cannot_connect_now" + at,
+		"remote":                 "RAISE SQLSTATE '08006'" + at,
+		"disk":                   "RAISE disk_full" + at,
+		"no table":               "PERFORM FROM public.nowhere",
+		"passed on":              "DECLARE n int; BEGIN SELECT 1 INTO STRICT n WHERE false; EXCEPTION WHEN no_data_found THEN RAISE; END",
+		"passed on as one's own": "BEGIN PERFORM FROM public.nowhere; EXCEPTION WHEN undefined_table THEN RAISE EXCEPTION 'auditing'" + at + ", ERRCODE = SQLSTATE; END",
+	} {
+		for _, trigger := range []string{atOnce, atEnd} {
+			t.Run(name+" "+trigger[7:14], func(t *testing.T) {
+				t.Parallel()
+				url := database(t)
+				conn := client(t, url)
+				exec(t, conn, "CREATE SEQUENCE ingot.tries; CREATE FUNCTION ingot.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('ingot.tries') = 1 THEN "+
+					fail+"; END IF; RETURN NEW; END $$;"+trigger)
+				w := newWriter(t, url)
+				w.chooser.path = PathStaged
+				var notStored *event.NotStoredError
+				if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a", "b")}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
+					t.Errorf("got %v %v, want not stored", stored, err)
+				}
+				if diff := cmp.Diff([]bool{true, true}, merge(t, w, "a", "b")); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	}
+}
+
+// TestATriggerHasAnEventWait: one that raises what a held key does is taken for that. The request waits alone, beside the others.
+func TestATriggerHasAnEventWait(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	exec(t, client(t, url), raisingAs("lock_not_available", "NEW.source = 's'")+atOnce)
+	late := storetest.Event("a")
+	late.Source = "s"
+	var held *event.NotStoredError
+	if stored, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(late)}}, func() {}); !errors.As(err, &held) || held.Reason != event.ReasonKeyHeld {
+		t.Errorf("got %v %v, want a held key", stored, err)
+	}
+}
+
+// TestWhoRefuses: a constraint, and an exception that is raised on purpose, refuse a row; another error of a trigger may
+// pass by itself. At the COMMIT both have to name the table of events: it may be one of the log.
 func TestWhoRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -94,7 +163,13 @@ func TestWhoRefuses(t *testing.T) {
 		"not null":                 {pgconn.PgError{Code: "23502", SchemaName: "ingot", TableName: "events"}, "", ""},
 		"raised":                   {pgconn.PgError{Code: "P0001"}, "a trigger", ""},
 		"raised about the events":  {pgconn.PgError{Code: "P0001", SchemaName: "ingot", TableName: "events"}, "a trigger", "a trigger"},
-		"no rows, in a trigger":    {pgconn.PgError{Code: "P0002"}, "", ""},
+		"no rows, in a trigger":    {pgconn.PgError{Code: "P0002", Routine: "exec_stmt_execsql"}, "", ""},
+		"no rows, raised":          {pgconn.PgError{Code: "P0002", Routine: "exec_stmt_raise"}, "a trigger", ""},
+		"asserted":                 {pgconn.PgError{Code: "P0004", Routine: "exec_stmt_assert"}, "a trigger", ""},
+		"named by a RAISE":         {pgconn.PgError{Code: "23514", Routine: "exec_stmt_raise", ConstraintName: "c"}, "the constraint c", ""},
+		"a lock, raised":           {pgconn.PgError{Code: "55P03", Routine: "exec_stmt_raise", SchemaName: "ingot", TableName: "events"}, "", ""},
+		"a missing right":          {pgconn.PgError{Code: "42501", Routine: "aclcheck_error"}, "", ""},
+		"a missing right, raised":  {pgconn.PgError{Code: "42501", Routine: "exec_stmt_raise", SchemaName: "ingot", TableName: "events"}, "a trigger", "a trigger"},
 		"of the log":               {pgconn.PgError{Code: "23503", SchemaName: "ingot", TableName: "batches", ConstraintName: "c"}, "the constraint c", ""},
 		"of another's events":      {pgconn.PgError{Code: "23503", SchemaName: "public", TableName: "events", ConstraintName: "c"}, "the constraint c", ""},
 		"a policy of row security": {pgconn.PgError{Code: "42501", SchemaName: "ingot", TableName: "events"}, "", ""},

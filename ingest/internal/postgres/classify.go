@@ -17,50 +17,15 @@ func classify(err error) error {
 	if errors.As(err, &classed) {
 		return err
 	}
+	if by := refusedBy(err); by != "" {
+		return &event.BadDataError{Err: err, By: by}
+	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && isBadData(pgErr.Code) && !slices.Contains(atTheirEnd, pgErr.Routine) {
 		return &event.BadDataError{Err: err}
 	}
-	if by := refusedBy(err); by != "" {
-		return &event.BadDataError{Err: err, By: by}
-	}
 	return unavailable(err)
 }
-
-// refusedBy names what somebody has added to the tables and refuses a row: a constraint (the schema's own are broken
-// by no row of a merge, which passes over keys that exist), or a trigger that raises an exception. Else it is empty.
-//
-// NOT NULL is none of them: an added column without a default refuses every row, and whoever is told that for good
-// gives the events up.
-func refusedBy(err error) string {
-	var pgErr *pgconn.PgError
-	switch {
-	case !errors.As(err, &pgErr), pgErr.Code == notNull:
-		return ""
-	case constraint(err) && pgErr.ConstraintName != "":
-		return "the constraint " + pgErr.ConstraintName
-	case constraint(err):
-		return "a constraint"
-	case pgErr.Code == raised:
-		return "a trigger"
-	}
-	return ""
-}
-
-// refusedAtCommit does so for the error of a commit Query, where only what is deferred and names the table of events is
-// the fault of a row. A constraint always names its table; a trigger has to (RAISE .. USING SCHEMA, TABLE).
-func refusedAtCommit(err error) string {
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) || pgErr.SchemaName != "ingot" || pgErr.TableName != "events" {
-		return ""
-	}
-	return refusedBy(err)
-}
-
-const (
-	notNull = "23502"
-	raised  = "P0001" // by a RAISE EXCEPTION that names no SQLSTATE
-)
 
 // unavailable is the fate of a batch that was not stored because of some failure that is not its data's.
 func unavailable(err error) error {
@@ -124,7 +89,7 @@ func lockTimedOut(err error) bool {
 // denied recognizes the error of a statement for which the role lacks a right.
 func denied(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "42501"
+	return errors.As(err, &pgErr) && pgErr.Code == missingRight
 }
 
 // explainRights adds to an error who may grant the missing right. After a restore the schema belongs to the role
