@@ -52,8 +52,8 @@ func (e *UnknownError) Unwrap() error { return e.Err }
 type BadDataError struct {
 	Err error
 
-	// By names what refuses it, if that is a constraint or a trigger that somebody has added to the tables. It is
-	// empty if the decoder should have refused it.
+	// By names what refuses it, if that is a constraint, a trigger or a policy that somebody has added to the
+	// tables. It is empty if the decoder should have refused it.
 	By string
 }
 

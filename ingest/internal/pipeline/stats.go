@@ -11,7 +11,7 @@ type Stats struct {
 	Splits             int64 // batches halved to find the request that kept them from being stored
 	Parked             int64 // times a request went to the side lane: for a held key, or half of a batch
 	DecoderMisses      int64 // requests that Postgres had to refuse though the decoder had let them pass
-	ConstraintRefusals int64 // requests that a constraint or trigger refused which somebody has added to the tables
+	ConstraintRefusals int64 // requests that a constraint, trigger or policy refused which somebody has added to the tables
 	Lingered           int64 // times the next batch was waited for, since the store was crowded
 	FailedBatches      int64 // batches whose requests were told an error
 	Refused            int64 // events refused at once: the queue is full, or the store is away

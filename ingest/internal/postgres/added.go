@@ -8,7 +8,8 @@ import (
 )
 
 // refusedBy names what somebody has added to the tables and refuses a row: a constraint (the schema's own are broken
-// by no row of a merge, which passes over keys that exist), or a trigger that raises an exception. Else it is empty.
+// by no row of a merge, which passes over keys that exist), a trigger that raises an exception, or a policy of row
+// security, if there is one (policyFor). Else it is empty.
 //
 // NOT NULL is none of them: an added column without a default refuses every row, and whoever is told that for good
 // gives the events up.
@@ -23,6 +24,8 @@ func refusedBy(err error) string {
 		return "a trigger"
 	case constraint(err) && pgErr.Code != notNull:
 		return "a constraint"
+	case violatesPolicy(err):
+		return "a policy of row security"
 	}
 	return ""
 }

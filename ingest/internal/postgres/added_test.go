@@ -172,7 +172,8 @@ func TestWhoRefuses(t *testing.T) {
 		"a missing right, raised":  {pgconn.PgError{Code: "42501", Routine: "exec_stmt_raise", SchemaName: "ingot", TableName: "events"}, "a trigger", "a trigger"},
 		"of the log":               {pgconn.PgError{Code: "23503", SchemaName: "ingot", TableName: "batches", ConstraintName: "c"}, "the constraint c", ""},
 		"of another's events":      {pgconn.PgError{Code: "23503", SchemaName: "public", TableName: "events", ConstraintName: "c"}, "the constraint c", ""},
-		"a policy of row security": {pgconn.PgError{Code: "42501", SchemaName: "ingot", TableName: "events"}, "", ""},
+		"a policy of row security": {pgconn.PgError{Code: "42501", Routine: "ExecWithCheckOptions"}, "a policy of row security", ""},
+		"the check of a view":      {pgconn.PgError{Code: "44000", Routine: "ExecWithCheckOptions"}, "", ""},
 	} {
 		c.err.Severity = "ERROR"
 		merged, committed := classify(&c.err), judgeCommit('I', "", &c.err, false)

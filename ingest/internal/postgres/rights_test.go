@@ -37,25 +37,32 @@ func readmeGrants(t *testing.T, role string) (always, retention string) {
 	return always, retention
 }
 
-// TestLeastRights: what the README says a role needs is enough, on every path.
-func TestLeastRights(t *testing.T) {
-	t.Parallel()
-	owner := database(t)
-	conn := client(t, owner)
-	name := conn.Config().Database
-	role := pgx.Identifier{"least_" + name}.Sanitize()
+// leastRole makes a role that runs the server with what the README says it needs, and returns its name, a URL that acts
+// for it, and what --retention wants besides.
+func leastRole(t *testing.T, owner string, conn *pgx.Conn) (role, least, retention string) {
+	t.Helper()
+	role = "least_" + conn.Config().Database
 	exec(t, conn, "CREATE ROLE "+role)
 	t.Cleanup(func() { exec(t, conn, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
 	always, retention := readmeGrants(t, role)
-	exec(t, conn, "REVOKE TEMP ON DATABASE "+pgx.Identifier{name}.Sanitize()+" FROM PUBLIC; "+always)
+	exec(t, conn, always)
 	as, err := url.Parse(owner)
 	if err != nil {
 		t.Fatal(err)
 	}
 	q := as.Query()
-	q.Set("role", "least_"+name)
+	q.Set("role", role)
 	as.RawQuery = q.Encode()
-	least := as.String()
+	return role, as.String(), retention
+}
+
+// TestLeastRights: what the README says a role needs is enough, on every path.
+func TestLeastRights(t *testing.T) {
+	t.Parallel()
+	owner := database(t)
+	conn := client(t, owner)
+	exec(t, conn, "REVOKE TEMP ON DATABASE "+conn.Config().Database+" FROM PUBLIC")
+	_, least, retention := leastRole(t, owner, conn)
 	if n := number(t, client(t, least), "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolname LIKE 'least_%' AND NOT rolsuper AND NOT has_database_privilege(current_database(), 'TEMP')"); n != 1 {
 		t.Fatal("not that role")
 	}

@@ -33,6 +33,11 @@ func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
 	defer w.staging.Store(false)
 	if err := w.stage(ctx, b); err != nil {
 		w.rollback(ctx)
+		if violatesPolicy(err) {
+			if mistake := w.policyFor(ctx, err); mistake != nil {
+				return unavailable(mistake)
+			}
+		}
 		return classify(err)
 	}
 	sent()

@@ -12,7 +12,7 @@ import (
 //   - Without their unique keys nothing decides which events are new (the direct path would not notice), nor what
 //     became of a batch in doubt.
 //   - A trigger or a rule may keep rows out without an error.
-//   - A constraint beside ours refuses events: their requests are answered 422.
+//   - A constraint beside ours, a trigger or row security may refuse events: their requests are answered 422.
 //   - An added column that wants a value refuses every event.
 //   - An unlogged table is empty after a crash.
 //   - Row security, if it holds for this role, may hide events from readers.

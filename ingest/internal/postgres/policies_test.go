@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+)
+
+const rowSecurity = "ALTER TABLE ingot.events ENABLE ROW LEVEL SECURITY;"
+
+// TestPoliciesRefuseARequest whose event they let nobody add, or nobody see: a merge asks for both.
+func TestPoliciesRefuseARequest(t *testing.T) {
+	t.Parallel()
+	for name, policies := range map[string]string{
+		"one of several": "CREATE POLICY p ON ingot.events USING (source = 'none'); CREATE POLICY q ON ingot.events USING (true) WITH CHECK (source <> 'bad')",
+		"restrictive":    "CREATE POLICY p ON ingot.events USING (true); CREATE POLICY q ON ingot.events AS RESTRICTIVE FOR INSERT WITH CHECK (source <> 'bad')",
+		"hidden":         "CREATE POLICY p ON ingot.events FOR INSERT WITH CHECK (true); CREATE POLICY q ON ingot.events FOR SELECT USING (source <> 'bad')",
+	} {
+		for _, path := range []WritePath{PathAuto, PathStaged, PathDirect} {
+			t.Run(name+" "+string(path), func(t *testing.T) {
+				t.Parallel()
+				owner := database(t)
+				conn := client(t, owner)
+				_, least, _ := leastRole(t, owner, conn)
+				exec(t, conn, rowSecurity+policies)
+				w := newWriter(t, least)
+				w.chooser.path = path
+				bad := storetest.Event("b")
+				bad.Source = "bad"
+				_, err := w.Merge(t.Context(), event.Batch{Groups: append(groupOf("a"), storetest.Group(bad))}, func() {})
+				if by(err) != "a policy of row security" || w.session == nil {
+					t.Fatalf("got %v, connection %v, want bad data that a policy refuses", err, w.session != nil)
+				}
+				if diff := cmp.Diff([]bool{true}, merge(t, w, "a")); diff != "" {
+					t.Errorf("the event beside it: %s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestWithoutAPolicyNothingIsRefused, nor without a right: that is a mistake of whoever runs the database, and all is well once it
+// is mended.
+func TestWithoutAPolicyNothingIsRefused(t *testing.T) {
+	t.Parallel()
+	const (
+		insert = "CREATE POLICY p ON ingot.events FOR INSERT WITH CHECK (true);"
+		audit  = "CREATE TABLE public.audit (source text); CREATE FUNCTION ingot.audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit VALUES (NEW.source); RETURN NEW; END $$;" +
+			"CREATE TRIGGER audit BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.audit();"
+	)
+	for name, c := range map[string]struct{ wrong, mend string }{
+		"no policy":              {rowSecurity, "CREATE POLICY p ON ingot.events USING (true)"},
+		"others' policies":       {rowSecurity + "CREATE POLICY p ON ingot.events TO pg_monitor USING (true)", "CREATE POLICY q ON ingot.events TO ROLE USING (true)"},
+		"only to forbid":         {rowSecurity + "CREATE POLICY p ON ingot.events AS RESTRICTIVE USING (true)", "CREATE POLICY q ON ingot.events USING (true)"},
+		"only to add":            {rowSecurity + insert, "CREATE POLICY q ON ingot.events FOR SELECT USING (true)"},
+		"only to see":            {rowSecurity + "CREATE POLICY p ON ingot.events FOR SELECT USING (true)", "CREATE POLICY q ON ingot.events FOR INSERT WITH CHECK (true)"},
+		"no right":               {"REVOKE INSERT ON ingot.events FROM ROLE", "GRANT INSERT ON ingot.events TO ROLE"},
+		"no right, but a policy": {rowSecurity + "CREATE POLICY p ON ingot.events USING (true); REVOKE INSERT ON ingot.events FROM ROLE", "GRANT INSERT ON ingot.events TO ROLE"},
+		"no right of a trigger":  {audit, "GRANT INSERT ON public.audit TO ROLE"},
+		"no policy of a trigger": {audit + "GRANT INSERT ON public.audit TO ROLE; ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY", "ALTER TABLE public.audit DISABLE ROW LEVEL SECURITY"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			owner := database(t)
+			conn := client(t, owner)
+			role, least, _ := leastRole(t, owner, conn)
+			as := strings.NewReplacer(" ROLE", " "+role)
+			w := newWriter(t, least)
+			merge(t, w, "before")
+			exec(t, conn, as.Replace(c.wrong))
+			var notStored *event.NotStoredError
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
+				t.Errorf("got %v %v, want not stored", stored, err)
+			}
+			exec(t, conn, as.Replace(c.mend))
+			if diff := cmp.Diff([]bool{true}, merge(t, w, "a")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
