@@ -15,11 +15,12 @@ import (
 
 // crowdFaults bring clients of their own.
 func (s *storm) crowdFaults() (faults []fault) {
-	for _, i := range s.ingesters {
+	for n, i := range s.ingesters {
+		unwelcome := unwelcomes[n%len(unwelcomes)]
 		faults = append(faults,
 			fault{kind: "more than the queue holds", detail: i.name, strike: func() bool { return s.crowd(i) }},
 			fault{kind: "a key held by a lock", detail: i.name, strike: func() bool { return s.holdKey(i) }},
-			fault{kind: "what an added constraint refuses", detail: i.name, strike: func() bool { return s.refused(i, unwelcome, true) }})
+			fault{kind: "what an added " + unwelcome.by + " refuses", detail: i.name, strike: func() bool { return s.refused(i, unwelcome.event, true) }})
 	}
 	return append(faults, s.poison()...)
 }
@@ -41,10 +42,18 @@ func (s *storm) poison() (faults []fault) {
 	return faults
 }
 
-// addConstraint adds what refuses an unwelcome event to the table.
+// unwelcome is the source of events that something added to the table refuses.
+type unwelcome struct{ by, source string }
+
+var unwelcomes = []unwelcome{{"constraint", "unwelcome"}, {"trigger", "uncalled"}}
+
+// addConstraint adds these: a CHECK, and a trigger that raises what a missing right does. The trigger is not called
+// for other events, and leaves COPY its batches of rows.
 func (s *storm) addConstraint() {
 	err := s.database.ask(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "ALTER TABLE ingot.events ADD CONSTRAINT welcome CHECK (source <> 'unwelcome')")
+		_, err := conn.Exec(ctx, `ALTER TABLE ingot.events ADD CONSTRAINT welcome CHECK (source <> 'unwelcome');
+			CREATE FUNCTION ingot.turn_away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE insufficient_privilege; END $$;
+			CREATE TRIGGER welcome AFTER INSERT ON ingot.events FOR EACH ROW WHEN (NEW.source = 'uncalled') EXECUTE FUNCTION ingot.turn_away()`)
 		return err
 	})
 	if err != nil {
@@ -52,10 +61,10 @@ func (s *storm) addConstraint() {
 	}
 }
 
-// unwelcome is a good event that an added constraint refuses.
-func unwelcome(k oracle.Key) string {
+// event is a good event from there.
+func (u unwelcome) event(k oracle.Key) string {
 	e, _ := json.Marshal(map[string]any{ // cannot fail: strings
-		"event_id": k.ID, "topic": k.Topic, "source": "unwelcome", "timestamp": "2026-01-01T00:00:00Z", "payload": nil,
+		"event_id": k.ID, "topic": k.Topic, "source": u.source, "timestamp": "2026-01-01T00:00:00Z", "payload": nil,
 	})
 	return string(e)
 }
