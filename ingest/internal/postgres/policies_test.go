@@ -44,6 +44,30 @@ func TestPoliciesRefuseARequest(t *testing.T) {
 	}
 }
 
+// TestPoliciesThatChange may have kept out an event of a merge that began before, where now they are such as let it pass. So a merge
+// is refused only once they have been looked at before it.
+func TestPoliciesThatChange(t *testing.T) {
+	t.Parallel()
+	owner := database(t)
+	conn := client(t, owner)
+	_, least, _ := leastRole(t, owner, conn)
+	w := newWriter(t, least)
+	w.chooser.path = PathStaged
+	merge(t, w, "a")
+	for _, ddl := range []string{
+		rowSecurity + "CREATE POLICY p ON ingot.events USING (true) WITH CHECK (topic = 'none')",
+		"ALTER POLICY p ON ingot.events WITH CHECK (topic = 'other')",
+		"DROP POLICY p ON ingot.events; CREATE POLICY p ON ingot.events USING (true) WITH CHECK (topic = 'other')",
+	} {
+		exec(t, conn, ddl)
+		_, first := w.Merge(t.Context(), event.Batch{Groups: groupOf("b")}, func() {})
+		_, second := w.Merge(t.Context(), event.Batch{Groups: groupOf("b")}, func() {})
+		if notStored := new(event.NotStoredError); !errors.As(first, &notStored) || by(second) != "a policy of row security" {
+			t.Errorf("got %v, then %v, want not stored, then refused by a policy", first, second)
+		}
+	}
+}
+
 // TestWithoutAPolicyNothingIsRefused, nor without a right: that is a mistake of whoever runs the database, and all is well once it
 // is mended.
 func TestWithoutAPolicyNothingIsRefused(t *testing.T) {

@@ -66,6 +66,7 @@ type session struct {
 	broken  atomic.Bool // the connection was given up; set also without the turn, by the reader of an answer
 	begin   string      // the first statements of a transaction that is one Query
 
+	policies  string // of row security, which let this session add events, when they were last looked at; "" when there were none
 	checkPlan planned
 	unfolded  unfolded
 
@@ -113,6 +114,9 @@ func (s *session) prepare(ctx context.Context) error {
 		return err
 	}
 	if s.changed, err = readTables(ctx, s.conn); err != nil {
+		return err
+	}
+	if s.policies, err = readPolicies(ctx, s.conn); err != nil {
 		return err
 	}
 	return s.prepareMerge(ctx, d)
