@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"ingot/ingest/internal/postgres"
 )
@@ -32,16 +33,18 @@ func openReaders(url string, c config) (r readers, err error) {
 	return r, nil
 }
 
-// close waits for the reads under way.
+// close ends all pools at once: each may take a moment if the database stands still.
 func (r readers) close() {
+	var closing sync.WaitGroup
 	for _, reader := range []*postgres.Reader{r.probe, r.tail, r.pages} {
 		if reader != nil {
-			reader.Close()
+			closing.Go(reader.Close)
 		}
 	}
 	if r.subscriptions != nil {
-		r.subscriptions.Close()
+		closing.Go(r.subscriptions.Close)
 	}
+	closing.Wait()
 }
 
 // probed reads pages over the connections of one reader. Over the connections of another it asks whether the database

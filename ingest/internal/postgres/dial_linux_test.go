@@ -85,6 +85,9 @@ func overTCP(t *testing.T) (url string) {
 
 func socketOptions(t *testing.T, conn net.Conn) (got [4]int) {
 	t.Helper()
+	if pooled, ok := conn.(*socket); ok {
+		conn = pooled.Conn
+	}
 	raw, err := conn.(*startupConn).Conn.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,7 @@
 //	looker.go                    the two that look keys up
 //	connect.go pool.go dial*.go  how a connection is opened, or a pool, and noticed when it is dead
 //	startup.go                   its first bytes: the words of a server that cannot fork
+//	sockets.go                   how a pool is ended, also where the server stands still
 //	classify.go durability.go    what an error means, and what a COMMIT is worth here
 //	reader.go log.go span.go     pages: who reads them, rows of the log, since and until
 //	window.go places.go          the batches of a step, and the SQL that finds where their rows stand

@@ -15,9 +15,28 @@ type PoolConfig struct {
 	Timeout     time.Duration // statement_timeout
 }
 
+// lastReads is how long the end of a pool waits for the queries under way, and for cancel requests. Whoever reads
+// at the end of the process has had the time of its stop already. A guess.
+const lastReads = time.Second
+
+// pool is a pool of connections whose end does not wait for a server that stands still. pgx gives each connection
+// 15 s to be closed, behind the timeout of its query.
+type pool struct {
+	*pgxpool.Pool
+	sockets *sockets
+}
+
+// Close ends the connections. Queries that are under way lastReads later are broken off, and fail.
+func (p *pool) Close() {
+	cut := time.AfterFunc(lastReads, p.sockets.cut)
+	defer cut.Stop()
+	p.Pool.Close()
+}
+
 // openPool makes a pool that connects when it is first used. name is the application_name of its connections, setup
 // what runs on each of them before it is used.
-func openPool(url, name string, config PoolConfig, setup string) (*pgxpool.Pool, error) {
+func openPool(url, name string, config PoolConfig, setup string) (*pool, error) {
+	sockets := newSockets()
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
@@ -33,7 +52,7 @@ func openPool(url, name string, config PoolConfig, setup string) (*pgxpool.Pool,
 		}
 		next.Config = fresh.Config
 		saysWho(&next.Config, name)
-		next.DialFunc = dial(config.Timeout)
+		next.DialFunc = sockets.dial(dial(config.Timeout))
 		next.ConnectTimeout = orConnectTimeout(next.ConnectTimeout)
 		return nil
 	}
@@ -55,11 +74,11 @@ func openPool(url, name string, config PoolConfig, setup string) (*pgxpool.Pool,
 		_, err := readTables(ctx, conn.PgConn()) // its warnings are left to the Writer
 		return err
 	}
-	pool, err := pgxpool.NewWithConfig(context.Background(), c)
+	opened, err := pgxpool.NewWithConfig(context.Background(), c)
 	if err != nil {
 		return nil, fmt.Errorf("open the pool of the %s: %w", name, err)
 	}
-	return pool, nil
+	return &pool{Pool: opened, sockets: sockets}, nil
 }
 
 // statementsKept is how many statements a reading connection keeps prepared: pgx's default. Reading pages takes

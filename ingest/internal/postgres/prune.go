@@ -46,7 +46,7 @@ const (
 
 // Pruner deletes old batches. It has a connection of its own. One goroutine at a time may call it.
 type Pruner struct {
-	pool    *pgxpool.Pool
+	pool    *pool
 	timeout time.Duration // statement_timeout
 	events  int           // how many the next step may delete
 }
@@ -67,7 +67,7 @@ func OpenPruner(url string, timeout time.Duration) (*Pruner, error) {
 	return &Pruner{pool: pool, timeout: timeout, events: stepEvents}, nil
 }
 
-// Close waits for a step under way and ends the connection.
+// Close ends the connection. It breaks off a step that is still under way a second later.
 func (p *Pruner) Close() { p.pool.Close() }
 
 // Pruned is what a step has deleted.

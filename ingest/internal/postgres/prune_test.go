@@ -303,7 +303,7 @@ func TestPageThatIsDeletedWhereTheClockIsBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	shadow(t, r.pool)
+	shadow(t, r.pool.Pool)
 	query := event.Query{Feed: true, Limit: 1, MaxBytes: 1 << 20}
 	first, err := r.Events(t.Context(), query)
 	if err != nil {
@@ -365,12 +365,12 @@ func pageDeletedAt(t *testing.T, query event.Query, at int) (queries int) {
 		}
 	}}
 	config.ConnConfig.Tracer = before
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pool.Close()
-	page, err := (&Reader{pool: pool, pages: make(chan struct{}, 1)}).Events(t.Context(), query)
+	defer traced.Close()
+	page, err := (&Reader{pool: &pool{Pool: traced}, pages: make(chan struct{}, 1)}).Events(t.Context(), query)
 	if err != nil || len(page.Events) == 0 {
 		t.Fatalf("deleted before query %d: %d events, %v", at, len(page.Events), err)
 	}
@@ -470,7 +470,7 @@ func TestPruneByBothClocks(t *testing.T) {
 	conn := client(t, url)
 	exec(t, conn, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 year' $$`)
 	p := newPruner(t, url)
-	shadow(t, p.pool)
+	shadow(t, p.pool.Pool)
 	if all := pruned(t, p, time.Hour); all != (Pruned{}) {
 		t.Errorf("deleted %+v", all)
 	}

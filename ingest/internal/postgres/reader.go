@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ingot/internal/event"
 )
@@ -15,7 +14,7 @@ import (
 // Reader reads what was committed. It has connections of its own, so that no reading delays a commit. It is safe
 // for concurrent use.
 type Reader struct {
-	pool  *pgxpool.Pool
+	pool  *pool
 	pages chan struct{} // one for each page that is being read
 	usual atomic.Int64  // average bytes of an event on pages that were read lately
 }
@@ -36,7 +35,7 @@ func OpenReader(url string, config PoolConfig) (*Reader, error) {
 const setupReader = ` SET gin_fuzzy_search_limit = 0; SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0;
 	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_material = off`
 
-// Close waits for the queries under way and ends the connections.
+// Close ends the connections. It breaks off what has not been read a second later.
 func (r *Reader) Close() { r.pool.Close() }
 
 // Ping tells whether the database answers.

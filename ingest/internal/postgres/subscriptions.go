@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ingot/internal/event"
 )
@@ -14,7 +13,7 @@ import (
 // Subscriptions keeps places in the feed under names. It has connections of its own, for a Reader's may not write.
 // It is safe for concurrent use.
 type Subscriptions struct {
-	pool *pgxpool.Pool
+	pool *pool
 	most int // how many subscriptions the database may have, whoever made them
 }
 
@@ -31,7 +30,7 @@ func OpenSubscriptions(url string, config PoolConfig, most int) (*Subscriptions,
 	return &Subscriptions{pool: pool, most: most}, nil
 }
 
-// Close waits for the queries under way and ends the connections.
+// Close ends the connections, as Reader.Close does.
 func (s *Subscriptions) Close() { s.pool.Close() }
 
 // Create makes a subscription. If one of that name exists, that one stays as it is, and created is false. Create
