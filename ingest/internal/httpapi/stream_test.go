@@ -186,6 +186,26 @@ func TestStreamClientLeaves(t *testing.T) {
 	}
 }
 
+// TestStreamClientSendsWithoutEnd: such a client is left, for reading what nobody asked for costs more than sending it.
+// The body of a GET, which says nothing, does no harm.
+func TestStreamClientSendsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.Heartbeat = 20 * time.Millisecond })
+	w, response := g.streamOf(t, "/events/stream")
+	w.send(strings.Repeat("x", maxUnasked/2))
+	blocks(t, response.Body, 3)
+	if n := g.feed.subscribers(); n != 1 {
+		t.Fatalf("%d streams after half of what may be sent", n)
+	}
+	more := []byte(strings.Repeat("x", 16<<10))
+	for begin := time.Now(); g.feed.subscribers() > 0 || g.connections.Load() > 0; {
+		_, _ = w.Write(more) // fails once the connection is closed
+		if time.Since(begin) > patience {
+			t.Fatal("the stream goes on")
+		}
+	}
+}
+
 // TestStreamClientDoesNotRead: what it is sent fills the buffers in between, and then
 // it is cut off; another stream goes on.
 func TestStreamClientDoesNotRead(t *testing.T) {
