@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,9 @@ func (c *certificate) look() error {
 	c.serving.Store(&pair)
 	c.warnAgain = time.Time{}
 	c.log.Info("certificate read", zap.String("file", c.certFile), zap.Strings("names", pair.Leaf.DNSNames), zap.Time("expires", pair.Leaf.NotAfter))
+	if info, err := os.Stat(c.keyFile); err == nil && info.Mode().Perm()&0o006 != 0 {
+		c.log.Warn("the mode of the file of --tls-key lets any user of this machine read it, or write it", zap.String("file", c.keyFile), zap.Stringer("mode", info.Mode().Perm()))
+	}
 	return nil
 }
 

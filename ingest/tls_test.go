@@ -169,6 +169,29 @@ func TestACertificateThatExpires(t *testing.T) {
 	})
 }
 
+// TestAKeyThatAnyUserMayRead is told, once for each that is read.
+func TestAKeyThatAnyUserMayRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		authority := certtest.NewAuthority(t)
+		for mode, want := range map[os.FileMode]int{0o600: 0, 0o640: 0, 0o644: 2, 0o602: 2} {
+			f := filesIn(t.TempDir())
+			f.write(t, authority.Issue(t, time.Now().Add(90*24*time.Hour)))
+			if err := os.Chmod(f.key, mode); err != nil {
+				t.Fatal(err)
+			}
+			w := watch(t, f)
+			time.Sleep(3 * filesLook)
+			renewed := authority.Issue(t, time.Now().Add(90*24*time.Hour))
+			f.write(t, renewed)
+			w.after(fmt.Sprint(mode), renewed, 0)
+			if n := w.logs.FilterMessageSnippet("any user of this machine").Len(); n != want {
+				t.Errorf("%v: %d warnings, want %d", mode, n, want)
+			}
+		}
+	})
+}
+
 // TestWrongCertificates are wrong settings, named with their flag and file, and end the start at once.
 func TestWrongCertificates(t *testing.T) {
 	t.Parallel()
