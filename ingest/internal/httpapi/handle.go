@@ -122,7 +122,7 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle handle
 		hangUp(ctx)
 		return &s.elsewhere, nil
 	}
-	if host := ctx.Request.Header.Host(); !s.knows(host) {
+	if host, foreign := s.foreign(ctx); foreign {
 		s.problem(ctx, problemMisdirected, "this server is not known as "+shown(string(host))+"; if that is a name of it, or of a proxy in front, list it in --allowed-hosts (INGOT_ALLOWED_HOSTS)")
 		return &s.elsewhere, nil
 	}

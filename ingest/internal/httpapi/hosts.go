@@ -3,7 +3,19 @@ package httpapi
 import (
 	"bytes"
 	"strings"
+
+	"github.com/valyala/fasthttp"
 )
+
+// foreign returns the name that a request came for if it is none of the server's. Beside Host the target may name one
+// (POST http://name/publish), and that one counts for more (RFC 9112, 3.2.2); a client that is honest sends the same twice.
+func (s *Server) foreign(ctx *fasthttp.RequestCtx) (host []byte, foreign bool) {
+	if host = ctx.Request.Header.Host(); !s.knows(host) {
+		return host, true
+	}
+	host = ctx.URI().Host()
+	return host, !s.knows(host)
+}
 
 // knows tells whether a request may come for the host that it names. It guards a server that only this machine can
 // reach against DNS rebinding: a web page whose own name was made to lead here has its visitor's browser ask the

@@ -26,6 +26,12 @@ func TestHosts(t *testing.T) {
 			t.Errorf("Host: %s: %s", host, a.body)
 		}
 	}
+	for target, want := range map[string]int{"http://gate.example:80/healthz": 200, "http://127.0.0.1/healthz": 200, "http://evil.example/healthz": 421, "HTTPS://Evil.Example:1/healthz": 421, "http://localhost@evil.example/healthz": 421} {
+		w.send("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		if a := w.answer("GET"); a.status != want || want == 421 && !strings.Contains(a.body, "evil.example") {
+			t.Errorf("%s: %d %s", target, a.status, a.body)
+		}
+	}
 	w.send(strings.Replace(request{"POST", "/publish", []string{jsonType}, oneEvent}.text(), "Host: gate", "Host: evil.example", 1))
 	a := w.answer("POST")
 	if a.status != 421 || a.kind() != "misdirected" || len(g.publisher.Rows()) > 0 {
