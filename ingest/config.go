@@ -16,10 +16,10 @@ type config struct {
 	KeysFile     string   `name:"keys-file" type:"named" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File of the keys of those who may publish, read or watch; ingest key makes one. It is read again when it changes. Not set: anyone may."`
 	TLSCert      string   `name:"tls-cert" type:"named" env:"INGOT_TLS_CERT" placeholder:"FILE" help:"Certificate in PEM, its chain behind it: HTTPS is answered then, and no plain HTTP. Read again when it changes."`
 	TLSKey       string   `name:"tls-key" type:"named" env:"INGOT_TLS_KEY" placeholder:"FILE" help:"Key of --tls-cert, in PEM."`
-	AllowedHosts []string `name:"allowed-hosts" env:"INGOT_ALLOWED_HOSTS" placeholder:"NAME,..." help:"Names that requests may come for (Host), beside IP addresses, names without a dot, as localhost, and what ends in .localhost; * for any. Not set: any, but on --listen of this machine alone, without --keys-file and TLS, no other: a web page must not reach it by a name made to lead here."`
+	AllowedHosts []string `name:"allowed-hosts" type:"named" env:"INGOT_ALLOWED_HOSTS" placeholder:"NAME,..." help:"Names that requests may come for (Host), beside IP addresses, names without a dot, as localhost, and what ends in .localhost; * for any. Not set: any, but on --listen of this machine alone, without --keys-file and TLS, no other: a web page must not reach it by a name made to lead here."`
 	DatabaseURL  string   `name:"database-url" type:"named" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to write to. Not set: a private one below --data-dir."`
 	AllowUnsafe  bool     `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start although fsync, full_page_writes or synchronous_commit is off: a crash may lose acknowledged events."`
-	DataDir      string   `default:"./data" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`
+	DataDir      string   `default:"./data" type:"named" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`
 	DebugListen  string   `env:"INGOT_DEBUG_LISTEN" placeholder:"ADDRESS" help:"Address for profiles (/debug/pprof/). Not set: none."`
 	LogLevel     string   `default:"info" enum:"debug,info,warn,error" env:"INGOT_LOG_LEVEL" help:"debug, info, warn or error."`
 
@@ -77,18 +77,29 @@ func variable(flag string) string {
 	return "INGOT_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
 }
 
-// named reads the value of a flag or variable that may be left out, but must not be empty. If an empty value counted as not
-// set, INGOT_KEYS_FILE=$KEYS without a KEYS would open the door to everybody, and DATABASE_URL=$URL without a URL would have
-// the server begin a database of its own.
+// named reads the value of a flag or variable that may be left out, but must not be empty, or a list of such values. If an
+// empty value counted as not set, INGOT_KEYS_FILE=$KEYS without a KEYS would open the door to everybody, and
+// DATABASE_URL=$URL without a URL would have the server begin a database of its own.
 func named(d *kong.DecodeContext, target reflect.Value) error {
 	t, err := d.Scan.PopValue("file")
 	if err != nil {
 		return err
 	}
-	if t.String() == "" {
-		return errors.New("it is empty: leave it out, or say which")
+	texts := []string{t.String()}
+	list := target.Kind() == reflect.Slice
+	if list {
+		texts = strings.Split(t.String(), ",")
 	}
-	target.SetString(t.String())
+	for _, text := range texts {
+		switch {
+		case text == "":
+			return errors.New("it is empty: leave it out, or say which")
+		case list:
+			target.Set(reflect.Append(target, reflect.ValueOf(text)))
+		default:
+			target.SetString(text)
+		}
+	}
 	return nil
 }
 

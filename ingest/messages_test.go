@@ -60,12 +60,16 @@ func TestExitCodes(t *testing.T) {
 
 // TestAnEmptyNameIsRefused is not parallel: it sets variables of the process.
 func TestAnEmptyNameIsRefused(t *testing.T) {
-	for _, name := range []string{"INGOT_KEYS_FILE", "INGOT_TLS_CERT", "INGOT_TLS_KEY", "DATABASE_URL"} {
+	for _, name := range []string{"INGOT_KEYS_FILE", "INGOT_TLS_CERT", "INGOT_TLS_KEY", "INGOT_ALLOWED_HOSTS", "INGOT_DATA_DIR", "DATABASE_URL"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, "")
 			_, err := parse(t)
 			wantSaid(t, err, name, "it is empty: leave it out, or say which")
 		})
+	}
+	for _, line := range [][]string{{"--allowed-hosts="}, {"--allowed-hosts=a,"}, {"--data-dir="}, {"verify", "--data-dir="}} {
+		_, err := parse(t, line...)
+		wantSaid(t, err, "it is empty: leave it out, or say which")
 	}
 	if got := command([]string{"key", "a", "read", "--keys-file="}); got != exitUsage {
 		t.Errorf("a key for no file: %d", got)
