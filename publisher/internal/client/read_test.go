@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +31,26 @@ func TestReadingBack(t *testing.T) {
 		second, err := c.Feed(t.Context(), first.Next, 1000)
 		if err != nil || len(second.Events) != 5 {
 			t.Errorf("second page has %d events (%v), want 5", len(second.Events), err)
+		}
+	})
+}
+
+// TestTopicsAreNotAskedFor: there may be millions.
+func TestTopicsAreNotAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		c := New(Config{URL: "http://ingot/", Timeout: time.Second, GiveUpAfter: time.Minute, Transport: ingottest.Network(t,
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked = append(asked, r.URL.String())
+				w.Write([]byte(`{"unique_processed":9}`))
+			}))})
+		_, err := c.Stats(t.Context())
+		if err = errors.Join(err, c.Reach(t.Context(), func(error) {})); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"/stats?topics=0", "/stats?topics=0"}; !slices.Equal(asked, want) {
+			t.Errorf("asked for %q, want %q", asked, want)
 		}
 	})
 }
