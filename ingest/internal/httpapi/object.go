@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
@@ -49,7 +51,39 @@ func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string)
 	if err := json.Unmarshal([]byte(body), into); err != nil {
 		return &refusal{problemBadParameter, wrongType(err)}
 	}
+	if halfPair(body) {
+		return &refusal{problemBadParameter, "a string has half a surrogate pair; send both halves, or the character itself"}
+	}
 	return nil
+}
+
+// halfPair tells whether a string of a JSON text that was understood has the escape of half a surrogate pair.
+// encoding/json would make U+FFFD of it, and so a topic that nobody has named.
+func halfPair(text string) bool {
+	for {
+		_, escape, found := strings.Cut(text, `\`)
+		if !found {
+			return false
+		}
+		if text = escape[1:]; escape[0] != 'u' {
+			continue
+		}
+		first := hexRune(text)
+		if text = text[4:]; !utf16.IsSurrogate(first) {
+			continue
+		}
+		second, paired := strings.CutPrefix(text, `\u`)
+		if !paired || utf16.DecodeRune(first, hexRune(second)) == utf8.RuneError {
+			return true
+		}
+		text = second[4:]
+	}
+}
+
+// hexRune is the number of an escape's four hex digits.
+func hexRune(text string) rune {
+	n, _ := strconv.ParseUint(text[:4], 16, 16) // it was understood once already
+	return rune(n)
 }
 
 // wantJSON refuses a body that is not said to be JSON, or said to be compressed.

@@ -178,6 +178,10 @@ func TestSubscriptionRefused(t *testing.T) {
 		{"a type that cannot be used", "PUT", "/subscriptions/a", `{"topics":"t"}`, 400, "bad-parameter"},
 		{"an empty topic", "PUT", "/subscriptions/a", `{"topics":[""]}`, 400, "bad-parameter"},
 		{"more topics than may be", "PUT", "/subscriptions/a", `{"topics":["t"` + strings.Repeat(`,"t"`, maxTopics) + `]}`, 400, "bad-parameter"},
+		{"half a surrogate pair", "PUT", "/subscriptions/a", `{"source":"\ud800"}`, 400, "bad-parameter"},
+		{"the other half", "PUT", "/subscriptions/a", `{"topics":["t","x\uDC00\uD83D\uDE00"]}`, 400, "bad-parameter"},
+		{"two first halves", "PUT", "/subscriptions/a", `{"topics":["\ud83d\ud83d"]}`, 400, "bad-parameter"},
+		{"half a pair in a cursor", "POST", "/subscriptions/a/commit", `{"cursor":"\ud83d\\u"}`, 400, "bad-parameter"},
 		{"a source no event can have", "PUT", "/subscriptions/a", `{"source":"\u0000"}`, 400, "bad-parameter"},
 		{"an empty source", "PUT", "/subscriptions/a", `{"after":"now","source":""}`, 400, "bad-parameter"},
 		{"an empty place", "PUT", "/subscriptions/a", `{"after":"","source":"s"}`, 400, "bad-parameter"},
@@ -206,6 +210,13 @@ func TestSubscriptionRefused(t *testing.T) {
 		}
 	}
 	g := open(t)
+	for body, want := range map[string]string{`{"source":"\ud83d\uDE00"}`: "\U0001F600", `{"source":"\\ud800"}`: `\ud800`, `{"source":"\ufffd\u0041"}`: "\ufffdA"} {
+		a := g.put(t, "/subscriptions/whole", body)
+		if a.status != 201 || g.subscriptions.kept["whole"].Source != want {
+			t.Errorf("%s: got %d %s", body, a.status, a.body)
+		}
+		delete(g.subscriptions.kept, "whole")
+	}
 	if a := g.do(t, request{"PUT", "/subscriptions/a", []string{"Content-Type: text/plain"}, "{}"}); a.status != 415 {
 		t.Errorf("a body of another type: got %d %s", a.status, a.body)
 	}
