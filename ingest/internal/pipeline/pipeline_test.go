@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -105,6 +106,16 @@ func wantUnknown(t *testing.T, got outcome) {
 	}
 }
 
+// wantBadData wants that and no doubt beside: whoever answers the client looks for a doubt first.
+func wantBadData(t *testing.T, got outcome) {
+	t.Helper()
+	var badData *event.BadDataError
+	var unknown *event.UnknownError
+	if !errors.As(got.err, &badData) || errors.As(got.err, &unknown) {
+		t.Fatalf("got %v %v, want bad data", got.stored, got.err)
+	}
+}
+
 // unavailable is a failure that is certainly not a commit.
 func unavailable() storetest.Step {
 	return storetest.Step{Fail: &event.NotStoredError{Reason: event.ReasonUnavailable, Err: errors.New("no database")}}
@@ -117,6 +128,9 @@ func TestEachEventGetsItsFate(t *testing.T) {
 		wantStored(t, <-p.submit(10, "b", "c", "c"), false, true, false)
 		if stored, err := p.Submit(event.Group{}, 0); len(stored) != 0 || err != nil {
 			t.Fatalf("an empty group: %v %v", stored, err)
+		}
+		if n := p.fake.Calls(); n != 2 {
+			t.Errorf("%d batches: one of no events looks like a void row in the log", n)
 		}
 	})
 }
@@ -358,8 +372,8 @@ func TestDeadlineDuringAnAttempt(t *testing.T) {
 		queued := p.submit(10, "b")
 		got := <-attempted
 		wantUnknown(t, got)
-		if got.after < 10*time.Second || got.after > 11*time.Second {
-			t.Errorf("answered after %s", got.after)
+		if got.after < 10*time.Second || got.after > 11*time.Second || !errors.Is(got.err, context.DeadlineExceeded) {
+			t.Errorf("answered after %s: %v", got.after, got.err)
 		}
 		wantNotStored(t, <-queued, event.ReasonExpired)
 		time.Sleep(time.Minute)
@@ -508,10 +522,7 @@ func TestBadDataHurtsOnlyItsRequest(t *testing.T) {
 		for _, g := range good {
 			wantStored(t, <-g, true)
 		}
-		var badData *event.BadDataError
-		if got := <-bad; !errors.As(got.err, &badData) {
-			t.Fatalf("got %v %v, want bad data", got.stored, got.err)
-		}
+		wantBadData(t, <-bad)
 		if rows := p.fake.Rows(); len(rows) != 7 {
 			t.Errorf("%d rows, want the 7 good ones", len(rows))
 		}
@@ -560,6 +571,28 @@ func TestDeadlineOfTheOtherHalf(t *testing.T) {
 	})
 }
 
+// TestDeadlineBeforeAHalfIsTried: nor is anything under way of either half before there is a connection for the first.
+func TestDeadlineBeforeAHalfIsTried(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.Deadline = 5 * time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: time.Second}, storetest.Step{Before: time.Second})
+		first := p.submit(10, "first")
+		poisoned := storetest.Event("poisoned")
+		poisoned.Source = storetest.Poison
+		good, bad := p.submit(10, "a"), p.submitGroup(10, storetest.Group(poisoned))
+		wantStored(t, <-first, true)
+		synctest.Wait()
+		p.fake.Silence(true)
+		wantNotStored(t, <-good, event.ReasonExpired)
+		wantNotStored(t, <-bad, event.ReasonExpired)
+		if n := p.Stats().Splits; n != 1 {
+			t.Errorf("%d batches halved, want 1", n)
+		}
+	})
+}
+
 // TestPoisonDoesNotTakeTheCommitter: with poison in every batch only so many are
 // halved at once. The other halves wait, everybody gets the answer that is due in
 // time, and those who come meanwhile are not held up.
@@ -589,11 +622,8 @@ func TestPoisonDoesNotTakeTheCommitter(t *testing.T) {
 		if n := p.Stats().Splits; n > 5+10+2*20 {
 			t.Errorf("%d batches halved in two seconds", n)
 		}
-		var badData *event.BadDataError
 		for _, b := range bad {
-			if got := <-b; !errors.As(got.err, &badData) {
-				t.Errorf("got %v %v, want bad data", got.stored, got.err)
-			}
+			wantBadData(t, <-b)
 		}
 		for _, g := range good {
 			wantStored(t, <-g, true)
@@ -719,7 +749,11 @@ func TestDrainEndsInTime(t *testing.T) {
 		if left != (Left{Refused: 4}) {
 			t.Errorf("left over: %+v, want 4 refused", left)
 		}
-		wantNotStored(t, <-inBatch, event.ReasonDraining)
+		refused := <-inBatch
+		wantNotStored(t, refused, event.ReasonDraining)
+		if !strings.Contains(refused.err.Error(), "no database") {
+			t.Errorf("got %v, without what kept it", refused.err)
+		}
 		wantNotStored(t, <-queued, event.ReasonDraining)
 		p.left <- left
 	})
