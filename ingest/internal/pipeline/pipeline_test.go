@@ -281,6 +281,47 @@ func TestOutage(t *testing.T) {
 	})
 }
 
+// TestOutageLetsInOne, and no other before a committer has taken that one.
+func TestOutageLetsInOne(t *testing.T) {
+	t.Parallel()
+	p := New(testConfig(), storetest.NewFake(), nil, zap.NewNop()) // and no Run to take it
+	p.downSince = time.Now().Add(-time.Hour)
+	group := storetest.Group(storetest.Event("a"))
+	if _, err := p.accept(p.newRequest(group, 10)); err != nil {
+		t.Errorf("nobody may try the store: %v", err)
+	}
+	_, err := p.accept(p.newRequest(group, 10))
+	wantNotStored(t, outcome{err: err}, event.ReasonUnavailable)
+}
+
+// TestOutageEndsWithAHalvedBatch: the store has read its keys. Who comes before a half is stored is let in.
+func TestOutageEndsWithAHalvedBatch(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.OutageGrace = 2 * time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(
+			storetest.Step{After: time.Second}, // what follows gathers
+			unavailable(), storetest.Step{Before: 3 * time.Second, Fail: unavailable().Fail},
+			storetest.Step{}, storetest.Step{Before: time.Second}, // the whole, and its first half
+		)
+		poisoned := storetest.Event("poisoned")
+		poisoned.Source = storetest.Poison
+		outcomes := []chan outcome{p.submit(10, "first"), p.submit(10, "a")}
+		bad := p.submitGroup(10, storetest.Group(poisoned))
+		time.Sleep(3500 * time.Millisecond)
+		wantNotStored(t, <-p.submit(10, "b"), event.ReasonUnavailable)
+		time.Sleep(time.Second)
+		if n := p.fake.Calls(); n != 5 {
+			t.Fatalf("%d attempts, want the fifth under way", n)
+		}
+		for _, o := range append(outcomes, p.submit(10, "c")) {
+			wantStored(t, <-o, true)
+		}
+		wantBadData(t, <-bad)
+	})
+}
+
 // TestOutageEndsThoughNothingIsStored: a store that refuses data, or has a key that somebody
 // holds, works. Who comes then is let in.
 func TestOutageEndsThoughNothingIsStored(t *testing.T) {
