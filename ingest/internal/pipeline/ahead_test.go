@@ -276,6 +276,25 @@ func TestStopWaitsForAllUnderWay(t *testing.T) {
 	})
 }
 
+// TestStopKeepsBothCommitters while anything is queued, also one that has to wait for the other.
+func TestStopKeepsBothCommitters(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.BatchEvents = 1
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: time.Second}, ahead(time.Second), ahead(time.Second))
+		first, second, third := p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "c")
+		p.stop()
+		wantStored(t, <-first, true)
+		wantStored(t, <-second, true)
+		o := <-third
+		wantStored(t, o, true)
+		if o.after != 2*time.Second {
+			t.Errorf("answered after %v: it went behind nobody", o.after)
+		}
+	})
+}
+
 // TestOneUnderWayFails: the other goes on, and the one that failed is tried again.
 func TestOneUnderWayFails(t *testing.T) {
 	t.Parallel()

@@ -739,12 +739,33 @@ func TestDrainWithAHeldKey(t *testing.T) {
 	inBubble(t, config, func(t *testing.T, p running) {
 		p.fake.Hold("held")
 		held := p.submit(10, "held")
+		time.Sleep(time.Second) // it was tried, and waits
+		start := time.Now()
 		p.stop()
 		left := <-p.left
-		if left != (Left{Refused: 1}) {
-			t.Errorf("left over: %+v, want 1 refused", left)
+		if took := time.Since(start); left != (Left{Refused: 1}) || took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("left over after %s: %+v, want 1 refused after 5 s", took, left)
 		}
 		wantNotStored(t, <-held, event.ReasonDraining)
+		p.left <- left
+	})
+}
+
+// TestDrainStoresAHeldKey that is let go in time.
+func TestDrainStoresAHeldKey(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		p.fake.Hold("held")
+		held := p.submit(10, "held")
+		time.Sleep(time.Second) // it was tried, and waits
+		p.stop()
+		time.Sleep(time.Second)
+		p.fake.Hold("")
+		wantStored(t, <-held, true)
+		left := <-p.left
+		if left != (Left{}) {
+			t.Errorf("left over: %+v", left)
+		}
 		p.left <- left
 	})
 }
@@ -806,13 +827,14 @@ func TestDrainDuringAnAttempt(t *testing.T) {
 	config := testConfig()
 	config.Deadline, config.AttemptTimeout, config.DrainTimeout = time.Hour, time.Hour, 5*time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
-		p.fake.Next(storetest.Step{After: time.Hour})
-		r := p.submit(10, "a", "b")
+		p.fake.Next(ahead(time.Hour), ahead(time.Hour))
+		first, second := p.submit(10, "a", "b"), p.submit(10, "c", "d")
 		p.stop()
-		wantUnknown(t, <-r)
+		wantUnknown(t, <-first)
+		wantUnknown(t, <-second)
 		left := <-p.left
-		if left != (Left{Unknown: 2}) {
-			t.Errorf("left over: %+v, want 2 unknown", left)
+		if left != (Left{Unknown: 4}) {
+			t.Errorf("left over: %+v, want 4 unknown", left)
 		}
 		p.left <- left
 	})
