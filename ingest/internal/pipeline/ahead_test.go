@@ -57,17 +57,21 @@ func TestNextWaitsForAStoreThatTakesOneAtATime(t *testing.T) {
 func TestNextIsWorthIt(t *testing.T) {
 	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
-		p.fake.Next(ahead(time.Second))
-		first := p.submit(10, "a", "b", "c", "d")
+		p.fake.Next(storetest.Step{After: time.Second}, ahead(time.Second))
+		first := p.submit(10, "first")
+		one, other := p.submit(10, "a", "b", "c"), p.submit(10, "d") // a batch, behind the first
+		wantStored(t, <-first, true)
+		synctest.Wait()
 		small := p.submit(10, "e", "f", "g")
-		if n := p.fake.Calls(); n != 1 {
+		if n := p.fake.Calls(); n != 2 {
 			t.Fatalf("three events went behind four: %d batches", n)
 		}
 		more := p.submit(10, "h")
-		if n := p.fake.Calls(); n != 2 {
+		if n := p.fake.Calls(); n != 3 {
 			t.Fatalf("four events behind four wait: %d batches", n)
 		}
-		wantStored(t, <-first, true, true, true, true)
+		wantStored(t, <-one, true, true, true)
+		wantStored(t, <-other, true)
 		wantStored(t, <-small, true, true, true)
 		wantStored(t, <-more, true)
 	})

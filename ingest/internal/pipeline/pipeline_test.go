@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -158,10 +160,42 @@ func TestBatchGrowsWhileBusy(t *testing.T) {
 			t.Fatalf("requests per batch: %s", diff)
 		}
 		synctest.Wait()
-		if s := p.Stats(); s.Batches != 5 || s.CommitsSent != 5 || s.LastBatch != 1 {
+		if s := p.Stats(); s.Batches != 5 || s.CommitsSent != 5 || s.LastBatch != 1 || s.FailedBatches != 0 {
 			t.Errorf("want five batches, the last of one event: %+v", s)
 		}
 	})
+}
+
+// TestABatchIsFull at either of its bounds, and not before.
+func TestABatchIsFull(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		bytes        int64
+		events, full int // of a request; requests of a full batch
+	}{
+		"events": {10, 2, 5},
+		"bytes":  {250, 1, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, testConfig(), func(t *testing.T, p running) {
+				p.fake.Next(storetest.Step{After: time.Second})
+				first := p.submit(10, "first")
+				var rest []chan outcome
+				for range c.full + 1 {
+					rest = append(rest, p.submit(c.bytes, slices.Repeat([]string{"same"}, c.events)...))
+				}
+				wantStored(t, <-first, true)
+				for _, r := range rest {
+					if got := <-r; got.err != nil {
+						t.Errorf("got %v", got.err)
+					}
+				}
+				if diff := cmp.Diff([]int{1, c.full, 1}, p.fake.Batches()); diff != "" {
+					t.Errorf("requests per batch: %s", diff)
+				}
+			})
+		})
+	}
 }
 
 // TestFullQueueRefusesAtOnce what is over either bound, and takes what just fits.
@@ -205,14 +239,48 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 func TestRetriesWhatIsCertainlyNotStored(t *testing.T) {
 	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
-		p.fake.Next(unavailable(), unavailable(), unavailable())
+		p.fake.Next(unavailable(), unavailable(), unavailable(), unavailable())
 		got := <-p.submit(10, "a")
 		wantStored(t, got, true)
-		if got.after < 3*25*time.Millisecond || got.after > time.Second {
-			t.Errorf("three pauses took %s", got.after)
+		if all := (1 + 2 + 4 + 8) * 50 * time.Millisecond; got.after < all/2 || got.after > all {
+			t.Errorf("four pauses took %s, want half of %s to all of it", got.after, all)
 		}
-		if p.fake.Calls() != 4 {
-			t.Errorf("%d attempts, want 4", p.fake.Calls())
+		if p.fake.Calls() != 5 {
+			t.Errorf("%d attempts, want 5", p.fake.Calls())
+		}
+	})
+}
+
+// TestJitter lies between half of the pause and all of it, either included.
+func TestJitter(t *testing.T) {
+	t.Parallel()
+	seen := map[time.Duration]bool{}
+	for range 1000 {
+		seen[jitter(4)] = true
+	}
+	if diff := cmp.Diff(map[time.Duration]bool{2: true, 3: true, 4: true}, seen); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestTheLogTells of each attempt that failed and of each batch that is halved.
+func TestTheLogTells(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		core, told := observer.New(zap.WarnLevel)
+		p.log = zap.New(core)
+		p.fake.Next(unavailable(), unavailable(), storetest.Step{After: time.Second})
+		first := p.submit(10, "first")
+		poisoned := storetest.Event("poisoned")
+		poisoned.Source = storetest.Poison
+		good, bad := p.submit(10, "a"), p.submitGroup(10, storetest.Group(poisoned))
+		wantStored(t, <-first, true)
+		wantStored(t, <-good, true)
+		wantBadData(t, <-bad)
+		failed := told.FilterMessage("attempt failed, nothing of it is stored").Len()
+		halved := told.FilterMessage("a request keeps its batch from being stored, halving the batch").Len()
+		if failed != 2 || halved != 1 {
+			t.Errorf("the log was told of %d failed attempts and %d halved batches, want 2 and 1", failed, halved)
 		}
 	})
 }
@@ -506,6 +574,23 @@ func TestNoTryThatWouldEndTooLate(t *testing.T) {
 	})
 }
 
+// TestWhatACommitTakes is the longest of late, and half of a deadline at most.
+func TestWhatACommitTakes(t *testing.T) {
+	t.Parallel()
+	p := New(testConfig(), storetest.NewFake(), nil, zap.NewNop())
+	for _, c := range []struct{ took, want time.Duration }{
+		{time.Second, time.Second},
+		{100 * time.Millisecond, 900 * time.Millisecond},
+		{0, 810 * time.Millisecond},
+		{2 * time.Second, 2 * time.Second},
+		{time.Minute, 5 * time.Second},
+	} {
+		if p.tookLocked(c.took); p.commitTime != c.want {
+			t.Errorf("after one of %s: %s, want %s", c.took, p.commitTime, c.want)
+		}
+	}
+}
+
 // TestSlowCommitsDoNotRefuseForEver: one commit took longer than anybody may wait; who
 // comes afterwards is tried all the same.
 func TestSlowCommitsDoNotRefuseForEver(t *testing.T) {
@@ -672,6 +757,29 @@ func TestPoisonDoesNotTakeTheCommitter(t *testing.T) {
 		synctest.Wait()
 		if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 || s.DecoderMisses != 40 {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestSplitsPerSecond: so many batches may be halved at once, and as many a second.
+func TestSplitsPerSecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		config := testConfig()
+		config.SplitsPerSecond = 4
+		p := New(config, storetest.NewFake(), nil, zap.NewNop())
+		for _, c := range []struct {
+			wait time.Duration
+			want int
+		}{{0, 4}, {125 * time.Millisecond, 0}, {125 * time.Millisecond, 1}, {500 * time.Millisecond, 2}, {time.Hour, 4}} {
+			time.Sleep(c.wait)
+			n := 0
+			for n < 10 && p.maySplitLocked() {
+				n++
+			}
+			if n != c.want {
+				t.Errorf("%s later %d may be halved, want %d", c.wait, n, c.want)
+			}
 		}
 	})
 }
