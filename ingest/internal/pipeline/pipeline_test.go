@@ -236,6 +236,51 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 	}
 }
 
+// TestAWakeUpIsKept for a committer that is about to wait, and only one is.
+func TestAWakeUpIsKept(t *testing.T) {
+	t.Parallel()
+	p := New(testConfig(), storetest.NewFake(), nil, zap.NewNop()) // and no Run to take it
+	p.notify()
+	p.notify()
+	if n := len(p.wake); n != 1 {
+		t.Errorf("%d are kept", n)
+	}
+}
+
+// TestTheQueueKeepsNobodyAlive who has left it.
+func TestTheQueueKeepsNobodyAlive(t *testing.T) {
+	t.Parallel()
+	queue := []*request{{bytes: 1}, {bytes: 2}, {bytes: 3}}
+	rest := dropFront(queue, 2)
+	if len(rest) != 1 || rest[0].bytes != 3 || queue[0] != nil || queue[1] != nil {
+		t.Errorf("left: %v, its array: %v", rest, queue)
+	}
+}
+
+// TestARequestIsLetGo when its waiter and its flight are done with it, whichever is later, and keeps no body alive then.
+func TestARequestIsLetGo(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.AttemptTimeout = time.Minute
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Next(storetest.Step{After: 30 * time.Second})
+		told := p.submit(10, "a")
+		p.mu.Lock()
+		r := p.flights[0].batch[0]
+		p.mu.Unlock()
+		wantUnknown(t, <-told)
+		synctest.Wait()
+		if n := r.holders.Load(); n != 1 {
+			t.Errorf("%d hold it, want its flight alone", n)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if r.group.Events != nil {
+			t.Error("nobody has it any more, and it keeps a body alive")
+		}
+	})
+}
+
 func TestRetriesWhatIsCertainlyNotStored(t *testing.T) {
 	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
