@@ -223,14 +223,15 @@ func TestKeysUnderWayAreSuspected(t *testing.T) {
 func TestLearntInVain(t *testing.T) {
 	t.Parallel()
 	inBubbleWith(t, testConfig(), remembering{}, func(t *testing.T, p running) {
-		p.fake.Next(storetest.Step{Ahead: true, Refuse: &event.BadDataError{Err: errors.New("poison")}})
-		if o := <-p.submit(10, "a", "b"); o.err == nil {
-			t.Error("stored")
-		}
+		refused := storetest.Step{Ahead: true, Refuse: &event.BadDataError{Err: errors.New("poison")}}
+		p.fake.Next(refused, refused)
+		wantBadData(t, <-p.submit(10, "a", "b"))
+		wantBadData(t, <-p.submit(10, "c"))
+		p.fake.Next(ahead(0)) // not in vain
 		wantStored(t, <-p.submit(10, "a", "b", "c"), true, true, true)
 		synctest.Wait() // the guesses are counted after the answers
-		if s := p.Stats(); s.FilterLearntInVain != 2 || s.FilterFalsePositives != 2 {
-			t.Errorf("%d learnt in vain, %d suspected wrongly, want 2 and 2", s.FilterLearntInVain, s.FilterFalsePositives)
+		if s := p.Stats(); s.FilterLearntInVain != 3 || s.FilterFalsePositives != 3 {
+			t.Errorf("%d learnt in vain, %d suspected wrongly, want 3 and 3", s.FilterLearntInVain, s.FilterFalsePositives)
 		}
 	})
 }

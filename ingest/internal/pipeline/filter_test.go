@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 )
@@ -73,5 +75,17 @@ func TestOneAtATimeUsesTheFilter(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestGuessesAreCounted by what became of their events.
+func TestGuessesAreCounted(t *testing.T) {
+	t.Parallel()
+	p := New(testConfig(), storetest.NewFake(), nil, zap.NewNop())
+	for range 2 {
+		p.count([]bool{true, true, true, true, false, false, false}, []bool{false, true, false, false, false, true, false})
+	}
+	if s := p.Stats(); s.FilterHits != 8 || s.FilterFalsePositives != 2 || s.FilterMissedDuplicates != 4 {
+		t.Errorf("%+v", s)
 	}
 }

@@ -215,10 +215,12 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 				for i := range 33 {
 					accepted = append(accepted, p.submit(c.each, fmt.Sprint(i, "a"), fmt.Sprint(i, "b"), fmt.Sprint(i, "c")))
 				}
-				refused := <-p.submit(c.over, c.ids...)
-				wantNotStored(t, refused, event.ReasonQueueFull)
-				if refused.after != 0 {
-					t.Errorf("refused after %s, want at once", refused.after)
+				for range 2 {
+					refused := <-p.submit(c.over, c.ids...)
+					wantNotStored(t, refused, event.ReasonQueueFull)
+					if refused.after != 0 {
+						t.Errorf("refused after %s, want at once", refused.after)
+					}
 				}
 				fits := p.submit(c.fits, "fits")
 				for _, a := range accepted {
@@ -228,8 +230,8 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 				synctest.Wait()
 				wantStored(t, <-p.submit(c.over, "over"), true) // there is room again
 				synctest.Wait()
-				if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 || s.Refused != int64(len(c.ids)) {
-					t.Errorf("room is not given back, or %d events were not refused: %+v", len(c.ids), s)
+				if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 || s.Refused != 2*int64(len(c.ids)) {
+					t.Errorf("room is not given back, or %d events were not refused: %+v", 2*len(c.ids), s)
 				}
 			})
 		})
@@ -613,8 +615,9 @@ func TestNoTryThatWouldEndTooLate(t *testing.T) {
 		if got.after < 6*time.Second || got.after > 7*time.Second {
 			t.Errorf("answered after %s, want 6 s: a commit takes 4 of 10", got.after)
 		}
-		if s := p.Stats(); s.Expired != 1 {
-			t.Errorf("%d requests expired, want 1", s.Expired)
+		synctest.Wait()
+		if s := p.Stats(); s.Expired != 1 || s.FailedAttempts != int64(p.fake.Calls()-1) {
+			t.Errorf("%d requests expired and %d attempts of %d failed, want 1 and all but a's", s.Expired, s.FailedAttempts, p.fake.Calls())
 		}
 	})
 }
@@ -661,15 +664,29 @@ func TestLostCommitIsUnknown(t *testing.T) {
 			t.Errorf("an unknown outcome was tried again: %d calls", p.fake.Calls())
 		}
 		wantStored(t, <-p.submit(10, "a"), false)
+		if n := p.Stats().FailedBatches; n != 1 {
+			t.Errorf("%d batches were told an error, want 1", n)
+		}
+		p.stop()
+		left := <-p.left
+		if left != (Left{}) {
+			t.Errorf("left over: %+v: who was told before the stop is not", left)
+		}
+		p.left <- left
 	})
 }
 
-// TestErrorsWithoutAFateAreUnknown: a store that breaks its contract is not trusted.
+// TestErrorsWithoutAFateAreUnknown: a store that breaks its contract is not trusted, and the log is told what it said.
 func TestErrorsWithoutAFateAreUnknown(t *testing.T) {
 	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, p running) {
-		p.fake.Next(storetest.Step{Fail: errors.New("something")})
-		wantUnknown(t, <-p.submit(10, "a"))
+		something := errors.New("something")
+		p.fake.Next(storetest.Step{Fail: something})
+		got := <-p.submit(10, "a")
+		wantUnknown(t, got)
+		if !errors.Is(got.err, something) {
+			t.Errorf("got %v, without its cause", got.err)
+		}
 	})
 }
 
@@ -854,7 +871,7 @@ func TestHeldKeyHurtsOnlyItsRequest(t *testing.T) {
 			}
 		}
 		wantStored(t, <-p.submit(10, "later"), true)
-		if s := p.Stats(); s.QueuedEvents != 2 || s.Parked == 0 {
+		if s := p.Stats(); s.QueuedEvents != 2 || s.QueuedBytes != 10 || s.Parked == 0 {
 			t.Errorf("%+v", s)
 		}
 		time.Sleep(2 * time.Second)
@@ -878,8 +895,28 @@ func TestHeldKeyExpires(t *testing.T) {
 		if rows := p.fake.Rows(); len(rows) != 0 {
 			t.Errorf("%v", rows)
 		}
-		if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 {
-			t.Errorf("room is not given back: %+v", s)
+		if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 || s.Parked != int64(p.fake.Calls()) {
+			t.Errorf("room is not given back, or it was not parked after each of %d tries: %+v", p.fake.Calls(), s)
+		}
+	})
+}
+
+// TestHeldKeyOfNobody: whoever was told at the deadline, while the key was waited for, is not parked, and expires once.
+func TestHeldKeyOfNobody(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.AttemptTimeout, config.SplitsPerSecond = time.Minute, 0 // both halves would be parked
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Hold("held")
+		p.fake.Next(storetest.Step{After: time.Second}, storetest.Step{Before: 12 * time.Second})
+		first := p.submit(10, "first")
+		held, beside := p.submit(10, "held"), p.submit(10, "beside")
+		wantStored(t, <-first, true)
+		wantUnknown(t, <-held)
+		wantUnknown(t, <-beside)
+		time.Sleep(time.Minute)
+		if s := p.Stats(); s.Expired != 2 || s.QueuedEvents != 0 || s.QueuedBytes != 0 || p.fake.Calls() != 2 {
+			t.Errorf("%d attempts: %+v", p.fake.Calls(), s)
 		}
 	})
 }
