@@ -37,7 +37,14 @@ func TestOwnCommitsAreSeenAtOnce(t *testing.T) {
 		}
 		begin = time.Now()
 		log.commit("t", "s")
-		want(t, "of another process", gather(t, s, 1), []string{"2"})
+		h.Wake()
+		want(t, "own, while Run rests", gather(t, s, 1), []string{"2"})
+		if took := time.Since(begin); took > breath {
+			t.Errorf("an own commit was seen after %v", took)
+		}
+		begin = time.Now()
+		log.commit("t", "s")
+		want(t, "of another process", gather(t, s, 1), []string{"3"})
 		if took := time.Since(begin); took == 0 || took > 200*time.Millisecond {
 			t.Errorf("a foreign commit was seen after %v", took)
 		}
@@ -113,7 +120,28 @@ func TestOneReadingForAll(t *testing.T) {
 	})
 }
 
-// TestMoreThanAPageAtOnce: Run goes on behind each page, and who wants little of them gets
+// TestNobodyIsReadForNobody: Run stops behind the page at hand when the last one leaves.
+func TestNobodyIsReadForNobody(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		s := joined(t, h, event.Query{})
+		log.mu.Lock()
+		log.took, log.pageMax = time.Second, 1
+		log.mu.Unlock()
+		for range 20 {
+			log.commit("t", "s")
+		}
+		gather(t, s, 1) // the second page is being read
+		s.Close()
+		before := log.readings()
+		time.Sleep(time.Minute)
+		if n := log.readings() - before; n > 0 {
+			t.Errorf("%d pages were read for nobody", n)
+		}
+	})
+}
+
+// TestMoreThanAPageAtOnce: Run goes on behind each page at once, and who wants little of them gets
 // that once.
 func TestMoreThanAPageAtOnce(t *testing.T) {
 	t.Parallel()
@@ -130,7 +158,11 @@ func TestMoreThanAPageAtOnce(t *testing.T) {
 			log.commit("rare", "s")
 			rare = append(rare, fmt.Sprint(i+1))
 		}
+		begin := time.Now()
 		want(t, "rare", gather(t, s, len(rare)), rare)
+		if took := time.Since(begin); took > h.config.Poll+4*log.took {
+			t.Errorf("three pages took %v", took)
+		}
 		if events, at, err := s.Next(t.Context(), time.Second); len(events) > 0 || err != nil || at.Commit != 3*pageEvents {
 			t.Errorf("behind the last: %v %v %v", events, at, err)
 		}
@@ -144,7 +176,7 @@ func TestFilters(t *testing.T) {
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		all := map[string]*Subscriber{}
 		for name, q := range map[string]event.Query{
-			"all": {}, "a": {Topics: []string{"a"}}, "ab": {Topics: []string{"a", "b"}}, "s1": {Source: "1"}, "as1": {Topics: []string{"a"}, Source: "1"}, "none": {Topics: []string{"z"}},
+			"all": {}, "a": {Topics: []string{"a"}}, "ab": {Topics: []string{"a", "b"}}, "s1": {Source: "1"}, "s2": {Source: "2"}, "as1": {Topics: []string{"a"}, Source: "1"}, "none": {Topics: []string{"z"}},
 		} {
 			all[name] = joined(t, h, q)
 			defer all[name].Close()
@@ -153,7 +185,7 @@ func TestFilters(t *testing.T) {
 			log.commit(e[0], e[1])
 		}
 		time.Sleep(time.Second)
-		for name, ids := range map[string][]string{"all": numbers(1, 6), "a": {"1", "4"}, "ab": {"1", "2", "4", "5"}, "s1": numbers(1, 3), "as1": {"1"}, "none": nil} {
+		for name, ids := range map[string][]string{"all": numbers(1, 6), "a": {"1", "4"}, "ab": {"1", "2", "4", "5"}, "s1": numbers(1, 3), "s2": numbers(4, 6), "as1": {"1"}, "none": nil} {
 			want(t, name, gather(t, all[name], len(ids)), ids)
 			if _, at, err := all[name].Next(t.Context(), time.Second); err != nil || at.Commit != 6 {
 				t.Errorf("%s: the place is %v, want behind the sixth event; %v", name, at, err)
@@ -227,6 +259,81 @@ func TestJoiningBehindRun(t *testing.T) {
 	})
 }
 
+// TestJoiningAheadOfRun: whoever has read further than Run by itself stays where it is.
+func TestJoiningAheadOfRun(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		defer joined(t, h, event.Query{}).Close()
+		log.mu.Lock()
+		log.took = time.Second
+		log.mu.Unlock()
+		h.Wake()
+		synctest.Wait() // Run begins a reading
+		log.mu.Lock()
+		log.took = 0
+		log.mu.Unlock()
+		for range 5 {
+			log.commit("t", "s")
+		}
+		s := subscribe(t, h, event.Query{}, event.Position{})
+		defer s.Close()
+		want(t, "all", gather(t, s, 5), numbers(1, 5))
+		if events, at, err := s.Next(t.Context(), time.Millisecond); len(events) > 0 || err != nil || at.Commit != 5 {
+			t.Errorf("behind the fifth: %v %v %v", events, at, err)
+		}
+	})
+}
+
+// recorder is a log without events that keeps what it is asked.
+type recorder struct{ asked []event.Query }
+
+func (r *recorder) Events(_ context.Context, q event.Query) (event.Page, error) {
+	r.asked = append(r.asked, q)
+	return event.Page{End: true}, nil
+}
+
+// TestPagesAreBounded: Run reads the whole feed, whoever catches up what it wants of it, each with bounds of its own.
+func TestPagesAreBounded(t *testing.T) {
+	t.Parallel()
+	var tail, pages recorder
+	h := New(testConfig(), &tail, &pages, zap.NewNop()) // and no Run that reads
+	s := joined(t, h, event.Query{Topics: []string{"t"}, Source: "s"})
+	defer s.Close()
+	h.readOn(t.Context())
+	beginning := event.Position{}.Cursor()
+	want(t, "pages", pages.asked, []event.Query{{Topics: []string{"t"}, Source: "s", Feed: true, Cursor: beginning, Limit: pageEvents, MaxBytes: h.config.CatchUpBytes}})
+	want(t, "tail", tail.asked, []event.Query{{Feed: true, Cursor: beginning, Limit: pageEvents, MaxBytes: h.config.PageBytes}})
+}
+
+// TestABufferIsFull at either of its bounds and not before, and whoever it belongs to is told of what it holds. An event
+// that is larger than the bound on bytes is held alone.
+func TestABufferIsFull(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sizes []int
+		held  int // the first so many; of more, the next has it sent back
+	}{
+		"events":       {[]int{1, 1, 1, 1}, 3},
+		"bytes":        {[]int{40, 60, 1}, 2},
+		"room is left": {[]int{40, 60}, 2},
+		"large":        {[]int{101}, 1},
+	} {
+		config := testConfig()
+		config.Buffer, config.BufferBytes = 3, 100
+		h := New(config, nil, nil, zap.NewNop())
+		s := subscribe(t, h, event.Query{}, event.Position{})
+		s.join()
+		for i, size := range c.sizes {
+			e := event.Stored{Event: event.Event{Topic: "t", Payload: strings.Repeat("x", size-len("t"))}, Position: event.Position{Commit: 1, ID: int64(i + 1)}}
+			h.publish(event.Page{Events: []event.Stored{e}, At: e.Position, End: true})
+		}
+		if len(s.buffer) != c.held || s.listens != (c.held == len(c.sizes)) || len(s.signal) != 1 {
+			t.Errorf("%s: %d events, want %d; it listens: %v, and is told: %v", name, len(s.buffer), c.held, s.listens, len(s.signal) == 1)
+		}
+		s.Close()
+	}
+}
+
 // TestABufferHoldsNoPages: what waits for a subscriber keeps the other events of its page
 // from nobody's memory.
 func TestABufferHoldsNoPages(t *testing.T) {
@@ -248,6 +355,29 @@ func TestABufferHoldsNoPages(t *testing.T) {
 	}
 	if events, err := s.take(); len(events) != 1 || err != nil {
 		t.Errorf("%v %v", events, err)
+	}
+}
+
+// TestABufferLetsGo of what it has given out, though it holds more.
+func TestABufferLetsGo(t *testing.T) {
+	t.Parallel()
+	h := New(testConfig(), nil, nil, zap.NewNop())
+	s := subscribe(t, h, event.Query{}, event.Position{})
+	defer s.Close()
+	s.join()
+	for i := range int64(2) {
+		e := event.Stored{Event: event.Event{Topic: "t", Payload: strings.Repeat("x", takeBytes)}, Position: event.Position{Commit: 1, ID: i + 1}}
+		h.publish(event.Page{Events: []event.Stored{e}, At: e.Position, End: true})
+	}
+	events, err := s.take()
+	if len(events) != 1 || err != nil {
+		t.Fatalf("%v %v", events, err)
+	}
+	given := weak.Make(events[0])
+	events = nil
+	runtime.GC()
+	if given.Value() != nil || len(s.buffer) != 1 {
+		t.Errorf("the buffer, of %d events, keeps one that it has given out", len(s.buffer))
 	}
 }
 
@@ -421,15 +551,19 @@ func TestTheDatabaseIsAway(t *testing.T) {
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
 		core, told := observer.New(zap.WarnLevel)
 		h.log = zap.New(core)
-		live, late := joined(t, h, event.Query{}), subscribe(t, h, event.Query{}, event.Position{})
+		live := joined(t, h, event.Query{})
 		defer live.Close()
+		log.commit("t", "s")
+		want(t, "before", gather(t, live, 1), []string{"1"})
+		place := event.Position{Commit: 1, ID: 1, Identity: 7}
+		late := subscribe(t, h, event.Query{}, place)
 		defer late.Close()
 		log.mu.Lock()
 		log.fail = errors.New("no database")
 		log.mu.Unlock()
 		log.commit("t", "s")
 		for _, s := range []*Subscriber{live, late} {
-			if events, at, err := s.Next(t.Context(), 3*warnEvery/2); err != nil || len(events) > 0 || at != (event.Position{}) {
+			if events, at, err := s.Next(t.Context(), 3*warnEvery/2); err != nil || len(events) > 0 || at != place {
 				t.Errorf("while it is away: %v %v %v", events, at, err)
 			}
 		}
@@ -439,8 +573,8 @@ func TestTheDatabaseIsAway(t *testing.T) {
 		log.mu.Lock()
 		log.fail = nil
 		log.mu.Unlock()
-		want(t, "the live one", gather(t, live, 1), []string{"1"})
-		want(t, "the late one", gather(t, late, 1), []string{"1"})
+		want(t, "the live one", gather(t, live, 1), []string{"2"})
+		want(t, "the late one", gather(t, late, 1), []string{"2"})
 	})
 }
 
@@ -468,13 +602,18 @@ func TestAWaitShorterThanAPage(t *testing.T) {
 	})
 }
 
-// TestARewoundLogEndsStreams at once: both the live ones and those on their way.
+// TestARewoundLogEndsStreams at once: both the live ones and those on their way. The log is told, and whoever comes then
+// is live again: Run reads on from there.
 func TestARewoundLogEndsStreams(t *testing.T) {
 	t.Parallel()
 	inBubble(t, testConfig(), func(t *testing.T, h *Hub, log *fakeLog) {
+		core, told := observer.New(zap.WarnLevel)
+		h.log = zap.New(core)
 		live, late := joined(t, h, event.Query{}), subscribe(t, h, event.Query{}, event.Position{})
 		defer live.Close()
 		defer late.Close()
+		log.commit("t", "s")
+		want(t, "before", gather(t, live, 1), []string{"1"})
 		log.mu.Lock()
 		log.fail = &event.CursorError{Gone: true, Detail: "rewound"}
 		log.mu.Unlock()
@@ -484,6 +623,20 @@ func TestARewoundLogEndsStreams(t *testing.T) {
 			if _, _, err := s.Next(t.Context(), time.Minute); !errors.As(err, &gone) || !gone.Gone || time.Since(begin) > h.config.Poll {
 				t.Errorf("got %v after %v, want that the cursor is gone", err, time.Since(begin))
 			}
+		}
+		if n := told.FilterMessage("the commit log was rewound: streams end").Len(); n != 1 {
+			t.Errorf("the log was told %d times", n)
+		}
+		log.mu.Lock()
+		log.fail, log.events, log.took = nil, nil, time.Millisecond
+		log.mu.Unlock()
+		after := joined(t, h, event.Query{})
+		defer after.Close()
+		readings := log.readings()
+		log.commit("t", "s")
+		want(t, "after", gather(t, after, 1), []string{"1"})
+		if n := log.readings() - readings; n > 2 {
+			t.Errorf("%d readings, which are its own: it is not live", n)
 		}
 	})
 }
