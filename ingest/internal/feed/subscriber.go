@@ -44,7 +44,7 @@ func (h *Hub) Subscribe(q event.Query, from event.Position) (*Subscriber, error)
 	}
 	h.open++
 	query := event.Query{Topics: q.Topics, Source: q.Source}
-	return &Subscriber{hub: h, query: query, signal: make(chan struct{}, 1), at: from, asked: time.Now()}, nil
+	return &Subscriber{hub: h, query: query, signal: make(chan struct{}, 1), at: from}, nil
 }
 
 // Close ends the subscription. It may be called again.
