@@ -289,20 +289,25 @@ type recorder struct{ asked []event.Query }
 
 func (r *recorder) Events(_ context.Context, q event.Query) (event.Page, error) {
 	r.asked = append(r.asked, q)
-	return event.Page{End: true}, nil
+	at, err := event.ParsePosition(q.Cursor)
+	return event.Page{At: at, End: true}, err
 }
 
 // TestPagesAreBounded: Run reads the whole feed, whoever catches up what it wants of it, each with bounds of its own.
+// For the first who joins Run reads from there on, and nothing of what lies before.
 func TestPagesAreBounded(t *testing.T) {
 	t.Parallel()
 	var tail, pages recorder
 	h := New(testConfig(), &tail, &pages, zap.NewNop()) // and no Run that reads
-	s := joined(t, h, event.Query{Topics: []string{"t"}, Source: "s"})
+	place := event.Position{Commit: 5, ID: 50, Identity: 7}
+	s := subscribe(t, h, event.Query{Topics: []string{"t"}, Source: "s"}, place)
 	defer s.Close()
+	if events, at, err := s.Next(t.Context(), time.Millisecond); len(events) > 0 || at != place || err != nil {
+		t.Errorf("%v %v %v", events, at, err)
+	}
 	h.readOn(t.Context())
-	beginning := event.Position{}.Cursor()
-	want(t, "pages", pages.asked, []event.Query{{Topics: []string{"t"}, Source: "s", Feed: true, Cursor: beginning, Limit: pageEvents, MaxBytes: h.config.CatchUpBytes}})
-	want(t, "tail", tail.asked, []event.Query{{Feed: true, Cursor: beginning, Limit: pageEvents, MaxBytes: h.config.PageBytes}})
+	want(t, "pages", pages.asked, []event.Query{{Topics: []string{"t"}, Source: "s", Feed: true, Cursor: place.Cursor(), Limit: pageEvents, MaxBytes: h.config.CatchUpBytes}})
+	want(t, "tail", tail.asked, []event.Query{{Feed: true, Cursor: place.Cursor(), Limit: pageEvents, MaxBytes: h.config.PageBytes}})
 }
 
 // TestABufferIsFull at either of its bounds and not before, and whoever it belongs to is told of what it holds. An event
@@ -315,6 +320,7 @@ func TestABufferIsFull(t *testing.T) {
 	}{
 		"events":       {[]int{1, 1, 1, 1}, 3},
 		"bytes":        {[]int{40, 60, 1}, 2},
+		"bytes of two": {[]int{60, 60}, 1},
 		"room is left": {[]int{40, 60}, 2},
 		"large":        {[]int{101}, 1},
 	} {
@@ -612,8 +618,10 @@ func TestARewoundLogEndsStreams(t *testing.T) {
 		live, late := joined(t, h, event.Query{}), subscribe(t, h, event.Query{}, event.Position{})
 		defer live.Close()
 		defer late.Close()
-		log.commit("t", "s")
-		want(t, "before", gather(t, live, 1), []string{"1"})
+		for range 3 {
+			log.commit("t", "s")
+		}
+		want(t, "before", gather(t, live, 3), numbers(1, 3))
 		log.mu.Lock()
 		log.fail = &event.CursorError{Gone: true, Detail: "rewound"}
 		log.mu.Unlock()
@@ -633,10 +641,11 @@ func TestARewoundLogEndsStreams(t *testing.T) {
 		after := joined(t, h, event.Query{})
 		defer after.Close()
 		readings := log.readings()
-		log.commit("t", "s")
-		want(t, "after", gather(t, after, 1), []string{"1"})
-		if n := log.readings() - readings; n > 2 {
-			t.Errorf("%d readings, which are its own: it is not live", n)
+		if events, _, err := after.Next(t.Context(), time.Second); len(events) > 0 || err != nil {
+			t.Errorf("after it: %v %v", events, err)
+		}
+		if n := log.readings() - readings; n > 10 {
+			t.Errorf("%d readings in a second, more than Run's: it is not live", n)
 		}
 	})
 }
@@ -689,5 +698,26 @@ func TestTheCapAndTheEnd(t *testing.T) {
 		if _, err := h.Subscribe(event.Query{}, event.Position{}); !errors.Is(err, event.ErrFeedClosed) {
 			t.Errorf("one more after the end: %v", err)
 		}
+	})
+}
+
+// TestTheEndWhileAPageIsRead: whoever would join behind it is told of the end as well.
+func TestTheEndWhileAPageIsRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &fakeLog{}
+		h := New(testConfig(), log, slowPages{log, time.Second}, zap.NewNop())
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { h.Run(ctx) }) // stopped by stop, awaited below
+		s := subscribe(t, h, event.Query{}, event.Position{})
+		defer s.Close()
+		begin := time.Now()
+		time.AfterFunc(500*time.Millisecond, stop)
+		_, _, err := s.Next(t.Context(), time.Minute)
+		if took := time.Since(begin); !errors.Is(err, event.ErrFeedClosed) || took != time.Second {
+			t.Errorf("got %v after %v", err, took)
+		}
+		running.Wait()
 	})
 }
