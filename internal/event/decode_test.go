@@ -61,12 +61,35 @@ func TestWhereATextIsWrong(t *testing.T) {
 				continue // it is no timestamp, that is all
 			}
 			d, err := Decode(good(field, `"ab`+bad+`"`), JSON, DefaultLimits())
-			if err != nil || len(d.Invalid) != 1 {
+			if err != nil || len(d.Invalid) != 1 || len(d.Invalid[0].Errors) != 1 {
 				t.Fatalf("%s %q: got %+v %v", field, bad, d.Invalid, err)
 			}
 			if detail := d.Invalid[0].Errors[0].Detail; !strings.Contains(detail, want) || !strings.Contains(detail, "at its byte 2") {
 				t.Errorf("%s %q: %s", field, bad, detail)
 			}
+		}
+	}
+}
+
+// TestWhatIsWrong is told by a sentence of its own, and of a value its first flaw alone.
+func TestWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for event, want := range map[string]string{
+		`0`:                                    "an event must be a JSON object, found a number",
+		good("source", "-"):                    "source is missing; every event needs event_id, topic, source, timestamp and payload",
+		good("topic", `"","topic":"t"`):        "topic is empty; 1 to 512 bytes are taken",
+		good("topic", `"t","topic":""`):        "topic is there more than once",
+		good("payload", `["\u0000",1e999999]`): `payload has \u0000 at its byte 2, which Postgres cannot hold; leave it out`,
+		good("payload", `[1e999999,"\ud800"]`): "payload has a number at its byte 1 that jsonb cannot hold (131072 digits before the point, 16383 behind it); send it as a string",
+		good("timestamp", `null`):              "timestamp must be a string, found null",
+		good("topic", `null`):                  "topic must be a string, found null",
+		good("topic", "\"ä\u0085\""):           "topic has the control character U+0085 at its byte 2; leave it out",
+		good("payload", nested(66)):            "payload nests too deeply at its byte 64; send deeper structures as a string",
+		good("payload", `["`+"\xff"+`"]`):      "payload is not UTF-8 at its byte 2; send UTF-8",
+	} {
+		d, err := Decode("["+event+"]", JSON, DefaultLimits())
+		if err != nil || len(d.Invalid) != 1 || d.Invalid[0].Errors[0].Detail != want {
+			t.Errorf("%.60s: %+v %v\nwant %s", event, d.Invalid, err, want)
 		}
 	}
 }
@@ -88,6 +111,8 @@ func TestInvalidEvents(t *testing.T) {
 		{"an array is no event", `[` + good() + `]`, "", CodeNotObject},
 		{"a name outside the five", good()[:len(good())-1] + `,"user":"u"}`, "user", CodeUnknownField},
 		{"a name of 65 bytes, which is not said back", good()[:len(good())-1] + `,"` + s512[:65] + `":1}`, `"` + s512[:40] + `"…`, CodeUnknownField},
+		{"a name of 64 bytes, which is", good()[:len(good())-1] + `,"` + s512[:64] + `":1}`, s512[:64], CodeUnknownField},
+		{"a name that begins with a control character", good()[:len(good())-1] + `,"\u0001a":1}`, `"\x01a"`, CodeUnknownField},
 		{"a name with a control character", good()[:len(good())-1] + `,"a\u0001":1}`, `"a\x01"`, CodeUnknownField},
 		{"names are told apart by case", good()[:len(good())-1] + `,"EVENT_ID":"u"}`, "EVENT_ID", CodeUnknownField},
 		{"events inside an event of a list", good()[:len(good())-1] + `,"events":[]}`, "events", CodeUnknownField},
@@ -122,6 +147,7 @@ func TestInvalidEvents(t *testing.T) {
 		{"source has half a pair", good("source", `"\ud83d"`), "source", CodeLoneSurrogate},
 		{"payload has a low half alone", good("payload", `["\udc00"]`), "payload", CodeLoneSurrogate},
 		{"payload has two high halves", good("payload", `"\ud83d\ud83d"`), "payload", CodeLoneSurrogate},
+		{"payload has the first high half and the last", good("payload", `"\ud800\udbff"`), "payload", CodeLoneSurrogate},
 		{"payload has two low halves", good("payload", `"\udc00\udc00"`), "payload", CodeLoneSurrogate},
 		{"payload has a high half and what is no half", good("payload", `"\ud83d\ue000"`), "payload", CodeLoneSurrogate},
 		{"payload has half a pair in a name", good("payload", `{"\ud83dx":1}`), "payload", CodeLoneSurrogate},
@@ -132,6 +158,8 @@ func TestInvalidEvents(t *testing.T) {
 		{"timestamp with an offset of hours only", good("timestamp", `"2025-12-19T10:00:00+01"`), "timestamp", CodeBadTimestamp},
 		{"timestamp with an empty fraction", good("timestamp", `"2025-12-19T10:00:00.Z"`), "timestamp", CodeBadTimestamp},
 		{"timestamp with a leap second at noon", good("timestamp", `"2025-12-19T12:00:60Z"`), "timestamp", CodeBadTimestamp},
+		{"timestamp with a sign in its year", good("timestamp", `"+025-12-19T10:00:00Z"`), "timestamp", CodeBadTimestamp},
+		{"timestamp with \\u0000", good("timestamp", `"2025-12-19T10:00:00Z\u0000"`), "timestamp", CodeBadTimestamp},
 		{"timestamp is empty", good("timestamp", `""`), "timestamp", CodeBadTimestamp},
 		{"timestamp in 1969", good("timestamp", `"1969-12-31T23:59:59Z"`), "timestamp", CodeTimestampRange},
 		{"timestamp in 1969 by its offset", good("timestamp", `"1970-01-01T00:00:00+00:01"`), "timestamp", CodeTimestampRange},
@@ -141,6 +169,7 @@ func TestInvalidEvents(t *testing.T) {
 		{"payload nested 65 deep", good("payload", nested(65)), "payload", CodePayloadTooDeep},
 		{"payload nested 65 deep, mixed", good("payload", strings.Repeat(`{"a":[`, 32)+`{}`+strings.Repeat(`]}`, 32)), "payload", CodePayloadTooDeep},
 		{"payload nested 200 deep, mixed", good("payload", strings.Repeat(`{"a":[`, 100)+`1,2`+strings.Repeat(`],"b":[]}`, 100)), "payload", CodePayloadTooDeep},
+		{"payload nested 66 deep, one of each beside the other", good("payload", strings.Repeat("[", 65)+`[],{"a":1},[1]`+strings.Repeat("]", 65)), "payload", CodePayloadTooDeep},
 		{"\\u0000 in a payload", good("payload", `"\u0000"`), "payload", CodePayloadNUL},
 		{"\\u0000 in a name of a payload", good("payload", `{"a\u0000":1}`), "payload", CodePayloadNUL},
 		{"1e131072 does not fit numeric", good("payload", `1e131072`), "payload", CodeNumberOutOfRange},
@@ -149,6 +178,7 @@ func TestInvalidEvents(t *testing.T) {
 		{"0e-16384 has too many places though it is 0", good("payload", `0e-16384`), "payload", CodeNumberOutOfRange},
 		{"an exponent beyond an int", good("payload", `0e99999999999999999999`), "payload", CodeNumberOutOfRange},
 		{"an exponent of 1 modulo 2^64", good("payload", `1e18446744073709551617`), "payload", CodeNumberOutOfRange},
+		{"an exponent that numeric does not read", good("payload", `0e1073741823`), "payload", CodeNumberOutOfRange},
 		{"131073 digits", good("payload", "1"+strings.Repeat("0", 131072)), "payload", CodeNumberOutOfRange},
 	}
 	if len(cases) < 40 {
@@ -166,6 +196,10 @@ func TestInvalidEvents(t *testing.T) {
 		if !met[code] {
 			t.Errorf("rule %s has no case", code)
 		}
+		delete(met, code)
+	}
+	if len(met) > 0 {
+		t.Errorf("Codes does not list %v", met)
 	}
 }
 
@@ -200,7 +234,7 @@ func TestBrokenLines(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
 		`{`, `{"event_id":}`, good() + `x`, good() + " " + good(), `}`, `{"a" 1}`, `{"a":01}`, `{"a":1.}`, `{"a":+1}`,
-		`{"a":"\x"}`, `{"a":"\u12"}`, `{"a":tru}`, `{"a":"\u12`, `{"a":[1,]}`, `{"a":1,}`, "{\"a\":\"\x01\"}", `'a'`, "\xef\xbb\xbf" + good(),
+		`{"a":"\x"}`, `{"a":"\u12"}`, `{"a":tru}`, `{"a":"\u12`, `{"a":"\u123`, `{"a":[1,]}`, `{"a":1,}`, "{\"a\":\"\x01\"}", `'a'`, "\xef\xbb\xbf" + good(),
 	} {
 		d, err := Decode(good()+"\n"+line+"\n"+good("event_id", `"e-2"`), NDJSON, DefaultLimits())
 		if err != nil {
@@ -231,6 +265,7 @@ func TestBodiesRefusedWhole(t *testing.T) {
 		"NaN":                              good("payload", `NaN`),
 		"a comment":                        `[/* */]`,
 		"single quotes":                    `{'a':1}`,
+		"a wrapper of another shape, cut":  `{"topic":"t","events":[`,
 	} {
 		_, err := Decode(body, JSON, DefaultLimits())
 		var syntax *SyntaxError
@@ -242,14 +277,31 @@ func TestBodiesRefusedWhole(t *testing.T) {
 	}
 }
 
-// TestWhereABodyIsWrong: its bytes are counted from the first one.
+// TestWhereABodyIsWrong, and what of it: its bytes are counted from the first one.
 func TestWhereABodyIsWrong(t *testing.T) {
 	t.Parallel()
-	for body, at := range map[string]int{"  ": 2, " 7": 1, "[]\nx": 3, `[{"a":tru}]`: 6, "[{},": 4} {
+	forms := `want an event object, an array of them, or {"events":[..]}`
+	for body, want := range map[string]string{
+		"  ":              `at byte 2: the body is empty; ` + forms,
+		"\x00":            `at byte 0: ` + forms + `, found '\x00'`,
+		" 7":              `at byte 1: ` + forms + `, found a number`,
+		"[]\nx":           `at byte 3: want the end of the body, found 'x' (several objects in one body need Content-Type: application/x-ndjson)`,
+		`[{"a":tru}]`:     `at byte 6: want a JSON value, found 't'`,
+		"[{},":            `at byte 4: want a JSON value, found the end`,
+		"[[1 2]]":         `at byte 4: want ',' or ']', found a number`,
+		`[{"":{"":1 2}}]`: `at byte 11: want ',' or '}', found a number`,
+		"[\xff]":          `at byte 1: want a JSON value, found the byte 0xff`,
+		"[\ufeff]":        `at byte 1: want a JSON value, found '\ufeff'`,
+		"\ufeff[]":        `at byte 0: ` + forms + `, found a byte order mark (send UTF-8 without one)`,
+		"[{},{} []]":      `at byte 7: want ',' or ']' after event 1, found an array`,
+	} {
 		var syntax *SyntaxError
-		if _, err := Decode(body, JSON, DefaultLimits()); !errors.As(err, &syntax) || syntax.Offset != at {
-			t.Errorf("%q: %v, want %d", body, err, at)
+		if _, err := Decode(body, JSON, DefaultLimits()); !errors.As(err, &syntax) || err.Error() != want {
+			t.Errorf("%q: %v\nwant %s", body, err, want)
 		}
+	}
+	if _, err := Decode("\n \n", NDJSON, DefaultLimits()); err == nil || err.Error() != "at byte 0: the body is empty; want one event object a line" {
+		t.Errorf("no lines: %v", err)
 	}
 }
 
@@ -270,11 +322,12 @@ func TestBodiesOfAnotherShape(t *testing.T) {
 		`{"events":[],"events":[]}`:    `"events" is there twice`,
 		`{"events":[],"topic":"t"}`:    beside,
 		`{"topic":"t","events":[]}`:    beside,
+		`{"":0,"events":[]}`:           strings.Replace(beside, "topic", "", 1),
 		`{"events":[{}],"topic":null}`: beside,
 	} {
 		_, err := Decode(body, JSON, DefaultLimits())
 		var shape *ShapeError
-		if !errors.As(err, &shape) || shape.Detail != want {
+		if !errors.As(err, &shape) || err.Error() != want {
 			t.Errorf("%s: got %v", body, err)
 		}
 	}
@@ -308,7 +361,7 @@ func TestForms(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if diff := cmp.Diff(c.events, d.Events); diff != "" || d.Single != c.single || d.Total != len(c.events) {
+		if diff := cmp.Diff(c.events, d.Events); diff != "" || d.Single != c.single || d.Total != len(c.events) || d.Positions != nil {
 			t.Errorf("%s: single %v, total %d, %s", c.name, d.Single, d.Total, diff)
 		}
 	}
@@ -329,6 +382,7 @@ func TestTexts(t *testing.T) {
 		{`\u00e9 é`, "é é", true},
 		{`\ud83d\ude00`, "😀", true},
 		{`\uD83D\uDE00\uE000`, "😀\ue000", true},
+		{`\ud7ff\ud800\udc00\udbff\udfff`, "\ud7ff\U00010000\U0010ffff", true},
 		{"\u00a0", "\u00a0", true},
 		{long, long, true},
 		{"", "", false},
@@ -355,14 +409,27 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// TestUnescape: half a surrogate pair, which is refused, takes nothing with it that stands behind it.
+func TestUnescape(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		`\b\f\n\r\t\"\\\/`: "\b\f\n\r\t\"\\/", `\ud83d\ude00`: "😀", `\u0041\udc00`: "A\ufffd",
+		`\ud83d`: "\ufffd", `\ud83d\ud83d`: "\ufffd\ufffd", `\ud83dxxdc00`: "\ufffdxxdc00", `\ud83d\/dc00`: "\ufffd/dc00", `\ud83dxudc00`: "\ufffdxudc00",
+	} {
+		if got := unescape(raw); got != want {
+			t.Errorf("%s: got %q, want %q", raw, got, want)
+		}
+	}
+}
+
 // TestPayloadVerbatim keeps what a decode and re-encode would change.
 func TestPayloadVerbatim(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{
 		`9`, `1.0`, `1e2`, `1E+2`, `1e09`, `-0`, `-0.0`, `0e5`, `12345678901234567890`, `0.1234567890123456789012345`,
 		`"\/"`, `"\u00e9"`, `"é"`, `"<&>"`, `"\u003c"`, `"\ud83d\ude00"`, `"\ue000"`, "\"\ufffd\"", "\"\u2028\"", "\"\x7f\"",
-		"{ \"a\" :\r\n\t[ 1 , 2 ] }", `{"a":1,"a":2}`, `{"b":1,"a":2}`, `{"":null}`, `null`, `true`, `false`, `[]`, `""`, `"a b"`,
-		nested(64), `1e131071`, `1e-16383`, `0e131072`, "1" + strings.Repeat("0", 131071), `"` + strings.Repeat("x", 256<<10-2) + `"`,
+		"{ \"a\" :\r\n\t[ 1 , 2 ] }", `{"a":1,"a":2}`, `{"b":1,"a":2}`, `{"":null}`, `null`, `true`, `false`, `[]`, `""`, `"a b"`, `"\"\\\/\b\f\n\r\t"`, `[{"a":1},[1],{"a":1}]`,
+		nested(64), `1e131071`, `1e-16383`, `0e131072`, `0e1073741822`, "1" + strings.Repeat("0", 131071), `["` + strings.Repeat("x", 20_000) + `",0.5]`, `"` + strings.Repeat("x", 256<<10-2) + `"`,
 	} {
 		d, err := Decode(good("payload", payload), JSON, DefaultLimits())
 		if err != nil || len(d.Events) != 1 {
@@ -407,7 +474,7 @@ func TestTooMany(t *testing.T) {
 	} {
 		_, err := Decode(c.body, c.format, limits)
 		var tooMany *TooManyError
-		if errors.As(err, &tooMany) != c.tooBig || (err != nil) != c.tooBig || c.tooBig && tooMany.Max != 2 {
+		if errors.As(err, &tooMany) != c.tooBig || (err != nil) != c.tooBig || c.tooBig && (tooMany.Max != 2 || err.Error() != "more than 2 events in one request") {
 			t.Errorf("%q: %v", c.body, err)
 		}
 	}
@@ -489,6 +556,9 @@ func TestEveryErrorOfAnEvent(t *testing.T) {
 	want := []string{"topic empty", "timestamp bad_timestamp", "extra unknown_field", "source missing", "payload missing"}
 	if diff := cmp.Diff(want, got); diff != "" || d.Invalid[0].EventID != "good" {
 		t.Errorf("event_id %q: %s", d.Invalid[0].EventID, diff)
+	}
+	if d, _ = Decode(good("event_id", `"first","event_id":""`), JSON, DefaultLimits()); len(d.Invalid[0].Errors) != 1 || d.Invalid[0].EventID != "first" {
+		t.Errorf("event_id twice: %+v", d.Invalid)
 	}
 	many := "{" + strings.Repeat(`"x":1,`, 100) + `"x":1}`
 	if d, _ = Decode(many, JSON, DefaultLimits()); len(d.Invalid[0].Errors) != maxErrorsPerEvent {

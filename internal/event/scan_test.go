@@ -29,3 +29,16 @@ func TestPlainStopsAtWhatIsNot(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainStopsAtTheEnd of its text, whatever lies behind it in memory.
+func TestPlainStopsAtTheEnd(t *testing.T) {
+	t.Parallel()
+	body := strings.Repeat("a", 40)
+	for end := range 32 {
+		for from := range end + 1 {
+			if got := plain(body[:end], from); got > end || end-got >= 8 {
+				t.Errorf("from %d it stopped at %d, the end is at %d", from, got, end)
+			}
+		}
+	}
+}
