@@ -176,7 +176,6 @@ func (d *decoder) line(i int) {
 	if end == stop {
 		d.event.reset()
 		d.event.refuse("", CodeSyntax, d.err.Error())
-		d.err = nil
 	}
 }
 
