@@ -18,8 +18,7 @@ func (d *decoder) number(start int) int {
 	n := numeral{}
 	switch c := d.at(i); {
 	case c == '0':
-		i++
-		n.whole, n.zeros = 1, 1
+		i++ // it is no digit that counts
 	case '1' <= c && c <= '9':
 		digits := i
 		i = d.digits(i, &n)
@@ -47,9 +46,9 @@ func (d *decoder) number(start int) int {
 
 // numeral is the shape of a number: how many digits stand where.
 type numeral struct {
-	whole, fraction int
+	whole, fraction int // a 0 before the point does not count
 	exponent        int // saturates far outside the bounds
-	zeros           int // how many zeros stand in front of the first digit that is not 0
+	zeros           int // how many zeros stand behind that 0 and in front of the first digit that is not 0
 	nonzero         bool
 }
 
