@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"ingot/internal/event"
@@ -89,15 +90,15 @@ func TestAGenerationIsFull(t *testing.T) {
 	t.Parallel()
 	f := New(small)
 	i := 0
-	for ; f.Stats().Keys < int64(small.Capacity); i++ {
+	for ; f.Stats().Keys < int64(small.Capacity) && i < 2*int(small.Capacity); i++ {
 		f.Add(key(i))
 		f.Add(key(i))
 		f.Suspect(key(i))
 	}
-	if s := f.Stats(); s.Rotations != 0 || i < int(small.Capacity) {
+	if s := f.Stats(); s.Rotations != 0 || s.Keys != int64(small.Capacity) || i < int(small.Capacity) {
 		t.Errorf("%d keys in, %d rotations", i, s.Rotations)
 	}
-	for ; f.Stats().Keys == int64(small.Capacity); i++ {
+	for ; f.Stats().Keys == int64(small.Capacity) && i < 3*int(small.Capacity); i++ {
 		f.Add(key(i))
 	}
 	if s := f.Stats(); s.Rotations != 1 {
@@ -180,7 +181,12 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %v %v", name, g, err)
 		}
 	}
-	for _, bad := range []Config{{Capacity: 10, Generations: 4, FalsePositive: 0.01}, {Capacity: 1e6, Generations: 1, FalsePositive: 0.01}, {Capacity: 1e6, Generations: 4, FalsePositive: 1}} {
+	for _, good := range []Config{{1000, 2, 0.999}, {1000, 64, 1e-9}} {
+		if err := good.Check(); err != nil {
+			t.Errorf("%+v: %v", good, err)
+		}
+	}
+	for _, bad := range []Config{{999, 4, 0.01}, {1e6, 1, 0.01}, {1e6, 65, 0.01}, {1e6, 4, 0}, {1e6, 4, 1}, {1e6, 4, math.NaN()}} {
 		if _, err := Parse("on", bad); err == nil {
 			t.Errorf("%+v was taken", bad)
 		}
