@@ -95,14 +95,20 @@ func TestAGenerationIsFull(t *testing.T) {
 		f.Add(key(i))
 		f.Suspect(key(i))
 	}
-	if s := f.Stats(); s.Rotations != 0 || s.Keys != int64(small.Capacity) || i < int(small.Capacity) {
-		t.Errorf("%d keys in, %d rotations", i, s.Rotations)
+	if s := f.Stats(); s.Rotations != 0 || s.Keys != int64(small.Capacity) || s.Fill != 1 || s.Bytes != small.Bytes() || i < int(small.Capacity) {
+		t.Errorf("%d keys in: %+v", i, s)
 	}
 	for ; f.Stats().Keys == int64(small.Capacity) && i < 3*int(small.Capacity); i++ {
 		f.Add(key(i))
 	}
-	if s := f.Stats(); s.Rotations != 1 {
-		t.Errorf("one key more, %d rotations", s.Rotations)
+	if s := f.Stats(); s.Rotations != 1 || s.Fill != 1/float64(small.Capacity) {
+		t.Errorf("one key more: %+v", s)
+	}
+	for ; f.Stats().Rotations == 1 && i < 4*int(small.Capacity); i++ {
+		f.Add(key(i))
+	}
+	if s := f.Stats(); s.Keys != 2*int64(small.Capacity)+1 {
+		t.Errorf("the next is full: %+v", s)
 	}
 }
 
@@ -180,6 +186,9 @@ func TestParse(t *testing.T) {
 		if err != nil || (g == nil) != (name == "off") {
 			t.Errorf("%s: %v %v", name, g, err)
 		}
+		if yes, no := guesses(g); yes != (name == "always-yes" || name == "corrupted") || no != (name != "always-yes" && name != "off") {
+			t.Errorf("%s: it suspects some of a thousand new keys: %v, and others not: %v", name, yes, no)
+		}
 	}
 	for _, good := range []Config{{1000, 2, 0.999}, {1000, 64, 1e-9}} {
 		if err := good.Check(); err != nil {
@@ -194,6 +203,18 @@ func TestParse(t *testing.T) {
 	if _, err := Parse("maybe", small); err == nil {
 		t.Error("maybe was taken")
 	}
+}
+
+// guesses asks about a thousand keys, and tells whether some are suspected, and whether some are not.
+func guesses(g Guesser) (yes, no bool) {
+	for i := range 1000 {
+		if g == nil {
+			break
+		}
+		suspected := g.Suspect(key(i))
+		yes, no = yes || suspected, no || !suspected
+	}
+	return yes, no
 }
 
 func BenchmarkSuspect(b *testing.B) {
