@@ -91,7 +91,7 @@ func (c *cluster) startOnce(ctx context.Context) (*subprocess.Process, error) {
 		return nil, fmt.Errorf("run postgres: %w", err)
 	}
 	if err := c.awaitReady(ctx, p, log); err != nil {
-		c.halt(context.Background(), p, 0)
+		_ = c.halt(context.Background(), p, 0)
 		return nil, log.explain(err)
 	}
 	return p, nil

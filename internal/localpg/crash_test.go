@@ -253,7 +253,7 @@ func TestAServerNotOursIsWaitedForAndLeftAlone(t *testing.T) {
 	c.socket = filepath.Dir(opts.DataDir) + "/own" // as an administrator would, for maintenance
 	p, err := c.start(testContext(t))
 	check(t, err)
-	defer c.halt(testContext(t), p, hang)
+	defer func() { check(t, c.halt(testContext(t), p, hang)) }()
 	if _, err := Start(testContext(t), opts); err == nil || !strings.Contains(err.Error(), "still held by an older postgres") {
 		t.Errorf("got %v, want a refusal", err)
 	}

@@ -67,6 +67,29 @@ func backends(cluster string) []int {
 	return pids
 }
 
+// checkpointerAsleep is the processor time, in ticks, that the processes of a cluster have used, if all of them are asleep
+// and none but a checkpointer, with the io workers that serve it from Postgres 18 on, is left beside the postmaster.
+// Otherwise it is -1.
+func checkpointerAsleep(cluster string, postmaster int) (used int64) {
+	found := false
+	for _, pid := range backends(cluster) {
+		title, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		checkpointer := bytes.Contains(title, []byte(": checkpointer"))
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // state, parent, ..
+		if !checkpointer && pid != postmaster && !bytes.Contains(title, []byte(": io worker")) || len(fields) < 13 || fields[0] != "S" {
+			return -1
+		}
+		user, _ := strconv.ParseInt(fields[11], 10, 64)
+		system, _ := strconv.ParseInt(fields[12], 10, 64)
+		found, used = found || checkpointer, used+user+system
+	}
+	if !found {
+		return -1
+	}
+	return used
+}
+
 // machineMemory is the memory that this process may use: the machine's, or the share of it that its container or
 // service has. 0: not known.
 func machineMemory() uint64 {

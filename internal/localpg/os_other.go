@@ -19,6 +19,9 @@ func isPostmaster(pid int, cluster string) bool {
 // start while they are there, and start tries again.
 func backends(string) []int { return nil }
 
+// checkpointerAsleep is not known here: a fast shutdown that stands still has all of Options.StopTimeout.
+func checkpointerAsleep(string, int) int64 { return -1 }
+
 func machineMemory() uint64 {
 	out, err := exec.Command("sysctl", "-n", "hw.memsize").Output()
 	if err != nil {

@@ -14,10 +14,23 @@ import (
 // quitTimeout bounds an immediate shutdown. The postmaster itself gives its backends 5 s.
 const quitTimeout = 10 * time.Second
 
+// A fast shutdown stands still when for stillFor nothing is left of the server but a checkpointer that does nothing.
+// Both numbers are guesses: one that writes is not asleep for so long.
+const (
+	stillFor  = 5 * time.Second
+	stillLook = 500 * time.Millisecond
+)
+
+// How a fast shutdown did not end.
+var (
+	errTooSlow    = errors.New("a fast shutdown took too long")
+	errStoodStill = errors.New("a fast shutdown stood still, as it does right after one of its processes has crashed (is its disk full?)")
+)
+
 // Stop ends the server and frees the folder. It begins with a fast shutdown, which disconnects clients, rolls back,
-// and writes a checkpoint. That has until Options.StopTimeout or the end of ctx. Then the server is ended at once:
-// it loses nothing committed, but recovers at its next start, which Stop tells by an error. If Stop is called
-// again, or by several goroutines, each call waits for the first and returns its result.
+// and writes a checkpoint. That has until Options.StopTimeout or the end of ctx, or until it stands still. Then the
+// server is ended at once: it loses nothing committed, but recovers at its next start, which Stop tells by an error. If
+// Stop is called again, or by several goroutines, each call waits for the first and returns its result.
 func (s *Server) Stop(ctx context.Context) error {
 	s.callStop()
 	s.lifecycle.Lock()
@@ -32,8 +45,8 @@ func (s *Server) Stop(ctx context.Context) error {
 func (s *Server) stop(ctx context.Context) error {
 	var errs []error
 	p := s.current()
-	if !s.cluster.halt(ctx, p, s.cluster.opts.StopTimeout) {
-		errs = append(errs, fmt.Errorf("stop postgres (pid %d): a fast shutdown took too long, it will recover at its next start", p.PID()))
+	if err := s.cluster.halt(ctx, p, s.cluster.opts.StopTimeout); err != nil {
+		errs = append(errs, fmt.Errorf("stop postgres (pid %d): %w: it will recover at its next start", p.PID(), err))
 	}
 	errs = append(errs, s.leaveFolder())
 	return errors.Join(append(errs, s.lock.release())...)
@@ -53,15 +66,16 @@ func (s *Server) leaveFolder() error {
 	return err
 }
 
-// halt returns when p has ended, and says whether p ended in good order.
-func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time.Duration) bool {
+// halt returns when p has ended. The error says why that was not in good order.
+func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time.Duration) error {
 	if p.Ended() {
-		return true
+		return nil
 	}
 	p.Signal(syscall.SIGINT)
 	c.resume(p.PID())
-	if p.EndsWithin(ctx, patience) {
-		return true
+	err := c.awaitFast(ctx, p, patience)
+	if err == nil {
+		return nil
 	}
 	p.Signal(syscall.SIGQUIT)
 	c.resume(p.PID())
@@ -69,7 +83,28 @@ func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time
 		p.Signal(syscall.SIGKILL)
 		<-p.Done()
 	}
-	return false
+	return err
+}
+
+// awaitFast waits for the end of a fast shutdown, unless that takes too long or stands still. It stands still, for ever,
+// if the server was told of it while it starts over, after a backend was killed or has panicked, as one does on a full
+// disk: then it waits for the checkpointer, which nobody has told to end (seen with Postgres 15 to 18).
+func (c *cluster) awaitFast(ctx context.Context, p *subprocess.Process, patience time.Duration) error {
+	end, since, last := time.Now().Add(patience), time.Now(), int64(-1)
+	for {
+		if p.EndsWithin(ctx, min(stillLook, time.Until(end))) {
+			return nil
+		}
+		if ctx.Err() != nil || !time.Now().Before(end) {
+			return errTooSlow
+		}
+		if used := checkpointerAsleep(c.path, p.PID()); used < 0 || used != last {
+			last, since = used, time.Now()
+		}
+		if time.Since(since) >= stillFor {
+			return errStoodStill
+		}
+	}
 }
 
 // resume has a postmaster that was told to end go on, and its backends, if somebody has stopped them (SIGSTOP): a
