@@ -16,10 +16,11 @@ import (
 // it is gone.
 func TestAnEmptiedDatabase(t *testing.T) {
 	t.Parallel()
-	cluster, err := rig.OpenCluster(t.Context(), "", pgtest.New(t))
+	cluster, err := rig.OpenCluster(t.Context(), "", pgtest.Durable(t).URL())
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = cluster.Close(context.Background()) }()
 	h := &house{cluster: cluster, progress: newProgress(t.Output())}
 	s := scenario{Name: "emptied", Emptied: true}
 	for range 2 {
@@ -49,11 +50,12 @@ func TestAnEmptiedDatabase(t *testing.T) {
 // error of a step, or with the last one that may be.
 func TestSettleEnds(t *testing.T) {
 	t.Parallel()
-	url := pgtest.New(t)
+	url := pgtest.Durable(t).URL() // of its own, for one bench at a time uses a Postgres
 	cluster, err := rig.OpenCluster(t.Context(), "", url)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = cluster.Close(context.Background()) }()
 	if err := rig.Exec(t.Context(), url, ingot.Schema); err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ingot/bench/internal/rig"
+	"ingot/internal/pgtest"
 )
 
 // TestTwoBenchesInOneFolder: the second one leaves the ingester of the first alone.
@@ -29,4 +33,20 @@ func TestTwoBenchesInOneFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	unlock()
+}
+
+// TestTwoBenchesOnOnePostgres: the second one, from another folder, leaves the databases of the first alone.
+func TestTwoBenchesOnOnePostgres(t *testing.T) {
+	t.Parallel()
+	admin := pgtest.Durable(t).URL()
+	first, err := rig.OpenCluster(t.Context(), "", admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Close(context.Background()) }()
+	var out bytes.Buffer
+	args := []string{"limits", "--rounds=1", "--data-dir", t.TempDir(), "--database-url", admin}
+	if code := run(t.Context(), args, streams{&out, &out}); code != exitBad || !strings.Contains(out.String(), "another bench is using it (by its server process ") {
+		t.Errorf("exit code %d:\n%s", code, out.String())
+	}
 }

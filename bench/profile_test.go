@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ func profiling(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = cluster.Close(context.Background()) })
 	return &house{place: place{DataDir: dir}, cluster: cluster, binary: filepath.Join(dir, "ingest"), logs: dir, progress: newProgress(t.Output()), profiles: true}
 }
 

@@ -23,18 +23,22 @@ const stopTimeout = 2 * time.Minute
 // answerTimeout bounds the first answer of a Postgres that was given. A guess.
 const answerTimeout = 10 * time.Second
 
-// Cluster is a Postgres that databases can be created on.
+// Cluster is a Postgres that databases can be created on. It belongs to one goroutine.
 type Cluster struct {
 	server *localpg.Server // nil: the Postgres was given
 	admin  string
+	claim  *claim // what keeps other benches off one that was given
 }
 
 // OpenCluster starts a private Postgres with its data below dir, or takes the one
-// behind admin if that is not empty.
+// behind admin if that is not empty and no other bench is using it.
 func OpenCluster(ctx context.Context, dir, admin string) (*Cluster, error) {
 	if admin != "" {
 		c := &Cluster{admin: admin}
-		return c, c.answers(ctx)
+		if err := c.answers(ctx); err != nil {
+			return nil, err
+		}
+		return c, c.claimCluster(ctx)
 	}
 	server, err := localpg.Start(ctx, localpg.Options{DataDir: dir, Settings: settings, StopTimeout: stopTimeout})
 	if err != nil {
@@ -54,8 +58,11 @@ func (c *Cluster) answers(ctx context.Context) error {
 	return nil
 }
 
-// Close stops a private server.
+// Close stops a private server, or leaves one that was given to the next bench.
 func (c *Cluster) Close(ctx context.Context) error {
+	if c.claim != nil {
+		c.claim.release(ctx)
+	}
 	if c.server == nil {
 		return nil
 	}
@@ -104,8 +111,11 @@ func (c *Cluster) Copy(ctx context.Context, name, of string) (string, error) {
 	return c.URL(name)
 }
 
-// Drop removes a database, whoever is connected to it.
+// Drop removes a database, whoever is connected to it, unless another bench has come to use this Postgres.
 func (c *Cluster) Drop(ctx context.Context, name string) error {
+	if err := c.keepClaim(ctx); err != nil {
+		return err
+	}
 	if err := c.exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("drop database: %w", err)
 	}

@@ -2,6 +2,7 @@
 //
 //	cluster.go   a private durable Postgres (or one that was given), and a fresh
 //	             database for each round, or a copy of one
+//	claim.go     one bench at a time on a Postgres that was given
 //	fill.go      rows that are there before; pour.go, more of them against the clock
 //	ingester.go  a Server: an ingester, the server of a limit, or one that was given
 //	process.go   the child of this process that it is
