@@ -17,9 +17,14 @@ type Server struct {
 	debug   string   // address of its profiles; "": it serves none
 }
 
-// readyTimeout bounds the start of an ingester: migration, and in later versions
-// filling a filter from millions of rows.
-const readyTimeout = 5 * time.Minute
+const (
+	// listenTimeout bounds the time until a server listens, which an ingester does before all else. A guess.
+	listenTimeout = 30 * time.Second
+
+	// readyTimeout bounds the rest of the start of an ingester: migration, and in later versions filling a filter from
+	// millions of rows.
+	readyTimeout = 5 * time.Minute
+)
 
 // helpTimeout bounds the answer to --help. A guess: it takes milliseconds.
 const helpTimeout = 10 * time.Second
@@ -41,7 +46,7 @@ func StartIngester(ctx context.Context, binary, logDir, database string, flags [
 		return nil, err
 	}
 	s.debug = debug
-	if err := s.awaitReady(ctx); err != nil {
+	if err := s.awaitReady(ctx, readyTimeout); err != nil {
 		_ = s.Stop()
 		return nil, fmt.Errorf("wait for the ingester: %w", err)
 	}
@@ -68,15 +73,17 @@ func startServer(ctx context.Context, log, address, binary string, args []string
 	if err != nil {
 		return nil, err
 	}
-	if err := p.awaitPort(ctx, address, readyTimeout); err != nil {
+	if err := p.awaitPort(ctx, address, listenTimeout); err != nil {
 		_ = p.stop()
 		return nil, err
 	}
 	return &Server{Address: address, process: p}, nil
 }
 
-func (s *Server) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+// awaitReady returns when an ingester can store events, or is not ready after so long.
+func (s *Server) awaitReady(ctx context.Context, within time.Duration) error {
+	late := fmt.Errorf("%s listens, but is not ready after %s: see %s", s.process.Cmd.Path, within, s.process.log)
+	ctx, cancel := context.WithTimeoutCause(ctx, within, late)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for {

@@ -74,7 +74,7 @@ func (p *process) pause(ctx context.Context) error {
 	case <-p.Done():
 		return fmt.Errorf("%s ended: %s", p.Cmd.Path, p.lastWords())
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 

@@ -214,7 +214,7 @@ func TestMallocs(t *testing.T) {
 	}
 }
 
-// TestNobodyIsWaitedForWithoutEnd: a build that starts and does nothing, and a Postgres that takes connections and says nothing.
+// TestNobodyIsWaitedForWithoutEnd: a build that starts and does nothing, one that never gets ready, and a Postgres that takes connections and says nothing.
 func TestNobodyIsWaitedForWithoutEnd(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -243,6 +243,12 @@ func TestNobodyIsWaitedForWithoutEnd(t *testing.T) {
 		err = p.awaitPort(t.Context(), free[0], 50*time.Millisecond)
 	}
 	if err == nil || !strings.Contains(err.Error(), p.log) {
+		t.Errorf("%v, want where to look", err)
+	}
+	unready := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	defer unready.Close()
+	s := &Server{Address: strings.TrimPrefix(unready.URL, "http://"), process: p}
+	if err := s.awaitReady(t.Context(), 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), "not ready after 50ms: see "+p.log) {
 		t.Errorf("%v, want where to look", err)
 	}
 	if err := p.stop(); err == nil {
