@@ -29,7 +29,7 @@
 //
 // reads.go and streams.go set up the same way, and have readers of their own; pair.go keeps two
 // ingesters up and loads them in turn, without limits. house.go is what all scenarios share, in a folder that lock.go keeps
-// others out of; machine.go is where they ran, progress.go what is said meanwhile, profile.go where the processor time went.
+// others out of and logs.go makes room in; machine.go is where they ran, progress.go what is said meanwhile, profile.go where the processor time went.
 // flags.go refuses what there is nothing to measure with, compare.go holds two results against each other, once.go those that were measured once. limitserver.go has hidden subcommands: the servers of three limits.
 //
 // Machines drift by a factor of two within minutes. So each run stands between two

@@ -38,8 +38,8 @@ type house struct {
 
 // openHouse takes a data folder that no other bench is using, and brings up what all scenarios need.
 func openHouse(ctx context.Context, p place, told *progress) (*house, error) {
-	h := &house{place: p, logs: filepath.Join(p.DataDir, "logs"), progress: told}
-	if err := os.MkdirAll(h.logs, 0o755); err != nil {
+	h := &house{place: p, progress: told}
+	if err := os.MkdirAll(p.DataDir, 0o755); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
 	var err error
@@ -49,6 +49,9 @@ func openHouse(ctx context.Context, p place, told *progress) (*house, error) {
 	if err := h.furnish(ctx); err != nil {
 		h.unlock()
 		return nil, err
+	}
+	if h.logs, err = freshLogs(p.DataDir); err != nil { // only now: a bench that cannot begin leaves those of the last one
+		return nil, errors.Join(err, h.close(ctx))
 	}
 	return h, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,10 @@ func TestTwoBenchesInOneFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	log := filepath.Join(dir, "logs", "ingest-1.log")
+	if err := errors.Join(os.Mkdir(filepath.Dir(log), 0o755), os.WriteFile(log, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
 	args := []string{"run", "single-64", "--data-dir", dir, "--database-url", "postgres://127.0.0.1:1/none"}
 	if code := run(t.Context(), args, streams{&out, &out}); code != exitBad || !strings.Contains(out.String(), "in use by another bench") {
@@ -27,6 +32,9 @@ func TestTwoBenchesInOneFolder(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "ingest")); err == nil {
 		t.Error("an ingester was built over that of the first")
+	}
+	if _, err := os.Stat(log); err != nil {
+		t.Errorf("the first one's log: %v", err)
 	}
 	unlock()
 	if unlock, err = lockFolder(dir); err != nil {
