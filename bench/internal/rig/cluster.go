@@ -2,8 +2,10 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,6 +37,9 @@ type Cluster struct {
 func OpenCluster(ctx context.Context, dir, admin string) (*Cluster, error) {
 	if admin != "" {
 		c := &Cluster{admin: admin}
+		if u, err := url.Parse(admin); err != nil || !strings.HasPrefix(u.Scheme, "postgres") { // or no other database could be named
+			return nil, errors.New("--database-url: want a URL, as postgres://user@host:5432/postgres")
+		}
 		if err := c.answers(ctx); err != nil {
 			return nil, err
 		}
