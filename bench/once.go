@@ -17,7 +17,7 @@ type document struct {
 
 func readDocument(path string) (*document, error) {
 	var d document
-	if err := result.ReadJSON(path, &d, &d.Version); err != nil {
+	if err := result.ReadJSON(path, &d); err != nil {
 		return nil, err
 	}
 	if err := d.Beside.Truth.Err(); err != nil {

@@ -10,7 +10,7 @@ import (
 // Read reads the document of a run.
 func Read(path string) (*Result, error) {
 	var r Result
-	if err := ReadJSON(path, &r, &r.Version); err != nil {
+	if err := ReadJSON(path, &r); err != nil {
 		return nil, err
 	}
 	if len(r.Scenarios) == 0 {
@@ -19,22 +19,27 @@ func Read(path string) (*Result, error) {
 	return &r, nil
 }
 
-// ReadJSON reads a result of any kind; version is the field of it that says which version it is of.
-func ReadJSON(path string, into any, version *int) error {
+// ReadJSON reads a result of any kind. The version is looked at first: of another one even the form may be another.
+func ReadJSON(path string, into any) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("read result: %w", err)
 	}
-	if err := json.Unmarshal(b, into); err != nil {
+	var of struct{ Version int }
+	err = json.Unmarshal(b, &of)
+	switch {
+	case err != nil:
+	case of.Version == 0:
+		return fmt.Errorf("read result: %s is no result of bench", path)
+	case of.Version != Version:
+		return fmt.Errorf("read result: %s is of version %d, this bench reads version %d: use the bench that wrote it, or measure again", path, of.Version, Version)
+	default:
+		err = json.Unmarshal(b, into)
+	}
+	if err != nil {
 		return fmt.Errorf("read result: %s is no result, or cut: %w", path, err)
 	}
-	switch *version {
-	case Version:
-		return nil
-	case 0:
-		return fmt.Errorf("read result: %s is no result of bench", path)
-	}
-	return fmt.Errorf("read result: %s is of version %d, this bench reads version %d: use the bench that wrote it, or measure again", path, *version, Version)
+	return nil
 }
 
 // Write replaces the file at path in one step: a run that is killed leaves the
