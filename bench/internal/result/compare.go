@@ -17,8 +17,8 @@ type Change struct {
 	score.Difference
 }
 
-// Compare holds two results against each other, scenario by scenario. Where a scenario has ratios to limits the ratios are
-// compared, not the figure: the machine may have been twice as fast on the other day. A scenario that
+// Compare holds two results against each other, scenario by scenario. Where a scenario has ratios to limits in both the
+// ratios are compared, not the figure: the machine may have been twice as fast on the other day. A scenario that
 // is bad in either has no figure.
 func Compare(old, new *Result) (changes []Change) {
 	for i := range new.Scenarios {
@@ -27,14 +27,22 @@ func Compare(old, new *Result) (changes []Change) {
 		if o == nil || len(o.Rounds) == 0 || len(n.Rounds) == 0 || o.Bad() != "" || n.Bad() != "" {
 			continue
 		}
-		for _, ratio := range n.Ratios {
-			if slices.Contains(ratioKinds(o), ratio.kind()) {
-				changes = append(changes, change(n.Name, ratio.Label(), ratio.LowerIsBetter(), ratio.Over(o.Rounds), ratio.Over(n.Rounds)))
-			}
-		}
-		if len(n.Ratios) == 0 {
+		ratios := compareRatios(o, n)
+		if len(ratios) == 0 {
 			events := func(r Run) float64 { return r.Events }
-			changes = append(changes, change(n.Name, string(Events), false, Each(o.Rounds, events), Each(n.Rounds, events)))
+			ratios = []Change{change(n.Name, string(Events), false, Each(o.Rounds, events), Each(n.Rounds, events))}
+		}
+		changes = append(changes, ratios...)
+	}
+	return changes
+}
+
+// compareRatios compares those that both have values of: a run with --url and without --database-url has not all limits.
+func compareRatios(o, n *Scenario) (changes []Change) {
+	for _, ratio := range n.Ratios {
+		before, after := ratio.Over(o.Rounds), ratio.Over(n.Rounds)
+		if slices.Contains(ratioKinds(o), ratio.kind()) && len(before) > 0 && len(after) > 0 {
+			changes = append(changes, change(n.Name, ratio.Label(), ratio.LowerIsBetter(), before, after))
 		}
 	}
 	return changes

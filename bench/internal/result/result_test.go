@@ -52,6 +52,21 @@ func TestCompareTakesRatios(t *testing.T) {
 	}
 }
 
+// TestCompareWithoutLimits: as of two runs with --url, which have no database to measure a limit on. There is no ratio then.
+func TestCompareWithoutLimits(t *testing.T) {
+	t.Parallel()
+	without := measured(100, 0.5, 0.5, 0.5, 0.5, 0.5)
+	for i := range without.Scenarios[0].Rounds {
+		without.Scenarios[0].Rounds[i].Limits = nil
+	}
+	for name, old := range map[string]*Result{"neither has": without, "the old one has": measured(100, 0.5, 0.5, 0.5, 0.5, 0.5)} {
+		changes := Compare(old, without)
+		if len(changes) != 1 || changes[0].Figure != string(Events) || changes[0].Old != 50 || changes[0].New != 50 {
+			t.Errorf("%s: %+v", name, changes)
+		}
+	}
+}
+
 func TestALongerLatencyIsWorse(t *testing.T) {
 	t.Parallel()
 	if c := change("open-5000", "p99", true, []float64{1, 2, 3, 4, 5}, []float64{10, 20, 30, 40, 50}); c.Verdict() != "WORSE" {
