@@ -41,3 +41,36 @@ func TestAResultThatCannotBeWrittenIsShown(t *testing.T) {
 		}
 	}
 }
+
+// TestARunThatCannotGoOnSaysWhy: what was cut is written over once the first scenario is measured.
+func TestARunThatCannotGoOnSaysWhy(t *testing.T) {
+	t.Parallel()
+	same := command(os.Args[1:])
+	for name, c := range map[string]struct {
+		cut  any
+		says string
+		done int
+	}{
+		"none was cut":  {nil, "", 0},
+		"the same":      {cutRun("", same), "going on with the run of", 1},
+		"another build": {cutRun("abc", same), "another build of the ingester", 0},
+		"other flags":   {cutRun("", "bench run --rounds=7"), "of other flags: bench run --rounds=7", 0},
+		"no result":     {"half", "begins anew: read result: ", 0},
+	} {
+		var said bytes.Buffer
+		run := runCommand{place: place{DataDir: t.TempDir()}, Resume: true}
+		if c.cut != nil {
+			if err := result.WriteJSON(run.state(), c.cut); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := run.begin(t.Context(), &house{progress: newProgress(&said)})
+		if err != nil || len(r.Scenarios) != c.done || !strings.Contains(said.String(), c.says) || c.says == "" && said.Len() > 0 {
+			t.Errorf("%s: %v, %q", name, err, said.String())
+		}
+	}
+}
+
+func cutRun(ingester, command string) *result.Result {
+	return &result.Result{Version: result.Version, Ingester: ingester, Command: command, Scenarios: []result.Scenario{{Name: "array-100"}}}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -64,12 +65,22 @@ func (c *runCommand) begin(ctx context.Context, h *house) (*result.Result, error
 		return nil, err
 	}
 	r.Command = command(os.Args[1:])
-	if c.Resume {
-		if cut, err := result.Read(c.state()); err == nil && cut.Ingester == r.Ingester && cut.Command == r.Command {
-			cut.Scenarios = slices.DeleteFunc(cut.Scenarios, func(s result.Scenario) bool { return s.Error != "" || s.Skipped != "" })
-			h.progress.say("going on with the run of %s: %d scenarios are done", cut.Started.Format(time.DateTime), len(cut.Scenarios))
-			return cut, nil
-		}
+	if !c.Resume {
+		return r, nil
+	}
+	cut, err := result.Read(c.state())
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // none was cut
+	case err != nil:
+		h.progress.say("begins anew: %v", err)
+	case cut.Ingester != r.Ingester:
+		h.progress.say("begins anew, with the first scenario over %s: that is of another build of the ingester", c.state())
+	case cut.Command != r.Command:
+		h.progress.say("begins anew, with the first scenario over %s: that is of other flags: %s", c.state(), cut.Command)
+	default:
+		cut.Scenarios = slices.DeleteFunc(cut.Scenarios, func(s result.Scenario) bool { return s.Error != "" || s.Skipped != "" })
+		h.progress.say("going on with the run of %s: %d scenarios are done", cut.Started.Format(time.DateTime), len(cut.Scenarios))
+		return cut, nil
 	}
 	return r, nil
 }
