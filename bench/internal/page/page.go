@@ -30,9 +30,10 @@ type row struct {
 }
 
 type scenarioView struct {
-	Name, About, Note string
-	Rounds            int
-	Charts            []template.HTML
+	Name, About string
+	Notes       []string
+	Rounds      int
+	Charts      []template.HTML
 }
 
 // Write renders the report of a result into a file.
@@ -67,19 +68,26 @@ func look(r *result.Result) view {
 			}
 			v.Rows = append(v.Rows, row{s.Cells(), s.Bad() != ""})
 		}
-		note := s.Skipped
-		if note != "" {
-			note = "left out: " + note
-		}
-		shown := scenarioView{Name: s.Name, About: s.About, Rounds: len(s.Rounds)}
-		if bad := s.Bad(); bad != "" {
-			note = bad
+		shown := scenarioView{Name: s.Name, About: s.About, Rounds: len(s.Rounds), Notes: notes(s)}
+		if s.Bad() != "" {
 			v.Bad++
 		} else {
 			shown.Charts = curves(s)
 		}
-		shown.Note = note
 		v.Scenarios = append(v.Scenarios, shown)
 	}
 	return v
+}
+
+// notes are what the table of a terminal says below its figures.
+func notes(s *result.Scenario) (all []string) {
+	if s.Skipped != "" {
+		all = append(all, "left out: "+s.Skipped)
+	}
+	for _, note := range []string{s.Bad(), s.WentWrong()} {
+		if note != "" {
+			all = append(all, note)
+		}
+	}
+	return all
 }

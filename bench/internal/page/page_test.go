@@ -79,13 +79,16 @@ func TestDrawingsAreWellFormed(t *testing.T) {
 func TestAResultWithNothingInIt(t *testing.T) {
 	t.Parallel()
 	r := &result.Result{Scenarios: []result.Scenario{
-		{Name: "a", Skipped: "the ingester has no flag --x"}, {Name: "b", Error: "it <broke>"}, {Name: "c", Rounds: make([]result.Round, 1)},
+		{Name: "a", Skipped: "the ingester has no flag --x"},
+		{Name: "b", Error: "it <broke>"},
+		{Name: "c", Rounds: make([]result.Round, 1)},
+		{Name: "d", Rounds: []result.Round{{Run: result.Run{Failures: map[string]int{"no answer: EOF": 3}}}}},
 	}}
 	b, err := render(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"left out: the ingester has no flag --x", "it &lt;broke&gt;", "not enough samples"} {
+	for _, want := range []string{"left out: the ingester has no flag --x", "it &lt;broke&gt;", "not enough samples", "0 events were not settled; 3 times: no answer: EOF"} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("%q is not in it", want)
 		}

@@ -12,8 +12,8 @@ func Worst(failures map[string]int) (worst string, times int) {
 	return worst, times
 }
 
-// wentWrong says what went wrong in all rounds; "" if nothing did.
-func (s *Scenario) wentWrong() string {
+// WentWrong says what went wrong in all rounds; "" if nothing did.
+func (s *Scenario) WentWrong() string {
 	all, failed := map[string]int{}, 0
 	for _, round := range s.Rounds {
 		failed += round.Run.Counts.Failed

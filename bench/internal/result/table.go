@@ -30,7 +30,7 @@ func (r *Result) Table(out io.Writer) {
 		if bad := s.Bad(); bad != "" {
 			fmt.Fprintf(out, "%s: %s\n", s.Name, bad)
 		}
-		if wrong := s.wentWrong(); wrong != "" {
+		if wrong := s.WentWrong(); wrong != "" {
 			fmt.Fprintf(out, "%s: %s\n", s.Name, wrong)
 		}
 	}
