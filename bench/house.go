@@ -67,8 +67,10 @@ func (h *house) furnish(ctx context.Context) (err error) {
 	if h.URL != "" && h.DatabaseURL == "" {
 		return nil
 	}
-	h.cluster, err = rig.OpenCluster(ctx, filepath.Join(h.DataDir, "postgres"), h.DatabaseURL)
-	return err
+	return h.progress.during("wait for Postgres: its first start makes its data, and after an end in disorder it recovers", func() (err error) {
+		h.cluster, err = rig.OpenCluster(ctx, filepath.Join(h.DataDir, "postgres"), h.DatabaseURL)
+		return err
+	})
 }
 
 // findIngester sets the binary to start (and builds it, without --ingest), or the server of --url that runs already.
@@ -91,11 +93,13 @@ func (h *house) findIngester(ctx context.Context) error {
 		return err
 	}
 	h.binary = bin
-	build := exec.CommandContext(ctx, "go", "build", "-o", bin, "ingot/ingest")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the ingester (or name one with --ingest): %w\n%s", err, out)
-	}
-	return nil
+	return h.progress.during("build the ingester", func() error {
+		build := exec.CommandContext(ctx, "go", "build", "-o", bin, "ingot/ingest")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build the ingester (or name one with --ingest): %w\n%s", err, out)
+		}
+		return nil
+	})
 }
 
 // close stops what was opened, also when ctx has ended.
@@ -104,7 +108,12 @@ func (h *house) close(ctx context.Context) error {
 	if h.cluster == nil {
 		return nil
 	}
-	return h.cluster.Close(context.WithoutCancel(ctx))
+	if h.DatabaseURL != "" {
+		return h.cluster.Close(context.WithoutCancel(ctx))
+	}
+	return h.progress.during("Postgres is stopping: it writes to disk what it has in memory, for two minutes at most", func() error {
+		return h.cluster.Close(context.WithoutCancel(ctx))
+	})
 }
 
 // errNoDatabase says why the limits and the truth check are left out.

@@ -37,6 +37,22 @@ func (p *progress) say(format string, args ...any) {
 	fmt.Fprintf(p.out, format+"\n", args...)
 }
 
+// sayAfter is how long a step may take without a word. A guess.
+const sayAfter = 3 * time.Second
+
+// during does what mostly takes a moment, and says what it is when it takes longer.
+func (p *progress) during(what string, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }() // ends by itself, awaited below
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(sayAfter):
+		p.say("%s", what)
+		return <-done
+	}
+}
+
 // begin starts a step, within which set tells how much is done.
 func (p *progress) begin(what string, total int) {
 	p.what, p.total, p.told = what, total, time.Now()
