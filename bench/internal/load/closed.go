@@ -65,7 +65,10 @@ func (c *Closed) Run(ctx context.Context) (*Tally, error) {
 	for i := range workers {
 		total.merge(workers[i].tally)
 	}
-	return total, errors.Join(err, broken(workers))
+	if err := cmp.Or(err, ctx.Err()); err != nil { // the connections broke because they were hung up
+		return total, err
+	}
+	return total, broken(workers)
 }
 
 // broken is one error for all connections that broke: a server that dies breaks each of them alike.
