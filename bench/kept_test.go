@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"ingot"
+	"ingot/bench/internal/mix"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/rig"
 	"ingot/internal/pgtest"
@@ -44,6 +45,34 @@ func TestAnEmptiedDatabase(t *testing.T) {
 	if there, err := cluster.Exists(t.Context(), s.database()); there || err != nil {
 		t.Errorf("in the end: %v, %v", there, err)
 	}
+}
+
+// TestAKeptTableIsVacuumed, also by a run after one that was interrupted when all rows were there.
+func TestAKeptTableIsVacuumed(t *testing.T) {
+	t.Parallel()
+	r := &trial{house: profiling(t), scenario: scenario{Name: "kept", Base: 3000}}
+	var err error
+	if r.encoder, err = mix.NewEncoder(r.Mix); err != nil {
+		t.Fatal(err)
+	}
+	vacuumed := func(when string, want bool) {
+		t.Helper()
+		if settled, err := rig.Settled(t.Context(), r.database); settled != want || err != nil {
+			t.Errorf("%s: vacuumed: %v, %v", when, settled, err)
+		}
+	}
+	if err := r.openKept(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	vacuumed("loaded", true)
+	if err := rig.Exec(t.Context(), r.database, "UPDATE ingot.events SET source = source"); err != nil { // on new pages, as rows are loaded
+		t.Fatal(err)
+	}
+	vacuumed("written to", false)
+	if err := r.openKept(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	vacuumed("opened again", true)
 }
 
 // TestSettleEnds: with the first step that brings few page images for its rows, with an

@@ -102,7 +102,7 @@ func (t *trial) openDatabase(ctx context.Context) (err error) {
 	return t.fill(ctx)
 }
 
-// fill has an ingester make the tables, and loads the rows that are missing.
+// fill has an ingester make the tables, loads the rows that are missing, and vacuums them unless that is done.
 func (t *trial) fill(ctx context.Context) error {
 	s, err := rig.StartIngester(ctx, t.binary, t.logs, t.database, t.ingesterFlags())
 	if err != nil {
@@ -112,14 +112,20 @@ func (t *trial) fill(ctx context.Context) error {
 		return err
 	}
 	have, err := truth.LastID(ctx, t.database)
-	if err != nil || int(have) >= t.stored() {
+	if err != nil {
 		return err
 	}
-	t.progress.begin(fmt.Sprintf("load %d rows", t.stored()), t.stored())
-	defer t.progress.end()
-	if err := rig.Fill(ctx, t.database, t.encoder, t.stored(), t.progress.set); err != nil {
+	if int(have) < t.stored() {
+		t.progress.begin(fmt.Sprintf("load %d rows", t.stored()), t.stored())
+		defer t.progress.end()
+		if err := rig.Fill(ctx, t.database, t.encoder, t.stored(), t.progress.set); err != nil {
+			return err
+		}
+	}
+	if settled, err := rig.Settled(ctx, t.database); err != nil || settled {
 		return err
 	}
+	t.progress.say("vacuum %d rows", t.stored())
 	return rig.Settle(ctx, t.database)
 }
 

@@ -56,6 +56,19 @@ func Settle(ctx context.Context, url string) error {
 	return nil
 }
 
+// Settled tells whether Settle has come to its end since the tables were written to: Ctrl-C may have cut it short when all
+// rows were there.
+func Settled(ctx context.Context, url string) (bool, error) {
+	conn, err := pgconn.Connect(ctx, url)
+	if err != nil {
+		return false, fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	rough, err := number(ctx, conn, `SELECT count(*) FROM pg_class WHERE oid IN ('ingot.events'::regclass, 'ingot.batches'::regclass)
+		AND relallvisible < 0.99 * pg_relation_size(oid) / current_setting('block_size')::int`)
+	return rough == 0, err
+}
+
 // Warm reads the tables and their keys once, as if the database had been in use for a while: pages that a restart or the
 // kernel has dropped come back into memory.
 func Warm(ctx context.Context, url string) error {
