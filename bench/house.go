@@ -77,7 +77,7 @@ func (h *house) furnish(ctx context.Context) (err error) {
 func (h *house) findIngester(ctx context.Context) error {
 	if h.URL != "" {
 		u, err := url.Parse(h.URL)
-		if err != nil || u.Scheme != "http" || u.Port() == "" {
+		if err != nil || u.Scheme != "http" || u.Port() == "" || u.Path != "" && u.Path != "/" {
 			return fmt.Errorf("--url %q: want http://host:port", h.URL)
 		}
 		h.given = rig.Given(u.Host)

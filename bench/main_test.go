@@ -133,6 +133,7 @@ func TestCommandLine(t *testing.T) {
 		"no topics":          {[]string{"streams", "--topics=0"}, 2, "--topics 0: want at least 1"},
 		"no rate":            {[]string{"streams", "--rates=100,0"}, 2, "--rates [100 0]: want one or more, each at least 1"},
 		"all stop":           {[]string{"streams", "--streams=5", "--stop=5"}, 2, "--stop 5: want fewer than --streams"},
+		"a URL with a path":  {[]string{"run", "--url", "http://127.0.0.1:1/api", "--data-dir", t.TempDir()}, 1, "want http://host:port"},
 		"no URL":             {[]string{"limits", "--database-url", "host=localhost user=ingot", "--data-dir", t.TempDir()}, 1, "--database-url: want a URL"},
 		"a bad URL":          {[]string{"run", "--url", "localhost", "--data-dir", t.TempDir()}, 1, "want http://host:port"},
 	} {
