@@ -42,6 +42,16 @@ func TestAResultThatCannotBeWrittenIsShown(t *testing.T) {
 	}
 }
 
+// TestARunThatMeasuredNothingFails: a script takes its exit code for the figures that it wanted.
+func TestARunThatMeasuredNothingFails(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	args := []string{"run", "staged-100", "--data-dir", t.TempDir(), "--url", "http://" + serveNothing(t)}
+	if code := run(t.Context(), args, streams{&out, &out}); code != exitBad || !strings.Contains(out.String(), "nothing was measured") {
+		t.Errorf("exit code %d:\n%s", code, out.String())
+	}
+}
+
 // TestARunThatCannotGoOnSaysWhy: what was cut is written over once the first scenario is measured.
 func TestARunThatCannotGoOnSaysWhy(t *testing.T) {
 	t.Parallel()

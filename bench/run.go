@@ -169,6 +169,9 @@ func (c *runCommand) finish(s streams, r *result.Result) error {
 			return fmt.Errorf("%s: %s", r.Scenarios[i].Name, bad)
 		}
 	}
+	if !slices.ContainsFunc(r.Scenarios, func(s result.Scenario) bool { return len(s.Rounds) > 0 }) {
+		return errors.New("nothing was measured: every scenario was left out")
+	}
 	return nil
 }
 

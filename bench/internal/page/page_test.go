@@ -95,6 +95,15 @@ func TestAResultWithNothingInIt(t *testing.T) {
 	}
 }
 
+// TestAReportOfNothingSaysSo: what was not measured has not held either.
+func TestAReportOfNothingSaysSo(t *testing.T) {
+	t.Parallel()
+	b, err := render(&result.Result{Scenarios: []result.Scenario{{Name: "a", Skipped: "the ingester has no flag --x"}}})
+	if err != nil || !strings.Contains(string(b), "Nothing was measured.") || strings.Contains(string(b), "agreed with the answers") {
+		t.Errorf("%v\n%s", err, b)
+	}
+}
+
 func TestTicks(t *testing.T) {
 	t.Parallel()
 	for most, want := range map[float64]string{0: "0 0.2 0.4 0.6 0.8 1", 0.47: "0 0.1 0.2 0.3 0.4 0.5", 18_000: "0 5000 10k 15k 20k"} {
