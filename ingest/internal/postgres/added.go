@@ -59,7 +59,7 @@ var raisers = []string{"exec_stmt_raise", "exec_stmt_assert"}
 // wants the row again. In class 42 are the faults of a program, such as a table that is not there (42P01); but a right
 // that is missing (42501) is what a trigger says to whom it keeps out.
 func mayPass(code string) bool {
-	return code != missingRight && slices.Contains(passing, code[:2])
+	return code != missingRight && ofClass(code, passing...)
 }
 
 // passing are classes of SQLSTATEs: connection, state of the transaction, serialization, program, resources, state of an

@@ -197,3 +197,18 @@ func by(err error) string {
 	}
 	return ""
 }
+
+// TestReportWithoutSQLSTATE: what answers in Postgres' place may send less than Postgres does. Nothing is concluded from it.
+func TestReportWithoutSQLSTATE(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"", "2"} {
+		err := &pgconn.PgError{Severity: "ERROR", Code: code}
+		var notStored *event.NotStoredError
+		if got := classify(err); !errors.As(got, &notStored) || notStored.Reason != event.ReasonUnavailable {
+			t.Errorf("SQLSTATE %q: %v, want not stored", code, got)
+		}
+		if NotUpYet(err) {
+			t.Errorf("SQLSTATE %q: it may be waited for", code)
+		}
+	}
+}

@@ -36,7 +36,12 @@ func unavailable(err error) error {
 // exception: 22021 NUL, 22P05 untranslatable, 22003 numeric range, 22008 datetime range) and class 54 (program
 // limit: 54000 index row too large, 54001 nesting).
 func isBadData(code string) bool {
-	return len(code) == 5 && (code[:2] == "22" || code[:2] == "54")
+	return ofClass(code, "22", "54")
+}
+
+// ofClass tells whether a SQLSTATE is of one of the classes. What answers in Postgres' place may leave it out.
+func ofClass(code string, classes ...string) bool {
+	return len(code) == 5 && slices.Contains(classes, code[:2])
 }
 
 // atTheirEnd are functions of the server that raise 54000 whatever the row is: the server has no transaction ids
@@ -62,7 +67,7 @@ func isError(err error) bool {
 func NotUpYet(err error) bool {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
-		return lockTimedOut(err) || pgErr.Code[:2] == "57" || pgErr.Code[:2] == "53"
+		return lockTimedOut(err) || ofClass(pgErr.Code, "57", "53")
 	}
 	var connectErr *pgconn.ConnectError
 	return errors.As(err, &connectErr)
@@ -71,7 +76,7 @@ func NotUpYet(err error) bool {
 // constraint recognizes the error of a statement whose rows a constraint of the tables refuses.
 func constraint(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code[:2] == "23"
+	return errors.As(err, &pgErr) && ofClass(pgErr.Code, "23")
 }
 
 // deadlocked recognizes the error of the transaction that the server ended to resolve a deadlock.
