@@ -88,7 +88,7 @@ func TestFoldReadsFewRows(t *testing.T) {
 			t.Fatalf("a fold reads %d of %d rows:\n%s", rows, log, strings.Join(plan, "\n"))
 		}
 	}
-	if !strings.Contains(strings.Join(plan, ""), "actual rows=1 ") {
+	if !strings.Contains(strings.Join(plan, ""), "actual rows=1") {
 		t.Errorf("no figures in the plan:\n%s", strings.Join(plan, "\n"))
 	}
 }
