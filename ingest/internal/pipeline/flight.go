@@ -40,9 +40,14 @@ func (p *Pipeline) wantedLocked() bool {
 	case len(p.flights) == 0:
 		return p.lingerLocked() <= 0
 	case p.crowded:
-		return p.queued >= p.config.BatchEvents
+		return p.fullLocked()
 	}
-	return p.queued >= min(p.flights[0].events, p.config.BatchEvents)
+	return p.fullLocked() || p.queued >= p.flights[0].events
+}
+
+// fullLocked tells whether a batch of what is queued is as large as it gets.
+func (p *Pipeline) fullLocked() bool {
+	return p.queued >= p.config.BatchEvents || p.queuedSize >= p.config.BatchBytes
 }
 
 // notAhead notes that an attempt of the flight has failed: no other flight begins behind this one any more. The

@@ -19,14 +19,14 @@ func (p *Pipeline) awaitLocked(crowded bool, events int, now time.Time, took tim
 	p.crowded, p.awaited = crowded && p.config.Linger > 0, 0
 	if p.crowded {
 		p.stats.Lingered++
-		p.awaited = min(p.queued+events, p.config.BatchEvents)
+		p.awaited = p.queued + events
 		p.lingerEnd = now.Add(min(took/lingerShare, p.config.Linger))
 	}
 }
 
 // lingerLocked is how much longer the next batch is waited for; not more than zero: it may begin.
 func (p *Pipeline) lingerLocked() time.Duration {
-	if p.queued >= p.awaited || p.draining {
+	if p.queued >= p.awaited || p.fullLocked() || p.draining {
 		return 0
 	}
 	return time.Until(p.lingerEnd)

@@ -189,3 +189,29 @@ func TestCrowdedSendsOnlyFullBatchesAhead(t *testing.T) {
 		<-full
 	})
 }
+
+// TestBatchFullOfBytesDoesNotLinger: a batch is as large as it gets by its bytes as well.
+func TestBatchFullOfBytesDoesNotLinger(t *testing.T) {
+	t.Parallel()
+	config := crowdedConfig(time.Hour)
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Crowd(true)
+		p.fake.Next(storetest.Step{After: time.Second})
+		large := config.BatchBytes / 2
+		first, left, full := p.submit(large, "a"), p.submit(large, "b"), p.submit(large, "c")
+		<-first
+		<-left
+		if o := <-full; o.after != time.Second {
+			t.Errorf("answered after %v", o.after)
+		}
+		p.fake.Next(ahead(time.Second))
+		time.Sleep(time.Second)
+		one, two, three := p.submit(large, "d"), p.submit(large, "e"), p.submit(large, "f")
+		if n := p.fake.Calls(); n != 4 {
+			t.Errorf("a full batch does not go behind another: %d batches", n)
+		}
+		<-one
+		<-two
+		<-three
+	})
+}

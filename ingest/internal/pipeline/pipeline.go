@@ -75,6 +75,7 @@ type Pipeline struct {
 	mu         sync.Mutex
 	queue      []*request   // waiting, oldest first
 	queued     int          // events of the queue
+	queuedSize int64        // bytes of it
 	flights    []*flight    // under way, oldest first: at most one for each committer
 	side       [][]*request // parked: sidelane.go
 	lastSide   time.Time    // when a parcel was taken for a try
