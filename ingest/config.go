@@ -52,7 +52,7 @@ type config struct {
 	QueueBytes         byteSize      `default:"64MiB" env:"INGOT_QUEUE_BYTES" help:"Bytes waiting or being committed."`
 	BatchEvents        int           `default:"5000" env:"INGOT_BATCH_EVENTS" help:"A batch stops growing here."`
 	BatchBytes         byteSize      `default:"8MiB" env:"INGOT_BATCH_BYTES" help:"A batch stops growing here."`
-	Linger             time.Duration `default:"2ms" env:"INGOT_LINGER" help:"While other ingesters write most batches: longest wait before a batch for the clients that were just answered, within a quarter of the time that the last batch took; 0s for none."`
+	Linger             time.Duration `default:"2ms" env:"INGOT_LINGER" help:"While other ingesters write most batches: longest wait before a batch for the clients that were just answered, within a quarter of the time that the last batch took, and an eighth of --deadline; 0s for none."`
 	Deadline           time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
 	AttemptTimeout     time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
 	LockTimeout        time.Duration `default:"500ms" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for a key that another transaction holds, before the request with that key is set aside; at most a quarter of --attempt-timeout."`

@@ -13,6 +13,10 @@ import "time"
 // and a quarter, docs/decisions/0031.
 const lingerShare = 4
 
+// lingerOfDeadline: nor is it waited for so long that somebody's time runs out by that. An attempt wants up to half of the
+// deadline (tookLocked).
+const lingerOfDeadline = 8
+
 // awaitLocked notes, when a batch is answered, how long the next is worth waiting for, and until how many events are
 // there.
 func (p *Pipeline) awaitLocked(crowded bool, events int, now time.Time, took time.Duration) {
@@ -20,7 +24,7 @@ func (p *Pipeline) awaitLocked(crowded bool, events int, now time.Time, took tim
 	if p.crowded {
 		p.stats.Lingered++
 		p.awaited = p.queued + events
-		p.lingerEnd = now.Add(min(took/lingerShare, p.config.Linger))
+		p.lingerEnd = now.Add(min(took/lingerShare, p.config.Linger, p.config.Deadline/lingerOfDeadline))
 	}
 }
 

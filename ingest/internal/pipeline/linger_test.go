@@ -215,3 +215,18 @@ func TestBatchFullOfBytesDoesNotLinger(t *testing.T) {
 		<-three
 	})
 }
+
+// TestLingersWithinTheDeadline: the time of who comes then does not run out.
+func TestLingersWithinTheDeadline(t *testing.T) {
+	t.Parallel()
+	config := crowdedConfig(time.Hour)
+	config.Deadline = 300 * time.Millisecond
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Crowd(true)
+		p.fake.Next(storetest.Step{After: 4 * time.Second})
+		<-p.submit(10, "slow", "too")
+		time.Sleep(4*time.Second - 280*time.Millisecond)
+		synctest.Wait()
+		wantStored(t, <-p.submit(10, "a"), true)
+	})
+}
