@@ -88,7 +88,7 @@ func (p *Pipeline) accept(r *request) (wanted bool, err error) {
 	}
 	p.events += n
 	p.queued += n
-	p.queuedSize += r.bytes
+	p.queuedBytes += r.bytes
 	p.bytes += r.bytes
 	p.queue = append(p.queue, r)
 	return p.wantedLocked(), nil

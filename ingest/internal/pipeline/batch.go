@@ -70,7 +70,7 @@ func (p *Pipeline) headLocked() []*request {
 		}
 		n++
 		p.queued -= len(r.group.Events)
-		p.queuedSize -= r.bytes
+		p.queuedBytes -= r.bytes
 	}
 	batch := append([]*request(nil), p.queue[:n]...)
 	p.queue = dropFront(p.queue, n)

@@ -107,7 +107,7 @@ func (p *Pipeline) expireQueueLocked(at time.Time) {
 	n := 0
 	for ; n < len(p.queue) && !p.queue[n].deadline.After(at); n++ {
 		p.queued -= len(p.queue[n].group.Events)
-		p.queuedSize -= p.queue[n].bytes
+		p.queuedBytes -= p.queue[n].bytes
 		p.dropLocked(p.queue[n], event.ReasonExpired)
 		p.stats.Expired++
 	}

@@ -72,25 +72,25 @@ type Pipeline struct {
 
 	requests sync.Pool // of *request
 
-	mu         sync.Mutex
-	queue      []*request   // waiting, oldest first
-	queued     int          // events of the queue
-	queuedSize int64        // bytes of it
-	flights    []*flight    // under way, oldest first: at most one for each committer
-	side       [][]*request // parked: sidelane.go
-	lastSide   time.Time    // when a parcel was taken for a try
-	splits     float64      // batches that may be halved at once; grows with the time since splitAt
-	splitAt    time.Time
-	commitTime time.Duration // what a commit takes these days: tookLocked
-	crowded    bool          // others write most batches, and this pipeline may linger
-	awaited    int           // events that the next batch is waited for, until lingerEnd
-	lingerEnd  time.Time
-	downSince  time.Time // when the first of the attempts that have failed in a row failed; zero: the store works
-	draining   bool
-	events     int   // of queue, flights and side lane
-	bytes      int64 // likewise
-	left       Left  // events given up while draining
-	stats      Stats
+	mu          sync.Mutex
+	queue       []*request   // waiting, oldest first
+	queued      int          // events of the queue
+	queuedBytes int64        // bytes of it
+	flights     []*flight    // under way, oldest first: at most one for each committer
+	side        [][]*request // parked: sidelane.go
+	lastSide    time.Time    // when a parcel was taken for a try
+	splits      float64      // batches that may be halved at once; grows with the time since splitAt
+	splitAt     time.Time
+	commitTime  time.Duration // what a commit takes these days: tookLocked
+	crowded     bool          // others write most batches, and this pipeline may linger
+	awaited     int           // events that the next batch is waited for, until lingerEnd
+	lingerEnd   time.Time
+	downSince   time.Time // when the first of the attempts that have failed in a row failed; zero: the store works
+	draining    bool
+	events      int   // of queue, flights and side lane
+	bytes       int64 // likewise
+	left        Left  // events given up while draining
+	stats       Stats
 }
 
 // New makes a pipeline; nothing happens until Run. filter may be nil.
