@@ -14,17 +14,7 @@ import (
 
 // spellElements writes what Elements gives out, as spell does.
 func spellElements(e *Elements) string {
-	var out []string
-	for {
-		l, err := e.Next()
-		if errors.Is(err, io.EOF) {
-			return strings.Join(out, "|")
-		}
-		if err != nil {
-			return strings.Join(out, "|") + "!" + err.Error()
-		}
-		out = append(out, fmt.Sprintf("%d %s%s", l.Number, l.Text, map[bool]string{false: "…"}[l.Last]))
-	}
+	return spellEach(e.Next, func(l Line) string { return fmt.Sprintf("%d %s", l.Number, l.Text) })
 }
 
 func TestElements(t *testing.T) {

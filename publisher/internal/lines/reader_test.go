@@ -17,19 +17,22 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // spell writes what a Reader gives out: number.part text, and … for a line that
 // goes on.
-func spell(t *testing.T, r *Reader) string {
-	t.Helper()
+func spell(r *Reader) string {
+	return spellEach(r.Next, func(l Line) string { return fmt.Sprintf("%d.%d %s", l.Number, l.Part, l.Text) })
+}
+
+// spellEach writes each line that next gives out in one way, and the error that ends them.
+func spellEach(next func() (Line, error), show func(Line) string) string {
 	var out []string
 	for {
-		l, err := r.Next()
+		l, err := next()
 		if errors.Is(err, io.EOF) {
 			return strings.Join(out, "|")
 		}
 		if err != nil {
 			return strings.Join(out, "|") + "!" + err.Error()
 		}
-		more := map[bool]string{false: "…"}[l.Last]
-		out = append(out, fmt.Sprintf("%d.%d %s%s", l.Number, l.Part, l.Text, more))
+		out = append(out, show(l)+map[bool]string{false: "…"}[l.Last])
 	}
 }
 
@@ -47,7 +50,7 @@ func TestLines(t *testing.T) {
 		{"a long last line", "12345678_", "1.1 12345678_…|1.2 "},
 	} {
 		for name, src := range map[string]io.Reader{"whole": strings.NewReader(c.in), "bytewise": iotest.OneByteReader(strings.NewReader(c.in)), "with EOF": iotest.DataErrReader(strings.NewReader(c.in))} {
-			if got := spell(t, NewReader(src, 8)); got != c.want {
+			if got := spell(NewReader(src, 8)); got != c.want {
 				t.Errorf("%s, %s: %q, want %q", c.name, name, got, c.want)
 			}
 		}
@@ -81,7 +84,7 @@ func TestANewFileEndsTheLine(t *testing.T) {
 		{script{"a\nb", errors.New("broken")}, "1.1 a!broken"},
 	} {
 		r := NewReader(&c.in, 8)
-		if got := spell(t, r); got != c.want {
+		if got := spell(r); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 		if broken := strings.HasSuffix(c.want, "broken"); broken != (r.Pending() == 1) {
