@@ -34,7 +34,7 @@ func (p *Pipeline) next(ctx context.Context, f *flight) bool {
 
 // take makes f a flight of a parcel that is due, or of the head of the queue, if a flight may begin. Before that
 // it refuses the queued requests that have too little time left for an attempt. drained says that nothing is left
-// to do; again is when to look again though nobody calls, zero for never.
+// to do; again is how long until it is worth looking again though nobody calls, zero or less for never.
 func (p *Pipeline) take(f *flight) (taken, drained bool, again time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -48,6 +48,7 @@
 //	startup.go                   its first bytes: the words of a server that cannot fork
 //	sockets.go                   how a pool is ended, also where the server stands still
 //	classify.go durability.go    what an error means, and what a COMMIT is worth here
+//	added.go policies.go         what somebody has added to the tables and refuses a row
 //	reader.go log.go span.go     pages: who reads them, rows of the log, since and until
 //	window.go places.go          the batches of a step, and the SQL that finds where their rows stand
 //	subscriptions.go             places in the feed, kept under a name
