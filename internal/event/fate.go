@@ -29,6 +29,7 @@ const (
 	ReasonExpired     Reason = "expired"     // its deadline passed, or was too near, while no attempt was under way
 	ReasonUnavailable Reason = "unavailable" // Postgres cannot be written to now
 	ReasonKeyHeld     Reason = "key_held"    // another transaction holds one of its keys
+	ReasonUnexplained Reason = "unexplained" // Postgres reports an error that one group may be at fault for, or none
 )
 
 // NotStoredError says that the group is certainly not stored and that the same

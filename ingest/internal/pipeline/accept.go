@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,10 +15,14 @@ type request struct {
 	group    event.Group
 	bytes    int64
 	deadline time.Time
-	answered bool        // guarded by Pipeline.mu
-	parked   bool        // in the side lane; guarded by Pipeline.mu
 	slot     chan answer // one slot, filled exactly once
 	holders  atomic.Int32
+
+	// Guarded by Pipeline.mu:
+
+	answered bool
+	parked   bool  // in the side lane
+	blame    blame // narrow.go
 }
 
 func (p *Pipeline) newRequest(group event.Group, bytes int64) *request {
@@ -26,7 +31,7 @@ func (p *Pipeline) newRequest(group event.Group, bytes int64) *request {
 		r = &request{slot: make(chan answer, 1)}
 	}
 	r.group, r.bytes, r.deadline = group, bytes, time.Now().Add(p.config.Deadline)
-	r.answered, r.parked = false, false
+	r.answered, r.parked, r.blame = false, false, blame{}
 	r.holders.Store(2)
 	return r
 }
@@ -66,9 +71,20 @@ func (p *Pipeline) Submit(group event.Group, bytes int64) ([]bool, error) {
 }
 
 // outageLocked tells whether attempts have failed for longer than Config.OutageGrace. Submit refuses requests at
-// once then. It lets one in only while queue and flights are empty: that request tries the store.
+// once then. It lets one in only while the queue is empty and no flight is in its way: that request tries the store.
 func (p *Pipeline) outageLocked() bool {
 	return !p.downSince.IsZero() && time.Since(p.downSince) > p.config.OutageGrace
+}
+
+func (p *Pipeline) inOutage() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.outageLocked()
+}
+
+// busyLocked tells whether a request that comes now has to wait for others.
+func (p *Pipeline) busyLocked() bool {
+	return len(p.queue) > 0 || slices.ContainsFunc(p.flights, func(f *flight) bool { return !f.yields })
 }
 
 // accept queues a request, and tells whether a committer is to be woken for it.
@@ -79,7 +95,7 @@ func (p *Pipeline) accept(r *request) (wanted bool, err error) {
 	switch {
 	case p.draining:
 		return false, &event.NotStoredError{Reason: event.ReasonDraining}
-	case p.outageLocked() && (len(p.queue) > 0 || len(p.flights) > 0):
+	case p.outageLocked() && p.busyLocked():
 		p.stats.Refused += int64(n)
 		return false, &event.NotStoredError{Reason: event.ReasonUnavailable}
 	case p.events+n > p.config.QueueEvents || p.bytes+r.bytes > p.config.QueueBytes:

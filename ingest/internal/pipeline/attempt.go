@@ -58,9 +58,9 @@ func hasFate(err error) bool {
 	return errors.As(err, &notStored) || errors.As(err, &badData) || errors.As(err, &unknown)
 }
 
-// startAttempt notes which requests of the batch an attempt begins for, and returns them: those that still wait
-// and have the time to be answered. It refuses those that have too little time left.
-func (p *Pipeline) startAttempt(f *flight, batch []*request) []*request {
+// startAttempt notes which requests of the batch an attempt begins for, the first so many of those that still wait
+// and have the time to be answered. It returns them, and the rest. It refuses those that have too little time left.
+func (p *Pipeline) startAttempt(f *flight, batch []*request, size int) (tried, rest []*request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	live := make([]*request, 0, len(batch))
@@ -75,8 +75,10 @@ func (p *Pipeline) startAttempt(f *flight, batch []*request) []*request {
 			p.answerLocked(r, answer{err: &event.NotStoredError{Reason: event.ReasonExpired}})
 		}
 	}
-	f.begun, f.attempted = time.Now(), live
-	return live
+	size = min(size, len(live))
+	tried, rest = live[:size:size], live[size:]
+	f.begun, f.attempted = time.Now(), tried
+	return tried, rest
 }
 
 // endAttempt notes that an attempt failed and certainly committed nothing. A request whose deadline passes before
@@ -129,6 +131,9 @@ func (p *Pipeline) commitSent() {
 
 // pause waits between two attempts; false when the time for draining is over.
 func (p *Pipeline) pause(ctx context.Context, d time.Duration) bool {
+	if d == 0 {
+		return ctx.Err() == nil
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

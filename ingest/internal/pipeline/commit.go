@@ -23,38 +23,66 @@ func (p *Pipeline) commitAll(ctx context.Context) {
 // If the data of a request, or a key that another transaction holds, keeps the batch from being written, the
 // committer halves the batch, by request, until the request to blame is alone. Bad data is then refused, a held
 // key goes to the side lane, and the neighbours are stored.
+//
+// After an error that nobody can explain the next attempt takes half as many requests, and others first. Once some are
+// stored, the store works, and requests that fail again are to blame (narrow.go).
 func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brief bool) {
-	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {
-		err := p.store.Ready(ctx, p.config.AttemptTimeout) // connecting is no attempt yet
-		live := p.startAttempt(f, batch)
-		if len(live) == 0 {
+	how := p.afresh(batch)
+	for len(batch) > 0 {
+		tried, rest, err := p.try(ctx, f, batch, how.size, brief)
+		if len(tried) == 0 {
 			if err != nil {
 				p.endAttempt(f, err) // nobody waits any more, but Submit is to know of the outage
 			}
 			return
 		}
-		if err == nil {
-			err = p.attempt(ctx, f, live, brief)
-		}
-		switch whatNow(err) {
-		case done:
-			return
-		case isolate:
-			p.isolate(ctx, f, live, err)
-			return
-		case giveUp:
-			p.deliverError(f, live, err)
-			if ctx.Err() != nil {
-				p.leave(live, &p.left.Unknown)
-			}
-			return
+		left := p.settle(ctx, f, tried, err)
+		if left == done {
+			batch, how = rest, p.afresh(rest)
+			continue
 		}
 		p.endAttempt(f, err)
-		if !p.pause(ctx, jitter(pause)) {
-			p.giveUp(f, live, err)
+		batch = append(rest, tried...)
+		if !p.pause(ctx, p.slower(&how, left, len(tried), len(rest))) {
+			p.giveUp(f, batch, err)
+			return
+		}
+		if left == narrow && how.size == 1 && p.yield(f, batch) {
 			return
 		}
 	}
+}
+
+// try makes an attempt on the first of a batch's requests, size of those that still wait. It returns these, and the
+// rest: both empty if nobody waits.
+func (p *Pipeline) try(ctx context.Context, f *flight, batch []*request, size int, brief bool) (tried, rest []*request, err error) {
+	err = p.store.Ready(ctx, p.config.AttemptTimeout) // connecting is no attempt yet
+	tried, rest = p.startAttempt(f, batch, size)
+	if len(tried) > 0 && err == nil {
+		err = p.attempt(ctx, f, tried, brief)
+	}
+	return tried, rest, err
+}
+
+// settle deals with the requests of an attempt that has ended. It returns what it leaves to its caller: retry or
+// narrow, or done for nothing.
+func (p *Pipeline) settle(ctx context.Context, f *flight, tried []*request, err error) verdict {
+	v := whatNow(err)
+	if v == narrow && p.accuse(tried, err) {
+		v = isolate
+	}
+	switch v {
+	case isolate:
+		p.isolate(ctx, f, tried, err)
+	case giveUp:
+		p.deliverError(f, tried, err)
+		if ctx.Err() != nil {
+			p.leave(tried, &p.left.Unknown)
+		}
+	case retry, narrow:
+		return v
+	}
+	return done
 }
 
 // verdict is what follows from the end of an attempt.
@@ -63,6 +91,7 @@ type verdict int
 const (
 	done    verdict = iota // committed
 	retry                  // certainly not committed, and no single request is to blame
+	narrow                 // certainly not committed, and whether a single request is to blame is not known
 	isolate                // certainly not committed because of a request
 	giveUp                 // whether it committed is not known
 )
@@ -79,6 +108,8 @@ func whatNow(err error) verdict {
 		return isolate
 	case errors.As(err, &notStored) && notStored.Reason == event.ReasonKeyHeld:
 		return isolate
+	case errors.As(err, &notStored) && notStored.Reason == event.ReasonUnexplained:
+		return narrow
 	case errors.As(err, &notStored):
 		return retry
 	}

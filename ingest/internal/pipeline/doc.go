@@ -6,7 +6,7 @@
 // A batch is some requests whose events are stored in one transaction, an attempt one
 // try at that. A flight is a batch in the hands of the committer that took it. A parked
 // request waits in the side lane for a try later. A parcel is what is tried together there: one
-// such request, or half of a batch.
+// such request, or part of a batch.
 //
 //	Submit ──► accept.go    the queue: bounded in events and bytes; full -> refused now
 //	              │
@@ -17,9 +17,10 @@
 //	              │
 //	              ▼
 //	           commit.go    two committers in turn: retry, split, give up
+//	           narrow.go    who is to blame for an error that nobody can explain
 //	           attempt.go   one Merge, and what is noted when it begins and ends ──► Store
 //	           suspect.go   asks the filter which keys may exist, and tells it keys ──► Filter
-//	              │        sidelane.go  what is parked: held keys, halves of a batch when many are halved
+//	              │        sidelane.go  what is parked: held keys, unexplained errors, halves when many batches are halved
 //	              ▼
 //	           deliver.go   every waiting request gets its results, once
 //
@@ -39,7 +40,7 @@
 //     takes another batch though this one is not answered yet: then the other committer
 //     may take one, if as much is queued. The store writes them one after the other, but
 //     the second is got ready, and may be sent, while the first is written.
-//  4. It settles the outcome: results, a retry after a pause, two halves, or an error.
+//  4. It settles the outcome: results, a retry after a pause, fewer requests first, two halves, or an error.
 //  5. The reaper answers requests whose deadline has passed: not stored while they
 //     are queued or between attempts, unknown while an attempt is under way (it
 //     may still commit; the committer finishes it all the same).
@@ -55,9 +56,9 @@
 //     certainly did not commit.
 //   - Events and bytes of a request count against the queue's bounds until its
 //     committer is done with it, answered or not.
-//   - A request that is to blame for a failed attempt (bad data, a held key) hurts
-//     no other one: its batch is halved until it is alone. Only so many batches are
-//     halved at once in a second; the halves of more are parked.
+//   - A request that is to blame for a failed attempt (bad data, a held key, an error that
+//     comes with no other) hurts no other one: its batch is halved until it is alone. Only
+//     so many batches are halved at once in a second; the halves of more are parked.
 //   - A flight is ahead once the store takes another batch behind it; its committer has
 //     asked the filter by then, and taught it. The next flight begins only then. So one
 //     committer at a time uses the filter, and a batch suspects the keys of the one before.

@@ -78,7 +78,8 @@ type Pipeline struct {
 	queuedBytes int64        // bytes of it
 	flights     []*flight    // under way, oldest first: at most one for each committer
 	side        [][]*request // parked: sidelane.go
-	lastSide    time.Time    // when a parcel was taken for a try
+	sideAgain   time.Time    // the next parcel is tried then
+	sideMany    bool         // the last parcel was taken as one of several requests
 	splits      float64      // batches that may be halved at once; grows with the time since splitAt
 	splitAt     time.Time
 	commitTime  time.Duration // what a commit takes these days: tookLocked

@@ -8,23 +8,39 @@ import (
 )
 
 // The side lane holds parcels: requests that a committer is to try together, by themselves, later. A parcel is
-// either one request with a key that somebody else's transaction holds, for nobody knows how long; or half of a
-// batch that was halved when too many batches had been halved lately, so that the half has to wait.
+// one of these:
+//
+//   - a request with a key that somebody else's transaction holds, for nobody knows how long;
+//   - a request with which an attempt fails though the store works, nobody knows why;
+//   - requests with which all attempts have failed, while nobody knows whether the store works;
+//   - half of a batch that was halved when too many batches had been halved lately, so that the half has to wait.
 //
 // All other requests go on. Between batches a committer tries one parcel, briefly. A parcel is tried until it gets
 // through or its deadlines pass.
 
-// sidePause is the time between two tries of parcels. A try waits for a key for 10 ms, so the side lane takes at
-// most a sixth of the committers' time.
-const sidePause = 50 * time.Millisecond
+// sidePause is the least time between two tries of parcels, and sideShare how many times as long as the last took: so
+// the side lane takes at most a sixth of the committers' time. A try waits for a key for 10 ms.
+const (
+	sidePause = 50 * time.Millisecond
+	sideShare = 5
+)
 
-// park moves requests of the batch to the side lane as one parcel. They count against the queue's bounds until the
-// flight that takes the parcel has landed.
+// restSideLocked has the side lane wait after a try that took so long.
+func (p *Pipeline) restSideLocked(took time.Duration) {
+	p.sideAgain = time.Now().Add(max(sidePause, sideShare*took))
+}
+
+// park moves requests of the batch to the side lane as one parcel, for the store works. They count against the queue's
+// bounds until the flight that takes the parcel has landed.
 func (p *Pipeline) park(f *flight, requests []*request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f.attempted = nil
 	p.downSince = time.Time{}
+	p.parkLocked(f, requests)
+}
+
+func (p *Pipeline) parkLocked(f *flight, requests []*request) {
+	f.attempted = nil
 	p.stats.Parked += int64(len(requests))
 	parcel := slices.DeleteFunc(slices.Clone(requests), func(r *request) bool { return r.answered })
 	if len(parcel) == 0 {
@@ -39,14 +55,18 @@ func (p *Pipeline) park(f *flight, requests []*request) {
 
 // sideDueLocked tells whether it is time to try a parcel.
 func (p *Pipeline) sideDueLocked() bool {
-	return len(p.side) > 0 && time.Since(p.lastSide) >= sidePause
+	return len(p.side) > 0 && !time.Now().Before(p.sideAgain)
 }
 
-// unparkLocked takes the next parcel of the side lane.
+// unparkLocked takes the next parcel of the side lane. Every other time that is the first of several requests, if there
+// is one: most of them only share a parcel with the one to blame.
 func (p *Pipeline) unparkLocked() []*request {
-	p.lastSide = time.Now()
-	parcel := p.side[0]
-	p.side = slices.Delete(p.side, 0, 1)
+	next := 0
+	if p.sideMany = !p.sideMany; p.sideMany {
+		next = max(0, slices.IndexFunc(p.side, func(parcel []*request) bool { return len(parcel) > 1 }))
+	}
+	parcel := p.side[next]
+	p.side = slices.Delete(p.side, next, next+1)
 	for _, r := range parcel {
 		r.parked = false
 	}

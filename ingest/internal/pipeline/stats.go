@@ -9,9 +9,10 @@ type Stats struct {
 	CommitsSent        int64 // times a batch was sent with its COMMIT
 	FailedAttempts     int64 // attempts, and tries to connect, that failed with no request to blame: certainly not committed
 	Splits             int64 // batches halved to find the request that kept them from being stored
-	Parked             int64 // times a request went to the side lane: for a held key, or half of a batch
+	Parked             int64 // times a request went to the side lane (sidelane.go)
 	DecoderMisses      int64 // requests that Postgres had to refuse though the decoder had let them pass
 	ConstraintRefusals int64 // requests that a constraint, trigger or policy refused which somebody has added to the tables
+	Unexplained        int64 // requests that fail by an error nobody can explain though the store works
 	Lingered           int64 // times the next batch was waited for, since the store was crowded
 	FailedBatches      int64 // batches whose requests were told an error
 	Refused            int64 // events refused at once: the queue is full, or the store is away

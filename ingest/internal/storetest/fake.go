@@ -27,9 +27,11 @@ type Fake struct {
 	guesses [][]bool        // of every batch that was tried
 	calls   int
 	script  []Step
-	held    string // id that another transaction holds
-	silent  bool   // nobody answers who connects
-	crowded bool   // others write most batches
+	held    string   // id that another transaction holds
+	cursed  []string // ids with which a batch fails
+	curse   time.Duration
+	silent  bool // nobody answers who connects
+	crowded bool // others write most batches
 }
 
 // Step changes what the next Merge does. The zero Step changes nothing.
@@ -52,6 +54,17 @@ func (f *Fake) Hold(id string) {
 	defer f.mu.Unlock()
 	f.held = id
 }
+
+// Curse makes every batch with one of these ids fail after that time, for no reason that is known, until it is called
+// again. All makes every batch fail.
+func (f *Fake) Curse(after time.Duration, ids ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cursed, f.curse = ids, after
+}
+
+// All, in place of an id, curses every batch.
+const All = "*"
 
 // Crowd makes the store say whether others write most batches, until it is called again.
 func (f *Fake) Crowd(crowded bool) {
@@ -143,6 +156,9 @@ func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, e
 			}
 		}
 	}
+	if after, cursed := f.isCursed(b.Groups); cursed {
+		return nil, errors.Join(&event.NotStoredError{Reason: event.ReasonUnexplained, Err: errors.New("cursed")}, sleep(ctx, after))
+	}
 	if ctx.Err() != nil {
 		return nil, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: ctx.Err()}
 	}
@@ -169,6 +185,17 @@ func keyWait(brief bool) time.Duration {
 		return 10 * time.Millisecond
 	}
 	return 500 * time.Millisecond
+}
+
+func (f *Fake) isCursed(groups []event.Group) (after time.Duration, cursed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, g := range groups {
+		for _, e := range g.Events {
+			cursed = cursed || slices.Contains(f.cursed, e.ID)
+		}
+	}
+	return f.curse, cursed || slices.Contains(f.cursed, All)
 }
 
 func (f *Fake) begin(b event.Batch) (step Step, held string) {

@@ -67,12 +67,12 @@ var Early func([]bool)
 		Breaks: "the committer panics after a COMMIT now and then, and goes on as if the batch had failed",
 		Caught: "503 means no row",
 		Edits: []Edit{
-			{"ingest/internal/pipeline/commit.go", `	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {`, `	defer func() {
+			{"ingest/internal/pipeline/commit.go", `	how := p.afresh(batch)`, `	defer func() {
 		if r := recover(); r != nil {
 			p.deliverError(f, batch, &event.NotStoredError{Reason: event.ReasonUnavailable})
 		}
 	}()
-	for pause := p.config.RetryBase; ; pause = min(2*pause, p.config.RetryMax) {`},
+	how := p.afresh(batch)`},
 			{"ingest/internal/pipeline/attempt.go", `	case err == nil:
 		p.deliverStored(f, live, stored)`, `	case err == nil && rand.N(200) == 0:
 		panic("a mistake")
