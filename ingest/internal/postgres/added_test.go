@@ -107,14 +107,17 @@ func TestAddedToTheLog(t *testing.T) {
 func TestExceptionsThatMayPass(t *testing.T) {
 	t.Parallel()
 	const at = " USING SCHEMA = 'ingot', TABLE = 'events'"
-	for name, fail := range map[string]string{
-		"serialization":          "RAISE serialization_failure" + at,
-		"starting":               "RAISE cannot_connect_now" + at,
-		"remote":                 "RAISE SQLSTATE '08006'" + at,
-		"disk":                   "RAISE disk_full" + at,
-		"no table":               "PERFORM FROM public.nowhere",
-		"passed on":              "DECLARE n int; BEGIN SELECT 1 INTO STRICT n WHERE false; EXCEPTION WHEN no_data_found THEN RAISE; END",
-		"passed on as one's own": "BEGIN PERFORM FROM public.nowhere; EXCEPTION WHEN undefined_table THEN RAISE EXCEPTION 'auditing'" + at + ", ERRCODE = SQLSTATE; END",
+	for name, c := range map[string]struct {
+		fail string
+		want event.Reason
+	}{
+		"serialization":          {"RAISE serialization_failure" + at, event.ReasonUnavailable},
+		"starting":               {"RAISE cannot_connect_now" + at, event.ReasonUnavailable},
+		"remote":                 {"RAISE SQLSTATE '08006'" + at, event.ReasonUnavailable},
+		"disk":                   {"RAISE disk_full" + at, event.ReasonUnavailable},
+		"no table":               {"PERFORM FROM public.nowhere", event.ReasonUnexplained},
+		"passed on":              {"DECLARE n int; BEGIN SELECT 1 INTO STRICT n WHERE false; EXCEPTION WHEN no_data_found THEN RAISE; END", event.ReasonUnexplained},
+		"passed on as one's own": {"BEGIN PERFORM FROM public.nowhere; EXCEPTION WHEN undefined_table THEN RAISE EXCEPTION 'auditing'" + at + ", ERRCODE = SQLSTATE; END", event.ReasonUnexplained},
 	} {
 		for _, trigger := range []string{atOnce, atEnd} {
 			t.Run(name+" "+trigger[7:14], func(t *testing.T) {
@@ -122,12 +125,12 @@ func TestExceptionsThatMayPass(t *testing.T) {
 				url := database(t)
 				conn := client(t, url)
 				exec(t, conn, "CREATE SEQUENCE ingot.tries; CREATE FUNCTION ingot.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('ingot.tries') = 1 THEN "+
-					fail+"; END IF; RETURN NEW; END $$;"+trigger)
+					c.fail+"; END IF; RETURN NEW; END $$;"+trigger)
 				w := newWriter(t, url)
 				w.chooser.path = PathStaged
 				var notStored *event.NotStoredError
-				if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a", "b")}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
-					t.Errorf("got %v %v, want not stored", stored, err)
+				if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a", "b")}, func() {}); !errors.As(err, &notStored) || notStored.Reason != c.want {
+					t.Errorf("got %v %v, want not stored: %s", stored, err, c.want)
 				}
 				if diff := cmp.Diff([]bool{true, true}, merge(t, w, "a", "b")); diff != "" {
 					t.Error(diff)
@@ -184,6 +187,45 @@ func TestWhoRefuses(t *testing.T) {
 			var notStored *event.NotStoredError
 			if errors.As(err, &notStored) != (by(err) == "") {
 				t.Errorf("%s: %v has not one fate", name, err)
+			}
+		}
+	}
+}
+
+// TestUnexplained: an ERROR may be the fault of one row, unless it speaks of the server or the transaction. A FATAL is none.
+func TestUnexplained(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  pgconn.PgError
+		want event.Reason
+	}{
+		"a function that is not there": {pgconn.PgError{Code: "42883"}, event.ReasonUnexplained},
+		"no rows, in a trigger":        {pgconn.PgError{Code: "P0002"}, event.ReasonUnexplained},
+		"another language":             {pgconn.PgError{Code: "38000"}, event.ReasonUnexplained},
+		"a broken page":                {pgconn.PgError{Code: "XX001"}, event.ReasonUnexplained},
+		"not null":                     {pgconn.PgError{Code: "23502", SchemaName: "ingot", TableName: "events"}, event.ReasonUnexplained},
+		"takes too long":               {pgconn.PgError{Code: "57014"}, event.ReasonUnexplained},
+		"stopping":                     {pgconn.PgError{Code: "57P01"}, event.ReasonUnavailable},
+		"no room":                      {pgconn.PgError{Code: "53100"}, event.ReasonUnavailable},
+		"read-only":                    {pgconn.PgError{Code: "25006"}, event.ReasonUnavailable},
+		"deadlock":                     {pgconn.PgError{Code: "40P01"}, event.ReasonUnavailable},
+		"connection of a trigger":      {pgconn.PgError{Code: "08006"}, event.ReasonUnavailable},
+		"a lock":                       {pgconn.PgError{Code: "55P03"}, event.ReasonUnavailable},
+		"fatal":                        {pgconn.PgError{Code: "XX000", Severity: "FATAL"}, event.ReasonUnavailable},
+		"of the log":                   {pgconn.PgError{Code: "23502", SchemaName: "ingot", TableName: "batches"}, event.ReasonUnavailable},
+	} {
+		fatal := c.err.Severity != ""
+		if !fatal {
+			c.err.Severity = "ERROR"
+		}
+		fates := []error{classify(&c.err)}
+		if !fatal { // after which an outcome is not known
+			fates = append(fates, judgeCommit('I', "", &c.err, false))
+		}
+		for _, err := range fates {
+			var notStored *event.NotStoredError
+			if !errors.As(err, &notStored) || notStored.Reason != c.want {
+				t.Errorf("%s: %v, want not stored: %s", name, err, c.want)
 			}
 		}
 	}

@@ -24,10 +24,31 @@ func classify(err error) error {
 	if errors.As(err, &pgErr) && isBadData(pgErr.Code) && !slices.Contains(atTheirEnd, pgErr.Routine) {
 		return &event.BadDataError{Err: err}
 	}
+	return notStored(err)
+}
+
+// notStored is the fate of a batch that the server reports an error for which is certainly not its data's, or may be
+// anybody's.
+func notStored(err error) error {
+	if unexplained(err) {
+		return &event.NotStoredError{Reason: event.ReasonUnexplained, Err: err}
+	}
 	return unavailable(err)
 }
 
-// unavailable is the fate of a batch that was not stored because of some failure that is not its data's.
+// unexplained recognizes an ERROR that one row of many may be at fault for: a mistake in a trigger, an added column that
+// wants a value, a broken page of an index. It is none where its SQLSTATE says that the server or the transaction is:
+// class 08, 25 (read-only), 40 (a deadlock), 53 (no room), 57 (it is stopping); but 57014, a statement that takes too
+// long, may take so long because of one row.
+func unexplained(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && isError(err) && len(pgErr.Code) == 5 && !lockTimedOut(err) && !ofTheLog(err) &&
+		(pgErr.Code == tookTooLong || !ofClass(pgErr.Code, "08", "25", "40", "53", "57"))
+}
+
+const tookTooLong = "57014"
+
+// unavailable is the fate of a batch that was not stored because of some failure that has nothing to do with its data.
 func unavailable(err error) error {
 	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}
 }

@@ -24,12 +24,17 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 		return w.doubt(ctx, b, w.session, err)
 	}
 	w.rollback(ctx)
-	var badData *event.BadDataError
-	if constraint(err) && !errors.As(err, &badData) {
+	if ofTheLog(err) {
 		w.drop() // its block of ids belongs to another log
 		err = fmt.Errorf("the log refuses the batch's row, as after a restore beneath this connection; the next one draws other ids: %w", err)
 	}
 	return err
+}
+
+// ofTheLog recognizes the error of a constraint of the commit log.
+func ofTheLog(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && constraint(err) && pgErr.SchemaName == "ingot" && pgErr.TableName == "batches"
 }
 
 // doubt gives up the connection that the batch was sent over, since nothing that still comes over it can be
@@ -107,7 +112,7 @@ func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
 			if by := refusedAtCommit(err); by != "" {
 				return &event.BadDataError{Err: fmt.Errorf("commit: %w", err), By: by}
 			}
-			return unavailable(fmt.Errorf("write the commit log: %w", err))
+			return notStored(fmt.Errorf("write the commit log: %w", err))
 		}
 		return &event.UnknownError{Err: fmt.Errorf("commit: %w", err)}
 	}

@@ -35,7 +35,7 @@ func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
 		w.rollback(ctx)
 		if violatesPolicy(err) {
 			if mistake := w.policyFor(ctx, err); mistake != nil {
-				return unavailable(mistake)
+				return notStored(mistake)
 			}
 		}
 		return classify(err)
