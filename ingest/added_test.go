@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,5 +49,70 @@ func TestAddedConstraints(t *testing.T) {
 		if answer := read(t, base+path); !strings.Contains(answer, figure) {
 			t.Errorf("%s does not say %s: %s", path, figure, answer)
 		}
+	}
+}
+
+// TestAMistakeInATrigger that only some events meet has only these wait: each until its deadline, or until the mistake is
+// mended. The figures tell of it. A deferred trigger is no exception.
+func TestAMistakeInATrigger(t *testing.T) {
+	t.Parallel()
+	for name, trigger := range map[string]string{
+		"at once":       "CREATE TRIGGER audit AFTER INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION public.audit()",
+		"at the COMMIT": "CREATE CONSTRAINT TRIGGER audit AFTER INSERT ON ingot.events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.audit()",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := parse(t, "--deadline=4s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			url := pgtest.New(t)
+			c.Serve.Listen, c.Serve.DatabaseURL, c.Serve.AllowUnsafe = "127.0.0.1:0", url, true
+			base := start(t, c.Serve.config)
+			conn, err := pgx.Connect(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close(t.Context())
+			if _, err := conn.Exec(t.Context(), `CREATE FUNCTION public.audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				IF NEW.source = 'odd' THEN INSERT INTO public.audits VALUES (NEW.event_id); END IF; RETURN NEW; END $$; `+trigger); err != nil {
+				t.Fatal(err)
+			}
+			publish := func(id, source string) int {
+				body := `{"topic":"t","event_id":"` + id + `","source":"` + source + `","timestamp":"2026-01-01T00:00:00Z","payload":1}`
+				response, err := http.Post(base+"/publish", "application/json", strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return 0
+				}
+				_ = response.Body.Close()
+				return response.StatusCode
+			}
+			never, later := make(chan int, 1), make(chan int, 1)
+			go func() { never <- publish("never", "odd") }()
+			for i := 0; len(never) == 0; i++ { // others are stored all the while
+				if status := publish(strconv.Itoa(i), "s"); status != http.StatusOK {
+					t.Fatalf("an event beside it is answered %d", status)
+				}
+			}
+			if status := <-never; status != http.StatusServiceUnavailable {
+				t.Errorf("the odd event is answered %d, want 503", status)
+			}
+			go func() { later <- publish("later", "odd") }()
+			for i := 0; !strings.Contains(read(t, base+"/stats"), `"unexplained_requests":2`); i++ {
+				if publish("again "+strconv.Itoa(i), "s") != http.StatusOK || len(later) > 0 {
+					t.Fatal("the second odd event was not recognized before its deadline")
+				}
+			}
+			if metrics := read(t, base+"/metrics"); !strings.Contains(metrics, "\ningot_requests_unexplained_total 2\n") {
+				t.Errorf("/metrics does not tell of two: %s", metrics)
+			}
+			if _, err := conn.Exec(t.Context(), "CREATE TABLE public.audits (id text)"); err != nil {
+				t.Fatal(err)
+			}
+			if status := <-later; status != http.StatusOK {
+				t.Errorf("once the mistake is mended the event is answered %d, want 200", status)
+			}
+		})
 	}
 }

@@ -19,7 +19,7 @@ func figures(queue *pipeline.Pipeline, filter dedup.Guesser, hub *feed.Hub) func
 		q := httpapi.QueueStats{
 			QueuedEvents: s.QueuedEvents, QueuedBytes: s.QueuedBytes, Batches: s.Batches, LastBatch: s.LastBatch,
 			FailedAttempts: s.FailedAttempts, FailedBatches: s.FailedBatches, Refused: s.Refused, Expired: s.Expired,
-			Splits: s.Splits, Parked: s.Parked, DecoderMisses: s.DecoderMisses, ConstraintRefusals: s.ConstraintRefusals, Lingered: s.Lingered,
+			Splits: s.Splits, Parked: s.Parked, DecoderMisses: s.DecoderMisses, ConstraintRefusals: s.ConstraintRefusals, Unexplained: s.Unexplained, Lingered: s.Lingered,
 		}
 		return httpapi.Figures{Queue: q, Filter: f, Feed: httpapi.FeedStats{
 			Streams: streams.Subscribers, CatchingUp: streams.CatchingUp, MaxStreams: streams.Most,

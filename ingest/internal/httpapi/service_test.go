@@ -38,7 +38,7 @@ func TestStats(t *testing.T) {
 		"queue": map[string]any{
 			"queued_events": 1.0, "queued_bytes": 2.0, "batches": 3.0, "last_batch_events": 4.0, "failed_attempts": 0.0,
 			"failed_batches": 0.0, "refused_events": 0.0, "expired_requests": 0.0, "split_batches": 0.0, "parked_requests": 0.0,
-			"decoder_misses": 0.0, "constraint_refusals": 0.0, "lingered_batches": 0.0,
+			"decoder_misses": 0.0, "constraint_refusals": 0.0, "unexplained_requests": 0.0, "lingered_batches": 0.0,
 		},
 		"filter": map[string]any{
 			"hits": 5.0, "false_positives": 0.0, "learnt_in_vain": 0.0, "missed_duplicates": 0.0, "keys": 0.0, "rotations": 0.0, "fill": 0.0, "bytes": 0.0,

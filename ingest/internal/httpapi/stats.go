@@ -27,6 +27,7 @@ type QueueStats struct {
 	Parked             int64 `json:"parked_requests"`
 	DecoderMisses      int64 `json:"decoder_misses"`
 	ConstraintRefusals int64 `json:"constraint_refusals"`
+	Unexplained        int64 `json:"unexplained_requests"`
 	Lingered           int64 `json:"lingered_batches"`
 }
 
