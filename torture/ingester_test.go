@@ -89,9 +89,10 @@ type stats struct {
 	BodiesInFlight int64            `json:"bodies_in_flight_bytes"`
 	Topics         map[string]int64 `json:"topics"`
 	Queue          struct {
-		Events int   `json:"queued_events"`
-		Bytes  int64 `json:"queued_bytes"`
-		Parked int64 `json:"parked_requests"`
+		Events      int   `json:"queued_events"`
+		Bytes       int64 `json:"queued_bytes"`
+		Parked      int64 `json:"parked_requests"`
+		Unexplained int64 `json:"unexplained_requests"`
 	}
 	Filter struct {
 		Keys           int64

@@ -20,6 +20,7 @@ func (s *storm) crowdFaults() (faults []fault) {
 		faults = append(faults,
 			fault{kind: "more than the queue holds", detail: i.name, strike: func() bool { return s.crowd(i) }},
 			fault{kind: "a key held by a lock", detail: i.name, strike: func() bool { return s.holdKey(i) }},
+			fault{kind: "a trigger with a mistake", detail: i.name, strike: func() bool { return s.stumble(i) }},
 			fault{kind: "what an added " + unwelcome.by + " refuses", detail: i.name, strike: func() bool { return s.refused(i, unwelcome.event, true) }})
 	}
 	return append(faults, s.poison()...)
@@ -47,13 +48,16 @@ type unwelcome struct{ by, source string }
 
 var unwelcomes = []unwelcome{{"constraint", "unwelcome"}, {"trigger", "uncalled"}}
 
-// addConstraint adds these: a CHECK, and a trigger that raises what a missing right does. The trigger is not called
-// for other events, and leaves COPY its batches of rows.
+// addConstraint adds these: a CHECK, and a trigger that raises what a missing right does. Another trigger fails, as by a mistake, as
+// long as the table mistakes has a row. No trigger is called for other events, and all leave COPY its batches of rows.
 func (s *storm) addConstraint() {
 	err := s.database.ask(func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `ALTER TABLE ingot.events ADD CONSTRAINT welcome CHECK (source <> 'unwelcome');
 			CREATE FUNCTION ingot.turn_away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE insufficient_privilege; END $$;
-			CREATE TRIGGER welcome AFTER INSERT ON ingot.events FOR EACH ROW WHEN (NEW.source = 'uncalled') EXECUTE FUNCTION ingot.turn_away()`)
+			CREATE TRIGGER welcome AFTER INSERT ON ingot.events FOR EACH ROW WHEN (NEW.source = 'uncalled') EXECUTE FUNCTION ingot.turn_away();
+			CREATE TABLE public.mistakes ();
+			CREATE FUNCTION ingot.stumble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF EXISTS (SELECT FROM public.mistakes) THEN RAISE fdw_error; END IF; RETURN NEW; END $$;
+			CREATE TRIGGER stumble AFTER INSERT ON ingot.events FOR EACH ROW WHEN (NEW.topic = 'stumble') EXECUTE FUNCTION ingot.stumble()`)
 		return err
 	})
 	if err != nil {
@@ -89,6 +93,34 @@ func (s *storm) refused(i *stormIngester, bad func(oracle.Key) string, patient b
 	}
 	return s.until(func() bool { return s.gate.told(traffic.RefusedByPostgres) > refused })
 }
+
+// stumble has a trigger make a mistake at one event of many, and mends it. Its request waits, and all others go on.
+func (s *storm) stumble(i *stormIngester) bool {
+	before, err := i.stats()
+	if err != nil || s.database.do("INSERT INTO public.mistakes DEFAULT VALUES") != nil {
+		return false
+	}
+	defer s.mend()
+	if !s.aim(i) {
+		return false
+	}
+	r := s.extra(3)
+	r.Patient = true
+	r.Events[1].Key.Topic = "stumble"
+	for n := range 8 {
+		if n == 4 {
+			s.bring(r, i)
+		}
+		s.bring(s.extra(2), i)
+	}
+	return s.until(func() bool {
+		now, err := i.stats()
+		return err == nil && now.Queue.Unexplained > before.Queue.Unexplained
+	})
+}
+
+// mend ends the mistake. If that fails, who heals does it again.
+func (s *storm) mend() { _ = s.database.do("DELETE FROM public.mistakes") }
 
 // crowd sends more events than the queue holds while a batch dawdles.
 func (s *storm) crowd(i *stormIngester) bool {

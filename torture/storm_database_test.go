@@ -119,6 +119,14 @@ func (d *stormDatabase) askOnce(use func(ctx context.Context, conn *pgx.Conn) er
 	return use(ctx, conn)
 }
 
+// do runs a statement.
+func (d *stormDatabase) do(sql string) error {
+	return d.ask(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql)
+		return err
+	})
+}
+
 // number runs a query for one number.
 func (d *stormDatabase) number(sql string) (n int64, err error) {
 	err = d.ask(func(ctx context.Context, conn *pgx.Conn) error { return conn.QueryRow(ctx, sql).Scan(&n) })

@@ -138,8 +138,8 @@ func (l *stormLog) next() string {
 
 // explained are the errors that the storm's faults explain; any other one was nobody's
 // doing but the product's. Class 57 and 25P03 are those of ended backends and waits,
-// 23514 is that of the added constraint, 42501 that of the added trigger.
-var explained = regexp.MustCompile(`^(40001|40P01|53...|55P03|57...|25006|25P0.|22021|23514|42501|54000|XX000|08...)$`)
+// 23514 is that of the added constraint, 42501 and HV000 those of the added triggers.
+var explained = regexp.MustCompile(`^(40001|40P01|53...|55P03|57...|25006|25P0.|22021|23514|42501|HV000|54000|XX000|08...)$`)
 
 // explainedWhenLax are those of poison.
 var explainedWhenLax = regexp.MustCompile(`^(22...|54...)$`)

@@ -64,6 +64,7 @@ const readersOpen = `SELECT count(*) FROM pg_stat_activity WHERE application_nam
 
 // heal takes every fault away and waits until each ingester stores again.
 func (s *storm) heal() {
+	s.mend()
 	for _, i := range s.ingesters {
 		i.back.Disarm()
 		i.back.Pass()
