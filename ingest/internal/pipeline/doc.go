@@ -23,6 +23,7 @@
 //	              │        sidelane.go  what is parked: held keys, unexplained errors, halves when many batches are halved
 //	              ▼
 //	           deliver.go   every waiting request gets its results, once
+//	           expire.go    or, at its deadline, what is known by then
 //
 //	pipeline.go    what it is made of, and how it runs and stops
 //	stats.go       its figures

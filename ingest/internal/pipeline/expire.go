@@ -1,0 +1,74 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"ingot/internal/event"
+)
+
+// reap answers requests whose deadline has passed, until ctx ends.
+func (p *Pipeline) reap(ctx context.Context) {
+	ticker := time.NewTicker(reaperGrain)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			p.expire(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// expire answers the requests whose deadline has passed at now: unknown if an attempt is under way with them,
+// otherwise not stored.
+func (p *Pipeline) expire(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expireQueueLocked(now)
+	p.expireSideLocked(now)
+	for _, f := range p.flights {
+		p.expireFlightLocked(f.attempted, now, &event.UnknownError{Err: context.DeadlineExceeded})
+		p.expireFlightLocked(f.batch, now, &event.NotStoredError{Reason: event.ReasonExpired})
+	}
+}
+
+// expireFlightLocked answers, with err, those of a flight's requests whose deadline has passed. expire passes it
+// the requests of the attempt under way first, and then the whole batch: what is not answered by then is in no
+// attempt, so certainly not stored.
+func (p *Pipeline) expireFlightLocked(requests []*request, now time.Time, err error) {
+	for _, r := range requests {
+		if !r.answered && !r.deadline.After(now) {
+			p.stats.Expired++
+			p.answerLocked(r, answer{err: err})
+		}
+	}
+}
+
+// expireQueueLocked refuses the queued requests whose deadline has passed at that time. All requests have the same
+// time to live and the queue is in order of arrival, so these requests are at its head.
+func (p *Pipeline) expireQueueLocked(at time.Time) {
+	n := 0
+	for ; n < len(p.queue) && !p.queue[n].deadline.After(at); n++ {
+		p.queued -= len(p.queue[n].group.Events)
+		p.queuedBytes -= p.queue[n].bytes
+		p.dropLocked(p.queue[n], event.ReasonExpired)
+		p.stats.Expired++
+	}
+	if n > 0 {
+		p.queue = dropFront(p.queue, n)
+	}
+}
+
+// horizonLocked is the earliest deadline that an attempt begun now is likely to meet. A request with less time
+// would most likely be stored and yet be told that nobody knows (504). Refused now, it is certainly not stored
+// (503), and leaves its place to a request that can still be answered.
+func (p *Pipeline) horizonLocked() time.Time { return time.Now().Add(p.commitTime) }
+
+// tookLocked learns commitTime, what a commit takes, from a commit that took so long: it is the longest of late,
+// and shrinks by a tenth with each commit. It is at most half of the deadline, so that a request that has just
+// come is tried however long commits take.
+func (p *Pipeline) tookLocked(took time.Duration) {
+	p.commitTime = min(max(took, p.commitTime*9/10), p.config.Deadline/2)
+}
