@@ -9,6 +9,7 @@ import (
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // raising makes a function for triggers that refuses what a condition says, and names its table.
@@ -54,12 +55,12 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 			t.Run(name+" "+string(path), func(t *testing.T) {
 				t.Parallel()
 				url := database(t)
-				exec(t, client(t, url), c.ddl)
+				pgtest.Exec(t, pgtest.Client(t, url), c.ddl)
 				w := newWriter(t, url)
 				w.chooser.path = path
 				bad := storetest.Event("b")
 				bad.Source = "bad"
-				_, err := w.Merge(t.Context(), event.Batch{Groups: append(groupOf("a"), storetest.Group(bad))}, func() {})
+				_, err := w.Merge(t.Context(), event.Batch{Groups: append(storetest.Groups("a"), storetest.Group(bad))}, func() {})
 				var refused *event.BadDataError
 				if !errors.As(err, &refused) || refused.By != c.by {
 					t.Fatalf("got %v, want bad data that %s refuses", err, c.by)
@@ -70,7 +71,7 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 				if w.session == nil {
 					t.Error("the connection is given up for it")
 				}
-				if diff := cmp.Diff([]bool{true}, merge(t, w, "a")); diff != "" {
+				if diff := cmp.Diff([]bool{true}, storetest.Merge(t, w, "a")); diff != "" {
 					t.Errorf("the event beside it: %s", diff)
 				}
 			})
@@ -93,9 +94,9 @@ func TestAddedToTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			exec(t, client(t, url), ddl)
+			pgtest.Exec(t, pgtest.Client(t, url), ddl)
 			var notStored *event.NotStoredError
-			if _, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, &notStored) {
+			if _, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {}); !errors.As(err, &notStored) {
 				t.Errorf("got %v, want not stored", err)
 			}
 		})
@@ -123,16 +124,16 @@ func TestExceptionsThatMayPass(t *testing.T) {
 			t.Run(name+" "+trigger[7:14], func(t *testing.T) {
 				t.Parallel()
 				url := database(t)
-				conn := client(t, url)
-				exec(t, conn, "CREATE SEQUENCE ingot.tries; CREATE FUNCTION ingot.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('ingot.tries') = 1 THEN "+
+				conn := pgtest.Client(t, url)
+				pgtest.Exec(t, conn, "CREATE SEQUENCE ingot.tries; CREATE FUNCTION ingot.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('ingot.tries') = 1 THEN "+
 					c.fail+"; END IF; RETURN NEW; END $$;"+trigger)
 				w := newWriter(t, url)
 				w.chooser.path = PathStaged
 				var notStored *event.NotStoredError
-				if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a", "b")}, func() {}); !errors.As(err, &notStored) || notStored.Reason != c.want {
+				if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a", "b")}, func() {}); !errors.As(err, &notStored) || notStored.Reason != c.want {
 					t.Errorf("got %v %v, want not stored: %s", stored, err, c.want)
 				}
-				if diff := cmp.Diff([]bool{true, true}, merge(t, w, "a", "b")); diff != "" {
+				if diff := cmp.Diff([]bool{true, true}, storetest.Merge(t, w, "a", "b")); diff != "" {
 					t.Error(diff)
 				}
 			})
@@ -144,7 +145,7 @@ func TestExceptionsThatMayPass(t *testing.T) {
 func TestATriggerHasAnEventWait(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	exec(t, client(t, url), raisingAs("lock_not_available", "NEW.source = 's'")+atOnce)
+	pgtest.Exec(t, pgtest.Client(t, url), raisingAs("lock_not_available", "NEW.source = 's'")+atOnce)
 	late := storetest.Event("a")
 	late.Source = "s"
 	var held *event.NotStoredError

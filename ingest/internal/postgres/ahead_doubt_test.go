@@ -9,7 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // settled wants the outcome to be certain, and to be what the table says: each key that
@@ -56,7 +58,7 @@ func TestCommitsLostUnderTwo(t *testing.T) {
 			w := trustingBy(t, url, p.url(t, url))
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // half of it is spent on what is held
 			defer cancel()
-			conn, release := client(t, url), func() {}
+			conn, release := pgtest.Client(t, url), func() {}
 			if how != "question" { // its doubt takes the turn at once, and the lock
 				release = holdLog(t, conn)
 			}
@@ -97,7 +99,7 @@ func TestCommitsLostUnderTwo(t *testing.T) {
 func TestWarningUnderTwo(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	exec(t, conn, `
+	pgtest.Exec(t, conn, `
 		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
 		CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.received = 1) EXECUTE FUNCTION ingot.warn()`)
 	release := holdLog(t, conn)
@@ -117,7 +119,7 @@ func TestWarningUnderTwo(t *testing.T) {
 func TestFirstFailsInItsCommit(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	exec(t, conn, `
+	pgtest.Exec(t, conn, `
 		CREATE FUNCTION ingot.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
 		CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 		WHEN (NEW.received = 1) EXECUTE FUNCTION ingot.fail()`)
@@ -156,7 +158,7 @@ func TestStatementsEndUnderTwo(t *testing.T) {
 		}
 	}
 	release()
-	if stored := merge(t, w, "a", "b"); !equal(stored, true, true) {
+	if stored := storetest.Merge(t, w, "a", "b"); !equal(stored, true, true) {
 		t.Errorf("afterwards: %v", stored)
 	}
 }
@@ -191,8 +193,8 @@ func TestOneOfTwoIsGivenUp(t *testing.T) {
 			}
 			release()
 			<-other.ended
-			other.settled(t, ids(t, client(t, url)), key)
-			merge(t, w, "after")
+			other.settled(t, ids(t, pgtest.Client(t, url)), key)
+			storetest.Merge(t, w, "after")
 		})
 	}
 }
@@ -204,16 +206,16 @@ func TestLookUpIsLost(t *testing.T) {
 	w, conn, url := trusting(t)
 	suspects, keys := suspected(twoLookers)
 	<-send(t.Context(), w, suspects, keys...).ended // they have connections, and plans
-	exec(t, conn, "BEGIN")
-	exec(t, conn, "LOCK TABLE ingot.events")
+	pgtest.Exec(t, conn, "BEGIN")
+	pgtest.Exec(t, conn, "LOCK TABLE ingot.events")
 	sending := make(chan *sentAhead, 1)
 	go func() { sending <- send(t.Context(), w, suspects, keys...) }()
 	const waiting = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%generate_series(1, cardinality(%'"
-	killer := client(t, url)
-	waitFor(t, killer, "SELECT count(*) "+waiting, 2)
-	exec(t, killer, "SELECT pg_terminate_backend(pid) "+waiting+" LIMIT 1")
-	waitFor(t, killer, "SELECT count(*) "+waiting, 1)
-	exec(t, conn, "ROLLBACK")
+	killer := pgtest.Client(t, url)
+	pgtest.WaitFor(t, killer, "SELECT count(*) "+waiting, 2)
+	pgtest.Exec(t, killer, "SELECT pg_terminate_backend(pid) "+waiting+" LIMIT 1")
+	pgtest.WaitFor(t, killer, "SELECT count(*) "+waiting, 1)
+	pgtest.Exec(t, conn, "ROLLBACK")
 	(<-sending).want(t, make([]bool, len(keys))...)
 	staged := w.session.merged
 	if staged != len(keys) {

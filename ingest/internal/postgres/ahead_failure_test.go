@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // TestAPlanIsDueUnderABatch: the check's plan may become due after a batch was found fit to be
@@ -19,7 +21,7 @@ func TestAPlanIsDueUnderABatch(t *testing.T) {
 	w, conn, _ := trusting(t)
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, []bool{false}, "a")
-	b := batch{groups: groupOf("known", "b"), suspects: []bool{true, false}, received: 2}
+	b := batch{groups: storetest.Groups("known", "b"), suspects: []bool{true, false}, received: 2}
 	b.believe()
 	uses := w.session.checkPlan.uses
 	err := w.inTurn(t.Context(), func() error {
@@ -73,7 +75,7 @@ func TestARoundTripWaits(t *testing.T) {
 			first := send(t.Context(), w, []bool{false}, "a")
 			old := w.session
 			c.want(old)
-			second := waitsAlone(t, w, event.Batch{Groups: groupOf("known", "b", "c"), Suspects: []bool{true, false, false}})
+			second := waitsAlone(t, w, event.Batch{Groups: storetest.Groups("known", "b", "c"), Suspects: []bool{true, false, false}})
 			first.underWay(t)
 			second.underWay(t)
 			release()
@@ -95,12 +97,12 @@ func TestIDsAreNotUsedOnceMore(t *testing.T) {
 	release := holdLog(t, conn)
 	lost := send(t.Context(), w, []bool{false}, "lost")
 	w.turn <- struct{}{}
-	exec(t, client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	pgtest.Exec(t, pgtest.Client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
 	release()
 	<-w.last
-	exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; ALTER SEQUENCE ingot.id_blocks RESTART")
+	pgtest.Exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; ALTER SEQUENCE ingot.id_blocks RESTART")
 	for _, others := range [][]string{{"as", "many", "as before"}, {"other"}} {
-		b := batch{groups: groupOf(others...), received: len(others)}
+		b := batch{groups: storetest.Groups(others...), received: len(others)}
 		if err := w.staged(t.Context(), &b, func() {}); err != nil {
 			t.Error(err)
 		}
@@ -127,11 +129,11 @@ func suspected(n int) (suspects []bool, ids []string) {
 func TestALookUpBlamesNobody(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	exec(t, conn, `
+	pgtest.Exec(t, conn, `
 		CREATE FUNCTION ingot.fail() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '22023'; END $$;
 		ALTER TABLE ingot.events RENAME TO elsewhere;
 		CREATE VIEW ingot.events AS SELECT * FROM ingot.elsewhere WHERE ingot.fail()`)
-	defer exec(t, conn, "DROP VIEW ingot.events; ALTER TABLE ingot.elsewhere RENAME TO events")
+	defer pgtest.Exec(t, conn, "DROP VIEW ingot.events; ALTER TABLE ingot.elsewhere RENAME TO events")
 	suspects, keys := suspected(checkedKeys + 1)
 	stored := make([]bool, len(keys))
 	for i := range stored {
@@ -148,9 +150,9 @@ func TestALookUpEndsInTime(t *testing.T) {
 	w.timeouts.Statement, w.lookers.timeout = 300*time.Millisecond, 300*time.Millisecond
 	w.Close()
 	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
-	exec(t, conn, "BEGIN")
-	exec(t, conn, "LOCK TABLE ingot.events")
-	defer exec(t, conn, "ROLLBACK")
+	pgtest.Exec(t, conn, "BEGIN")
+	pgtest.Exec(t, conn, "LOCK TABLE ingot.events")
+	defer pgtest.Exec(t, conn, "ROLLBACK")
 	suspects, keys := suspected(checkedKeys + 1)
 	s := send(t.Context(), w, suspects, keys...)
 	<-s.ended
@@ -173,13 +175,13 @@ func TestABackendInDoubtIsEnded(t *testing.T) {
 	defer cancel()
 	old := w.session.backend.pid
 	first := send(ctx, w, []bool{false}, "a")
-	behind := waitsAlone(t, w, event.Batch{Groups: groupOf("b"), Brief: true})
+	behind := waitsAlone(t, w, event.Batch{Groups: storetest.Groups("b"), Brief: true})
 	<-first.ended
 	var unknown *event.UnknownError
 	if !errors.As(first.err, &unknown) {
 		t.Errorf("got %v %v, want unknown", first.stored, first.err)
 	}
-	waitFor(t, client(t, conn.Config().ConnString()), fmt.Sprintf("SELECT count(*) FROM pg_stat_activity WHERE pid = %d", old), 0)
+	pgtest.WaitFor(t, pgtest.Client(t, conn.Config().ConnString()), fmt.Sprintf("SELECT count(*) FROM pg_stat_activity WHERE pid = %d", old), 0)
 	release()
 	behind.want(t, true)
 }
@@ -190,14 +192,14 @@ func TestAFenceInDoubtIsEnded(t *testing.T) {
 	t.Parallel()
 	w, conn, url := trusting(t)
 	w.timeouts.Statement = time.Hour // which would end it as well
-	watch := client(t, url)
+	watch := pgtest.Client(t, url)
 	const fences = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%SET LOCAL lock_timeout = 0%'"
 	release := holdLog(t, conn)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	batch := send(ctx, w, []bool{false}, "a")
-	exec(t, watch, "SELECT pg_terminate_backend($1)", w.session.backend.pid)
-	waitFor(t, watch, fences, 1)
+	pgtest.Exec(t, watch, "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	pgtest.WaitFor(t, watch, fences, 1)
 	cancel()
 	<-batch.ended
 	var unknown *event.UnknownError
@@ -207,9 +209,9 @@ func TestAFenceInDoubtIsEnded(t *testing.T) {
 	if err := w.Ready(t.Context(), time.Minute); err != nil {
 		t.Error(err)
 	}
-	waitFor(t, watch, fences, 0)
+	pgtest.WaitFor(t, watch, fences, 0)
 	release()
-	merge(t, w, "after")
+	storetest.Merge(t, w, "after")
 }
 
 // TestEndedBeforeItsTurn: nothing is sent of a batch that nobody waits for any more, also
@@ -220,7 +222,7 @@ func TestEndedBeforeItsTurn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 { // the turn is free, and it may be taken first
-		_, err := w.Merge(ctx, event.Batch{Groups: groupOf("a"), Suspects: []bool{false}}, func() { t.Error("COMMIT was sent") })
+		_, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups("a"), Suspects: []bool{false}}, func() { t.Error("COMMIT was sent") })
 		var notStored *event.NotStoredError
 		if !errors.As(err, &notStored) {
 			t.Fatalf("got %v, want not stored", err)
@@ -233,7 +235,7 @@ func TestEndedBeforeItsTurn(t *testing.T) {
 func TestADoubtThatIsNotAskedAfter(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	exec(t, conn, `
+	pgtest.Exec(t, conn, `
 		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
 		CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
 	old := w.session
@@ -250,8 +252,8 @@ func TestADoubtThatIsNotAskedAfter(t *testing.T) {
 	if !errors.As(s.err, &unknown) {
 		t.Errorf("got %v %v, want unknown", s.stored, s.err)
 	}
-	exec(t, conn, "DROP TRIGGER warn ON ingot.batches")
-	merge(t, w, "b")
+	pgtest.Exec(t, conn, "DROP TRIGGER warn ON ingot.batches")
+	storetest.Merge(t, w, "b")
 	if w.session == old {
 		t.Error("the connection of a doubt is still used")
 	}
@@ -283,12 +285,12 @@ func TestIDsDieWithTheirConnection(t *testing.T) {
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, []bool{false}, "a")
 	suspects, keys := suspected(checkedKeys + 1)
-	second := waitsAlone(t, w, event.Batch{Groups: groupOf(keys...), Suspects: suspects})
-	exec(t, client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	second := waitsAlone(t, w, event.Batch{Groups: storetest.Groups(keys...), Suspects: suspects})
+	pgtest.Exec(t, pgtest.Client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
 	release()
 	<-first.ended
 	second.want(t, slices.Concat([]bool{false}, slices.Repeat([]bool{true}, len(keys)-1))...)
-	if n := number(t, conn, "SELECT count(*) FROM ingot.events WHERE event_id LIKE 'suspect%' AND id > $1", int64(BlockSize)); n != int64(len(keys)-1) {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events WHERE event_id LIKE 'suspect%' AND id > $1", int64(BlockSize)); n != int64(len(keys)-1) {
 		t.Errorf("%d rows have ids of the new block, want %d", n, len(keys)-1)
 	}
 }

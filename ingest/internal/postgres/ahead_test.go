@@ -17,6 +17,7 @@ import (
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // sentAhead is a Merge that was sent on the direct path, or has ended before that.
@@ -32,7 +33,7 @@ func send(ctx context.Context, w *Writer, suspects []bool, ids ...string) *sentA
 	sent := make(chan struct{})
 	go func() { // ends with the Merge, which its caller waits for
 		defer close(s.ended)
-		s.stored, s.err = w.Merge(ctx, event.Batch{Groups: groupOf(ids...), Suspects: suspects, Ahead: func() { close(sent) }}, func() {})
+		s.stored, s.err = w.Merge(ctx, event.Batch{Groups: storetest.Groups(ids...), Suspects: suspects, Ahead: func() { close(sent) }}, func() {})
 	}()
 	select {
 	case <-sent:
@@ -64,7 +65,7 @@ func (s *sentAhead) underWay(t *testing.T) {
 func trusting(t *testing.T) (*Writer, *pgx.Conn, string) {
 	t.Helper()
 	url := database(t)
-	return trustingBy(t, url, url), client(t, url), url
+	return trustingBy(t, url, url), pgtest.Client(t, url), url
 }
 
 // trustingBy reaches the same database another way.
@@ -74,7 +75,7 @@ func trustingBy(t *testing.T, url, by string) *Writer {
 	t.Cleanup(w.Close)
 	t.Cleanup(func() { checkLog(t, url) })
 	w.choose(func(c *pathChooser) { c.seen = guesses{misses: guessesToTrust, hits: guessesToTrust} })
-	merge(t, w, "known")
+	storetest.Merge(t, w, "known")
 	send(t.Context(), w, []bool{true, false}, "known", "warm").want(t, false, true)
 	return w
 }
@@ -82,9 +83,9 @@ func trustingBy(t *testing.T, url, by string) *Writer {
 // holdLog takes the log's lock, so that nobody can commit until the transaction ends.
 func holdLog(t *testing.T, conn *pgx.Conn) (release func()) {
 	t.Helper()
-	exec(t, conn, "BEGIN")
-	exec(t, conn, "SELECT pg_advisory_xact_lock($1)", int64(logLock))
-	return func() { exec(t, conn, "ROLLBACK") }
+	pgtest.Exec(t, conn, "BEGIN")
+	pgtest.Exec(t, conn, "SELECT pg_advisory_xact_lock($1)", int64(logLock))
+	return func() { pgtest.Exec(t, conn, "ROLLBACK") }
 }
 
 func ids(t *testing.T, conn *pgx.Conn) []string {
@@ -138,12 +139,12 @@ func TestSentAhead(t *testing.T) {
 func TestLookedUpBesideABatch(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	exec(t, conn, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = %L', current_database(), 'Asia/Tokyo'); END $$`) // which is no other server
+	pgtest.Exec(t, conn, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = %L', current_database(), 'Asia/Tokyo'); END $$`) // which is no other server
 	var old, under []string
 	for i := range twoLookers {
 		old, under = append(old, fmt.Sprint("old-", i)), append(under, fmt.Sprint("under-", i))
 	}
-	merge(t, w, old...)
+	storetest.Merge(t, w, old...)
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, make([]bool, len(under)), under...)
 	keys := slices.Concat(under[1:], old, []string{under[0], "wrongly suspected", "new"}) // two lookers meet among the old
@@ -178,7 +179,7 @@ func TestKeysAreLookedUpWhereTheyAreWritten(t *testing.T) {
 	s := &sentAhead{ended: make(chan struct{})}
 	go func() { // ends with the Merge, which s.want waits for
 		defer close(s.ended)
-		s.stored, s.err = w.Merge(t.Context(), event.Batch{Groups: groupOf(keys...), Suspects: suspects, Ahead: func() { t.Error("sent") }}, func() {})
+		s.stored, s.err = w.Merge(t.Context(), event.Batch{Groups: storetest.Groups(keys...), Suspects: suspects, Ahead: func() { t.Error("sent") }}, func() {})
 	}()
 	for len(w.turn) == 0 { // it has one when the other's answer is awaited
 		time.Sleep(time.Millisecond)
@@ -197,13 +198,13 @@ func TestKeysAreLookedUpWhereTheyAreWritten(t *testing.T) {
 func TestFirstOfTwoIsRefused(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	exec(t, conn, "BEGIN")
-	exec(t, conn, "LOCK TABLE ingot.events IN SHARE MODE") // COPY waits, and breaks then
+	pgtest.Exec(t, conn, "BEGIN")
+	pgtest.Exec(t, conn, "LOCK TABLE ingot.events IN SHARE MODE") // COPY waits, and breaks then
 	first := send(t.Context(), w, []bool{false, false}, "a", "known")
 	second := send(t.Context(), w, []bool{true, false}, "a", "b")
 	first.underWay(t)
 	second.underWay(t)
-	exec(t, conn, "ROLLBACK")
+	pgtest.Exec(t, conn, "ROLLBACK")
 	<-first.ended
 	byFirst := slices.Equal(first.stored, []bool{true, false})
 	first.want(t, byFirst, false)
@@ -245,7 +246,7 @@ func TestAFailedTransactionIsLeftBehind(t *testing.T) {
 		t.Fatal("no failure")
 	}
 	w.session.checkPlan.at = time.Time{} // its plan is due
-	if stored := merge(t, w, "a"); !stored[0] || w.session.merged != 0 {
+	if stored := storetest.Merge(t, w, "a"); !stored[0] || w.session.merged != 0 {
 		t.Errorf("stored %v, %d rows merged", stored, w.session.merged)
 	}
 }
@@ -270,7 +271,7 @@ func TestConnectionLostUnderTwo(t *testing.T) {
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, []bool{false}, "a")
 	second := send(t.Context(), w, []bool{false}, "b")
-	exec(t, client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	pgtest.Exec(t, pgtest.Client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
 	release()
 	for _, s := range []*sentAhead{first, second} {
 		<-s.ended
@@ -279,13 +280,13 @@ func TestConnectionLostUnderTwo(t *testing.T) {
 			t.Errorf("got %v %v, want not stored", s.stored, s.err)
 		}
 	}
-	if n := number(t, conn, "SELECT count(*) FROM ingot.batches WHERE received = 0"); n != 2 {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches WHERE received = 0"); n != 2 {
 		t.Errorf("%d void rows, want one for each", n)
 	}
 	if diff := cmp.Diff([]string{"known", "warm"}, ids(t, conn)); diff != "" {
 		t.Error(diff)
 	}
-	merge(t, w, "after")
+	storetest.Merge(t, w, "after")
 }
 
 // TestTimeIsUpUnderTwo: who waits for both until its time is up does not know; the
@@ -332,7 +333,7 @@ func TestTwoAtATimeAreAsOne(t *testing.T) {
 			t.Parallel()
 			w, conn, url := trusting(t)
 			w.choose(func(chooser *pathChooser) { chooser.path = c.path })
-			told := twoAtATime(t, w, client(t, url), c.largest, c.guess)
+			told := twoAtATime(t, w, pgtest.Client(t, url), c.largest, c.guess)
 			told["known"], told["warm"] = 1, 1
 			rows := allRows(t, conn)
 			for name, n := range told {
@@ -366,7 +367,7 @@ func twoAtATime(t *testing.T, w *Writer, killer *pgx.Conn, largest int, guess fu
 					}
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				stored, err := w.Merge(ctx, event.Batch{Groups: groupOf(names...), Suspects: suspects, Ahead: func() {}}, func() {})
+				stored, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups(names...), Suspects: suspects, Ahead: func() {}}, func() {})
 				cancel()
 				mu.Lock()
 				var notStored *event.NotStoredError
@@ -379,7 +380,7 @@ func twoAtATime(t *testing.T, w *Writer, killer *pgx.Conn, largest int, guess fu
 					}
 				}
 				if rng.IntN(30) == 0 {
-					exec(t, killer, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot' AND random() < 0.5")
+					pgtest.Exec(t, killer, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot' AND random() < 0.5")
 				}
 				mu.Unlock()
 			}

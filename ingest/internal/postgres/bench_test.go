@@ -36,7 +36,7 @@ func BenchmarkMerge(b *testing.B) {
 }
 
 func benchmarkMerge(b *testing.B, url string, path WritePath, rows, dups int, perfect bool) {
-	exec(b, client(b, url), "TRUNCATE ingot.events, ingot.batches, ingot.topics")
+	pgtest.Exec(b, pgtest.Client(b, url), "TRUNCATE ingot.events, ingot.batches, ingot.topics")
 	w := NewWriter(url, path, testTimeouts, uuid.New(), zap.NewNop())
 	defer w.Close()
 	draw := newDraw(dups)

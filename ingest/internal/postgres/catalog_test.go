@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
 )
@@ -19,7 +20,7 @@ func TestNobodysFunctionsAreCalled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := pgtest.New(t)
-			makeTraps(t, client(t, url), path)
+			makeTraps(t, pgtest.Client(t, url), path)
 			callEverything(t, url)
 		})
 	}
@@ -39,11 +40,11 @@ func makeTraps(t *testing.T, conn *pgx.Conn, path string) {
 		"convert_from (bytea, name)":       "text",
 		"pg_advisory_xact_lock (bigint)":   "void",
 	} {
-		exec(t, conn, "CREATE FUNCTION public."+function+" RETURNS "+returns+" LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a trap was called'; END $$")
+		pgtest.Exec(t, conn, "CREATE FUNCTION public."+function+" RETURNS "+returns+" LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a trap was called'; END $$")
 	}
-	exec(t, conn, "CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = public.same_table)")
-	exec(t, conn, "CREATE TABLE public.pg_stat_activity (pid integer, backend_start timestamptz)")
-	exec(t, conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = "+path+"', current_database()); END $$")
+	pgtest.Exec(t, conn, "CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = public.same_table)")
+	pgtest.Exec(t, conn, "CREATE TABLE public.pg_stat_activity (pid integer, backend_start timestamptz)")
+	pgtest.Exec(t, conn, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = "+path+"', current_database()); END $$")
 }
 
 // callEverything runs each kind of statement once.
@@ -55,7 +56,7 @@ func callEverything(t *testing.T, url string) {
 	w := newWriter(t, url)
 	for _, path := range []WritePath{PathStaged, PathDirect} {
 		w.chooser.path = path
-		merge(t, w, "by "+string(path))
+		storetest.Merge(t, w, "by "+string(path))
 	}
 	r := newReader(t, url)
 	for _, query := range []event.Query{{Feed: true}, {Topics: []string{"t"}}, {Since: time.Now()}} {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"ingot/internal/pgtest"
 )
 
 // TestCrowded: a writer knows whether others write most batches of the log, on both paths, by its own folds.
@@ -65,7 +67,7 @@ func TestFoldReadsFewRows(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	const log = 5000
-	exec(t, client(t, url), fmt.Sprintf(`INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored,
+	pgtest.Exec(t, pgtest.Client(t, url), fmt.Sprintf(`INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored,
 		instance, committed_at, heap_blocks, topics, folded)
 		SELECT i, i, i, 1, 1, i, i, gen_random_uuid(), now(), 1, NULL, i %% 64 = 0 FROM generate_series(1, %d) AS i`, log))
 	w := newWriter(t, url)

@@ -11,7 +11,9 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // TestReadersWaitForNobody: where the database has transactions serializable and deferrable, what only reads would
@@ -19,15 +21,15 @@ import (
 func TestReadersWaitForNobody(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	for _, setting := range []string{"default_transaction_isolation = serializable", "default_transaction_deferrable = on", "default_transaction_read_only = on"} {
-		exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET "+setting)
+		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET "+setting)
 	}
 	tx, err := conn.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.Serializable, AccessMode: pgx.ReadWrite})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 { // it is under way from here on
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 { // it is under way from here on
 		t.Fatalf("%d events", n)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -39,7 +41,7 @@ func TestReadersWaitForNobody(t *testing.T) {
 	if _, err := Open(ctx, url); err != nil {
 		t.Errorf("open: %v", err)
 	}
-	if _, err := w.Merge(ctx, event.Batch{Groups: groupOf("a"), Suspects: []bool{true}}, func() {}); err != nil || log.Len() > 0 {
+	if _, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups("a"), Suspects: []bool{true}}, func() {}); err != nil || log.Len() > 0 {
 		t.Errorf("write, with a look-up: %v, %v", err, log.All())
 	}
 	page, err := newReader(t, url).Events(ctx, event.Query{Limit: 10, MaxBytes: 1 << 20})

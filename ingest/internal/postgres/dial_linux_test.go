@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/pgtest"
 )
 
@@ -28,7 +29,7 @@ func TestSilentPeersAreNoticed(t *testing.T) {
 	}
 	w := NewWriter(url, PathAuto, Timeouts{Statement: 7 * time.Second, Lock: time.Second, Idle: time.Second}, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
-	merge(t, w, "a")
+	storetest.Merge(t, w, "a")
 	r, err := OpenReader(url, PoolConfig{Connections: 1, Timeout: 9 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -66,8 +67,8 @@ func overTCP(t *testing.T) (url string) {
 	if err := os.WriteFile(rules[0], []byte("local all all trust\nhost all all 127.0.0.0/8 trust\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	conn := client(t, server.URL())
-	exec(t, conn, "SELECT pg_reload_conf()")
+	conn := pgtest.Client(t, server.URL())
+	pgtest.Exec(t, conn, "SELECT pg_reload_conf()")
 	url = fmt.Sprintf("host=%s port=5432 user=%s dbname=%s sslmode=disable", address, conn.Config().User, conn.Config().Database)
 	end := time.Now().Add(time.Minute)
 	for { // the postmaster reads its rules anew when it comes to it

@@ -16,7 +16,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // lossyProxy stands between the writer and Postgres and loses one COMMIT in a
@@ -171,7 +173,7 @@ func resolvesDoubt(t *testing.T, path WritePath, how string, committed bool) {
 	p := newLossyProxy(t, url)
 	w := NewWriter(p.url(t, url), path, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
-	merge(t, w, "a")
+	storetest.Merge(t, w, "a")
 	p.loseNext(how)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -179,7 +181,7 @@ func resolvesDoubt(t *testing.T, path WritePath, how string, committed bool) {
 		ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second) // half of it is spent waiting
 		defer cancel()
 	}
-	stored, err := w.Merge(ctx, event.Batch{Groups: groupOf("b", "c", "b")}, func() {})
+	stored, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups("b", "c", "b")}, func() {})
 	if how == "hold" {
 		(<-p.held)() // the bytes arrive after all
 	}
@@ -187,7 +189,7 @@ func resolvesDoubt(t *testing.T, path WritePath, how string, committed bool) {
 	if committed && (err != nil || !equal(stored, true, true, false)) || !committed && !errors.As(err, &notStored) {
 		t.Fatalf("got %v %v", stored, err)
 	}
-	if got := merge(t, w, "a", "b", "c", "d"); !equal(got, false, !committed, !committed, true) {
+	if got := storetest.Merge(t, w, "a", "b", "c", "d"); !equal(got, false, !committed, !committed, true) {
 		t.Errorf("the second try: %v", got)
 	}
 	v := checkLog(t, url)
@@ -198,7 +200,7 @@ func resolvesDoubt(t *testing.T, path WritePath, how string, committed bool) {
 	if v.Events != 4 || v.Batches != wantBatches {
 		t.Errorf("%+v", v)
 	}
-	if n := len(walk(t, newReader(t, url), event.Query{Feed: true, Limit: 2})); n != 4 {
+	if n := len(storetest.Walk(t, newReader(t, url), event.Query{Feed: true, Limit: 2})); n != 4 {
 		t.Errorf("the feed has %d events", n)
 	}
 }
@@ -229,7 +231,7 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
-	b := batch{groups: groupOf("a"), received: 1}
+	b := batch{groups: storetest.Groups("a"), received: 1}
 	if err := write(t.Context(), old, &b); err != nil {
 		t.Fatal(err)
 	}
@@ -256,12 +258,12 @@ func TestFenceKnowsItsOwn(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	w := newWriter(t, url)
-	b := batch{groups: groupOf("a"), received: 1}
+	b := batch{groups: storetest.Groups("a"), received: 1}
 	if err := write(t.Context(), w, &b); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
-	exec(t, client(t, url), `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
+	pgtest.Exec(t, pgtest.Client(t, url), `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
 		VALUES (1, $1, $1, 1, 1, 1, 1, gen_random_uuid(), now())`, b.first)
 	if committed, err := w.fence(t.Context(), &b); err != nil || committed {
 		t.Errorf("%v %v, want not committed", committed, err)
@@ -275,23 +277,23 @@ func TestFenceWaits(t *testing.T) {
 	url := database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
 	w.instance, w.timeouts.Lock = old.instance, time.Millisecond
-	b := batch{groups: groupOf("a", "b"), received: 2}
+	b := batch{groups: storetest.Groups("a", "b"), received: 2}
 	if err := write(t.Context(), old, &b); err != nil {
 		t.Fatal(err)
 	}
-	conn := client(t, url)
-	exec(t, conn, "BEGIN; SELECT pg_advisory_xact_lock("+strconv.Itoa(logLock)+")")
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "BEGIN; SELECT pg_advisory_xact_lock("+strconv.Itoa(logLock)+")")
 	results := make(chan error, 2)
 	go func() { results <- old.sendCommit(context.Background(), &b) }()
-	waitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
+	pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
 	fenced := make(chan bool, 1)
 	go func() {
 		committed, err := w.fence(context.Background(), &b)
 		fenced <- committed
 		results <- err
 	}()
-	waitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 2)
-	exec(t, conn, "COMMIT")
+	pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 2)
+	pgtest.Exec(t, conn, "COMMIT")
 	for range 2 {
 		if err := <-results; err != nil {
 			t.Errorf("%v", err)
@@ -315,11 +317,11 @@ func TestWarningAtCommit(t *testing.T) {
 			t.Run(string(path)+" "+when, func(t *testing.T) {
 				t.Parallel()
 				url := database(t)
-				exec(t, client(t, url), warn+when+` FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
+				pgtest.Exec(t, pgtest.Client(t, url), warn+when+` FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
 				core, logged := observer.New(zap.WarnLevel)
 				w := NewWriter(url, path, testTimeouts, uuid.New(), zap.New(core))
 				t.Cleanup(w.Close)
-				if merge(t, w, "a"); logged.FilterMessage("batch not committed cleanly").Len() != doubts {
+				if storetest.Merge(t, w, "a"); logged.FilterMessage("batch not committed cleanly").Len() != doubts {
 					t.Errorf("%v", logged.All())
 				}
 				fenced, err := w.fence(t.Context(), &batch{first: 5 * BlockSize})
@@ -330,24 +332,4 @@ func TestWarningAtCommit(t *testing.T) {
 			})
 		}
 	}
-}
-
-// waitFor polls a number; it gives up after a minute.
-func waitFor(t *testing.T, conn interface {
-	Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
-}, sql string, want int64,
-) {
-	t.Helper()
-	end := time.Now().Add(time.Minute)
-	for time.Now().Before(end) {
-		tag, err := conn.Exec(context.Background(), "SELECT 1 WHERE ("+sql+") = "+strconv.FormatInt(want, 10))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if tag.RowsAffected() == 1 {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatalf("%s never became %d", sql, want)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"ingot/ingest/internal/storetest"
 )
 
 // TestMemoryOfLookUps is used again by the next one, and let go of after a large one. Whatever the look-up before asked
@@ -12,7 +14,7 @@ import (
 func TestMemoryOfLookUps(t *testing.T) {
 	t.Parallel()
 	w := newWriter(t, database(t))
-	merge(t, w, "a")
+	storetest.Merge(t, w, "a")
 	look := func(ids ...string) {
 		t.Helper()
 		k := keys{ids: ids}

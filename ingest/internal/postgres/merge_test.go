@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +16,7 @@ import (
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // TestBatchOfDuplicatesIsLogged: /stats counts them from the log.
@@ -25,7 +25,7 @@ func TestBatchOfDuplicatesIsLogged(t *testing.T) {
 	url := database(t)
 	w, r := newWriter(t, url), newReader(t, url)
 	for range 3 {
-		merge(t, w, "a", "b")
+		storetest.Merge(t, w, "a", "b")
 	}
 	totals, err := r.Totals(t.Context(), -1, 1<<20)
 	if err != nil || totals.Received != 6 || totals.Stored != 2 || totals.Topics["t"] != 2 {
@@ -40,12 +40,12 @@ func TestBlocksDieWithTheirConnection(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	a, b := newWriter(t, url), newWriter(t, url)
-	merge(t, a, "1", "2")
-	merge(t, b, "3")
+	storetest.Merge(t, a, "1", "2")
+	storetest.Merge(t, b, "3")
 	a.Close()
-	merge(t, a, "4")
-	merge(t, b, "5")
-	conn := client(t, url)
+	storetest.Merge(t, a, "4")
+	storetest.Merge(t, b, "5")
+	conn := pgtest.Client(t, url)
 	rows, _ := conn.Query(t.Context(), "SELECT id FROM ingot.events ORDER BY event_id")
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	want := []int64{1, 2, BlockSize + 1, 2*BlockSize + 1, BlockSize + 2}
@@ -60,11 +60,11 @@ func TestNewBlockWhenOneIsUsedUp(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	w := newWriter(t, url)
-	merge(t, w, "a")
+	storetest.Merge(t, w, "a")
 	last := w.session.lastID
 	w.session.nextID = last - 2 // as if all others had been given out
-	merge(t, w, "b", "c")
-	merge(t, w, "d", "e") // of which the block holds one
+	storetest.Merge(t, w, "b", "c")
+	storetest.Merge(t, w, "d", "e") // of which the block holds one
 	if w.session.lastID != last+BlockSize || w.session.nextID != last+3 {
 		t.Errorf("ids go on at %d, up to %d; the first block ended at %d", w.session.nextID, w.session.lastID, last)
 	}
@@ -82,14 +82,14 @@ func TestSequenceBehindTheLog(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	a, b := newWriter(t, url), newWriter(t, url)
-	merge(t, a, "1")
-	merge(t, a, "2", "3")
-	merge(t, b, "4")
-	exec(t, client(t, url), "SELECT setval('ingot.id_blocks', 1, false)")
+	storetest.Merge(t, a, "1")
+	storetest.Merge(t, a, "2", "3")
+	storetest.Merge(t, b, "4")
+	pgtest.Exec(t, pgtest.Client(t, url), "SELECT setval('ingot.id_blocks', 1, false)")
 	c := newWriter(t, url)
-	merge(t, c, "5", "6")
-	merge(t, c, "7")
-	if got, want := walk(t, newReader(t, url), event.Query{Feed: true, Limit: 10}), 7; len(got) != want || len(slices.Compact(slices.Sorted(slices.Values(got)))) != want {
+	storetest.Merge(t, c, "5", "6")
+	storetest.Merge(t, c, "7")
+	if got, want := storetest.Walk(t, newReader(t, url), event.Query{Feed: true, Limit: 10}), 7; len(got) != want || len(slices.Compact(slices.Sorted(slices.Values(got)))) != want {
 		t.Errorf("%v are read, want %d events", got, want)
 	}
 	checkLog(t, url)
@@ -107,21 +107,21 @@ func TestIDsComeAfterTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			conn := client(t, url)
-			merge(t, newWriter(t, url), "1")
-			exec(t, conn, "SELECT nextval('ingot.id_blocks')")
-			merge(t, newWriter(t, url), "2")
-			exec(t, conn, pruned)
-			exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours'")
-			exec(t, conn, "SELECT setval('ingot.id_blocks', 1, false)")
-			merge(t, newWriter(t, url), "3")
-			exec(t, conn, "UPDATE ingot.events SET received_at = now()")
-			last := number(t, conn, "SELECT id FROM ingot.events WHERE event_id = '2'")
-			if id := number(t, conn, "SELECT id FROM ingot.events WHERE event_id = '3'"); id <= last {
+			conn := pgtest.Client(t, url)
+			storetest.Merge(t, newWriter(t, url), "1")
+			pgtest.Exec(t, conn, "SELECT nextval('ingot.id_blocks')")
+			storetest.Merge(t, newWriter(t, url), "2")
+			pgtest.Exec(t, conn, pruned)
+			pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours'")
+			pgtest.Exec(t, conn, "SELECT setval('ingot.id_blocks', 1, false)")
+			storetest.Merge(t, newWriter(t, url), "3")
+			pgtest.Exec(t, conn, "UPDATE ingot.events SET received_at = now()")
+			last := pgtest.Number(t, conn, "SELECT id FROM ingot.events WHERE event_id = '2'")
+			if id := pgtest.Number(t, conn, "SELECT id FROM ingot.events WHERE event_id = '3'"); id <= last {
 				t.Errorf("the newest event has id %d, the one before %d", id, last)
 			}
 			since := time.Now().Add(-3 * time.Hour)
-			if got := walk(t, newReader(t, url), event.Query{Limit: 1, Since: since}); len(got) < 2 || !strings.HasSuffix(got[0], "/3") || !strings.HasSuffix(got[1], "/2") {
+			if got := storetest.Walk(t, newReader(t, url), event.Query{Limit: 1, Since: since}); len(got) < 2 || !strings.HasSuffix(got[0], "/3") || !strings.HasSuffix(got[1], "/2") {
 				t.Errorf("newest first: %v", got)
 			}
 		})
@@ -140,18 +140,18 @@ func TestLostConnectionIsReplaced(t *testing.T) {
 			t.Parallel()
 			url := database(t)
 			w := newWriter(t, url)
-			merge(t, w, "a")
+			storetest.Merge(t, w, "a")
 			first(w)
-			conn := client(t, url)
+			conn := pgtest.Client(t, url)
 			const theirs = "FROM pg_stat_activity WHERE application_name = 'ingot' AND datname = current_database()"
-			exec(t, conn, "SELECT pg_terminate_backend(pid) "+theirs)
-			waitFor(t, conn, "SELECT count(*) "+theirs, 0)
+			pgtest.Exec(t, conn, "SELECT pg_terminate_backend(pid) "+theirs)
+			pgtest.WaitFor(t, conn, "SELECT count(*) "+theirs, 0)
 			var notStored *event.NotStoredError
-			if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("b")}, func() {}); !errors.As(err, &notStored) {
+			if _, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b")}, func() {}); !errors.As(err, &notStored) {
 				t.Fatalf("got %v, want not stored", err)
 			}
-			merge(t, w, "b")
-			if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 2 {
+			storetest.Merge(t, w, "b")
+			if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events"); n != 2 {
 				t.Errorf("%d rows", n)
 			}
 			checkLog(t, url)
@@ -165,14 +165,14 @@ func TestLostConnectionIsReplaced(t *testing.T) {
 func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	for _, setting := range []string{
 		"default_transaction_isolation = 'repeatable read'", "default_transaction_read_only = on",
 		"synchronous_commit = off", "statement_timeout = '7s'", "lock_timeout = '7s'", "idle_in_transaction_session_timeout = '7s'", "TimeZone = 'Asia/Tokyo'", "DateStyle = 'German'",
 	} {
-		exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET %s", pgx.Identifier{conn.Config().Database}.Sanitize(), setting))
+		pgtest.Exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET %s", pgx.Identifier{conn.Config().Database}.Sanitize(), setting))
 	}
-	exec(t, conn, `
+	pgtest.Exec(t, conn, `
 		CREATE TABLE public.said (settings text);
 		CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			INSERT INTO public.said VALUES (concat_ws(', ', current_setting('synchronous_commit'), current_setting('transaction_isolation'),
@@ -181,21 +181,21 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 		END $$;
 		CREATE TRIGGER note AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION public.note()`)
 	w := newWriter(t, url)
-	merge(t, w, "a", "b")
+	storetest.Merge(t, w, "a", "b")
 	w.session.merged = 0
 	if _, err := w.session.conn.Exec(t.Context(), "SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on; SET synchronous_commit = off").ReadAll(); err != nil {
 		t.Fatal(err)
 	}
-	merge(t, w, "b", "c")
+	storetest.Merge(t, w, "b", "c")
 	if w.session.merged == 0 {
 		t.Error("the second batch was not staged")
 	}
 	direct := NewWriter(url, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(direct.Close)
-	if _, err := direct.Merge(t.Context(), event.Batch{Groups: groupOf("d"), Suspects: []bool{false}}, func() {}); err != nil || direct.session.merged != 0 {
+	if _, err := direct.Merge(t.Context(), event.Batch{Groups: storetest.Groups("d"), Suspects: []bool{false}}, func() {}); err != nil || direct.session.merged != 0 {
 		t.Errorf("%v, %d rows merged", err, direct.session.merged)
 	}
-	if n := number(t, conn, "SELECT count(*) FROM public.said WHERE settings = 'on, read committed, 1min, 0, 1min'"); n != 3 {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM public.said WHERE settings = 'on, read committed, 1min, 0, 1min'"); n != 3 {
 		t.Errorf("%d of 3 batches were committed durably, in the isolation they rely on, and within the times", n)
 	}
 	if got := allRows(t, conn); len(got) != 4 || got[storetest.Key{ID: "c", Topic: "t"}] != storetest.Event("c") {
@@ -207,9 +207,9 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 func TestRemoteApplyIsKept(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
-	exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET synchronous_commit = remote_apply", pgx.Identifier{conn.Config().Database}.Sanitize()))
-	exec(t, conn, `
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET synchronous_commit = remote_apply", pgx.Identifier{conn.Config().Database}.Sanitize()))
+	pgtest.Exec(t, conn, `
 		CREATE TABLE public.said (setting text);
 		CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			INSERT INTO public.said VALUES (current_setting('synchronous_commit'));
@@ -219,14 +219,14 @@ func TestRemoteApplyIsKept(t *testing.T) {
 	for i, path := range []WritePath{PathStaged, PathDirect} {
 		w := NewWriter(url, path, testTimeouts, uuid.New(), zap.NewNop())
 		t.Cleanup(w.Close)
-		if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf(string(path)), Suspects: []bool{false}}, func() {}); err != nil || (w.session.merged == 0) != (path == PathDirect) {
+		if _, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups(string(path)), Suspects: []bool{false}}, func() {}); err != nil || (w.session.merged == 0) != (path == PathDirect) {
 			t.Errorf("%s: %v, %d rows merged", path, err, w.session.merged)
 		}
 		if committed, err := w.fence(t.Context(), &batch{first: int64(100+i) * BlockSize}); committed || err != nil {
 			t.Errorf("%s: the fence of a batch that never was: %v %v", path, committed, err)
 		}
 	}
-	if n := number(t, conn, "SELECT count(*) FROM public.said WHERE setting = 'remote_apply'"); n != 4 {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM public.said WHERE setting = 'remote_apply'"); n != 4 {
 		t.Errorf("%d of 2 batches and 2 fences were committed with remote_apply", n)
 	}
 }
@@ -235,14 +235,14 @@ func TestRemoteApplyIsKept(t *testing.T) {
 func TestAnotherPromiseIsTold(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	core, logged := observer.New(zap.WarnLevel)
 	w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zap.New(core))
 	t.Cleanup(w.Close)
 	for i, commit := range []string{"on", "on", "local", "local"} {
-		exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET synchronous_commit = "+commit)
+		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET synchronous_commit = "+commit)
 		w.Close()
-		merge(t, w, fmt.Sprint(i))
+		storetest.Merge(t, w, fmt.Sprint(i))
 	}
 	if n := logged.FilterMessage("the database promises something else of a commit than before").Len(); n != 1 || logged.Len() != 1 {
 		t.Errorf("told %d times: %v", n, logged.All())
@@ -254,8 +254,8 @@ func TestAnotherPromiseIsTold(t *testing.T) {
 func TestIdleConnectionsAreKept(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
-	exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET idle_session_timeout = '500ms'")
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET idle_session_timeout = '500ms'")
 	w := NewWriter(url, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
 	send(t.Context(), w, []bool{true}, "a").want(t, true)
@@ -272,9 +272,9 @@ func TestIdleConnectionsAreKept(t *testing.T) {
 func TestAllTextIsUTF8(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	for n, encoding := range []string{"UTF8", "LATIN1", "EUC_JP", "SQL_ASCII"} {
-		exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET client_encoding = '%s'", pgx.Identifier{conn.Config().Database}.Sanitize(), encoding))
+		pgtest.Exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET client_encoding = '%s'", pgx.Identifier{conn.Config().Database}.Sanitize(), encoding))
 		for _, path := range []WritePath{PathStaged, PathDirect} {
 			w, r := newWriter(t, url+"&client_encoding="+encoding), newReader(t, url+"&client_encoding="+encoding)
 			w.chooser.path = path
@@ -303,22 +303,22 @@ func TestAllTextIsUTF8(t *testing.T) {
 func TestKeyHeldByAnotherTransaction(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
-	exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
 	w := newWriter(t, url)
 	w.timeouts.Lock = 1e6 // 1 ms
-	_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a", "held")}, func() { t.Error("COMMIT was sent") })
+	_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a", "held")}, func() { t.Error("COMMIT was sent") })
 	var notStored *event.NotStoredError
 	if !errors.As(err, &notStored) || notStored.Reason != event.ReasonKeyHeld {
 		t.Fatalf("got %v, want not stored for a held key", err)
 	}
 	w.timeouts.Lock = time.Minute
 	w.Close()
-	if _, err = w.Merge(t.Context(), event.Batch{Groups: groupOf("held"), Brief: true}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonKeyHeld {
+	if _, err = w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("held"), Brief: true}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonKeyHeld {
 		t.Fatalf("brief: got %v, want not stored for a held key", err)
 	}
-	exec(t, conn, "ROLLBACK")
-	merge(t, w, "a", "held")
+	pgtest.Exec(t, conn, "ROLLBACK")
+	storetest.Merge(t, w, "a", "held")
 	checkLog(t, url)
 }
 
@@ -327,22 +327,22 @@ func TestKeyHeldByAnotherTransaction(t *testing.T) {
 func TestLogLockIsNotAKey(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
-	exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", logLock))
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", logLock))
 	w := newWriter(t, url)
 	w.timeouts.Statement = 1e8 // 100 ms
-	_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {})
+	_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {})
 	var notStored *event.NotStoredError
 	if !errors.As(err, &notStored) || notStored.Reason == event.ReasonKeyHeld {
 		t.Fatalf("got %v, want not stored, and not for a key", err)
 	}
-	exec(t, conn, "ROLLBACK")
+	pgtest.Exec(t, conn, "ROLLBACK")
 	w.timeouts = testTimeouts
 	w.Close()
-	if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
 		t.Errorf("%d rows", n)
 	}
-	merge(t, w, "a")
+	storetest.Merge(t, w, "a")
 	checkLog(t, url)
 }
 
@@ -354,20 +354,20 @@ func TestErrorInTheCommitQuery(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			conn := client(t, url)
-			exec(t, conn, `
+			conn := pgtest.Client(t, url)
+			pgtest.Exec(t, conn, `
 				CREATE FUNCTION ingot.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
 				CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON ingot.batches `+timing+` FOR EACH ROW EXECUTE FUNCTION ingot.fail()`)
 			w := newWriter(t, url)
 			var notStored *event.NotStoredError
-			if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, &notStored) {
+			if _, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {}); !errors.As(err, &notStored) {
 				t.Fatalf("got %v, want not stored", err)
 			}
-			if n := number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
+			if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
 				t.Errorf("%d rows", n)
 			}
-			exec(t, conn, "DROP TRIGGER fail ON ingot.batches")
-			merge(t, w, "a")
+			pgtest.Exec(t, conn, "DROP TRIGGER fail ON ingot.batches")
+			storetest.Merge(t, w, "a")
 		})
 	}
 }
@@ -389,9 +389,9 @@ func TestErrorsAreClassedByStatement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			exec(t, client(t, url), c.failing)
+			pgtest.Exec(t, pgtest.Client(t, url), c.failing)
 			w := newWriter(t, url)
-			if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, c.want) {
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {}); !errors.As(err, c.want) {
 				t.Errorf("got %v %v, want %T", stored, err, c.want)
 			}
 		})
@@ -406,18 +406,18 @@ func TestATriggerChangesIDs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			conn := client(t, url)
-			exec(t, conn, `
+			conn := pgtest.Client(t, url)
+			pgtest.Exec(t, conn, `
 				CREATE FUNCTION ingot.change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := `+id+`; RETURN NEW; END $$;
 				CREATE TRIGGER change BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.change()`)
 			w := newWriter(t, url)
 			w.chooser.path = PathStaged
 			var notStored *event.NotStoredError
-			if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a", "b", "c")}, func() {}); !errors.As(err, &notStored) {
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a", "b", "c")}, func() {}); !errors.As(err, &notStored) {
 				t.Errorf("got %v %v, want not stored", stored, err)
 			}
-			exec(t, conn, "DROP TRIGGER change ON ingot.events")
-			merge(t, w, "a", "b", "c")
+			pgtest.Exec(t, conn, "DROP TRIGGER change ON ingot.events")
+			storetest.Merge(t, w, "a", "b", "c")
 		})
 	}
 }
@@ -468,11 +468,11 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	w := newWriter(t, url)
-	merge(t, w, "a")
+	storetest.Merge(t, w, "a")
 	for _, rows := range []int{0, 50_000} {
 		if rows > 0 {
-			exec(t, client(t, url), `INSERT INTO ingot.batches SELECT n + 1000, n + 1e9, n + 1e9, 1, 1, n, n, gen_random_uuid(), now() FROM generate_series(1, $1::int) AS n`, rows)
-			exec(t, client(t, url), `INSERT INTO ingot.topics SELECT n, 1 FROM generate_series(1, $1::int) AS n`, rows)
+			pgtest.Exec(t, pgtest.Client(t, url), `INSERT INTO ingot.batches SELECT n + 1000, n + 1e9, n + 1e9, 1, 1, n, n, gen_random_uuid(), now() FROM generate_series(1, $1::int) AS n`, rows)
+			pgtest.Exec(t, pgtest.Client(t, url), `INSERT INTO ingot.topics SELECT n, 1 FROM generate_series(1, $1::int) AS n`, rows)
 		}
 		for name, sql := range map[string]string{
 			"log":  "EXPLAIN EXECUTE ingot_log (1, 1, 1, NULL, false)",
@@ -496,31 +496,14 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-func groupOf(ids ...string) []event.Group {
-	var events []event.Event
-	for _, id := range ids {
-		events = append(events, storetest.Event(id))
-	}
-	return []event.Group{storetest.Group(events...)}
-}
-
-func merge(t *testing.T, w *Writer, ids ...string) []bool {
-	t.Helper()
-	stored, err := w.Merge(context.Background(), event.Batch{Groups: groupOf(ids...)}, func() {})
-	if err != nil {
-		t.Fatalf("Merge: %v", err)
-	}
-	return stored
-}
-
 // TestLookUpPlan: known keys are found by the primary key on an empty, a fresh and
 // a large table, where an index that somebody has made would read whole topics.
 func TestLookUpPlan(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	w, conn := newWriter(t, url), client(t, url)
-	exec(t, conn, `CREATE INDEX ON ingot.events (topic, id)`)
-	merge(t, w, "a")
+	w, conn := newWriter(t, url), pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `CREATE INDEX ON ingot.events (topic, id)`)
+	storetest.Merge(t, w, "a")
 	ids := make([]string, 900)
 	for i := range ids {
 		ids[i] = fmt.Sprint(i * 7)
@@ -531,10 +514,10 @@ func TestLookUpPlan(t *testing.T) {
 	for _, size := range []string{"one row", "20,000 rows without statistics", "20,000 rows with statistics"} {
 		switch size {
 		case "20,000 rows without statistics":
-			exec(t, conn, `ALTER TABLE ingot.events SET (autovacuum_enabled = off)`)
-			exec(t, conn, `INSERT INTO ingot.events SELECT n::text, 't', n + 1e6, 's', now(), now(), '1' FROM generate_series(1, 20000) AS n`)
+			pgtest.Exec(t, conn, `ALTER TABLE ingot.events SET (autovacuum_enabled = off)`)
+			pgtest.Exec(t, conn, `INSERT INTO ingot.events SELECT n::text, 't', n + 1e6, 's', now(), now(), '1' FROM generate_series(1, 20000) AS n`)
 		case "20,000 rows with statistics":
-			exec(t, conn, `ANALYZE ingot.events`)
+			pgtest.Exec(t, conn, `ANALYZE ingot.events`)
 		}
 		for _, query := range []string{inArrays.Replace(lookUpQuery), inHex.Replace(checkQuery)} {
 			checkLookUpPlan(t, w, size, query)

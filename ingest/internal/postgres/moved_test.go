@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // TestMoved: in a copy of the tables, made in the order of pg_dump and pg_restore, and in tables that were
@@ -22,18 +24,18 @@ func TestMoved(t *testing.T) {
 	for name, move := range map[string]func(t *testing.T, url string) string{
 		"by a dump": dumped,
 		"VACUUM FULL": func(t *testing.T, url string) string {
-			exec(t, client(t, url), "VACUUM FULL ingot.events")
+			pgtest.Exec(t, pgtest.Client(t, url), "VACUUM FULL ingot.events")
 			return url
 		},
 		"CLUSTER": func(t *testing.T, url string) string {
-			exec(t, client(t, url), "CLUSTER ingot.events USING events_pkey")
+			pgtest.Exec(t, pgtest.Client(t, url), "CLUSTER ingot.events USING events_pkey")
 			return url
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			exec(t, client(t, url), "BEGIN; INSERT INTO ingot.events SELECT n, 'hole', -n, 's', now(), now(), '0' FROM generate_series(1, 20000) AS n; ROLLBACK")
+			pgtest.Exec(t, pgtest.Client(t, url), "BEGIN; INSERT INTO ingot.events SELECT n, 'hole', -n, 's', now(), now(), '0' FROM generate_series(1, 20000) AS n; ROLLBACK")
 			filled(t, url, 200)
 			if done, err := newPruner(t, url).Prune(t.Context(), time.Since(time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC))); err != nil || done.Batches == 0 || done.Batches > 100 {
 				t.Fatalf("%+v, %v", done, err)
@@ -59,7 +61,7 @@ func TestMoved(t *testing.T) {
 			}
 			checkLog(t, url)
 			w := newWriter(t, url)
-			merge(t, w, "new 1", "new 2")
+			storetest.Merge(t, w, "new 1", "new 2")
 			after := lookAt(t, url)
 			feed := after["feed"]
 			if want := append(append([]string{}, before["feed"]...), "t/new 1", "t/new 2"); !cmp.Equal(want, feed) {
@@ -71,14 +73,14 @@ func TestMoved(t *testing.T) {
 			r := newReader(t, url)
 			for n := 0; n < len(places); n += 41 {
 				at := places[n]
-				if diff := cmp.Diff(feed[n+1:], walk(t, r, event.Query{Feed: true, Limit: 1000, Cursor: at.Cursor()})); diff != "" {
+				if diff := cmp.Diff(feed[n+1:], storetest.Walk(t, r, event.Query{Feed: true, Limit: 1000, Cursor: at.Cursor()})); diff != "" {
 					t.Fatalf("behind event %d: %s", n, diff)
 				}
 			}
 			if got, there, err := newSubscriptions(t, url, 10).Get(t.Context(), "kept"); err != nil || !there || got.At != kept.At || got.LagEvents != kept.LagEvents+2 {
 				t.Errorf("the subscription: %+v, %v, want %+v and 2 events more behind it", got, err, kept)
 			}
-			if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("new 1")}, func() {}); err != nil || stored[0] {
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("new 1")}, func() {}); err != nil || stored[0] {
 				t.Errorf("a key that is there: %v, %v", stored, err)
 			}
 			checkLog(t, url)
@@ -106,7 +108,7 @@ func lookAt(t *testing.T, url string) map[string][]string {
 		"newest in small ones": {MaxBytes: 300},
 	} {
 		q.Limit = 100
-		looked[name] = walk(t, r, q)
+		looked[name] = storetest.Walk(t, r, q)
 	}
 	for _, key := range looked["feed"] {
 		topic, id, _ := strings.Cut(key, "/")
@@ -141,7 +143,7 @@ func placesOf(t *testing.T, r *Reader) (places []event.Position) {
 func dumped(t *testing.T, url string) (copied string) {
 	t.Helper()
 	copied = database(t)
-	from, to := client(t, url), client(t, copied)
+	from, to := pgtest.Client(t, url), pgtest.Client(t, copied)
 	const keys = `SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)), format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
 		FROM pg_constraint WHERE connamespace = 'ingot'::regnamespace AND contype IN ('p', 'u')
 		UNION ALL SELECT pg_get_indexdef('ingot.events_slices'::regclass), 'DROP INDEX ingot.events_slices'`
@@ -158,9 +160,9 @@ func dumped(t *testing.T, url string) (copied string) {
 		t.Fatal(err)
 	}
 	for i := 1; i < len(adds); i += 2 {
-		exec(t, to, adds[i])
+		pgtest.Exec(t, to, adds[i])
 	}
-	exec(t, to, "DELETE FROM ingot.schema_version")
+	pgtest.Exec(t, to, "DELETE FROM ingot.schema_version")
 	for _, table := range []string{"batches", "events", "schema_version", "subscriptions", "topics"} {
 		var text bytes.Buffer
 		if _, err := from.PgConn().CopyTo(t.Context(), &text, "COPY ingot."+table+" TO stdout"); err != nil {
@@ -170,9 +172,9 @@ func dumped(t *testing.T, url string) (copied string) {
 			t.Fatal(err)
 		}
 	}
-	exec(t, to, fmt.Sprintf("SELECT setval('ingot.id_blocks', %d)", number(t, from, "SELECT last_value FROM ingot.id_blocks")))
+	pgtest.Exec(t, to, fmt.Sprintf("SELECT setval('ingot.id_blocks', %d)", pgtest.Number(t, from, "SELECT last_value FROM ingot.id_blocks")))
 	for i := 0; i < len(adds); i += 2 {
-		exec(t, to, adds[i])
+		pgtest.Exec(t, to, adds[i])
 	}
 	return copied
 }

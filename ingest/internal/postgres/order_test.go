@@ -51,16 +51,16 @@ func TestFeedOrderUnderStress(t *testing.T) {
 	if _, err := Open(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	conn := client(t, url)
-	exec(t, conn, orderTrouble)
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, orderTrouble)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 
 	done := make(chan struct{})
-	killer := &backendKiller{conn: client(t, url), random: rand.New(rand.NewPCG(seed, 0))}
+	killer := &backendKiller{conn: pgtest.Client(t, url), random: rand.New(rand.NewPCG(seed, 0))}
 	feed := &feedReader{reader: newReader(t, url), read: killer.progress}
-	byID := &naiveReader{conn: client(t, url), sql: "SELECT id FROM ingot.events WHERE id > $1 ORDER BY id"}
-	bySerial := &naiveReader{conn: client(t, url), sql: "SELECT n FROM public.tickets WHERE n > $1 ORDER BY n"}
+	byID := &naiveReader{conn: pgtest.Client(t, url), sql: "SELECT id FROM ingot.events WHERE id > $1 ORDER BY id"}
+	bySerial := &naiveReader{conn: pgtest.Client(t, url), sql: "SELECT n FROM public.tickets WHERE n > $1 ORDER BY n"}
 	var readers sync.WaitGroup
 	for _, next := range []func(context.Context) (bool, error){feed.next, byID.next, bySerial.next} {
 		readers.Go(func() { // ends after done is closed, awaited below
@@ -81,7 +81,7 @@ func TestFeedOrderUnderStress(t *testing.T) {
 	if report.Lost+report.Unknown == 0 || report.Refused == 0 || report.Poisoned == 0 {
 		t.Error("a kind of trouble never came")
 	}
-	if n := number(t, conn, "SELECT count(*) FROM ingot.batches WHERE received = 0"); n == 0 {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches WHERE received = 0"); n == 0 {
 		t.Error("no batch in doubt was ever fenced off")
 	} else {
 		t.Logf("%d batches in doubt were fenced off", n)
@@ -103,7 +103,7 @@ func checkFollowed(t *testing.T, url string, live []int64) {
 	if err := follow(t.Context(), over, after.next); err != nil {
 		t.Fatal(err)
 	}
-	rows, _ := client(t, url).Query(t.Context(), `SELECT e.id FROM ingot.events AS e CROSS JOIN LATERAL (
+	rows, _ := pgtest.Client(t, url).Query(t.Context(), `SELECT e.id FROM ingot.events AS e CROSS JOIN LATERAL (
 		SELECT commit_seq FROM ingot.batches AS b WHERE b.first_id <= e.id ORDER BY first_id DESC LIMIT 1
 	) AS b ORDER BY b.commit_seq, e.id`)
 	table, err := pgx.CollectRows(rows, pgx.RowTo[int64])
@@ -134,11 +134,11 @@ func parting(a, b []int64) int {
 // checkOrderKeys: what was answered is what is there.
 func checkOrderKeys(t *testing.T, conn *pgx.Conn, r orderReport) {
 	t.Helper()
-	if n := number(t, conn, "SELECT count(*) FROM ingot.events WHERE topic = 'own'"); n != orderProcesses*orderWriters*orderRows {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events WHERE topic = 'own'"); n != orderProcesses*orderWriters*orderRows {
 		t.Errorf("%d rows of keys with one writer, want %d", n, orderProcesses*orderWriters*orderRows)
 	}
 	slices.Sort(r.Tried)
-	if n, want := number(t, conn, "SELECT count(*) FROM ingot.events WHERE topic = 'contended'"), len(slices.Compact(r.Tried)); n != int64(want) {
+	if n, want := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events WHERE topic = 'contended'"), len(slices.Compact(r.Tried)); n != int64(want) {
 		t.Errorf("%d rows of contended keys, want %d", n, want)
 	}
 	slices.Sort(r.Stored)
@@ -151,7 +151,7 @@ func checkOrderKeys(t *testing.T, conn *pgx.Conn, r orderReport) {
 // fail.
 func checkMissed(t *testing.T, conn *pgx.Conn, r *naiveReader, count, how string) {
 	t.Helper()
-	total := number(t, conn, count)
+	total := pgtest.Number(t, conn, count)
 	t.Logf("the reader that %s missed %d of %d", how, total-r.seen, total)
 	if r.seen >= total {
 		t.Errorf("the reader that %s missed nothing: the order was never in danger", how)

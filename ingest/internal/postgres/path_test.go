@@ -6,6 +6,7 @@ import (
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 func TestPlan(t *testing.T) {
@@ -84,7 +85,7 @@ func TestAutoLearns(t *testing.T) {
 		}
 	}
 	size := func() int64 {
-		return number(t, client(t, url), "SELECT pg_relation_size('ingot.events')")
+		return pgtest.Number(t, pgtest.Client(t, url), "SELECT pg_relation_size('ingot.events')")
 	}
 	for i := range 5 {
 		write(first, i*1000, i*1000+1000, true)
@@ -119,7 +120,7 @@ func TestSuspectsAreChecked(t *testing.T) {
 	w.chooser.seen = guesses{misses: guessesToTrust, hits: guessesToTrust}
 	write := func(suspects string, ids ...string) string {
 		t.Helper()
-		b := event.Batch{Groups: groupOf(make([]string, len(ids))...)}
+		b := event.Batch{Groups: storetest.Groups(make([]string, len(ids))...)}
 		for i := range ids {
 			b.Groups[0].Events[i].ID = ids[i]
 			b.Suspects = append(b.Suspects, suspects[i] == 's')

@@ -9,6 +9,7 @@ import (
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 const rowSecurity = "ALTER TABLE ingot.events ENABLE ROW LEVEL SECURITY;"
@@ -25,18 +26,18 @@ func TestPoliciesRefuseARequest(t *testing.T) {
 			t.Run(name+" "+string(path), func(t *testing.T) {
 				t.Parallel()
 				owner := database(t)
-				conn := client(t, owner)
+				conn := pgtest.Client(t, owner)
 				_, least, _ := leastRole(t, owner, conn)
-				exec(t, conn, rowSecurity+policies)
+				pgtest.Exec(t, conn, rowSecurity+policies)
 				w := newWriter(t, least)
 				w.chooser.path = path
 				bad := storetest.Event("b")
 				bad.Source = "bad"
-				_, err := w.Merge(t.Context(), event.Batch{Groups: append(groupOf("a"), storetest.Group(bad))}, func() {})
+				_, err := w.Merge(t.Context(), event.Batch{Groups: append(storetest.Groups("a"), storetest.Group(bad))}, func() {})
 				if by(err) != "a policy of row security" || w.session == nil {
 					t.Fatalf("got %v, connection %v, want bad data that a policy refuses", err, w.session != nil)
 				}
-				if diff := cmp.Diff([]bool{true}, merge(t, w, "a")); diff != "" {
+				if diff := cmp.Diff([]bool{true}, storetest.Merge(t, w, "a")); diff != "" {
 					t.Errorf("the event beside it: %s", diff)
 				}
 			})
@@ -49,19 +50,19 @@ func TestPoliciesRefuseARequest(t *testing.T) {
 func TestPoliciesThatChange(t *testing.T) {
 	t.Parallel()
 	owner := database(t)
-	conn := client(t, owner)
+	conn := pgtest.Client(t, owner)
 	_, least, _ := leastRole(t, owner, conn)
 	w := newWriter(t, least)
 	w.chooser.path = PathStaged
-	merge(t, w, "a")
+	storetest.Merge(t, w, "a")
 	for _, ddl := range []string{
 		rowSecurity + "CREATE POLICY p ON ingot.events USING (true) WITH CHECK (topic = 'none')",
 		"ALTER POLICY p ON ingot.events WITH CHECK (topic = 'other')",
 		"DROP POLICY p ON ingot.events; CREATE POLICY p ON ingot.events USING (true) WITH CHECK (topic = 'other')",
 	} {
-		exec(t, conn, ddl)
-		_, first := w.Merge(t.Context(), event.Batch{Groups: groupOf("b")}, func() {})
-		_, second := w.Merge(t.Context(), event.Batch{Groups: groupOf("b")}, func() {})
+		pgtest.Exec(t, conn, ddl)
+		_, first := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b")}, func() {})
+		_, second := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b")}, func() {})
 		if notStored := new(event.NotStoredError); !errors.As(first, &notStored) || by(second) != "a policy of row security" {
 			t.Errorf("got %v, then %v, want not stored, then refused by a policy", first, second)
 		}
@@ -91,18 +92,18 @@ func TestWithoutAPolicyNothingIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			owner := database(t)
-			conn := client(t, owner)
+			conn := pgtest.Client(t, owner)
 			role, least, _ := leastRole(t, owner, conn)
 			as := strings.NewReplacer(" ROLE", " "+role)
 			w := newWriter(t, least)
-			merge(t, w, "before")
-			exec(t, conn, as.Replace(c.wrong))
+			storetest.Merge(t, w, "before")
+			pgtest.Exec(t, conn, as.Replace(c.wrong))
 			var notStored *event.NotStoredError
-			if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnexplained {
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnexplained {
 				t.Errorf("got %v %v, want not stored, and no reason", stored, err)
 			}
-			exec(t, conn, as.Replace(c.mend))
-			if diff := cmp.Diff([]bool{true}, merge(t, w, "a")); diff != "" {
+			pgtest.Exec(t, conn, as.Replace(c.mend))
+			if diff := cmp.Diff([]bool{true}, storetest.Merge(t, w, "a")); diff != "" {
 				t.Error(diff)
 			}
 		})

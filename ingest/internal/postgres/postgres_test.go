@@ -49,33 +49,6 @@ func newReader(t testing.TB, url string) *Reader {
 	return r
 }
 
-// client is a connection to look behind the package with.
-func client(t testing.TB, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn
-}
-
-func exec(t testing.TB, conn *pgx.Conn, sql string, args ...any) {
-	t.Helper()
-	if _, err := conn.Exec(context.Background(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
-// number runs a query for one number.
-func number(t testing.TB, conn *pgx.Conn, sql string, args ...any) (n int64) {
-	t.Helper()
-	if err := conn.QueryRow(context.Background(), sql, args...).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return n
-}
-
 // TestContract runs what the pipeline relies on, on every path and with guesses of
 // every quality, and afterwards holds the commit log against the table.
 func TestContract(t *testing.T) {
@@ -95,7 +68,7 @@ func TestContract(t *testing.T) {
 			t.Parallel()
 			storetest.Contract(t, func(t *testing.T) storetest.Opened {
 				url := database(t)
-				conn := client(t, url)
+				conn := pgtest.Client(t, url)
 				w := NewWriter(url, c.path, testTimeouts, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
 				t.Cleanup(w.Close)
 				t.Cleanup(func() { checkLog(t, url) })

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // TestAcceptedIsStorable: whatever the decoder accepts, Postgres stores byte for
@@ -16,7 +17,7 @@ import (
 func TestAcceptedIsStorable(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	w, conn := newWriter(t, url), client(t, url)
+	w, conn := newWriter(t, url), pgtest.Client(t, url)
 	accepted, refused := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		body := "[" + strings.Join(rapid.SliceOfN(rapid.Custom(drawEvent), 1, 20).Draw(rt, "events"), ",") + "]"

@@ -16,7 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 func newPruner(t *testing.T, url string) *Pruner {
@@ -54,18 +56,18 @@ func TestPrune(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	order := filled(t, url, 250)
-	r, conn, p := newReader(t, url), client(t, url), newPruner(t, url)
+	r, conn, p := newReader(t, url), pgtest.Client(t, url), newPruner(t, url)
 	before, err := r.Totals(t.Context(), -1, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := number(t, conn, "SELECT sum(stored) FROM ingot.batches WHERE commit_seq <= 100")
+	gone := pgtest.Number(t, conn, "SELECT sum(stored) FROM ingot.batches WHERE commit_seq <= 100")
 
 	if all := pruned(t, p, olderThan(100)); all.Batches != 100 || all.Events != gone {
 		t.Errorf("deleted %+v, want %d of 100 batches", all, gone)
 	}
 	checkLog(t, url)
-	if diff := cmp.Diff(order[gone:], walk(t, r, event.Query{Feed: true, Limit: 100})); diff != "" {
+	if diff := cmp.Diff(order[gone:], storetest.Walk(t, r, event.Query{Feed: true, Limit: 100})); diff != "" {
 		t.Errorf("the feed (-want +got)\n%s", diff)
 	}
 	after, err := r.Totals(t.Context(), -1, 1<<20)
@@ -73,7 +75,7 @@ func TestPrune(t *testing.T) {
 		t.Errorf("totals %+v, were %+v; %v", after, before, err)
 	}
 	for topic, n := range after.Topics {
-		if want := number(t, conn, "SELECT count(*) FROM ingot.events WHERE topic = $1", topic); n != want {
+		if want := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events WHERE topic = $1", topic); n != want {
 			t.Errorf("topic %s has %d, want %d", topic, n, want)
 		}
 	}
@@ -93,7 +95,7 @@ func TestPrune(t *testing.T) {
 	}
 
 	kept := strings.TrimPrefix(order[len(order)-1], "frequent/")
-	again := groupOf(strings.TrimPrefix(order[0], "frequent/"), kept)
+	again := storetest.Groups(strings.TrimPrefix(order[0], "frequent/"), kept)
 	again[0].Events[0].Topic, again[0].Events[1].Topic = "frequent", "frequent"
 	stored, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: again, Suspects: []bool{true, true}}, func() {})
 	if err != nil || !stored[0] || stored[1] {
@@ -106,15 +108,15 @@ func TestPrune(t *testing.T) {
 func TestPruneTakesTopicsAway(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
-	merge(t, newWriter(t, url), "a", "b")
-	exec(t, conn, "UPDATE ingot.events SET topic = 'old'; UPDATE ingot.topics SET topic = 'old'")
-	merge(t, newWriter(t, url), "c")
+	conn := pgtest.Client(t, url)
+	storetest.Merge(t, newWriter(t, url), "a", "b")
+	pgtest.Exec(t, conn, "UPDATE ingot.events SET topic = 'old'; UPDATE ingot.topics SET topic = 'old'")
+	storetest.Merge(t, newWriter(t, url), "c")
 	if all := pruned(t, newPruner(t, url), 0); all.Batches != 1 || all.Events != 2 {
 		t.Errorf("deleted %+v", all)
 	}
 	checkLog(t, url)
-	if n := number(t, conn, "SELECT count(*) FROM ingot.topics WHERE topic = 'old'"); n != 0 {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.topics WHERE topic = 'old'"); n != 0 {
 		t.Error("the topic is still there")
 	}
 }
@@ -141,9 +143,9 @@ func TestPruneOfManySteps(t *testing.T) {
 		for i := range ids {
 			ids[i] = fmt.Sprint(b, "-", i)
 		}
-		merge(t, w, ids...)
+		storetest.Merge(t, w, ids...)
 	}
-	merge(t, newWriter(t, url), "last")
+	storetest.Merge(t, newWriter(t, url), "last")
 	p := newPruner(t, url)
 	for step := range 4 {
 		if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches != 1 || done.Events != 5000 {
@@ -151,7 +153,7 @@ func TestPruneOfManySteps(t *testing.T) {
 		}
 		checkLog(t, url)
 	}
-	if n := number(t, client(t, url), "SELECT count(*) FROM ingot.events"); n != 1 {
+	if n := pgtest.Number(t, pgtest.Client(t, url), "SELECT count(*) FROM ingot.events"); n != 1 {
 		t.Errorf("%d events are left", n)
 	}
 }
@@ -177,8 +179,8 @@ func TestPruneOfSlowEvents(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	tinyBatches(t, url, 40)
-	conn := client(t, url)
-	exec(t, conn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN old; END $$;
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN old; END $$;
 		CREATE TRIGGER slow BEFORE DELETE ON ingot.events FOR EACH ROW EXECUTE FUNCTION slow()`)
 	p, err := OpenPruner(url, 200*time.Millisecond)
 	if err != nil {
@@ -186,7 +188,7 @@ func TestPruneOfSlowEvents(t *testing.T) {
 	}
 	t.Cleanup(p.Close)
 	failed := error(nil)
-	for try := 0; number(t, conn, "SELECT count(*) FROM ingot.batches") > 1; try++ {
+	for try := 0; pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches") > 1; try++ {
 		if try == 500 {
 			t.Fatalf("nothing is deleted any more: %v", failed)
 		}
@@ -203,11 +205,11 @@ func TestPruneOfSlowEvents(t *testing.T) {
 // tinyBatches writes batches of two events, old ones, of which the last one is folded.
 func tinyBatches(t *testing.T, url string, n int) {
 	t.Helper()
-	conn := client(t, url)
-	exec(t, conn, `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at, folded)
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at, folded)
 		SELECT n, 2 * n, 2 * n + 1, 2, 2, 2 * n, 2 * n, gen_random_uuid(), now() - interval '1 day' + n * interval '1 ms', n = $1 FROM generate_series(1, $1::bigint) AS n`, n)
-	exec(t, conn, "INSERT INTO ingot.events SELECT n::text, (n % 1000)::text, n, 's', now(), now(), '{}' FROM generate_series(2, 2 * $1::bigint + 1) AS n", n)
-	exec(t, conn, "INSERT INTO ingot.topics SELECT topic, count(*) FROM ingot.events GROUP BY topic")
+	pgtest.Exec(t, conn, "INSERT INTO ingot.events SELECT n::text, (n % 1000)::text, n, 's', now(), now(), '{}' FROM generate_series(2, 2 * $1::bigint + 1) AS n", n)
+	pgtest.Exec(t, conn, "INSERT INTO ingot.topics SELECT topic, count(*) FROM ingot.events GROUP BY topic")
 }
 
 // TestPrunedPlaces: a place whose batch was deleted is gone, all others go on.
@@ -244,15 +246,15 @@ func TestPrunedPlaces(t *testing.T) {
 func TestPlaceBeforeAPause(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	merge(t, newWriter(t, url), "a")
-	merge(t, newWriter(t, url), "b")
+	storetest.Merge(t, newWriter(t, url), "a")
+	storetest.Merge(t, newWriter(t, url), "b")
 	r, p := newReader(t, url), newPruner(t, url)
-	exec(t, client(t, url), "UPDATE ingot.batches SET committed_at = committed_at - interval '1 year'")
+	pgtest.Exec(t, pgtest.Client(t, url), "UPDATE ingot.batches SET committed_at = committed_at - interval '1 year'")
 	end, err := r.Start(t.Context(), "now")
 	if err != nil {
 		t.Fatal(err)
 	}
-	merge(t, newWriter(t, url), "c")
+	storetest.Merge(t, newWriter(t, url), "c")
 	if all := pruned(t, p, MinRetention); all.Batches != 1 {
 		t.Errorf("deleted %+v", all)
 	}
@@ -275,7 +277,7 @@ func TestPageThatIsDeletedMeanwhile(t *testing.T) {
 			t.Parallel()
 			url := database(t)
 			filled(t, url, 250)
-			r, conn := newReader(t, url), client(t, url)
+			r, conn := newReader(t, url), pgtest.Client(t, url)
 			query.Feed, query.Limit, query.MaxBytes = true, 1, 1<<20
 			first, err := r.Events(t.Context(), query)
 			if err != nil {
@@ -283,7 +285,7 @@ func TestPageThatIsDeletedMeanwhile(t *testing.T) {
 			}
 			query.Cursor, query.Limit = first.Next, 1000
 
-			exec(t, conn, "BEGIN")
+			pgtest.Exec(t, conn, "BEGIN")
 			deletedMeanwhile(t, r, conn, query, olderThan(100))
 		})
 	}
@@ -295,9 +297,9 @@ func TestPageThatIsDeletedWhereTheClockIsBehind(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	filled(t, url, 250)
-	conn := client(t, url)
-	exec(t, conn, "UPDATE ingot.batches SET committed_at = $1", time.Now())
-	exec(t, conn, `CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT pg_catalog.now() + interval '1 year' $$`)
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = $1", time.Now())
+	pgtest.Exec(t, conn, `CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT pg_catalog.now() + interval '1 year' $$`)
 	r, err := OpenReader(url, PoolConfig{Connections: 1, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
@@ -310,20 +312,20 @@ func TestPageThatIsDeletedWhereTheClockIsBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	query.Cursor, query.Limit = first.Next, 1000
-	exec(t, conn, "BEGIN")
+	pgtest.Exec(t, conn, "BEGIN")
 	deletedMeanwhile(t, r, conn, query, -time.Hour)
 }
 
 // deletedMeanwhile reads a page, for which conn, in a transaction, deletes the batches of an age, and wants its place to be gone.
 func deletedMeanwhile(t *testing.T, r *Reader, conn *pgx.Conn, query event.Query, age time.Duration) {
 	t.Helper()
-	exec(t, conn, "LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
+	pgtest.Exec(t, conn, "LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
 	read := make(chan error, 1)
 	go func() { // ends with the lock
 		_, err := r.Events(context.Background(), query)
 		read <- err
 	}()
-	waitFor(t, client(t, conn.Config().ConnString()), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingot.events'::regclass", 1)
+	pgtest.WaitFor(t, pgtest.Client(t, conn.Config().ConnString()), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingot.events'::regclass", 1)
 	if done, err := prune(t.Context(), conn, age, stepEvents); err != nil || done.Batches == 0 {
 		t.Fatalf("%+v %v", done, err)
 	}
@@ -354,7 +356,7 @@ func pageDeletedAt(t *testing.T, query event.Query, at int) (queries int) {
 	t.Helper()
 	url := database(t)
 	order := filled(t, url, firstLogRows+10)
-	merge(t, newWriter(t, url), "last") // folds
+	storetest.Merge(t, newWriter(t, url), "last") // folds
 	order = append(order, "t/last")
 	p, config := newPruner(t, url), newReader(t, url).pool.Config()
 	before := &beforeQuery{do: func(n int) {
@@ -411,7 +413,7 @@ func TestPruneBesideWriters(t *testing.T) {
 				if b%5 == n {
 					w.drop() // the next connection's first batch folds
 				}
-				groups := groupOf(fmt.Sprint(b%11), fmt.Sprint(b%13+n), fmt.Sprint(n, "-", b), fmt.Sprint(b%17))
+				groups := storetest.Groups(fmt.Sprint(b%11), fmt.Sprint(b%13+n), fmt.Sprint(n, "-", b), fmt.Sprint(b%17))
 				for i := range groups[0].Events {
 					groups[0].Events[i].Topic = fmt.Sprint((b*7 + i*n) % 40)
 				}
@@ -438,7 +440,7 @@ func TestPruneBesideWriters(t *testing.T) {
 	if v := checkLog(t, url); v.Received != 3*150*4 {
 		t.Errorf("%+v", v)
 	}
-	merge(t, newWriter(t, url), "last")
+	storetest.Merge(t, newWriter(t, url), "last")
 	pruned(t, p, 0)
 	if v := checkLog(t, url); v.Batches != 1 || v.Events != 1 {
 		t.Errorf("at the end %+v", v)
@@ -450,12 +452,12 @@ func TestOnePrunerAtATime(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	filled(t, url, 20)
-	p, conn := newPruner(t, url), client(t, url)
-	exec(t, conn, "SELECT pg_advisory_lock($1)", int64(pruneLock))
+	p, conn := newPruner(t, url), pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "SELECT pg_advisory_lock($1)", int64(pruneLock))
 	if all := pruned(t, p, 0); all != (Pruned{}) {
 		t.Errorf("beside another: %+v", all)
 	}
-	exec(t, conn, "SELECT pg_advisory_unlock($1)", int64(pruneLock))
+	pgtest.Exec(t, conn, "SELECT pg_advisory_unlock($1)", int64(pruneLock))
 	if all := pruned(t, p, 0); all.Batches == 0 {
 		t.Errorf("after it: %+v", all)
 	}
@@ -465,16 +467,16 @@ func TestOnePrunerAtATime(t *testing.T) {
 func TestPruneByBothClocks(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	merge(t, newWriter(t, url), "a")
-	merge(t, newWriter(t, url), "b")
-	conn := client(t, url)
-	exec(t, conn, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 year' $$`)
+	storetest.Merge(t, newWriter(t, url), "a")
+	storetest.Merge(t, newWriter(t, url), "b")
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 year' $$`)
 	p := newPruner(t, url)
 	shadow(t, p.pool.Pool)
 	if all := pruned(t, p, time.Hour); all != (Pruned{}) {
 		t.Errorf("deleted %+v", all)
 	}
-	exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours'")
+	pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours'")
 	if all := pruned(t, p, time.Hour); all.Batches != 1 {
 		t.Errorf("deleted %+v", all)
 	}
@@ -485,15 +487,15 @@ func TestPruneWaitsForFolds(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	filled(t, url, 20)
-	p, conn := newPruner(t, url), client(t, url)
-	release := holdLog(t, client(t, url))
+	p, conn := newPruner(t, url), pgtest.Client(t, url)
+	release := holdLog(t, pgtest.Client(t, url))
 	ended := make(chan error, 1)
 	go func() { // ends when the log's lock is let go
 		_, err := p.Prune(context.Background(), 0)
 		ended <- err
 	}()
-	waitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
-	if n := number(t, conn, "SELECT count(*) FROM ingot.batches"); n != 20 {
+	pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches"); n != 20 {
 		t.Errorf("%d batches are left before it", n)
 	}
 	release()
@@ -509,7 +511,7 @@ func TestAPrunerThatStandsStill(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	filled(t, url, 20)
-	looks := &lockTracer{t: t, conn: client(t, url)}
+	looks := &lockTracer{t: t, conn: pgtest.Client(t, url)}
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		t.Fatal(err)
@@ -520,7 +522,7 @@ func TestAPrunerThatStandsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	exec(t, conn, "BEGIN")
+	pgtest.Exec(t, conn, "BEGIN")
 	if done, err := prune(t.Context(), conn, 0, stepEvents); err != nil || done.Events == 0 || looks.looked == 0 {
 		t.Errorf("%+v, looked %d times; %v", done, looks.looked, err)
 	}
@@ -536,9 +538,9 @@ func TestAPrunerThatStandsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer still.Release()
-	exec(t, still.Conn(), "BEGIN")
-	exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(pruneLock))
-	waitFor(t, client(t, url), fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %d AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", uint32(pruneLock&0xffffffff)), 0)
+	pgtest.Exec(t, still.Conn(), "BEGIN")
+	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(pruneLock))
+	pgtest.WaitFor(t, pgtest.Client(t, url), fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %d AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", uint32(pruneLock&0xffffffff)), 0)
 }
 
 // lockTracer looks whether somebody holds the log's lock when a query begins, and when it has ended.
@@ -559,7 +561,7 @@ func (l *lockTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEnd
 
 func (l *lockTracer) look(at string) {
 	l.looked++
-	if number(l.t, l.conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", int64(logLock&0xffffffff)) != 0 {
+	if pgtest.Number(l.t, l.conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", int64(logLock&0xffffffff)) != 0 {
 		l.t.Errorf("the log's lock is held at %s", at)
 	}
 }

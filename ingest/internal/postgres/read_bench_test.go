@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // BenchmarkRead reads from the database that INGOT_READ_DATABASE names, which should
@@ -18,7 +19,7 @@ func BenchmarkRead(b *testing.B) {
 	if url == "" {
 		b.Skip("INGOT_READ_DATABASE names no database")
 	}
-	conn := client(b, url)
+	conn := pgtest.Client(b, url)
 	text := func(sql string) (s string) {
 		if err := conn.QueryRow(b.Context(), sql).Scan(&s); err != nil {
 			b.Fatal(err)

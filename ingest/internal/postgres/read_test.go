@@ -18,81 +18,15 @@ import (
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
-
-// filled writes a history with several writers, topics and sources, and returns
-// the keys in commit order. Every seventh event repeats an earlier one.
-func filled(t *testing.T, url string, batches int) (order []string) {
-	t.Helper()
-	writers := []*Writer{newWriter(t, url), newWriter(t, url), newWriter(t, url)}
-	n := 0
-	for b := range batches {
-		var events []event.Event
-		for range b%17 + 1 {
-			e := storetest.Event(fmt.Sprintf("%05d", n))
-			if n%7 == 6 {
-				e.ID = fmt.Sprintf("%05d", n/2)
-			}
-			e.Topic = "frequent"
-			if n%50 == 3 {
-				e.Topic = "rare"
-			}
-			e.Source = fmt.Sprintf("s%d", n%3)
-			events = append(events, e)
-			n++
-		}
-		received := time.Date(2026, 1, 1, 0, b, 0, 0, time.UTC)
-		stored, err := writers[(b/3)%3].Merge(t.Context(), event.Batch{Groups: []event.Group{{Events: events, ReceivedAt: received}}}, func() {})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, e := range events {
-			if stored[i] {
-				order = append(order, e.Topic+"/"+e.ID)
-			}
-		}
-	}
-	exec(t, client(t, url), "UPDATE ingot.batches SET committed_at = '2026-01-01 00:00:01Z'::timestamptz + (commit_seq - 1) * interval '1 minute'")
-	return order
-}
-
-// walk reads pages until they end, and returns the keys in the order they came.
-func walk(t *testing.T, r *Reader, q event.Query) (keys []string) {
-	t.Helper()
-	if q.MaxBytes == 0 {
-		q.MaxBytes = 8 << 20
-	}
-	for range 10_000 {
-		page, err := r.Events(t.Context(), q)
-		if err != nil {
-			t.Fatalf("%+v: %v", q, err)
-		}
-		if len(page.Events) > q.Limit {
-			t.Fatalf("%d events, the limit is %d", len(page.Events), q.Limit)
-		}
-		bytes := 0
-		for _, e := range page.Events {
-			keys = append(keys, e.Topic+"/"+e.Event.ID)
-			bytes += e.Size()
-		}
-		if bytes > q.MaxBytes && len(page.Events) > 1 {
-			t.Fatalf("%d events of %d bytes, the limit is %d", len(page.Events), bytes, q.MaxBytes)
-		}
-		if page.Next == "" || page.Next == q.Cursor {
-			return keys
-		}
-		q.Cursor = page.Next
-	}
-	t.Fatal("the pages do not end")
-	return nil
-}
 
 // TestFuzzySearchLimit: a database whose text search is content with some of the rows loses none
 // of ours.
 func TestFuzzySearchLimit(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	const n = 2000
 	group := storetest.Group()
 	for i := range n {
@@ -103,11 +37,19 @@ func TestFuzzySearchLimit(t *testing.T) {
 	if _, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: []event.Group{group}}, func() {}); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, conn, "VACUUM ingot.events") // from the list into the tree
-	exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET gin_fuzzy_search_limit = 100")
-	if got := walk(t, newReader(t, url), event.Query{Feed: true, Topics: []string{"frequent"}, Limit: 1000}); len(got) != n {
+	pgtest.Exec(t, conn, "VACUUM ingot.events") // from the list into the tree
+	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET gin_fuzzy_search_limit = 100")
+	if got := storetest.Walk(t, newReader(t, url), event.Query{Feed: true, Topics: []string{"frequent"}, Limit: 1000}); len(got) != n {
 		t.Errorf("%d events of %d", len(got), n)
 	}
+}
+
+// filled writes a history with three writers, a batch a minute, and returns the keys in commit order.
+func filled(t *testing.T, url string, batches int) (order []string) {
+	t.Helper()
+	order = storetest.History(t, batches, newWriter(t, url), newWriter(t, url), newWriter(t, url))
+	pgtest.Exec(t, pgtest.Client(t, url), "UPDATE ingot.batches SET committed_at = '2026-01-01 00:00:01Z'::timestamptz + (commit_seq - 1) * interval '1 minute'")
+	return order
 }
 
 func only(keys []string, keep func(key string) bool) []string {
@@ -124,24 +66,24 @@ func TestPages(t *testing.T) {
 	sorted := slices.Sorted(slices.Values(order))
 	rare := func(k string) bool { return strings.HasPrefix(k, "rare/") }
 	for _, limit := range []int{1, 7, 100, 1000} {
-		if diff := cmp.Diff(order, walk(t, r, event.Query{Feed: true, Limit: limit})); diff != "" {
+		if diff := cmp.Diff(order, storetest.Walk(t, r, event.Query{Feed: true, Limit: limit})); diff != "" {
 			t.Errorf("feed, limit %d: %s", limit, diff)
 		}
-		if diff := cmp.Diff(only(order, rare), walk(t, r, event.Query{Feed: true, Limit: limit, Topics: []string{"rare"}})); diff != "" {
+		if diff := cmp.Diff(only(order, rare), storetest.Walk(t, r, event.Query{Feed: true, Limit: limit, Topics: []string{"rare"}})); diff != "" {
 			t.Errorf("feed of rare, limit %d: %s", limit, diff)
 		}
-		if diff := cmp.Diff(sorted, slices.Sorted(slices.Values(walk(t, r, event.Query{Limit: limit})))); diff != "" {
+		if diff := cmp.Diff(sorted, slices.Sorted(slices.Values(storetest.Walk(t, r, event.Query{Limit: limit})))); diff != "" {
 			t.Errorf("browse, limit %d: %s", limit, diff)
 		}
-		got := walk(t, r, event.Query{Limit: limit, Topics: []string{"rare"}})
+		got := storetest.Walk(t, r, event.Query{Limit: limit, Topics: []string{"rare"}})
 		if diff := cmp.Diff(slices.Sorted(slices.Values(only(order, rare))), slices.Sorted(slices.Values(got))); diff != "" {
 			t.Errorf("browse rare, limit %d: %s", limit, diff)
 		}
 	}
-	if diff := cmp.Diff(order, walk(t, r, event.Query{Feed: true, Limit: 1000, MaxBytes: 100})); diff != "" {
+	if diff := cmp.Diff(order, storetest.Walk(t, r, event.Query{Feed: true, Limit: 1000, MaxBytes: 100})); diff != "" {
 		t.Errorf("feed in pages of 100 bytes: %s", diff)
 	}
-	if diff := cmp.Diff(sorted, slices.Sorted(slices.Values(walk(t, r, event.Query{Limit: 1000, MaxBytes: 300})))); diff != "" {
+	if diff := cmp.Diff(sorted, slices.Sorted(slices.Values(storetest.Walk(t, r, event.Query{Limit: 1000, MaxBytes: 300})))); diff != "" {
 		t.Errorf("browse in pages of 300 bytes: %s", diff)
 	}
 }
@@ -164,7 +106,7 @@ func TestFilters(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	filled(t, url, 60)
-	r, conn := newReader(t, url), client(t, url)
+	r, conn := newReader(t, url), pgtest.Client(t, url)
 	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
 	for where, q := range map[string]event.Query{
 		"true":                             {},
@@ -181,10 +123,10 @@ func TestFilters(t *testing.T) {
 		"received_at < '2026-01-01 00:20:00Z'":                                  {Until: at(20)},
 		"received_at BETWEEN '2026-01-01 00:20:00Z' AND '2026-01-01 00:29:00Z'": {Since: at(20), Until: at(30)},
 	} {
-		want := int(number(t, conn, "SELECT count(*) FROM ingot.events WHERE "+where))
+		want := int(pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events WHERE "+where))
 		for _, feed := range []bool{true, false} {
 			q.Feed, q.Limit = feed, 13
-			if got := walk(t, r, q); len(got) != want {
+			if got := storetest.Walk(t, r, q); len(got) != want {
 				t.Errorf("%s, feed %v: %d events, want %d", where, feed, len(got), want)
 			}
 		}
@@ -197,14 +139,14 @@ func TestWhereTheTableEndedIsAHint(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	order := filled(t, url, 120)
-	r, conn := newReader(t, url), client(t, url)
+	r, conn := newReader(t, url), pgtest.Client(t, url)
 	for _, hint := range []string{"heap_blocks", "0", "1", "heap_blocks + 100000", "CASE commit_seq % 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE 9 END"} {
-		exec(t, conn, "UPDATE ingot.batches SET heap_blocks = "+hint)
+		pgtest.Exec(t, conn, "UPDATE ingot.batches SET heap_blocks = "+hint)
 		for _, limit := range []int{7, 1000} {
-			if diff := cmp.Diff(order, walk(t, r, event.Query{Feed: true, Limit: limit})); diff != "" {
+			if diff := cmp.Diff(order, storetest.Walk(t, r, event.Query{Feed: true, Limit: limit})); diff != "" {
 				t.Errorf("feed, hint %s: %s", hint, diff)
 			}
-			if got := walk(t, r, event.Query{Limit: limit}); len(got) != len(order) {
+			if got := storetest.Walk(t, r, event.Query{Limit: limit}); len(got) != len(order) {
 				t.Errorf("browse, hint %s: %d events, want %d", hint, len(got), len(order))
 			}
 		}
@@ -244,9 +186,9 @@ func TestPagesAcrossSlices(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, conn := newReader(t, url), client(t, url)
+	r, conn := newReader(t, url), pgtest.Client(t, url)
 	for _, hint := range []string{"heap_blocks", "0"} {
-		exec(t, conn, "UPDATE ingot.batches SET heap_blocks = "+hint)
+		pgtest.Exec(t, conn, "UPDATE ingot.batches SET heap_blocks = "+hint)
 		for _, topics := range [][]string{nil, {"rare"}, {"once"}, {"rare", "once", "none"}, {"none"}, append(manyTopics(), "rare")} {
 			want := order
 			if topics != nil {
@@ -256,10 +198,10 @@ func TestPagesAcrossSlices(t *testing.T) {
 				if topics == nil && limit == 3 {
 					continue // 10,000 pages
 				}
-				if diff := cmp.Diff(want, walk(t, r, event.Query{Feed: true, Limit: limit, Topics: topics}), cmpopts.EquateEmpty()); diff != "" {
+				if diff := cmp.Diff(want, storetest.Walk(t, r, event.Query{Feed: true, Limit: limit, Topics: topics}), cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("feed of %v, hint %s, limit %d: %s", topics, hint, limit, diff)
 				}
-				newest := walk(t, r, event.Query{Limit: limit, Topics: topics})
+				newest := storetest.Walk(t, r, event.Query{Limit: limit, Topics: topics})
 				slices.Reverse(newest)
 				if diff := cmp.Diff(want, newest, cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("newest of %v, hint %s, limit %d: %s", topics, hint, limit, diff)
@@ -326,7 +268,7 @@ func TestSlicesAreFoundByTheirIndex(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	filled(t, url, 60)
-	exec(t, client(t, url), "ANALYZE ingot.events")
+	pgtest.Exec(t, pgtest.Client(t, url), "ANALYZE ingot.events")
 	r := newReader(t, url)
 	log, err := r.log(t.Context(), "ORDER BY commit_seq")
 	if err != nil {
@@ -391,9 +333,9 @@ func TestSpan(t *testing.T) {
 func TestNothingOlderIsGoneThrough(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
-	exec(t, conn, `INSERT INTO ingot.batches SELECT n, 2 * n, 2 * n + 1, 2, 0, 2 * n, 0, gen_random_uuid(), now() - interval '1 day' + n * interval '1 second', 0, NULL, n % 64 = 0 FROM generate_series(1, 50000) AS n`)
-	exec(t, conn, "ANALYZE ingot.batches")
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `INSERT INTO ingot.batches SELECT n, 2 * n, 2 * n + 1, 2, 0, 2 * n, 0, gen_random_uuid(), now() - interval '1 day' + n * interval '1 second', 0, NULL, n % 64 = 0 FROM generate_series(1, 50000) AS n`)
+	pgtest.Exec(t, conn, "ANALYZE ingot.batches")
 	r := newReader(t, url)
 	for name, c := range map[string]struct {
 		sql  string
@@ -449,7 +391,7 @@ func TestIDsOfSpans(t *testing.T) {
 		fmt.Fprintf(&sql, "INSERT INTO ingot.batches VALUES (%d, %d, %d, 0, 0, 0, 0, gen_random_uuid(), '%s', 0);", len(log), c.next, c.next+n-1, now.Format(time.RFC3339Nano))
 		c.next += n
 	}
-	exec(t, client(t, url), sql.String())
+	pgtest.Exec(t, pgtest.Client(t, url), sql.String())
 	mixed, parts := 0, 0
 	for range 300 {
 		begin := random.IntN(len(log))
@@ -496,7 +438,7 @@ func TestIDsOfSpans(t *testing.T) {
 func TestEvent(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	merge(t, newWriter(t, url), "1", "2")
+	storetest.Merge(t, newWriter(t, url), "1", "2")
 	r := newReader(t, url)
 	e, there, err := r.Event(t.Context(), "t", "2")
 	if err != nil || !there || e.Event.ID != "2" || e.Topic != "t" || e.Payload != `{"id":"2"}` || e.ReceivedAt.IsZero() {
@@ -511,7 +453,7 @@ func TestEvent(t *testing.T) {
 func TestOneIDInManyTopics(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	exec(t, client(t, url), fmt.Sprintf(`
+	pgtest.Exec(t, pgtest.Client(t, url), fmt.Sprintf(`
 		INSERT INTO ingot.events SELECT 'x', 'topic-' || n, n, 's', now(), now(), '0' FROM generate_series(1, %[1]d) AS n;
 		INSERT INTO ingot.events VALUES ('x', 'zzz', %[1]d + 1, 's', now(), now(), '0');
 		INSERT INTO ingot.batches VALUES (1, 1, %[1]d, %[1]d, %[1]d, %[1]d, %[1]d, gen_random_uuid(), now(), 0),
@@ -522,7 +464,7 @@ func TestOneIDInManyTopics(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, topics := range [][]string{nil, {"zzz"}} {
-		if got := walk(t, r, event.Query{Feed: true, EventID: "x", Topics: topics, Limit: 10, Cursor: log[0].end().Cursor()}); !slices.Equal(got, []string{"zzz/x"}) {
+		if got := storetest.Walk(t, r, event.Query{Feed: true, EventID: "x", Topics: topics, Limit: 10, Cursor: log[0].end().Cursor()}); !slices.Equal(got, []string{"zzz/x"}) {
 			t.Errorf("topics %v: behind the first batch: %v", topics, got)
 		}
 	}
@@ -537,13 +479,13 @@ func TestABatchOverAStep(t *testing.T) {
 		keys = append(keys, fmt.Sprintf("%05d", i))
 		want = append(want, "t/"+keys[i])
 	}
-	merge(t, newWriter(t, url), keys...)
+	storetest.Merge(t, newWriter(t, url), keys...)
 	r := newReader(t, url)
-	if got := walk(t, r, event.Query{Feed: true, Topics: []string{"t"}, Limit: 2000}); !slices.Equal(got, want) {
+	if got := storetest.Walk(t, r, event.Query{Feed: true, Topics: []string{"t"}, Limit: 2000}); !slices.Equal(got, want) {
 		t.Errorf("the feed has %d events, want %d in their order", len(got), len(want))
 	}
 	slices.Reverse(want)
-	if got := walk(t, r, event.Query{Topics: []string{"t"}, Limit: 2000}); !slices.Equal(got, want) {
+	if got := storetest.Walk(t, r, event.Query{Topics: []string{"t"}, Limit: 2000}); !slices.Equal(got, want) {
 		t.Errorf("newest first there are %d events, want %d in their order", len(got), len(want))
 	}
 }
@@ -557,8 +499,8 @@ func TestAnEmptyFeedHasACursor(t *testing.T) {
 	if err != nil || page.Next == "" || !page.End {
 		t.Fatalf("%+v %v", page, err)
 	}
-	merge(t, newWriter(t, url), "1")
-	if got := walk(t, r, event.Query{Feed: true, Limit: 10, Cursor: page.Next}); len(got) != 1 {
+	storetest.Merge(t, newWriter(t, url), "1")
+	if got := storetest.Walk(t, r, event.Query{Feed: true, Limit: 10, Cursor: page.Next}); len(got) != 1 {
 		t.Errorf("%v came behind the cursor of an empty feed", got)
 	}
 }
@@ -662,7 +604,7 @@ func TestAPageHasAnEnd(t *testing.T) {
 func TestPagesWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	merge(t, newWriter(t, url), "1")
+	storetest.Merge(t, newWriter(t, url), "1")
 	r := newReader(t, url)
 	for range cap(r.pages) {
 		r.pages <- struct{}{}
@@ -699,12 +641,12 @@ func TestBrowseIsNewestFirst(t *testing.T) {
 	var want []string
 	for i := range 300 {
 		id := fmt.Sprintf("%04d", i)
-		merge(t, w, id)
+		storetest.Merge(t, w, id)
 		want = append(want, "t/"+id)
 	}
 	slices.Reverse(want)
 	for _, q := range []event.Query{{Limit: 50}, {Limit: 50, Topics: []string{"t"}}, {Limit: 50, Source: "s"}} {
-		if diff := cmp.Diff(want, walk(t, r, q)); diff != "" {
+		if diff := cmp.Diff(want, storetest.Walk(t, r, q)); diff != "" {
 			t.Errorf("%+v: %s", q, diff)
 		}
 	}
@@ -719,9 +661,9 @@ func TestFeedGoesOn(t *testing.T) {
 	var got []string
 	for i := range 30 {
 		if i%3 == 0 {
-			merge(t, w, fmt.Sprint(i), fmt.Sprint(i, "b"))
+			storetest.Merge(t, w, fmt.Sprint(i), fmt.Sprint(i, "b"))
 		} else {
-			merge(t, w, fmt.Sprint(i-i%3)) // duplicates only: the cursor moves, the page is empty
+			storetest.Merge(t, w, fmt.Sprint(i-i%3)) // duplicates only: the cursor moves, the page is empty
 		}
 		page, err := r.Events(t.Context(), q)
 		if err != nil {
@@ -749,9 +691,9 @@ func TestFeedGoesOn(t *testing.T) {
 func TestRewoundLog(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	w, r, conn := newWriter(t, url), newReader(t, url), client(t, url)
-	merge(t, w, "1")
-	merge(t, w, "2", "3")
+	w, r, conn := newWriter(t, url), newReader(t, url), pgtest.Client(t, url)
+	storetest.Merge(t, w, "1")
+	storetest.Merge(t, w, "2", "3")
 	first, err := r.Events(t.Context(), event.Query{Feed: true, Limit: 2, MaxBytes: 1 << 20})
 	if err != nil || len(first.Events) != 2 {
 		t.Fatalf("%+v %v", first, err)
@@ -778,12 +720,12 @@ func TestRewoundLog(t *testing.T) {
 	}
 	forged.ID++
 	gone("a place that is none of its batch", forged.Cursor())
-	exec(t, conn, "DELETE FROM ingot.batches WHERE commit_seq = 2; DELETE FROM ingot.events WHERE event_id IN ('2', '3')")
+	pgtest.Exec(t, conn, "DELETE FROM ingot.batches WHERE commit_seq = 2; DELETE FROM ingot.events WHERE event_id IN ('2', '3')")
 	gone("log cut", first.Next)
 	gone("log cut, cursor at its end", end)
 	other := NewWriter(url, PathAuto, testTimeouts, uuid.New(), w.log)
 	t.Cleanup(other.Close)
-	merge(t, other, "4", "5")
+	storetest.Merge(t, other, "4", "5")
 	gone("log written again", first.Next)
 	gone("log written again, cursor at its end", end)
 }
@@ -793,8 +735,8 @@ func TestRewoundLog(t *testing.T) {
 func TestEachPartOfARowCounts(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	w, r, conn := newWriter(t, url), newReader(t, url), client(t, url)
-	merge(t, w, "1")
+	w, r, conn := newWriter(t, url), newReader(t, url), pgtest.Client(t, url)
+	storetest.Merge(t, w, "1")
 	for _, change := range []string{
 		"committed_at = committed_at + interval '1 microsecond'", "instance = gen_random_uuid()", "first_id = first_id - 1",
 	} {
@@ -802,7 +744,7 @@ func TestEachPartOfARowCounts(t *testing.T) {
 		if _, err := r.Start(t.Context(), end); err != nil {
 			t.Fatal(err)
 		}
-		exec(t, conn, "UPDATE ingot.batches SET "+change)
+		pgtest.Exec(t, conn, "UPDATE ingot.batches SET "+change)
 		if _, err := r.Start(t.Context(), end); err == nil {
 			t.Errorf("%s: the cursor is still taken", change)
 		}
@@ -822,7 +764,7 @@ func TestForeignCursors(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	w, r := newWriter(t, url), newReader(t, url)
-	merge(t, w, "1", "2")
+	storetest.Merge(t, w, "1", "2")
 	feedCursor := walkEnd(t, r)
 	browsePage, err := r.Events(t.Context(), event.Query{Limit: 1, MaxBytes: 1 << 20})
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"ingot/ingest/internal/storetest"
 )
 
 // TestFilesOfTheURLAreReadAgain: what the URL takes from a file, a password or a certificate, is renewed there, and each
@@ -33,7 +35,7 @@ func TestFilesOfTheURLAreReadAgain(t *testing.T) {
 		t.Error("the reader is connected to a database that is not there")
 	}
 	write(server.Path[1:])
-	merge(t, w, "a")
+	storetest.Merge(t, w, "a")
 	if err := r.Ping(t.Context()); err != nil {
 		t.Errorf("reader: %v", err)
 	}

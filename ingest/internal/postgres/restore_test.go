@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
 )
@@ -28,9 +29,9 @@ func TestARestoreThatIsNotDone(t *testing.T) {
 		t.Run(missing, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			conn := client(t, url)
+			conn := pgtest.Client(t, url)
 			filled(t, url, 20)
-			exec(t, conn, "DELETE FROM ingot.events WHERE id > 5; ALTER TABLE "+missing)
+			pgtest.Exec(t, conn, "DELETE FROM ingot.events WHERE id > 5; ALTER TABLE "+missing)
 			_, opened := Open(t.Context(), url)
 			_, read := newReader(t, url).Events(t.Context(), event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20})
 			_, listed := newSubscriptions(t, url, 10).all(t.Context())
@@ -55,14 +56,14 @@ func TestARestoreThatIsNotDone(t *testing.T) {
 func TestOpenSaysWhatARestoreLeft(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
-	exec(t, conn, "DELETE FROM ingot.schema_version")
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "DELETE FROM ingot.schema_version")
 	if _, err := Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "a restore is under way") {
 		t.Errorf("without rows: %v", err)
 	}
 	role := "stranger_" + conn.Config().Database
-	exec(t, conn, "CREATE ROLE "+pgx.Identifier{role}.Sanitize())
-	t.Cleanup(func() { exec(t, conn, "DROP ROLE "+pgx.Identifier{role}.Sanitize()) })
+	pgtest.Exec(t, conn, "CREATE ROLE "+pgx.Identifier{role}.Sanitize())
+	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP ROLE "+pgx.Identifier{role}.Sanitize()) })
 	_, opened := Open(t.Context(), url+"&role="+role)
 	_, verified := Verify(t.Context(), url+"&role="+role)
 	for who, err := range map[string]error{"Open": opened, "verify": verified} {
@@ -76,10 +77,10 @@ func TestOpenSaysWhatARestoreLeft(t *testing.T) {
 func TestFirstStartOfAStranger(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	role := "first_" + conn.Config().Database
-	exec(t, conn, "CREATE ROLE "+pgx.Identifier{role}.Sanitize())
-	t.Cleanup(func() { exec(t, conn, "DROP ROLE "+pgx.Identifier{role}.Sanitize()) })
+	pgtest.Exec(t, conn, "CREATE ROLE "+pgx.Identifier{role}.Sanitize())
+	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP ROLE "+pgx.Identifier{role}.Sanitize()) })
 	if _, err := Open(t.Context(), url+"&role="+role); err == nil || !strings.Contains(err.Error(), "GRANT CREATE ON DATABASE") || strings.Contains(err.Error(), "after a restore") {
 		t.Errorf("%v", err)
 	}
@@ -95,18 +96,18 @@ func TestRestoreBeneathASession(t *testing.T) {
 			url := database(t)
 			w := newWriter(t, url)
 			w.chooser.path = path
-			merge(t, w, "forgotten")
-			exec(t, client(t, url), "TRUNCATE ingot.events, ingot.batches, ingot.topics; SELECT setval('ingot.id_blocks', 1, false)")
-			merge(t, newWriter(t, url), "1", "2", "3")
+			storetest.Merge(t, w, "forgotten")
+			pgtest.Exec(t, pgtest.Client(t, url), "TRUNCATE ingot.events, ingot.batches, ingot.topics; SELECT setval('ingot.id_blocks', 1, false)")
+			storetest.Merge(t, newWriter(t, url), "1", "2", "3")
 			var notStored *event.NotStoredError
-			if _, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("4")}, func() {}); !errors.As(err, &notStored) || !strings.Contains(err.Error(), "restore") {
+			if _, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("4")}, func() {}); !errors.As(err, &notStored) || !strings.Contains(err.Error(), "restore") {
 				t.Errorf("with ids that are taken: %v", err)
 			}
-			merge(t, w, "4")
-			merge(t, w, "5", "6")
+			storetest.Merge(t, w, "4")
+			storetest.Merge(t, w, "5", "6")
 			for _, q := range []event.Query{{Feed: true}, {Feed: true, Topics: []string{"t"}}, {}} {
 				q.Limit = 2
-				if got := walk(t, newReader(t, url), q); len(got) != 6 || len(slices.Compact(slices.Sorted(slices.Values(got)))) != 6 {
+				if got := storetest.Walk(t, newReader(t, url), q); len(got) != 6 || len(slices.Compact(slices.Sorted(slices.Values(got)))) != 6 {
 					t.Errorf("%+v: %v", q, got)
 				}
 			}

@@ -11,7 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // readmeGrants are the statements that README.md gives for a role that runs the server: what it always
@@ -42,10 +44,10 @@ func readmeGrants(t *testing.T, role string) (always, retention string) {
 func leastRole(t *testing.T, owner string, conn *pgx.Conn) (role, least, retention string) {
 	t.Helper()
 	role = "least_" + conn.Config().Database
-	exec(t, conn, "CREATE ROLE "+role)
-	t.Cleanup(func() { exec(t, conn, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	pgtest.Exec(t, conn, "CREATE ROLE "+role)
+	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
 	always, retention := readmeGrants(t, role)
-	exec(t, conn, always)
+	pgtest.Exec(t, conn, always)
 	as, err := url.Parse(owner)
 	if err != nil {
 		t.Fatal(err)
@@ -60,10 +62,10 @@ func leastRole(t *testing.T, owner string, conn *pgx.Conn) (role, least, retenti
 func TestLeastRights(t *testing.T) {
 	t.Parallel()
 	owner := database(t)
-	conn := client(t, owner)
-	exec(t, conn, "REVOKE TEMP ON DATABASE "+conn.Config().Database+" FROM PUBLIC")
+	conn := pgtest.Client(t, owner)
+	pgtest.Exec(t, conn, "REVOKE TEMP ON DATABASE "+conn.Config().Database+" FROM PUBLIC")
 	_, least, retention := leastRole(t, owner, conn)
-	if n := number(t, client(t, least), "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolname LIKE 'least_%' AND NOT rolsuper AND NOT has_database_privilege(current_database(), 'TEMP')"); n != 1 {
+	if n := pgtest.Number(t, pgtest.Client(t, least), "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolname LIKE 'least_%' AND NOT rolsuper AND NOT has_database_privilege(current_database(), 'TEMP')"); n != 1 {
 		t.Fatal("not that role")
 	}
 	if _, err := Open(t.Context(), least); err != nil {
@@ -92,7 +94,7 @@ func TestLeastRights(t *testing.T) {
 	if _, err := p.Prune(t.Context(), 1000*time.Hour); err == nil || !strings.Contains(err.Error(), "GRANT DELETE ON ingot.events, ingot.batches, ingot.topics") {
 		t.Errorf("to delete what is old wants more, and is told so before anything is: %v", err)
 	}
-	exec(t, conn, retention)
+	pgtest.Exec(t, conn, retention)
 	if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches == 0 {
 		t.Errorf("%+v, %v", done, err)
 	}
@@ -103,12 +105,12 @@ func TestLeastRights(t *testing.T) {
 func TestAbandonedUnderAnotherRole(t *testing.T) {
 	t.Parallel()
 	owner := database(t)
-	conn := client(t, owner)
+	conn := pgtest.Client(t, owner)
 	name := conn.Config().Database
 	login, group := pgx.Identifier{"login_" + name}.Sanitize(), pgx.Identifier{"group_" + name}.Sanitize()
-	exec(t, conn, "CREATE ROLE "+group+"; CREATE ROLE "+login+" LOGIN IN ROLE "+group+"; ALTER ROLE "+login+" SET role = "+group+`;
+	pgtest.Exec(t, conn, "CREATE ROLE "+group+"; CREATE ROLE "+login+" LOGIN IN ROLE "+group+"; ALTER ROLE "+login+" SET role = "+group+`;
 		GRANT USAGE ON SCHEMA ingot TO `+group+"; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ingot TO "+group+"; GRANT USAGE ON ALL SEQUENCES IN SCHEMA ingot TO "+group)
-	t.Cleanup(func() { exec(t, conn, "DROP OWNED BY "+group+"; DROP ROLE "+login+", "+group) })
+	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP OWNED BY "+group+"; DROP ROLE "+login+", "+group) })
 	as, err := url.Parse(owner)
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +124,6 @@ func TestAbandonedUnderAnotherRole(t *testing.T) {
 	w := NewWriter(as.String(), PathAuto, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
 	w.abandoned = []backend{givenUp.backend}
-	merge(t, w, "a")
-	waitFor(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'login_"+name+"'", 1)
+	storetest.Merge(t, w, "a")
+	pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'login_"+name+"'", 1)
 }

@@ -30,8 +30,8 @@ func TestOpenTogether(t *testing.T) {
 		})
 	}
 	starts.Wait()
-	conn := client(t, url)
-	if n := number(t, conn, "SELECT count(*) FROM ingot.schema_version"); n != 1 {
+	conn := pgtest.Client(t, url)
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.schema_version"); n != 1 {
 		t.Errorf("%d rows in schema_version, want 1", n)
 	}
 }
@@ -40,12 +40,12 @@ func TestOpenTogether(t *testing.T) {
 func TestOpenDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
-	other := client(t, url)
-	exec(t, other, fmt.Sprintf("SELECT pg_advisory_lock(%d)", migrationLock))
+	other := pgtest.Client(t, url)
+	pgtest.Exec(t, other, fmt.Sprintf("SELECT pg_advisory_lock(%d)", migrationLock))
 	if _, err := Open(t.Context(), url); err == nil || !NotUpYet(err) || !strings.Contains(err.Error(), "bringing the schema up to date") {
 		t.Errorf("Open behind another's migration: %v; want an error of NotUpYet that says what is waited for", err)
 	}
-	exec(t, other, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", migrationLock))
+	pgtest.Exec(t, other, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", migrationLock))
 	if _, err := Open(t.Context(), url); err != nil {
 		t.Errorf("Open once that is done: %v", err)
 	}
@@ -69,12 +69,12 @@ func TestAStartThatStandsStill(t *testing.T) {
 func TestAMigrationDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
-	makeVersion1(t, client(t, url))
-	other, err := client(t, url).Begin(t.Context())
+	makeVersion1(t, pgtest.Client(t, url))
+	other, err := pgtest.Client(t, url).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	exec(t, other.Conn(), "SELECT FROM ingot.batches")
+	pgtest.Exec(t, other.Conn(), "SELECT FROM ingot.batches")
 	ctx, cancel := context.WithTimeout(t.Context(), 6*migrationWait)
 	defer cancel()
 	if _, err := Open(ctx, url); err == nil || !NotUpYet(err) || !strings.Contains(err.Error(), "another transaction has been in the way") {
@@ -95,19 +95,19 @@ func makeVersion1(t *testing.T, conn *pgx.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exec(t, conn, string(v1)+"INSERT INTO ingot.schema_version (version) VALUES (1)")
+	pgtest.Exec(t, conn, string(v1)+"INSERT INTO ingot.schema_version (version) VALUES (1)")
 }
 
 // TestOldTablesAreLeftAlone: the service that Ingot replaces had a public.events.
 func TestOldTablesAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
-	conn := client(t, url)
-	exec(t, conn, "CREATE TABLE public.events (id serial, topic text); INSERT INTO public.events (topic) VALUES ('old')")
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "CREATE TABLE public.events (id serial, topic text); INSERT INTO public.events (topic) VALUES ('old')")
 	if _, err := Open(context.Background(), url); err != nil {
 		t.Fatal(err)
 	}
-	if n := number(t, conn, "SELECT count(*) FROM public.events"); n != 1 {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM public.events"); n != 1 {
 		t.Errorf("%d rows in the old table", n)
 	}
 }
@@ -115,7 +115,7 @@ func TestOldTablesAreLeftAlone(t *testing.T) {
 func TestForeignSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
-	exec(t, client(t, url), "CREATE SCHEMA ingot")
+	pgtest.Exec(t, pgtest.Client(t, url), "CREATE SCHEMA ingot")
 	if _, err := Open(context.Background(), url); err == nil {
 		t.Error("a schema that is not ours was taken")
 	}
@@ -124,7 +124,7 @@ func TestForeignSchemaIsRefused(t *testing.T) {
 func TestNewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	exec(t, client(t, url), "INSERT INTO ingot.schema_version (version) VALUES (999)")
+	pgtest.Exec(t, pgtest.Client(t, url), "INSERT INTO ingot.schema_version (version) VALUES (999)")
 	if _, err := Open(context.Background(), url); err == nil {
 		t.Error("a schema from the future was taken")
 	}
@@ -133,10 +133,10 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 func TestNotUTF8IsRefused(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	name := conn.Config().Database + "_latin1"
-	exec(t, conn, "CREATE DATABASE "+name+" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
-	t.Cleanup(func() { exec(t, conn, "DROP DATABASE "+name+" WITH (FORCE)") })
+	pgtest.Exec(t, conn, "CREATE DATABASE "+name+" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP DATABASE "+name+" WITH (FORCE)") })
 	config := conn.Config().Copy()
 	_, err := Open(context.Background(), "host="+config.Host+" user="+config.User+" dbname="+name)
 	if err == nil {
@@ -149,7 +149,7 @@ func TestNotUTF8IsRefused(t *testing.T) {
 func TestRoadsToTheSameSchema(t *testing.T) {
 	t.Parallel()
 	old := pgtest.New(t)
-	makeVersion1(t, client(t, old))
+	makeVersion1(t, pgtest.Client(t, old))
 	if _, err := Open(context.Background(), old); err != nil {
 		t.Fatal(err)
 	}
@@ -163,21 +163,21 @@ func TestRoadsToTheSameSchema(t *testing.T) {
 func TestMigrationBesideAWriter(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
-	conn, writer := client(t, url), client(t, url)
+	conn, writer := pgtest.Client(t, url), pgtest.Client(t, url)
 	makeVersion1(t, conn)
 	tx, err := writer.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	exec(t, writer, "SET LOCAL deadlock_timeout = '1h'") // the other side is chosen
-	exec(t, writer, "SELECT pg_advisory_xact_lock($1)", int64(logLock))
+	pgtest.Exec(t, writer, "SET LOCAL deadlock_timeout = '1h'") // the other side is chosen
+	pgtest.Exec(t, writer, "SELECT pg_advisory_xact_lock($1)", int64(logLock))
 	opened := make(chan error, 1)
 	go func() { // ends with Open, awaited below
 		_, err := Open(t.Context(), url)
 		opened <- err
 	}()
-	waitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT granted", 1)
-	exec(t, writer, "SELECT FROM ingot.batches")
+	pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT granted", 1)
+	pgtest.Exec(t, writer, "SELECT FROM ingot.batches")
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestMigrationBesideAWriter(t *testing.T) {
 // describe lists columns, indexes, constraints, sequences and options.
 func describe(t *testing.T, url string) []string {
 	t.Helper()
-	rows, err := client(t, url).Query(context.Background(), `
+	rows, err := pgtest.Client(t, url).Query(context.Background(), `
 		SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation)
 		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 		WHERE c.relnamespace = 'ingot'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped

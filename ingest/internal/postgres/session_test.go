@@ -12,7 +12,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // TestOldConnectionsAreReplaced on either path, and when what is on its way over them is answered.
@@ -35,7 +37,7 @@ func TestOldConnectionsAreReplaced(t *testing.T) {
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, []bool{false}, "a")
 	old := grownOld()
-	second := waitsAlone(t, w, event.Batch{Groups: groupOf("b"), Suspects: []bool{false}})
+	second := waitsAlone(t, w, event.Batch{Groups: storetest.Groups("b"), Suspects: []bool{false}})
 	first.underWay(t)
 	release()
 	first.want(t, true)
@@ -52,7 +54,7 @@ func TestContextsThatEndLater(t *testing.T) {
 	for _, path := range []WritePath{PathStaged, PathDirect} {
 		w := NewWriter(url, path, testTimeouts, uuid.New(), zap.NewNop())
 		t.Cleanup(w.Close)
-		merge(t, w, fmt.Sprint(path, " is new"))
+		storetest.Merge(t, w, fmt.Sprint(path, " is new"))
 		first := w.session
 		for i := range 3 {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -92,8 +94,8 @@ func TestAConnectionThatIsNotGoodIsClosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			conn := client(t, url)
-			exec(t, conn, change)
+			conn := pgtest.Client(t, url)
+			pgtest.Exec(t, conn, change)
 			w := newWriter(t, url)
 			for range 3 {
 				var notStored *event.NotStoredError
@@ -101,7 +103,7 @@ func TestAConnectionThatIsNotGoodIsClosed(t *testing.T) {
 					t.Errorf("got %v, want not stored", err)
 				}
 			}
-			waitFor(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot'", 0)
+			pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot'", 0)
 		})
 	}
 }
@@ -111,9 +113,9 @@ func TestAConnectionThatIsNotGoodIsClosed(t *testing.T) {
 func TestNoTransactionTimeout(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
-	if number(t, conn, "SELECT current_setting('server_version_num')::int") >= 17_00_00 {
-		exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET transaction_timeout = '300ms'")
+	conn := pgtest.Client(t, url)
+	if pgtest.Number(t, conn, "SELECT current_setting('server_version_num')::int") >= 17_00_00 {
+		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET transaction_timeout = '300ms'")
 	}
 	const takesLong = "BEGIN; SELECT 1 FROM pg_sleep(0.5); COMMIT"
 	one, err := connect(t.Context(), url, setupSession, unansweredDefault, func(*pgconn.Notice) {})

@@ -14,6 +14,7 @@ import (
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // lookUpsSince counts connections whose last look-up began after that time and is over. A
@@ -27,7 +28,7 @@ func staging(t *testing.T, url string) *Writer {
 	w := NewWriter(url, PathStaged, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
 	w.lookUpBytes = 0
-	merge(t, w, "known")
+	storetest.Merge(t, w, "known")
 	return w
 }
 
@@ -42,9 +43,9 @@ func TestFewSuspectsAreMerged(t *testing.T) {
 		payload          string
 	}{{60, 60, "1"}, {200, 0, "1"}, {1, 1, "1"}, {1, 0, large}} {
 		suspects, keys := suspected(c.suspects)
-		merge(t, w, keys...)
+		storetest.Merge(t, w, keys...)
 		before := w.session.merged
-		groups := groupOf(keys...)
+		groups := storetest.Groups(keys...)
 		groups[0].Events[0].Payload = c.payload
 		stored, err := w.Merge(t.Context(), event.Batch{Groups: groups, Suspects: suspects}, func() {})
 		if err != nil || slices.Contains(stored, true) || w.session.merged-before != c.merged {
@@ -58,11 +59,11 @@ func TestFewSuspectsAreMerged(t *testing.T) {
 func TestLookedUpBesideAStagedBatch(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	w, conn, watch := staging(t, url), client(t, url), client(t, url)
+	w, conn, watch := staging(t, url), pgtest.Client(t, url), pgtest.Client(t, url)
 	send(t.Context(), w, []bool{true}, "known").want(t, false) // there is a plan now
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, []bool{false, false}, "a", "b")
-	waitFor(t, watch, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
+	pgtest.WaitFor(t, watch, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
 	if err := w.Ready(t.Context(), 100*time.Millisecond); err != nil {
 		t.Errorf("not ready beside a batch that is being written: %v", err)
 	}
@@ -71,7 +72,7 @@ func TestLookedUpBesideAStagedBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := send(t.Context(), w, []bool{true, true, false}, "known", "a", "c")
-	waitFor(t, watch, fmt.Sprintf(lookUpsSince, begun), 1)
+	pgtest.WaitFor(t, watch, fmt.Sprintf(lookUpsSince, begun), 1)
 	first.underWay(t)
 	second.underWay(t)
 	release()
@@ -89,13 +90,13 @@ func TestLookedUpBesideAStagedBatch(t *testing.T) {
 func TestNotReadyInDoubt(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	w, conn, watch := staging(t, url), client(t, url), client(t, url)
+	w, conn, watch := staging(t, url), pgtest.Client(t, url), pgtest.Client(t, url)
 	const waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND NOT granted AND datname = current_database() AND query LIKE '%s%%'"
 	release := holdLog(t, conn)
 	batch := send(t.Context(), w, nil, "a")
-	waitFor(t, watch, fmt.Sprintf(waiting, "EXECUTE"), 1)
-	exec(t, watch, "SELECT pg_terminate_backend($1)", w.session.backend.pid)
-	waitFor(t, watch, fmt.Sprintf(waiting, "BEGIN"), 1) // the fence
+	pgtest.WaitFor(t, watch, fmt.Sprintf(waiting, "EXECUTE"), 1)
+	pgtest.Exec(t, watch, "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	pgtest.WaitFor(t, watch, fmt.Sprintf(waiting, "BEGIN"), 1) // the fence
 	var notStored *event.NotStoredError
 	if err := w.Ready(t.Context(), 10*time.Millisecond); !errors.As(err, &notStored) {
 		t.Errorf("got %v, want not stored", err)
@@ -111,7 +112,7 @@ func TestNotReadyInDoubt(t *testing.T) {
 func TestKnownToAnotherServer(t *testing.T) {
 	t.Parallel()
 	w := staging(t, database(t))
-	merge(t, w, "other")
+	storetest.Merge(t, w, "other")
 	write := func() {
 		t.Helper()
 		send(t.Context(), w, []bool{true, false}, "known", "other").want(t, false, false)
@@ -166,9 +167,9 @@ func TestNoIDsBlamesNobody(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	w := staging(t, url)
-	exec(t, client(t, url), "ALTER SEQUENCE ingot.id_blocks MAXVALUE 65536")
+	pgtest.Exec(t, pgtest.Client(t, url), "ALTER SEQUENCE ingot.id_blocks MAXVALUE 65536")
 	w.session.nextID = 0
-	_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {})
+	_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {})
 	var notStored *event.NotStoredError
 	if !errors.As(err, &notStored) {
 		t.Errorf("got %v, want not stored", err)
@@ -186,11 +187,11 @@ func TestMergeNeverRunsByItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			w, conn := staging(t, url), client(t, url)
+			w, conn := staging(t, url), pgtest.Client(t, url)
 			if _, err := w.session.conn.Exec(t.Context(), breaks).ReadAll(); err != nil {
 				t.Fatal(err)
 			}
-			_, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() { t.Error("COMMIT was sent") })
+			_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() { t.Error("COMMIT was sent") })
 			var notStored *event.NotStoredError
 			if !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
 				t.Errorf("got %v, want unavailable", err)
@@ -209,13 +210,13 @@ func TestMergeNeverRunsByItself(t *testing.T) {
 func TestMergeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	w, conn, watch := staging(t, url), client(t, url), client(t, url)
+	w, conn, watch := staging(t, url), pgtest.Client(t, url), pgtest.Client(t, url)
 	const waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot' AND wait_event_type = 'Lock'"
-	exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
+	pgtest.Exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	batch := send(ctx, w, nil, "a", "held")
-	waitFor(t, watch, waiting, 1)
+	pgtest.WaitFor(t, watch, waiting, 1)
 	cancel()
 	<-batch.ended
 	var notStored *event.NotStoredError
@@ -223,8 +224,8 @@ func TestMergeEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, want unavailable", batch.err)
 	}
 	send(t.Context(), w, nil, "b").want(t, true)
-	waitFor(t, watch, waiting, 0)
-	exec(t, conn, "ROLLBACK")
+	pgtest.WaitFor(t, watch, waiting, 0)
+	pgtest.Exec(t, conn, "ROLLBACK")
 	if got := ids(t, conn); len(got) != 2 {
 		t.Errorf("%v are stored, want known and b", got)
 	}
@@ -243,7 +244,7 @@ func TestLargeBatchIsLetGo(t *testing.T) {
 		if err != nil || !stored[0] || w.session.buf != nil {
 			t.Errorf("%s: %v, %v, %d bytes kept", path, stored, err, cap(w.session.buf))
 		}
-		merge(t, w, "small by "+string(path))
+		storetest.Merge(t, w, "small by "+string(path))
 		if w.session.buf == nil {
 			t.Errorf("%s: the buffer of a small batch is let go", path)
 		}

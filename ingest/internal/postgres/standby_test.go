@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/localpg"
 	"ingot/internal/pgtest"
@@ -22,7 +23,7 @@ func TestAStandbyIsNotRead(t *testing.T) {
 	if page, err := r.Events(t.Context(), feed); err == nil {
 		t.Errorf("read %d events", len(page.Events))
 	}
-	exec(t, client(t, standby.URL()), "SELECT pg_promote()")
+	pgtest.Exec(t, pgtest.Client(t, standby.URL()), "SELECT pg_promote()")
 	if page, err := r.Events(t.Context(), feed); err != nil || len(page.Events) != 1 {
 		t.Errorf("once promoted: %d events, %v", len(page.Events), err)
 	}
@@ -36,7 +37,7 @@ func startStandby(t *testing.T) *localpg.Server {
 		t.Fatal(err)
 	}
 	w := newWriter(t, primary.URL())
-	merge(t, w, "a")
+	storetest.Merge(t, w, "a")
 	w.Close()
 	if err := primary.Stop(t.Context()); err != nil {
 		t.Fatal(err)

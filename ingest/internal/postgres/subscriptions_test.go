@@ -11,7 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 func newSubscriptions(t *testing.T, url string, most int) *Subscriptions {
@@ -61,8 +63,8 @@ func TestEachEnds(t *testing.T) {
 func TestCommitsAtOnce(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
-	exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET default_transaction_isolation = 'repeatable read'")
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET default_transaction_isolation = 'repeatable read'")
 	s := newSubscriptions(t, url, 1)
 	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
 		t.Fatal(err)
@@ -71,10 +73,10 @@ func TestCommitsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exec(t, conn, "UPDATE ingot.subscriptions SET commit_seq = 1")
+	pgtest.Exec(t, conn, "UPDATE ingot.subscriptions SET commit_seq = 1")
 	committed := make(chan error, 1)
 	go func() { committed <- s.Commit(t.Context(), "a", event.Position{Commit: 2}) }() // awaited below
-	waitFor(t, client(t, url), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", 1)
+	pgtest.WaitFor(t, pgtest.Client(t, url), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", 1)
 	if err := other.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -98,8 +100,8 @@ func TestACreatorThatStandsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer still.Release()
-	exec(t, still.Conn(), "BEGIN")
-	exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(creationLock))
+	pgtest.Exec(t, still.Conn(), "BEGIN")
+	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(creationLock))
 	if created, err := newSubscriptions(t, url, 1).Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil || !created {
 		t.Error(created, err)
 	}
@@ -162,15 +164,15 @@ func TestSubscriptionMovesForward(t *testing.T) {
 func TestSubscriptionsAreCounted(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	s, conn := newSubscriptions(t, url, 2), client(t, url)
+	s, conn := newSubscriptions(t, url, 2), pgtest.Client(t, url)
 	create := func(name string) (bool, error) {
 		return s.Create(t.Context(), event.Subscription{Name: name, After: "now"})
 	}
 	if made, err := create("a"); !made || err != nil {
 		t.Fatal(made, err)
 	}
-	exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", creationLock))
-	exec(t, conn, "INSERT INTO ingot.subscriptions VALUES ('b', 'now', '{}', '', 0, 0, 0)")
+	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", creationLock))
+	pgtest.Exec(t, conn, "INSERT INTO ingot.subscriptions VALUES ('b', 'now', '{}', '', 0, 0, 0)")
 	third := make(chan error, 1)
 	go func() { _, err := create("c"); third <- err }() // ends with its answer, received below
 	waits := int64(0)
@@ -179,10 +181,10 @@ func TestSubscriptionsAreCounted(t *testing.T) {
 		case err := <-third:
 			t.Fatalf("a third did not wait for the second: %v", err)
 		case <-time.After(time.Millisecond):
-			waits = number(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+			waits = pgtest.Number(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
 		}
 	}
-	exec(t, conn, "COMMIT")
+	pgtest.Exec(t, conn, "COMMIT")
 	if err := <-third; !errors.Is(err, event.ErrSubscriptionsFull) {
 		t.Errorf("a third: %v", err)
 	}
@@ -201,7 +203,7 @@ func TestSubscriptionsAreCounted(t *testing.T) {
 func TestSubscriptionLag(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	w, s, conn := newWriter(t, url), newSubscriptions(t, url, 10), client(t, url)
+	w, s, conn := newWriter(t, url), newSubscriptions(t, url, 10), pgtest.Client(t, url)
 	create := func(name string, at event.Position) {
 		if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "now", At: at}); err != nil {
 			t.Fatal(err)
@@ -211,10 +213,10 @@ func TestSubscriptionLag(t *testing.T) {
 	if subs, err := s.all(t.Context()); err != nil || len(subs) != 1 || subs[0].LagEvents != 0 || subs[0].Lag != 0 {
 		t.Errorf("of nothing: %+v %v", subs, err)
 	}
-	merge(t, w, "1", "2", "3")
-	merge(t, w, "4", "5")
-	merge(t, w, "5")
-	exec(t, conn, "UPDATE ingot.batches SET committed_at = now() - interval '1 hour' * (4 - commit_seq)")
+	storetest.Merge(t, w, "1", "2", "3")
+	storetest.Merge(t, w, "4", "5")
+	storetest.Merge(t, w, "5")
+	pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = now() - interval '1 hour' * (4 - commit_seq)")
 	log, err := newReader(t, url).log(t.Context(), "ORDER BY commit_seq")
 	if err != nil {
 		t.Fatal(err)

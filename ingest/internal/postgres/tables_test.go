@@ -11,7 +11,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // TestWithoutAPrimaryKey nothing is written: COPY would store every copy of an event.
@@ -25,11 +27,11 @@ func TestWithoutAPrimaryKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
-			exec(t, client(t, url), ddl)
+			pgtest.Exec(t, pgtest.Client(t, url), ddl)
 			w := newWriter(t, url)
 			w.chooser.path = PathDirect
 			var notStored *event.NotStoredError
-			if stored, err := w.Merge(t.Context(), event.Batch{Groups: groupOf("a")}, func() {}); !errors.As(err, &notStored) {
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {}); !errors.As(err, &notStored) {
 				t.Errorf("got %v %v, want not stored", stored, err)
 			}
 		})
@@ -40,7 +42,7 @@ func TestWithoutAPrimaryKey(t *testing.T) {
 func TestChangedTablesAreTold(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	core, logged := observer.New(zap.WarnLevel)
 	w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zap.New(core))
 	t.Cleanup(w.Close)
@@ -56,9 +58,9 @@ func TestChangedTablesAreTold(t *testing.T) {
 		`CREATE TABLE public.known (source text PRIMARY KEY); INSERT INTO public.known VALUES ('s');
 			ALTER TABLE ingot.events ADD CONSTRAINT known FOREIGN KEY (source) REFERENCES public.known, ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =)`,
 	} {
-		exec(t, conn, ddl)
+		pgtest.Exec(t, conn, ddl)
 		w.Close()
-		merge(t, w, fmt.Sprint(i))
+		storetest.Merge(t, w, fmt.Sprint(i))
 	}
 	var told []any
 	for _, entry := range logged.FilterMessage("somebody has changed the tables: answers may not be true").All() {
@@ -79,8 +81,8 @@ func TestChangedTablesAreTold(t *testing.T) {
 // TestAddedColumnIsTold if it wants a value, which no event of ours has.
 func TestAddedColumnIsTold(t *testing.T) {
 	t.Parallel()
-	conn := client(t, database(t))
-	exec(t, conn, "ALTER TABLE ingot.events ADD COLUMN a text, ADD COLUMN b text NOT NULL DEFAULT '', ADD COLUMN c int GENERATED ALWAYS AS IDENTITY, ADD COLUMN tenant text NOT NULL")
+	conn := pgtest.Client(t, database(t))
+	pgtest.Exec(t, conn, "ALTER TABLE ingot.events ADD COLUMN a text, ADD COLUMN b text NOT NULL DEFAULT '', ADD COLUMN c int GENERATED ALWAYS AS IDENTITY, ADD COLUMN tenant text NOT NULL")
 	changed, err := readTables(t.Context(), conn.PgConn())
 	if diff := cmp.Diff([]string{"column tenant of ingot.events wants a value"}, changed); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
@@ -90,18 +92,18 @@ func TestAddedColumnIsTold(t *testing.T) {
 // TestRowSecurityIsTold to whom it holds for: readers would pass over what it hides.
 func TestRowSecurityIsTold(t *testing.T) {
 	t.Parallel()
-	conn := client(t, database(t))
+	conn := pgtest.Client(t, database(t))
 	role := pgx.Identifier{"hidden_from_" + conn.Config().Database}.Sanitize()
-	exec(t, conn, "CREATE ROLE "+role)
-	t.Cleanup(func() { exec(t, conn, "RESET ROLE; DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	pgtest.Exec(t, conn, "CREATE ROLE "+role)
+	t.Cleanup(func() { pgtest.Exec(t, conn, "RESET ROLE; DROP OWNED BY "+role+"; DROP ROLE "+role) })
 	always, _ := readmeGrants(t, role)
-	exec(t, conn, always)
-	exec(t, conn, "ALTER TABLE ingot.events ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON ingot.events USING (topic <> 'secret')")
+	pgtest.Exec(t, conn, always)
+	pgtest.Exec(t, conn, "ALTER TABLE ingot.events ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON ingot.events USING (topic <> 'secret')")
 	for _, c := range []struct {
 		as   string
 		want []string
 	}{{"NONE", nil}, {role, []string{"row security on ingot.events"}}} {
-		exec(t, conn, "SET ROLE "+c.as)
+		pgtest.Exec(t, conn, "SET ROLE "+c.as)
 		changed, err := readTables(t.Context(), conn.PgConn())
 		if diff := cmp.Diff(c.want, changed); diff != "" || err != nil {
 			t.Errorf("as %s: %v, %s", c.as, err, diff)

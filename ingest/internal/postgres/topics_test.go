@@ -10,6 +10,7 @@ import (
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
+	"ingot/internal/pgtest"
 )
 
 // ofTopics is a batch with an event of each topic.
@@ -57,7 +58,7 @@ func TestTopicsAreCounted(t *testing.T) {
 					t.Fatalf("the largest %d after %d batches: %+v %v, want %v", most, n+1, totals, err, largest(want, most))
 				}
 			}
-			if folds := number(t, client(t, url), "SELECT count(*) FROM ingot.batches WHERE folded"); folds != 3 {
+			if folds := pgtest.Number(t, pgtest.Client(t, url), "SELECT count(*) FROM ingot.batches WHERE folded"); folds != 3 {
 				t.Errorf("%d of %d batches folded", folds, 2*foldBatches+10)
 			}
 			checkLog(t, url)
@@ -70,10 +71,10 @@ func TestTopicsAreCounted(t *testing.T) {
 func TestFoldsAreBounded(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	gathered := func() (batches, counts int64) {
-		batches = number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b") // those without topics have to be passed over as well
-		return batches, number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b, json_each_text(b.topics)")
+		batches = pgtest.Number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b") // those without topics have to be passed over as well
+		return batches, pgtest.Number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b, json_each_text(b.topics)")
 	}
 	var topics []string
 	for i := range foldCounts / 3 {
@@ -114,12 +115,12 @@ func TestFoldsAreBounded(t *testing.T) {
 func TestFoldThatFailsComesAgain(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	mergeBatch(t, newWriter(t, url), ofTopics(1, "t"))
 	w := newWriter(t, url)
 	w.chooser.path = PathDirect
 	mergeBatch(t, w, ofTopics(1, "t", "u")) // "t" is there: the direct path breaks
-	if n := number(t, conn, "SELECT count(*) FROM ingot.batches WHERE folded"); n != 2 {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches WHERE folded"); n != 2 {
 		t.Errorf("%d batches folded, want the first of both connections", n)
 	}
 	checkLog(t, url)
@@ -161,12 +162,12 @@ func TestTooManyTopics(t *testing.T) {
 func TestBatchesOfAnOlderVersion(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn, w := client(t, url), newWriter(t, url)
+	conn, w := pgtest.Client(t, url), newWriter(t, url)
 	old := func(seq int) {
-		exec(t, conn, `INSERT INTO ingot.events SELECT 'old', 't' || $1::int, 9e9::bigint + $1::int, source, timestamp, received_at, payload FROM ingot.events LIMIT 1`, seq)
-		exec(t, conn, `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
+		pgtest.Exec(t, conn, `INSERT INTO ingot.events SELECT 'old', 't' || $1::int, 9e9::bigint + $1::int, source, timestamp, received_at, payload FROM ingot.events LIMIT 1`, seq)
+		pgtest.Exec(t, conn, `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
 			SELECT commit_seq + 1, 9e9::bigint + $1::int, 9e9::bigint + $1::int, 1, 1, total_received + 1, total_stored + 1, instance, now() FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1`, seq)
-		exec(t, conn, `INSERT INTO ingot.topics VALUES ('t' || $1::int, 1)`, seq)
+		pgtest.Exec(t, conn, `INSERT INTO ingot.topics VALUES ('t' || $1::int, 1)`, seq)
 	}
 	for n := range foldBatches + 5 {
 		mergeBatch(t, w, ofTopics(n, "t"))
@@ -185,19 +186,19 @@ func TestBatchesOfAnOlderVersion(t *testing.T) {
 func TestMigrationFolds(t *testing.T) {
 	t.Parallel()
 	url := database(t)
-	conn, w := client(t, url), newWriter(t, url)
+	conn, w := pgtest.Client(t, url), newWriter(t, url)
 	for n := range foldBatches / 2 {
 		mergeBatch(t, w, ofTopics(n, "t", "u"))
 	}
 	for range 2 { // the second time there is nothing to fold
-		exec(t, conn, "UPDATE ingot.schema_version SET version = 6")
+		pgtest.Exec(t, conn, "UPDATE ingot.schema_version SET version = 6")
 		if _, err := Open(t.Context(), url); err != nil {
 			t.Fatal(err)
 		}
-		if n := number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b"); n != 0 {
+		if n := pgtest.Number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b"); n != 0 {
 			t.Errorf("%d batches are not folded", n)
 		}
-		if n := number(t, conn, "SELECT min(events) + max(events) + count(*) FROM ingot.topics"); n != foldBatches+2 {
+		if n := pgtest.Number(t, conn, "SELECT min(events) + max(events) + count(*) FROM ingot.topics"); n != foldBatches+2 {
 			t.Errorf("events of a topic twice and topics: %d", n)
 		}
 	}

@@ -36,7 +36,7 @@ func TestVerifySeesEveryLie(t *testing.T) {
 			if v := checkLog(t, url); v.Events == 0 || v.Batches != 20 {
 				t.Errorf("%+v", v)
 			}
-			exec(t, client(t, url), sql)
+			pgtest.Exec(t, pgtest.Client(t, url), sql)
 			v, err := Verify(t.Context(), url)
 			if err != nil || len(v.Broken) == 0 {
 				t.Errorf("not seen: %+v %v", v, err)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
 )
@@ -26,7 +27,7 @@ func lastXIDs(t *testing.T, left int64) (url string) {
 	if _, err := Open(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	conn := client(t, url)
+	conn := pgtest.Client(t, url)
 	var resetwal, data string
 	if err := conn.QueryRow(t.Context(), "SELECT (SELECT setting FROM pg_config WHERE name = 'BINDIR'), current_setting('data_directory')").Scan(&resetwal, &data); err != nil {
 		t.Fatal(err)
@@ -44,15 +45,15 @@ func lastXIDs(t *testing.T, left int64) (url string) {
 		if err := server.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		conn = client(t, url)
+		conn = pgtest.Client(t, url)
 	}
 	// The slot keeps vacuum from mending it.
-	exec(t, conn, "ALTER SYSTEM SET wal_level = logical")
+	pgtest.Exec(t, conn, "ALTER SYSTEM SET wal_level = logical")
 	stop()
 	start()
-	exec(t, conn, "SELECT pg_create_logical_replication_slot('holds', 'test_decoding')")
+	pgtest.Exec(t, conn, "SELECT pg_create_logical_replication_slot('holds', 'test_decoding')")
 	const untilRefused = 1<<31 - 1 - 3_000_000 // PostgreSQL: SetTransactionIdLimit
-	next := number(t, conn, "SELECT min(datfrozenxid::text::bigint) FROM pg_database") + untilRefused - left
+	next := pgtest.Number(t, conn, "SELECT min(datfrozenxid::text::bigint) FROM pg_database") + untilRefused - left
 	stop()
 	spend(t, resetwal, data, next)
 	start()
@@ -87,13 +88,13 @@ func TestLastXIDs(t *testing.T) {
 	core, logged := observer.New(zap.WarnLevel)
 	direct, staged := NewWriter(url, PathDirect, testTimeouts, uuid.New(), zap.New(core)), newWriter(t, url)
 	t.Cleanup(direct.Close)
-	merge(t, staged, "staged")
-	if merge(t, direct, "direct"); logged.Len() > 0 {
+	storetest.Merge(t, staged, "staged")
+	if storetest.Merge(t, direct, "direct"); logged.Len() > 0 {
 		t.Errorf("%v", logged.All())
 	}
 	for i := range 20 {
 		var notStored *event.NotStoredError
-		stored, err := staged.Merge(t.Context(), event.Batch{Groups: groupOf(fmt.Sprint(i))}, func() {})
+		stored, err := staged.Merge(t.Context(), event.Batch{Groups: storetest.Groups(fmt.Sprint(i))}, func() {})
 		if errors.As(err, &notStored) {
 			return
 		}
