@@ -59,11 +59,9 @@ var raisers = []string{"exec_stmt_raise", "exec_stmt_assert"}
 // wants the row again. In class 42 are the faults of a program, such as a table that is not there (42P01); but a right
 // that is missing (42501) is what a trigger says to whom it keeps out.
 func mayPass(code string) bool {
-	return code != missingRight && ofClass(code, passing...)
+	return code != MissingRight && ofClass(code, passing...)
 }
 
 // passing are classes of SQLSTATEs: connection, state of the transaction, serialization, program, resources, state of an
 // object (a lock), operator, system, foreign server, internal.
 var passing = []string{"08", "25", "40", "42", "53", "55", "57", "58", "HV", "XX"}
-
-const missingRight = "42501"

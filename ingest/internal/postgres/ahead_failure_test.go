@@ -64,7 +64,7 @@ func TestARoundTripWaits(t *testing.T) {
 		made func(old, s *session) bool
 	}{
 		"the ids run out":          {func(s *session) { s.nextID = s.lastID }, func(_, s *session) bool { return s.nextID > BlockSize }},
-		"the session expires":      {func(s *session) { s.opened = time.Now().Add(-2 * sessionLifetime) }, func(old, s *session) bool { return s != old }},
+		"the session expires":      {func(s *session) { s.opened = time.Now().Add(-2 * SessionLifetime) }, func(old, s *session) bool { return s != old }},
 		"the check's plan is due":  {func(s *session) { s.checkPlan.at = time.Time{} }, func(_, s *session) bool { return !s.checkPlan.at.IsZero() }},
 		"the plan was used enough": {func(s *session) { s.checkPlan.next = s.checkPlan.uses + 1 }, func(_, s *session) bool { return !s.checkPlan.due() }},
 	} {

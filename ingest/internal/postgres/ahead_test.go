@@ -84,7 +84,7 @@ func trustingBy(t *testing.T, url, by string) *Writer {
 func holdLog(t *testing.T, conn *pgx.Conn) (release func()) {
 	t.Helper()
 	pgtest.Exec(t, conn, "BEGIN")
-	pgtest.Exec(t, conn, "SELECT pg_advisory_xact_lock($1)", int64(logLock))
+	pgtest.Exec(t, conn, "SELECT pg_advisory_xact_lock($1)", int64(LogLock))
 	return func() { pgtest.Exec(t, conn, "ROLLBACK") }
 }
 

@@ -38,7 +38,7 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 		case q.EventID != "":
 			below, more, err = r.browseIndex(ctx, b, lo, below)
 		case len(q.Topics) > 0:
-			from := max(lo, (sliceOf(below-1)-slices+1)<<sliceBits)
+			from := max(lo, (SliceOf(below-1)-slices+1)<<SliceBits)
 			if below, more, err = r.browseIndex(ctx, b, from, below); err == nil && !more {
 				below, more = from, from > lo
 			}

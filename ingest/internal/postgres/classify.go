@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -42,7 +41,7 @@ func notStored(err error) error {
 // long, may take so long because of one row.
 func unexplained(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && isError(err) && len(pgErr.Code) == 5 && !lockTimedOut(err) && !ofTheLog(err) &&
+	return errors.As(err, &pgErr) && isError(err) && len(pgErr.Code) == 5 && !LockTimedOut(err) && !ofTheLog(err) &&
 		(pgErr.Code == tookTooLong || !ofClass(pgErr.Code, "08", "25", "40", "53", "57"))
 }
 
@@ -82,50 +81,8 @@ func isError(err error) bool {
 	return severity == "ERROR"
 }
 
-// NotUpYet recognizes an error of Open that may pass by itself: nobody listens, the server is starting or stopping
-// (class 57), it is out of connections, memory or disk (class 53), another process is bringing the schema up to
-// date, or somebody's transaction is in the way of that. A wrong password or database name is none of these.
-func NotUpYet(err error) bool {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		return lockTimedOut(err) || ofClass(pgErr.Code, "57", "53")
-	}
-	var connectErr *pgconn.ConnectError
-	return errors.As(err, &connectErr)
-}
-
 // constraint recognizes the error of a statement whose rows a constraint of the tables refuses.
 func constraint(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && ofClass(pgErr.Code, "23")
-}
-
-// deadlocked recognizes the error of the transaction that the server ended to resolve a deadlock.
-func deadlocked(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "40P01"
-}
-
-// lockTimedOut recognizes the error of a statement that has waited for a lock for all of its lock_timeout.
-func lockTimedOut(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "55P03"
-}
-
-// denied recognizes the error of a statement for which the role lacks a right.
-func denied(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == missingRight
-}
-
-// explainRights adds to an error who may grant the missing right. After a restore the schema belongs to the role
-// that ran the restore.
-func explainRights(err error) error {
-	switch {
-	case errors.Is(err, errNoSchema) && denied(err):
-		return fmt.Errorf("%w: the owner of the database has to GRANT CREATE ON DATABASE to this role", err)
-	case denied(err):
-		return fmt.Errorf("%w: the owner of the schema ingot, after a restore whoever ran it, has to give this role what the README lists under \"Run it\"", err)
-	}
-	return err
 }

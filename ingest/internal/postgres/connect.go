@@ -27,9 +27,9 @@ const catalogAlone = "SET search_path = pg_catalog; "
 // transactions that write, anybody's, have ended. In any other isolation nothing is deferrable.
 const waitsForNobody = "SET default_transaction_isolation = 'read committed'; "
 
-// connect opens one connection and runs setup on it, as one simple Query. unanswered bounds how long the network
+// Connect opens one connection and runs setup on it, as one simple Query. unanswered bounds how long the network
 // may leave sent data without an acknowledgement: see dial.
-func connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
+func Connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
 	config, err := parse(url)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func connect(ctx context.Context, url, setup string, unanswered time.Duration, o
 	}
 	up = true
 	if _, err := conn.Exec(ctx, catalogAlone+waitsForNobody+setup+serverTimeouts(conn, unanswered)).ReadAll(); err != nil {
-		discard(conn)
+		Discard(conn)
 		return nil, fmt.Errorf("set up the session: %w", err)
 	}
 	return conn, nil
@@ -85,19 +85,8 @@ func Target(url string) string {
 	return fmt.Sprintf("%s, database %s, user %s", where, config.Database, config.User)
 }
 
-const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
-
-// readServer asks a server when it was started. The time serves as the server's name: no two have the same.
-func readServer(ctx context.Context, conn *pgconn.PgConn) (string, error) {
-	results, err := conn.Exec(ctx, serverQuery).ReadAll()
-	if err != nil {
-		return "", fmt.Errorf("ask for the server's name: %w", err)
-	}
-	return string(results[0].Rows[0][0]), nil
-}
-
-// queryNumber runs statements as one Query, and returns the number that the last one gives.
-func queryNumber(ctx context.Context, conn *pgconn.PgConn, query string) (int64, error) {
+// QueryNumber runs statements as one Query, and returns the number that the last one gives.
+func QueryNumber(ctx context.Context, conn *pgconn.PgConn, query string) (int64, error) {
 	results, err := conn.Exec(ctx, query).ReadAll()
 	if err != nil {
 		return 0, err
@@ -105,8 +94,8 @@ func queryNumber(ctx context.Context, conn *pgconn.PgConn, query string) (int64,
 	return strconv.ParseInt(string(results[len(results)-1].Rows[0][0]), 10, 64)
 }
 
-// discard closes a connection at once, and waits until none of its goroutines runs any more.
-func discard(conn *pgconn.PgConn) {
+// Discard closes a connection at once, and waits until none of its goroutines runs any more.
+func Discard(conn *pgconn.PgConn) {
 	_ = conn.Conn().Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -114,7 +103,7 @@ func discard(conn *pgconn.PgConn) {
 	<-conn.CleanupDone()
 }
 
-// milliseconds is a duration in the unit of Postgres' timeouts. It is never 0, which would mean no timeout at all.
-func milliseconds(d time.Duration) int64 {
+// Milliseconds is a duration in the unit of Postgres' timeouts. It is never 0, which would mean no timeout at all.
+func Milliseconds(d time.Duration) int64 {
 	return max(d.Milliseconds(), 1)
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 
@@ -19,23 +20,23 @@ type deleted struct {
 // deleteEvents deletes the events of batches. The index finds the rows of the slices; rows of other batches among
 // them stay. The ranges of ids are parsed in a subquery, and so only once: parsing thousands of them takes a
 // millisecond, and would otherwise be done for each row.
-func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []logRow) (d deleted, err error) {
+func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []oldBatch) (d deleted, err error) {
 	var slices []int64
 	ids := []byte{'{'}
-	for _, l := range batches {
-		if l.stored == 0 {
+	for _, b := range batches {
+		if b.stored == 0 {
 			continue
 		}
-		for slice := sliceOf(l.first); slice <= sliceOf(l.last); slice++ {
+		for slice := SliceOf(b.first); slice <= SliceOf(b.last); slice++ {
 			slices = append(slices, slice)
 		}
-		ids = fmt.Appendf(ids, "[%d,%d],", l.first, l.last)
+		ids = fmt.Appendf(ids, "[%d,%d],", b.first, b.last)
 	}
 	if len(slices) == 0 {
 		return d, nil
 	}
 	ids[len(ids)-1] = '}'
-	rows, err := conn.Query(ctx, `WITH gone AS (DELETE FROM ingot.events WHERE `+rowKeys+` && ARRAY(SELECT DISTINCT unnest($1::bigint[])) AND id <@ (SELECT $2::text::int8multirange) RETURNING topic)
+	rows, err := conn.Query(ctx, `WITH gone AS (DELETE FROM ingot.events WHERE `+RowKeys+` && ARRAY(SELECT DISTINCT unnest($1::bigint[])) AND id <@ (SELECT $2::text::int8multirange) RETURNING topic)
 		SELECT topic, count(*) FROM gone GROUP BY topic`, slices, string(ids))
 	if err != nil {
 		return d, err
@@ -63,7 +64,7 @@ DELETE FROM ingot.topics AS t
 func (d deleted) commit(ctx context.Context, conn *pgx.Conn) error {
 	query := "COMMIT"
 	if len(d.topics) > 0 {
-		query = fmt.Sprintf(takeOffQuery, logLock, appendHex(nil, d.json())) + query
+		query = fmt.Sprintf(takeOffQuery, LogLock, hex.EncodeToString(d.json())) + query
 	}
 	results, err := conn.PgConn().Exec(ctx, query).ReadAll()
 	if err != nil {

@@ -62,7 +62,7 @@ func dial(unanswered time.Duration) pgconn.DialFunc {
 // verification that takes longer could never be done. What a batch waits for has bounds of its own.
 func serverTimeouts(conn *pgconn.PgConn, unanswered time.Duration) string {
 	set := fmt.Sprintf("; SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = %d; SET tcp_user_timeout = %d",
-		int(keepAliveIdle.Seconds()), int(keepAliveInterval.Seconds()), keepAliveCount, milliseconds(unanswered))
+		int(keepAliveIdle.Seconds()), int(keepAliveInterval.Seconds()), keepAliveCount, Milliseconds(unanswered))
 	if major(conn.ParameterStatus("server_version")) >= 17 {
 		set += "; SET transaction_timeout = 0"
 	}

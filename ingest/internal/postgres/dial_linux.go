@@ -8,5 +8,5 @@ import (
 
 // setUserTimeout has the kernel end the connection when sent data is not acknowledged for that long.
 func setUserTimeout(fd int, d time.Duration) error {
-	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(milliseconds(d)))
+	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(Milliseconds(d)))
 }

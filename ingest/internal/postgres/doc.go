@@ -22,7 +22,7 @@
 //     ON CONFLICT DO NOTHING RETURNING id. An id that does not come back belongs to a key that
 //     exists already.
 //  2. ONE simple-protocol Query (commit.go): take the log lock, now and then fold the
-//     counts of topics into their sums (topics.go), write the row of the commit log,
+//     counts of topics into their sums (fold.go), write the row of the commit log,
 //     COMMIT. No network gap can hold the lock, and no text of a user stands in that
 //     Query but topics in hex.
 //
@@ -47,12 +47,14 @@
 //	connect.go pool.go dial*.go  how a connection is opened, or a pool, and noticed when it is dead
 //	startup.go                   its first bytes: the words of a server that cannot fork
 //	sockets.go                   how a pool is ended, also where the server stands still
-//	classify.go durability.go    what an error means, and what a COMMIT is worth here
+//	classify.go errors.go        what an error means for a batch, and for anybody else
+//	durability.go                what a COMMIT is worth here
 //	added.go policies.go         what somebody has added to the tables and refuses a row
 //	reader.go log.go span.go     pages: who reads them, rows of the log, since and until
 //	window.go places.go          the batches of a step, and the SQL that finds where their rows stand
 //	subscriptions.go             places in the feed, kept under a name
-//	locks.go                     the advisory locks
+//	locks.go times.go            what all of them agree on: the advisory locks, how long things last,
+//	blocks.go topics.go          what an id tells, where the counts of topics stand
 //	migrate.go migrations/       the schema, brought up to date
 //	verify.go                    whether the tables agree
 //	tables.go                    what somebody has done to them

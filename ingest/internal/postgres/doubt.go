@@ -111,7 +111,7 @@ func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error
 		return false, err
 	}
 	w.endAbandoned(ctx, s)
-	results, warned, err := s.run(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, logLock, b.first, w.instance))
+	results, warned, err := s.run(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, LogLock, b.first, w.instance))
 	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned); err != nil {
 		w.abandon(s)
 		return false, fmt.Errorf("fence: %w", err)

@@ -282,7 +282,7 @@ func TestFenceWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn := pgtest.Client(t, url)
-	pgtest.Exec(t, conn, "BEGIN; SELECT pg_advisory_xact_lock("+strconv.Itoa(logLock)+")")
+	pgtest.Exec(t, conn, "BEGIN; SELECT pg_advisory_xact_lock("+strconv.Itoa(LogLock)+")")
 	results := make(chan error, 2)
 	go func() { results <- old.sendCommit(context.Background(), &b) }()
 	pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)

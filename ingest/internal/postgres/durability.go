@@ -32,9 +32,9 @@ const durabilityQuery = `SELECT current_setting('server_version'), current_setti
 	current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
 	(SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'), pg_is_in_recovery()::text`
 
-// readDurability asks the server what it promises. It refuses a server that cannot hold events at all: one that is
+// ReadDurability asks the server what it promises. It refuses a server that cannot hold events at all: one that is
 // too old, not UTF-8, or no primary.
-func readDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error) {
+func ReadDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error) {
 	results, err := conn.Exec(ctx, durabilityQuery).ReadAll()
 	if err != nil {
 		return Durability{}, fmt.Errorf("read durability settings: %w", err)

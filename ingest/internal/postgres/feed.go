@@ -173,7 +173,7 @@ func (f *feedWalk) read(ctx context.Context, step []logRow) (tooMany bool, err e
 }
 
 func (f *feedWalk) grow() {
-	most := slicesAtOnce(f.query) << sliceBits
+	most := slicesAtOnce(f.query) << SliceBits
 	if !indexed(f.query) {
 		most = 8 * firstStepIDs // every row of the step is read
 	}

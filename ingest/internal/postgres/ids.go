@@ -5,10 +5,6 @@ import (
 	"fmt"
 )
 
-// BlockSize is how many ids one value of ingot.id_blocks stands for; it is the
-// sequence's INCREMENT. No batch can be larger.
-const BlockSize = 65_536
-
 // number gives the batch ids, and clears its result. It may be called again after a failed try: the batch gets new
 // ids, since no id is used twice.
 func (s *session) number(ctx context.Context, b *batch) (err error) {
@@ -51,7 +47,7 @@ const blockQuery = `WITH block AS MATERIALIZED (SELECT nextval('ingot.id_blocks'
 // not find another batch of this process in its place.
 func (s *session) drawBlock(ctx context.Context) error {
 	for {
-		first, err := queryNumber(ctx, s.conn, blockQuery)
+		first, err := QueryNumber(ctx, s.conn, blockQuery)
 		if err != nil {
 			return fmt.Errorf("draw a block of ids: %w", err)
 		}

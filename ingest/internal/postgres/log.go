@@ -29,11 +29,9 @@ func (l *logRow) at(id int64) event.Position {
 	return event.Position{Commit: l.commit, ID: id, Identity: l.identity}
 }
 
-// logColumns are what newLogRow decodes, and logWidth how many they are. The last is whether the row is young.
+// logColumns are what newLogRow decodes. The last is whether the row is young.
 var logColumns = fmt.Sprintf(`commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at,
 	committed_at > now() - interval '%d seconds'`, int(MinRetention.Seconds()/2))
-
-const logWidth = 8
 
 // log reads rows of the log. One page of a rare topic may need thousands, so their values are taken as they come,
 // in the binary format.
@@ -56,7 +54,7 @@ func (r *Reader) log(ctx context.Context, rest string, args ...any) (log []logRo
 // newLogRow decodes the values of logColumns, none of which can be NULL.
 func newLogRow(v [][]byte) logRow {
 	number := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[i])) }
-	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), heapBlocks: number(4), committed: number(6) + postgresEpoch, young: v[7][0] != 0}
+	l := logRow{commit: number(0), first: number(1), last: number(2), stored: int(int32(binary.BigEndian.Uint32(v[3]))), heapBlocks: number(4), committed: number(6) + Epoch, young: v[7][0] != 0}
 	l.identity = identity(&l, v[5])
 	return l
 }

@@ -119,8 +119,8 @@ func (l *looker) open(ctx context.Context, to *lookers) error {
 		l.close()
 	}
 	if l.conn == nil {
-		setup := fmt.Sprintf("%sSET statement_timeout = %d", setupLooker, milliseconds(to.timeout))
-		conn, err := connect(ctx, to.url, setup, to.timeout, func(*pgconn.Notice) {})
+		setup := fmt.Sprintf("%sSET statement_timeout = %d", setupLooker, Milliseconds(to.timeout))
+		conn, err := Connect(ctx, to.url, setup, to.timeout, func(*pgconn.Notice) {})
 		if err != nil {
 			now := time.Now()
 			to.refused.Store(&now)
@@ -137,7 +137,7 @@ func (l *looker) open(ctx context.Context, to *lookers) error {
 
 func (l *looker) close() {
 	if l.conn != nil {
-		discard(l.conn)
+		Discard(l.conn)
 		l.conn = nil
 	}
 }

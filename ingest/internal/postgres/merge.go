@@ -103,7 +103,7 @@ func (s *session) shrink() {
 // mergeFailure turns a lock timeout of the merge into ReasonKeyHeld: the only locks that the merge waits for are
 // those of keys. The same SQLSTATE from another statement says nothing about keys.
 func mergeFailure(err error) error {
-	if lockTimedOut(err) {
+	if LockTimedOut(err) {
 		return &event.NotStoredError{Reason: event.ReasonKeyHeld, Err: err}
 	}
 	return err
@@ -117,7 +117,7 @@ const briefLock = 10 * time.Millisecond
 func appendMerge(buf []byte, b *batch, rows []row, lockTimeout time.Duration) []byte {
 	buf = appendExecute(buf, beginName, nil)
 	buf = appendExecute(buf, settingsName, []appendParam{func(buf []byte) []byte {
-		return strconv.AppendInt(buf, milliseconds(lockTimeout), 10)
+		return strconv.AppendInt(buf, Milliseconds(lockTimeout), 10)
 	}})
 	array := func(element uint32, appendElement func([]byte, row) []byte) appendParam {
 		return func(buf []byte) []byte {

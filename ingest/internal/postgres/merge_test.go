@@ -328,7 +328,7 @@ func TestLogLockIsNotAKey(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	conn := pgtest.Client(t, url)
-	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", logLock))
+	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", LogLock))
 	w := newWriter(t, url)
 	w.timeouts.Statement = 1e8 // 100 ms
 	_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {})

@@ -35,18 +35,18 @@ const setupOpen = "SET client_min_messages = warning; SET lock_timeout = 0; SET 
 // Open brings the database at url to the newest schema, whoever starts first,
 // and reports what the server promises about a commit.
 func Open(ctx context.Context, url string) (Durability, error) {
-	conn, err := connect(ctx, url, setupOpen, unansweredDefault, func(*pgconn.Notice) {})
+	conn, err := Connect(ctx, url, setupOpen, unansweredDefault, func(*pgconn.Notice) {})
 	if err != nil {
 		return Durability{}, err
 	}
-	defer discard(conn)
-	durability, err := readDurability(ctx, conn)
+	defer Discard(conn)
+	durability, err := ReadDurability(ctx, conn)
 	if err != nil {
 		return durability, err
 	}
 	for range migrationTries {
 		if err = migrate(ctx, conn); err == nil {
-			_, err = readTables(ctx, conn)
+			_, err = ReadTables(ctx, conn)
 			return durability, err
 		}
 		if !deadlocked(err) {
@@ -69,9 +69,9 @@ var errNoSchema = errors.New("make the schema ingot")
 
 func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 	// All is one transaction: a crash in the middle leaves the old version whole.
-	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", milliseconds(migrationWait), migrationLock)
+	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", Milliseconds(migrationWait), migrationLock)
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
-		if lockTimedOut(err) {
+		if LockTimedOut(err) {
 			return fmt.Errorf("another process has been bringing the schema up to date for %s: %w", migrationWait, err)
 		}
 		return fmt.Errorf("lock for migration: %w", err)
@@ -91,7 +91,7 @@ func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 	if err != nil && version == 0 {
 		return fmt.Errorf("%w: %w", errNoSchema, err)
 	}
-	if lockTimedOut(err) {
+	if LockTimedOut(err) {
 		return fmt.Errorf("migrate from version %d to %d: another transaction has been in the way for %s: %w", version, ingot.SchemaVersion, migrationWait, err)
 	}
 	if err != nil {

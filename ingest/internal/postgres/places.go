@@ -13,19 +13,7 @@ import (
 // finds all rows that have one of several keys, or both keys of one of several pairs. All other conditions are
 // compared afterwards, behind an OFFSET 0, so that no plan uses another index for them.
 
-const (
-	// A slice is as many ids as have this many bits: 8,192. Rows that are not where they should be are looked for
-	// in their slice.
-	sliceBits = 13
-
-	// A block is 65,536 ids, all but one of which come from one value of ingot.id_blocks. To find a topic that is
-	// rare costs one key for each block; a topic that is frequent has thousands of rows in a block.
-	blockBits = 16
-
-	slicesInBlock = 1 << (blockBits - sliceBits)
-)
-
-func sliceOf(id int64) int64 { return id >> sliceBits }
+const slicesInBlock = 1 << (BlockBits - SliceBits)
 
 const (
 	// maxPairs is how many pairs of a topic and a slice one query looks for by both keys. That finds no other rows,
@@ -44,29 +32,26 @@ func slicesAtOnce(q event.Query) int64 {
 	return max(1, maxKeys/int64(max(1, len(q.Topics)))) * slicesInBlock
 }
 
-// rowKeys is the expression that the index is made of: the two keys of a row.
-var rowKeys = fmt.Sprintf("ARRAY[id >> %d, hashtextextended(topic, id >> %d)]", sliceBits, blockBits)
-
 // rowsWith is the FROM item e of the rows whose keys meet a condition.
 func rowsWith(condition string) string {
 	return fmt.Sprintf("(SELECT ctid, * FROM ingot.events WHERE %s OFFSET 0) AS e", condition)
 }
 
 // withOneOf is the FROM item e of the rows that have one of the keys that a subquery lists.
-func withOneOf(keys string) string { return rowsWith(fmt.Sprintf("%s && ARRAY(%s)", rowKeys, keys)) }
+func withOneOf(keys string) string { return rowsWith(fmt.Sprintf("%s && ARRAY(%s)", RowKeys, keys)) }
 
 // withBoth is the FROM item e of the rows of the query's topics in these slices.
 func (s *statement) withBoth(slices []int64) string {
 	var pairs []string
 	for _, slice := range slices {
 		for _, topic := range s.query.Topics {
-			pairs = append(pairs, fmt.Sprintf("%s @> ARRAY[%s::bigint, hashtextextended(%s, %s)]", rowKeys, s.arg(slice), s.arg(topic), s.arg(slice/slicesInBlock)))
+			pairs = append(pairs, fmt.Sprintf("%s @> ARRAY[%s::bigint, hashtextextended(%s, %s)]", RowKeys, s.arg(slice), s.arg(topic), s.arg(slice/slicesInBlock)))
 		}
 	}
 	return rowsWith(strings.Join(pairs, " OR "))
 }
 
-// piecesOf is a subquery that lists the slices (sliceBits) or the blocks (blockBits) of ranges of ids.
+// piecesOf is a subquery that lists the slices (SliceBits) or the blocks (BlockBits) of ranges of ids.
 func (s *statement) piecesOf(bits int, los, his []int64) string {
 	return fmt.Sprintf(`SELECT DISTINCT piece FROM unnest(%[2]s::bigint[], %[3]s::bigint[]) AS r (lo, hi),
 		generate_series(r.lo >> %[1]d, r.hi >> %[1]d) AS piece`, bits, s.arg(los), s.arg(his))
@@ -75,7 +60,7 @@ func (s *statement) piecesOf(bits int, los, his []int64) string {
 // fewSlices lists the slices of ranges of ids, which are in order; ok is false if they are more than most.
 func fewSlices(los, his []int64, most int) (few []int64, ok bool) {
 	for i := range los {
-		for slice := sliceOf(los[i]); slice <= sliceOf(his[i]); slice++ {
+		for slice := SliceOf(los[i]); slice <= SliceOf(his[i]); slice++ {
 			if n := len(few); n > 0 && few[n-1] == slice {
 				continue
 			}
@@ -110,10 +95,10 @@ func (s *statement) ofTopics(los, his []int64) string {
 	case few && topics*len(slices) <= maxPairs && sparse(slices):
 		rows = s.withBoth(slices)
 	case few && len(slices) <= 2:
-		rows = withOneOf(s.piecesOf(sliceBits, los, his))
+		rows = withOneOf(s.piecesOf(SliceBits, los, his))
 	default:
 		rows = withOneOf(fmt.Sprintf("SELECT hashtextextended(t.topic, b.piece) FROM unnest(%s::text[]) AS t (topic), (%s) AS b",
-			s.arg(s.query.Topics), s.piecesOf(blockBits, los, his)))
+			s.arg(s.query.Topics), s.piecesOf(BlockBits, los, his)))
 	}
 	return fmt.Sprintf("%s WHERE e.topic = ANY(%s)", rows, s.arg(s.query.Topics))
 }
@@ -148,7 +133,7 @@ func byHeap(s *statement, w *window) string {
 
 // bySlices is the query for all rows of the slices.
 func bySlices(s *statement, w *window) string {
-	return fmt.Sprintf("SELECT e.ctid, e.id, %s FROM %s WHERE %s", s.filters(), withOneOf(s.piecesOf(sliceBits, w.los, w.his)), s.within(w))
+	return fmt.Sprintf("SELECT e.ctid, e.id, %s FROM %s WHERE %s", s.filters(), withOneOf(s.piecesOf(SliceBits, w.los, w.his)), s.within(w))
 }
 
 // statement gathers the arguments of a query.

@@ -12,7 +12,7 @@ import (
 // SQLSTATE, but comes from other functions of the server (aclcheck_error).
 func violatesPolicy(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == missingRight && pgErr.Routine == "ExecWithCheckOptions"
+	return errors.As(err, &pgErr) && pgErr.Code == MissingRight && pgErr.Routine == "ExecWithCheckOptions"
 }
 
 // policiesQuery names the policies of the table of events, each as it is since it was last changed. It names none if they

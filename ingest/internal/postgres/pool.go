@@ -19,30 +19,30 @@ type PoolConfig struct {
 // at the end of the process has had the time of its stop already. A guess.
 const lastReads = time.Second
 
-// pool is a pool of connections whose end does not wait for a server that stands still. pgx gives each connection
+// Pool is a pool of connections whose end does not wait for a server that stands still. pgx gives each connection
 // 15 s to be closed, behind the timeout of its query.
-type pool struct {
+type Pool struct {
 	*pgxpool.Pool
 	sockets *sockets
 }
 
 // Close ends the connections. Queries that are under way lastReads later are broken off, and fail.
-func (p *pool) Close() {
+func (p *Pool) Close() {
 	cut := time.AfterFunc(lastReads, p.sockets.cut)
 	defer cut.Stop()
 	p.Pool.Close()
 }
 
-// openPool makes a pool that connects when it is first used. name is the application_name of its connections, setup
+// OpenPool makes a pool that connects when it is first used. name is the application_name of its connections, setup
 // what runs on each of them before it is used.
-func openPool(url, name string, config PoolConfig, setup string) (*pool, error) {
+func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) {
 	sockets := newSockets()
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	c.MaxConns = int32(config.Connections)
-	c.MaxConnLifetime = sessionLifetime
+	c.MaxConnLifetime = SessionLifetime
 	// A password, a certificate or an authority may stand in a file that the URL or the environment names, and that
 	// file may be renewed. So it is read again for each connection, as it is for the connections that write.
 	c.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
@@ -61,26 +61,33 @@ func openPool(url, name string, config PoolConfig, setup string) (*pool, error) 
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	c.ConnConfig.StatementCacheCapacity = statementsKept
 	setup = fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off",
-		catalogAlone+waitsForNobody, setup, milliseconds(config.Timeout))
+		catalogAlone+waitsForNobody, setup, Milliseconds(config.Timeout))
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, setup+serverTimeouts(conn.PgConn(), config.Timeout)); err != nil {
 			return err
 		}
 		// A standby lags. With one in the pool a page of the primary's log would lack rows, and a good cursor be
 		// told gone.
-		if _, err := readDurability(ctx, conn.PgConn()); err != nil {
+		if _, err := ReadDurability(ctx, conn.PgConn()); err != nil {
 			return err
 		}
-		_, err := readTables(ctx, conn.PgConn()) // its warnings are left to the Writer
+		_, err := ReadTables(ctx, conn.PgConn()) // its warnings are left to the Writer
 		return err
 	}
 	opened, err := pgxpool.NewWithConfig(context.Background(), c)
 	if err != nil {
 		return nil, fmt.Errorf("open the pool of the %s: %w", name, err)
 	}
-	return &pool{Pool: opened, sockets: sockets}, nil
+	return &Pool{Pool: opened, sockets: sockets}, nil
 }
 
 // statementsKept is how many statements a reading connection keeps prepared: pgx's default. Reading pages takes
 // some dozen different texts.
 const statementsKept = 512
+
+// PlannedByIndex has every statement of a session planned by an index, row by row, whatever the statistics of a growing
+// table say. It may end the setup of a pool. Planning each time costs a tenth of a millisecond; a plan that was made for
+// other filters would cost seconds. Parallel workers take longer to start (8 ms) than they save.
+// gin_fuzzy_search_limit, which somebody may have set for a text search, would have the index leave rows out.
+const PlannedByIndex = ` SET gin_fuzzy_search_limit = 0; SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0;
+	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_material = off`

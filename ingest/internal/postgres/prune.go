@@ -26,14 +26,10 @@ import (
 //   - A batch that writes a key which is being deleted waits until the step ends, and then stores it. No step waits for
 //     a batch that waits for the step: a batch that holds the log's lock writes no keys any more.
 
-// MinRetention is the least age of a batch that may be deleted. A batch in doubt, or one that is being read from
-// the end of the feed, is younger by far.
-const MinRetention = time.Hour
-
 const (
 	// A step deletes about as many events as a slice has ids: more if its first batch is larger, fewer if earlier
 	// steps took long. A writer may have to wait for a key as long as a step takes.
-	stepEvents = 1 << sliceBits
+	stepEvents = 1 << SliceBits
 
 	// longStep and shortStep divide the statement timeout. After a step that took longer than timeout/longStep the
 	// next step deletes half as many events. After one that took less than timeout/shortStep it deletes twice as
@@ -46,21 +42,24 @@ const (
 
 // Pruner deletes old batches. It has a connection of its own. One goroutine at a time may call it.
 type Pruner struct {
-	pool    *pool
+	pool    *Pool
 	timeout time.Duration // statement_timeout
 	events  int           // how many the next step may delete
 }
 
+// begin says what the truth of a step relies on, whatever the database has for its transactions.
+const begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
 // mayDelete fails for a role that may not delete. It runs as the connection is set up, so that the missing right is
 // told before any batch is old.
-const mayDelete = beginTransaction + `; DELETE FROM ingot.events WHERE false; DELETE FROM ingot.batches WHERE false; DELETE FROM ingot.topics WHERE false; COMMIT;`
+const mayDelete = begin + `; DELETE FROM ingot.events WHERE false; DELETE FROM ingot.batches WHERE false; DELETE FROM ingot.topics WHERE false; COMMIT;`
 
 // OpenPruner makes the pool; it connects when it is first used.
 func OpenPruner(url string, timeout time.Duration) (*Pruner, error) {
 	// A pruner that stands still holds keys, and keeps others from pruning, for no longer than a statement may
 	// take.
-	setup := fmt.Sprintf("%s SET idle_in_transaction_session_timeout = %d;", mayDelete, milliseconds(timeout))
-	pool, err := openPool(url, "ingot retention", PoolConfig{Connections: 1, Timeout: timeout}, setup+setupReader)
+	setup := fmt.Sprintf("%s SET idle_in_transaction_session_timeout = %d;", mayDelete, Milliseconds(timeout))
+	pool, err := OpenPool(url, "ingot retention", PoolConfig{Connections: 1, Timeout: timeout}, setup+PlannedByIndex)
 	if err != nil {
 		return nil, err
 	}
@@ -83,13 +82,13 @@ func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err
 	begun := time.Now()
 	defer func() { p.took(time.Since(begun), done, err) }()
 	err = p.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { // the pool closes a connection that is left in a transaction
-		if _, err := conn.Exec(ctx, beginTransaction); err != nil {
+		if _, err := conn.Exec(ctx, begin); err != nil {
 			return err
 		}
 		done, err = prune(ctx, conn.Conn(), age, p.events)
 		return err
 	})
-	if denied(err) {
+	if Denied(err) {
 		err = fmt.Errorf("%w: GRANT DELETE ON ingot.events, ingot.batches, ingot.topics to the role of the ingester", err)
 	}
 	if err != nil {
@@ -113,10 +112,10 @@ func (p *Pruner) took(d time.Duration, done Pruned, err error) {
 // prune is one step of about so many events, in a transaction that is open already and that prune commits.
 func prune(ctx context.Context, conn *pgx.Conn, age time.Duration, events int) (done Pruned, err error) {
 	var alone bool
-	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(pruneLock)).Scan(&alone); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(PruneLock)).Scan(&alone); err != nil {
 		return done, err
 	}
-	var old []logRow
+	var old []oldBatch
 	if alone {
 		if old, done.More, err = oldest(ctx, conn, age, events); err != nil {
 			return done, err
@@ -139,21 +138,32 @@ func prune(ctx context.Context, conn *pgx.Conn, age time.Duration, events int) (
 	return done, topics.commit(ctx, conn)
 }
 
+// oldBatch is what deleting needs of a row of the commit log.
+type oldBatch struct {
+	commit      int64 // commit_seq
+	first, last int64 // ids
+	stored      int
+}
+
 // oldest reads the batches of a step. A batch goes only once the batch behind it is as old: until then its end is
 // the place of readers that have seen everything but the batch behind it.
-func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration, most int) (old []logRow, more bool, err error) {
-	rows, err := conn.Query(ctx, "SELECT "+logColumns+`, committed_at < least(clock_timestamp(), $1::timestamptz) - $2::interval FROM ingot.batches
+func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration, most int) (old []oldBatch, more bool, err error) {
+	rows, err := conn.Query(ctx, `SELECT commit_seq, first_id, last_id, stored, committed_at < least(clock_timestamp(), $1::timestamptz) - $2::interval
+		FROM ingot.batches
 		WHERE commit_seq <= (SELECT commit_seq FROM ingot.batches WHERE folded ORDER BY commit_seq DESC LIMIT 1)
-		ORDER BY commit_seq LIMIT $3`, pgx.QueryResultFormats{pgx.BinaryFormatCode}, time.Now(), age, stepBatches+1)
+		ORDER BY commit_seq LIMIT $3`, time.Now(), age, stepBatches+1)
 	if err != nil {
 		return nil, false, err
 	}
 	defer rows.Close()
-	var before *logRow
+	var before *oldBatch
 	events := 0
 	for rows.Next() {
-		values := rows.RawValues()
-		l, isOld := newLogRow(values), values[logWidth][0] != 0
+		var b oldBatch
+		var isOld bool
+		if err := rows.Scan(&b.commit, &b.first, &b.last, &b.stored, &isOld); err != nil {
+			return nil, false, err
+		}
 		if more = isOld; !isOld {
 			break
 		}
@@ -163,7 +173,7 @@ func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration, most int) (o
 			}
 			old = append(old, *before)
 		}
-		before = &l
+		before = &b
 	}
 	rows.Close()
 	return old, more, rows.Err()

@@ -372,7 +372,7 @@ func pageDeletedAt(t *testing.T, query event.Query, at int) (queries int) {
 		t.Fatal(err)
 	}
 	defer traced.Close()
-	page, err := (&Reader{pool: &pool{Pool: traced}, pages: make(chan struct{}, 1)}).Events(t.Context(), query)
+	page, err := (&Reader{pool: &Pool{Pool: traced}, pages: make(chan struct{}, 1)}).Events(t.Context(), query)
 	if err != nil || len(page.Events) == 0 {
 		t.Fatalf("deleted before query %d: %d events, %v", at, len(page.Events), err)
 	}
@@ -453,11 +453,11 @@ func TestOnePrunerAtATime(t *testing.T) {
 	url := database(t)
 	filled(t, url, 20)
 	p, conn := newPruner(t, url), pgtest.Client(t, url)
-	pgtest.Exec(t, conn, "SELECT pg_advisory_lock($1)", int64(pruneLock))
+	pgtest.Exec(t, conn, "SELECT pg_advisory_lock($1)", int64(PruneLock))
 	if all := pruned(t, p, 0); all != (Pruned{}) {
 		t.Errorf("beside another: %+v", all)
 	}
-	pgtest.Exec(t, conn, "SELECT pg_advisory_unlock($1)", int64(pruneLock))
+	pgtest.Exec(t, conn, "SELECT pg_advisory_unlock($1)", int64(PruneLock))
 	if all := pruned(t, p, 0); all.Batches == 0 {
 		t.Errorf("after it: %+v", all)
 	}
@@ -539,8 +539,8 @@ func TestAPrunerThatStandsStill(t *testing.T) {
 	}
 	defer still.Release()
 	pgtest.Exec(t, still.Conn(), "BEGIN")
-	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(pruneLock))
-	pgtest.WaitFor(t, pgtest.Client(t, url), fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %d AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", uint32(pruneLock&0xffffffff)), 0)
+	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(PruneLock))
+	pgtest.WaitFor(t, pgtest.Client(t, url), fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %d AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", uint32(PruneLock&0xffffffff)), 0)
 }
 
 // lockTracer looks whether somebody holds the log's lock when a query begins, and when it has ended.
@@ -561,7 +561,7 @@ func (l *lockTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEnd
 
 func (l *lockTracer) look(at string) {
 	l.looked++
-	if pgtest.Number(l.t, l.conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", int64(logLock&0xffffffff)) != 0 {
+	if pgtest.Number(l.t, l.conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", int64(LogLock&0xffffffff)) != 0 {
 		l.t.Errorf("the log's lock is held at %s", at)
 	}
 }

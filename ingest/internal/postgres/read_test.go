@@ -222,7 +222,7 @@ func manyTopics() (topics []string) {
 // TestFewSlices: ranges that meet in a slice count it once.
 func TestFewSlices(t *testing.T) {
 	t.Parallel()
-	const size = 1 << sliceBits
+	const size = 1 << SliceBits
 	for name, c := range map[string]struct {
 		los, his []int64
 		want     []int64 // nil: too many
@@ -380,8 +380,8 @@ func TestIDsOfSpans(t *testing.T) {
 		}
 		c := &conns[min(random.IntN(20), 2)] // two commit rarely
 		n := int64(1 + random.IntN(9000))
-		if c.last-c.next < n || now.Sub(c.opened) > sessionLifetime {
-			if now.Sub(c.opened) > sessionLifetime {
+		if c.last-c.next < n || now.Sub(c.opened) > SessionLifetime {
+			if now.Sub(c.opened) > SessionLifetime {
 				c.opened = now
 			}
 			*c = conn{c.opened, blocks*BlockSize + 1, (blocks + 1) * BlockSize}

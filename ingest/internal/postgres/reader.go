@@ -14,26 +14,19 @@ import (
 // Reader reads what was committed. It has connections of its own, so that no reading delays a commit. It is safe
 // for concurrent use.
 type Reader struct {
-	pool  *pool
+	pool  *Pool
 	pages chan struct{} // one for each page that is being read
 	usual atomic.Int64  // average bytes of an event on pages that were read lately
 }
 
 // OpenReader makes the pool; it connects when it is first used.
 func OpenReader(url string, config PoolConfig) (*Reader, error) {
-	pool, err := openPool(url, "ingot reader", config, "SET default_transaction_read_only = on;"+setupReader)
+	pool, err := OpenPool(url, "ingot reader", config, "SET default_transaction_read_only = on;"+PlannedByIndex)
 	if err != nil {
 		return nil, err
 	}
 	return &Reader{pool: pool, pages: make(chan struct{}, config.Connections)}, nil
 }
-
-// setupReader has every statement planned as find.go and browse.go mean it: by an index, row by row, whatever the
-// statistics of a growing table say. Planning each time costs a tenth of a millisecond; a plan that was made for
-// other filters would cost seconds. Parallel workers take longer to start (8 ms) than they save.
-// gin_fuzzy_search_limit, which somebody may have set for a text search, would have the index leave rows out.
-const setupReader = ` SET gin_fuzzy_search_limit = 0; SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0;
-	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_material = off`
 
 // Close ends the connections. It breaks off what has not been read a second later.
 func (r *Reader) Close() { r.pool.Close() }
@@ -41,13 +34,23 @@ func (r *Reader) Close() { r.pool.Close() }
 // Ping tells whether the database answers.
 func (r *Reader) Ping(ctx context.Context) error { return r.pool.Ping(ctx) }
 
+// largestTopics selects the $1 topics with the most events. Counts that are not folded yet only add to the sums: so
+// a topic that is among the largest is among the $1 largest of ingot.topics, or has counts that are not folded.
+// Therefore only these have to be added up, and not all topics, which may be millions.
+const largestTopics = `SELECT topic, max(events) AS events FROM (
+		(SELECT topic, events FROM ingot.topics ORDER BY events DESC, topic LIMIT $1)
+		UNION ALL SELECT r.topic, r.events + coalesce((SELECT t.events FROM ingot.topics AS t WHERE t.topic = r.topic), 0)
+		FROM (SELECT k.key COLLATE "C" AS topic, sum(k.value::bigint)::bigint AS events
+			FROM (` + UnfoldedTopics + `) AS b, json_each_text(b.topics) AS k GROUP BY 1) AS r) AS c
+	GROUP BY topic ORDER BY events DESC, topic LIMIT $1`
+
 // Totals reads the last row of the commit log and the counts of topics in one statement, so that the figures belong
 // together. It returns the counts of at most so many topics: those that have the most events, equal ones in the
 // order of their names. If most is negative it returns all. It fails with event.ErrTooManyTopics when the counts
 // take more than maxBytes as JSON.
 func (r *Reader) Totals(ctx context.Context, most int, maxBytes int64) (event.Totals, error) {
 	t := event.Totals{Topics: map[string]int64{}}
-	counts, args := topicCounts, []any(nil)
+	counts, args := TopicCounts, []any(nil)
 	if most >= 0 {
 		counts, args = largestTopics, []any{most}
 	}

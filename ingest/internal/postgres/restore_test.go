@@ -38,7 +38,7 @@ func TestARestoreThatIsNotDone(t *testing.T) {
 			_, pruned := newPruner(t, url).Prune(t.Context(), time.Hour)
 			session, wrote := openSession(t.Context(), url, testTimeouts, uuid.NewString())
 			if wrote == nil {
-				discard(session.conn)
+				Discard(session.conn)
 			}
 			for who, err := range map[string]error{"Open": opened, "a page": read, "subscriptions": listed, "retention": pruned, "a session": wrote} {
 				if err == nil || !strings.Contains(err.Error(), "a restore that is not done") {

@@ -120,7 +120,7 @@ func TestAbandonedUnderAnotherRole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { discard(givenUp.conn) })
+	t.Cleanup(func() { Discard(givenUp.conn) })
 	w := NewWriter(as.String(), PathAuto, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
 	w.abandoned = []backend{givenUp.backend}

@@ -23,9 +23,6 @@ const (
 	copyColumns = 7
 )
 
-// postgresEpoch is the moment that timestamps of the binary format count from, in µs since 1970.
-var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
-
 // appendRow encodes one row in the order of columns.
 func appendRow(b []byte, e *event.Event, id int64, receivedAt time.Time) []byte {
 	b = binary.BigEndian.AppendUint16(b, copyColumns)
@@ -48,7 +45,7 @@ func appendInt64(b []byte, v int64) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(v))
 }
 
-func appendTime(b []byte, at time.Time) []byte { return appendInt64(b, at.UnixMicro()-postgresEpoch) }
+func appendTime(b []byte, at time.Time) []byte { return appendInt64(b, at.UnixMicro()-Epoch) }
 
 // appendTextArray encodes a text[] in the binary format.
 func appendTextArray(b []byte, texts []string) []byte {

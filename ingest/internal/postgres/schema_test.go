@@ -54,13 +54,13 @@ func TestOpenDoesNotWaitForEver(t *testing.T) {
 // TestAStartThatStandsStill does not keep others from starting for ever, whatever the database has for its sessions.
 func TestAStartThatStandsStill(t *testing.T) {
 	t.Parallel()
-	conn, err := connect(t.Context(), pgtest.New(t), setupOpen, unansweredDefault, func(*pgconn.Notice) {})
+	conn, err := Connect(t.Context(), pgtest.New(t), setupOpen, unansweredDefault, func(*pgconn.Notice) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer discard(conn)
+	defer Discard(conn)
 	const setting = "SELECT setting::bigint / 1000 FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
-	if seconds, err := queryNumber(t.Context(), conn, setting); err != nil || seconds != int64(unansweredDefault.Seconds()) {
+	if seconds, err := QueryNumber(t.Context(), conn, setting); err != nil || seconds != int64(unansweredDefault.Seconds()) {
 		t.Errorf("its locks are held for %d s: %v", seconds, err)
 	}
 }
@@ -170,7 +170,7 @@ func TestMigrationBesideAWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	pgtest.Exec(t, writer, "SET LOCAL deadlock_timeout = '1h'") // the other side is chosen
-	pgtest.Exec(t, writer, "SELECT pg_advisory_xact_lock($1)", int64(logLock))
+	pgtest.Exec(t, writer, "SELECT pg_advisory_xact_lock($1)", int64(LogLock))
 	opened := make(chan error, 1)
 	go func() { // ends with Open, awaited below
 		_, err := Open(t.Context(), url)

@@ -10,14 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-const (
-	// sessionLifetime bounds the life of a connection: a new one finds a server that has moved. Readers rely on
-	// this bound, also for ids that an older version has written (span.go).
-	sessionLifetime = 30 * time.Minute
-
-	// bufKept is twice the default of --batch-bytes. A single request may be larger.
-	bufKept = 16 << 20
-)
+// bufKept is twice the default of --batch-bytes. A single request may be larger.
+const bufKept = 16 << 20
 
 // scansOnly is for statements whose plan is made once, perhaps for an empty table, and used as the table grows. It
 // switches off the kinds of plan that go wrong on a large table. What is left are index scans, row by row. They
@@ -79,14 +73,14 @@ type session struct {
 func openSession(ctx context.Context, url string, t Timeouts, instance string) (*session, error) {
 	s := &session{opened: time.Now(), topics: map[string]int64{}, unfolded: unfoldedAtFirst}
 	setup := fmt.Sprintf(setupSession+prepareLock+prepareLog+"SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
-		logLock, instance, milliseconds(t.Statement), milliseconds(t.Lock), milliseconds(t.Idle))
-	conn, err := connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
+		LogLock, instance, Milliseconds(t.Statement), Milliseconds(t.Lock), Milliseconds(t.Idle))
+	conn, err := Connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
 	if err != nil {
 		return nil, err
 	}
 	s.conn = conn
 	if err := s.prepare(ctx); err != nil {
-		discard(conn)
+		Discard(conn)
 		return nil, err
 	}
 	return s, nil
@@ -95,7 +89,7 @@ func openSession(ctx context.Context, url string, t Timeouts, instance string) (
 // prepare asks the server who it is and what it promises, and what was done to the tables. Then it prepares the
 // merge.
 func (s *session) prepare(ctx context.Context) error {
-	d, err := readDurability(ctx, s.conn)
+	d, err := ReadDurability(ctx, s.conn)
 	if err != nil {
 		return err
 	}
@@ -113,7 +107,7 @@ func (s *session) prepare(ctx context.Context) error {
 	if s.server, err = readServer(ctx, s.conn); err != nil {
 		return err
 	}
-	if s.changed, err = readTables(ctx, s.conn); err != nil {
+	if s.changed, err = ReadTables(ctx, s.conn); err != nil {
 		return err
 	}
 	if s.policies, err = readPolicies(ctx, s.conn); err != nil {
@@ -136,4 +130,15 @@ func commitLevel(d Durability) string {
 	return commit
 }
 
-func (s *session) expired() bool { return time.Since(s.opened) > sessionLifetime }
+func (s *session) expired() bool { return time.Since(s.opened) > SessionLifetime }
+
+const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
+
+// readServer asks a server when it was started. The time serves as the server's name: no two have the same.
+func readServer(ctx context.Context, conn *pgconn.PgConn) (string, error) {
+	results, err := conn.Exec(ctx, serverQuery).ReadAll()
+	if err != nil {
+		return "", fmt.Errorf("ask for the server's name: %w", err)
+	}
+	return string(results[0].Rows[0][0]), nil
+}

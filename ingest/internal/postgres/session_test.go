@@ -23,7 +23,7 @@ func TestOldConnectionsAreReplaced(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
 	grownOld := func() *session {
-		w.session.opened = w.session.opened.Add(-sessionLifetime)
+		w.session.opened = w.session.opened.Add(-SessionLifetime)
 		return w.session
 	}
 	for _, path := range []WritePath{PathStaged, PathDirect} {
@@ -118,11 +118,11 @@ func TestNoTransactionTimeout(t *testing.T) {
 		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET transaction_timeout = '300ms'")
 	}
 	const takesLong = "BEGIN; SELECT 1 FROM pg_sleep(0.5); COMMIT"
-	one, err := connect(t.Context(), url, setupSession, unansweredDefault, func(*pgconn.Notice) {})
+	one, err := Connect(t.Context(), url, setupSession, unansweredDefault, func(*pgconn.Notice) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer discard(one)
+	defer Discard(one)
 	if _, err := one.Exec(t.Context(), takesLong).ReadAll(); err != nil {
 		t.Errorf("a connection that writes: %v", err)
 	}

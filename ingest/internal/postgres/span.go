@@ -73,7 +73,7 @@ func (r *Reader) lastCommitBefore(ctx context.Context, t time.Time) (int64, erro
 
 // blockLife is how long after the drawing of a block a batch may be committed with ids of that block: no longer
 // than the connection that drew it lives, and the batch takes.
-const blockLife = sessionLifetime + clockSlack
+const blockLife = SessionLifetime + clockSlack
 
 // idsQuery asks for the least id of the head of a span and the greatest id of its tail. OFFSET 0 keeps the planner
 // from walking the index on first_id, through everything that is older, to the first batch of the head.

@@ -13,7 +13,7 @@ import (
 // Subscriptions keeps places in the feed under names. It has connections of its own, for a Reader's may not write.
 // It is safe for concurrent use.
 type Subscriptions struct {
-	pool *pool
+	pool *Pool
 	most int // how many subscriptions the database may have, whoever made them
 }
 
@@ -22,8 +22,8 @@ type Subscriptions struct {
 func OpenSubscriptions(url string, config PoolConfig, most int) (*Subscriptions, error) {
 	// An instance that stands still while it makes a subscription keeps others from making one for no longer than a
 	// statement may take.
-	setup := fmt.Sprintf("SET default_transaction_read_only = off; SET idle_in_transaction_session_timeout = %d", milliseconds(config.Timeout))
-	pool, err := openPool(url, "ingot subscriptions", config, setup)
+	setup := fmt.Sprintf("SET default_transaction_read_only = off; SET idle_in_transaction_session_timeout = %d", Milliseconds(config.Timeout))
+	pool, err := OpenPool(url, "ingot subscriptions", config, setup)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (s *Subscriptions) Close() { s.pool.Close() }
 // fails with event.ErrSubscriptionsFull when there are too many.
 func (s *Subscriptions) Create(ctx context.Context, sub event.Subscription) (created bool, err error) {
 	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(creationLock)); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(CreationLock)); err != nil {
 			return err
 		}
 		var n int

@@ -101,7 +101,7 @@ func TestACreatorThatStandsStill(t *testing.T) {
 	}
 	defer still.Release()
 	pgtest.Exec(t, still.Conn(), "BEGIN")
-	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(creationLock))
+	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(CreationLock))
 	if created, err := newSubscriptions(t, url, 1).Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil || !created {
 		t.Error(created, err)
 	}
@@ -171,7 +171,7 @@ func TestSubscriptionsAreCounted(t *testing.T) {
 	if made, err := create("a"); !made || err != nil {
 		t.Fatal(made, err)
 	}
-	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", creationLock))
+	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", CreationLock))
 	pgtest.Exec(t, conn, "INSERT INTO ingot.subscriptions VALUES ('b', 'now', '{}', '', 0, 0, 0)")
 	third := make(chan error, 1)
 	go func() { _, err := create("c"); third <- err }() // ends with its answer, received below

@@ -39,8 +39,8 @@ UNION ALL SELECT false, name || ' is unlogged' FROM pg_class, tables WHERE oid =
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 1 DESC, 2`
 
-// readTables refuses tables that cannot keep the promise, and returns the changes that might break it.
-func readTables(ctx context.Context, conn *pgconn.PgConn) (changed []string, err error) {
+// ReadTables refuses tables that cannot keep the promise, and returns the changes that might break it.
+func ReadTables(ctx context.Context, conn *pgconn.PgConn) (changed []string, err error) {
 	results, err := conn.Exec(ctx, tablesQuery).ReadAll()
 	if err != nil {
 		return nil, fmt.Errorf("look at the tables: %w", err)

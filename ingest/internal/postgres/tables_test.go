@@ -83,7 +83,7 @@ func TestAddedColumnIsTold(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Client(t, database(t))
 	pgtest.Exec(t, conn, "ALTER TABLE ingot.events ADD COLUMN a text, ADD COLUMN b text NOT NULL DEFAULT '', ADD COLUMN c int GENERATED ALWAYS AS IDENTITY, ADD COLUMN tenant text NOT NULL")
-	changed, err := readTables(t.Context(), conn.PgConn())
+	changed, err := ReadTables(t.Context(), conn.PgConn())
 	if diff := cmp.Diff([]string{"column tenant of ingot.events wants a value"}, changed); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
 	}
@@ -104,7 +104,7 @@ func TestRowSecurityIsTold(t *testing.T) {
 		want []string
 	}{{"NONE", nil}, {role, []string{"row security on ingot.events"}}} {
 		pgtest.Exec(t, conn, "SET ROLE "+c.as)
-		changed, err := readTables(t.Context(), conn.PgConn())
+		changed, err := ReadTables(t.Context(), conn.PgConn())
 		if diff := cmp.Diff(c.want, changed); diff != "" || err != nil {
 			t.Errorf("as %s: %v, %s", c.as, err, diff)
 		}

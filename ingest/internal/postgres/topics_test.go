@@ -73,8 +73,8 @@ func TestFoldsAreBounded(t *testing.T) {
 	url := database(t)
 	conn := pgtest.Client(t, url)
 	gathered := func() (batches, counts int64) {
-		batches = pgtest.Number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b") // those without topics have to be passed over as well
-		return batches, pgtest.Number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b, json_each_text(b.topics)")
+		batches = pgtest.Number(t, conn, "SELECT count(*) FROM ("+UnfoldedTopics+") AS b") // those without topics have to be passed over as well
+		return batches, pgtest.Number(t, conn, "SELECT count(*) FROM ("+UnfoldedTopics+") AS b, json_each_text(b.topics)")
 	}
 	var topics []string
 	for i := range foldCounts / 3 {
@@ -195,7 +195,7 @@ func TestMigrationFolds(t *testing.T) {
 		if _, err := Open(t.Context(), url); err != nil {
 			t.Fatal(err)
 		}
-		if n := pgtest.Number(t, conn, "SELECT count(*) FROM ("+unfoldedTopics+") AS b"); n != 0 {
+		if n := pgtest.Number(t, conn, "SELECT count(*) FROM ("+UnfoldedTopics+") AS b"); n != 0 {
 			t.Errorf("%d batches are not folded", n)
 		}
 		if n := pgtest.Number(t, conn, "SELECT min(events) + max(events) + count(*) FROM ingot.topics"); n != foldBatches+2 {

@@ -44,7 +44,7 @@ var invariants = []invariant{
 	},
 	{
 		"the topics' counts are those of the events",
-		`SELECT count(*) FROM (SELECT topic, sum(events) AS events FROM (` + topicCounts + `) AS c GROUP BY topic) AS t
+		`SELECT count(*) FROM (SELECT topic, sum(events) AS events FROM (` + TopicCounts + `) AS c GROUP BY topic) AS t
 			FULL JOIN (SELECT topic, count(*) AS n FROM ingot.events GROUP BY topic) AS e USING (topic) WHERE events IS DISTINCT FROM n`,
 	},
 	{
@@ -73,12 +73,12 @@ func (v Verification) String() string {
 // Verify counts the rows of the tables and compares the tables with each other, in one snapshot. It reads
 // everything: that takes minutes on a large database.
 func Verify(ctx context.Context, url string) (Verification, error) {
-	conn, err := connect(ctx, url, "SET statement_timeout = 0; SET jit = off; SET work_mem = '64MB'", unansweredDefault, func(*pgconn.Notice) {})
+	conn, err := Connect(ctx, url, "SET statement_timeout = 0; SET jit = off; SET work_mem = '64MB'", unansweredDefault, func(*pgconn.Notice) {})
 	if err != nil {
 		return Verification{}, err
 	}
-	defer discard(conn)
-	there, err := queryNumber(ctx, conn, "SELECT (to_regclass('ingot.batches') IS NOT NULL)::int")
+	defer Discard(conn)
+	there, err := QueryNumber(ctx, conn, "SELECT (to_regclass('ingot.batches') IS NOT NULL)::int")
 	if err != nil {
 		return Verification{}, fmt.Errorf("look for the tables: %w", explainRights(err))
 	}
@@ -98,12 +98,12 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 		{&v.Received, "SELECT coalesce(max(total_received), 0) FROM ingot.batches"},
 		{&v.Stored, "SELECT coalesce(max(total_stored), 0) FROM ingot.batches"},
 	} {
-		if *c.into, err = queryNumber(ctx, conn, c.query); err != nil {
+		if *c.into, err = QueryNumber(ctx, conn, c.query); err != nil {
 			return v, fmt.Errorf("count the tables: %w", err)
 		}
 	}
 	for _, i := range invariants {
-		n, err := queryNumber(ctx, conn, i.query)
+		n, err := QueryNumber(ctx, conn, i.query)
 		if err != nil {
 			return v, fmt.Errorf("%s: %w", i.what, err)
 		}
@@ -111,7 +111,7 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 			v.Broken = append(v.Broken, fmt.Sprintf("%s: broken %d times", i.what, n))
 		}
 	}
-	if _, err := readTables(ctx, conn); err != nil {
+	if _, err := ReadTables(ctx, conn); err != nil {
 		v.Broken = append(v.Broken, err.Error())
 	}
 	return v, nil

@@ -69,7 +69,7 @@ func (w *Writer) Close() {
 func (w *Writer) drop() {
 	if w.session != nil {
 		w.lookers.stale.Store(true)
-		discard(w.session.conn)
+		Discard(w.session.conn)
 		w.lastID = w.session.lastID
 		w.session = nil
 	}

@@ -41,7 +41,7 @@ var Early func([]bool)
 		Breaks: "a batch that folds the counts of topics adds its own alone",
 		Caught: "the log, the topics and the events agree (ingest verify)",
 		Edits: []Edit{{
-			"ingest/internal/postgres/topics.go", "FROM (` + unfoldedTopics + ` UNION ALL SELECT convert_from", "FROM (SELECT topics FROM ingot.batches WHERE false UNION ALL SELECT convert_from",
+			"ingest/internal/postgres/fold.go", "FROM (` + UnfoldedTopics + ` UNION ALL SELECT convert_from", "FROM (SELECT topics FROM ingot.batches WHERE false UNION ALL SELECT convert_from",
 		}},
 	},
 	{

@@ -1,0 +1,54 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// NotUpYet recognizes an error of Open that may pass by itself: nobody listens, the server is starting or stopping
+// (class 57), it is out of connections, memory or disk (class 53), another process is bringing the schema up to
+// date, or somebody's transaction is in the way of that. A wrong password or database name is none of these.
+func NotUpYet(err error) bool {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return LockTimedOut(err) || strings.HasPrefix(pgErr.Code, "57") || strings.HasPrefix(pgErr.Code, "53")
+	}
+	var connectErr *pgconn.ConnectError
+	return errors.As(err, &connectErr)
+}
+
+// MissingRight is the SQLSTATE of a statement for which the role lacks a right, and of a row that row security keeps out.
+const MissingRight = "42501"
+
+// deadlocked recognizes the error of the transaction that the server ended to resolve a deadlock.
+func deadlocked(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "40P01"
+}
+
+// LockTimedOut recognizes the error of a statement that has waited for a lock for all of its lock_timeout.
+func LockTimedOut(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "55P03"
+}
+
+// Denied recognizes the error of a statement for which the role lacks a right.
+func Denied(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == MissingRight
+}
+
+// explainRights adds to an error who may grant the missing right. After a restore the schema belongs to the role
+// that ran the restore.
+func explainRights(err error) error {
+	switch {
+	case errors.Is(err, errNoSchema) && Denied(err):
+		return fmt.Errorf("%w: the owner of the database has to GRANT CREATE ON DATABASE to this role", err)
+	case Denied(err):
+		return fmt.Errorf("%w: the owner of the schema ingot, after a restore whoever ran it, has to give this role what the README lists under \"Run it\"", err)
+	}
+	return err
+}
