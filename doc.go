@@ -13,7 +13,10 @@
 //	   internal/keys       who may do what
 //	   internal/pipeline   accept, batch, commit, deliver: owns the waiting
 //	   internal/dedup      guesses which keys exist                     (bloom)
-//	   internal/postgres   merge, commit log, reads, schema             (pgx)
+//	   internal/postgres   connections, schema; below it                (pgx)
+//	     writer              merge, commit log, doubt
+//	     reader              pages, totals, subscriptions
+//	     retention           deletes the oldest
 //	   internal/feed       committed events to subscribers, as they come
 //	   internal/storetest  what a store promises, and a fake that keeps it; for tests
 //	   │
@@ -32,6 +35,6 @@
 //	bench/               measures the whole against its limits
 //
 // A package below ingest/internal imports internal/event, this package, the standard
-// library, zap, small leaf modules and the one big library it hides; never a sibling.
-// imports_test.go holds it to that. docs/design.md is the design.
+// library, zap, small leaf modules, the one big library it hides, and the package that
+// it stands below; never a sibling. imports_test.go holds it to that. docs/design.md is the design.
 package ingot

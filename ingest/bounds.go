@@ -7,7 +7,7 @@ import (
 	"ingot/ingest/internal/feed"
 	"ingot/ingest/internal/httpapi"
 	"ingot/ingest/internal/pipeline"
-	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/internal/event"
 )
 
@@ -32,8 +32,8 @@ func (c *config) pipeline() pipeline.Config {
 // stopped waiting for. Lock is at most a quarter of an attempt, because a batch may wait for a held key twice: on the direct
 // path, which has half of the attempt's time, and then on the staged path. If the attempt ended before both waits were over,
 // the whole batch would be tried again and again, and none of its events stored while the key is held.
-func (c *config) timeouts() postgres.Timeouts {
-	return postgres.Timeouts{Statement: c.AttemptTimeout, Lock: min(c.LockTimeout, c.AttemptTimeout/4), Idle: c.AttemptTimeout}
+func (c *config) timeouts() writer.Timeouts {
+	return writer.Timeouts{Statement: c.AttemptTimeout, Lock: min(c.LockTimeout, c.AttemptTimeout/4), Idle: c.AttemptTimeout}
 }
 
 func (c *config) limits() httpapi.Limits {

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/retention"
 )
 
 // retentionLook is how often old events are looked for. They may outlive --retention by as much. A guess.
@@ -21,7 +21,7 @@ func startRetention(c config, url string, metrics prometheus.Registerer, log *za
 	if c.Retention == 0 {
 		return func() {}, nil
 	}
-	pruner, err := postgres.OpenPruner(url, c.QueryTimeout)
+	pruner, err := retention.Open(url, c.QueryTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func startRetention(c config, url string, metrics prometheus.Registerer, log *za
 
 // prune deletes, step by step, what is too old by now. After each step it rests for as long as the step took, so that for at
 // least half of the time no writer can meet a step.
-func prune(ctx context.Context, pruner *postgres.Pruner, age time.Duration, deleted prometheus.Counter, log *zap.Logger) {
+func prune(ctx context.Context, pruner *retention.Pruner, age time.Duration, deleted prometheus.Counter, log *zap.Logger) {
 	var events, batches int64
 	for more := true; more; {
 		begun := time.Now()

@@ -13,13 +13,14 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/retention"
 	"ingot/internal/pgtest"
 )
 
 // TestRetentionWithoutADatabase is told of once a look, and not at the stop.
 func TestRetentionWithoutADatabase(t *testing.T) {
 	t.Parallel()
-	pruner, err := postgres.OpenPruner("postgres://127.0.0.1:1/none", time.Second)
+	pruner, err := retention.Open("postgres://127.0.0.1:1/none", time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"ingot/ingest/internal/feed"
 	"ingot/ingest/internal/httpapi"
 	"ingot/ingest/internal/pipeline"
-	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
 )
 
 // closeTimeout bounds the time for closing the connections of clients in a stop.
@@ -58,8 +58,8 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	defer database.close()
 
 	instance := uuid.New()
-	writer := postgres.NewWriter(database.url, postgres.WritePath(c.WritePath), c.timeouts(), instance, log.Named("postgres"))
-	defer writer.Close()
+	store := writer.New(database.url, writer.Path(c.WritePath), c.timeouts(), instance, log.Named("postgres"))
+	defer store.Close()
 	reading, err := openReaders(database.url, c)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	queue := pipeline.New(c.pipeline(), measure(waking{writer, hub.Wake}, metrics), filter, log.Named("pipeline"))
+	queue := pipeline.New(c.pipeline(), measure(waking{store, hub.Wake}, metrics), filter, log.Named("pipeline"))
 	registerFigures(metrics, c, queue, filter, hub)
 	metrics.MustRegister(newLag(reading.subscriptions.Each, log.Named("metrics")))
 	server := httpapi.New(httpapi.Config{

@@ -23,7 +23,7 @@ func TestSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"go.mod", "schema.sql", "ingest/main.go", "ingest/internal/postgres/writer.go", "ingest/internal/postgres/migrations/002_heap_blocks.sql",
+		"go.mod", "schema.sql", "ingest/main.go", "ingest/internal/postgres/writer/writer.go", "ingest/internal/postgres/migrations/002_heap_blocks.sql",
 		"ingest/internal/httpapi/openapi.json", "internal/event/decode.go",
 	} {
 		if !slices.Contains(files, filepath.Join(root, want)) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Client is a connection of the test's own, to look behind what is tested with. It is closed when the test ends.
@@ -56,4 +57,15 @@ func WaitFor(t testing.TB, conn interface {
 		time.Sleep(5 * time.Millisecond)
 	}
 	t.Fatalf("%s never became %d", sql, want)
+}
+
+// Shadow lets what a test has made in public go before what Postgres calls the same, for a pool of one connection.
+func Shadow(t testing.TB, pool *pgxpool.Pool) {
+	t.Helper()
+	if pool.Config().MaxConns != 1 {
+		t.Fatal("more than one connection")
+	}
+	if _, err := pool.Exec(context.Background(), "SET search_path = public, pg_catalog"); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,12 +1,13 @@
-package postgres
+package postgres_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -50,13 +51,11 @@ func makeTraps(t *testing.T, conn *pgx.Conn, path string) {
 // callEverything runs each kind of statement once.
 func callEverything(t *testing.T, url string) {
 	t.Helper()
-	if _, err := Open(t.Context(), url); err != nil {
+	if _, err := postgres.Open(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	w := newWriter(t, url)
-	for _, path := range []WritePath{PathStaged, PathDirect} {
-		w.chooser.path = path
-		storetest.Merge(t, w, "by "+string(path))
+	for _, path := range []writer.Path{writer.PathStaged, writer.PathDirect} {
+		storetest.Merge(t, newWriter(t, url, path), "by "+string(path))
 	}
 	r := newReader(t, url)
 	for _, query := range []event.Query{{Feed: true}, {Topics: []string{"t"}}, {Since: time.Now()}} {
@@ -65,22 +64,11 @@ func callEverything(t *testing.T, url string) {
 			t.Errorf("%+v: %v", query, err)
 		}
 	}
-	if _, err := newSubscriptions(t, url, 1).Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
+	if _, err := newSubscriptions(t, url).Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
 		t.Error(err)
 	}
 	if _, err := newPruner(t, url).Prune(t.Context(), time.Hour); err != nil {
 		t.Error(err)
 	}
 	checkLog(t, url)
-}
-
-// shadow lets what a test has made in public go before what Postgres calls the same, for a pool of one connection.
-func shadow(t *testing.T, pool *pgxpool.Pool) {
-	t.Helper()
-	if pool.Config().MaxConns != 1 {
-		t.Fatal("more than one connection")
-	}
-	if _, err := pool.Exec(t.Context(), "SET search_path = public, pg_catalog"); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -1,4 +1,4 @@
-package postgres
+package postgres_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -20,7 +22,7 @@ import (
 // wait for somebody's serializable transaction to end.
 func TestReadersWaitForNobody(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgres.Database(t)
 	conn := pgtest.Client(t, url)
 	for _, setting := range []string{"default_transaction_isolation = serializable", "default_transaction_deferrable = on", "default_transaction_read_only = on"} {
 		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET "+setting)
@@ -36,9 +38,9 @@ func TestReadersWaitForNobody(t *testing.T) {
 	defer cancel()
 
 	core, log := observer.New(zapcore.WarnLevel)
-	w := NewWriter(url, PathDirect, testTimeouts, uuid.New(), zap.New(core))
+	w := writer.New(url, writer.PathDirect, testTimeouts, uuid.New(), zap.New(core))
 	t.Cleanup(w.Close)
-	if _, err := Open(ctx, url); err != nil {
+	if _, err := postgres.Open(ctx, url); err != nil {
 		t.Errorf("open: %v", err)
 	}
 	if _, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups("a"), Suspects: []bool{true}}, func() {}); err != nil || log.Len() > 0 {
@@ -48,7 +50,7 @@ func TestReadersWaitForNobody(t *testing.T) {
 	if err != nil || len(page.Events) != 1 {
 		t.Errorf("read: %d events, %v", len(page.Events), err)
 	}
-	if _, err := newSubscriptions(t, url, 1).all(ctx); err != nil {
+	if err := list(ctx, newSubscriptions(t, url)); err != nil {
 		t.Errorf("list subscriptions: %v", err)
 	}
 	if err := tx.Rollback(t.Context()); err != nil {

@@ -1,77 +1,28 @@
-// Package postgres writes batches of events into Postgres and reads them back.
-// pgx lives only here.
+// Package postgres is how the database is reached, and its schema: what writing, reading
+// and deleting have in common. pgx lives only here and in the packages below.
 //
-// Package main opens it, hands the Writer to the pipeline and Readers to the HTTP gate
-// and the feed.
+//	writer      merges batches of events, and resolves what is in doubt
+//	reader      reads them back: pages, totals, subscriptions
+//	retention   deletes the oldest
 //
-//   - The Writer serves the committers in turn. It owns three connections, of which two
-//     only look keys up.
-//   - A Reader owns a small pool, and reads as many pages at a time as that has
-//     connections. Everybody may use it.
-//   - Subscriptions own another pool: they write.
-//   - A Pruner owns one connection.
+// Each of them imports this package and none of the others. Package main has the schema
+// brought up to date (Open), tells what a commit is worth here (Durability), and hands the
+// Writer to the pipeline and Readers to the HTTP gate and the feed. Nothing is owned here:
+// who opens a connection or a pool closes it.
 //
-// A batch (writer.go) is given ids. A suspect is an event whose key the caller believes to
-// exist. Unless they are few, suspects are looked up (lookup.go), and those that exist are
-// left out. Until those guesses have proven right, the direct way has every event looked up.
-// What is left goes one of two ways, which path.go chooses.
-//
-// The staged way (staged.go) takes two round trips, while the next batch is looked up:
-//
-//  1. BEGIN, settings, and the merge (merge.go) of sorted rows: one INSERT .. SELECT ..
-//     ON CONFLICT DO NOTHING RETURNING id. An id that does not come back belongs to a key that
-//     exists already.
-//  2. ONE simple-protocol Query (commit.go): take the log lock, now and then fold the
-//     counts of topics into their sums (fold.go), write the row of the commit log,
-//     COMMIT. No network gap can hold the lock, and no text of a user stands in that
-//     Query but topics in hex.
-//
-// The direct way (direct.go) takes one: BEGIN, a check that the suspects exist which were
-// not looked up, COPY of sorted rows straight into the table, and step 2, all in one
-// Query. It fails where a key of the COPY exists, or a suspect does not, and the batch is
-// staged (finish.go). While its answer is awaited the next such batch is sent (ahead.go):
-// the backend goes from one to the other without a pause.
-//
-// A batch is in doubt whose COMMIT was sent and not answered cleanly. A fence resolves
-// that (doubt.go): it tries to put a void row into the log in the place of the batch's.
-//
-// Reading walks the commit log (feed.go) or goes by id (browse.go); find.go tells where
-// the rows of a batch stand, fetch.go reads them. A Pruner deletes the head of the log,
-// with its events (prune.go, deleted.go).
-//
-//	batch.go rows.go query.go    a batch on its way, and the bytes of it
-//	crowd.go                     whether other writers write most batches
-//	guesses.go                   how good the guesses about its keys were
-//	session.go ready.go ids.go   the connection that writes, and what dies with it
-//	looker.go                    the two that look keys up
 //	connect.go pool.go dial*.go  how a connection is opened, or a pool, and noticed when it is dead
 //	startup.go                   its first bytes: the words of a server that cannot fork
 //	sockets.go                   how a pool is ended, also where the server stands still
-//	classify.go errors.go        what an error means for a batch, and for anybody else
+//	errors.go                    which errors may pass, and which want a right
 //	durability.go                what a COMMIT is worth here
-//	added.go policies.go         what somebody has added to the tables and refuses a row
-//	reader.go log.go span.go     pages: who reads them, rows of the log, since and until
-//	window.go places.go          the batches of a step, and the SQL that finds where their rows stand
-//	subscriptions.go             places in the feed, kept under a name
-//	locks.go times.go            what all of them agree on: the advisory locks, how long things last,
-//	blocks.go topics.go          what an id tells, where the counts of topics stand
+//	tables.go                    what somebody has done to the tables
 //	migrate.go migrations/       the schema, brought up to date
 //	verify.go                    whether the tables agree
-//	tables.go                    what somebody has done to them
 //
-// What this gives:
+// What all have to agree on:
 //
-//   - The primary key decides what is new, and nothing else does.
-//   - Keys are written before the log lock is taken, and nothing but the fold and the
-//     log's row after; one sorted statement a transaction: batches do not deadlock.
-//   - commit_seq is the order in which batches became visible, for the lock is
-//     let go only after the commit is.
-//   - The first copy of a key in arrival order is the one stored: the others of its batch
-//     are left out.
-//   - Where something fails before COMMIT is sent, certainly nothing is stored. After
-//     that the same goes for an ERROR from the server; anything else but a clean COMMIT
-//     (a lost connection, a FATAL, a warning, a missing tag) is an outcome nobody knows.
-//
-// Connections of the Writer never send a cancel request: cancelling a COMMIT
-// that waits for a synchronous standby would make it look committed.
+//	locks.go                     the advisory locks
+//	blocks.go                    what an id tells: its block, its slice
+//	topics.go                    where the counts of topics stand
+//	times.go                     how long a connection lives, what is too young to be deleted
 package postgres

@@ -1,4 +1,4 @@
-package postgres
+package postgres_test
 
 import (
 	"bytes"
@@ -10,6 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/reader"
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -34,7 +37,7 @@ func TestMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgres.Database(t)
 			pgtest.Exec(t, pgtest.Client(t, url), "BEGIN; INSERT INTO ingot.events SELECT n, 'hole', -n, 's', now(), now(), '0' FROM generate_series(1, 20000) AS n; ROLLBACK")
 			filled(t, url, 200)
 			if done, err := newPruner(t, url).Prune(t.Context(), time.Since(time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC))); err != nil || done.Batches == 0 || done.Batches > 100 {
@@ -42,7 +45,7 @@ func TestMoved(t *testing.T) {
 			}
 			before := lookAt(t, url)
 			places := placesOf(t, newReader(t, url))
-			s := newSubscriptions(t, url, 10)
+			s := newSubscriptions(t, url)
 			if _, err := s.Create(t.Context(), event.Subscription{Name: "kept", After: "beginning", At: places[len(places)/2]}); err != nil {
 				t.Fatal(err)
 			}
@@ -53,14 +56,14 @@ func TestMoved(t *testing.T) {
 			s.Close() // a table that is written anew is locked
 
 			url = move(t, url)
-			if _, err := Open(t.Context(), url); err != nil {
+			if _, err := postgres.Open(t.Context(), url); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(before, lookAt(t, url)); diff != "" {
 				t.Errorf("something is read that was not there: %s", diff)
 			}
 			checkLog(t, url)
-			w := newWriter(t, url)
+			w := newWriter(t, url, writer.PathAuto)
 			storetest.Merge(t, w, "new 1", "new 2")
 			after := lookAt(t, url)
 			feed := after["feed"]
@@ -77,7 +80,7 @@ func TestMoved(t *testing.T) {
 					t.Fatalf("behind event %d: %s", n, diff)
 				}
 			}
-			if got, there, err := newSubscriptions(t, url, 10).Get(t.Context(), "kept"); err != nil || !there || got.At != kept.At || got.LagEvents != kept.LagEvents+2 {
+			if got, there, err := newSubscriptions(t, url).Get(t.Context(), "kept"); err != nil || !there || got.At != kept.At || got.LagEvents != kept.LagEvents+2 {
 				t.Errorf("the subscription: %+v, %v, want %+v and 2 events more behind it", got, err, kept)
 			}
 			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("new 1")}, func() {}); err != nil || stored[0] {
@@ -121,7 +124,7 @@ func lookAt(t *testing.T, url string) map[string][]string {
 }
 
 // placesOf are the places behind every event.
-func placesOf(t *testing.T, r *Reader) (places []event.Position) {
+func placesOf(t *testing.T, r *reader.Reader) (places []event.Position) {
 	t.Helper()
 	for q := (event.Query{Feed: true, Limit: 1000, MaxBytes: 8 << 20}); ; {
 		page, err := r.Events(t.Context(), q)
@@ -142,7 +145,7 @@ func placesOf(t *testing.T, r *Reader) (places []event.Position) {
 // keys, their rows by COPY in the order of their names, the sequence, and at last indexes and keys.
 func dumped(t *testing.T, url string) (copied string) {
 	t.Helper()
-	copied = database(t)
+	copied = postgres.Database(t)
 	from, to := pgtest.Client(t, url), pgtest.Client(t, copied)
 	const keys = `SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)), format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
 		FROM pg_constraint WHERE connamespace = 'ingot'::regnamespace AND contype IN ('p', 'u')

@@ -1,4 +1,4 @@
-package postgres
+package postgres_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/reader"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
 )
@@ -48,7 +50,7 @@ CREATE TRIGGER refuse AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTIO
 // Not parallel: it wants both cores for itself.
 func TestFeedOrderUnderStress(t *testing.T) {
 	url := pgtest.Durable(t).URL()
-	if _, err := Open(t.Context(), url); err != nil {
+	if _, err := postgres.Open(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
 	conn := pgtest.Client(t, url)
@@ -181,7 +183,7 @@ func follow(ctx context.Context, done <-chan struct{}, next func(context.Context
 
 // feedReader follows the feed by its cursor.
 type feedReader struct {
-	reader *Reader
+	reader *reader.Reader
 	read   func(rows int) error // told of each page
 	cursor string
 	seen   []int64

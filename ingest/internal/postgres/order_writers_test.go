@@ -1,4 +1,4 @@
-package postgres
+package postgres_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 )
@@ -126,7 +127,7 @@ func TestOrderWriters(t *testing.T) {
 // orderWriter writes its rows in small batches, with delays, poison and deadlines
 // that pass at the worst moment, and tries each batch until it is settled.
 type orderWriter struct {
-	writer *Writer
+	writer *writer.Writer
 	number int
 	random *rand.Rand
 	rows   int
@@ -134,9 +135,9 @@ type orderWriter struct {
 }
 
 func newOrderWriter(plan orderPlan, number int) *orderWriter {
-	paths := []WritePath{PathAuto, PathStaged, PathDirect}
+	paths := []writer.Path{writer.PathAuto, writer.PathStaged, writer.PathDirect}
 	return &orderWriter{
-		writer: NewWriter(plan.URL, paths[number%len(paths)], testTimeouts, uuid.New(), zap.NewNop()),
+		writer: writer.New(plan.URL, paths[number%len(paths)], testTimeouts, uuid.New(), zap.NewNop()),
 		number: number,
 		random: rand.New(rand.NewPCG(plan.Seed, uint64(1+number))),
 	}

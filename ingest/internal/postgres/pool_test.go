@@ -14,18 +14,18 @@ func TestTheEndOfAPoolIsBounded(t *testing.T) {
 	for name, patience := range map[string]time.Duration{"waits": 30 * time.Second, "given up": 100 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := OpenReader(database(t), PoolConfig{Connections: 1, Timeout: 30 * time.Second})
+			p, err := OpenPool(Database(t), "test", PoolConfig{Connections: 1, Timeout: 30 * time.Second}, PlannedByIndex)
 			if err != nil {
 				t.Fatal(err)
 			}
-			standStill(t, r)
+			standStill(t, p)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			failed := make(chan error, 1)
-			go func() { failed <- r.Ping(ctx) }() // ends with Close, awaited below
+			go func() { failed <- p.Ping(ctx) }() // ends with Close, awaited below
 			time.Sleep(300 * time.Millisecond)    // it waits, or its connection is being closed
 			begun := time.Now()
-			r.Close()
+			p.Close()
 			if took := time.Since(begun); took > 5*time.Second {
 				t.Errorf("the pool took %v to end", took)
 			}
@@ -36,11 +36,11 @@ func TestTheEndOfAPoolIsBounded(t *testing.T) {
 	}
 }
 
-// standStill stops the server process of a reader's only connection, until the test is over.
-func standStill(t *testing.T, r *Reader) {
+// standStill stops the server process of a pool's only connection, until the test is over.
+func standStill(t *testing.T, p *Pool) {
 	t.Helper()
 	var pid int
-	if err := r.pool.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+	if err := p.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {

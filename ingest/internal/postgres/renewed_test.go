@@ -1,4 +1,4 @@
-package postgres
+package postgres_test
 
 import (
 	"fmt"
@@ -6,7 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 )
 
@@ -14,7 +17,7 @@ import (
 // connection after that has the new one. Of what may stand in such a file the database's name is what a test can tell.
 func TestFilesOfTheURLAreReadAgain(t *testing.T) {
 	t.Parallel()
-	server, err := neturl.Parse(database(t))
+	server, err := neturl.Parse(postgres.Database(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +30,8 @@ func TestFilesOfTheURLAreReadAgain(t *testing.T) {
 	}
 	write("of_yesterday")
 	url := "postgres://?service=ingot&servicefile=" + neturl.QueryEscape(file)
-	w, r, s := newWriter(t, url), newReader(t, url), newSubscriptions(t, url, 1)
-	if err := w.Ready(t.Context(), soonUp); err == nil {
+	w, r, s := newWriter(t, url, writer.PathAuto), newReader(t, url), newSubscriptions(t, url)
+	if err := w.Ready(t.Context(), 5*time.Second); err == nil {
 		t.Error("the writer is connected to a database that is not there")
 	}
 	if err := r.Ping(t.Context()); err == nil {
@@ -39,7 +42,7 @@ func TestFilesOfTheURLAreReadAgain(t *testing.T) {
 	if err := r.Ping(t.Context()); err != nil {
 		t.Errorf("reader: %v", err)
 	}
-	if _, err := s.all(t.Context()); err != nil {
+	if err := list(t.Context(), s); err != nil {
 		t.Errorf("subscriptions: %v", err)
 	}
 }

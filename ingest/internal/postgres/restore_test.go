@@ -1,4 +1,4 @@
-package postgres
+package postgres_test
 
 import (
 	"errors"
@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -28,24 +29,21 @@ func TestARestoreThatIsNotDone(t *testing.T) {
 	} {
 		t.Run(missing, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgres.Database(t)
 			conn := pgtest.Client(t, url)
 			filled(t, url, 20)
 			pgtest.Exec(t, conn, "DELETE FROM ingot.events WHERE id > 5; ALTER TABLE "+missing)
-			_, opened := Open(t.Context(), url)
+			_, opened := postgres.Open(t.Context(), url)
 			_, read := newReader(t, url).Events(t.Context(), event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20})
-			_, listed := newSubscriptions(t, url, 10).all(t.Context())
+			listed := list(t.Context(), newSubscriptions(t, url))
 			_, pruned := newPruner(t, url).Prune(t.Context(), time.Hour)
-			session, wrote := openSession(t.Context(), url, testTimeouts, uuid.NewString())
-			if wrote == nil {
-				Discard(session.conn)
-			}
+			wrote := newWriter(t, url, writer.PathAuto).Ready(t.Context(), time.Minute)
 			for who, err := range map[string]error{"Open": opened, "a page": read, "subscriptions": listed, "retention": pruned, "a session": wrote} {
 				if err == nil || !strings.Contains(err.Error(), "a restore that is not done") {
 					t.Errorf("%s: %v", who, err)
 				}
 			}
-			if v, err := Verify(t.Context(), url); err != nil || !strings.Contains(strings.Join(v.Broken, "\n"), "a restore that is not done") {
+			if v, err := postgres.Verify(t.Context(), url); err != nil || !strings.Contains(strings.Join(v.Broken, "\n"), "a restore that is not done") {
 				t.Errorf("verify: %v, %v", v.Broken, err)
 			}
 		})
@@ -55,17 +53,17 @@ func TestARestoreThatIsNotDone(t *testing.T) {
 // TestOpenSaysWhatARestoreLeft: tables without rows, and tables of whoever ran it.
 func TestOpenSaysWhatARestoreLeft(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgres.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, "DELETE FROM ingot.schema_version")
-	if _, err := Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "a restore is under way") {
+	if _, err := postgres.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "a restore is under way") {
 		t.Errorf("without rows: %v", err)
 	}
 	role := "stranger_" + conn.Config().Database
 	pgtest.Exec(t, conn, "CREATE ROLE "+pgx.Identifier{role}.Sanitize())
 	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP ROLE "+pgx.Identifier{role}.Sanitize()) })
-	_, opened := Open(t.Context(), url+"&role="+role)
-	_, verified := Verify(t.Context(), url+"&role="+role)
+	_, opened := postgres.Open(t.Context(), url+"&role="+role)
+	_, verified := postgres.Verify(t.Context(), url+"&role="+role)
 	for who, err := range map[string]error{"Open": opened, "verify": verified} {
 		if err == nil || !strings.Contains(err.Error(), "after a restore whoever ran it") {
 			t.Errorf("%s: %v", who, err)
@@ -81,7 +79,7 @@ func TestFirstStartOfAStranger(t *testing.T) {
 	role := "first_" + conn.Config().Database
 	pgtest.Exec(t, conn, "CREATE ROLE "+pgx.Identifier{role}.Sanitize())
 	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP ROLE "+pgx.Identifier{role}.Sanitize()) })
-	if _, err := Open(t.Context(), url+"&role="+role); err == nil || !strings.Contains(err.Error(), "GRANT CREATE ON DATABASE") || strings.Contains(err.Error(), "after a restore") {
+	if _, err := postgres.Open(t.Context(), url+"&role="+role); err == nil || !strings.Contains(err.Error(), "GRANT CREATE ON DATABASE") || strings.Contains(err.Error(), "after a restore") {
 		t.Errorf("%v", err)
 	}
 }
@@ -90,15 +88,14 @@ func TestFirstStartOfAStranger(t *testing.T) {
 // are taken by then. It writes none of them: readers would take one batch's rows for another's.
 func TestRestoreBeneathASession(t *testing.T) {
 	t.Parallel()
-	for _, path := range []WritePath{PathStaged, PathDirect} {
+	for _, path := range []writer.Path{writer.PathStaged, writer.PathDirect} {
 		t.Run(string(path), func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
-			w := newWriter(t, url)
-			w.chooser.path = path
+			url := postgres.Database(t)
+			w := newWriter(t, url, path)
 			storetest.Merge(t, w, "forgotten")
 			pgtest.Exec(t, pgtest.Client(t, url), "TRUNCATE ingot.events, ingot.batches, ingot.topics; SELECT setval('ingot.id_blocks', 1, false)")
-			storetest.Merge(t, newWriter(t, url), "1", "2", "3")
+			storetest.Merge(t, newWriter(t, url, writer.PathAuto), "1", "2", "3")
 			var notStored *event.NotStoredError
 			if _, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("4")}, func() {}); !errors.As(err, &notStored) || !strings.Contains(err.Error(), "restore") {
 				t.Errorf("with ids that are taken: %v", err)

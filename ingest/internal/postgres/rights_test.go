@@ -1,4 +1,4 @@
-package postgres
+package postgres_test
 
 import (
 	"net/url"
@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -61,23 +63,27 @@ func leastRole(t *testing.T, owner string, conn *pgx.Conn) (role, least, retenti
 // TestLeastRights: what the README says a role needs is enough, on every path.
 func TestLeastRights(t *testing.T) {
 	t.Parallel()
-	owner := database(t)
+	owner := postgres.Database(t)
 	conn := pgtest.Client(t, owner)
 	pgtest.Exec(t, conn, "REVOKE TEMP ON DATABASE "+conn.Config().Database+" FROM PUBLIC")
 	_, least, retention := leastRole(t, owner, conn)
 	if n := pgtest.Number(t, pgtest.Client(t, least), "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolname LIKE 'least_%' AND NOT rolsuper AND NOT has_database_privilege(current_database(), 'TEMP')"); n != 1 {
 		t.Fatal("not that role")
 	}
-	if _, err := Open(t.Context(), least); err != nil {
+	if _, err := postgres.Open(t.Context(), least); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []WritePath{PathStaged, PathDirect} {
-		w := NewWriter(least, path, testTimeouts, uuid.New(), zap.NewNop())
+	for _, path := range []writer.Path{writer.PathStaged, writer.PathDirect} {
+		w := writer.New(least, path, testTimeouts, uuid.New(), zap.NewNop())
 		t.Cleanup(w.Close)
-		send(t.Context(), w, []bool{false}, "by "+string(path)).want(t, true)
-		send(t.Context(), w, []bool{true}, "by "+string(path)).want(t, false)
+		for _, there := range []bool{false, true} {
+			stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("by " + string(path)), Suspects: []bool{there}}, func() {})
+			if err != nil || stored[0] == there {
+				t.Errorf("%s, there: %v: stored %v, %v", path, there, stored, err)
+			}
+		}
 	}
-	r, s := newReader(t, least), newSubscriptions(t, least, 1)
+	r, s := newReader(t, least), newSubscriptions(t, least)
 	if totals, err := r.Totals(t.Context(), -1, 1<<20); err != nil || totals.Stored != 2 {
 		t.Errorf("%+v, %v", totals, err)
 	}
@@ -98,32 +104,4 @@ func TestLeastRights(t *testing.T) {
 	if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches == 0 {
 		t.Errorf("%+v, %v", done, err)
 	}
-}
-
-// TestAbandonedUnderAnotherRole: whom the database has act for another role still ends the backends
-// that it gave up.
-func TestAbandonedUnderAnotherRole(t *testing.T) {
-	t.Parallel()
-	owner := database(t)
-	conn := pgtest.Client(t, owner)
-	name := conn.Config().Database
-	login, group := pgx.Identifier{"login_" + name}.Sanitize(), pgx.Identifier{"group_" + name}.Sanitize()
-	pgtest.Exec(t, conn, "CREATE ROLE "+group+"; CREATE ROLE "+login+" LOGIN IN ROLE "+group+"; ALTER ROLE "+login+" SET role = "+group+`;
-		GRANT USAGE ON SCHEMA ingot TO `+group+"; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ingot TO "+group+"; GRANT USAGE ON ALL SEQUENCES IN SCHEMA ingot TO "+group)
-	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP OWNED BY "+group+"; DROP ROLE "+login+", "+group) })
-	as, err := url.Parse(owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	as.User = url.User("login_" + name)
-	givenUp, err := openSession(t.Context(), as.String(), testTimeouts, uuid.NewString())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { Discard(givenUp.conn) })
-	w := NewWriter(as.String(), PathAuto, testTimeouts, uuid.New(), zap.NewNop())
-	t.Cleanup(w.Close)
-	w.abandoned = []backend{givenUp.backend}
-	storetest.Merge(t, w, "a")
-	pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'login_"+name+"'", 1)
 }

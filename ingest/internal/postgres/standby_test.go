@@ -1,4 +1,4 @@
-package postgres
+package postgres_test
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/localpg"
@@ -33,10 +35,10 @@ func TestAStandbyIsNotRead(t *testing.T) {
 func startStandby(t *testing.T) *localpg.Server {
 	t.Helper()
 	primary := pgtest.Durable(t)
-	if _, err := Open(t.Context(), primary.URL()); err != nil {
+	if _, err := postgres.Open(t.Context(), primary.URL()); err != nil {
 		t.Fatal(err)
 	}
-	w := newWriter(t, primary.URL())
+	w := newWriter(t, primary.URL(), writer.PathAuto)
 	storetest.Merge(t, w, "a")
 	w.Close()
 	if err := primary.Stop(t.Context()); err != nil {

@@ -40,12 +40,12 @@ func TestAPostmasterWithoutAProcess(t *testing.T) {
 			defer cancel()
 			_, err := Open(ctx, url)
 			said(t, mode+", "+answer[:min(len(answer), 80)], err, want)
-			r, failed := OpenReader(url, PoolConfig{Connections: 1, Timeout: time.Second})
+			p, failed := OpenPool(url, "test", PoolConfig{Connections: 1, Timeout: time.Second}, PlannedByIndex)
 			if failed != nil {
 				t.Fatal(failed)
 			}
-			said(t, "a reader, "+mode+", "+answer[:min(len(answer), 80)], r.Ping(ctx), want)
-			r.Close()
+			said(t, "a pool, "+mode+", "+answer[:min(len(answer), 80)], p.Ping(ctx), want)
+			p.Close()
 		}
 	}
 }

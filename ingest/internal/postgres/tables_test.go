@@ -1,4 +1,4 @@
-package postgres
+package postgres_test
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -26,10 +28,9 @@ func TestWithoutAPrimaryKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgres.Database(t)
 			pgtest.Exec(t, pgtest.Client(t, url), ddl)
-			w := newWriter(t, url)
-			w.chooser.path = PathDirect
+			w := newWriter(t, url, writer.PathDirect)
 			var notStored *event.NotStoredError
 			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {}); !errors.As(err, &notStored) {
 				t.Errorf("got %v %v, want not stored", stored, err)
@@ -41,10 +42,10 @@ func TestWithoutAPrimaryKey(t *testing.T) {
 // TestChangedTablesAreTold once, each time that they have changed, and are written to all the same.
 func TestChangedTablesAreTold(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgres.Database(t)
 	conn := pgtest.Client(t, url)
 	core, logged := observer.New(zap.WarnLevel)
-	w := NewWriter(url, PathAuto, testTimeouts, uuid.New(), zap.New(core))
+	w := writer.New(url, writer.PathAuto, testTimeouts, uuid.New(), zap.New(core))
 	t.Cleanup(w.Close)
 	for i, ddl := range []string{
 		"SELECT",
@@ -81,9 +82,9 @@ func TestChangedTablesAreTold(t *testing.T) {
 // TestAddedColumnIsTold if it wants a value, which no event of ours has.
 func TestAddedColumnIsTold(t *testing.T) {
 	t.Parallel()
-	conn := pgtest.Client(t, database(t))
+	conn := pgtest.Client(t, postgres.Database(t))
 	pgtest.Exec(t, conn, "ALTER TABLE ingot.events ADD COLUMN a text, ADD COLUMN b text NOT NULL DEFAULT '', ADD COLUMN c int GENERATED ALWAYS AS IDENTITY, ADD COLUMN tenant text NOT NULL")
-	changed, err := ReadTables(t.Context(), conn.PgConn())
+	changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
 	if diff := cmp.Diff([]string{"column tenant of ingot.events wants a value"}, changed); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
 	}
@@ -92,7 +93,7 @@ func TestAddedColumnIsTold(t *testing.T) {
 // TestRowSecurityIsTold to whom it holds for: readers would pass over what it hides.
 func TestRowSecurityIsTold(t *testing.T) {
 	t.Parallel()
-	conn := pgtest.Client(t, database(t))
+	conn := pgtest.Client(t, postgres.Database(t))
 	role := pgx.Identifier{"hidden_from_" + conn.Config().Database}.Sanitize()
 	pgtest.Exec(t, conn, "CREATE ROLE "+role)
 	t.Cleanup(func() { pgtest.Exec(t, conn, "RESET ROLE; DROP OWNED BY "+role+"; DROP ROLE "+role) })
@@ -104,7 +105,7 @@ func TestRowSecurityIsTold(t *testing.T) {
 		want []string
 	}{{"NONE", nil}, {role, []string{"row security on ingot.events"}}} {
 		pgtest.Exec(t, conn, "SET ROLE "+c.as)
-		changed, err := ReadTables(t.Context(), conn.PgConn())
+		changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
 		if diff := cmp.Diff(c.want, changed); diff != "" || err != nil {
 			t.Errorf("as %s: %v, %s", c.as, err, diff)
 		}

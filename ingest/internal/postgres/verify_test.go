@@ -1,19 +1,20 @@
-package postgres
+package postgres_test
 
 import (
 	"strings"
 	"testing"
 
+	"ingot/ingest/internal/postgres"
 	"ingot/internal/pgtest"
 )
 
 // TestVerifySeesEveryLie breaks each invariant in turn.
 func TestVerifySeesEveryLie(t *testing.T) {
 	t.Parallel()
-	if v := checkLog(t, database(t)); v.Events != 0 || v.Batches != 0 {
+	if v := checkLog(t, postgres.Database(t)); v.Events != 0 || v.Batches != 0 {
 		t.Errorf("an empty database: %+v", v)
 	}
-	if _, err := Verify(t.Context(), pgtest.New(t)); err == nil || !strings.Contains(err.Error(), "no Ingot") {
+	if _, err := postgres.Verify(t.Context(), pgtest.New(t)); err == nil || !strings.Contains(err.Error(), "no Ingot") {
 		t.Errorf("a database without the schema: %v", err)
 	}
 	for lie, sql := range map[string]string{
@@ -31,13 +32,13 @@ func TestVerifySeesEveryLie(t *testing.T) {
 	} {
 		t.Run(lie, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgres.Database(t)
 			filled(t, url, 20)
 			if v := checkLog(t, url); v.Events == 0 || v.Batches != 20 {
 				t.Errorf("%+v", v)
 			}
 			pgtest.Exec(t, pgtest.Client(t, url), sql)
-			v, err := Verify(t.Context(), url)
+			v, err := postgres.Verify(t.Context(), url)
 			if err != nil || len(v.Broken) == 0 {
 				t.Errorf("not seen: %+v %v", v, err)
 			}

@@ -22,7 +22,7 @@ var answers = []Mutant{
 		Breaks: "a batch with an event that an added constraint refuses is tried again, not halved",
 		Caught: "a request that an added constraint refuses is told so once all is well",
 		Edits: []Edit{{
-			"ingest/internal/postgres/classify.go", `if by := refusedBy(err); by != "" {`, `if by := refusedBy(err); by == "none" {`,
+			"ingest/internal/postgres/writer/classify.go", `if by := refusedBy(err); by != "" {`, `if by := refusedBy(err); by == "none" {`,
 		}},
 	},
 }

@@ -17,14 +17,14 @@ var Early func([]bool)
 		}
 	}
 	stored, err := p.store.Merge(ctx, b, p.commitSent)`},
-			{"ingest/internal/postgres/writer.go", `// Timeouts bound`, `func early(b *batch) { event.Early(b.stored) }
+			{"ingest/internal/postgres/writer/writer.go", `// Timeouts bound`, `func early(b *batch) { event.Early(b.stored) }
 
 // Timeouts bound`},
-			{"ingest/internal/postgres/staged.go", `	sent()
+			{"ingest/internal/postgres/writer/staged.go", `	sent()
 	return w.commit(ctx, b)`, `	early(b)
 	sent()
 	return w.commit(ctx, b)`},
-			{"ingest/internal/postgres/direct.go", `	sent()
+			{"ingest/internal/postgres/writer/direct.go", `	sent()
 	return w.send(`, `	early(b)
 	sent()
 	return w.send(`},
@@ -34,14 +34,14 @@ var Early func([]bool)
 		Name:   "synchronous-commit-off",
 		Breaks: "COMMIT is answered before it is on the disk",
 		Caught: "stored means a row: kill -9 of Postgres",
-		Edits:  []Edit{{"ingest/internal/postgres/session.go", `commit := "on"`, `commit := "off"`}},
+		Edits:  []Edit{{"ingest/internal/postgres/writer/session.go", `commit := "on"`, `commit := "off"`}},
 	},
 	{
 		Name:   "fold-forgets",
 		Breaks: "a batch that folds the counts of topics adds its own alone",
 		Caught: "the log, the topics and the events agree (ingest verify)",
 		Edits: []Edit{{
-			"ingest/internal/postgres/fold.go", "FROM (` + UnfoldedTopics + ` UNION ALL SELECT convert_from", "FROM (SELECT topics FROM ingot.batches WHERE false UNION ALL SELECT convert_from",
+			"ingest/internal/postgres/writer/fold.go", "+ postgres.UnfoldedTopics + ` UNION ALL SELECT convert_from", "+ postgres.UnfoldedTopics + ` AND false UNION ALL SELECT convert_from",
 		}},
 	},
 	{
@@ -49,7 +49,7 @@ var Early func([]bool)
 		Breaks: "a batch in doubt is tried again without a fence",
 		Caught: "a row has one stored, or an attempt that is unknown: the answer to COMMIT is swallowed",
 		Edits: []Edit{{
-			"ingest/internal/postgres/commit.go", `	return w.resolve(ctx, b, err)`,
+			"ingest/internal/postgres/writer/commit.go", `	return w.resolve(ctx, b, err)`,
 			`	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}`,
 		}},
 	},
@@ -58,8 +58,8 @@ var Early func([]bool)
 		Breaks: "COMMIT that is answered ROLLBACK counts",
 		Caught: "stored means a row: ROLLBACK in place of COMMIT",
 		Edits: []Edit{
-			{"ingest/internal/postgres/commit.go", `	case tag == "ROLLBACK":`, `	case tag == "NEVER":`},
-			{"ingest/internal/postgres/commit.go", `	case tag != "COMMIT" || txStatus != 'I':`, `	case txStatus != 'I':`},
+			{"ingest/internal/postgres/writer/commit.go", `	case tag == "ROLLBACK":`, `	case tag == "NEVER":`},
+			{"ingest/internal/postgres/writer/commit.go", `	case tag != "COMMIT" || txStatus != 'I':`, `	case txStatus != 'I':`},
 		},
 	},
 	{

@@ -8,11 +8,11 @@ var feed = []Mutant{
 		Caught: "a reader that follows sees the whole table: two ingesters",
 		Edits: []Edit{
 			{
-				"ingest/internal/postgres/log.go", `"WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2", at.Commit, n+1)`,
+				"ingest/internal/postgres/reader/log.go", `"WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2", at.Commit, n+1)`,
 				`"WHERE last_id >= $1 ORDER BY first_id LIMIT $2", at.ID, n+1)`,
 			},
 			{
-				"ingest/internal/postgres/log.go", `if len(log) == 0 || log[0].commit != at.Commit || log[0].identity != at.Identity || at.ID > log[0].last {`,
+				"ingest/internal/postgres/reader/log.go", `if len(log) == 0 || log[0].commit != at.Commit || log[0].identity != at.Identity || at.ID > log[0].last {`,
 				`if len(log) == 0 {`,
 			},
 		},
@@ -23,11 +23,11 @@ var feed = []Mutant{
 		Caught: "the totals are those of the table; a reader that follows sees all of it",
 		Edits: []Edit{
 			{
-				"ingest/internal/postgres/query.go", `THEN pg_advisory_xact_lock(%d) END`,
+				"ingest/internal/postgres/writer/query.go", `THEN pg_advisory_xact_lock(%d) END`,
 				`THEN %d END`,
 			},
 			{
-				"ingest/internal/postgres/query.go", `	SELECT coalesce(last.commit_seq, 0) + 1,
+				"ingest/internal/postgres/writer/query.go", `	SELECT coalesce(last.commit_seq, 0) + 1,
 `,
 				`	SELECT nextval('ingot.id_blocks'),
 `,
@@ -48,7 +48,7 @@ var feed = []Mutant{
 		Breaks: "a subscription's commit is answered before it is kept, and some never are",
 		Caught: "all readers of the feed see the same order: what was committed does not come again",
 		Edits: []Edit{{
-			"ingest/internal/postgres/subscriptions.go", "(commit_seq, id) < ($2::bigint, $3::bigint)`",
+			"ingest/internal/postgres/reader/subscriptions.go", "(commit_seq, id) < ($2::bigint, $3::bigint)`",
 			"(commit_seq, id) < ($2::bigint, $3::bigint) AND $2::bigint % 7 <> 0`",
 		}},
 	},

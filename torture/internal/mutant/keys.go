@@ -16,14 +16,14 @@ var keys = []Mutant{
 		Breaks: "what the filter suspects is a duplicate, and Postgres is not asked",
 		Caught: "duplicate means a row: an ingester with a small filter",
 		Edits: []Edit{
-			{"ingest/internal/postgres/lookup.go", `	for _, at := range asked.positions {
+			{"ingest/internal/postgres/writer/lookup.go", `	for _, at := range asked.positions {
 `, `	for i, suspected := range b.suspects {
 		b.known[i] = b.known[i] || suspected
 	}
 	for _, at := range asked.positions {
 `},
-			{"ingest/internal/postgres/lookup.go", `SELECT 1 / (0 * coalesce(length(k.event_id), 1))`, `SELECT length(k.event_id)`},
-			{"ingest/internal/postgres/staged.go", `if b.costOfSuspects() > w.lookUpBytes {`, `if b.suspects != nil {`},
+			{"ingest/internal/postgres/writer/lookup.go", `SELECT 1 / (0 * coalesce(length(k.event_id), 1))`, `SELECT length(k.event_id)`},
+			{"ingest/internal/postgres/writer/staged.go", `if b.costOfSuspects() > w.lookUpBytes {`, `if b.suspects != nil {`},
 		},
 	},
 	{
@@ -32,7 +32,7 @@ var keys = []Mutant{
 		Caught: "one row a key, one stored a key",
 		Edits: []Edit{
 			{"schema.sql", `PRIMARY KEY (event_id, topic)`, `PRIMARY KEY (event_id, topic, id)`},
-			{"ingest/internal/postgres/merge.go", `
+			{"ingest/internal/postgres/writer/merge.go", `
 ON CONFLICT (event_id, topic) DO NOTHING
 `, `
 ON CONFLICT DO NOTHING
@@ -44,6 +44,6 @@ ON CONFLICT DO NOTHING
 		Name:   "not-the-first-copy",
 		Breaks: "of several copies of a key in a batch the last is stored",
 		Caught: "the first copy in a request is the one stored",
-		Edits:  []Edit{{"ingest/internal/postgres/rows.go", `return int(x.at - y.at)`, `return int(y.at - x.at)`}},
+		Edits:  []Edit{{"ingest/internal/postgres/writer/rows.go", `return int(x.at - y.at)`, `return int(y.at - x.at)`}},
 	},
 }

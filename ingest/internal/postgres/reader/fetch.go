@@ -1,0 +1,188 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"ingot/internal/event"
+)
+
+const (
+	// firstChunk is how many rows the first query of a page reads; fewer if events on other pages were large
+	// lately. After it the size of the rows that came tells how many more may fit. So firstChunk bounds what is
+	// read in vain when a page runs out of bytes.
+	firstChunk = 64
+
+	// maxSteps and maxPageTime bound the work for one page. A page that reaches them is short, or empty, but its
+	// cursor has advanced.
+	maxSteps    = 256
+	maxPageTime = 20 * time.Millisecond
+)
+
+// errMoved says that a row was not at the place where it had just been found: somebody rewrote the table in
+// between. The page is read again.
+var errMoved = errors.New("rows moved while they were read")
+
+// pageBuilder fills a page up to its limits.
+type pageBuilder struct {
+	page    event.Page
+	query   event.Query
+	bytes   int
+	steps   int
+	started time.Time
+}
+
+func newPage(q event.Query) *pageBuilder { return &pageBuilder{query: q, started: time.Now()} }
+
+func (b *pageBuilder) room() int { return b.query.Limit - len(b.page.Events) }
+
+// chunk is how many rows the next query should ask for: as many as the limit leaves, and no more than will probably
+// fit into the bytes that are left. For a first query usual is the size of an event; later the average of the
+// page's own rows is. A later query asks for at most as many rows as the page has already (or firstChunk), for
+// large rows behind small ones would be read in vain.
+func (b *pageBuilder) chunk(usual int) int {
+	n := len(b.page.Events)
+	if n == 0 {
+		return min(b.room(), firstChunk, max(b.query.MaxBytes/max(usual, 1), 1))
+	}
+	fit := (b.query.MaxBytes - b.bytes) / max(b.bytes/n, 1)
+	return min(b.room(), max(fit, 1), max(n, firstChunk))
+}
+
+// full tells whether the page has reached its limit or its bytes, or whether the work for one page is done.
+func (b *pageBuilder) full() bool {
+	return b.filled() || b.steps >= maxSteps || b.steps > 0 && time.Since(b.started) > maxPageTime
+}
+
+func (b *pageBuilder) filled() bool { return b.room() <= 0 || b.bytes >= b.query.MaxBytes }
+
+// take adds a row unless the page would go over its bytes with it. The first row is always taken: a page must not
+// stay empty because one event is large.
+func (b *pageBuilder) take(e event.Stored) bool {
+	size := e.Size()
+	if len(b.page.Events) > 0 && b.bytes+size > b.query.MaxBytes {
+		b.bytes = b.query.MaxBytes
+		return false
+	}
+	b.bytes += size
+	b.page.Events = append(b.page.Events, e)
+	return true
+}
+
+// fetch adds the rows at these places, in the order of the places, until the page is filled.
+func (r *Reader) fetch(ctx context.Context, b *pageBuilder, places []place) error {
+	for len(places) > 0 && !b.filled() {
+		chunk := places[:min(b.chunk(int(r.usual.Load())), len(places))]
+		places = places[len(chunk):]
+		rows, err := r.rowsAt(ctx, chunk, b.query.MaxBytes-b.bytes)
+		if err != nil {
+			return err
+		}
+		for _, p := range rows.places {
+			e, there := rows.byID[p.id]
+			if !there {
+				return errMoved
+			}
+			if p.row != nil {
+				e.Position = p.row.at(p.id)
+			}
+			if !b.take(e) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+const eventColumns = `e.event_id, e.topic, e.id, e.source, e."timestamp", e.received_at, e.payload`
+
+// rowsAt reads the rows at these places, and keeps those that a page with room for so many bytes may take.
+func (r *Reader) rowsAt(ctx context.Context, places []place, room int) (*chunkRows, error) {
+	c := newChunkRows(places, room)
+	ctids := make([]pgtype.TID, len(places))
+	for i, p := range places {
+		ctids[i] = p.ctid
+	}
+	rows, err := r.pool.Query(ctx, "SELECT "+eventColumns+" FROM ingot.events AS e WHERE e.ctid = ANY($1)", ctids)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	defer rows.Close()
+	read, bytes := 0, 0
+	for rows.Next() {
+		e, err := scanEvent(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		read++
+		bytes += e.Size()
+		c.add(e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	r.sawSizes(read, bytes)
+	return c, nil
+}
+
+// chunkRows are the rows of a chunk. They come in the order of the table, not in that of the page. As soon as the
+// rows of the first places are more than the page has room for, the last places are given up, so that hundreds of
+// large events are not kept which stand behind small ones.
+type chunkRows struct {
+	places      []place // the places that are not given up
+	byID        map[int64]event.Stored
+	index       map[int64]int // index of a place in places, by its id
+	bytes, room int
+}
+
+func newChunkRows(places []place, room int) *chunkRows {
+	c := &chunkRows{places: places, byID: make(map[int64]event.Stored, len(places)), index: make(map[int64]int, len(places)), room: room}
+	for i, p := range places {
+		c.index[p.id] = i
+	}
+	return c
+}
+
+// add keeps a row unless its place is given up. It leaves one row more than the page has room for: the row that
+// fills the page.
+func (c *chunkRows) add(e event.Stored) {
+	if i, wanted := c.index[e.Position.ID]; !wanted || i >= len(c.places) {
+		return
+	}
+	c.byID[e.Position.ID] = e
+	c.bytes += e.Size()
+	for {
+		last := c.places[len(c.places)-1].id
+		e := c.byID[last] // its size is 0 while it has not come
+		if c.bytes-e.Size() <= c.room {
+			return
+		}
+		delete(c.byID, last)
+		c.bytes -= e.Size()
+		c.places = c.places[:len(c.places)-1]
+	}
+}
+
+// sawSizes moves the usual size of an event halfway to the average size of these events. When two pages do so at
+// the same time one of the moves may be lost.
+func (r *Reader) sawSizes(events, bytes int) {
+	if events > 0 {
+		r.usual.Store((r.usual.Load() + int64(bytes/events)) / 2)
+	}
+}
+
+// scanEvent reads a row of eventColumns. It takes the payload as bytes: the text output of json is the bytes that
+// the client sent.
+func scanEvent(row pgx.Row) (event.Stored, error) {
+	var e event.Stored
+	var payload []byte
+	err := row.Scan(&e.Event.ID, &e.Topic, &e.Position.ID, &e.Source, &e.Timestamp, &e.ReceivedAt, &payload)
+	e.Timestamp, e.ReceivedAt = e.Timestamp.UTC(), e.ReceivedAt.UTC()
+	e.Payload = string(payload)
+	return e, err
+}

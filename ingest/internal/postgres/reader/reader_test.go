@@ -1,0 +1,43 @@
+package reader
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/writer"
+	"ingot/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// database returns the URL of a fresh database with the newest schema.
+func database(t testing.TB) string {
+	return pgtest.NewFrom(t, "schema", func(ctx context.Context, url string) error {
+		_, err := postgres.Open(ctx, url)
+		return err
+	})
+}
+
+func newReader(t testing.TB, url string) *Reader {
+	t.Helper()
+	r, err := Open(url, postgres.PoolConfig{Connections: 4, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func newWriter(t testing.TB, url string) *writer.Writer {
+	t.Helper()
+	hang := writer.Timeouts{Statement: time.Minute, Lock: time.Minute, Idle: time.Minute}
+	w := writer.New(url, writer.PathAuto, hang, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
+	t.Cleanup(w.Close)
+	return w
+}

@@ -1,0 +1,242 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+	"ingot/internal/pgtest"
+)
+
+func newSubscriptions(t *testing.T, url string, most int) *Subscriptions {
+	t.Helper()
+	s, err := OpenSubscriptions(url, postgres.PoolConfig{Connections: 4, Timeout: time.Minute}, most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *Subscriptions) all(ctx context.Context) (subs []event.Subscription, err error) {
+	err = s.Each(ctx, func(sub *event.Subscription) error {
+		subs = append(subs, *sub)
+		return nil
+	})
+	return subs, err
+}
+
+// TestEachEnds with the first error, and its connection can be used again.
+func TestEachEnds(t *testing.T) {
+	t.Parallel()
+	s := newSubscriptions(t, database(t), 10)
+	for _, name := range []string{"c", "a", "b"} {
+		if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "beginning"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enough := errors.New("enough")
+	for range 10 { // there are 4 connections
+		var seen []string
+		err := s.Each(t.Context(), func(sub *event.Subscription) error {
+			if seen = append(seen, sub.Name); len(seen) == 2 {
+				return enough
+			}
+			return nil
+		})
+		if diff := cmp.Diff([]string{"a", "b"}, seen); !errors.Is(err, enough) || diff != "" {
+			t.Fatalf("%v %s", err, diff)
+		}
+	}
+}
+
+// TestCommitsAtOnce: two commits of one name meet, and neither fails, whatever isolation the database
+// has for transactions that do not say.
+func TestCommitsAtOnce(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET default_transaction_isolation = 'repeatable read'")
+	s := newSubscriptions(t, url, 1)
+	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
+		t.Fatal(err)
+	}
+	other, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, conn, "UPDATE ingot.subscriptions SET commit_seq = 1")
+	committed := make(chan error, 1)
+	go func() { committed <- s.Commit(t.Context(), "a", event.Position{Commit: 2}) }() // awaited below
+	pgtest.WaitFor(t, pgtest.Client(t, url), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", 1)
+	if err := other.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-committed; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestACreatorThatStandsStill with the lock under which subscriptions are made, as one that was stopped in the
+// middle does, loses it.
+func TestACreatorThatStandsStill(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	s, err := OpenSubscriptions(url, postgres.PoolConfig{Connections: 1, Timeout: 100 * time.Millisecond}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	still, err := s.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer still.Release()
+	pgtest.Exec(t, still.Conn(), "BEGIN")
+	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(postgres.CreationLock))
+	if created, err := newSubscriptions(t, url, 1).Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil || !created {
+		t.Error(created, err)
+	}
+}
+
+// TestSubscriptionMovesForward: whatever comes in whatever order, also at once.
+func TestSubscriptionMovesForward(t *testing.T) {
+	t.Parallel()
+	s := newSubscriptions(t, database(t), 10)
+	sub := event.Subscription{Name: "a", After: "beginning", Topics: []string{"x", "y"}, Source: "s", At: event.Position{Commit: 1, ID: 5, Identity: 1<<32 - 1}}
+	for i, want := range []bool{true, false} {
+		if created, err := s.Create(t.Context(), sub); err != nil || created != want {
+			t.Errorf("create %d: %v %v", i, created, err)
+		}
+	}
+	got, there, err := s.Get(t.Context(), "a")
+	if diff := cmp.Diff(sub, got); err != nil || !there || diff != "" || !got.Same(&sub) {
+		t.Errorf("%v %v %s", there, err, diff)
+	}
+	for _, c := range []struct{ at, want event.Position }{
+		{event.Position{Commit: 1, ID: 4}, sub.At},
+		{event.Position{Commit: 1, ID: 6, Identity: 2}, event.Position{Commit: 1, ID: 6, Identity: 2}},
+		{event.Position{Commit: 3, ID: 1, Identity: 3}, event.Position{Commit: 3, ID: 1, Identity: 3}},
+		{event.Position{Commit: 2, ID: 100}, event.Position{Commit: 3, ID: 1, Identity: 3}},
+		{event.Position{}, event.Position{Commit: 3, ID: 1, Identity: 3}},
+	} {
+		if err := s.Commit(t.Context(), "a", c.at); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, _ := s.Get(t.Context(), "a"); got.At != c.want || got.Committed.IsZero() && c.want != sub.At {
+			t.Errorf("after %v: %+v, want %v", c.at, got, c.want)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() { // ends by itself, awaited below
+			for j := range 10 {
+				if err := s.Commit(t.Context(), "a", event.Position{Commit: 10, ID: int64(i + 20*j)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got, _, _ := s.Get(t.Context(), "a"); got.At.ID != 199 {
+		t.Errorf("after many at once: %v", got.At)
+	}
+	for _, want := range []bool{true, false} {
+		if was, err := s.Delete(t.Context(), "a"); err != nil || was != want {
+			t.Errorf("delete: %v %v", was, err)
+		}
+	}
+	if _, there, err := s.Get(t.Context(), "a"); there || err != nil {
+		t.Errorf("deleted, and there: %v", err)
+	}
+}
+
+// TestSubscriptionsAreCounted: no more than there may be, also when two are made at once;
+// one that is there is no new one, and one that was deleted makes room.
+func TestSubscriptionsAreCounted(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	s, conn := newSubscriptions(t, url, 2), pgtest.Client(t, url)
+	create := func(name string) (bool, error) {
+		return s.Create(t.Context(), event.Subscription{Name: name, After: "now"})
+	}
+	if made, err := create("a"); !made || err != nil {
+		t.Fatal(made, err)
+	}
+	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", postgres.CreationLock))
+	pgtest.Exec(t, conn, "INSERT INTO ingot.subscriptions VALUES ('b', 'now', '{}', '', 0, 0, 0)")
+	third := make(chan error, 1)
+	go func() { _, err := create("c"); third <- err }() // ends with its answer, received below
+	waits := int64(0)
+	for waits == 0 {
+		select {
+		case err := <-third:
+			t.Fatalf("a third did not wait for the second: %v", err)
+		case <-time.After(time.Millisecond):
+			waits = pgtest.Number(t, conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+		}
+	}
+	pgtest.Exec(t, conn, "COMMIT")
+	if err := <-third; !errors.Is(err, event.ErrSubscriptionsFull) {
+		t.Errorf("a third: %v", err)
+	}
+	if made, err := create("a"); made || err != nil {
+		t.Errorf("one that is there: %v %v", made, err)
+	}
+	if _, err := s.Delete(t.Context(), "b"); err != nil {
+		t.Error(err)
+	}
+	if made, err := create("c"); !made || err != nil {
+		t.Errorf("after one was deleted: %v %v", made, err)
+	}
+}
+
+// TestSubscriptionLag: events behind it and since when they wait.
+func TestSubscriptionLag(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w, s, conn := newWriter(t, url), newSubscriptions(t, url, 10), pgtest.Client(t, url)
+	create := func(name string, at event.Position) {
+		if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "now", At: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("of nothing", event.Position{})
+	if subs, err := s.all(t.Context()); err != nil || len(subs) != 1 || subs[0].LagEvents != 0 || subs[0].Lag != 0 {
+		t.Errorf("of nothing: %+v %v", subs, err)
+	}
+	storetest.Merge(t, w, "1", "2", "3")
+	storetest.Merge(t, w, "4", "5")
+	storetest.Merge(t, w, "5")
+	pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = now() - interval '1 hour' * (4 - commit_seq)")
+	log, err := newReader(t, url).log(t.Context(), "ORDER BY commit_seq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	create("a end", log[2].end())
+	create("b last but one", log[1].end())
+	create("c middle", log[0].at(log[0].first))
+	create("d first", log[0].end())
+	subs, err := s.all(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]struct {
+		events int64
+		hours  int
+	}{"a end": {0, 0}, "b last but one": {0, 0}, "c middle": {4, 3}, "d first": {2, 2}, "of nothing": {5, 3}}
+	for _, sub := range subs {
+		if w := want[sub.Name]; sub.LagEvents != w.events || int(sub.Lag.Round(time.Hour).Hours()) != w.hours {
+			t.Errorf("%s: %d events, %v; want %+v", sub.Name, sub.LagEvents, sub.Lag, w)
+		}
+	}
+}

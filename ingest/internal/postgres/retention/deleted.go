@@ -1,0 +1,88 @@
+package retention
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/internal/event"
+)
+
+// deleted counts the deleted events of each topic.
+type deleted struct {
+	topics []string
+	events []int64
+}
+
+// deleteEvents deletes the events of batches. The index finds the rows of the slices; rows of other batches among
+// them stay. The ranges of ids are parsed in a subquery, and so only once: parsing thousands of them takes a
+// millisecond, and would otherwise be done for each row.
+func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []oldBatch) (d deleted, err error) {
+	var slices []int64
+	ids := []byte{'{'}
+	for _, b := range batches {
+		if b.stored == 0 {
+			continue
+		}
+		for slice := postgres.SliceOf(b.first); slice <= postgres.SliceOf(b.last); slice++ {
+			slices = append(slices, slice)
+		}
+		ids = fmt.Appendf(ids, "[%d,%d],", b.first, b.last)
+	}
+	if len(slices) == 0 {
+		return d, nil
+	}
+	ids[len(ids)-1] = '}'
+	rows, err := conn.Query(ctx, `WITH gone AS (DELETE FROM ingot.events WHERE `+postgres.RowKeys+` && ARRAY(SELECT DISTINCT unnest($1::bigint[])) AND id <@ (SELECT $2::text::int8multirange) RETURNING topic)
+		SELECT topic, count(*) FROM gone GROUP BY topic`, slices, string(ids))
+	if err != nil {
+		return d, err
+	}
+	var topic string
+	var n int64
+	_, err = pgx.ForEachRow(rows, []any{&topic, &n}, func() error {
+		d.topics, d.events = append(d.topics, topic), append(d.events, n)
+		return nil
+	})
+	return d, err
+}
+
+// takeOffQuery takes the deleted events, given as JSON in hex, off the topics' counts. It does so under the log's
+// lock: folds hold that lock too, and would otherwise lock the same rows in another order.
+const takeOffQuery = `SELECT pg_advisory_xact_lock(%[1]d);
+UPDATE ingot.topics AS t SET events = t.events - d.value::bigint
+	FROM json_each_text(convert_from(decode('%[2]s', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key;
+DELETE FROM ingot.topics AS t
+	USING json_each_text(convert_from(decode('%[2]s', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key AND t.events <= 0;
+`
+
+// commit ends the step. As in a batch (writer/query.go) the log's lock is taken in one Query with the COMMIT: a pruner
+// that stood still between the two would have all ingesters wait.
+func (d deleted) commit(ctx context.Context, conn *pgx.Conn) error {
+	query := "COMMIT"
+	if len(d.topics) > 0 {
+		query = fmt.Sprintf(takeOffQuery, postgres.LogLock, hex.EncodeToString(d.json())) + query
+	}
+	results, err := conn.PgConn().Exec(ctx, query).ReadAll()
+	if err != nil {
+		return err
+	}
+	if tag := results[len(results)-1].CommandTag.String(); tag != "COMMIT" {
+		return fmt.Errorf("COMMIT answered %s", tag)
+	}
+	return nil
+}
+
+func (d deleted) json() []byte {
+	text := []byte{'{'}
+	for i, topic := range d.topics {
+		text = append(event.AppendQuoted(text, topic), ':')
+		text = append(strconv.AppendInt(text, d.events[i], 10), ',')
+	}
+	text[len(text)-1] = '}'
+	return text
+}

@@ -1,0 +1,485 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/reader"
+	"ingot/ingest/internal/postgres/writer"
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+	"ingot/internal/pgtest"
+)
+
+func newPruner(t *testing.T, url string) *Pruner {
+	t.Helper()
+	p, err := Open(url, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// olderThan is the age at which the batches that filled has written go, up to the one of a number: the one
+// behind it is just old enough, and the next would be a minute later.
+func olderThan(batch int) time.Duration {
+	return time.Since(time.Date(2026, 1, 1, 0, batch, 2, 0, time.UTC))
+}
+
+// pruned prunes until nothing is left to delete.
+func pruned(t *testing.T, p *Pruner, age time.Duration) (all Pruned) {
+	t.Helper()
+	for all.More = true; all.More; {
+		step, err := p.Prune(t.Context(), age)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Batches, all.Events, all.More = all.Batches+step.Batches, all.Events+step.Events, step.More
+	}
+	return all
+}
+
+// TestPrune deletes the batches that are old enough, whole, and nothing else: the rest is read
+// as before, the totals stay, the topics' counts are those of the events, and a key that was deleted is new.
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	order := filled(t, url, 250)
+	r, conn, p := newReader(t, url), pgtest.Client(t, url), newPruner(t, url)
+	before, err := r.Totals(t.Context(), -1, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := pgtest.Number(t, conn, "SELECT sum(stored) FROM ingot.batches WHERE commit_seq <= 100")
+
+	if all := pruned(t, p, olderThan(100)); all.Batches != 100 || all.Events != gone {
+		t.Errorf("deleted %+v, want %d of 100 batches", all, gone)
+	}
+	checkLog(t, url)
+	if diff := cmp.Diff(order[gone:], storetest.Walk(t, r, event.Query{Feed: true, Limit: 100})); diff != "" {
+		t.Errorf("the feed (-want +got)\n%s", diff)
+	}
+	after, err := r.Totals(t.Context(), -1, 1<<20)
+	if err != nil || after.Received != before.Received || after.Stored != before.Stored {
+		t.Errorf("totals %+v, were %+v; %v", after, before, err)
+	}
+	for topic, n := range after.Topics {
+		if want := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events WHERE topic = $1", topic); n != want {
+			t.Errorf("topic %s has %d, want %d", topic, n, want)
+		}
+	}
+	if said := checkLog(t, url).String(); !strings.HasSuffix(said, fmt.Sprintf(", received %d, duplicates %d, no longer there %d", after.Received, after.Received-after.Stored, gone)) {
+		t.Errorf("verify says %s", said)
+	}
+	if all := pruned(t, p, olderThan(100)); all != (Pruned{}) {
+		t.Errorf("once more: %+v", all)
+	}
+
+	s, err := reader.OpenSubscriptions(url, postgres.PoolConfig{Connections: 1, Timeout: time.Minute}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
+		t.Fatal(err)
+	}
+	if sub, _, err := s.Get(t.Context(), "a"); err != nil || sub.LagEvents != int64(len(order))-gone {
+		t.Errorf("a subscription from the beginning is %d events behind, want %d; %v", sub.LagEvents, int64(len(order))-gone, err)
+	}
+
+	kept := strings.TrimPrefix(order[len(order)-1], "frequent/")
+	again := storetest.Groups(strings.TrimPrefix(order[0], "frequent/"), kept)
+	again[0].Events[0].Topic, again[0].Events[1].Topic = "frequent", "frequent"
+	stored, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: again, Suspects: []bool{true, true}}, func() {})
+	if err != nil || !stored[0] || stored[1] {
+		t.Errorf("a deleted key and one that is kept: %v %v", stored, err)
+	}
+	checkLog(t, url)
+}
+
+// TestPruneTakesTopicsAway of which no event is left.
+func TestPruneTakesTopicsAway(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := pgtest.Client(t, url)
+	storetest.Merge(t, newWriter(t, url), "a", "b")
+	pgtest.Exec(t, conn, "UPDATE ingot.events SET topic = 'old'; UPDATE ingot.topics SET topic = 'old'")
+	storetest.Merge(t, newWriter(t, url), "c")
+	if all := pruned(t, newPruner(t, url), 0); all.Batches != 1 || all.Events != 2 {
+		t.Errorf("deleted %+v", all)
+	}
+	checkLog(t, url)
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.topics WHERE topic = 'old'"); n != 0 {
+		t.Error("the topic is still there")
+	}
+}
+
+// TestPruneKeepsWhatIsNotFolded: the sums would lose what they never had. The newest batch is
+// always kept.
+func TestPruneKeepsWhatIsNotFolded(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 20)
+	if all := pruned(t, newPruner(t, url), 0); all.Batches != 6 { // the first batch of the third writer folds
+		t.Errorf("deleted %+v", all)
+	}
+	checkLog(t, url)
+}
+
+// TestPruneOfManySteps: none takes more than a slice of events, or one batch.
+func TestPruneOfManySteps(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	w := newWriter(t, url)
+	ids := make([]string, 5000)
+	for b := range 4 {
+		for i := range ids {
+			ids[i] = fmt.Sprint(b, "-", i)
+		}
+		storetest.Merge(t, w, ids...)
+	}
+	storetest.Merge(t, newWriter(t, url), "last")
+	p := newPruner(t, url)
+	for step := range 4 {
+		if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches != 1 || done.Events != 5000 {
+			t.Fatalf("step %d: %+v %v", step, done, err)
+		}
+		checkLog(t, url)
+	}
+	if n := pgtest.Number(t, pgtest.Client(t, url), "SELECT count(*) FROM ingot.events"); n != 1 {
+		t.Errorf("%d events are left", n)
+	}
+}
+
+// TestPruneOfTinyBatches: a step of thousands of them takes no longer than one of a few.
+func TestPruneOfTinyBatches(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	tinyBatches(t, url, stepBatches+1)
+	p, err := Open(url, 5*time.Second) // of which it needs a fiftieth
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	if done, err := p.Prune(t.Context(), time.Hour); err != nil || done.Batches != stepBatches || done.Events != 2*stepBatches {
+		t.Errorf("%+v %v", done, err)
+	}
+	checkLog(t, url)
+}
+
+// TestPruneOfSlowEvents: where a step of all that is old takes longer than a statement may, a smaller one is made.
+func TestPruneOfSlowEvents(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	tinyBatches(t, url, 40)
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN old; END $$;
+		CREATE TRIGGER slow BEFORE DELETE ON ingot.events FOR EACH ROW EXECUTE FUNCTION slow()`)
+	p, err := Open(url, 200*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	failed := error(nil)
+	for try := 0; pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches") > 1; try++ {
+		if try == 500 {
+			t.Fatalf("nothing is deleted any more: %v", failed)
+		}
+		if _, err := p.Prune(t.Context(), time.Hour); err != nil {
+			failed = err
+		}
+	}
+	if failed == nil {
+		t.Error("no step was too long: the test shows nothing")
+	}
+	checkLog(t, url)
+}
+
+// tinyBatches writes batches of two events, old ones, of which the last one is folded.
+func tinyBatches(t *testing.T, url string, n int) {
+	t.Helper()
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at, folded)
+		SELECT n, 2 * n, 2 * n + 1, 2, 2, 2 * n, 2 * n, gen_random_uuid(), now() - interval '1 day' + n * interval '1 ms', n = $1 FROM generate_series(1, $1::bigint) AS n`, n)
+	pgtest.Exec(t, conn, "INSERT INTO ingot.events SELECT n::text, (n % 1000)::text, n, 's', now(), now(), '{}' FROM generate_series(2, 2 * $1::bigint + 1) AS n", n)
+	pgtest.Exec(t, conn, "INSERT INTO ingot.topics SELECT topic, count(*) FROM ingot.events GROUP BY topic")
+}
+
+// TestPrunedPlaces: a place whose batch was deleted is gone, all others go on.
+func TestPrunedPlaces(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	order := filled(t, url, 250)
+	r := newReader(t, url)
+	places := map[int64]string{0: ""}
+	for cursor := ""; ; {
+		page, err := r.Events(t.Context(), event.Query{Feed: true, Cursor: cursor, Limit: 1, MaxBytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Next == cursor || len(places) > len(order) {
+			break
+		}
+		cursor = page.Next
+		places[page.At.Commit] = cursor
+	}
+	pruned(t, newPruner(t, url), olderThan(100))
+	for commit, cursor := range places {
+		_, err := r.Events(t.Context(), event.Query{Feed: true, Cursor: cursor, Limit: 1, MaxBytes: 1 << 20})
+		var c *event.CursorError
+		isGone := errors.As(err, &c) && c.Gone
+		if want := commit > 0 && commit <= 100; isGone != want || !isGone && err != nil {
+			t.Errorf("the place in batch %d: %v", commit, err)
+		}
+	}
+}
+
+// TestPlaceBeforeAPause: who has seen everything goes on from there when something comes, however
+// long that took.
+func TestPlaceBeforeAPause(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	storetest.Merge(t, newWriter(t, url), "a")
+	storetest.Merge(t, newWriter(t, url), "b")
+	r, p := newReader(t, url), newPruner(t, url)
+	pgtest.Exec(t, pgtest.Client(t, url), "UPDATE ingot.batches SET committed_at = committed_at - interval '1 year'")
+	end, err := r.Start(t.Context(), "now")
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Merge(t, newWriter(t, url), "c")
+	if all := pruned(t, p, postgres.MinRetention); all.Batches != 1 {
+		t.Errorf("deleted %+v", all)
+	}
+	page, err := r.Events(t.Context(), event.Query{Feed: true, Cursor: end.Cursor(), Limit: 10, MaxBytes: 1 << 20})
+	if err != nil || len(page.Events) != 1 {
+		t.Errorf("behind the pause: %+v %v", page, err)
+	}
+	if all := pruned(t, p, 0); all.Batches != 1 {
+		t.Errorf("when that is old as well: %+v", all)
+	}
+	checkLog(t, url)
+}
+
+// TestPageThatIsDeletedMeanwhile: a reader that has read the log, and whose events are deleted then, is
+// told that its place is gone. A page without them would pass over them in silence.
+func TestPageThatIsDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, query := range map[string]event.Query{"all": {}, "by topic": {Topics: []string{"rare"}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			filled(t, url, 250)
+			r, conn := newReader(t, url), pgtest.Client(t, url)
+			query.Feed, query.Limit, query.MaxBytes = true, 1, 1<<20
+			first, err := r.Events(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			query.Cursor, query.Limit = first.Next, 1000
+
+			pgtest.Exec(t, conn, "BEGIN")
+			deletedMeanwhile(t, r, conn, query, olderThan(100))
+		})
+	}
+}
+
+// deletedMeanwhile reads a page, for which conn, in a transaction, deletes the batches of an age, and wants its place to be gone.
+func deletedMeanwhile(t *testing.T, r *reader.Reader, conn *pgx.Conn, query event.Query, age time.Duration) {
+	t.Helper()
+	pgtest.Exec(t, conn, "LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
+	read := make(chan error, 1)
+	go func() { // ends with the lock
+		_, err := r.Events(context.Background(), query)
+		read <- err
+	}()
+	pgtest.WaitFor(t, pgtest.Client(t, conn.Config().ConnString()), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingot.events'::regclass", 1)
+	if done, err := prune(t.Context(), conn, age, stepEvents); err != nil || done.Batches == 0 {
+		t.Fatalf("%+v %v", done, err)
+	}
+	var c *event.CursorError
+	if err := <-read; !errors.As(err, &c) || !c.Gone {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestPruneBesideWriters: ingesters send the same keys over and over, on both paths, while what
+// they write is deleted again at once.
+func TestPruneBesideWriters(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	var writing sync.WaitGroup
+	for n := range 3 {
+		w := writer.New(url, []writer.Path{writer.PathStaged, writer.PathDirect, writer.PathAuto}[n], testTimeouts, uuid.New(), zap.NewNop())
+		t.Cleanup(w.Close)
+		writing.Go(func() {
+			for b := range 150 {
+				if b%5 == n {
+					w.Close() // the next connection's first batch folds
+				}
+				groups := storetest.Groups(fmt.Sprint(b%11), fmt.Sprint(b%13+n), fmt.Sprint(n, "-", b), fmt.Sprint(b%17))
+				for i := range groups[0].Events {
+					groups[0].Events[i].Topic = fmt.Sprint((b*7 + i*n) % 40)
+				}
+				if _, err := w.Merge(context.Background(), event.Batch{Groups: groups, Suspects: []bool{true, b%2 == 0, false, b%3 == 0}}, func() {}); err != nil {
+					t.Errorf("writer %d: %v", n, err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { writing.Wait(); close(done) }()
+	p, batches := newPruner(t, url), int64(0)
+	for over := false; !over; {
+		select {
+		case <-done:
+			over = true
+		default:
+		}
+		batches += pruned(t, p, 0).Batches
+	}
+	if batches == 0 {
+		t.Error("nothing was deleted")
+	}
+	if v := checkLog(t, url); v.Received != 3*150*4 {
+		t.Errorf("%+v", v)
+	}
+	storetest.Merge(t, newWriter(t, url), "last")
+	pruned(t, p, 0)
+	if v := checkLog(t, url); v.Batches != 1 || v.Events != 1 {
+		t.Errorf("at the end %+v", v)
+	}
+}
+
+// TestOnePrunerAtATime, of all instances.
+func TestOnePrunerAtATime(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 20)
+	p, conn := newPruner(t, url), pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "SELECT pg_advisory_lock($1)", int64(postgres.PruneLock))
+	if all := pruned(t, p, 0); all != (Pruned{}) {
+		t.Errorf("beside another: %+v", all)
+	}
+	pgtest.Exec(t, conn, "SELECT pg_advisory_unlock($1)", int64(postgres.PruneLock))
+	if all := pruned(t, p, 0); all.Batches == 0 {
+		t.Errorf("after it: %+v", all)
+	}
+}
+
+// TestPruneByBothClocks: a database whose clock has jumped ahead loses nothing.
+func TestPruneByBothClocks(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	storetest.Merge(t, newWriter(t, url), "a")
+	storetest.Merge(t, newWriter(t, url), "b")
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 year' $$`)
+	p := newPruner(t, url)
+	pgtest.Shadow(t, p.pool.Pool)
+	if all := pruned(t, p, time.Hour); all != (Pruned{}) {
+		t.Errorf("deleted %+v", all)
+	}
+	pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours'")
+	if all := pruned(t, p, time.Hour); all.Batches != 1 {
+		t.Errorf("deleted %+v", all)
+	}
+}
+
+// TestPruneWaitsForFolds before it takes its counts off the same rows.
+func TestPruneWaitsForFolds(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 20)
+	p, conn := newPruner(t, url), pgtest.Client(t, url)
+	log := pgtest.Client(t, url)
+	pgtest.Exec(t, log, "BEGIN")
+	pgtest.Exec(t, log, "SELECT pg_advisory_xact_lock($1)", int64(postgres.LogLock))
+	ended := make(chan error, 1)
+	go func() { // ends when the log's lock is let go
+		_, err := p.Prune(context.Background(), 0)
+		ended <- err
+	}()
+	pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches"); n != 20 {
+		t.Errorf("%d batches are left before it", n)
+	}
+	pgtest.Exec(t, log, "ROLLBACK")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	checkLog(t, url)
+}
+
+// TestAPrunerThatStandsStill between two statements holds the log's lock at none of them, and what else
+// it has locked for no longer than a statement may take.
+func TestAPrunerThatStandsStill(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	filled(t, url, 20)
+	looks := &lockTracer{t: t, conn: pgtest.Client(t, url)}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Tracer = looks
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	pgtest.Exec(t, conn, "BEGIN")
+	if done, err := prune(t.Context(), conn, 0, stepEvents); err != nil || done.Events == 0 || looks.looked == 0 {
+		t.Errorf("%+v, looked %d times; %v", done, looks.looked, err)
+	}
+	checkLog(t, url)
+
+	p, err := Open(url, 100*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	still, err := p.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer still.Release()
+	pgtest.Exec(t, still.Conn(), "BEGIN")
+	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(postgres.PruneLock))
+	pgtest.WaitFor(t, pgtest.Client(t, url), fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %d AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", uint32(postgres.PruneLock&0xffffffff)), 0)
+}
+
+// lockTracer looks whether somebody holds the log's lock when a query begins, and when it has ended.
+type lockTracer struct {
+	t      *testing.T
+	conn   *pgx.Conn
+	looked int
+}
+
+func (l *lockTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	l.look(data.SQL)
+	return ctx
+}
+
+func (l *lockTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {
+	l.look("the end of one")
+}
+
+func (l *lockTracer) look(at string) {
+	l.looked++
+	if pgtest.Number(l.t, l.conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", int64(postgres.LogLock&0xffffffff)) != 0 {
+		l.t.Errorf("the log's lock is held at %s", at)
+	}
+}

@@ -1,0 +1,68 @@
+package retention
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/reader"
+	"ingot/ingest/internal/postgres/writer"
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// testTimeouts are hang detectors.
+var testTimeouts = writer.Timeouts{Statement: time.Minute, Lock: time.Minute, Idle: time.Minute}
+
+// database returns the URL of a fresh database with the newest schema.
+func database(t *testing.T) string {
+	return pgtest.NewFrom(t, "schema", func(ctx context.Context, url string) error {
+		_, err := postgres.Open(ctx, url)
+		return err
+	})
+}
+
+func newWriter(t *testing.T, url string) *writer.Writer {
+	t.Helper()
+	w := writer.New(url, writer.PathAuto, testTimeouts, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
+	t.Cleanup(w.Close)
+	return w
+}
+
+func newReader(t *testing.T, url string) *reader.Reader {
+	t.Helper()
+	r, err := reader.Open(url, postgres.PoolConfig{Connections: 4, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+// filled writes a history with three writers, a batch a minute, and returns the keys in commit order.
+func filled(t *testing.T, url string, batches int) (order []string) {
+	t.Helper()
+	order = storetest.History(t, batches, newWriter(t, url), newWriter(t, url), newWriter(t, url))
+	pgtest.Exec(t, pgtest.Client(t, url), "UPDATE ingot.batches SET committed_at = '2026-01-01 00:00:01Z'::timestamptz + (commit_seq - 1) * interval '1 minute'")
+	return order
+}
+
+// checkLog holds the tables to their invariants.
+func checkLog(t *testing.T, url string) postgres.Verification {
+	t.Helper()
+	v, err := postgres.Verify(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, broken := range v.Broken {
+		t.Error(broken)
+	}
+	return v
+}

@@ -1,0 +1,297 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+	"ingot/internal/pgtest"
+)
+
+// TestAPlanIsDueUnderABatch: the check's plan may become due after a batch was found fit to be
+// sent behind another. Nothing is asked over a connection whose answer is awaited.
+func TestAPlanIsDueUnderABatch(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, []bool{false}, "a")
+	b := batch{groups: storetest.Groups("known", "b"), suspects: []bool{true, false}, received: 2}
+	b.believe()
+	uses := w.session.checkPlan.uses
+	err := w.inTurn(t.Context(), func() error {
+		w.session.checkPlan.at = time.Time{} // a minute is over
+		return w.prepare(t.Context(), &b)
+	})
+	if err != nil || w.session.checkPlan.uses != uses+1 {
+		t.Errorf("%d uses after %d: %v", w.session.checkPlan.uses, uses, err)
+	}
+	release()
+	first.want(t, true)
+}
+
+// waitsAlone starts a Merge and returns once it is in turn, to wait for all answers before
+// anything is sent.
+func waitsAlone(t *testing.T, w *Writer, b event.Batch) *sentAhead {
+	t.Helper()
+	s, sent := &sentAhead{ended: make(chan struct{})}, make(chan struct{})
+	go func() { // ends with the Merge, which its caller waits for
+		defer close(s.ended)
+		s.stored, s.err = w.Merge(t.Context(), b, sync.OnceFunc(func() { close(sent) }))
+	}()
+	for len(w.turn) == 0 {
+		select {
+		case <-s.ended:
+			t.Fatalf("ended with %v %v", s.stored, s.err)
+		case <-sent:
+			t.Fatal("sent behind another batch")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return s
+}
+
+// TestARoundTripWaits until nothing is on its way, and is made then.
+func TestARoundTripWaits(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		want func(s *session)
+		made func(old, s *session) bool
+	}{
+		"the ids run out":          {func(s *session) { s.nextID = s.lastID }, func(_, s *session) bool { return s.nextID > postgres.BlockSize }},
+		"the session expires":      {func(s *session) { s.opened = time.Now().Add(-2 * postgres.SessionLifetime) }, func(old, s *session) bool { return s != old }},
+		"the check's plan is due":  {func(s *session) { s.checkPlan.at = time.Time{} }, func(_, s *session) bool { return !s.checkPlan.at.IsZero() }},
+		"the plan was used enough": {func(s *session) { s.checkPlan.next = s.checkPlan.uses + 1 }, func(_, s *session) bool { return !s.checkPlan.due() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, conn, _ := trusting(t)
+			release := holdLog(t, conn)
+			first := send(t.Context(), w, []bool{false}, "a")
+			old := w.session
+			c.want(old)
+			second := waitsAlone(t, w, event.Batch{Groups: storetest.Groups("known", "b", "c"), Suspects: []bool{true, false, false}})
+			first.underWay(t)
+			second.underWay(t)
+			release()
+			first.want(t, true)
+			second.want(t, false, true, true)
+			if !c.made(old, w.session) {
+				t.Errorf("not made: %+v", w.session.checkPlan)
+			}
+		})
+	}
+}
+
+// TestIDsAreNotUsedOnceMore: a failover has lost a batch in doubt, and the draw of its block.
+// Another of the two may be settled first, and batches be written before this one is asked
+// after; none of them may stand in its place.
+func TestIDsAreNotUsedOnceMore(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	release := holdLog(t, conn)
+	lost := send(t.Context(), w, []bool{false}, "lost")
+	w.turn <- struct{}{}
+	pgtest.Exec(t, pgtest.Client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	release()
+	<-w.last
+	pgtest.Exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; ALTER SEQUENCE ingot.id_blocks RESTART")
+	for _, others := range [][]string{{"as", "many", "as before"}, {"other"}} {
+		b := batch{groups: storetest.Groups(others...), received: len(others)}
+		if err := w.staged(t.Context(), &b, func() {}); err != nil {
+			t.Error(err)
+		}
+	}
+	<-w.turn
+	<-lost.ended
+	var notStored *event.NotStoredError
+	if !errors.As(lost.err, &notStored) {
+		t.Errorf("got %v %v, want not stored", lost.stored, lost.err)
+	}
+}
+
+// suspected is a batch of so many suspects, the first of which is there.
+func suspected(n int) (suspects []bool, ids []string) {
+	for i := range n {
+		suspects, ids = append(suspects, true), append(ids, fmt.Sprint("suspect-", i))
+	}
+	ids[0] = "known"
+	return suspects, ids
+}
+
+// TestALookUpBlamesNobody: an SQLSTATE that would blame the data in the merge says nothing
+// about it when it comes from a look-up. The batch goes without.
+func TestALookUpBlamesNobody(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	pgtest.Exec(t, conn, `
+		CREATE FUNCTION ingot.fail() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '22023'; END $$;
+		ALTER TABLE ingot.events RENAME TO elsewhere;
+		CREATE VIEW ingot.events AS SELECT * FROM ingot.elsewhere WHERE ingot.fail()`)
+	defer pgtest.Exec(t, conn, "DROP VIEW ingot.events; ALTER TABLE ingot.elsewhere RENAME TO events")
+	suspects, keys := suspected(checkedKeys + 1)
+	stored := make([]bool, len(keys))
+	for i := range stored {
+		stored[i] = i > 0
+	}
+	send(t.Context(), w, suspects, keys...).want(t, stored...)
+}
+
+// TestALookUpEndsInTime on the server as well: nobody else ends it there once its
+// connection was given up.
+func TestALookUpEndsInTime(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	w.timeouts.Statement, w.lookers.timeout = 300*time.Millisecond, 300*time.Millisecond
+	w.Close()
+	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
+	pgtest.Exec(t, conn, "BEGIN")
+	pgtest.Exec(t, conn, "LOCK TABLE ingot.events")
+	defer pgtest.Exec(t, conn, "ROLLBACK")
+	suspects, keys := suspected(checkedKeys + 1)
+	s := send(t.Context(), w, suspects, keys...)
+	<-s.ended
+	var notStored *event.NotStoredError
+	if !errors.As(s.err, &notStored) {
+		t.Errorf("got %v %v, want not stored", s.stored, s.err)
+	}
+}
+
+// TestABackendInDoubtIsEnded though the batch that was sent over it never got to ask: the
+// one that waited behind it needs a connection first, and its own takes all the time.
+func TestABackendInDoubtIsEnded(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	w.timeouts.Statement = time.Hour // which would end it as well
+	w.Close()
+	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
+	release := holdLog(t, conn)
+	ctx, cancel := context.WithTimeout(t.Context(), soonUp)
+	defer cancel()
+	old := w.session.backend.pid
+	first := send(ctx, w, []bool{false}, "a")
+	behind := waitsAlone(t, w, event.Batch{Groups: storetest.Groups("b"), Brief: true})
+	<-first.ended
+	var unknown *event.UnknownError
+	if !errors.As(first.err, &unknown) {
+		t.Errorf("got %v %v, want unknown", first.stored, first.err)
+	}
+	pgtest.WaitFor(t, pgtest.Client(t, conn.Config().ConnString()), fmt.Sprintf("SELECT count(*) FROM pg_stat_activity WHERE pid = %d", old), 0)
+	release()
+	behind.want(t, true)
+}
+
+// TestAFenceInDoubtIsEnded: one that was not answered in time does not wait on, or there would be one more
+// with every try.
+func TestAFenceInDoubtIsEnded(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	w.timeouts.Statement = time.Hour // which would end it as well
+	watch := pgtest.Client(t, url)
+	const fences = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%SET LOCAL lock_timeout = 0%'"
+	release := holdLog(t, conn)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	batch := send(ctx, w, []bool{false}, "a")
+	pgtest.Exec(t, watch, "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	pgtest.WaitFor(t, watch, fences, 1)
+	cancel()
+	<-batch.ended
+	var unknown *event.UnknownError
+	if !errors.As(batch.err, &unknown) {
+		t.Errorf("got %v %v, want unknown", batch.stored, batch.err)
+	}
+	if err := w.Ready(t.Context(), time.Minute); err != nil {
+		t.Error(err)
+	}
+	pgtest.WaitFor(t, watch, fences, 0)
+	release()
+	storetest.Merge(t, w, "after")
+}
+
+// TestEndedBeforeItsTurn: nothing is sent of a batch that nobody waits for any more, also
+// when it could be sent at once.
+func TestEndedBeforeItsTurn(t *testing.T) {
+	t.Parallel()
+	w, _, _ := trusting(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // the turn is free, and it may be taken first
+		_, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups("a"), Suspects: []bool{false}}, func() { t.Error("COMMIT was sent") })
+		var notStored *event.NotStoredError
+		if !errors.As(err, &notStored) {
+			t.Fatalf("got %v, want not stored", err)
+		}
+	}
+}
+
+// TestADoubtThatIsNotAskedAfter: a connection whose COMMIT came with a warning is not used
+// any more, though whoever sent it has no time left to ask.
+func TestADoubtThatIsNotAskedAfter(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	pgtest.Exec(t, conn, `
+		CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
+		CREATE CONSTRAINT TRIGGER warn AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
+	old := w.session
+	ctx, cancel := context.WithCancel(t.Context())
+	release := holdLog(t, conn)
+	s := send(ctx, w, []bool{false}, "a")
+	w.turn <- struct{}{}
+	release()
+	<-w.last
+	cancel()
+	<-s.ended
+	<-w.turn
+	var unknown *event.UnknownError
+	if !errors.As(s.err, &unknown) {
+		t.Errorf("got %v %v, want unknown", s.stored, s.err)
+	}
+	pgtest.Exec(t, conn, "DROP TRIGGER warn ON ingot.batches")
+	storetest.Merge(t, w, "b")
+	if w.session == old {
+		t.Error("the connection of a doubt is still used")
+	}
+}
+
+// TestAbandonLeavesANewerConnection, which the other of two in doubt has opened; and a
+// backend is ended once, however many were in doubt over it.
+func TestAbandonLeavesANewerConnection(t *testing.T) {
+	t.Parallel()
+	w, _, _ := trusting(t)
+	newer, old := w.session, &session{backend: backend{pid: 1, start: "long ago"}}
+	w.abandon(old)
+	w.abandon(old)
+	if w.session != newer || len(w.abandoned) != 1 {
+		t.Errorf("the newer one is used: %v; to be ended: %v", w.session == newer, w.abandoned)
+	}
+	w.endAbandoned(t.Context(), newer)
+	if len(w.abandoned) != 0 {
+		t.Errorf("to be ended: %v", w.abandoned)
+	}
+}
+
+// TestIDsDieWithTheirConnection also for a batch that had some, and waited for the one
+// before: what it is written over in the end gives it others.
+func TestIDsDieWithTheirConnection(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	w.session.server = "another time" // so that the look-up is for nothing, and the batch waits
+	release := holdLog(t, conn)
+	first := send(t.Context(), w, []bool{false}, "a")
+	suspects, keys := suspected(checkedKeys + 1)
+	second := waitsAlone(t, w, event.Batch{Groups: storetest.Groups(keys...), Suspects: suspects})
+	pgtest.Exec(t, pgtest.Client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	release()
+	<-first.ended
+	second.want(t, slices.Concat([]bool{false}, slices.Repeat([]bool{true}, len(keys)-1))...)
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events WHERE event_id LIKE 'suspect%' AND id > $1", int64(postgres.BlockSize)); n != int64(len(keys)-1) {
+		t.Errorf("%d rows have ids of the new block, want %d", n, len(keys)-1)
+	}
+}

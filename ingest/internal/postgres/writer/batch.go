@@ -1,0 +1,134 @@
+package writer
+
+import "ingot/internal/event"
+
+// batch is one batch, and how far it has come. Slices with one entry an event are in arrival order.
+type batch struct {
+	groups      []event.Group
+	suspects    []bool // events that the filter suspects; nil: nobody knows, as without a filter
+	brief       bool   // waits for a held key only as long as briefLock
+	received    int
+	first       int64    // first id; the others follow it; 0 before ids are taken
+	from        *session // the session whose block the ids belong to
+	known       []bool   // keys that the look-up found, or that are believed to exist; nil when there are none
+	knownCount  int
+	knownTo     string // the server that looked the keys up; "" when none were looked up
+	believed    []bool // those of known that the direct path's Query has to check; nil when there are none
+	stored      []bool // events that became rows
+	storedCount int
+	tried       bool // was sent on the direct path
+	begun       bool // its transaction is open
+	folds       bool // its commit Query folds: it brings ingot.topics up to date
+	sinceFold   int  // then: the batches that its connection has sent since the last that folded; 0: it was the first
+}
+
+// count is the number of events in a batch.
+func count(groups []event.Group) int {
+	n := 0
+	for i := range groups {
+		n += len(groups[i].Events)
+	}
+	return n
+}
+
+// suspected counts the suspects.
+func (b *batch) suspected() (n int) {
+	for _, suspected := range b.suspects {
+		if suspected {
+			n++
+		}
+	}
+	return n
+}
+
+// A look-up spares the merge the rows that exist already, but it costs a round trip to another backend. It is worth
+// that when it spares some 70 small rows, or fewer large ones. Guesses. With 30 suspects in each batch of 100, 4
+// ingesters took an eighth less time for themselves without look-ups (docs/decisions/0022).
+const (
+	lookUpBytes = 32 << 10 // of payload
+	rowBytes    = 256      // what a row costs besides its payload
+)
+
+// costOfSuspects is what the merge spends on the suspects if all of them exist, counted in bytes of payload.
+func (b *batch) costOfSuspects() (bytes int) {
+	if b.suspects == nil {
+		return 0
+	}
+	at := 0
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if b.suspects[at] {
+				bytes += rowBytes + len(events[i].Payload)
+			}
+			at++
+		}
+	}
+	return bytes
+}
+
+// believe takes the suspects for known without a look-up, if they are few enough for the batch's own Query to
+// check.
+func (b *batch) believe() {
+	if n := b.suspected(); n > 0 && n <= checkedKeys {
+		b.known, b.knownCount, b.believed = b.suspects, n, b.suspects
+	}
+}
+
+// believeIn deals with the keys of k that the look-up did not find. Those that the batch before has are taken for
+// known: when this batch is written, the batch before has either stored them, or has failed and this one fails too.
+func (b *batch) believeIn(before *batch, k keys) {
+	type key struct{ id, topic string }
+	missing := map[key][]int{}
+	for i, at := range k.positions {
+		if !b.known[at] {
+			missing[key{k.ids[i], k.topics[i]}] = append(missing[key{k.ids[i], k.topics[i]}], at)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	for g := range before.groups {
+		for _, e := range before.groups[g].Events {
+			for _, at := range missing[key{e.ID, e.Topic}] {
+				b.believeAt(at)
+			}
+		}
+	}
+}
+
+func (b *batch) believeAt(at int) {
+	if b.known[at] {
+		return
+	}
+	if b.believed == nil {
+		b.believed = make([]bool, b.received)
+	}
+	b.known[at], b.believed[at] = true, true
+	b.knownCount++
+}
+
+// doubtKnown forgets what is known if some of it was only believed.
+func (b *batch) doubtKnown() {
+	if b.believed != nil {
+		b.forgetKnown()
+	}
+}
+
+func (b *batch) forgetKnown() {
+	b.known, b.knownCount, b.knownTo, b.believed = nil, 0, "", nil
+}
+
+// countTopics adds up the stored events of each topic.
+func (b *batch) countTopics(counts map[string]int64) {
+	at := 0
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if b.stored[at] {
+				counts[events[i].Topic]++
+			}
+			at++
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package writer
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/internal/event"
+)
+
+// classify turns the error of a statement that ships or merges rows into the fate of the batch. The error of any
+// other statement has its class already, and is returned as it is. Whichever it is, nothing of the batch is stored.
+func classify(err error) error {
+	var classed *event.NotStoredError
+	if errors.As(err, &classed) {
+		return err
+	}
+	if by := refusedBy(err); by != "" {
+		return &event.BadDataError{Err: err, By: by}
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && isBadData(pgErr.Code) && !slices.Contains(atTheirEnd, pgErr.Routine) {
+		return &event.BadDataError{Err: err}
+	}
+	return notStored(err)
+}
+
+// notStored is the fate of a batch that the server reports an error for which is certainly not its data's, or may be
+// anybody's.
+func notStored(err error) error {
+	if unexplained(err) {
+		return &event.NotStoredError{Reason: event.ReasonUnexplained, Err: err}
+	}
+	return unavailable(err)
+}
+
+// unexplained recognizes an ERROR that one row of many may be at fault for: a mistake in a trigger, an added column that
+// wants a value, a broken page of an index. It is none where its SQLSTATE says that the server or the transaction is:
+// class 08, 25 (read-only), 40 (a deadlock), 53 (no room), 57 (it is stopping); but 57014, a statement that takes too
+// long, may take so long because of one row.
+func unexplained(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && isError(err) && len(pgErr.Code) == 5 && !postgres.LockTimedOut(err) && !ofTheLog(err) &&
+		(pgErr.Code == tookTooLong || !ofClass(pgErr.Code, "08", "25", "40", "53", "57"))
+}
+
+const tookTooLong = "57014"
+
+// unavailable is the fate of a batch that was not stored because of some failure that has nothing to do with its data.
+func unavailable(err error) error {
+	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}
+}
+
+// isBadData recognizes the SQLSTATEs that a row causes, and causes again whenever it is sent: class 22 (data
+// exception: 22021 NUL, 22P05 untranslatable, 22003 numeric range, 22008 datetime range) and class 54 (program
+// limit: 54000 index row too large, 54001 nesting).
+func isBadData(code string) bool {
+	return ofClass(code, "22", "54")
+}
+
+// ofClass tells whether a SQLSTATE is of one of the classes. What answers in Postgres' place may leave it out.
+func ofClass(code string, classes ...string) bool {
+	return len(code) == 5 && slices.Contains(classes, code[:2])
+}
+
+// atTheirEnd are functions of the server that raise 54000 whatever the row is: the server has no transaction ids
+// left until somebody vacuums, or a table is as large as tables get.
+var atTheirEnd = []string{"GetNewTransactionId", "mdextend", "mdzeroextend", "ExtendBufferedRelShared"}
+
+// isError tells an ERROR, after which the session goes on, from a FATAL or a PANIC, after which it does not.
+func isError(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return false
+	}
+	severity := pgErr.SeverityUnlocalized
+	if severity == "" {
+		severity = pgErr.Severity
+	}
+	return severity == "ERROR"
+}
+
+// constraint recognizes the error of a statement whose rows a constraint of the tables refuses.
+func constraint(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && ofClass(pgErr.Code, "23")
+}

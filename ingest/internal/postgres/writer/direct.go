@@ -1,0 +1,148 @@
+package writer
+
+import (
+	"context"
+	"fmt"
+)
+
+// The direct path ships rows that are believed to be new straight into the table. It sends the whole transaction at
+// once, and needs one round trip:
+//
+//	BEGIN; settings; check; COPY events; lock; now and then the fold of topics; log row; COMMIT
+//
+// The rows leave out suspects that a look-up found beforehand, and suspects that are only believed to exist, which
+// the Query checks. Where a belief is wrong, the check fails, or COPY breaks at the primary key. Then the server
+// skips the rest of the Query, nothing is stored, and the batch goes the staged way with new ids. Which ERROR it
+// was does not matter. Anything but an ERROR or a clean COMMIT (the connection ends, a FATAL, a warning) puts the
+// batch in doubt, which is resolved like any other doubt.
+
+const directCopy = "COPY ingot.events (" + columns + ") FROM STDIN (FORMAT binary); "
+
+// mergeDirect writes a batch on the direct path. Its caller holds Writer.next; begin gives it back.
+func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent func()) error {
+	x, err := w.begin(ctx, b, p, sent)
+	if x == nil {
+		return err
+	}
+	ahead()
+	return w.finish(ctx, b, x, sent)
+}
+
+// begin prepares the batch and sends it; then it returns an exchange, and finish has to be called. If it had to
+// stage the batch instead, it returns no exchange and the batch is done with.
+func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *exchange, err error) {
+	defer w.next.give()
+	err = w.inTurn(ctx, func() error {
+		if p.check {
+			b.believe()
+		}
+		if !w.goesAhead(b) {
+			if err := w.alone(ctx); err != nil {
+				return err
+			}
+		}
+		if err := w.prepare(ctx, b); err != nil {
+			return err
+		}
+		if err := w.lookUpBeside(ctx, b, p); err != nil {
+			return w.withoutLookUp(ctx, b, err, sent)
+		}
+		x = w.sendDirect(ctx, b, sent)
+		return nil
+	})
+	return x, err
+}
+
+// prepare takes ids for the batch, and prepares the check if its plan is due. Its errors are classed: no row has
+// been shipped yet that could be to blame.
+func (w *Writer) prepare(ctx context.Context, b *batch) error {
+	if !w.busy() {
+		if _, err := w.ready(ctx); err != nil {
+			return err
+		}
+	}
+	s := w.session
+	if err := s.number(ctx, b); err != nil {
+		return unavailable(err)
+	}
+	if b.believed != nil || s.checkPlan.due() {
+		if err := w.prepareCheck(ctx); err != nil {
+			return unavailable(err)
+		}
+	}
+	return nil
+}
+
+// lookUpBeside finds out which keys exist, unless the batch's Query is to check that. The look-up cannot find keys
+// of the batch before, which is not committed yet: those are believed to exist.
+func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
+	if b.believed != nil {
+		return nil
+	}
+	before := w.underWay() // taken before the look-up begins, which may miss what this batch commits meanwhile
+	asked, err := w.lookUp(ctx, b, p.lookUpAll)
+	if err != nil {
+		return err
+	}
+	if b.knownTo != "" && b.knownTo != w.session.server {
+		w.lookers.close()
+		return fmt.Errorf("another server answers than the one that is written to: started %s, not %s", b.knownTo, w.session.server)
+	}
+	if before != nil {
+		b.believeIn(before, asked)
+	}
+	return nil
+}
+
+// withoutLookUp stages a batch whose keys could not be looked up, because the look-up failed (as where no
+// connection can be had for it) or another server answered. The merge needs no look-up.
+func (w *Writer) withoutLookUp(ctx context.Context, b *batch, err error, sent func()) error {
+	w.cannotLookUp(b, err)
+	if err := w.alone(ctx); err != nil {
+		return err
+	}
+	return w.staged(ctx, b, sent)
+}
+
+// sendDirect sends the batch on the direct path.
+func (w *Writer) sendDirect(ctx context.Context, b *batch, sent func()) *exchange {
+	s := w.session
+	s.rows = sortRows(b, s.rows)
+	for _, r := range s.rows {
+		b.stored[r.at] = true
+	}
+	b.storedCount, b.tried = len(s.rows), true
+	s.buf = w.appendDirect(s.buf[:0], b)
+	clear(s.rows) // else they hold on to the batch
+	defer s.shrink()
+
+	sent()
+	return w.send(ctx, b, s.buf)
+}
+
+// appendDirect encodes all that is sent: the Query, and, if there are rows, one CopyData with header, rows and
+// trailer, and CopyDone. One message may hold a gigabyte; a batch has some megabytes.
+func (w *Writer) appendDirect(buf []byte, b *batch) []byte {
+	s := w.session
+	buf = append(beginMessage(buf, 'Q'), s.begin...)
+	if b.believed != nil {
+		buf = s.appendCheck(buf, b)
+	}
+	buf = append(buf, "; "...)
+	if b.storedCount > 0 {
+		buf = append(buf, directCopy...)
+	}
+	buf = endMessage(append(w.appendCommit(buf, b), 0), 0)
+	if b.storedCount == 0 {
+		return buf
+	}
+
+	copied := len(buf)
+	buf = append(beginMessage(buf, 'd'), copyHeader...)
+	for _, r := range s.rows {
+		buf = appendRow(buf, r.e, b.first+int64(r.at), b.groups[r.group].ReceivedAt)
+	}
+	buf = endMessage(append(buf, copyTrailer...), copied)
+	done := len(buf)
+	return endMessage(beginMessage(buf, 'c'), done)
+}

@@ -1,0 +1,90 @@
+package writer
+
+import (
+	"encoding/binary"
+	"strconv"
+)
+
+// The texts of the simple-protocol Queries that end a batch. The server parses such a Query whole before any of it
+// runs, and it has no parameters. So it holds only numbers, and users' text as hex digits: nothing in it needs
+// quoting. Numbers stand in quotes all the same: a quoted literal has no type and is read as the type that is
+// needed, where an integer would have to be converted.
+
+// prepareLock prepares the statement that takes the log's lock. Each batch holds the lock for moments only, but
+// there may be many of them. So the lock is waited for as long as a statement may take, not as long as a key is
+// waited for.
+const prepareLock = `PREPARE ingot_lock AS
+	SELECT CASE WHEN set_config('lock_timeout', '0', true) = '0' THEN pg_advisory_xact_lock(%d) END;
+`
+
+// prepareLog prepares the statement that writes a batch's row of the log. Its parameters are the first id, how many
+// events the batch received and stored, its topics as JSON in hex, and whether it folds. The instance has to be
+// filled into the text. If another batch has ids of this one, first_id becomes NULL, which the table refuses:
+// somebody has put other tables in the place of those that the block belongs to.
+const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) AS
+	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
+		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
+	SELECT coalesce(last.commit_seq, 0) + 1,
+		CASE WHEN $1 > coalesce((SELECT b.last_id FROM ingot.batches AS b WHERE b.first_id < $1 + $2 ORDER BY b.first_id DESC LIMIT 1), 0) THEN $1 END,
+		$1 + $2 - 1, $2, $3, coalesce(last.total_received, 0) + $2, coalesce(last.total_stored, 0) + $3, '%s'::uuid, clock_timestamp(),
+		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, convert_from(decode($4, 'hex'), 'UTF8')::json, $5
+	FROM (VALUES (1)) AS one LEFT JOIN (
+		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
+	) AS last ON true;
+`
+
+// appendCommit appends the statements that end a batch's transaction.
+func (w *Writer) appendCommit(q []byte, b *batch) []byte {
+	q = append(q, "EXECUTE ingot_lock; "...)
+	topics := w.session.topicsOf(b)
+	if b.folds {
+		q = append(append(append(q, "EXECUTE ingot_fold ("...), topics...), "); "...)
+	}
+	q = append(q, "EXECUTE ingot_log ('"...)
+	for _, n := range [...]int64{b.first, int64(b.received), int64(b.storedCount)} {
+		q = append(strconv.AppendInt(q, n, 10), "', '"...)
+	}
+	q = append(q[:len(q)-1], topics...)
+	q = append(q, ", "...)
+	return append(strconv.AppendBool(q, b.folds), "); COMMIT"...)
+}
+
+// appendCheck appends the statement that fails the transaction unless all keys exist that are believed to.
+func (s *session) appendCheck(q []byte, b *batch) []byte {
+	ids, topics := s.texts[0][:0], s.texts[1][:0]
+	at := 0
+	for g := range b.groups {
+		events := b.groups[g].Events
+		for i := range events {
+			if b.believed[at] {
+				ids = appendHex(append(ids, hexNewline...), events[i].ID)
+				topics = appendHex(append(topics, hexNewline...), events[i].Topic)
+			}
+			at++
+		}
+	}
+	s.texts = [...][]byte{ids, topics}
+	q = append(q, "; EXECUTE "+checkName+" ('"...)
+	q = append(append(q, ids[len(hexNewline):]...), "', '"...)
+	q = append(q, topics[len(hexNewline):]...)
+	return append(q, "')"...)
+}
+
+// hexNewline separates keys: neither an id nor a topic can hold a control character.
+const hexNewline = "0a"
+
+func appendHex[T string | []byte](b []byte, s T) []byte {
+	const digits = "0123456789abcdef"
+	for i := range len(s) {
+		b = append(b, digits[s[i]>>4], digits[s[i]&15])
+	}
+	return b
+}
+
+// beginMessage and endMessage frame one message of the protocol: type, length, body.
+func beginMessage(buf []byte, kind byte) []byte { return append(buf, kind, 0, 0, 0, 0) }
+
+func endMessage(buf []byte, begun int) []byte {
+	binary.BigEndian.PutUint32(buf[begun+1:], uint32(len(buf)-begun-1))
+	return buf
+}

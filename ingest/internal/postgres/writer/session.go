@@ -1,0 +1,146 @@
+package writer
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingot/ingest/internal/postgres"
+)
+
+// bufKept is twice the default of --batch-bytes. A single request may be larger.
+const bufKept = 16 << 20
+
+// scansOnly is for statements whose plan is made once, perhaps for an empty table, and used as the table grows. It
+// switches off the kinds of plan that go wrong on a large table. What is left are index scans, row by row. They
+// also are twice as fast as bitmap scans and memoize when every key is asked for once (BenchmarkMerge, 5,000 rows,
+// 90 % duplicates). JIT is off too: a plan that has to use a switched-off node carries a cost that would start the
+// compiler on every batch.
+const scansOnly = `SET jit = off;
+SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET enable_bitmapscan = off;
+SET enable_memoize = off;
+SET plan_cache_mode = force_generic_plan;
+`
+
+// setupSession runs once on every connection that writes.
+//
+// transaction_read_only comes first: it can be changed only before anything is read.
+//
+// synchronous_commit is local for all that the session commits besides batches and fences, which set their own.
+// That is the drawing of ids, which matters to this session alone until a row with them is committed. If it waited
+// for a standby, no session could be opened to resolve a doubt while the standby is away.
+//
+// idle_session_timeout is off: a server that ends the session between two batches would put the second in doubt.
+const setupSession = `
+SET transaction_read_only = off;
+SET default_transaction_read_only = off;
+SET synchronous_commit = local;
+SET client_min_messages = warning;
+SET idle_session_timeout = 0;
+SET TimeZone = 'UTC';
+` + scansOnly + prepareFold
+
+// session is the connection that writes, with all that dies with it: its prepared statements and its block of ids.
+type session struct {
+	conn    *pgconn.PgConn
+	server  string // when the server was started: no two have the same
+	backend backend
+	promise postgres.Durability
+	changed []string // what somebody has done to the tables
+	opened  time.Time
+	nextID  int64       // what is left of the block: nextID..lastID; 0 before a block is drawn
+	lastID  int64       // before a block is drawn: that of the connection before
+	merged  int         // rows that the merge was given, those that no look-up has spared it; for tests
+	warned  bool        // a warning arrived since the last statement was completed
+	broken  atomic.Bool // the connection was given up; set also without the turn, by the reader of an answer
+	begin   string      // the first statements of a transaction that is one Query
+
+	policies  string // of row security, which let this session add events, when they were last looked at; "" when there were none
+	checkPlan planned
+	unfolded  unfolded
+
+	buf    []byte           // messages with the rows of the batch; kept for the next, up to bufKept
+	rows   []row            // likewise
+	topics map[string]int64 // likewise
+	texts  [2][]byte        // the texts that become parameters of a statement; likewise
+}
+
+func openSession(ctx context.Context, url string, t Timeouts, instance string) (*session, error) {
+	s := &session{opened: time.Now(), topics: map[string]int64{}, unfolded: unfoldedAtFirst}
+	setup := fmt.Sprintf(setupSession+prepareLock+prepareLog+"SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
+		postgres.LogLock, instance, postgres.Milliseconds(t.Statement), postgres.Milliseconds(t.Lock), postgres.Milliseconds(t.Idle))
+	conn, err := postgres.Connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
+	if err != nil {
+		return nil, err
+	}
+	s.conn = conn
+	if err := s.prepare(ctx); err != nil {
+		postgres.Discard(conn)
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare asks the server who it is and what it promises, and what was done to the tables. Then it prepares the
+// merge.
+func (s *session) prepare(ctx context.Context) error {
+	d, err := postgres.ReadDurability(ctx, s.conn)
+	if err != nil {
+		return err
+	}
+	s.promise = d
+	s.begin = beginTransaction + "; SET LOCAL synchronous_commit = " + commitLevel(d)
+	results, err := s.conn.Exec(ctx, backendQuery).ReadAll()
+	if err != nil {
+		return fmt.Errorf("ask for the backend's name: %w", err)
+	}
+	if n := len(results[1].Rows); n != 1 {
+		return fmt.Errorf("ask for the backend's name: %d rows of pg_stat_activity", n)
+	}
+	s.backend.pid, _ = strconv.ParseInt(string(results[1].Rows[0][0]), 10, 64)
+	s.backend.start = string(results[1].Rows[0][1])
+	if s.server, err = readServer(ctx, s.conn); err != nil {
+		return err
+	}
+	if s.changed, err = postgres.ReadTables(ctx, s.conn); err != nil {
+		return err
+	}
+	if s.policies, err = readPolicies(ctx, s.conn); err != nil {
+		return err
+	}
+	return s.prepareMerge(ctx, d)
+}
+
+// beginTransaction, and the synchronous_commit behind it, are what the truth of an answer relies on, so each
+// transaction says them. The timeouts are set on the session, as the prepared statements are: each would cost a
+// batch some 8 µs. Only the merge sets its own lock_timeout, which is a shorter one for a brief batch.
+const beginTransaction = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+// commitLevel is the synchronous_commit of a batch.
+func commitLevel(d postgres.Durability) string {
+	commit := "on"
+	if d.SynchronousCommit == "remote_apply" {
+		commit = d.SynchronousCommit
+	}
+	return commit
+}
+
+func (s *session) expired() bool { return time.Since(s.opened) > postgres.SessionLifetime }
+
+const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
+
+// readServer asks a server when it was started. The time serves as the server's name: no two have the same.
+func readServer(ctx context.Context, conn *pgconn.PgConn) (string, error) {
+	results, err := conn.Exec(ctx, serverQuery).ReadAll()
+	if err != nil {
+		return "", fmt.Errorf("ask for the server's name: %w", err)
+	}
+	return string(results[0].Rows[0][0]), nil
+}

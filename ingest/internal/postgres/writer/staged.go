@@ -1,0 +1,71 @@
+package writer
+
+import "context"
+
+// The staged path writes a batch in two stages, the merge and the commit, with one round trip each. On it a key
+// that exists is no failure, and the primary key decides every answer. Where a batch has enough suspects they are
+// looked up first, which spares the merge the rows of known keys. The look-up runs while the batch before is being
+// written.
+
+// mergeStaged writes a batch on the staged path. Its caller holds Writer.next; mergeStaged gives it back once it
+// has the turn, for then the next batch may be got ready.
+func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) error {
+	ahead()
+	if b.costOfSuspects() > w.lookUpBytes {
+		if _, err := w.lookUp(ctx, b, false); err != nil {
+			w.cannotLookUp(b, err)
+		}
+	}
+	err := w.turn.take(ctx)
+	w.next.give()
+	if err != nil {
+		return err
+	}
+	defer w.turn.give()
+	if err := w.alone(ctx); err != nil {
+		return err
+	}
+	return w.staged(ctx, b, sent)
+}
+
+// staged merges a batch and commits it. Its caller has the turn, and no answer is awaited.
+func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
+	defer w.staging.Store(false)
+	if err := w.stage(ctx, b); err != nil {
+		w.rollback(ctx)
+		if violatesPolicy(err) {
+			if mistake := w.policyFor(ctx, err); mistake != nil {
+				return notStored(mistake)
+			}
+		}
+		return classify(err)
+	}
+	sent()
+	return w.commit(ctx, b)
+}
+
+// stage merges the events that are not known. For a batch of nothing but known keys there is nothing to merge.
+func (w *Writer) stage(ctx context.Context, b *batch) error {
+	s, err := w.ready(ctx)
+	if err != nil {
+		return err
+	}
+	w.staging.Store(true)
+	if b.knownTo != "" && b.knownTo != s.server { // keys that another server knows do not count
+		b.forgetKnown()
+		w.lookers.stale.Store(true)
+	}
+	if b.tried || b.from != s { // it has no ids of this session, or they were sent before
+		if err := s.number(ctx, b); err != nil {
+			return unavailable(err)
+		}
+	}
+	if b.knownCount == b.received {
+		return nil
+	}
+	lockTimeout := w.timeouts.Lock
+	if b.brief {
+		lockTimeout = briefLock
+	}
+	return s.merge(ctx, b, lockTimeout)
+}
