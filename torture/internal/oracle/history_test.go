@@ -15,6 +15,12 @@ func TestTotals(t *testing.T) {
 	t.Parallel()
 	// 2 definite, 1 unknown, 1 refused.
 	sendings := []told{at(Stored), at(Duplicate), at(Unknown), at(Refused)}
+	counted := newHistory()
+	counted.Reserve(1) // and never sent
+	tell(counted, sendings)
+	if c := counted.Counts(); c != (Counts{Attempts: 4, Stored: 1, Duplicates: 1, Unknown: 1, Refused: 1}) {
+		t.Errorf("counts %+v", c)
+	}
 	for _, c := range []struct {
 		name   string
 		totals Totals
@@ -120,6 +126,8 @@ func TestFeed(t *testing.T) {
 		{"one skips a row", map[string][]Row{"r": {a, b, c}, "s": {a, c}}, []Row{a, b, c}, []string{order, table}},
 		{"all skip a row", map[string][]Row{"r": {a, c}, "s": {a, c}}, []Row{a, b, c}, []string{table}},
 		{"another order", map[string][]Row{"r": {a, b, c}, "s": {b, a, c}}, []Row{a, b, c}, []string{order}},
+		{"one is ahead of the other", map[string][]Row{"r": {a, b}, "s": {a, b, c}}, []Row{a, b, c}, []string{table}},
+		{"another row in the place of one", map[string][]Row{"r": {a, c}, "s": {a, c}}, []Row{a, b}, []string{table}},
 		{"a row again", map[string][]Row{"r": {a, b, a, c}}, []Row{a, b, c}, []string{order, table}},
 		{"a row too many", map[string][]Row{"r": {a, b, c}, "s": {a, b, c}}, []Row{a, b}, []string{table}},
 		{"other bytes", map[string][]Row{"r": {a, {b.Key, 9}}}, []Row{a, b}, []string{table}},
@@ -133,6 +141,9 @@ func TestFeed(t *testing.T) {
 			if seen, reads := x.saw[reader]; reads {
 				ends[reader] = len(seen)
 			}
+		}
+		if x.breaks == nil && f.Length() != len(x.table) {
+			t.Errorf("%s: a length of %d", x.name, f.Length())
 		}
 		f.CheckAll(x.table, ends)
 		if got := broken(h); !slices.Equal(got, x.breaks) {

@@ -1,15 +1,13 @@
 package oracle
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"testing"
 )
 
-var (
-	key   = Key{"id", "topic"}
-	other = Key{"id", "other"}
-)
+var key = Key{"id", "topic"}
 
 // told is one sending of a made-up history: the fates of its events, all on one key.
 // They get the prints 1, 2, 3, .. over the whole history.
@@ -94,6 +92,9 @@ func TestRules(t *testing.T) {
 		{"under way for ever", []told{at(Open)}, rows(1), nil},
 		{"refused, then stored", []told{at(Refused), at(Stored)}, rows(2), nil},
 		{"only refused", []told{at(Refused), at(Refused)}, nil, nil},
+		{"refused, then stored, then a duplicate", []told{at(Refused), at(Stored), at(Duplicate)}, rows(2), nil},
+		{"a duplicate that was answered after the stored one, and sent before", []told{{fates: []Fate{Duplicate}, late: true}, at(Stored)}, rows(2), nil},
+		{"unknown twice, and the second stored", []told{at(undecided), at(undecided)}, rows(2), nil},
 
 		{"stored twice", []told{at(Stored), at(Stored)}, rows(1), []string{once}},
 		{"a duplicate of nothing", []told{at(Duplicate)}, rows(1), []string{preceded, nobody, bytes}},
@@ -127,7 +128,7 @@ func TestSeenAtOnce(t *testing.T) {
 	for name, sendings := range map[string][]told{
 		"stored twice":           {at(Stored), at(Stored)},
 		"a duplicate of nothing": {at(Refused), at(Duplicate)},
-		"a later copy":           {at(Duplicate, Stored)},
+		"a later copy":           {at(Unknown), at(Duplicate, Stored)},
 	} {
 		h := newHistory()
 		tell(h, sendings)
@@ -139,11 +140,63 @@ func TestSeenAtOnce(t *testing.T) {
 	}
 }
 
+// TestEveryEventOfASendingIsJudged: what is wrong with the last event of a sending is found with the answer, and
+// what is wrong with one key of many is found in the end.
+func TestEveryEventOfASendingIsJudged(t *testing.T) {
+	t.Parallel()
+	keys := []Key{{"a", "t"}, {"b", "t"}, {"c", "t"}}
+	for wrong := range keys {
+		h := newHistory()
+		first := h.Reserve(len(keys))
+		var events []Event
+		fates := []Fate{Stored, Stored, Stored}
+		for i, k := range keys {
+			events = append(events, Event{k, uint64(i)})
+		}
+		fates[wrong] = Duplicate
+		h.Send(first, 0, "A", events)
+		h.Tell(first, fates, "200")
+		if got := broken(h); !slices.Equal(got, []string{"a duplicate is of an attempt that could have come first"}) {
+			t.Errorf("event %d is a duplicate of nothing: %q", wrong, got)
+		}
+		for name, check := range map[string]func(h *History, rows []Row){
+			"in the end": func(h *History, rows []Row) { h.CheckAll(rows) },
+			"midway":     func(h *History, rows []Row) { h.CheckTold(rows, h.Now()) },
+		} {
+			h := newHistory()
+			h.Send(h.Reserve(len(keys)), 0, "A", events)
+			h.Tell(0, []Fate{Stored, Stored, Stored}, "200")
+			var rows []Row
+			for i, e := range events {
+				if i != wrong {
+					rows = append(rows, Row(e))
+				}
+			}
+			check(h, rows)
+			if got := broken(h); !slices.Equal(got, []string{"told stored or duplicate: there is a row"}) {
+				t.Errorf("%s: row %d is gone: %q", name, wrong, got)
+			}
+		}
+	}
+}
+
+// TestRowsOfNobody: a row that nobody sent is found among many.
 func TestRowsOfNobody(t *testing.T) {
 	t.Parallel()
 	h := newHistory()
-	tell(h, []told{at(Stored)})
-	h.CheckAll([]Row{{key, 1}, {other, 1}})
+	var rows []Row
+	for range 50 {
+		first := h.Reserve(1)
+		e := Event{Key{fmt.Sprint(first), "topic"}, uint64(first)}
+		h.Send(first, 0, "A", []Event{e})
+		h.Tell(first, []Fate{Stored}, "200")
+		rows = append(rows, Row(e))
+	}
+	h.CheckAll(rows)
+	if got := broken(h); got != nil {
+		t.Errorf("%q", got)
+	}
+	h.CheckAll(append(rows, Row{key, 1}))
 	if got := broken(h); !slices.Equal(got, []string{"every row was sent"}) {
 		t.Errorf("%q", got)
 	}
@@ -153,20 +206,38 @@ func TestRowsOfNobody(t *testing.T) {
 // has to be in it.
 func TestCheckTold(t *testing.T) {
 	t.Parallel()
-	h := newHistory()
-	tell(h, []told{at(Stored)})
-	until := h.Now()
-	first := h.Reserve(1)
-	h.Send(first, 1, "A", []Event{{other, 2}})
-	h.Tell(first, []Fate{Stored}, "200")
-	h.CheckTold(rows(1), until)
-	if got := broken(h); got != nil {
-		t.Errorf("%q", got)
-	}
-	h.CheckTold(rows(7), until)
-	h.CheckTold(nil, until)
-	want := []string{"the row has the bytes of the attempt that was told stored", "told stored or duplicate: there is a row"}
-	if got := broken(h); !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+	const (
+		there  = "told stored or duplicate: there is a row"
+		single = "at most one row a key"
+		bytes  = "the row has the bytes of the attempt that was told stored"
+	)
+	for _, c := range []struct {
+		name   string
+		before []told // answered before the table is read
+		after  []told
+		rows   []Row
+		breaks []string
+	}{
+		{"there", []told{at(Stored)}, nil, rows(1), nil},
+		{"gone", []told{at(Stored)}, nil, nil, []string{there}},
+		{"a duplicate is gone", []told{at(Unknown), at(Duplicate)}, nil, nil, []string{there}},
+		{"gone, and it was refused before", []told{at(Refused), at(Stored)}, nil, nil, []string{there}},
+		{"told only after", nil, []told{at(Stored)}, nil, nil},
+		{"refused, and told stored only after", []told{at(Refused)}, []told{at(Stored)}, nil, nil},
+		{"a row of what is under way", []told{at(Refused)}, []told{at(Stored)}, rows(2), nil},
+		{"other bytes", []told{at(Stored)}, nil, rows(7), []string{bytes}},
+		{"other bytes, and it was refused before", []told{at(Refused), at(Stored)}, nil, rows(1), []string{bytes}},
+		{"other bytes, and a duplicate was sent before", []told{{fates: []Fate{Duplicate}, late: true}, at(Stored)}, nil, rows(1), []string{bytes}},
+		{"a duplicate of what is under way", []told{at(Unknown), at(Duplicate)}, []told{at(Refused)}, rows(1), nil},
+		{"twice", []told{at(Stored)}, nil, rows(1, 1), []string{single}},
+	} {
+		h := newHistory()
+		tell(h, c.before)
+		until := h.Now()
+		tell(h, c.after)
+		h.CheckTold(c.rows, until)
+		if got := broken(h); !slices.Equal(got, c.breaks) {
+			t.Errorf("%s: broken are %q, want %q", c.name, got, c.breaks)
+		}
 	}
 }

@@ -3,24 +3,32 @@ package oracle
 import "fmt"
 
 // CheckTold holds a table against what clients were told up to a tick, after which it was read: each acknowledged
-// event is there, also right after a crash, and one that was told stored has the right bytes.
+// event is there once, also right after a crash, and one that was told stored has the right bytes.
 func (h *History) CheckTold(rows []Row, until int64) {
 	table := byKey(rows)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for k, attempts := range h.keys {
-		for _, a := range attempts {
-			if !a.Fate.settled() || a.Told > until {
-				continue
-			}
-			if how := toldAndGone(attempts, table[k]); how != "" {
-				h.violateLocked("told stored or duplicate: there is a row", k, how, attempts)
-			} else if how := otherBytes(attempts, table[k]); a.Fate == Stored && how != "" {
-				h.violateLocked("the row has the bytes of the attempt that was told stored", k, how, attempts)
-			}
-			break
+		told := settledUntil(attempts, until)
+		if how := toldAndGone(told, table[k]); how != "" {
+			h.violateLocked("told stored or duplicate: there is a row", k, how, attempts)
+		}
+		if how := rowTwice(told, table[k]); how != "" {
+			h.violateLocked("at most one row a key", k, how, attempts)
+		}
+		if how := otherBytes(told, table[k]); len(with(told, isStored)) > 0 && how != "" {
+			h.violateLocked("the row has the bytes of the attempt that was told stored", k, how, attempts)
 		}
 	}
+}
+
+func settledUntil(attempts []*Attempt, until int64) (told []*Attempt) {
+	for _, a := range attempts {
+		if a.Fate.settled() && a.Told <= until {
+			told = append(told, a)
+		}
+	}
+	return told
 }
 
 // CheckAll holds the whole table against the whole history. No attempt may be under way.
