@@ -1,9 +1,6 @@
 package score
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // How two runs are told apart. Each has a handful of rounds on a machine whose
 // speed drifts, so a rule must be strict: a report compares some twenty figures,
@@ -43,46 +40,56 @@ func Compare(old, new []float64) Difference {
 	return d
 }
 
-// maxExact bounds the values of the exact test, which goes through all ways to deal them to the two runs.
-const maxExact = 20
-
 // rankChance is the p-value of the Mann-Whitney test: of all ways to deal the
 // values to the two runs, the share with ranks at least as far apart as here.
 func rankChance(a, b []float64) float64 {
 	all := append(append([]float64(nil), a...), b...)
-	n := len(all)
-	if len(a) == 0 || len(b) == 0 || n > maxExact {
-		return 1
+	seen := 0
+	for _, v := range a {
+		seen += rank(v, all)
 	}
-	middle := float64(len(a)*len(b)) / 2
-	seen := math.Abs(wins(all, 1<<len(a)-1) - middle)
-	asFar, ways := 0, 0
-	for deal := range uint(1) << n {
-		if bits.OnesCount(deal) != len(a) {
-			continue
-		}
-		ways++
-		if math.Abs(wins(all, deal)-middle) >= seen {
-			asFar++
+	middle := len(a) * (len(all) + 1) // what the ranks of the first run add up to if the runs are alike
+	asFar, ways := 0.0, 0.0
+	for sum, n := range sums(all, len(a)) {
+		ways += n
+		if abs(sum-middle) >= abs(seen-middle) {
+			asFar += n
 		}
 	}
-	return float64(asFar) / float64(ways)
+	return asFar / ways
 }
 
-// wins counts the pairs in which a value that was dealt to the first run is the
-// larger one; a tie is half a win.
-func wins(all []float64, deal uint) (sum float64) {
-	for i := range all {
-		for j := range all {
-			if deal>>i&1 == 1 && deal>>j&1 == 0 {
-				switch {
-				case all[i] > all[j]:
-					sum++
-				case all[i] == all[j]:
-					sum += 0.5
-				}
+// rank is twice the place of a value among all of them, counted from 1; values that are equal share their places.
+func rank(v float64, all []float64) int {
+	twice := 1
+	for _, other := range all {
+		switch {
+		case other < v:
+			twice += 2
+		case other == v:
+			twice++
+		}
+	}
+	return twice
+}
+
+// sums tells in how many ways the ranks of k of the values add up to each sum. It takes one value after the other: each
+// is either among the k or not.
+func sums(all []float64, k int) map[int]float64 {
+	ways := make([]map[int]float64, k+1) // by how many were taken
+	for taken := range ways {
+		ways[taken] = map[int]float64{}
+	}
+	ways[0][0] = 1
+	for _, v := range all {
+		place := rank(v, all)
+		for taken := k; taken > 0; taken-- {
+			for sum, n := range ways[taken-1] {
+				ways[taken][sum+place] += n
 			}
 		}
 	}
-	return sum
+	return ways[k]
 }
+
+func abs(n int) int { return max(n, -n) }

@@ -2,6 +2,7 @@ package score
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 )
@@ -15,8 +16,11 @@ func TestSummary(t *testing.T) {
 	if m := Median([]float64{4, 1, 3, 2}); m != 2.5 {
 		t.Errorf("the median of four is %v", m)
 	}
-	if s := Summarize(nil); !math.IsNaN(s.Median) {
-		t.Errorf("no rounds have the median %v", s.Median)
+	if s := Summarize(nil); !math.IsNaN(s.Median) || !math.IsNaN(Median(nil)) {
+		t.Errorf("no rounds have the median %v, or %v", s.Median, Median(nil))
+	}
+	if s := (Summary{Least: -1, Most: 1}); !math.IsNaN(s.Spread()) {
+		t.Errorf("the spread around 0 is %v", s.Spread())
 	}
 }
 
@@ -25,6 +29,13 @@ func TestRatio(t *testing.T) {
 	// The logs of 2 and 8 lie ln 2 to either side of that of 4.
 	mean, err := Ratio([]float64{1, 10}, []float64{2, 80})
 	if math.Abs(mean-4) > 1e-9 || math.Abs(err-math.Ln2) > 1e-9 {
+		t.Errorf("%v, %v", mean, err)
+	}
+	// Logs of -1, 0 and 1: their variance is 1, of which the mean of three has a third.
+	if mean, err := Ratio([]float64{1, 1, 1}, []float64{1 / math.E, 1, math.E}); math.Abs(mean-1) > 1e-9 || math.Abs(err-math.Sqrt(1.0/3)) > 1e-9 {
+		t.Errorf("%v, %v", mean, err)
+	}
+	if mean, err := Ratio([]float64{0.5, 0.25}, []float64{0.5, 0.25}); mean != 1 || err != 0 {
 		t.Errorf("%v, %v", mean, err)
 	}
 	if mean, err := Ratio([]float64{3, 5, 7}, []float64{6, 10, 14}); mean != 2 || err > 1e-7 {
@@ -89,5 +100,70 @@ func TestFewRoundsTellNothing(t *testing.T) {
 	}
 	if d := Compare(nil, []float64{1}); d.Different || !d.TooFew {
 		t.Errorf("no rounds: %+v", d)
+	}
+	// 20 against 2 fall so far apart by chance in one of 115 times; two rounds are too few all the same.
+	many := make([]float64, 20)
+	for i := range many {
+		many[i] = 100 + float64(i)
+	}
+	for _, d := range []Difference{Compare(many, []float64{1, 2}), Compare([]float64{1, 2}, many)} {
+		if d.Different || !d.TooFew || d.Chance > maxChance {
+			t.Errorf("two rounds against twenty: %+v", d)
+		}
+	}
+}
+
+// TestManyRoundsTellMore: the more rounds there are, the surer is the test. 12 against 12 are more than anybody would
+// go through way by way.
+func TestManyRoundsTellMore(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{5, 10, 11, 20} {
+		var old, worse []float64
+		for i := range n {
+			old, worse = append(old, 100+float64(i)/10), append(worse, 80+float64(i)/10)
+		}
+		if d := Compare(old, worse); !d.Different || d.TooFew || d.Chance > 2.0/252+1e-9 {
+			t.Errorf("a fifth worse in each of %d rounds: %+v", n, d)
+		}
+	}
+}
+
+// TestRankChance holds the test against a count of all ways to deal the values, one by one.
+func TestRankChance(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 300 {
+		all := make([]float64, 2+rng.IntN(9))
+		for i := range all {
+			all[i] = float64(rng.IntN(12)) // some are equal
+		}
+		k := 1 + rng.IntN(len(all)-1)
+		apart := func(deal int) float64 {
+			wins := 0.0
+			for i, a := range all {
+				for j, b := range all {
+					switch mine, other := deal>>i&1 == 1, deal>>j&1 == 0; {
+					case mine && other && a > b:
+						wins++
+					case mine && other && a == b:
+						wins += 0.5
+					}
+				}
+			}
+			return math.Abs(wins - float64(k*(len(all)-k))/2)
+		}
+		asFar, ways := 0.0, 0.0
+		for deal := range 1 << len(all) {
+			if bits.OnesCount(uint(deal)) != k {
+				continue
+			}
+			ways++
+			if apart(deal) >= apart(1<<k-1) {
+				asFar++
+			}
+		}
+		if got := rankChance(all[:k], all[k:]); math.Abs(got-asFar/ways) > 1e-12 {
+			t.Fatalf("%v against %v: %v, want %v of %v", all[:k], all[k:], got, asFar, ways)
+		}
 	}
 }
