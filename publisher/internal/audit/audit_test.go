@@ -125,7 +125,7 @@ func TestADishonestServerIsCaught(t *testing.T) {
 				srv.Swell(foreign)
 				client, subject := publish(t, srv)
 				v, err := Run(t.Context(), client, subject, &quiet{})
-				if err != nil || v.OK() || v.Missing != c.want.Missing || v.Repeated != c.want.Repeated || v.Different != c.want.Different {
+				if err != nil || v.OK() || v.Expected != unique || v.Missing != c.want.Missing || v.Repeated != c.want.Repeated || v.Different != c.want.Different {
 					t.Errorf("%+v (%v), want %+v", v, err, c.want)
 				}
 				if len(v.Findings) == 0 || !strings.Contains(v.Findings[0], c.finding) {
@@ -148,7 +148,7 @@ func TestStoredTwiceInWords(t *testing.T) {
 		}}
 		srv.Swell(foreign)
 		c, subject := publish(t, srv)
-		if v, err := Run(t.Context(), c, subject, &quiet{}); err != nil || v.OK() || v.ToldTwice != 1 || v.Missing+v.Repeated+v.Different != 0 {
+		if v, err := Run(t.Context(), c, subject, &quiet{}); err != nil || v.OK() || v.ToldTwice != 1 || v.Missing+v.Repeated+v.Different != 0 || len(v.Findings) != 1 || !strings.HasPrefix(v.Findings[0], "told twice: event "+victim.ID) {
 			t.Errorf("%+v (%v), want one told twice", v, err)
 		}
 	})
@@ -192,8 +192,20 @@ func TestEventsNeverAcknowledgedAreNotMissed(t *testing.T) {
 	})
 }
 
+// TestOneFindingIsEnough: whatever was found, together with whatever else.
+func TestOneFindingIsEnough(t *testing.T) {
+	t.Parallel()
+	for n := range 1 << 4 {
+		v := Verdict{Expected: unique, Found: unique, Missing: n & 1, Repeated: n >> 1 & 1, Different: n >> 2 & 1, ToldTwice: n >> 3}
+		if v.OK() != (n == 0) {
+			t.Errorf("%+v is OK: %t", v, v.OK())
+		}
+	}
+}
+
 // broken is a Reader whose answers are given.
 type broken struct {
+	down   error // of Stats
 	unique int
 	page   client.Page
 	rows   []client.Row
@@ -201,7 +213,7 @@ type broken struct {
 }
 
 func (b broken) Stats(context.Context) (client.Stats, error) {
-	return client.Stats{UniqueProcessed: b.unique}, nil
+	return client.Stats{UniqueProcessed: b.unique}, b.down
 }
 func (b broken) Feed(context.Context, string, int) (client.Page, error) { return b.page, b.err }
 func (b broken) Lookup(context.Context, string, string) ([]client.Row, error) {
@@ -211,14 +223,22 @@ func (b broken) Lookup(context.Context, string, string) ([]client.Row, error) {
 func TestAnAuditThatCannotFinishIsAnError(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
+	id, topic := Remade{workload.New(1)}.Key(0)
 	for name, r := range map[string]broken{
+		"the table's size is not known":      {err: down, down: down},
+		"only that is not known":             {down: down},
+		"the look-up finds another id":       {rows: []client.Row{{ID: "x", Topic: topic}}, unique: 1000 * unique},
+		"the look-up finds another topic":    {rows: []client.Row{{ID: id, Topic: "x"}}, unique: 1000 * unique},
 		"the feed fails":                     {err: down},
 		"the look-up fails":                  {err: down, unique: 1000 * unique},
 		"the cursor stays on a page of rows": {page: client.Page{Events: make([]client.Row, 1)}},
 		"the look-up finds something else":   {rows: make([]client.Row, 1), unique: 1000 * unique},
 	} {
 		s := Subject{Events: Remade{workload.New(1)}, Unique: unique, Ledger: fixed{true, true}, Workers: 4}
-		if v, err := Run(t.Context(), r, s, &quiet{}); err == nil || r.err != nil && !errors.Is(err, r.err) {
+		if len(r.rows) > 0 {
+			s.Unique = 1 // that of the look-up
+		}
+		if v, err := Run(t.Context(), r, s, &quiet{}); err == nil || r.err != nil && !errors.Is(err, r.err) || r.down != nil && !errors.Is(err, r.down) {
 			t.Errorf("%s: %+v (%v), want an error", name, v, err)
 		}
 	}
