@@ -107,7 +107,10 @@ type results struct {
 	EventID  string `json:"event_id"`
 	Topic    string
 	Received int
-	Results  []struct {
+
+	Stored, Duplicates, Invalid int
+
+	Results []struct {
 		Index  int
 		Status string
 	}
@@ -131,13 +134,37 @@ func (r *Request) readResults(got Response) Answer {
 		a.Wrong = fmt.Sprintf("an answer about %d events", told.Received)
 	default:
 		for _, one := range told.Results {
-			if one.Index >= 0 && one.Index < len(statuses) {
-				statuses[one.Index] = one.Status
+			if one.Index < 0 || one.Index >= len(statuses) || statuses[one.Index] != "" {
+				a.Wrong = fmt.Sprintf("event %d is told %q, and is there no more than once", one.Index, one.Status)
+				return a
 			}
+			statuses[one.Index] = one.Status
 		}
 	}
 	a.read(r, statuses)
+	if a.Wrong == "" {
+		a.Wrong = a.sums(r, got.Status, told)
+	}
 	return a
+}
+
+// sums says what the status and the counts of an answer say otherwise than its results: 207 is that some events are
+// stored and some are not, and a single event has no counts.
+func (a *Answer) sums(r *Request, status int, told results) string {
+	of := map[oracle.Fate]int{}
+	for _, f := range a.Fates {
+		of[f]++
+	}
+	refused := of[oracle.Refused]
+	switch {
+	case refused == len(r.Events), (status == 207) != (refused > 0):
+		return fmt.Sprintf("%d with %d of %d events refused", status, refused, len(r.Events))
+	case r.Form == Single:
+		return ""
+	case told.Stored != of[oracle.Stored], told.Duplicates != of[oracle.Duplicate], told.Invalid != refused:
+		return fmt.Sprintf("counts of %d, %d and %d, and the results are %v", told.Stored, told.Duplicates, told.Invalid, a.Fates)
+	}
+	return ""
 }
 
 // read turns the words of an answer into fates. An event that is not listed is stored, unless the request asked for

@@ -20,6 +20,8 @@ func TestRead(t *testing.T) {
 	id := single.Events[0].Key.ID
 	bad := list(2)
 	bad.Events[1].Bad = BadUTF8
+	allBad := list(1)
+	allBad.Events[0].Bad = BadNUL
 	short := list(2)
 	short.All = false
 	spoilt := list(1)
@@ -38,15 +40,38 @@ func TestRead(t *testing.T) {
 	}{
 		{"single", single, 200, `{"status":"stored","event_id":"` + id + `","topic":"fresh"}`, "[stored]", false, true},
 		{"another's answer", single, 200, `{"status":"stored","event_id":"x","topic":"fresh"}`, "[stored]", true, true},
-		{"list", list(2), 200, `{"received":2,"results":[{"index":0,"status":"stored"},{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", false, true},
-		{"list of what is not stored", short, 200, `{"received":2,"results":[{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", false, true},
+		{"list", list(2), 200, `{"received":2,"stored":1,"duplicates":1,"results":[{"index":0,"status":"stored"},{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", false, true},
+		{"list of what is not stored", short, 200, `{"received":2,"stored":1,"duplicates":1,"results":[{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", false, true},
 		{"one is missing", list(2), 200, `{"received":2,"results":[{"index":1,"status":"duplicate"}]}`, "[unknown duplicate]", true, false},
 		{"of another length", list(2), 200, `{"received":1,"results":[]}`, "[unknown unknown]", true, false},
 		{"not JSON", list(1), 200, `oops`, "[unknown]", true, false},
-		{"one is bad", bad, 207, `{"received":2,"results":[{"index":0,"status":"stored"},{"index":1,"status":"invalid"}]}`, "[stored refused]", false, true},
+		{"one is bad", bad, 207, `{"received":2,"stored":1,"invalid":1,"results":[{"index":0,"status":"stored"},{"index":1,"status":"invalid"}]}`, "[stored refused]", false, true},
 		{"a bad one is taken", bad, 200, `{"received":2,"results":[{"index":0,"status":"stored"},{"index":1,"status":"stored"}]}`, "[stored stored]", true, true},
 		{"a good one is refused", list(1), 207, `{"received":1,"results":[{"index":0,"status":"invalid"}]}`, "[refused]", true, true},
 		{"a spoilt one is taken", spoilt, 200, `{"received":1,"results":[{"index":0,"status":"stored"}]}`, "[stored]", true, true},
+		{"another's topic", single, 200, `{"status":"stored","event_id":"` + id + `","topic":"x"}`, "[stored]", true, true},
+		{"single, some of it", single, 207, `{"status":"stored","event_id":"` + id + `","topic":"fresh"}`, "[stored]", true, true},
+		{"fewer than were sent, the rest not listed", short, 200, `{"received":1,"stored":2,"results":[]}`, "[stored stored]", true, true},
+		{"all stored, none listed", short, 200, `{"received":2,"stored":2,"results":[]}`, "[stored stored]", false, true},
+		{"200 with a bad one", bad, 200, `{"received":2,"stored":1,"invalid":1,"results":[{"index":0,"status":"stored"},{"index":1,"status":"invalid"}]}`, "[stored refused]", true, true},
+		{"207 with none", list(2), 207, `{"received":2,"stored":1,"duplicates":1,"results":[{"index":0,"status":"stored"},{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", true, true},
+		{"207 of nothing", allBad, 207, `{"received":1,"invalid":1,"results":[{"index":0,"status":"invalid"}]}`, "[refused]", true, true},
+		{"a duplicate counted as stored", short, 200, `{"received":2,"stored":2,"results":[{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", true, true},
+		{"a stored one counted as a duplicate", short, 200, `{"received":2,"duplicates":2,"results":[{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", true, true},
+		{"a duplicate that is not counted", short, 200, `{"received":2,"stored":1,"results":[{"index":1,"status":"duplicate"}]}`, "[stored duplicate]", true, true},
+		{"a bad one that is not counted", bad, 207, `{"received":2,"stored":1,"results":[{"index":0,"status":"stored"},{"index":1,"status":"invalid"}]}`, "[stored refused]", true, true},
+		{"one is told twice", short, 200, `{"received":2,"stored":1,"duplicates":1,"results":[{"index":1,"status":"stored"},{"index":1,"status":"duplicate"}]}`, "[unknown unknown]", true, false},
+		{"one behind the last", short, 200, `{"received":2,"stored":2,"results":[{"index":2,"status":"duplicate"}]}`, "[unknown unknown]", true, false},
+		{"one before the first", short, 200, `{"received":2,"stored":2,"results":[{"index":-1,"status":"duplicate"}]}`, "[unknown unknown]", true, false},
+		{"spoilt, and told something else", spoilt, 415, problem("unsupported-encoding"), "[refused]", true, true},
+		{"spoilt, and busy", spoilt, 503, problem("queue-full"), "[refused]", false, false},
+		{"spoilt, and unknown", spoilt, 504, problem("outcome-unknown"), "[unknown]", true, false},
+		{"all are bad", allBad, 422, problem("invalid-events"), "[refused]", false, true},
+		{"all are said to be bad, one is", bad, 422, problem("invalid-events"), "[refused refused]", true, true},
+		{"all are bad, and told something else", allBad, 422, problem("something"), "[refused]", true, true},
+		{"too large", list(1), 413, problem("body-too-large"), "[refused]", true, true},
+		{"poison that parses, and is said not to", raw, 400, problem("not-utf8"), "[refused]", true, true},
+		{"a problem of somebody else", list(2), 503, `{"type":"about:blank"}`, "[refused refused]", true, false},
 		{"spoilt", spoilt, 400, problem("not-json"), "[refused]", false, true},
 		{"a good one is called spoilt", list(1), 400, problem("not-json"), "[refused]", true, true},
 		{"poison that does not parse", raw, 400, problem("not-json"), "[refused]", false, true},

@@ -1,9 +1,15 @@
 package traffic
 
 import (
+	"bufio"
 	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
 	"reflect"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -25,11 +31,18 @@ func TestPlan(t *testing.T) {
 		t.Error("two seeds make the same plan")
 	}
 	singles, events, copies, bad := 0, 0, 0, 0
+	seen := map[string]int{}
 	keys := map[oracle.Key]bool{}
 	for _, r := range plan {
 		events += len(r.Events)
 		if r.Form == Single {
 			singles++
+		}
+		for _, has := range []string{
+			fmt.Sprint("form ", r.Form), fmt.Sprint("gzip ", r.Gzip), fmt.Sprint("all ", r.All), fmt.Sprint("patient ", r.Patient),
+			fmt.Sprint("spoil ", r.Spoil), fmt.Sprint("leave ", r.Leave), fmt.Sprint("bad ", r.Events[0].Bad),
+		} {
+			seen[has]++
 		}
 		own := map[oracle.Key]bool{}
 		for _, e := range r.Events {
@@ -46,8 +59,76 @@ func TestPlan(t *testing.T) {
 	if singles < n/2 || events < 5*n {
 		t.Error("fewer than half are single events, or fewer than five a request")
 	}
+	for what, most := range map[string]int{"form": int(NDJSON), "spoil": int(spoils) - 1, "leave": int(LeaveSent), "bad": int(BadRaw) - 1} {
+		for k := range most + 1 {
+			if name := fmt.Sprint(what, " ", k); seen[name] == 0 {
+				t.Errorf("no request of %s", name)
+			}
+		}
+	}
+	if seen["patient true"] < n*7/10 || seen["patient false"] == 0 || seen["gzip true"] < n/10 || seen["all true"] < n/10 || seen["all false"] < n/10 || seen["spoil 0"] < n*9/10 || seen["leave 0"] < n*9/10 {
+		t.Errorf("most requests are to be sent until they are settled, and the others of every kind: %v", seen)
+	}
 	if len(keys) > events*8/10 || copies < events/50 || bad == 0 {
 		t.Error("too few keys are repeated, or no event is bad")
+	}
+}
+
+// TestPrint: whatever a row keeps of an event makes a difference.
+func TestPrint(t *testing.T) {
+	t.Parallel()
+	of := Print("s", epoch, []byte("1"))
+	for what, other := range map[string]uint64{
+		"payload": Print("s", epoch, []byte("2")), "source": Print("S", epoch, []byte("1")),
+		"timestamp": Print("s", epoch.Add(time.Microsecond), []byte("1")),
+	} {
+		if other == of {
+			t.Errorf("another %s has the same print", what)
+		}
+	}
+	e := Event{Filler: 5000}
+	if n := len(e.payload(7)); n < e.Filler || n > e.Filler+100 {
+		t.Errorf("a payload of %d bytes, want %d and little more", n, e.Filler)
+	}
+}
+
+// TestHeads: a request says what it is, unless it is spoilt: then in one point something else.
+func TestHeads(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change             func(r *Request)
+		kind, coding, asks string
+		cut                int
+	}{
+		"plain":       {func(*Request) {}, "application/json", "", "all", 0},
+		"not all":     {func(r *Request) { r.All = false }, "application/json", "", "", 0},
+		"gzip":        {func(r *Request) { r.Gzip = true }, "application/json", "gzip", "all", 0},
+		"lines":       {func(r *Request) { r.Form = NDJSON }, "application/x-ndjson", "", "all", 0},
+		"cut short":   {func(r *Request) { r.Spoil = CutShort }, "application/json", "", "all", 1},
+		"wrong type":  {func(r *Request) { r.Spoil = WrongType }, "text/html", "", "all", 0},
+		"wrong coded": {func(r *Request) { r.Spoil = WrongCoded }, "application/json", "br", "all", 0},
+		"not gzip":    {func(r *Request) { r.Spoil = NotGzip }, "application/json", "gzip", "all", 0},
+	} {
+		r := list(3)
+		_, whole, _ := bytes.Cut(r.Sending(0, "s").Bytes, []byte("\r\n\r\n"))
+		c.change(&r)
+		if r.Form == NDJSON {
+			whole = append(bytes.ReplaceAll(bytes.Trim(whole, "[]"), []byte("},{"), []byte("}\n{")), '\n')
+		}
+		got, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(r.Sending(0, "s").Bytes)))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		body := io.Reader(got.Body)
+		if r.Gzip {
+			if body, err = gzip.NewReader(body); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+		b, err := io.ReadAll(body)
+		if err != nil || !bytes.Equal(b, whole[:len(whole)-c.cut]) || got.Header.Get("Content-Type") != c.kind || got.Header.Get("Content-Encoding") != c.coding || got.URL.Query().Get("results") != c.asks {
+			t.Errorf("%s: %v, %v, %q with the body %q, want %q", name, err, got.URL, got.Header, b, whole)
+		}
 	}
 }
 
