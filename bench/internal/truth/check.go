@@ -18,7 +18,7 @@ type Verdict struct {
 	Stored  int `json:"stored"`  // events that were answered stored
 	Settled int `json:"settled"` // different events that were answered stored or duplicate
 	Missing int `json:"missing"` // settled events that are not in the table
-	Twice   int `json:"twice"`   // rows over one per key
+	Twice   int `json:"twice"`   // rows of the run over one per key, those of keys that were there before it among them
 	Unknown int `json:"unknown"` // events that may be stored, though no answer said so
 }
 
@@ -31,6 +31,8 @@ func (v Verdict) Err() error {
 		return fmt.Errorf("%d rows repeat a key", v.Twice)
 	case v.Rows < v.Stored || v.Rows > v.Stored+v.Unknown:
 		return fmt.Errorf("%d rows, but %d events were answered stored", v.Rows, v.Stored)
+	case v.Settled < v.Stored: // each of these is another event
+		return fmt.Errorf("%d events were answered stored, but only %d could be looked for", v.Stored, v.Settled)
 	}
 	return nil
 }
@@ -69,7 +71,8 @@ func Check(ctx context.Context, url string, e *mix.Encoder, settled iter.Seq[int
 		return v, fmt.Errorf("copy acknowledged keys: %w", err)
 	}
 	v.Settled = int(tag.RowsAffected())
-	return v, count(ctx, conn, after, &v)
+	err = count(ctx, conn, after, &v)
+	return v, err
 }
 
 // count counts exactly, whatever constraints the table has: that no key is there twice is checked without trust in the
@@ -83,6 +86,13 @@ func count(ctx context.Context, conn *pgx.Conn, after int64, v *Verdict) error {
 	if err := conn.QueryRow(ctx, added, after).Scan(&v.Rows, &v.Twice); err != nil {
 		return fmt.Errorf("count rows: %w", err)
 	}
+	const again = `SELECT count(*) FROM (SELECT DISTINCT event_id, topic FROM ingot.events WHERE id > $1) AS n
+		WHERE EXISTS (SELECT FROM ingot.events AS o WHERE o.event_id = n.event_id AND o.topic = n.topic AND o.id <= $1)`
+	var repeated int
+	if err := conn.QueryRow(ctx, again, after).Scan(&repeated); err != nil {
+		return fmt.Errorf("count rows that were there before: %w", err)
+	}
+	v.Twice += repeated
 	const missing = `SELECT count(*) FROM settled AS s
 		WHERE NOT EXISTS (SELECT FROM ingot.events AS e WHERE e.event_id = s.event_id AND e.topic = s.topic)`
 	if err := conn.QueryRow(ctx, missing).Scan(&v.Missing); err != nil {

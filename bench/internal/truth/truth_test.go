@@ -56,6 +56,8 @@ func TestCheck(t *testing.T) {
 		"a row is lost":                  {"DELETE FROM ingot.events WHERE id = 700", settled, 0, "1 of 1000 acknowledged events are not in the table"},
 		"a row has another topic":        {"UPDATE ingot.events SET topic = 'x' WHERE id = 700", settled, 0, "1 of 1000"},
 		"a row is there twice":           {"ALTER TABLE ingot.events DROP CONSTRAINT events_pkey; INSERT INTO ingot.events SELECT * FROM ingot.events WHERE id = 700", settled, 0, "1 rows repeat a key"},
+		"a row is there four times":      {"ALTER TABLE ingot.events DROP CONSTRAINT events_pkey; INSERT INTO ingot.events SELECT e.* FROM ingot.events AS e, generate_series(1, 3) WHERE e.id = 700", settled, 0, "3 rows repeat a key"},
+		"a row from before comes again":  {"ALTER TABLE ingot.events DROP CONSTRAINT events_pkey; UPDATE ingot.events SET id = 50 WHERE id = 101; INSERT INTO ingot.events SELECT event_id, topic, 2000, source, timestamp, received_at, payload FROM ingot.events WHERE id = 50", settled, 0, "1 rows repeat a key"},
 		"a duplicate was called stored":  {"", settled + 1, 0, "1000 rows, but 1001"},
 		"a stored was called duplicate":  {"", settled - 1, 0, "1000 rows, but 999"},
 		"a lost answer may have stored":  {"", settled - 1, 1, ""},
@@ -85,6 +87,44 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%+v: %v, want %q", v, err, c.wrong)
 			}
 		})
+	}
+}
+
+// TestEveryStoredEventIsLookedFor: a check that knows less than was stored has not checked.
+func TestEveryStoredEventIsLookedFor(t *testing.T) {
+	t.Parallel()
+	if err := (Verdict{Rows: 9, Stored: 9, Settled: 9}).Err(); err != nil {
+		t.Error(err)
+	}
+	for _, known := range []int{0, 8} {
+		if err := (Verdict{Rows: 9, Stored: 9, Settled: known}).Err(); err == nil || !strings.Contains(err.Error(), "could be looked for") {
+			t.Errorf("%d of 9 are known: %v", known, err)
+		}
+	}
+}
+
+// TestLastID: of an empty log it is 0, then the highest of all batches, whichever came last.
+func TestLastID(t *testing.T) {
+	t.Parallel()
+	e, err := mix.NewEncoder(mix.Mix{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, conn := table(t, e)
+	for _, c := range []struct {
+		sql  string
+		want int64
+	}{
+		{"", 0},
+		{"INSERT INTO ingot.batches SELECT n, 100 * n, 100 * n + 9, 10, 10, 10 * n, 10 * n, gen_random_uuid(), now() FROM generate_series(1, 5) AS n", 509},
+		{"INSERT INTO ingot.batches SELECT 6, 7, 9, 3, 3, 53, 53, gen_random_uuid(), now()", 509},
+	} {
+		if _, err := conn.PgConn().Exec(t.Context(), c.sql).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := LastID(t.Context(), url); got != c.want || err != nil {
+			t.Errorf("%d, want %d: %v", got, c.want, err)
+		}
 	}
 }
 
