@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -86,10 +87,18 @@ func (n *noted) ack(picks []int) {
 
 func start(t *testing.T, p *pretender) (address string) {
 	t.Helper()
-	server := httptest.NewServer(p)
+	return serve(t, p.ServeHTTP)
+}
+
+func serve(t *testing.T, answer http.HandlerFunc) (address string) {
+	t.Helper()
+	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
 }
+
+// source deals no duplicates.
+func source() *mix.Source { return mix.NewSource(0, 0, 0) }
 
 func encoder(t *testing.T) *mix.Encoder {
 	t.Helper()
@@ -115,6 +124,42 @@ func TestClosedLoop(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkTally(t, tally, p, n)
+		if c := tally.Total; c.Events() != c.Requests*max(1, array) {
+			t.Errorf("requests of %d events: %+v", array, c)
+		}
+	}
+}
+
+// TestAServerThatCloses behind an answer: the answer counts, and the connection is told as broken.
+func TestAServerThatCloses(t *testing.T) {
+	t.Parallel()
+	p, n := &pretender{keys: map[string]bool{}}, &noted{seen: map[int]bool{}}
+	server := httptest.NewUnstartedServer(p)
+	server.Config.SetKeepAlivesEnabled(false)
+	server.Start()
+	defer server.Close()
+	run := Closed{
+		Addresses: []string{strings.TrimPrefix(server.URL, "http://")}, Connections: 2, Measure: 50 * time.Millisecond,
+		Encoder: encoder(t), Source: source(), Ack: n.ack,
+	}
+	tally, err := run.Run(t.Context())
+	if !errors.Is(err, errServerCloses) || tally.Total.Requests != 2 {
+		t.Errorf("%+v, %v", tally.Total, err)
+	}
+	checkTally(t, tally, p, n)
+}
+
+// TestNobodyListens: fewer connections than were asked for are an error, not a smaller run.
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	run := Closed{
+		Addresses: []string{start(t, &pretender{keys: map[string]bool{}}), strings.TrimPrefix(gone.URL, "http://")}, Connections: 2, Measure: time.Millisecond,
+		Encoder: encoder(t), Source: source(),
+	}
+	if tally, err := run.Run(t.Context()); tally != nil || err == nil || !strings.HasPrefix(err.Error(), "connection 2: dial: ") {
+		t.Errorf("%+v, %v", tally, err)
 	}
 }
 
@@ -129,6 +174,9 @@ func TestOpenLoop(t *testing.T) {
 		tally, err := run.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
+		}
+		if tally.Elapsed != run.Measure || tally.Measured.Requests == 0 || tally.Total.Events() != tally.Total.Requests*max(1, array) {
+			t.Errorf("%+v in %v", tally.Measured, tally.Elapsed)
 		}
 		checkTally(t, tally, p, n)
 	}
