@@ -50,14 +50,15 @@ func (x *expect) begins(got []event, want []int) error {
 	return nil
 }
 
-// from is the number of the first event behind event after that has this id.
-func (x *expect) from(after int, id string) (int, error) {
-	for i := after + 1; i < x.rows; i++ {
+// from is the number of the event with this id, which has to be the first behind a place: the next event of the topic that
+// the place is of stands behind it, so that the page may begin there or before, not further on.
+func (x *expect) from(p place, id string) (int, error) {
+	for i := p.after + 1; i <= p.before; i++ {
 		if got, _ := x.encoder.Key(i); got == id {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("%s is not behind event %d", id, after)
+	return 0, fmt.Errorf("%s is not between event %d and event %d", id, p.after, p.before)
 }
 
 // unlike checks that all events are of one topic ("": of any) and that no key is there twice.

@@ -108,7 +108,7 @@ func (r *run) middle(k *kind) func(context.Context) (time.Duration, error) {
 		if len(p.Events) < pageLimit {
 			k.short++
 		}
-		begin, err := r.from(from.after, p.Events[0].ID)
+		begin, err := r.from(from, p.Events[0].ID)
 		for n := 0; n < len(p.Events) && begin+n < r.rows && err == nil; n++ {
 			err = r.same(p.Events[n], begin+n)
 		}
@@ -135,6 +135,9 @@ func (r *run) walk(topic string) func(context.Context) (time.Duration, error) {
 		var s stats
 		if _, err := r.get(ctx, "/stats", nil, &s); err != nil {
 			return 0, err
+		}
+		if n := s.Topics[topic]; n < len(want) {
+			return 0, fmt.Errorf("a topic of %d events, there were %d before the run", n, len(want))
 		}
 		query := url.Values{"order": {"asc"}, "topic": {topic}, "limit": {strconv.Itoa(walkLimit)}}
 		var got []event

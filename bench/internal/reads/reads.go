@@ -33,10 +33,10 @@ type run struct {
 	received int64 // events received, as the totals last said
 }
 
-// place is a cursor of the feed, and the number of the event before it.
+// place is a cursor of the feed, the number of an event that stands before it, and of one that does not.
 type place struct {
-	cursor string
-	after  int
+	cursor        string
+	after, before int
 }
 
 // Do reads each kind in turn, Count times. It fails at the first answer that is
@@ -82,11 +82,14 @@ func (r *run) findPlaces(ctx context.Context) error {
 		if p.Next == query.Get("cursor") {
 			return fmt.Errorf("%d events of %s are missing", len(want), topic)
 		}
+		if len(p.Events) > pageLimit {
+			return fmt.Errorf("%d events, the limit is %d", len(p.Events), pageLimit)
+		}
 		if len(p.Events) > 0 {
 			if err := r.begins(p.Events, want); err != nil {
 				return err
 			}
-			r.places = append(r.places, place{p.Next, want[len(p.Events)-1]})
+			r.places = append(r.places, place{p.Next, want[len(p.Events)-1], want[len(p.Events)]})
 		}
 		query.Set("cursor", p.Next)
 		want = want[len(p.Events):]

@@ -19,6 +19,8 @@ const (
 	testRows   = 4000
 	testTopics = 20
 	testLater  = 300 // events that came in behind
+
+	shelfTakes = 2 * time.Millisecond // at least, for an answer
 )
 
 // shelf answers like an ingester whose feed is events 0..n-1; a cursor is the number
@@ -32,6 +34,7 @@ type shelf struct {
 
 func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.asked++
+	time.Sleep(shelfTakes)
 	q := r.URL.Query()
 	switch {
 	case r.URL.Path == "/stats":
@@ -83,7 +86,8 @@ func (s *shelf) stats(w http.ResponseWriter) {
 	for i := range testRows + testLater {
 		topics[s.encoder.Topic(i)]++
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"received": 2 * (testRows + testLater), "unique_processed": testRows + testLater, "topics": topics})
+	said := map[string]any{"received": 2 * (testRows + testLater), "unique_processed": testRows + testLater, "topics": topics}
+	_ = json.NewEncoder(w).Encode(s.spoil("stats", "", []map[string]any{said})[0])
 }
 
 func read(t *testing.T, spoil func(string, string, []map[string]any) []map[string]any) ([]Figure, error) {
@@ -116,7 +120,7 @@ func TestEveryKindIsRead(t *testing.T) {
 		t.Fatalf("%+v, %v", figures, err)
 	}
 	for _, f := range figures {
-		if f.Count != 5 || f.Short != 0 || f.Max < f.P99 || f.P99 < f.P50 || f.Goal == 0 {
+		if f.Count != 5 || f.Short != 0 || f.Max < f.P99 || f.P99 < f.P50 || f.P50 < shelfTakes.Microseconds() || f.Goal == 0 {
 			t.Errorf("%+v", f)
 		}
 	}
@@ -143,8 +147,22 @@ func TestAWrongAnswerEndsTheRun(t *testing.T) {
 		"not all of them": {"page", "limit=100", func(e []map[string]any) []map[string]any { return e[1:] }, "newest page: 99 events"},
 		"one twice":       {"page", "limit=100", func(e []map[string]any) []map[string]any { e[1] = e[2]; return e }, "came twice"},
 		"a hole":          {"page", "cursor", func(e []map[string]any) []map[string]any { return slices.Delete(e, 50, 51) }, "middle page"},
-		"a walk's hole":   {"page", "limit=1000&order=asc&" + rare, func(e []map[string]any) []map[string]any { return slices.Delete(e, 1, 2) }, "walk of a rare topic"},
-		"no place":        {"page", places, func(e []map[string]any) []map[string]any { return slices.Delete(e, 7, 8) }, "find places"},
+		"begins too late": {"page", "cursor", func(e []map[string]any) []map[string]any { return e[testTopics*3:] }, "middle page"},
+		"another source":  {"key", "", func(e []map[string]any) []map[string]any { e[0]["source"] = "x"; return e }, "one event by key"},
+		"another id":      {"key", "", func(e []map[string]any) []map[string]any { e[0]["event_id"] = "x"; return e }, "one event by key"},
+		"its topic":       {"key", "", func(e []map[string]any) []map[string]any { e[0]["topic"] = "x"; return e }, "one event by key"},
+		"a topic too few": {"stats", "", func(e []map[string]any) []map[string]any {
+			delete(e[0]["topics"].(map[string]int), mix.TopicName(1))
+			return e
+		}, "GET /stats"},
+		"lost rows":  {"stats", "", func(e []map[string]any) []map[string]any { e[0]["unique_processed"] = testRows - 1; return e }, "GET /stats"},
+		"unreceived": {"stats", "", func(e []map[string]any) []map[string]any { e[0]["received"] = testRows + testLater - 1; return e }, "GET /stats"},
+		"a walk of less": {"stats", "", func(e []map[string]any) []map[string]any {
+			e[0]["topics"].(map[string]int)[mix.TopicName(testTopics-1)] = 3
+			return e
+		}, "walk of a rare topic: a topic of 3"},
+		"a walk's hole": {"page", "limit=1000&order=asc&" + rare, func(e []map[string]any) []map[string]any { return slices.Delete(e, 1, 2) }, "walk of a rare topic"},
+		"no place":      {"page", places, func(e []map[string]any) []map[string]any { return slices.Delete(e, 7, 8) }, "find places"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,7 +172,7 @@ func TestAWrongAnswerEndsTheRun(t *testing.T) {
 				if path == c.path && exact && len(events) > 30 {
 					return c.spoil(events)
 				}
-				if path == c.path && path == "key" {
+				if path == c.path && (path == "key" || path == "stats") {
 					return c.spoil(events)
 				}
 				return events
@@ -163,6 +181,63 @@ func TestAWrongAnswerEndsTheRun(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestTotalsNeverFall: what was received stays so.
+func TestTotalsNeverFall(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	_, err := read(t, func(path, _ string, events []map[string]any) []map[string]any {
+		if path == "stats" {
+			asked++
+			events[0]["received"] = 3*(testRows+testLater) - asked
+		}
+		return events
+	})
+	if err == nil || !strings.Contains(err.Error(), "GET /stats") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestAnAnswerThatIsNone: whatever cannot be had ends the run, be it the first or a later one.
+func TestAnAnswerThatIsNone(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/events", "/events/", "/stats"} {
+		for name, body := range map[string]string{"a status": `{}`, "no JSON": `oops`} {
+			e, err := mix.NewEncoder(mix.Mix{Topics: testTopics})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &shelf{encoder: e, began: time.Now(), spoil: whole}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != path && !(path == "/events/" && strings.HasPrefix(r.URL.Path, path)) {
+					s.ServeHTTP(w, r)
+					return
+				}
+				if name == "a status" {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
+				_, _ = w.Write([]byte(body))
+			}))
+			run := Run{Address: strings.TrimPrefix(server.URL, "http://"), Encoder: e, Rows: testRows, Topics: testTopics, Count: 1, Began: s.began, Told: func(int) {}}
+			if figures, err := run.Do(t.Context()); err == nil || len(figures) > 0 {
+				t.Errorf("%s of %s: %+v, %v", name, path, figures, err)
+			}
+			server.Close()
+		}
+	}
+}
+
+// TestTooFewRows: without a place in the feed there is no middle page.
+func TestTooFewRows(t *testing.T) {
+	t.Parallel()
+	e, err := mix.NewEncoder(mix.Mix{Topics: testTopics})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Run{Encoder: e, Rows: 10, Topics: testTopics, Count: 1}).Do(t.Context()); err == nil || !strings.Contains(err.Error(), "too few") {
+		t.Errorf("%v", err)
 	}
 }
 
