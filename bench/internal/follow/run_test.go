@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ingot/bench/internal/latency"
 )
 
 // feed answers like an ingester that keeps everything: events are its lines, an id is
@@ -21,8 +23,10 @@ type feed struct {
 	events []json.RawMessage
 	closed bool
 
-	lose int // this event is not sent to those who follow a topic; 0: none
-	cut  int // streams of all topics end behind so many events, until they come back
+	lie func(at int, topic string, back bool) []int // which events are sent in place of the at-th; nil: itself
+	cut int                                         // streams of all topics end behind so many events, until they come back
+
+	unstored int // how many events an answer says less
 }
 
 func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -36,7 +40,7 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.events = append(f.events, events...)
 		f.mu.Unlock()
 		f.more.Broadcast()
-		fmt.Fprintf(w, `{"received":%[1]d,"stored":%[1]d,"duplicates":0,"invalid":0,"results":[]}`, len(events))
+		fmt.Fprintf(w, `{"received":%[1]d,"stored":%[1]d,"duplicates":0,"invalid":0,"results":[]}`, len(events)-f.unstored)
 		return
 	}
 	f.stream(w, r)
@@ -56,11 +60,17 @@ func (f *feed) stream(w http.ResponseWriter, r *http.Request) {
 			_, _ = fmt.Fprintf(w, "id: %d\ndata: %s", at, e[:10])
 			return
 		}
-		if topic != "" && (!strings.Contains(string(e), `"topic":"`+topic+`"`) || f.lose > 0 && at == f.lose) {
+		if topic != "" && !strings.Contains(string(e), `"topic":"`+topic+`"`) {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", at, e); err != nil {
-			return
+		sent := []int{at}
+		if f.lie != nil {
+			sent = f.lie(at, topic, last != "")
+		}
+		for _, n := range sent {
+			if _, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", at, f.event(n-1)); err != nil {
+				return
+			}
 		}
 		w.(http.Flusher).Flush()
 	}
@@ -114,10 +124,90 @@ func TestEveryEventIsCounted(t *testing.T) {
 	}
 }
 
-func TestAMissingEventIsFound(t *testing.T) {
+// TestALieIsFound: whatever a stream does not send as it was published, once and in order, also before it is cut off and
+// behind it.
+func TestALieIsFound(t *testing.T) {
 	t.Parallel()
-	if _, err := do(t, &feed{lose: 25}, 0); err == nil || !strings.Contains(err.Error(), "24 came") && !strings.Contains(err.Error(), "34 came, want 24") {
+	at := func(n int, back bool, sent ...int) func(int, string, bool) []int {
+		return func(at int, topic string, again bool) []int {
+			if at == n && (topic != "" || again == back) {
+				return sent
+			}
+			return []int{at}
+		}
+	}
+	swapped := func(at int, _ string, _ bool) []int {
+		return []int{map[int]int{25: 35, 35: 25}[at] + map[bool]int{true: at}[at != 25 && at != 35]}
+	}
+	for name, c := range map[string]struct {
+		lie     func(at int, topic string, back bool) []int
+		stopped int
+		want    string
+	}{
+		"one is missing":                  {at(25, false), 0, "34 came, want 24"},
+		"one comes twice":                 {at(25, false, 25, 25), 0, "24 came, want 34"},
+		"another one comes in its place":  {at(25, false, 15), 0, "14 came, want 24"},
+		"two change places":               {swapped, 0, "34 came, want 24"},
+		"one is missing before it is cut": {lieToAll(at(25, false)), 1, "25 came, want 24"},
+		"one is missing behind the cut":   {lieToAll(at(100, true)), 1, "100 came, want 99"},
+		"one is twice behind the cut":     {lieToAll(at(100, true, 100, 100)), 1, "99 came, want 100"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, err := do(t, &feed{cut: 77, lie: c.lie}, c.stopped)
+			if err == nil || !strings.Contains(err.Error(), c.want) || len(o.Before) > 0 {
+				t.Errorf("%+v, %v; want %q", o, err, c.want)
+			}
+		})
+	}
+}
+
+// lieToAll lies to those who follow all topics alone.
+func lieToAll(lie func(int, string, bool) []int) func(int, string, bool) []int {
+	return func(at int, topic string, back bool) []int {
+		if topic != "" {
+			return []int{at}
+		}
+		return lie(at, topic, back)
+	}
+}
+
+// TestAnEventThatIsNotStored ends the run: nobody could follow it.
+func TestAnEventThatIsNotStored(t *testing.T) {
+	t.Parallel()
+	if _, err := do(t, &feed{unstored: 1}, 0); err == nil || !strings.Contains(err.Error(), "49 of 50 stored") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestOutcome: the figures are those of all streams together.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	r := Run{Streams: 2, Stopped: 3, Topics: 4, Rate: 60, Array: 10, During: 2 * time.Second}
+	var read []*stream
+	for n := range 2 {
+		s := &stream{latency: latency.New()}
+		for i := range 500 {
+			latency.Record(s.latency, time.Duration(1000*n+2*i)*100*time.Microsecond)
+		}
+		read = append(read, s)
+	}
+	o := r.outcome(read, 3*time.Second, 4*time.Second)
+	near := func(got, want int64) bool { return got > want*98/100 && got < want*102/100 }
+	if o.Streams != 2 || o.Stopped != 3 || o.Topics != 4 || o.Asked != 60 || o.Events != 40 || o.Delivered != 250 {
+		t.Errorf("%+v", o)
+	}
+	if !near(o.P50, 99_800) || !near(o.P99, 197_800) || !near(o.P999, 199_600) || !near(o.Max, 199_800) || o.P50 > o.P99 {
+		t.Errorf("%+v", o)
+	}
+	for _, c := range []struct {
+		rate, array int
+		during      time.Duration
+		want        int
+	}{{100, 10, time.Second, 100}, {100, 30, time.Second, 90}, {1, 10, time.Second, 10}} {
+		if got := (&Run{Rate: c.rate, Array: c.array, During: c.during}).total(); got != c.want {
+			t.Errorf("%+v: %d events", c, got)
+		}
 	}
 }
 
