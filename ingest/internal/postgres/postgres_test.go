@@ -16,3 +16,11 @@ func Database(t testing.TB) string {
 		return err
 	})
 }
+
+// Invariants returns what Verify looks at.
+func Invariants() (all []string) {
+	for _, i := range invariants {
+		all = append(all, i.what)
+	}
+	return all
+}

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,7 +9,8 @@ import (
 	"ingot/internal/pgtest"
 )
 
-// TestVerifySeesEveryLie breaks each invariant in turn.
+// TestVerifySeesEveryLie breaks each invariant in turn. Each lie is seen by all invariants that it breaks, so that one
+// that has gone blind is noticed though others see the same lie.
 func TestVerifySeesEveryLie(t *testing.T) {
 	t.Parallel()
 	if v := checkLog(t, postgres.Database(t)); v.Events != 0 || v.Batches != 0 {
@@ -17,19 +19,49 @@ func TestVerifySeesEveryLie(t *testing.T) {
 	if _, err := postgres.Verify(t.Context(), pgtest.New(t)); err == nil || !strings.Contains(err.Error(), "no Ingot") {
 		t.Errorf("a database without the schema: %v", err)
 	}
-	for lie, sql := range map[string]string{
-		"a batch is gone":           "DELETE FROM ingot.batches WHERE commit_seq = 5",
-		"an event is gone":          "DELETE FROM ingot.events WHERE id = 3",
-		"an event too many":         "INSERT INTO ingot.events SELECT 'x', topic, 999, source, timestamp, received_at, payload FROM ingot.events LIMIT 1",
-		"a count is wrong":          "UPDATE ingot.topics SET events = events + 1 WHERE topic = 'rare'",
-		"a topic is gone":           "DELETE FROM ingot.topics WHERE topic = 'rare'",
-		"a batch's count is wrong":  `UPDATE ingot.batches SET topics = '{"rare": 77}' WHERE commit_seq = 7`,
-		"a fold that was none":      "UPDATE ingot.batches SET folded = true WHERE commit_seq = 20",
-		"a total is wrong":          "UPDATE ingot.batches SET total_stored = total_stored + 1 WHERE commit_seq = 4",
-		"received is wrong":         "UPDATE ingot.batches SET received = received + 1, total_received = total_received + 1 WHERE commit_seq = 20",
-		"an event moved":            "UPDATE ingot.events SET id = (SELECT first_id FROM ingot.batches WHERE commit_seq = 1) - 1 WHERE id = (SELECT max(id) FROM ingot.events)",
-		"two batches share the ids": "UPDATE ingot.batches SET first_id = first_id - 1, received = received + 1 WHERE commit_seq = 3",
+	const (
+		gaps     = "commit_seq has no gaps"
+		totals   = "the log's totals add up"
+		received = "a batch received as many events as it has ids"
+		shared   = "no two batches share an id"
+		lies     = "every event lies in a batch, and each batch has as many as it stored"
+		number   = "the log's last total is the number of events, and of those that are older than the log"
+		topics   = "the topics' counts are those of the events"
+		adds     = "a batch's topics add up to what it stored"
+		keys     = "ingot.events has no valid unique key (event_id, topic)"
+	)
+	const ofNine = "id BETWEEN (SELECT first_id FROM ingot.batches WHERE commit_seq = 9) AND (SELECT last_id FROM ingot.batches WHERE commit_seq = 9)"
+	seen := map[string]bool{}
+	for lie, c := range map[string]struct {
+		sql  string
+		seen []string
+	}{
+		"a batch is gone":           {"DELETE FROM ingot.batches WHERE commit_seq = 5", []string{gaps, totals, lies}},
+		"the last batch is gone":    {"DELETE FROM ingot.batches WHERE commit_seq = 20", []string{lies, number, topics}},
+		"a gap":                     {"UPDATE ingot.batches SET commit_seq = 21 WHERE commit_seq = 20", []string{gaps}},
+		"an event is gone":          {"DELETE FROM ingot.events WHERE id = 3", []string{lies, number, topics}},
+		"a batch's events are gone": {"DELETE FROM ingot.events WHERE " + ofNine, []string{lies, number, topics}},
+		"an event too many":         {"INSERT INTO ingot.events SELECT 'x', topic, 999, source, timestamp, received_at, payload FROM ingot.events LIMIT 1", []string{lies, number, topics}},
+		"an event twice":            {"ALTER TABLE ingot.events DROP CONSTRAINT events_pkey; INSERT INTO ingot.events SELECT * FROM ingot.events WHERE id = 3", []string{lies, number, topics, keys}},
+		"no key":                    {"ALTER TABLE ingot.events DROP CONSTRAINT events_pkey", []string{keys}},
+		"an event moved":            {"UPDATE ingot.events SET id = (SELECT first_id FROM ingot.batches WHERE commit_seq = 1) - 1 WHERE id = (SELECT max(id) FROM ingot.events)", []string{lies}},
+		"an event of another topic": {"UPDATE ingot.events SET topic = 'rare' WHERE id = 3", []string{topics}},
+		"a count is wrong":          {"UPDATE ingot.topics SET events = events + 1 WHERE topic = 'rare'", []string{topics}},
+		"a topic is gone":           {"DELETE FROM ingot.topics WHERE topic = 'rare'", []string{topics}},
+		"a batch's count is wrong":  {`UPDATE ingot.batches SET topics = '{"rare": 77}' WHERE commit_seq = 7`, []string{adds}},
+		"a fold that was none":      {"UPDATE ingot.batches SET folded = true WHERE commit_seq = 20", []string{topics}},
+		"a total is wrong":          {"UPDATE ingot.batches SET total_stored = total_stored + 1 WHERE commit_seq = 4", []string{totals}},
+		"a total received is wrong": {"UPDATE ingot.batches SET total_received = total_received + 1 WHERE commit_seq = 20", []string{totals}},
+		"all totals are wrong":      {"UPDATE ingot.batches SET total_stored = total_stored + 1, stored = stored + 1, received = received + 1, total_received = total_received + 1, last_id = last_id + 1 WHERE commit_seq = 20", []string{lies, number, adds}},
+		"received is wrong":         {"UPDATE ingot.batches SET received = received + 1, total_received = total_received + 1 WHERE commit_seq = 20", []string{received}},
+		"more stored than received": {"UPDATE ingot.batches SET received = stored - 1, total_received = total_received - received + stored - 1, last_id = first_id + stored - 2 WHERE commit_seq = 20", []string{received, lies}},
+		"a last id is wrong":        {"UPDATE ingot.batches SET last_id = last_id + 1 WHERE commit_seq = 20", []string{received}},
+		"two batches share the ids": {"UPDATE ingot.batches SET first_id = first_id - 1, received = received + 1 WHERE commit_seq = 3", []string{totals, shared, lies}},
+		"two batches share one id":  {"UPDATE ingot.batches SET last_id = last_id + 1, received = received + 1, total_received = total_received + 1 WHERE commit_seq = 2", []string{totals, shared}},
 	} {
+		for _, what := range c.seen {
+			seen[what] = true
+		}
 		t.Run(lie, func(t *testing.T) {
 			t.Parallel()
 			url := postgres.Database(t)
@@ -37,11 +69,37 @@ func TestVerifySeesEveryLie(t *testing.T) {
 			if v := checkLog(t, url); v.Events == 0 || v.Batches != 20 {
 				t.Errorf("%+v", v)
 			}
-			pgtest.Exec(t, pgtest.Client(t, url), sql)
+			pgtest.Exec(t, pgtest.Client(t, url), c.sql)
 			v, err := postgres.Verify(t.Context(), url)
-			if err != nil || len(v.Broken) == 0 {
-				t.Errorf("not seen: %+v %v", v, err)
+			var broken []string
+			for _, how := range v.Broken {
+				what, _, _ := strings.Cut(how, ": ")
+				broken = append(broken, what)
+			}
+			if err != nil || !slices.Equal(broken, c.seen) {
+				t.Errorf("seen are %q %v, want %q", v.Broken, err, c.seen)
 			}
 		})
+	}
+	for _, what := range postgres.Invariants() {
+		if !seen[what] {
+			t.Errorf("nothing here breaks %q", what)
+		}
+	}
+}
+
+// TestVerificationInWords: what was received and not stored were duplicates, and what was stored and is not there was deleted.
+func TestVerificationInWords(t *testing.T) {
+	t.Parallel()
+	for want, v := range map[string]postgres.Verification{
+		"events 7, batches 2, received 10, duplicates 3":                    {Events: 7, Batches: 2, Received: 10, Stored: 7},
+		"events 5, batches 2, received 10, duplicates 3, no longer there 2": {Events: 5, Batches: 2, Received: 10, Stored: 7},
+		"events 6, batches 2, received 10, duplicates 3, no longer there 1": {Events: 6, Batches: 2, Received: 10, Stored: 7},
+		"events 0, batches 0, received 0, duplicates 0":                     {},
+		"events 9, batches 2, received 10, duplicates 3":                    {Events: 9, Batches: 2, Received: 10, Stored: 7},
+	} {
+		if got := v.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
