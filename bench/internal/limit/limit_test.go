@@ -49,17 +49,70 @@ func TestCopy(t *testing.T) {
 		}
 		defer c.Close(context.Background())
 		for range 2 { // a fresh table each time
-			if rate, err := c.Measure(t.Context()); err != nil || rate <= 0 {
-				t.Errorf("chunks of %d: %v rows/s, %v", size, rate, err)
+			begin := time.Now()
+			rate, err := c.Measure(t.Context())
+			if took := time.Since(begin); err != nil || rate <= 0 || rate < 1000/took.Seconds() {
+				t.Errorf("chunks of %d: %v rows/s, %v, in %v altogether", size, rate, err, took)
+			}
+			if size == 1 { // as one COPY, and nothing else
+				if took := time.Duration(1000 / rate * float64(time.Second)); took > time.Since(begin) || took < 100*time.Microsecond {
+					t.Errorf("1000 rows took %v of %v", took, time.Since(begin))
+				}
 			}
 		}
 	}
 }
 
+// TestTheFasterCopyCounts: a limit that is set too low makes whatever is held against it look well.
+func TestTheFasterCopyCounts(t *testing.T) {
+	t.Parallel()
+	c, err := OpenCopy(t.Context(), database(t), encoder(t), 300, 300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	e := encoder(t)
+	var rows [][]byte // a row a chunk, a commit each: slower by far
+	for i := range c.rows {
+		rows = append(rows, encode(e, i, 1))
+	}
+	many, err := c.time(t.Context(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.chunks = rows
+	if best, err := c.Measure(t.Context()); err != nil || best < 2*many {
+		t.Errorf("%v rows/s at best, %v one by one: %v", best, many, err)
+	}
+	c.rows++
+	if rate, err := c.Measure(t.Context()); err == nil || !strings.Contains(err.Error(), "300 of 301 rows") {
+		t.Errorf("a row that did not come: %v rows/s, %v", rate, err)
+	}
+}
+
 func TestCommit(t *testing.T) {
 	t.Parallel()
-	if median, err := Commit(t.Context(), database(t), time.Millisecond); err != nil || median <= 0 {
-		t.Errorf("%v, %v", median, err)
+	db := database(t)
+	for _, during := range []time.Duration{time.Millisecond, 200 * time.Millisecond} {
+		begin := time.Now()
+		median, err := Commit(t.Context(), db, during)
+		took := time.Since(begin)
+		// At least ten, of which half took the median or more.
+		if err != nil || median < 10*time.Microsecond || 5*median > took || took < during {
+			t.Errorf("during %v: %v of %v, %v", during, median, took, err)
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	var rows, first, last int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*), min(n), max(n) FROM ingot.bench_commit").Scan(&rows, &first, &last); err != nil || rows < 10 || first != 0 || last != rows-1 {
+		t.Errorf("%d rows, from %d to %d, %v", rows, first, last, err)
+	}
+	if median, err := Commit(t.Context(), db+"x", time.Millisecond); err == nil {
+		t.Errorf("without a database a commit takes %v", median)
 	}
 }
 
