@@ -33,6 +33,9 @@ func echo(t *testing.T) *Door {
 	}()
 	d, err := Open("tcp", l.Addr().String(), func(c *Conn) {
 		c.Go(func() { _, _ = io.Copy(c.Client(), c.Upstream()); c.End() })
+		if c.Lag() != nil {
+			return
+		}
 		_, _ = io.Copy(c.Upstream(), c.Client())
 	})
 	if err != nil {
@@ -128,6 +131,35 @@ func TestBlackHole(t *testing.T) {
 		d.BlackHole()
 	}
 	dial(t, d) // Close ends it as well
+}
+
+// TestDelay: a step waits as long as it is told, Pass ends that, and a cut ends the wait.
+func TestDelay(t *testing.T) {
+	t.Parallel()
+	d := echo(t)
+	const wait = 50 * time.Millisecond
+	d.Delay(wait)
+	began := time.Now()
+	if err := say(t, dial(t, d)); err != nil || time.Since(began) < wait {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	d.Delay(time.Hour)
+	waits := dial(t, d)
+	for d.Connections() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	d.Pass()
+	if err := say(t, dial(t, d)); err != nil {
+		t.Error(err)
+	}
+	d.Cut()
+	if say(t, waits) == nil {
+		t.Error("a connection that waits is not cut")
+	}
+	d.Delay(-time.Second)
+	if err := say(t, dial(t, d)); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestFaults(t *testing.T) {
