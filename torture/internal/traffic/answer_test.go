@@ -18,6 +18,8 @@ func TestRead(t *testing.T) {
 	single := list(1)
 	single.Form = Single
 	id := single.Events[0].Key.ID
+	unasked := single
+	unasked.All = false
 	bad := list(2)
 	bad.Events[1].Bad = BadUTF8
 	allBad := list(1)
@@ -49,6 +51,12 @@ func TestRead(t *testing.T) {
 		{"a bad one is taken", bad, 200, `{"received":2,"results":[{"index":0,"status":"stored"},{"index":1,"status":"stored"}]}`, "[stored stored]", true, true},
 		{"a good one is refused", list(1), 207, `{"received":1,"results":[{"index":0,"status":"invalid"}]}`, "[refused]", true, true},
 		{"a spoilt one is taken", spoilt, 200, `{"received":1,"results":[{"index":0,"status":"stored"}]}`, "[stored]", true, true},
+		{"a bad one is taken, and counted", bad, 200, `{"received":2,"stored":2,"results":[{"index":0,"status":"stored"},{"index":1,"status":"stored"}]}`, "[stored stored]", true, true},
+		{"the good one is refused, and counted", bad, 207, `{"received":2,"stored":1,"invalid":1,"results":[{"index":0,"status":"invalid"},{"index":1,"status":"stored"}]}`, "[refused stored]", true, true},
+		{"a word that means nothing", list(2), 200, `{"received":2,"stored":1,"results":[{"index":0,"status":"stored"},{"index":1,"status":"queued"}]}`, "[stored unknown]", true, false},
+		{"single, without a word", unasked, 200, `{"event_id":"` + id + `","topic":"fresh"}`, "[unknown]", true, false},
+		{"a spoilt one is taken, and counted", spoilt, 200, `{"received":1,"stored":1,"results":[{"index":0,"status":"stored"}]}`, "[stored]", true, true},
+		{"a stored one that is not counted", short, 200, `{"received":2,"stored":1,"results":[]}`, "[stored stored]", true, true},
 		{"another's topic", single, 200, `{"status":"stored","event_id":"` + id + `","topic":"x"}`, "[stored]", true, true},
 		{"single, some of it", single, 207, `{"status":"stored","event_id":"` + id + `","topic":"fresh"}`, "[stored]", true, true},
 		{"fewer than were sent, the rest not listed", short, 200, `{"received":1,"stored":2,"results":[]}`, "[stored stored]", true, true},

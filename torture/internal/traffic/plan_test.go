@@ -92,6 +92,17 @@ func TestPrint(t *testing.T) {
 	}
 }
 
+// TestRaw: what its sender knows to be wrong is sent as it is.
+func TestRaw(t *testing.T) {
+	t.Parallel()
+	r := list(3)
+	r.Events[1].Bad, r.Events[1].Raw = BadRaw, `{"payload":1e99999`
+	s := r.Sending(0, "s")
+	if !bytes.Contains(s.Bytes, []byte(`},{"payload":1e99999,{`)) || s.Events[1] != (oracle.Event{Key: r.Events[1].Key}) {
+		t.Errorf("%s, %+v", s.Bytes, s.Events[1])
+	}
+}
+
 // TestHeads: a request says what it is, unless it is spoilt: then in one point something else.
 func TestHeads(t *testing.T) {
 	t.Parallel()
