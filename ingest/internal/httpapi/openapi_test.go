@@ -93,6 +93,42 @@ func TestCursorsOfTheDocument(t *testing.T) {
 	}
 }
 
+// TestObjectsOfTheDocument say what their members are, or that any may be there. Generators take an object that says
+// neither for one without members: a payload of {"a":1} did not compile with what openapi-typescript made of it.
+func TestObjectsOfTheDocument(t *testing.T) {
+	t.Parallel()
+	var document any
+	if err := json.Unmarshal(openapiDocument, &document); err != nil {
+		t.Fatal(err)
+	}
+	if n := checkObjects(t, "", document); n < 10 {
+		t.Errorf("only %d objects were found", n)
+	}
+}
+
+// checkObjects returns how many schemas of objects there are below a part of the document.
+func checkObjects(t *testing.T, path string, part any) (n int) {
+	t.Helper()
+	switch part := part.(type) {
+	case []any:
+		for i, element := range part {
+			n += checkObjects(t, fmt.Sprintf("%s/%d", path, i), element)
+		}
+	case map[string]any:
+		kinds, _ := part["type"].([]any)
+		if part["type"] == "object" || slices.Contains(kinds, any("object")) {
+			n++
+			if part["properties"] == nil && part["additionalProperties"] == nil {
+				t.Errorf("%s has neither properties nor additionalProperties", path)
+			}
+		}
+		for name, member := range part {
+			n += checkObjects(t, path+"/"+name, member)
+		}
+	}
+	return n
+}
+
 // documented wants an answer to be one that openapi.json tells of.
 func (a answer) documented(t testing.TB, method, target string) {
 	t.Helper()
