@@ -64,7 +64,7 @@ func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) ([]byte, error) {
 
 // readChunked reads a body without a length, and bounds the fields behind it: fasthttp keeps them as it keeps
 // those of the header. header.Len counts them, for which fasthttp makes as much of each cookie as of a field: so
-// the cookies are bounded first.
+// the cookies are bounded first. To fasthttp a client that closes its side after any chunk has sent all of them.
 func readChunked(ctx *fasthttp.RequestCtx, g growing) ([]byte, error) {
 	header := &ctx.Request.Header
 	if bytes.Count(header.RawHeaders(), []byte(";")) > maxFields {
@@ -72,6 +72,9 @@ func readChunked(ctx *fasthttp.RequestCtx, g growing) ([]byte, error) {
 	}
 	before := header.Len()
 	err := g.readAll(ctx.RequestBodyStream(), growStart)
+	if c, ok := ctx.Conn().(*conn); err == nil && ok && c.over.Load() {
+		err = errBodyBroken // the last chunk never came, or not all of it
+	}
 	if behind := header.Len() - before; err == nil && fieldsOf(header.RawHeaders())+behind > maxFields {
 		err = errTooMany
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 )
 
@@ -256,6 +257,54 @@ func TestSlowBody(t *testing.T) {
 		})
 	}
 }
+
+// TestUnfinishedBody: of a body whose end did not come nothing is stored, wherever it breaks off. A proxy that
+// passes bodies on as they come ends its connection where its own client has broken off, and that is often behind
+// a whole line. A client that closes its side behind a whole body has its answer.
+func TestUnfinishedBody(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	post := "POST /publish HTTP/1.1\r\nHost: gate\r\nContent-Type: application/x-ndjson\r\n"
+	for name, framed := range map[string]func(line string) (start, end string){
+		"a length": func(line string) (string, string) {
+			return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 2*len(line), line), line
+		},
+		"between two chunks":   func(line string) (string, string) { return chunked(line), chunkOf(line) + "0\r\n\r\n" },
+		"before the last one":  func(line string) (string, string) { return chunked(line), "0\r\n\r\n" },
+		"in a size":            func(line string) (string, string) { return chunked(line) + "1", "\r\n\n\r\n0\r\n\r\n" },
+		"in the last one":      func(line string) (string, string) { return chunked(line) + "0\r\n", "\r\n" },
+		"in a chunk":           func(line string) (string, string) { return chunked(line) + "2\r\n ", " \r\n0\r\n\r\n" },
+		"in the fields behind": func(line string) (string, string) { return chunked(line) + "0\r\nX: y\r\n", "\r\n" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, whole := range []bool{false, true} {
+				id := fmt.Sprintf("%s, whole: %t", name, whole)
+				text, end := framed(valid(id) + "\n")
+				if whole {
+					text += end
+				}
+				w := g.dial(t)
+				w.send(post + text)
+				if err := w.Conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+				a := w.answer("POST")
+				if whole && a.status != 200 || !whole && (a.status != 400 || a.kind() != "bad-request") {
+					t.Errorf("whole: %t: got %d %s", whole, a.status, a.body)
+				}
+				if _, stored := g.publisher.Rows()[storetest.Key{ID: id, Topic: "t"}]; stored != whole {
+					t.Errorf("whole: %t, and stored: %t", whole, stored)
+				}
+			}
+		})
+	}
+}
+
+func chunkOf(s string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(s), s) }
+
+// chunked is a body whose last chunk is still to come.
+func chunked(s string) string { return "Transfer-Encoding: chunked\r\n\r\n" + chunkOf(s) }
 
 // A client that leaves, at whatever point, leaves nothing behind.
 func TestClientLeaves(t *testing.T) {
