@@ -15,7 +15,7 @@
 //	tls.go        the certificate
 //	every.go      what is done once a period: files that change are read again, connections counted
 //	log.go        the log: JSON, or readable on a terminal; behind.go, how it is written without anybody waiting
-//	memory.go     how much memory the garbage collector may let grow; descriptors.go, whether all connections can be open
+//	memory.go     how much memory the garbage collector may let grow; descriptors.go, how many connections can be open
 //	debug.go      profiles, on an address of their own
 //	verify.go     whether the tables agree with each other; healthcheck.go, whether a server can store
 package main

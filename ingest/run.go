@@ -30,6 +30,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer listener.Close()
+	c = fitDescriptors(c, log)
 	metrics := newMetrics()
 	secure, stopTLS, err := startTLS(c, metrics, log.Named("tls"))
 	if err != nil {
@@ -85,7 +86,6 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	}
 	defer stopRetention()
 	warnOfOpenDoors(listener.Addr(), c, log)
-	warnOfFewDescriptors(c, log)
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", scheme(c.TLSCert)+listener.Addr().String()+"/"))
 	return serve(ctx, listener, server, queue, hub, log)
 }
