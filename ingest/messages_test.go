@@ -33,10 +33,12 @@ func TestAddressesAreNamed(t *testing.T) {
 	wantSaid(t, err, "is taken", "--debug-listen", "INGOT_DEBUG_LISTEN")
 	_, err = listen("--listen", ":")
 	wantSaid(t, err, `--listen ":"`, "127.0.0.1:8080")
-	_, err = listen("--listen", "8081")
-	wantSaid(t, err, `--listen "8081"`, "127.0.0.1:8080")
-	if !errors.As(err, new(wrongSetting)) {
-		t.Errorf("%v is a wrong flag", err)
+	for _, wrong := range []string{"8081", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:8081x"} {
+		_, err = listen("--listen", wrong)
+		wantSaid(t, err, fmt.Sprintf("--listen %q", wrong), "127.0.0.1:8080")
+		if !errors.As(err, new(wrongSetting)) {
+			t.Errorf("%v is a wrong flag", err)
+		}
 	}
 }
 

@@ -151,9 +151,13 @@ func listen(flag, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// splitAddress splits the address that a flag is set to. The host may be empty; an address without a port is a wrongSetting.
+// splitAddress splits the address that a flag is set to. The host may be empty; an address without a port, or with one that
+// is none, is a wrongSetting.
 func splitAddress(flag, address string) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
 	if err != nil || port == "" {
 		return "", "", wrongSetting{fmt.Errorf("%s %q: want host:port, as 127.0.0.1:8080", flag, address)}
 	}
