@@ -11,9 +11,12 @@ import (
 //
 //   - Without their unique keys nothing decides which events are new (the direct path would not notice), nor what
 //     became of a batch in doubt.
+//   - With a sequence that counts by less than a block, two connections give the same ids to their rows.
 //   - A trigger or a rule may keep rows out without an error.
 //   - A constraint beside ours, a trigger or row security may refuse events: their requests are answered 422.
 //   - An added column that wants a value refuses every event.
+//   - A column of another type, or with another collation, keeps something else than was sent (jsonb), or compares keys
+//     in another way.
 //   - An unlogged table is empty after a crash.
 //   - Row security, if it holds for this role, may hide events from readers.
 //
@@ -21,10 +24,14 @@ import (
 // rows are there; readers of tables without keys would pass over rows that are still to come.
 const tablesQuery = `WITH tables AS (SELECT name, name::regclass::oid AS t FROM unnest(ARRAY['ingot.events', 'ingot.batches', 'ingot.topics']) AS name),
 keys (name, columns) AS (VALUES ('ingot.events', ARRAY['event_id', 'topic']), ('ingot.batches', ARRAY['commit_seq']), ('ingot.batches', ARRAY['first_id']),
-	('ingot.topics', ARRAY['topic']), ('ingot.subscriptions', ARRAY['name']))
-SELECT true, format('%s has no valid unique key (%s)', name, array_to_string(columns, ', ')) FROM keys WHERE NOT EXISTS (
+	('ingot.topics', ARRAY['topic']), ('ingot.subscriptions', ARRAY['name'])),
+types (name, type) AS (VALUES ('event_id', 'text COLLATE "C"'), ('topic', 'text COLLATE "C"'), ('id', 'bigint'), ('source', 'text'),
+	('timestamp', 'timestamp with time zone'), ('received_at', 'timestamp with time zone'), ('payload', 'json'))
+SELECT true, format('%s has no valid unique key (%s): a restore that is not done, or has failed, leaves tables without their keys', name, array_to_string(columns, ', ')) FROM keys WHERE NOT EXISTS (
 	SELECT FROM pg_index AS i WHERE i.indrelid = name::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
 	AND ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = i.indexrelid ORDER BY attnum) = columns)
+UNION ALL SELECT true, format('the sequence ingot.id_blocks counts by %s: two batches could have the same ids (schema.sql says how to make it)', seqincrement)
+	FROM pg_sequence WHERE seqrelid = to_regclass('ingot.id_blocks') AND seqincrement < 65536
 UNION ALL SELECT false, 'no valid index events_slices' WHERE NOT EXISTS (
 	SELECT FROM pg_index WHERE indrelid = 'ingot.events'::regclass AND indexrelid = to_regclass('ingot.events_slices') AND indisvalid)
 UNION ALL SELECT false, 'trigger ' || tgname || ' on ' || name FROM pg_trigger, tables WHERE tgrelid = t AND NOT tgisinternal AND tgenabled <> 'D'
@@ -35,6 +42,9 @@ UNION ALL SELECT false, 'unique index ' || relname || ' on ' || name FROM pg_ind
 	AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
 UNION ALL SELECT false, 'column ' || attname || ' of ' || name || ' wants a value' FROM pg_attribute, tables WHERE attrelid = t AND attnum > 0 AND attnotnull AND NOT atthasdef
 	AND attidentity = '' AND NOT attisdropped AND name = 'ingot.events' AND attname NOT IN ('event_id', 'topic', 'id', 'source', 'timestamp', 'received_at', 'payload')
+UNION ALL SELECT false, format('column %s of ingot.events is %s, not %s', name, found, type) FROM types, LATERAL (
+	SELECT format_type(atttypid, atttypmod) || coalesce(' COLLATE "' || nullif(collname, 'default') || '"', '') AS found
+	FROM pg_attribute LEFT JOIN pg_collation AS c ON c.oid = attcollation WHERE attrelid = 'ingot.events'::regclass AND attname = name) AS columns WHERE found <> type
 UNION ALL SELECT false, name || ' is unlogged' FROM pg_class, tables WHERE oid = t AND relpersistence <> 'p'
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 1 DESC, 2`
@@ -47,7 +57,7 @@ func ReadTables(ctx context.Context, conn *pgconn.PgConn) (changed []string, err
 	}
 	for _, row := range results[0].Rows {
 		if string(row[0]) == "t" {
-			return nil, fmt.Errorf("%s: a restore that is not done, or has failed, leaves tables without their keys", row[1])
+			return nil, fmt.Errorf("the tables cannot be worked with: %s", row[1])
 		}
 		changed = append(changed, string(row[1]))
 	}

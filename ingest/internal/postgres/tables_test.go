@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -87,6 +88,40 @@ func TestAddedColumnIsTold(t *testing.T) {
 	changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
 	if diff := cmp.Diff([]string{"column tenant of ingot.events wants a value"}, changed); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
+	}
+}
+
+// TestOtherTypesAreTold: with them another event is kept than was sent, or keys are compared in another way.
+func TestOtherTypesAreTold(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Client(t, postgres.Database(t))
+	pgtest.Exec(t, conn, `ALTER TABLE ingot.events ALTER payload TYPE jsonb USING payload::jsonb, ALTER "timestamp" TYPE timestamptz(0),
+		ALTER source TYPE varchar(100), ALTER topic TYPE text COLLATE "POSIX"`)
+	changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
+	want := []string{
+		"column payload of ingot.events is jsonb, not json", "column source of ingot.events is character varying(100), not text",
+		"column timestamp of ingot.events is timestamp(0) with time zone, not timestamp with time zone", `column topic of ingot.events is text COLLATE "POSIX", not text COLLATE "C"`,
+	}
+	if diff := cmp.Diff(want, changed); diff != "" || err != nil {
+		t.Errorf("%v, %s", err, diff)
+	}
+}
+
+// TestBlocksThatMeet are none to write with: two connections would give the same ids to their rows.
+func TestBlocksThatMeet(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Client(t, postgres.Database(t))
+	for ddl, want := range map[string]string{
+		"ALTER SEQUENCE ingot.id_blocks INCREMENT BY 131072":             "",
+		"DROP SEQUENCE ingot.id_blocks":                                  "", // who draws a block is told
+		"DROP SEQUENCE ingot.id_blocks; CREATE SEQUENCE ingot.id_blocks": "the sequence ingot.id_blocks counts by 1: two batches could have the same ids",
+	} {
+		pgtest.Exec(t, conn, "BEGIN; "+ddl)
+		_, err := postgres.ReadTables(t.Context(), conn.PgConn())
+		if said := fmt.Sprint(err); (err != nil) != (want != "") || !strings.Contains(said, want) {
+			t.Errorf("%s: %v, want %q", ddl, err, want)
+		}
+		pgtest.Exec(t, conn, "ROLLBACK")
 	}
 }
 
