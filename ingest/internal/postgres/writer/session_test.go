@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
@@ -104,5 +106,28 @@ func TestAConnectionThatIsNotGoodIsClosed(t *testing.T) {
 			}
 			pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot'", 0)
 		})
+	}
+}
+
+// TestPlansOfABatch are what they are, whatever kind of plan somebody has switched off for the database. Without index
+// scans none would be left, beside those of scansOnly, but to go through the whole table.
+func TestPlansOfABatch(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET enable_indexscan = off")
+	pgtest.Exec(t, conn, "INSERT INTO ingot.events SELECT n::text, 't', n + 1e6, 's', now(), now(), '1' FROM generate_series(1, 20000) AS n; ANALYZE ingot.events")
+	w := newWriter(t, url)
+	storetest.Merge(t, w, "a")
+	results, err := w.session.conn.Exec(t.Context(), "EXPLAIN "+strings.NewReplacer("$1", "'{1,7,12000}'", "$2", "'{t,t,t}'").Replace(lookUpQuery)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plan []string
+	for _, line := range results[0].Rows {
+		plan = append(plan, string(line[0]))
+	}
+	if text := strings.Join(plan, "\n"); !strings.Contains(text, "using events_pkey") || !strings.Contains(text, "Index Cond") {
+		t.Errorf("keys are not looked up by the index:\n%s", text)
 	}
 }
