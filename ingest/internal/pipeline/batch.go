@@ -42,7 +42,7 @@ func (p *Pipeline) take(f *flight) (taken, drained bool, again time.Duration) {
 	side := len(p.side) > 0
 	switch {
 	case p.sideDueLocked() && p.roomLocked():
-		*f = flight{batch: p.unparkLocked(), parcel: true, taken: time.Now(), guesses: f.guesses}
+		*f = flight{batch: p.unparkLocked(), parcel: true, guesses: f.guesses}
 	case p.wantedLocked():
 		*f = flight{batch: p.headLocked(), guesses: f.guesses}
 	default:

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"time"
 
 	"ingot/internal/event"
 )
@@ -73,6 +74,7 @@ func (p *Pipeline) settle(ctx context.Context, f *flight, tried []*request, err 
 	}
 	switch v {
 	case isolate:
+		f.inVain += time.Since(f.begun)
 		p.isolate(ctx, f, tried, err)
 	case giveUp:
 		p.deliverError(f, tried, err)

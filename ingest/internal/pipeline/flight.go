@@ -10,16 +10,16 @@ import (
 type flight struct {
 	batch     []*request
 	parcel    bool       // the batch is a parcel of the side lane
-	taken     time.Time  // a parcel: from the side lane
 	events    int        // of all requests of the batch
 	attempted []*request // Merge is under way with them: they may be committed
-	begun     time.Time  // when the attempt under way, or the last one, began
 	ahead     bool       // the store takes the next batch behind this one, which has not failed since
 	yields    bool       // it goes to the side lane as soon as another request comes: yield
 
-	tried   bool   // the committer's: an attempt was made on it
-	learnt  bool   // the committer's: the filter knows the keys
-	guesses []bool // the committer's: whether the filter suspects each event; the array is used again
+	begun   time.Time     // the committer's: when the attempt under way, or the last one, began
+	inVain  time.Duration // the committer's: what attempts took that failed because of a request
+	tried   bool          // the committer's: an attempt was made on it
+	learnt  bool          // the committer's: the filter knows the keys
+	guesses []bool        // the committer's: whether the filter suspects each event; the array is used again
 }
 
 // committers is how many flights there may be at a time: while the answer to one is awaited, the next is got ready
@@ -85,6 +85,6 @@ func (p *Pipeline) land(f *flight) {
 	}
 	p.flights = slices.DeleteFunc(p.flights, func(other *flight) bool { return other == f })
 	if f.parcel {
-		p.restSideLocked(time.Since(f.taken))
+		p.restSideLocked(f.inVain)
 	}
 }

@@ -174,6 +174,45 @@ func TestUnexplainedOutage(t *testing.T) {
 	})
 }
 
+// TestUnexplainedOutageOver: who still has time when an outage is over is stored soon, though nobody else comes. The pauses of
+// an outage, and its attempts, take nothing from anybody that the side lane would have to make up for.
+func TestUnexplainedOutageOver(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.OutageGrace = 2 * time.Second
+	for _, took := range []time.Duration{time.Millisecond, 500 * time.Millisecond} {
+		for _, outage := range []time.Duration{3 * time.Second, 5 * time.Second, 7 * time.Second} {
+			t.Run(fmt.Sprint(took, outage), func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, config, func(t *testing.T, p running) {
+					p.fake.Curse(took, storetest.All)
+					var all []chan outcome
+					for i := range 10 {
+						all = append(all, p.submit(10, fmt.Sprint(i)))
+					}
+					var late []chan outcome // they may be refused
+					for range 4 {
+						time.Sleep(outage / 5)
+						late = append(late, p.submit(10, "late"))
+					}
+					time.Sleep(outage / 5)
+					p.fake.Curse(0)
+					over := time.Now()
+					for _, one := range all {
+						wantStored(t, <-one, true)
+					}
+					for _, one := range late {
+						<-one
+					}
+					if after := time.Since(over); after > 2*time.Second+took {
+						t.Errorf("stored only %s after the outage", after)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestUnexplainedTakesLong: the side lane takes a sixth of the time at most, however long each try takes.
 func TestUnexplainedTakesLong(t *testing.T) {
 	t.Parallel()

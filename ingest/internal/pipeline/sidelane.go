@@ -18,16 +18,16 @@ import (
 // All other requests go on. Between batches a committer tries one parcel, briefly. A parcel is tried until it gets
 // through or its deadlines pass.
 
-// sidePause is the least time between two tries of parcels, and sideShare how many times as long as the last took: so
-// the side lane takes at most a sixth of the committers' time. A try waits for a key for 10 ms.
+// sidePause is the least time between two tries of parcels, and sideShare how many times as long as the last took in vain
+// while the store works: so at most a sixth of the committers' time is lost in the side lane. A try waits for a key for 10 ms.
 const (
 	sidePause = 50 * time.Millisecond
 	sideShare = 5
 )
 
-// restSideLocked has the side lane wait after a try that took so long.
-func (p *Pipeline) restSideLocked(took time.Duration) {
-	p.sideAgain = time.Now().Add(max(sidePause, sideShare*took))
+// restSideLocked has the side lane wait after a try that took so long in vain.
+func (p *Pipeline) restSideLocked(inVain time.Duration) {
+	p.sideAgain = time.Now().Add(max(sidePause, sideShare*inVain))
 }
 
 // park moves requests of the batch to the side lane as one parcel, for the store works. They count against the queue's
