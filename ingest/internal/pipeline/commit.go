@@ -48,7 +48,7 @@ func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brie
 			p.giveUp(f, batch, err)
 			return
 		}
-		if left == narrow && how.size == 1 && p.yield(f, batch) {
+		if left == narrow && len(tried) == 1 && p.yield(f, batch) {
 			return
 		}
 	}

@@ -15,7 +15,7 @@ import (
 //     for bad data, until each that is guilty is alone, and parks it: the side lane tries it by itself until its
 //     deadline. Nothing says that it would fail for ever, so it is never refused for good.
 //  4. As long as nothing is stored it is an outage. An attempt takes one request at a time by then, and what waits in the
-//     queue is tried first: the requests under way go to the side lane, all as one parcel.
+//     queue is tried first: the requests under way go to the side lane, all as one parcel, of which each try takes another.
 
 // pace is how the attempts on a batch follow each other.
 type pace struct {
@@ -23,9 +23,18 @@ type pace struct {
 	pause time.Duration // before the next but the first
 }
 
-// afresh is how attempts on a batch begin: with all of it.
+// afresh is how attempts on a batch begin: with all of it, but with one request while nothing is stored since an attempt on it
+// failed.
 func (p *Pipeline) afresh(batch []*request) pace {
-	return pace{size: len(batch), pause: p.config.RetryBase}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	how := pace{size: len(batch), pause: p.config.RetryBase}
+	for _, r := range batch {
+		if r.blame.failed && !r.blame.guilty && r.blame.batches == p.stats.Batches {
+			how.size = 1
+		}
+	}
+	return how
 }
 
 // slower sets the pace after an attempt on so many requests has failed, with so many left aside, and returns the pause before the

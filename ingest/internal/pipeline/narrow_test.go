@@ -134,6 +134,41 @@ func TestUnexplainedAlone(t *testing.T) {
 	}
 }
 
+// TestUnexplainedParcels: many requests are cursed, in several parcels, and one is not. It is found though no other one comes, each
+// parcel is tried again and again, and a parcel of two or three yields after its first attempt.
+func TestUnexplainedParcels(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{2, 3, 5, 8} {
+		for good := range size {
+			t.Run(fmt.Sprint(good, " of ", size), func(t *testing.T) {
+				t.Parallel()
+				config := testConfig()
+				config.BatchEvents, config.OutageGrace = size, 2*time.Second
+				inBubble(t, config, func(t *testing.T, p running) {
+					p.fake.Next(storetest.Step{Before: time.Second, Fail: unavailable().Fail})
+					cursed := []string{"alone", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o"}[:2*size]
+					p.fake.Curse(time.Millisecond, cursed...)
+					p.submit(10, cursed[0])
+					for _, id := range cursed[1 : 1+good] {
+						p.submit(10, id)
+					}
+					one := p.submit(10, "good")
+					for _, id := range cursed[1+good:] {
+						p.submit(10, id)
+					}
+					if got := <-one; got.err != nil || got.after > 6*time.Second {
+						t.Errorf("after %s: %v", got.after, got.err)
+					}
+					time.Sleep(10 * time.Second)
+					if s := p.Stats(); s.FailedAttempts > 100 {
+						t.Errorf("%+v", s)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestUnexplainedOutage: where every attempt fails it is an outage. Requests are refused at once then, but for one now and then,
 // and all goes on once it is over.
 func TestUnexplainedOutage(t *testing.T) {
