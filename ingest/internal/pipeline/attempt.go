@@ -94,12 +94,17 @@ func (p *Pipeline) endAttempt(f *flight, err error) {
 	p.log.Warn("attempt failed, nothing of it is stored", zap.Error(err))
 }
 
-// split notes that a batch is halved, and tells whether the committer may try the halves now. It also ends an
-// outage: the store works, for the attempt has got as far as the keys.
+// works ends an outage.
+func (p *Pipeline) works() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.downSince = time.Time{}
+}
+
+// split notes that a batch is halved, and tells whether the committer may try the halves now.
 func (p *Pipeline) split(f *flight, err error) (now bool) {
 	p.mu.Lock()
 	f.attempted = nil
-	p.downSince = time.Time{}
 	p.stats.Splits++
 	now = p.maySplitLocked()
 	p.mu.Unlock()
@@ -110,11 +115,10 @@ func (p *Pipeline) split(f *flight, err error) (now bool) {
 	return true
 }
 
-// refused counts a request whose data the store refuses. The store works: it has read the data.
+// refused counts a request whose data the store refuses.
 func (p *Pipeline) refused(badData *event.BadDataError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.downSince = time.Time{}
 	if badData.By != "" {
 		p.stats.ConstraintRefusals++
 	} else {

@@ -69,7 +69,10 @@ func (p *Pipeline) try(ctx context.Context, f *flight, batch []*request, size in
 // narrow, or done for nothing.
 func (p *Pipeline) settle(ctx context.Context, f *flight, tried []*request, err error) verdict {
 	v := whatNow(err)
-	if v == narrow && p.accuse(tried, err) {
+	switch {
+	case v == isolate:
+		p.works() // the attempt has got as far as the data, or the keys
+	case v == narrow && p.accuse(tried, err):
 		v = isolate
 	}
 	switch v {

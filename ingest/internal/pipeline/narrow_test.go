@@ -209,6 +209,37 @@ func TestUnexplainedOutage(t *testing.T) {
 	})
 }
 
+// TestUnexplainedBeforeAnOutage: who was found guilty before it has nobody believe that the store works.
+func TestUnexplainedBeforeAnOutage(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.OutageGrace = 2 * time.Second
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Curse(time.Millisecond, "a", "b")
+		p.fake.Next(storetest.Step{After: time.Second})
+		first, a, b, beside := p.submit(10, "first"), p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "beside")
+		wantStored(t, <-first, true)
+		wantStored(t, <-beside, true)
+		time.Sleep(time.Second)
+		p.fake.Curse(time.Millisecond, storetest.All)
+		waiting := []chan outcome{a, b}
+		for i := range 12 { // there is time for the side lane between two of them
+			waiting = append(waiting, p.submit(10, fmt.Sprint(i)))
+			time.Sleep(300 * time.Millisecond)
+		}
+		refused := 0
+		for _, one := range waiting {
+			if got := <-one; got.after == 0 {
+				wantNotStored(t, got, event.ReasonUnavailable)
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Error("nobody was refused at once 2 s after the last was stored")
+		}
+	})
+}
+
 // TestUnexplainedOutageOver: who still has time when an outage is over is stored soon, though nobody else comes. The pauses of
 // an outage, and its attempts, take nothing from anybody that the side lane would have to make up for.
 func TestUnexplainedOutageOver(t *testing.T) {

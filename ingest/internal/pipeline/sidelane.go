@@ -30,12 +30,11 @@ func (p *Pipeline) restSideLocked(inVain time.Duration) {
 	p.sideAgain = time.Now().Add(max(sidePause, sideShare*inVain))
 }
 
-// park moves requests of the batch to the side lane as one parcel, for the store works. They count against the queue's
-// bounds until the flight that takes the parcel has landed.
+// park moves requests of the batch to the side lane as one parcel. They count against the queue's bounds until the flight
+// that takes the parcel has landed.
 func (p *Pipeline) park(f *flight, requests []*request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.downSince = time.Time{}
 	p.parkLocked(f, requests)
 }
 
