@@ -12,8 +12,8 @@ import (
 //  1. makes its attempts smaller, half as large each time, and tries other requests first, with a pause between;
 //  2. goes on with all others once some are stored;
 //  3. takes requests for guilty with which an attempt failed before and after others were stored. It halves them, as
-//     for bad data, until each that is guilty is alone, and parks it: the side lane tries it by itself until its
-//     deadline. Nothing says that it would fail for ever, so it is never refused for good.
+//     for bad data, but tries one of each half first, until each that is guilty is alone, and parks it: the side lane tries it
+//     by itself until its deadline. Nothing says that it would fail for ever, so it is never refused for good.
 //  4. As long as nothing is stored it is an outage. An attempt takes one request at a time by then, and what waits in the
 //     queue is tried first: the requests under way go to the side lane, all as one parcel, of which each try takes another.
 
@@ -23,14 +23,14 @@ type pace struct {
 	pause time.Duration // before the next but the first
 }
 
-// afresh is how attempts on a batch begin: with all of it, but with one request while nothing is stored since an attempt on it
-// failed.
+// afresh is how attempts on a batch begin: with all of it, but with one request if nothing was stored since an attempt on some
+// of it failed. If that is stored the rest follows; if not, it is out of the others' way.
 func (p *Pipeline) afresh(batch []*request) pace {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	how := pace{size: len(batch), pause: p.config.RetryBase}
 	for _, r := range batch {
-		if r.blame.failed && !r.blame.guilty && r.blame.batches == p.stats.Batches {
+		if r.blame.failed && r.blame.batches == p.stats.Batches {
 			how.size = 1
 		}
 	}

@@ -74,6 +74,39 @@ func without(n, one int) (numbers []int) {
 	return numbers
 }
 
+// TestUnexplainedAmongMany: most of a large batch is cursed, and only so many batches may be halved at once in a second. The others
+// are found all the same.
+func TestUnexplainedAmongMany(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.QueueEvents, config.BatchEvents, config.BatchBytes, config.SplitsPerSecond = 1000, 1000, 10_000, 50
+	inBubble(t, config, func(t *testing.T, p running) {
+		random := rand.New(rand.NewPCG(1, 1))
+		var cursed []string
+		var good []chan outcome
+		p.fake.Next(storetest.Step{After: time.Second})
+		first := p.submit(10, "first")
+		for i := range 300 {
+			one := p.submit(10, fmt.Sprint(i))
+			if random.IntN(10) > 0 {
+				cursed = append(cursed, fmt.Sprint(i))
+			} else {
+				good = append(good, one)
+			}
+		}
+		p.fake.Curse(time.Millisecond, cursed...)
+		wantStored(t, <-first, true)
+		for _, one := range good {
+			if got := <-one; got.err != nil || got.after > 4*time.Second {
+				t.Errorf("after %s: %v", got.after, got.err)
+			}
+		}
+		if calls := p.fake.Calls(); calls > 500 {
+			t.Errorf("%d attempts", calls)
+		}
+	})
+}
+
 // TestUnexplainedNoMore: what was guilty is stored as soon as it can be.
 func TestUnexplainedNoMore(t *testing.T) {
 	t.Parallel()
