@@ -337,6 +337,41 @@ func TestUnexplainedTakesLong(t *testing.T) {
 	})
 }
 
+// TestHalvesComeBeforeTheGuilty: many requests wait in the side lane by themselves, and halves of a batch do not wait for
+// a turn of each.
+func TestHalvesComeBeforeTheGuilty(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.Deadline, config.BatchEvents, config.SplitsPerSecond = 40*time.Second, 64, 1
+	inBubble(t, config, func(t *testing.T, p running) {
+		p.fake.Hold("held")
+		for i := range 40 {
+			p.submit(10, fmt.Sprint("waits ", i), "held")
+			time.Sleep(500 * time.Millisecond) // it is tried, alone
+		}
+		p.fake.Next(storetest.Step{After: time.Second})
+		first := p.submit(10, "first")
+		poisoned := storetest.Event("poisoned")
+		poisoned.Source = storetest.Poison
+		good := []chan outcome{p.submit(10, "good")}
+		bad := p.submitGroup(10, storetest.Group(poisoned))
+		for i := range 14 {
+			good = append(good, p.submit(10, fmt.Sprint(i)))
+		}
+		wantStored(t, <-first, true)
+		for _, one := range good {
+			got := <-one
+			wantStored(t, got, true)
+			if got.after > 4*time.Second {
+				t.Errorf("stored after %s", got.after)
+			}
+		}
+		if got := <-bad; got.err == nil {
+			t.Error("stored, though it cannot be")
+		}
+	})
+}
+
 // TestUnexplainedDrain: the stop stores what can be stored, and goes on with the rest for as long as it may.
 func TestUnexplainedDrain(t *testing.T) {
 	t.Parallel()
