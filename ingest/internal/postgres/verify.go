@@ -30,12 +30,12 @@ var invariants = []invariant{
 		`SELECT count(*) FROM (SELECT last_id >= lead(first_id) OVER (ORDER BY first_id) AS overlap FROM ingot.batches) AS b WHERE overlap`,
 	},
 	{
-		"every event lies in a batch, and each batch has as many as it stored",
+		"every event lies in a batch with an id of its own, and each batch has as many as it stored",
 		`SELECT count(*) FROM (
-			SELECT b.first_id, b.stored, count(e.id) AS n
+			SELECT b.first_id, b.stored, count(e.id) AS n, count(DISTINCT e.id) AS ids
 			FROM (SELECT first_id, last_id, stored FROM ingot.batches) AS b
 			FULL JOIN ingot.events AS e ON b.first_id = (SELECT max(l.first_id) FROM ingot.batches AS l WHERE l.first_id <= e.id) AND e.id <= b.last_id
-			GROUP BY b.first_id, b.stored) AS x WHERE stored IS DISTINCT FROM n`,
+			GROUP BY b.first_id, b.stored) AS x WHERE stored IS DISTINCT FROM n OR ids <> n`,
 	},
 	{
 		"the log's last total is the number of events, and of those that are older than the log",
