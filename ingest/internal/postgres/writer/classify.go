@@ -24,6 +24,9 @@ func classify(err error) error {
 	if errors.As(err, &pgErr) && isBadData(pgErr.Code) && !slices.Contains(atTheirEnd, pgErr.Routine) {
 		return &event.BadDataError{Err: err}
 	}
+	if tookTooLong(err) {
+		return &event.NotStoredError{Reason: event.ReasonUnexplained, Err: err}
+	}
 	return notStored(err)
 }
 
@@ -38,15 +41,19 @@ func notStored(err error) error {
 
 // unexplained recognizes an ERROR that one row of many may be at fault for: a mistake in a trigger, an added column that
 // wants a value, a broken page of an index. It is none where its SQLSTATE says that the server or the transaction is:
-// class 08, 25 (read-only), 40 (a deadlock), 53 (no room), 57 (it is stopping); but 57014, a statement that takes too
-// long, may take so long because of one row.
+// class 08, 25 (read-only), 40 (a deadlock), 53 (no room), 57 (it is stopping).
 func unexplained(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && isError(err) && len(pgErr.Code) == 5 && !postgres.LockTimedOut(err) && !ofTheLog(err) &&
-		(pgErr.Code == tookTooLong || !ofClass(pgErr.Code, "08", "25", "40", "53", "57"))
+		!ofClass(pgErr.Code, "08", "25", "40", "53", "57")
 }
 
-const tookTooLong = "57014"
+// tookTooLong recognizes the error of a statement that ran into its timeout. A merge may do so because of one row; a commit
+// Query more likely waits for the log's lock.
+func tookTooLong(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "57014"
+}
 
 // unavailable is the fate of a batch that was not stored because of some failure that has nothing to do with its data.
 func unavailable(err error) error {

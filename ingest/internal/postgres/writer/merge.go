@@ -3,10 +3,12 @@ package writer
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"ingot/ingest/internal/postgres"
@@ -101,10 +103,12 @@ func (s *session) shrink() {
 	}
 }
 
-// mergeFailure turns a lock timeout of the merge into ReasonKeyHeld: the only locks that the merge waits for are
-// those of keys. The same SQLSTATE from another statement says nothing about keys.
+// mergeFailure turns a lock timeout of the merge into ReasonKeyHeld, if it was a key's lock or a trigger says that it was: such an
+// error has a context, in whichever language. A lock of the whole table, which is waited for before there is a row, has none
+// and keeps everybody out. The same SQLSTATE from another statement says nothing about keys.
 func mergeFailure(err error) error {
-	if postgres.LockTimedOut(err) {
+	var pgErr *pgconn.PgError
+	if postgres.LockTimedOut(err) && errors.As(err, &pgErr) && pgErr.Where != "" {
 		return &event.NotStoredError{Reason: event.ReasonKeyHeld, Err: err}
 	}
 	return err

@@ -323,6 +323,26 @@ func TestKeyHeldByAnotherTransaction(t *testing.T) {
 	checkLog(t, url)
 }
 
+// TestTableLockIsNotAKey: whoever has locked the table keeps everybody out, and no request is to blame.
+func TestTableLockIsNotAKey(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	conn := pgtest.Client(t, url)
+	w := newWriter(t, url)
+	storetest.Merge(t, w, "a")
+	pgtest.Exec(t, conn, "BEGIN; LOCK TABLE ingot.events IN SHARE MODE")
+	w.timeouts.Lock = 1e8 // 100 ms
+	for _, brief := range []bool{false, true} {
+		_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b"), Brief: brief}, func() { t.Error("COMMIT was sent") })
+		var notStored *event.NotStoredError
+		if !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
+			t.Errorf("brief %t: got %v, want not stored, and not for a key", brief, err)
+		}
+	}
+	pgtest.Exec(t, conn, "ROLLBACK")
+	storetest.Merge(t, w, "b")
+}
+
 // TestLogLockIsNotAKey: the log's lock held by somebody is not bad data and stores
 // nothing either, though COMMIT was on its way.
 func TestLogLockIsNotAKey(t *testing.T) {
@@ -334,7 +354,7 @@ func TestLogLockIsNotAKey(t *testing.T) {
 	w.timeouts.Statement = 1e8 // 100 ms
 	_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {})
 	var notStored *event.NotStoredError
-	if !errors.As(err, &notStored) || notStored.Reason == event.ReasonKeyHeld {
+	if !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
 		t.Fatalf("got %v, want not stored, and not for a key", err)
 	}
 	pgtest.Exec(t, conn, "ROLLBACK")
