@@ -27,9 +27,15 @@ func (c Config) Check() error {
 		return fmt.Errorf("2 to 64 generations are possible, not %d", c.Generations)
 	case !(c.FalsePositive > 0 && c.FalsePositive < 1):
 		return fmt.Errorf("the false-positive rate must lie between 0 and 1, not %g", c.FalsePositive)
+	case c.Capacity > maxBytes || c.Bytes() > maxBytes:
+		return fmt.Errorf("%d generations of %d keys want more memory than the %d GiB that a filter may have", c.Generations, c.Capacity, maxBytes>>30)
 	}
 	return nil
 }
+
+// maxBytes is more than a filter for anybody's keys wants: it holds 44 billion of them at a rate of 0.01. What is beyond is a slip
+// of the hand, and would end the process as it asks for the memory.
+const maxBytes = 64 << 30
 
 // Bytes is the memory that a filter of this configuration takes, whatever goes
 // in.

@@ -190,12 +190,12 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: it suspects some of a thousand new keys: %v, and others not: %v", name, yes, no)
 		}
 	}
-	for _, good := range []Config{{1000, 2, 0.999}, {1000, 64, 1e-9}} {
+	for _, good := range []Config{{1000, 2, 0.999}, {1000, 64, 1e-9}, {5e9, 4, 0.01}} {
 		if err := good.Check(); err != nil {
 			t.Errorf("%+v: %v", good, err)
 		}
 	}
-	for _, bad := range []Config{{999, 4, 0.01}, {1e6, 1, 0.01}, {1e6, 65, 0.01}, {1e6, 4, 0}, {1e6, 4, 1}, {1e6, 4, math.NaN()}} {
+	for _, bad := range []Config{{999, 4, 0.01}, {1e6, 1, 0.01}, {1e6, 65, 0.01}, {1e6, 4, 0}, {1e6, 4, 1}, {1e6, 4, math.NaN()}, {99_999_999_999, 4, 0.01}, {math.MaxUint, 4, 0.01}} {
 		if _, err := Parse("on", bad); err == nil {
 			t.Errorf("%+v was taken", bad)
 		}
