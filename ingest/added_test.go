@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -12,22 +13,28 @@ import (
 	"ingot/internal/pgtest"
 )
 
-// TestAddedConstraints are broken by one request, whose client is told which, and not to come again; the server's
-// figures tell it too. A constraint that waits for the COMMIT is no exception.
-func TestAddedConstraints(t *testing.T) {
-	t.Parallel()
-	c, err := parse(t)
+// startBeside starts a server with these flags on a fresh database, and returns where it is and a connection to that database.
+func startBeside(t *testing.T, flags ...string) (base string, conn *pgx.Conn) {
+	t.Helper()
+	c, err := parse(t, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	url := pgtest.New(t)
 	c.Serve.Listen, c.Serve.DatabaseURL, c.Serve.AllowUnsafe = "127.0.0.1:0", url, true
-	base := start(t, c.Serve.config)
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
+	base = start(t, c.Serve.config)
+	if conn, err = pgx.Connect(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context())
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return base, conn
+}
+
+// TestAddedConstraints are broken by one request, whose client is told which, and not to come again; the server's
+// figures tell it too. A constraint that waits for the COMMIT is no exception.
+func TestAddedConstraints(t *testing.T) {
+	t.Parallel()
+	base, conn := startBeside(t)
 	if _, err := conn.Exec(t.Context(), `CREATE TABLE public.known (source text PRIMARY KEY); INSERT INTO public.known VALUES ('s'), ('barred');
 		ALTER TABLE ingot.events ADD CONSTRAINT no_barred CHECK (source <> 'barred');
 		ALTER TABLE ingot.events ADD CONSTRAINT of_a_known FOREIGN KEY (source) REFERENCES public.known DEFERRABLE INITIALLY DEFERRED`); err != nil {
@@ -62,18 +69,7 @@ func TestAMistakeInATrigger(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := parse(t, "--deadline=4s")
-			if err != nil {
-				t.Fatal(err)
-			}
-			url := pgtest.New(t)
-			c.Serve.Listen, c.Serve.DatabaseURL, c.Serve.AllowUnsafe = "127.0.0.1:0", url, true
-			base := start(t, c.Serve.config)
-			conn, err := pgx.Connect(t.Context(), url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close(t.Context())
+			base, conn := startBeside(t, "--deadline=4s")
 			if _, err := conn.Exec(t.Context(), `CREATE FUNCTION public.audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 				IF NEW.source = 'odd' THEN INSERT INTO public.audits VALUES (NEW.event_id); END IF; RETURN NEW; END $$; `+trigger); err != nil {
 				t.Fatal(err)
