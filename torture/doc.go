@@ -48,7 +48,7 @@
 //	storm_schedule_test.go  which faults, in which order; SQLSTATEs
 //	storm_process_test.go   faults of processes and of the disk
 //	storm_network_test.go   faults on the way to Postgres and to clients
-//	storm_crowd_test.go     faults that bring clients of their own: a crowd, a held key, what Postgres refuses
+//	storm_crowd_test.go     faults that bring clients of their own: a crowd, a held key, what Postgres refuses or fails at
 //	storm_heal_test.go      requests beside the plan: to warm up, to see that all is well again
 //	storm_check_test.go     what is held against what, and when
 //	storm_figures_test.go   goroutines, descriptors, memory, logs, the filter
