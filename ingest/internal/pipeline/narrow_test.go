@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 )
@@ -448,5 +450,35 @@ func TestUnexplainedAmongAll(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestUnexplainedMakesRoom: what has failed alone goes behind what is queued, also where an attempt takes longer than the side
+// lane rests.
+func TestUnexplainedMakesRoom(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		const attempt = 4 * sidePause
+		p.fake.Curse(attempt, "cursed")
+		cursed := p.submit(10, "cursed")
+		beside := <-p.submit(10, "beside")
+		wantStored(t, beside, true)
+		if most := attempt + p.config.RetryBase; beside.after > most {
+			t.Errorf("held up for %s, want at most the attempt under way and a pause: %s", beside.after, most)
+		}
+		p.fake.Curse(0)
+		wantStored(t, <-cursed, true)
+	})
+}
+
+// TestBlameIsForgotten with the request: the pool gives the next one a clean record.
+func TestBlameIsForgotten(t *testing.T) {
+	t.Parallel()
+	p := New(testConfig(), storetest.NewFake(), nil, zap.NewNop())
+	for range 100 { // the pool may drop some
+		p.requests.Put(&request{slot: make(chan answer, 1), blame: blame{failed: true, guilty: true, convicted: true}})
+		if r := p.newRequest(storetest.Group(), 0); r.blame != (blame{}) {
+			t.Fatalf("a new request has %+v", r.blame)
+		}
 	}
 }
