@@ -17,6 +17,7 @@
 //	     writer              merge, commit log, doubt
 //	     reader              pages, totals, subscriptions
 //	     retention           deletes the oldest
+//	     postgrestest        what their tests begin and end with
 //	   internal/feed       committed events to subscribers, as they come
 //	   internal/storetest  what a store promises, and a fake that keeps it; for tests
 //	   │

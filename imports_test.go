@@ -10,16 +10,17 @@ import (
 // hide, alone or with those below it; leaf modules may be used by all of them.
 var (
 	big = map[string]string{
-		"httpapi":            "github.com/valyala/fasthttp",
-		"postgres":           "github.com/jackc/pgx/v5",
-		"postgres/writer":    "github.com/jackc/pgx/v5",
-		"postgres/reader":    "github.com/jackc/pgx/v5",
-		"postgres/retention": "github.com/jackc/pgx/v5",
-		"dedup":              "github.com/bits-and-blooms/bloom/v3",
-		"storetest":          "github.com/google/go-cmp", // imported by tests alone
-		"pipeline":           "",
-		"keys":               "",
-		"feed":               "",
+		"httpapi":               "github.com/valyala/fasthttp",
+		"postgres":              "github.com/jackc/pgx/v5",
+		"postgres/writer":       "github.com/jackc/pgx/v5",
+		"postgres/reader":       "github.com/jackc/pgx/v5",
+		"postgres/retention":    "github.com/jackc/pgx/v5",
+		"dedup":                 "github.com/bits-and-blooms/bloom/v3",
+		"storetest":             "github.com/google/go-cmp", // imported by tests alone
+		"postgres/postgrestest": "ingot/internal/pgtest",    // likewise
+		"pipeline":              "",
+		"keys":                  "",
+		"feed":                  "",
 	}
 	leaves = []string{"go.uber.org/zap", "github.com/google/uuid", "github.com/prometheus/client_golang", "github.com/prometheus/common/expfmt", "github.com/klauspost/compress", "golang.org/x/sys"}
 )
@@ -55,12 +56,12 @@ func allowed(path, own string) bool {
 	switch {
 	case path == "ingot" || path == "ingot/internal/event":
 		return true
+	case own != "" && (path == own || strings.HasPrefix(path, own+"/")):
+		return true
 	case first == "ingot":
 		return false
 	case !strings.Contains(first, "."):
 		return true // the standard library
-	case own != "" && (path == own || strings.HasPrefix(path, own+"/")):
-		return true
 	}
 	for _, leaf := range leaves {
 		if path == leaf || strings.HasPrefix(path, leaf+"/") {

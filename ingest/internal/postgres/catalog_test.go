@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -70,5 +71,5 @@ func callEverything(t *testing.T, url string) {
 	if _, err := newPruner(t, url).Prune(t.Context(), time.Hour); err != nil {
 		t.Error(err)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -22,7 +23,7 @@ import (
 // wait for somebody's serializable transaction to end.
 func TestReadersWaitForNobody(t *testing.T) {
 	t.Parallel()
-	url := postgres.Database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	for _, setting := range []string{"default_transaction_isolation = serializable", "default_transaction_deferrable = on", "default_transaction_read_only = on"} {
 		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET "+setting)

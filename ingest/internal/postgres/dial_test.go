@@ -14,7 +14,7 @@ import (
 // such setting, and there is nothing to take back.
 func TestNoTransactionTimeout(t *testing.T) {
 	t.Parallel()
-	url := Database(t)
+	url := database(t)
 	conn := pgtest.Client(t, url)
 	if pgtest.Number(t, conn, "SELECT current_setting('server_version_num')::int") >= 17_00_00 {
 		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET transaction_timeout = '300ms'")

@@ -5,7 +5,7 @@
 //	reader      reads them back: pages, totals, subscriptions
 //	retention   deletes the oldest
 //
-// Each of them imports this package and none of the others. Package main has the schema
+// (and postgrestest, what their tests begin and end with). Each of them imports this package and none of the others. Package main has the schema
 // brought up to date (Open), tells what a commit is worth here (Durability), and hands the
 // Writer to the pipeline and Readers to the HTTP gate and the feed. Nothing is owned here:
 // who opens a connection or a pool closes it.

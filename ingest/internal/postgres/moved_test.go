@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/reader"
 	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
@@ -37,7 +38,7 @@ func TestMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := postgres.Database(t)
+			url := postgrestest.Database(t)
 			pgtest.Exec(t, pgtest.Client(t, url), "BEGIN; INSERT INTO ingot.events SELECT n, 'hole', -n, 's', now(), now(), '0' FROM generate_series(1, 20000) AS n; ROLLBACK")
 			filled(t, url, 200)
 			if done, err := newPruner(t, url).Prune(t.Context(), time.Since(time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC))); err != nil || done.Batches == 0 || done.Batches > 100 {
@@ -62,7 +63,7 @@ func TestMoved(t *testing.T) {
 			if diff := cmp.Diff(before, lookAt(t, url)); diff != "" {
 				t.Errorf("something is read that was not there: %s", diff)
 			}
-			checkLog(t, url)
+			postgrestest.CheckLog(t, url)
 			w := newWriter(t, url, writer.PathAuto)
 			storetest.Merge(t, w, "new 1", "new 2")
 			after := lookAt(t, url)
@@ -86,7 +87,7 @@ func TestMoved(t *testing.T) {
 			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("new 1")}, func() {}); err != nil || stored[0] {
 				t.Errorf("a key that is there: %v, %v", stored, err)
 			}
-			checkLog(t, url)
+			postgrestest.CheckLog(t, url)
 		})
 	}
 }
@@ -145,7 +146,7 @@ func placesOf(t *testing.T, r *reader.Reader) (places []event.Position) {
 // keys, their rows by COPY in the order of their names, the sequence, and at last indexes and keys.
 func dumped(t *testing.T, url string) (copied string) {
 	t.Helper()
-	copied = postgres.Database(t)
+	copied = postgrestest.Database(t)
 	from, to := pgtest.Client(t, url), pgtest.Client(t, copied)
 	const keys = `SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)), format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
 		FROM pg_constraint WHERE connamespace = 'ingot'::regnamespace AND contype IN ('p', 'u')

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/reader"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -92,7 +93,7 @@ func TestFeedOrderUnderStress(t *testing.T) {
 	checkOrderKeys(t, conn, report)
 	checkMissed(t, conn, byID, "SELECT count(*) FROM ingot.events", "goes by id")
 	checkMissed(t, conn, bySerial, "SELECT count(*) FROM public.tickets", "goes by a serial number")
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // checkFollowed holds what the live reader saw against a walk afterwards, and both

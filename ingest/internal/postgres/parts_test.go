@@ -73,16 +73,3 @@ func filled(t *testing.T, url string, batches int) (order []string) {
 	pgtest.Exec(t, pgtest.Client(t, url), "UPDATE ingot.batches SET committed_at = '2026-01-01 00:00:01Z'::timestamptz + (commit_seq - 1) * interval '1 minute'")
 	return order
 }
-
-// checkLog holds the tables to their invariants.
-func checkLog(t *testing.T, url string) postgres.Verification {
-	t.Helper()
-	v, err := postgres.Verify(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, broken := range v.Broken {
-		t.Error(broken)
-	}
-	return v
-}

@@ -14,7 +14,7 @@ func TestTheEndOfAPoolIsBounded(t *testing.T) {
 	for name, patience := range map[string]time.Duration{"waits": 30 * time.Second, "given up": 100 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := OpenPool(Database(t), "test", PoolConfig{Connections: 1, Timeout: 30 * time.Second}, PlannedByIndex)
+			p, err := OpenPool(database(t), "test", PoolConfig{Connections: 1, Timeout: 30 * time.Second}, PlannedByIndex)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,8 +9,8 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// Database returns the URL of a fresh database with the newest schema.
-func Database(t testing.TB) string {
+// database returns the URL of a fresh database with the newest schema.
+func database(t testing.TB) string {
 	return pgtest.NewFrom(t, "schema", func(ctx context.Context, url string) error {
 		_, err := Open(ctx, url)
 		return err

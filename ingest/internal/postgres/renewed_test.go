@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 )
@@ -17,7 +17,7 @@ import (
 // connection after that has the new one. Of what may stand in such a file the database's name is what a test can tell.
 func TestFilesOfTheURLAreReadAgain(t *testing.T) {
 	t.Parallel()
-	server, err := neturl.Parse(postgres.Database(t))
+	server, err := neturl.Parse(postgrestest.Database(t))
 	if err != nil {
 		t.Fatal(err)
 	}

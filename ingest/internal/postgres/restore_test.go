@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -29,7 +30,7 @@ func TestARestoreThatIsNotDone(t *testing.T) {
 	} {
 		t.Run(missing, func(t *testing.T) {
 			t.Parallel()
-			url := postgres.Database(t)
+			url := postgrestest.Database(t)
 			conn := pgtest.Client(t, url)
 			filled(t, url, 20)
 			pgtest.Exec(t, conn, "DELETE FROM ingot.events WHERE id > 5; ALTER TABLE "+missing)
@@ -53,7 +54,7 @@ func TestARestoreThatIsNotDone(t *testing.T) {
 // TestOpenSaysWhatARestoreLeft: tables without rows, and tables of whoever ran it.
 func TestOpenSaysWhatARestoreLeft(t *testing.T) {
 	t.Parallel()
-	url := postgres.Database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, "DELETE FROM ingot.schema_version")
 	if _, err := postgres.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "a restore is under way") {
@@ -91,7 +92,7 @@ func TestRestoreBeneathASession(t *testing.T) {
 	for _, path := range []writer.Path{writer.PathStaged, writer.PathDirect} {
 		t.Run(string(path), func(t *testing.T) {
 			t.Parallel()
-			url := postgres.Database(t)
+			url := postgrestest.Database(t)
 			w := newWriter(t, url, path)
 			storetest.Merge(t, w, "forgotten")
 			pgtest.Exec(t, pgtest.Client(t, url), "TRUNCATE ingot.events, ingot.batches, ingot.topics; SELECT setval('ingot.id_blocks', 1, false)")
@@ -108,7 +109,7 @@ func TestRestoreBeneathASession(t *testing.T) {
 					t.Errorf("%+v: %v", q, got)
 				}
 			}
-			checkLog(t, url)
+			postgrestest.CheckLog(t, url)
 		})
 	}
 }

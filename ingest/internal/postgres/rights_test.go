@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -63,7 +64,7 @@ func leastRole(t *testing.T, owner string, conn *pgx.Conn) (role, least, retenti
 // TestLeastRights: what the README says a role needs is enough, on every path.
 func TestLeastRights(t *testing.T) {
 	t.Parallel()
-	owner := postgres.Database(t)
+	owner := postgrestest.Database(t)
 	conn := pgtest.Client(t, owner)
 	pgtest.Exec(t, conn, "REVOKE TEMP ON DATABASE "+conn.Config().Database+" FROM PUBLIC")
 	_, least, retention := leastRole(t, owner, conn)

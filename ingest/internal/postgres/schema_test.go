@@ -123,7 +123,7 @@ func TestForeignSchemaIsRefused(t *testing.T) {
 
 func TestNewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
-	url := Database(t)
+	url := database(t)
 	pgtest.Exec(t, pgtest.Client(t, url), "INSERT INTO ingot.schema_version (version) VALUES (999)")
 	if _, err := Open(context.Background(), url); err == nil {
 		t.Error("a schema from the future was taken")
@@ -153,7 +153,7 @@ func TestRoadsToTheSameSchema(t *testing.T) {
 	if _, err := Open(context.Background(), old); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(describe(t, old), describe(t, Database(t))); diff != "" {
+	if diff := cmp.Diff(describe(t, old), describe(t, database(t))); diff != "" {
 		t.Errorf("migrations and schema.sql differ: %s", diff)
 	}
 }

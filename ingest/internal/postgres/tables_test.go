@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -29,7 +30,7 @@ func TestWithoutAPrimaryKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := postgres.Database(t)
+			url := postgrestest.Database(t)
 			pgtest.Exec(t, pgtest.Client(t, url), ddl)
 			w := newWriter(t, url, writer.PathDirect)
 			var notStored *event.NotStoredError
@@ -43,7 +44,7 @@ func TestWithoutAPrimaryKey(t *testing.T) {
 // TestChangedTablesAreTold once, each time that they have changed, and are written to all the same.
 func TestChangedTablesAreTold(t *testing.T) {
 	t.Parallel()
-	url := postgres.Database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	core, logged := observer.New(zap.WarnLevel)
 	w := writer.New(url, writer.PathAuto, testTimeouts, uuid.New(), zap.New(core))
@@ -83,7 +84,7 @@ func TestChangedTablesAreTold(t *testing.T) {
 // TestAddedColumnIsTold if it wants a value, which no event of ours has.
 func TestAddedColumnIsTold(t *testing.T) {
 	t.Parallel()
-	conn := pgtest.Client(t, postgres.Database(t))
+	conn := pgtest.Client(t, postgrestest.Database(t))
 	pgtest.Exec(t, conn, "ALTER TABLE ingot.events ADD COLUMN a text, ADD COLUMN b text NOT NULL DEFAULT '', ADD COLUMN c int GENERATED ALWAYS AS IDENTITY, ADD COLUMN tenant text NOT NULL")
 	changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
 	if diff := cmp.Diff([]string{"column tenant of ingot.events wants a value"}, changed); diff != "" || err != nil {
@@ -94,7 +95,7 @@ func TestAddedColumnIsTold(t *testing.T) {
 // TestOtherTypesAreTold: with them another event is kept than was sent, or keys are compared in another way.
 func TestOtherTypesAreTold(t *testing.T) {
 	t.Parallel()
-	conn := pgtest.Client(t, postgres.Database(t))
+	conn := pgtest.Client(t, postgrestest.Database(t))
 	pgtest.Exec(t, conn, `ALTER TABLE ingot.events ALTER payload TYPE jsonb USING payload::jsonb, ALTER "timestamp" TYPE timestamptz(0),
 		ALTER source TYPE varchar(100), ALTER topic TYPE text COLLATE "POSIX"`)
 	changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
@@ -110,7 +111,7 @@ func TestOtherTypesAreTold(t *testing.T) {
 // TestBlocksThatMeet are none to write with: two connections would give the same ids to their rows.
 func TestBlocksThatMeet(t *testing.T) {
 	t.Parallel()
-	conn := pgtest.Client(t, postgres.Database(t))
+	conn := pgtest.Client(t, postgrestest.Database(t))
 	for ddl, want := range map[string]string{
 		"ALTER SEQUENCE ingot.id_blocks INCREMENT BY 131072":             "",
 		"DROP SEQUENCE ingot.id_blocks":                                  "", // who draws a block is told
@@ -128,7 +129,7 @@ func TestBlocksThatMeet(t *testing.T) {
 // TestRowSecurityIsTold to whom it holds for: readers would pass over what it hides.
 func TestRowSecurityIsTold(t *testing.T) {
 	t.Parallel()
-	conn := pgtest.Client(t, postgres.Database(t))
+	conn := pgtest.Client(t, postgrestest.Database(t))
 	role := pgx.Identifier{"hidden_from_" + conn.Config().Database}.Sanitize()
 	pgtest.Exec(t, conn, "CREATE ROLE "+role)
 	t.Cleanup(func() { pgtest.Exec(t, conn, "RESET ROLE; DROP OWNED BY "+role+"; DROP ROLE "+role) })

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/internal/pgtest"
 )
 
@@ -13,7 +14,7 @@ import (
 // that has gone blind is noticed though others see the same lie.
 func TestVerifySeesEveryLie(t *testing.T) {
 	t.Parallel()
-	if v := checkLog(t, postgres.Database(t)); v.Events != 0 || v.Batches != 0 {
+	if v := postgrestest.CheckLog(t, postgrestest.Database(t)); v.Events != 0 || v.Batches != 0 {
 		t.Errorf("an empty database: %+v", v)
 	}
 	if _, err := postgres.Verify(t.Context(), pgtest.New(t)); err == nil || !strings.Contains(err.Error(), "no Ingot") {
@@ -67,9 +68,9 @@ func TestVerifySeesEveryLie(t *testing.T) {
 		}
 		t.Run(lie, func(t *testing.T) {
 			t.Parallel()
-			url := postgres.Database(t)
+			url := postgrestest.Database(t)
 			filled(t, url, 20)
-			if v := checkLog(t, url); v.Events == 0 || v.Batches != 20 {
+			if v := postgrestest.CheckLog(t, url); v.Events == 0 || v.Batches != 20 {
 				t.Errorf("%+v", v)
 			}
 			pgtest.Exec(t, pgtest.Client(t, url), c.sql)

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/retention"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -22,7 +23,7 @@ import (
 // would take all batches for young.
 func TestPageThatIsDeletedWhereTheClockIsBehind(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	filled(t, url, 250)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = $1", time.Now())
@@ -75,7 +76,7 @@ func TestPageFromTheBeginThatIsDeletedMeanwhile(t *testing.T) {
 // It returns how many queries there were.
 func pageDeletedAt(t *testing.T, query event.Query, at int) (queries int) {
 	t.Helper()
-	url := database(t)
+	url := postgrestest.Database(t)
 	order := filled(t, url, firstLogRows+10)
 	storetest.Merge(t, newWriter(t, url), "last") // folds
 	order = append(order, "t/last")

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -25,7 +26,7 @@ import (
 // of ours.
 func TestFuzzySearchLimit(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	const n = 2000
 	group := storetest.Group()
@@ -60,7 +61,7 @@ func only(keys []string, keep func(key string) bool) []string {
 // take out of it what they say, whatever the page's size.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	order := filled(t, url, 200)
 	r := newReader(t, url)
 	sorted := slices.Sorted(slices.Values(order))
@@ -91,7 +92,7 @@ func TestPages(t *testing.T) {
 // TestPagesWhateverTheURLAsksFor: rows of the log are decoded from the binary format.
 func TestPagesWhateverTheURLAsksFor(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	filled(t, url, 60)
 	for _, asked := range []string{"simple_protocol", "exec", "cache_describe", "exec&statement_cache_capacity=0"} {
 		r := newReader(t, url+"&default_query_exec_mode="+asked)
@@ -104,7 +105,7 @@ func TestPagesWhateverTheURLAsksFor(t *testing.T) {
 
 func TestFilters(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	filled(t, url, 60)
 	r, conn := newReader(t, url), pgtest.Client(t, url)
 	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
@@ -137,7 +138,7 @@ func TestFilters(t *testing.T) {
 // are the same.
 func TestWhereTheTableEndedIsAHint(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	order := filled(t, url, 120)
 	r, conn := newReader(t, url), pgtest.Client(t, url)
 	for _, hint := range []string{"heap_blocks", "0", "1", "heap_blocks + 100000", "CASE commit_seq % 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE 9 END"} {
@@ -157,7 +158,7 @@ func TestWhereTheTableEndedIsAHint(t *testing.T) {
 // and gaps of many slices where connections have left their blocks.
 func TestPagesAcrossSlices(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	a, b := newWriter(t, url), newWriter(t, url)
 	topicOf := func(n int) string {
 		switch {
@@ -266,7 +267,7 @@ func TestSparse(t *testing.T) {
 // should be, also where the planner believes that there are many.
 func TestSlicesAreFoundByTheirIndex(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	filled(t, url, 60)
 	pgtest.Exec(t, pgtest.Client(t, url), "ANALYZE ingot.events")
 	r := newReader(t, url)
@@ -306,7 +307,7 @@ func TestSlicesAreFoundByTheirIndex(t *testing.T) {
 // clocks away, and no other.
 func TestSpan(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	filled(t, url, 60)
 	r := newReader(t, url)
 	at := func(minute, second int) time.Time { return time.Date(2026, 1, 1, 0, minute, second, 0, time.UTC) }
@@ -332,7 +333,7 @@ func TestSpan(t *testing.T) {
 // by the bounds of an index alone. A filter behind an index would refuse all the others.
 func TestNothingOlderIsGoneThrough(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, `INSERT INTO ingot.batches SELECT n, 2 * n, 2 * n + 1, 2, 0, 2 * n, 0, gen_random_uuid(), now() - interval '1 day' + n * interval '1 second', 0, NULL, n % 64 = 0 FROM generate_series(1, 50000) AS n`)
 	pgtest.Exec(t, conn, "ANALYZE ingot.batches")
@@ -359,7 +360,7 @@ func TestNothingOlderIsGoneThrough(t *testing.T) {
 // several connections commit, each with ids of blocks that it drew up to half an hour before.
 func TestIDsOfSpans(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	r := newReader(t, url)
 	random := rand.New(rand.NewPCG(1, 2))
 	type conn struct {
@@ -437,7 +438,7 @@ func TestIDsOfSpans(t *testing.T) {
 // TestEvent reads one event by its key.
 func TestEvent(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	storetest.Merge(t, newWriter(t, url), "1", "2")
 	r := newReader(t, url)
 	e, there, err := r.Event(t.Context(), "t", "2")
@@ -452,7 +453,7 @@ func TestEvent(t *testing.T) {
 // TestOneIDInManyTopics: more of them than one search finds hide none.
 func TestOneIDInManyTopics(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	pgtest.Exec(t, pgtest.Client(t, url), fmt.Sprintf(`
 		INSERT INTO ingot.events SELECT 'x', 'topic-' || n, n, 's', now(), now(), '0' FROM generate_series(1, %[1]d) AS n;
 		INSERT INTO ingot.events VALUES ('x', 'zzz', %[1]d + 1, 's', now(), now(), '0');
@@ -473,7 +474,7 @@ func TestOneIDInManyTopics(t *testing.T) {
 // TestABatchOverAStep: of one batch that holds more than a step finds, every event is read by its topic.
 func TestABatchOverAStep(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	var keys, want []string
 	for i := range maxFound + 100 {
 		keys = append(keys, fmt.Sprintf("%05d", i))
@@ -493,7 +494,7 @@ func TestABatchOverAStep(t *testing.T) {
 // TestAnEmptyFeedHasACursor: whoever begins before the first event goes on from there.
 func TestAnEmptyFeedHasACursor(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	r := newReader(t, url)
 	page, err := r.Events(t.Context(), event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20})
 	if err != nil || page.Next == "" || !page.End {
@@ -523,7 +524,7 @@ func TestChunksFitThePage(t *testing.T) {
 			t.Errorf("%d rows behind %d small events", got, c.events)
 		}
 	}
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, r := newWriter(t, url), newReader(t, url)
 	large := storetest.Event("large")
 	large.Payload = `"` + strings.Repeat("x", 100<<10) + `"`
@@ -603,7 +604,7 @@ func TestAPageHasAnEnd(t *testing.T) {
 // waits for too long is told so; single events do not wait for them.
 func TestPagesWaitForEachOther(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	storetest.Merge(t, newWriter(t, url), "1")
 	r := newReader(t, url)
 	for range cap(r.pages) {
@@ -636,7 +637,7 @@ func TestPagesWaitForEachOther(t *testing.T) {
 // TestBrowseIsNewestFirst within what one writer wrote.
 func TestBrowseIsNewestFirst(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, r := newWriter(t, url), newReader(t, url)
 	var want []string
 	for i := range 300 {
@@ -655,7 +656,7 @@ func TestBrowseIsNewestFirst(t *testing.T) {
 // TestFeedGoesOn: a cursor at the end sees what comes later, and nothing twice.
 func TestFeedGoesOn(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, r := newWriter(t, url), newReader(t, url)
 	q := event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20}
 	var got []string
@@ -690,7 +691,7 @@ func TestFeedGoesOn(t *testing.T) {
 // followed into another one.
 func TestRewoundLog(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, r, conn := newWriter(t, url), newReader(t, url), pgtest.Client(t, url)
 	storetest.Merge(t, w, "1")
 	storetest.Merge(t, w, "2", "3")
@@ -732,7 +733,7 @@ func TestRewoundLog(t *testing.T) {
 // process, or at the same time. A cursor of the one is none of the other's.
 func TestEachPartOfARowCounts(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, r, conn := newWriter(t, url), newReader(t, url), pgtest.Client(t, url)
 	storetest.Merge(t, w, "1")
 	for _, change := range []string{
@@ -760,7 +761,7 @@ func walkEnd(t *testing.T, r *Reader) string {
 
 func TestForeignCursors(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, r := newWriter(t, url), newReader(t, url)
 	storetest.Merge(t, w, "1", "2")
 	feedCursor := walkEnd(t, r)
@@ -793,7 +794,7 @@ func TestForeignCursors(t *testing.T) {
 // TestTotalsOfNothing: an empty database has totals too.
 func TestTotalsOfNothing(t *testing.T) {
 	t.Parallel()
-	totals, err := newReader(t, database(t)).Totals(t.Context(), -1, 1<<20)
+	totals, err := newReader(t, postgrestest.Database(t)).Totals(t.Context(), -1, 1<<20)
 	if err != nil || totals.Received != 0 || len(totals.Topics) != 0 {
 		t.Errorf("%+v %v", totals, err)
 	}

@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -15,14 +14,6 @@ import (
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
-
-// database returns the URL of a fresh database with the newest schema.
-func database(t testing.TB) string {
-	return pgtest.NewFrom(t, "schema", func(ctx context.Context, url string) error {
-		_, err := postgres.Open(ctx, url)
-		return err
-	})
-}
 
 func newReader(t testing.TB, url string) *Reader {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -38,7 +39,7 @@ func (s *Subscriptions) all(ctx context.Context) (subs []event.Subscription, err
 // TestEachEnds with the first error, and its connection can be used again.
 func TestEachEnds(t *testing.T) {
 	t.Parallel()
-	s := newSubscriptions(t, database(t), 10)
+	s := newSubscriptions(t, postgrestest.Database(t), 10)
 	for _, name := range []string{"c", "a", "b"} {
 		if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "beginning"}); err != nil {
 			t.Fatal(err)
@@ -63,7 +64,7 @@ func TestEachEnds(t *testing.T) {
 // has for transactions that do not say.
 func TestCommitsAtOnce(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET default_transaction_isolation = 'repeatable read'")
 	s := newSubscriptions(t, url, 1)
@@ -90,7 +91,7 @@ func TestCommitsAtOnce(t *testing.T) {
 // middle does, loses it.
 func TestACreatorThatStandsStill(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	s, err := OpenSubscriptions(url, postgres.PoolConfig{Connections: 1, Timeout: 100 * time.Millisecond}, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +112,7 @@ func TestACreatorThatStandsStill(t *testing.T) {
 // TestSubscriptionMovesForward: whatever comes in whatever order, also at once.
 func TestSubscriptionMovesForward(t *testing.T) {
 	t.Parallel()
-	s := newSubscriptions(t, database(t), 10)
+	s := newSubscriptions(t, postgrestest.Database(t), 10)
 	sub := event.Subscription{Name: "a", After: "beginning", Topics: []string{"x", "y"}, Source: "s", At: event.Position{Commit: 1, ID: 5, Identity: 1<<32 - 1}}
 	for i, want := range []bool{true, false} {
 		if created, err := s.Create(t.Context(), sub); err != nil || created != want {
@@ -164,7 +165,7 @@ func TestSubscriptionMovesForward(t *testing.T) {
 // one that is there is no new one, and one that was deleted makes room.
 func TestSubscriptionsAreCounted(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	s, conn := newSubscriptions(t, url, 2), pgtest.Client(t, url)
 	create := func(name string) (bool, error) {
 		return s.Create(t.Context(), event.Subscription{Name: name, After: "now"})
@@ -203,7 +204,7 @@ func TestSubscriptionsAreCounted(t *testing.T) {
 // TestSubscriptionLag: events behind it and since when they wait.
 func TestSubscriptionLag(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, s, conn := newWriter(t, url), newSubscriptions(t, url, 10), pgtest.Client(t, url)
 	create := func(name string, at event.Position) {
 		if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "now", At: at}); err != nil {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/reader"
 	"ingot/ingest/internal/postgres/writer"
 	"ingot/ingest/internal/storetest"
@@ -55,7 +56,7 @@ func pruned(t *testing.T, p *Pruner, age time.Duration) (all Pruned) {
 // as before, the totals stay, the topics' counts are those of the events, and a key that was deleted is new.
 func TestPrune(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	order := filled(t, url, 250)
 	r, conn, p := newReader(t, url), pgtest.Client(t, url), newPruner(t, url)
 	before, err := r.Totals(t.Context(), -1, 1<<20)
@@ -67,7 +68,7 @@ func TestPrune(t *testing.T) {
 	if all := pruned(t, p, olderThan(100)); all.Batches != 100 || all.Events != gone {
 		t.Errorf("deleted %+v, want %d of 100 batches", all, gone)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 	if diff := cmp.Diff(order[gone:], storetest.Walk(t, r, event.Query{Feed: true, Limit: 100})); diff != "" {
 		t.Errorf("the feed (-want +got)\n%s", diff)
 	}
@@ -80,7 +81,7 @@ func TestPrune(t *testing.T) {
 			t.Errorf("topic %s has %d, want %d", topic, n, want)
 		}
 	}
-	if said := checkLog(t, url).String(); !strings.HasSuffix(said, fmt.Sprintf(", received %d, duplicates %d, no longer there %d", after.Received, after.Received-after.Stored, gone)) {
+	if said := postgrestest.CheckLog(t, url).String(); !strings.HasSuffix(said, fmt.Sprintf(", received %d, duplicates %d, no longer there %d", after.Received, after.Received-after.Stored, gone)) {
 		t.Errorf("verify says %s", said)
 	}
 	if all := pruned(t, p, olderThan(100)); all != (Pruned{}) {
@@ -106,13 +107,13 @@ func TestPrune(t *testing.T) {
 	if err != nil || !stored[0] || stored[1] {
 		t.Errorf("a deleted key and one that is kept: %v %v", stored, err)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestPruneTakesTopicsAway of which no event is left.
 func TestPruneTakesTopicsAway(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	storetest.Merge(t, newWriter(t, url), "a", "b")
 	pgtest.Exec(t, conn, "UPDATE ingot.events SET topic = 'old'; UPDATE ingot.topics SET topic = 'old'")
@@ -120,7 +121,7 @@ func TestPruneTakesTopicsAway(t *testing.T) {
 	if all := pruned(t, newPruner(t, url), 0); all.Batches != 1 || all.Events != 2 {
 		t.Errorf("deleted %+v", all)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.topics WHERE topic = 'old'"); n != 0 {
 		t.Error("the topic is still there")
 	}
@@ -130,18 +131,18 @@ func TestPruneTakesTopicsAway(t *testing.T) {
 // always kept.
 func TestPruneKeepsWhatIsNotFolded(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	filled(t, url, 20)
 	if all := pruned(t, newPruner(t, url), 0); all.Batches != 6 { // the first batch of the third writer folds
 		t.Errorf("deleted %+v", all)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestPruneOfManySteps: none takes more than a slice of events, or one batch.
 func TestPruneOfManySteps(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w := newWriter(t, url)
 	ids := make([]string, 5000)
 	for b := range 4 {
@@ -156,7 +157,7 @@ func TestPruneOfManySteps(t *testing.T) {
 		if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches != 1 || done.Events != 5000 {
 			t.Fatalf("step %d: %+v %v", step, done, err)
 		}
-		checkLog(t, url)
+		postgrestest.CheckLog(t, url)
 	}
 	if n := pgtest.Number(t, pgtest.Client(t, url), "SELECT count(*) FROM ingot.events"); n != 1 {
 		t.Errorf("%d events are left", n)
@@ -166,7 +167,7 @@ func TestPruneOfManySteps(t *testing.T) {
 // TestPruneOfTinyBatches: a step of thousands of them takes no longer than one of a few.
 func TestPruneOfTinyBatches(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	tinyBatches(t, url, stepBatches+1)
 	p, err := Open(url, 5*time.Second) // of which it needs a fiftieth
 	if err != nil {
@@ -176,13 +177,13 @@ func TestPruneOfTinyBatches(t *testing.T) {
 	if done, err := p.Prune(t.Context(), time.Hour); err != nil || done.Batches != stepBatches || done.Events != 2*stepBatches {
 		t.Errorf("%+v %v", done, err)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestPruneOfSlowEvents: where a step of all that is old takes longer than a statement may, a smaller one is made.
 func TestPruneOfSlowEvents(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	tinyBatches(t, url, 40)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN old; END $$;
@@ -204,7 +205,7 @@ func TestPruneOfSlowEvents(t *testing.T) {
 	if failed == nil {
 		t.Error("no step was too long: the test shows nothing")
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // tinyBatches writes batches of two events, old ones, of which the last one is folded.
@@ -220,7 +221,7 @@ func tinyBatches(t *testing.T, url string, n int) {
 // TestPrunedPlaces: a place whose batch was deleted is gone, all others go on.
 func TestPrunedPlaces(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	order := filled(t, url, 250)
 	r := newReader(t, url)
 	places := map[int64]string{0: ""}
@@ -250,7 +251,7 @@ func TestPrunedPlaces(t *testing.T) {
 // long that took.
 func TestPlaceBeforeAPause(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	storetest.Merge(t, newWriter(t, url), "a")
 	storetest.Merge(t, newWriter(t, url), "b")
 	r, p := newReader(t, url), newPruner(t, url)
@@ -270,7 +271,7 @@ func TestPlaceBeforeAPause(t *testing.T) {
 	if all := pruned(t, p, 0); all.Batches != 1 {
 		t.Errorf("when that is old as well: %+v", all)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestPageThatIsDeletedMeanwhile: a reader that has read the log, and whose events are deleted then, is
@@ -280,7 +281,7 @@ func TestPageThatIsDeletedMeanwhile(t *testing.T) {
 	for name, query := range map[string]event.Query{"all": {}, "by topic": {Topics: []string{"rare"}}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			filled(t, url, 250)
 			r, conn := newReader(t, url), pgtest.Client(t, url)
 			query.Feed, query.Limit, query.MaxBytes = true, 1, 1<<20
@@ -319,7 +320,7 @@ func deletedMeanwhile(t *testing.T, r *reader.Reader, conn *pgx.Conn, query even
 // they write is deleted again at once.
 func TestPruneBesideWriters(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	var writing sync.WaitGroup
 	for n := range 3 {
 		w := writer.New(url, []writer.Path{writer.PathStaged, writer.PathDirect, writer.PathAuto}[n], testTimeouts, uuid.New(), zap.NewNop())
@@ -353,12 +354,12 @@ func TestPruneBesideWriters(t *testing.T) {
 	if batches == 0 {
 		t.Error("nothing was deleted")
 	}
-	if v := checkLog(t, url); v.Received != 3*150*4 {
+	if v := postgrestest.CheckLog(t, url); v.Received != 3*150*4 {
 		t.Errorf("%+v", v)
 	}
 	storetest.Merge(t, newWriter(t, url), "last")
 	pruned(t, p, 0)
-	if v := checkLog(t, url); v.Batches != 1 || v.Events != 1 {
+	if v := postgrestest.CheckLog(t, url); v.Batches != 1 || v.Events != 1 {
 		t.Errorf("at the end %+v", v)
 	}
 }
@@ -366,7 +367,7 @@ func TestPruneBesideWriters(t *testing.T) {
 // TestOnePrunerAtATime, of all instances.
 func TestOnePrunerAtATime(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	filled(t, url, 20)
 	p, conn := newPruner(t, url), pgtest.Client(t, url)
 	pgtest.Exec(t, conn, "SELECT pg_advisory_lock($1)", int64(postgres.PruneLock))
@@ -382,7 +383,7 @@ func TestOnePrunerAtATime(t *testing.T) {
 // TestPruneByBothClocks: a database whose clock has jumped ahead loses nothing.
 func TestPruneByBothClocks(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	storetest.Merge(t, newWriter(t, url), "a")
 	storetest.Merge(t, newWriter(t, url), "b")
 	conn := pgtest.Client(t, url)
@@ -401,7 +402,7 @@ func TestPruneByBothClocks(t *testing.T) {
 // TestPruneWaitsForFolds before it takes its counts off the same rows.
 func TestPruneWaitsForFolds(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	filled(t, url, 20)
 	p, conn := newPruner(t, url), pgtest.Client(t, url)
 	log := pgtest.Client(t, url)
@@ -420,14 +421,14 @@ func TestPruneWaitsForFolds(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestAPrunerThatStandsStill between two statements holds the log's lock at none of them, and what else
 // it has locked for no longer than a statement may take.
 func TestAPrunerThatStandsStill(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	filled(t, url, 20)
 	looks := &lockTracer{t: t, conn: pgtest.Client(t, url)}
 	config, err := pgx.ParseConfig(url)
@@ -444,7 +445,7 @@ func TestAPrunerThatStandsStill(t *testing.T) {
 	if done, err := prune(t.Context(), conn, 0, stepEvents); err != nil || done.Events == 0 || looks.looked == 0 {
 		t.Errorf("%+v, looked %d times; %v", done, looks.looked, err)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 
 	p, err := Open(url, 100*time.Millisecond)
 	if err != nil {

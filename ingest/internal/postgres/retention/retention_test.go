@@ -1,7 +1,6 @@
 package retention
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -20,14 +19,6 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // testTimeouts are hang detectors.
 var testTimeouts = writer.Timeouts{Statement: time.Minute, Lock: time.Minute, Idle: time.Minute}
-
-// database returns the URL of a fresh database with the newest schema.
-func database(t *testing.T) string {
-	return pgtest.NewFrom(t, "schema", func(ctx context.Context, url string) error {
-		_, err := postgres.Open(ctx, url)
-		return err
-	})
-}
 
 func newWriter(t *testing.T, url string) *writer.Writer {
 	t.Helper()
@@ -52,17 +43,4 @@ func filled(t *testing.T, url string, batches int) (order []string) {
 	order = storetest.History(t, batches, newWriter(t, url), newWriter(t, url), newWriter(t, url))
 	pgtest.Exec(t, pgtest.Client(t, url), "UPDATE ingot.batches SET committed_at = '2026-01-01 00:00:01Z'::timestamptz + (commit_seq - 1) * interval '1 minute'")
 	return order
-}
-
-// checkLog holds the tables to their invariants.
-func checkLog(t *testing.T, url string) postgres.Verification {
-	t.Helper()
-	v, err := postgres.Verify(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, broken := range v.Broken {
-		t.Error(broken)
-	}
-	return v
 }

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/pgtest"
 )
@@ -17,7 +18,7 @@ import (
 // that it gave up.
 func TestAbandonedUnderAnotherRole(t *testing.T) {
 	t.Parallel()
-	owner := database(t)
+	owner := postgrestest.Database(t)
 	conn := pgtest.Client(t, owner)
 	name := conn.Config().Database
 	login, group := pgx.Identifier{"login_" + name}.Sanitize(), pgx.Identifier{"group_" + name}.Sanitize()

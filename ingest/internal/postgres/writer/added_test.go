@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -55,7 +56,7 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 		for _, path := range []Path{PathAuto, PathStaged, PathDirect} {
 			t.Run(name+" "+string(path), func(t *testing.T) {
 				t.Parallel()
-				url := database(t)
+				url := postgrestest.Database(t)
 				pgtest.Exec(t, pgtest.Client(t, url), c.ddl)
 				w := newWriter(t, url)
 				w.chooser.path = path
@@ -94,7 +95,7 @@ func TestAddedToTheLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			pgtest.Exec(t, pgtest.Client(t, url), ddl)
 			var notStored *event.NotStoredError
 			if _, err := newWriter(t, url).Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {}); !errors.As(err, &notStored) {
@@ -124,7 +125,7 @@ func TestExceptionsThatMayPass(t *testing.T) {
 		for _, trigger := range []string{atOnce, atEnd} {
 			t.Run(name+" "+trigger[7:14], func(t *testing.T) {
 				t.Parallel()
-				url := database(t)
+				url := postgrestest.Database(t)
 				conn := pgtest.Client(t, url)
 				pgtest.Exec(t, conn, "CREATE SEQUENCE ingot.tries; CREATE FUNCTION ingot.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('ingot.tries') = 1 THEN "+
 					c.fail+"; END IF; RETURN NEW; END $$;"+trigger)
@@ -145,7 +146,7 @@ func TestExceptionsThatMayPass(t *testing.T) {
 // TestATriggerHasAnEventWait: one that raises what a held key does is taken for that. The request waits alone, beside the others.
 func TestATriggerHasAnEventWait(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	pgtest.Exec(t, pgtest.Client(t, url), raisingAs("lock_not_available", "NEW.source = 's'")+atOnce)
 	late := storetest.Event("a")
 	late.Source = "s"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -53,7 +54,7 @@ func TestCommitsLostUnderTwo(t *testing.T) {
 	} {
 		t.Run(how+" lost", func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			p := newLossyProxy(t, url)
 			w := trustingBy(t, url, p.url(t, url))
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // half of it is spent on what is held

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -65,7 +66,7 @@ func (s *sentAhead) underWay(t *testing.T) {
 // it needs to send batches ahead, and a connection. One event, "known", is there.
 func trusting(t *testing.T) (*Writer, *pgx.Conn, string) {
 	t.Helper()
-	url := database(t)
+	url := postgrestest.Database(t)
 	return trustingBy(t, url, url), pgtest.Client(t, url), url
 }
 
@@ -74,7 +75,7 @@ func trustingBy(t *testing.T, url, by string) *Writer {
 	t.Helper()
 	w := New(by, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
-	t.Cleanup(func() { checkLog(t, url) })
+	t.Cleanup(func() { postgrestest.CheckLog(t, url) })
 	w.choose(func(c *pathChooser) { c.seen = guesses{misses: guessesToTrust, hits: guessesToTrust} })
 	storetest.Merge(t, w, "known")
 	send(t.Context(), w, []bool{true, false}, "known", "warm").want(t, false, true)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/internal/pgtest"
 )
 
@@ -14,7 +15,7 @@ func TestCrowded(t *testing.T) {
 	for _, path := range []Path{PathDirect, PathStaged} {
 		t.Run(string(path), func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			few, most := newWriter(t, url), newWriter(t, url)
 			few.chooser.path, most.chooser.path = path, path
 			n := 0
@@ -49,7 +50,7 @@ func TestCrowded(t *testing.T) {
 // TestCrowdedAcrossConnections: a new connection cannot tell yet, and leaves it at what was known.
 func TestCrowdedAcrossConnections(t *testing.T) {
 	t.Parallel()
-	w := newWriter(t, database(t))
+	w := newWriter(t, postgrestest.Database(t))
 	for i, known := range []bool{false, true} {
 		w.crowd.others.Store(known)
 		for n := range 3 {
@@ -65,7 +66,7 @@ func TestCrowdedAcrossConnections(t *testing.T) {
 // TestFoldReadsFewRows: what a fold reads does not grow with the log.
 func TestFoldReadsFewRows(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	const log = 5000
 	pgtest.Exec(t, pgtest.Client(t, url), fmt.Sprintf(`INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored,
 		instance, committed_at, heap_blocks, topics, folded)

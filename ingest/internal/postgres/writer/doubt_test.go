@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -170,7 +171,7 @@ func TestDoubtIsResolved(t *testing.T) {
 }
 
 func resolvesDoubt(t *testing.T, path Path, how string, committed bool) {
-	url := database(t)
+	url := postgrestest.Database(t)
 	p := newLossyProxy(t, url)
 	w := New(p.url(t, url), path, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
@@ -193,7 +194,7 @@ func resolvesDoubt(t *testing.T, path Path, how string, committed bool) {
 	if got := storetest.Merge(t, w, "a", "b", "c", "d"); !equal(got, false, !committed, !committed, true) {
 		t.Errorf("the second try: %v", got)
 	}
-	v := checkLog(t, url)
+	v := postgrestest.CheckLog(t, url)
 	wantBatches := int64(3)
 	if !committed {
 		wantBatches = 3 // the void row stands in for the lost batch
@@ -230,7 +231,7 @@ func write(ctx context.Context, w *Writer, b *batch) error {
 // after the fence. It must break at first_id, by itself.
 func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
 	b := batch{groups: storetest.Groups("a"), received: 1}
 	if err := write(t.Context(), old, &b); err != nil {
@@ -248,7 +249,7 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	if err := old.sendCommit(t.Context(), &b); !errors.As(err, &notStored) {
 		t.Fatalf("the old transaction: %v", err)
 	}
-	if v := checkLog(t, url); v.Events != 0 || v.Batches != 1 {
+	if v := postgrestest.CheckLog(t, url); v.Events != 0 || v.Batches != 1 {
 		t.Errorf("%+v", v)
 	}
 }
@@ -257,7 +258,7 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 // more after a failover that lost it, is not the batch.
 func TestFenceKnowsItsOwn(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w := newWriter(t, url)
 	b := batch{groups: storetest.Groups("a"), received: 1}
 	if err := write(t.Context(), w, &b); err != nil {
@@ -275,7 +276,7 @@ func TestFenceKnowsItsOwn(t *testing.T) {
 // it, however short a key is waited for, and then tells what it did.
 func TestFenceWaits(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
 	w.instance, w.timeouts.Lock = old.instance, time.Millisecond
 	b := batch{groups: storetest.Groups("a", "b"), received: 2}
@@ -303,7 +304,7 @@ func TestFenceWaits(t *testing.T) {
 	if !<-fenced {
 		t.Error("the batch has committed, the fence says it has not")
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestWarningAtCommit: a COMMIT that comes with a warning is checked by the fence; a fence that is
@@ -317,7 +318,7 @@ func TestWarningAtCommit(t *testing.T) {
 		for when, doubts := range map[string]int{"DEFERRABLE INITIALLY DEFERRED": 1, "NOT DEFERRABLE": 0} {
 			t.Run(string(path)+" "+when, func(t *testing.T) {
 				t.Parallel()
-				url := database(t)
+				url := postgrestest.Database(t)
 				pgtest.Exec(t, pgtest.Client(t, url), warn+when+` FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
 				core, logged := observer.New(zap.WarnLevel)
 				w := New(url, path, testTimeouts, uuid.New(), zap.New(core))

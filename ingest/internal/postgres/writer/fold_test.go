@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -40,7 +41,7 @@ func TestTopicsAreCounted(t *testing.T) {
 	for _, path := range []Path{PathStaged, PathDirect} {
 		t.Run(string(path), func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			w, r := newWriter(t, url), newReader(t, url)
 			w.chooser.path = path
 			want := map[string]int64{}
@@ -62,7 +63,7 @@ func TestTopicsAreCounted(t *testing.T) {
 			if folds := pgtest.Number(t, pgtest.Client(t, url), "SELECT count(*) FROM ingot.batches WHERE folded"); folds != 3 {
 				t.Errorf("%d of %d batches folded", folds, 2*foldBatches+10)
 			}
-			checkLog(t, url)
+			postgrestest.CheckLog(t, url)
 		})
 	}
 }
@@ -71,7 +72,7 @@ func TestTopicsAreCounted(t *testing.T) {
 // counts for each writer, and a connection's first batch leaves nothing of those before.
 func TestFoldsAreBounded(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	gathered := func() (batches, counts int64) {
 		batches = pgtest.Number(t, conn, "SELECT count(*) FROM ("+postgres.UnfoldedTopics+") AS b") // those without topics have to be passed over as well
@@ -108,14 +109,14 @@ func TestFoldsAreBounded(t *testing.T) {
 	if batches, _ := gathered(); batches != 0 {
 		t.Errorf("%d batches are left after the first of a connection", batches)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestFoldThatFailsComesAgain: a fold that the direct path has refused is made on the
 // staged one.
 func TestFoldThatFailsComesAgain(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	mergeBatch(t, newWriter(t, url), ofTopics(1, "t"))
 	w := newWriter(t, url)
@@ -124,7 +125,7 @@ func TestFoldThatFailsComesAgain(t *testing.T) {
 	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches WHERE folded"); n != 2 {
 		t.Errorf("%d batches folded, want the first of both connections", n)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // largest are the topics with the most events, those that are equal by their names.
@@ -142,7 +143,7 @@ func largest(counts map[string]int64, most int) map[string]int64 {
 // TestTooManyTopics: no more are held than an answer may have, whether they were folded or not.
 func TestTooManyTopics(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, r := newWriter(t, url), newReader(t, url)
 	for n := range 3 {
 		mergeBatch(t, w, ofTopics(n, "a", fmt.Sprint("topic-", n)))
@@ -162,7 +163,7 @@ func TestTooManyTopics(t *testing.T) {
 // may write while ingesters are replaced.
 func TestBatchesOfAnOlderVersion(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn, w := pgtest.Client(t, url), newWriter(t, url)
 	old := func(seq int) {
 		pgtest.Exec(t, conn, `INSERT INTO ingot.events SELECT 'old', 't' || $1::int, 9e9::bigint + $1::int, source, timestamp, received_at, payload FROM ingot.events LIMIT 1`, seq)
@@ -180,13 +181,13 @@ func TestBatchesOfAnOlderVersion(t *testing.T) {
 	if err != nil || totals.Topics["t"] != foldBatches+5 || totals.Topics["t60"] != 1 {
 		t.Errorf("%+v %v", totals, err)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestMigrationFolds what has gathered, and nothing of it twice.
 func TestMigrationFolds(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn, w := pgtest.Client(t, url), newWriter(t, url)
 	for n := range foldBatches / 2 {
 		mergeBatch(t, w, ofTopics(n, "t", "u"))
@@ -203,5 +204,5 @@ func TestMigrationFolds(t *testing.T) {
 			t.Errorf("events of a topic twice and topics: %d", n)
 		}
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 )
 
@@ -13,7 +14,7 @@ import (
 // for, each finds what exists.
 func TestMemoryOfLookUps(t *testing.T) {
 	t.Parallel()
-	w := newWriter(t, database(t))
+	w := newWriter(t, postgrestest.Database(t))
 	storetest.Merge(t, w, "a")
 	look := func(ids ...string) {
 		t.Helper()

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -23,7 +24,7 @@ import (
 // TestBatchOfDuplicatesIsLogged: /stats counts them from the log.
 func TestBatchOfDuplicatesIsLogged(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, r := newWriter(t, url), newReader(t, url)
 	for range 3 {
 		storetest.Merge(t, w, "a", "b")
@@ -32,14 +33,14 @@ func TestBatchOfDuplicatesIsLogged(t *testing.T) {
 	if err != nil || totals.Received != 6 || totals.Stored != 2 || totals.Topics["t"] != 2 {
 		t.Errorf("%+v %v", totals, err)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestBlocksDieWithTheirConnection: no id is given out twice, over connections and
 // over writers.
 func TestBlocksDieWithTheirConnection(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	a, b := newWriter(t, url), newWriter(t, url)
 	storetest.Merge(t, a, "1", "2")
 	storetest.Merge(t, b, "3")
@@ -53,13 +54,13 @@ func TestBlocksDieWithTheirConnection(t *testing.T) {
 	if err != nil || !slices.Equal(ids, want) {
 		t.Errorf("ids %v %v, want %v", ids, err, want)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestNewBlockWhenOneIsUsedUp: a batch that the rest of a block does not hold has its ids of the next one.
 func TestNewBlockWhenOneIsUsedUp(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w := newWriter(t, url)
 	storetest.Merge(t, w, "a")
 	last := w.session.lastID
@@ -69,7 +70,7 @@ func TestNewBlockWhenOneIsUsedUp(t *testing.T) {
 	if w.session.lastID != last+postgres.BlockSize || w.session.nextID != last+3 {
 		t.Errorf("ids go on at %d, up to %d; the first block ended at %d", w.session.nextID, w.session.lastID, last)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 	tooMany := make([]event.Event, postgres.BlockSize+1)
 	var notStored *event.NotStoredError
 	if _, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(tooMany...)}}, func() {}); !errors.As(err, &notStored) {
@@ -81,7 +82,7 @@ func TestNewBlockWhenOneIsUsedUp(t *testing.T) {
 // sequence nobody has moved.
 func TestSequenceBehindTheLog(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	a, b := newWriter(t, url), newWriter(t, url)
 	storetest.Merge(t, a, "1")
 	storetest.Merge(t, a, "2", "3")
@@ -93,7 +94,7 @@ func TestSequenceBehindTheLog(t *testing.T) {
 	if got, want := storetest.Walk(t, newReader(t, url), event.Query{Feed: true, Limit: 10}), 7; len(got) != want || len(slices.Compact(slices.Sorted(slices.Values(got)))) != want {
 		t.Errorf("%v are read, want %d events", got, want)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestIDsComeAfterTheLog: where the sequence lies behind the log, the blocks that nobody has used of those before
@@ -107,7 +108,7 @@ func TestIDsComeAfterTheLog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			conn := pgtest.Client(t, url)
 			storetest.Merge(t, newWriter(t, url), "1")
 			pgtest.Exec(t, conn, "SELECT nextval('ingot.id_blocks')")
@@ -139,7 +140,7 @@ func TestLostConnectionIsReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			w := newWriter(t, url)
 			storetest.Merge(t, w, "a")
 			first(w)
@@ -155,7 +156,7 @@ func TestLostConnectionIsReplaced(t *testing.T) {
 			if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events"); n != 2 {
 				t.Errorf("%d rows", n)
 			}
-			checkLog(t, url)
+			postgrestest.CheckLog(t, url)
 		})
 	}
 }
@@ -165,7 +166,7 @@ func TestLostConnectionIsReplaced(t *testing.T) {
 // change what it does.
 func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	for _, setting := range []string{
 		"default_transaction_isolation = 'repeatable read'", "default_transaction_read_only = on",
@@ -207,7 +208,7 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 // TestRemoteApplyIsKept: who asks for more than a flush gets it, of batches on each path and of the fence.
 func TestRemoteApplyIsKept(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET synchronous_commit = remote_apply", pgx.Identifier{conn.Config().Database}.Sanitize()))
 	pgtest.Exec(t, conn, `
@@ -235,7 +236,7 @@ func TestRemoteApplyIsKept(t *testing.T) {
 // TestAnotherPromiseIsTold once, when a connection finds that commits are worth less than before.
 func TestAnotherPromiseIsTold(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	core, logged := observer.New(zap.WarnLevel)
 	w := New(url, PathAuto, testTimeouts, uuid.New(), zap.New(core))
@@ -254,7 +255,7 @@ func TestAnotherPromiseIsTold(t *testing.T) {
 // batch would be in doubt.
 func TestIdleConnectionsAreKept(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET idle_session_timeout = '500ms'")
 	w := New(url, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
@@ -272,7 +273,7 @@ func TestIdleConnectionsAreKept(t *testing.T) {
 // clients, on both paths, and readers find it.
 func TestAllTextIsUTF8(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	for n, encoding := range []string{"UTF8", "LATIN1", "EUC_JP", "SQL_ASCII"} {
 		pgtest.Exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET client_encoding = '%s'", pgx.Identifier{conn.Config().Database}.Sanitize(), encoding))
@@ -297,13 +298,13 @@ func TestAllTextIsUTF8(t *testing.T) {
 	if err != nil || totals.Topics["ä€"] != 9 || len(totals.Topics) != 1 {
 		t.Errorf("%v %v", totals.Topics, err)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestKeyHeldByAnotherTransaction ends in the lock timeout, certainly not stored.
 func TestKeyHeldByAnotherTransaction(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
 	w := newWriter(t, url)
@@ -320,13 +321,13 @@ func TestKeyHeldByAnotherTransaction(t *testing.T) {
 	}
 	pgtest.Exec(t, conn, "ROLLBACK")
 	storetest.Merge(t, w, "a", "held")
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestTableLockIsNotAKey: whoever has locked the table keeps everybody out, and no request is to blame.
 func TestTableLockIsNotAKey(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	w := newWriter(t, url)
 	storetest.Merge(t, w, "a")
@@ -347,7 +348,7 @@ func TestTableLockIsNotAKey(t *testing.T) {
 // nothing either, though COMMIT was on its way.
 func TestLogLockIsNotAKey(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", postgres.LogLock))
 	w := newWriter(t, url)
@@ -364,7 +365,7 @@ func TestLogLockIsNotAKey(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 	storetest.Merge(t, w, "a")
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestErrorInTheCommitQuery: a server that says ERROR before COMMIT has not
@@ -374,7 +375,7 @@ func TestErrorInTheCommitQuery(t *testing.T) {
 	for name, timing := range map[string]string{"in the log row": "NOT DEFERRABLE", "in COMMIT": "DEFERRABLE INITIALLY DEFERRED"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			conn := pgtest.Client(t, url)
 			pgtest.Exec(t, conn, `
 				CREATE FUNCTION ingot.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
@@ -409,7 +410,7 @@ func TestErrorsAreClassedByStatement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			pgtest.Exec(t, pgtest.Client(t, url), c.failing)
 			w := newWriter(t, url)
 			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {}); !errors.As(err, c.want) {
@@ -426,7 +427,7 @@ func TestATriggerChangesIDs(t *testing.T) {
 	for name, id := range map[string]string{"before the batch": "0", "behind it": "NEW.id + 100000", "another event's": "NEW.id - NEW.id % 2 + 1"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			conn := pgtest.Client(t, url)
 			pgtest.Exec(t, conn, `
 				CREATE FUNCTION ingot.change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := `+id+`; RETURN NEW; END $$;
@@ -487,7 +488,7 @@ func TestJudgeCommit(t *testing.T) {
 // tables, and JIT stays off.
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w := newWriter(t, url)
 	storetest.Merge(t, w, "a")
 	for _, rows := range []int{0, 50_000} {
@@ -521,7 +522,7 @@ func TestPlans(t *testing.T) {
 // a large table, where an index that somebody has made would read whole topics.
 func TestLookUpPlan(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, conn := newWriter(t, url), pgtest.Client(t, url)
 	pgtest.Exec(t, conn, `CREATE INDEX ON ingot.events (topic, id)`)
 	storetest.Merge(t, w, "a")

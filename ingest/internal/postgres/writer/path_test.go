@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -66,7 +67,7 @@ func TestRacesLeadToTheStagedPath(t *testing.T) {
 // costs a fallback, and trust.
 func TestAutoLearns(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	first, w := newWriter(t, url), newWriter(t, url)
 	write := func(w *Writer, from, to int, stored bool) {
 		t.Helper()
@@ -107,7 +108,7 @@ func TestAutoLearns(t *testing.T) {
 	if first.chooser.trusted(1000) {
 		t.Errorf("trust after a wrong batch: %+v", first.chooser)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }
 
 // TestSuspectsAreChecked: suspects that have proven to exist are not looked up any
@@ -115,7 +116,7 @@ func TestAutoLearns(t *testing.T) {
 // exist is stored all the same, by the staged path, and costs the trust.
 func TestSuspectsAreChecked(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w := newWriter(t, url)
 	w.chooser.seen = guesses{misses: guessesToTrust, hits: guessesToTrust}
 	write := func(suspects string, ids ...string) string {
@@ -151,5 +152,5 @@ func TestSuspectsAreChecked(t *testing.T) {
 	if got := write("s", "a"); got != "[false]" || w.lookers.all[0].plan.uses != 0 {
 		t.Errorf("nothing to write: stored %s, %d look-ups", got, w.lookers.all[0].plan.uses)
 	}
-	checkLog(t, url)
+	postgrestest.CheckLog(t, url)
 }

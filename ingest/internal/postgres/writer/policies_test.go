@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -45,7 +46,7 @@ func TestPoliciesRefuseARequest(t *testing.T) {
 		for _, path := range []Path{PathAuto, PathStaged, PathDirect} {
 			t.Run(name+" "+string(path), func(t *testing.T) {
 				t.Parallel()
-				owner := database(t)
+				owner := postgrestest.Database(t)
 				conn := pgtest.Client(t, owner)
 				_, least := writingRole(t, owner, conn)
 				pgtest.Exec(t, conn, rowSecurity+policies)
@@ -69,7 +70,7 @@ func TestPoliciesRefuseARequest(t *testing.T) {
 // is refused only once they have been looked at before it.
 func TestPoliciesThatChange(t *testing.T) {
 	t.Parallel()
-	owner := database(t)
+	owner := postgrestest.Database(t)
 	conn := pgtest.Client(t, owner)
 	_, least := writingRole(t, owner, conn)
 	w := newWriter(t, least)
@@ -111,7 +112,7 @@ func TestWithoutAPolicyNothingIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			owner := database(t)
+			owner := postgrestest.Database(t)
 			conn := pgtest.Client(t, owner)
 			role, least := writingRole(t, owner, conn)
 			as := strings.NewReplacer(" ROLE", " "+role)

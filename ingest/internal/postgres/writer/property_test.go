@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
 )
@@ -16,7 +17,7 @@ import (
 // byte and casts to jsonb. The bodies are made to lie near every bound.
 func TestAcceptedIsStorable(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, conn := newWriter(t, url), pgtest.Client(t, url)
 	accepted, refused := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -51,7 +52,7 @@ func TestOldConnectionsAreReplaced(t *testing.T) {
 // TestContextsThatEndLater do nothing to the connection of a batch that was answered, on either path.
 func TestContextsThatEndLater(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	for _, path := range []Path{PathStaged, PathDirect} {
 		w := New(url, path, testTimeouts, uuid.New(), zap.NewNop())
 		t.Cleanup(w.Close)
@@ -94,7 +95,7 @@ func TestAConnectionThatIsNotGoodIsClosed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			conn := pgtest.Client(t, url)
 			pgtest.Exec(t, conn, change)
 			w := newWriter(t, url)
@@ -113,7 +114,7 @@ func TestAConnectionThatIsNotGoodIsClosed(t *testing.T) {
 // scans none would be left, beside those of scansOnly, but to go through the whole table.
 func TestPlansOfABatch(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET enable_indexscan = off")
 	pgtest.Exec(t, conn, "INSERT INTO ingot.events SELECT n::text, 't', n + 1e6, 's', now(), now(), '1' FROM generate_series(1, 20000) AS n; ANALYZE ingot.events")

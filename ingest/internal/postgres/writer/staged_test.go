@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
 	"ingot/internal/pgtest"
@@ -35,7 +36,7 @@ func staging(t *testing.T, url string) *Writer {
 // TestFewSuspectsAreMerged: a look-up that would spare the merge little is not made.
 func TestFewSuspectsAreMerged(t *testing.T) {
 	t.Parallel()
-	w := staging(t, database(t))
+	w := staging(t, postgrestest.Database(t))
 	w.lookUpBytes = lookUpBytes
 	large := strings.Repeat(" ", lookUpBytes) + "1"
 	for _, c := range []struct {
@@ -58,7 +59,7 @@ func TestFewSuspectsAreMerged(t *testing.T) {
 // its suspects are looked up. They are written in that order.
 func TestLookedUpBesideAStagedBatch(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, conn, watch := staging(t, url), pgtest.Client(t, url), pgtest.Client(t, url)
 	send(t.Context(), w, []bool{true}, "known").want(t, false) // there is a plan now
 	release := holdLog(t, conn)
@@ -89,7 +90,7 @@ func TestLookedUpBesideAStagedBatch(t *testing.T) {
 // TestNotReadyInDoubt: while a staged batch is in doubt nothing of the next can be under way.
 func TestNotReadyInDoubt(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, conn, watch := staging(t, url), pgtest.Client(t, url), pgtest.Client(t, url)
 	const waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND NOT granted AND datname = current_database() AND query LIKE '%s%%'"
 	release := holdLog(t, conn)
@@ -111,7 +112,7 @@ func TestNotReadyInDoubt(t *testing.T) {
 // TestKnownToAnotherServer: what was looked up where it is not written does not count.
 func TestKnownToAnotherServer(t *testing.T) {
 	t.Parallel()
-	w := staging(t, database(t))
+	w := staging(t, postgrestest.Database(t))
 	storetest.Merge(t, w, "other")
 	write := func() {
 		t.Helper()
@@ -137,7 +138,7 @@ func TestKnownToAnotherServer(t *testing.T) {
 // while, and then asked again.
 func TestNoConnectionForLookUps(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w := staging(t, url)
 	w.lookers.url, w.lookers.pause = "postgres://nobody@127.0.0.1:1/none", time.Hour
 	write := func() *time.Time {
@@ -165,7 +166,7 @@ func TestNoConnectionForLookUps(t *testing.T) {
 // bad data, and says nothing about it.
 func TestNoIDsBlamesNobody(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w := staging(t, url)
 	pgtest.Exec(t, pgtest.Client(t, url), "ALTER SEQUENCE ingot.id_blocks MAXVALUE 65536")
 	w.session.nextID = 0
@@ -186,7 +187,7 @@ func TestMergeNeverRunsByItself(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := database(t)
+			url := postgrestest.Database(t)
 			w, conn := staging(t, url), pgtest.Client(t, url)
 			if _, err := w.session.conn.Exec(t.Context(), breaks).ReadAll(); err != nil {
 				t.Fatal(err)
@@ -209,7 +210,7 @@ func TestMergeNeverRunsByItself(t *testing.T) {
 // the batch is over, certainly not stored, and its backend does not stay behind.
 func TestMergeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	w, conn, watch := staging(t, url), pgtest.Client(t, url), pgtest.Client(t, url)
 	const waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot' AND wait_event_type = 'Lock'"
 	pgtest.Exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
@@ -234,7 +235,7 @@ func TestMergeEndsWithItsContext(t *testing.T) {
 // TestLargeBatchIsLetGo: its memory does not stay with the connection, on either path.
 func TestLargeBatchIsLetGo(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := postgrestest.Database(t)
 	for _, path := range []Path{PathStaged, PathDirect} {
 		w := New(url, path, testTimeouts, uuid.New(), zap.NewNop())
 		t.Cleanup(w.Close)

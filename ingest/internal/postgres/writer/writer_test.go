@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/postgres/reader"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -26,14 +27,6 @@ var testTimeouts = Timeouts{Statement: time.Minute, Lock: time.Minute, Idle: tim
 // soonUp is the time of a Merge that is to run out of it: within half of it a batch has to
 // be sent, also where other packages' tests have the processors.
 const soonUp = 5 * time.Second
-
-// database returns the URL of a fresh database with the newest schema.
-func database(t testing.TB) string {
-	return pgtest.NewFrom(t, "schema", func(ctx context.Context, url string) error {
-		_, err := postgres.Open(ctx, url)
-		return err
-	})
-}
 
 func newWriter(t testing.TB, url string) *Writer {
 	w := New(url, PathAuto, testTimeouts, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
@@ -69,11 +62,11 @@ func TestContract(t *testing.T) {
 		t.Run(string(c.path)+", "+c.guess, func(t *testing.T) {
 			t.Parallel()
 			storetest.Contract(t, func(t *testing.T) storetest.Opened {
-				url := database(t)
+				url := postgrestest.Database(t)
 				conn := pgtest.Client(t, url)
 				w := New(url, c.path, testTimeouts, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
 				t.Cleanup(w.Close)
-				t.Cleanup(func() { checkLog(t, url) })
+				t.Cleanup(func() { postgrestest.CheckLog(t, url) })
 				return storetest.Opened{Store: guessing{w, c.guess}, Rows: func() map[storetest.Key]event.Event { return allRows(t, conn) }}
 			})
 		})
@@ -113,17 +106,4 @@ func allRows(t *testing.T, conn *pgx.Conn) map[storetest.Key]event.Event {
 		t.Fatal(err)
 	}
 	return all
-}
-
-// checkLog holds the tables to their invariants.
-func checkLog(t *testing.T, url string) postgres.Verification {
-	t.Helper()
-	v, err := postgres.Verify(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, broken := range v.Broken {
-		t.Error(broken)
-	}
-	return v
 }
