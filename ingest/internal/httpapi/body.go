@@ -63,19 +63,12 @@ func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) ([]byte, error) {
 }
 
 // readChunked reads a body without a length, and bounds the fields behind it: fasthttp keeps them as it keeps
-// those of the header. header.Len counts them, for which fasthttp makes as much of each cookie as of a field: so
-// the cookies are bounded first. To fasthttp a client that closes its side after any chunk has sent all of them.
+// those of the header.
 func readChunked(ctx *fasthttp.RequestCtx, g growing) ([]byte, error) {
 	header := &ctx.Request.Header
-	if bytes.Count(header.RawHeaders(), []byte(";")) > maxFields {
-		return nil, errTooMany
-	}
-	before := header.Len()
 	err := g.readAll(ctx.RequestBodyStream(), growStart)
-	if c, ok := ctx.Conn().(*conn); err == nil && ok && c.over.Load() {
-		err = errBodyBroken // the last chunk never came, or not all of it
-	}
-	if behind := header.Len() - before; err == nil && fieldsOf(header.RawHeaders())+behind > maxFields {
+	behind := bytes.Count(header.TrailerHeader(), []byte("\n")) - 1 // an empty line ends them
+	if err == nil && fieldsOf(header.RawHeaders())+behind > maxFields {
 		err = errTooMany
 	}
 	return g.buf, err
