@@ -28,7 +28,6 @@ type conn struct {
 	closed  atomic.Bool
 	refused atomic.Bool // linger before the end
 	late    atomic.Bool // a read ran into its deadline
-	over    atomic.Bool // a read met the end of what the client sends
 	ended   func()      // called once when it is closed; nil: nothing to do
 
 	// withheld: an answer is done, and nothing was read since. While there is a request behind it, fasthttp keeps
@@ -57,9 +56,7 @@ func (c *conn) settle() {
 // atClose before it hands the connection on.
 func (c *conn) atClose(f func()) { c.ended = f }
 
-// Read implements net.Conn. fasthttp hides the timeout of a read inside a chunk
-// from errors.As, and takes an end between two chunks for that of the body, so both are noted here. An end that
-// comes with the last bytes, as TLS may have it, is told at the next read, for whoever has enough of them makes none.
+// Read implements net.Conn. fasthttp hides the timeout of a read inside a chunk from errors.As, so it is noted here.
 func (c *conn) Read(p []byte) (int, error) {
 	c.settle()
 	c.withheld = false
@@ -70,13 +67,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	} else {
 		n, err = c.tls.Read(p)
 	}
-	if err == io.EOF && n > 0 {
-		return n, nil
-	}
-	switch {
-	case err == io.EOF:
-		c.over.Store(true)
-	case err != nil && isTimeout(err):
+	if err != nil && isTimeout(err) {
 		c.late.Store(true)
 	}
 	return n, err

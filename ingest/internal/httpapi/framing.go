@@ -68,24 +68,6 @@ func smuggled(raw []byte) string {
 	return ""
 }
 
-// closes tells whether the client wants the connection to end with the answer. close may be one word of a list
-// (RFC 9110, 7.6.1).
-func closes(raw []byte) bool {
-	for len(raw) > 0 {
-		var name, value []byte
-		name, value, raw = cutHeaderLine(raw)
-		if !isHeader(name, "Connection") {
-			continue
-		}
-		for option := range bytes.SplitSeq(value, []byte(",")) {
-			if bytes.EqualFold(bytes.TrimSpace(option), []byte("close")) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // isHeader compares without regard to case. The length alone tells nearly all headers apart.
 func isHeader(name []byte, header string) bool {
 	return len(name) == len(header) && bytes.EqualFold(name, []byte(header))

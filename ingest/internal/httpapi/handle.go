@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -27,23 +26,6 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	if err := handle(ctx); err != nil {
 		s.problemOf(ctx, err)
 	}
-}
-
-// received rewrites the fields Expect and Connection so that fasthttp understands them. fasthttp compares the
-// bytes of Expect, where capitals do not count. It does not ignore the field from an HTTP/1.0 client, which does
-// not know the answer 100 (RFC 9110, 10.1.1). And it takes a list in Connection for one word.
-func received(h *fasthttp.RequestHeader) (nothingSpecial fasthttp.RequestConfig) {
-	switch expected := h.Peek("Expect"); {
-	case len(expected) == 0:
-	case !h.IsHTTP11():
-		h.Del("Expect")
-	case bytes.EqualFold(expected, []byte("100-continue")):
-		h.Set("Expect", "100-continue")
-	}
-	if !h.ConnectionClose() && len(h.Peek("Connection")) > 0 && closes(h.RawHeaders()) {
-		h.SetConnectionClose()
-	}
-	return nothingSpecial
 }
 
 // expect decides whether a client that asks first (Expect: 100-continue) may send its body. It answers a request

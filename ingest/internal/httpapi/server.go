@@ -152,8 +152,6 @@ func New(config Config) *Server {
 		Name:          "ingot",
 		Logger:        fastLogger{config.Log},
 
-		HeaderReceived: received,
-
 		// The body is read by the handler, once it is paid for.
 		StreamRequestBody:            true,
 		DisablePreParseMultipartForm: true,
