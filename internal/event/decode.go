@@ -13,7 +13,13 @@ import (
 // when it holds more than Limits.MaxEvents. What is wrong with a single event (such as an NDJSON line that does
 // not parse) stands in Decoded.Invalid and concerns no other event.
 func Decode(body string, format Format, limits Limits) (Decoded, error) {
+	return DecodeInto(nil, body, format, limits)
+}
+
+// DecodeInto is Decode with room for the first events, as many as its capacity has. What stands there is overwritten.
+func DecodeInto(room []Event, body string, format Format, limits Limits) (Decoded, error) {
 	d := decoder{src: body, limits: limits}
+	d.out.Events = room[:0]
 	var err error
 	if format == NDJSON {
 		err = d.lines()

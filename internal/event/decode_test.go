@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // good is a valid event with the given members replaced; a value of "-" leaves
@@ -513,6 +514,33 @@ func TestRoomForEvents(t *testing.T) {
 			if room := cap(d.Events); room > c.atMost {
 				t.Errorf("%s, %s: room for %d events in a body of %d bytes, want at most %d", name, form, room, len(body), c.atMost)
 			}
+		}
+	}
+}
+
+// TestRoomOfTheCaller is used as far as it goes, and what is decoded is the same without it.
+func TestRoomOfTheCaller(t *testing.T) {
+	t.Parallel()
+	for body, used := range map[string]bool{
+		good():               true,
+		"[" + good() + "]":   true,
+		"[1," + good() + "]": true,
+		"[" + good() + "," + good("event_id", `"e-2"`) + "]": false,
+		`{"events":[` + good() + `]}`:                        true,
+		"[]":                                                 false,
+		"{}":                                                 false,
+	} {
+		without, err := Decode(body, JSON, DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		room := make([]Event, 0, 1)
+		with, err := DecodeInto(room, body, JSON, DefaultLimits())
+		if diff := cmp.Diff(without, with, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", body, err, diff)
+		}
+		if inIt := len(with.Events) > 0 && &with.Events[0] == &room[:1][0]; inIt != used {
+			t.Errorf("%s: the room was used: %v, want %v", body, inIt, used)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
 )
 
 const (
@@ -30,36 +32,58 @@ var (
 // readBody reads the body of a request into memory of its own, which is taken from the budget before it is filled.
 // limit bounds the bytes of a body without a length; of others the caller has checked the length. A body read to
 // its end is closed, so that a stream that is still there when the handler is done is an unread body.
-func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, limit int, a *account) (string, error) {
-	sent, err := readSent(ctx, limit, a)
+//
+// room is for event.DecodeInto, and may have no capacity.
+func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, limit int, a *account) (body string, room []event.Event, err error) {
+	sent, room, err := readSent(ctx, limit, a)
 	if err != nil {
-		return "", bodyError(ctx, err)
+		return "", nil, bodyError(ctx, err)
 	}
 	_ = ctx.Request.CloseBodyStream()
 	if c == identity {
-		return text(sent), nil
+		return text(sent), room, nil
 	}
 	paid := a.held
 	inflated, err := s.inflate(sent, c, a)
 	a.give(paid) // what was sent is garbage now
-	return text(inflated), err
+	return text(inflated), nil, err
 }
 
 // readSent reads the body as it was sent.
-func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) ([]byte, error) {
+func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) (sent []byte, room []event.Event, err error) {
 	stream, length := ctx.RequestBodyStream(), ctx.Request.Header.ContentLength()
 	if stream == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if length < 0 {
-		return readChunked(ctx, growing{account: a, limit: limit})
+		sent, err = readChunked(ctx, growing{account: a, limit: limit})
+		return sent, nil, err
 	}
 	if !a.take(int64(length)) {
-		return nil, errNoRoom
+		return nil, nil, errNoRoom
 	}
-	buf := make([]byte, length)
-	_, err := io.ReadFull(stream, buf)
-	return buf, err
+	sent, room = allocate(length)
+	_, err = io.ReadFull(stream, sent)
+	return sent, room, err
+}
+
+// short is a short body with room for the event in it. Most requests hold one event, and take one object of the heap
+// so, not two.
+type short struct {
+	event [1]event.Event
+	body  [shortBody]byte
+}
+
+// shortBody makes a short as large as a size class of Go's allocator, 512 bytes.
+const shortBody = int(512 - unsafe.Sizeof(event.Event{}))
+
+// allocate makes memory for a body of that length, and room for an event where that costs little.
+func allocate(length int) (body []byte, room []event.Event) {
+	if length < shortBody/4 || length > shortBody {
+		return make([]byte, length), nil
+	}
+	s := new(short)
+	return s.body[:length:length], s.event[:0]
 }
 
 // readChunked reads a body without a length, and bounds the fields behind it: fasthttp keeps them as it keeps

@@ -25,7 +25,7 @@
 //	                 │    body.go      its bytes, paid from the budget before they are read
 //	                 │    inflate.go   gzip and zstd, paid as they grow
 //	                 │    inflateerror.go  what is wrong with them
-//	                 │    event.Decode
+//	                 │    event.DecodeInto
 //	                 │    Publisher.Submit
 //	                 │    results.go   what became of each event
 //	                 │

@@ -134,7 +134,7 @@ func wrongType(err error) string {
 func (s *Server) readSmall(ctx *fasthttp.RequestCtx, held *account) (body string, err error) {
 	err = errBodyTooLarge
 	if ctx.Request.Header.ContentLength() <= maxObject {
-		body, err = s.readBody(ctx, identity, maxObject, held)
+		body, _, err = s.readBody(ctx, identity, maxObject, held)
 	}
 	if errors.Is(err, errBodyTooLarge) {
 		err = &refusal{problemBodyTooLarge, fmt.Sprintf("at most %d bytes are taken here", maxObject)}

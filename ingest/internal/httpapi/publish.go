@@ -25,11 +25,11 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) error {
 	}
 	w := s.takeWork()
 	defer s.returnWork(w)
-	body, err := s.readBody(ctx, admitted.coding, s.Limits.Body, &w.held)
+	body, room, err := s.readBody(ctx, admitted.coding, s.Limits.Body, &w.held)
 	if err != nil {
 		return err
 	}
-	decoded, err := event.Decode(body, admitted.format, s.Limits.Events)
+	decoded, err := event.DecodeInto(room, body, admitted.format, s.Limits.Events)
 	if len(decoded.Events) == 0 {
 		if still := stillCompressed(body, admitted.coding); still != nil {
 			err = still

@@ -34,9 +34,9 @@ var bytes = []Mutant{
 		Breaks: "a body's buffer is used again once it is decoded, while its events share it",
 		Caught: "a row has the bytes of the attempt that was told stored",
 		Edits: []Edit{
-			{"ingest/internal/httpapi/body.go", `	buf := make([]byte, length)
-	_, err := io.ReadFull(stream, buf)`, `	buf := used.get(length)
-	_, err := io.ReadFull(stream, buf)`},
+			{"ingest/internal/httpapi/body.go", `	sent, room = allocate(length)
+`, `	sent = used.get(length)
+`},
 			{"ingest/internal/httpapi/body.go", `// growing is a buffer`, `type buffers chan []byte
 
 var used = make(buffers, 64)
@@ -60,8 +60,8 @@ func (b buffers) put(buf []byte) {
 }
 
 // growing is a buffer`},
-			{"ingest/internal/httpapi/publish.go", `	decoded, err := event.Decode(body, admitted.format, s.Limits.Events)
-`, `	decoded, err := event.Decode(body, admitted.format, s.Limits.Events)
+			{"ingest/internal/httpapi/publish.go", `	decoded, err := event.DecodeInto(room, body, admitted.format, s.Limits.Events)
+`, `	decoded, err := event.DecodeInto(room, body, admitted.format, s.Limits.Events)
 	used.put(unsafe.Slice(unsafe.StringData(body), len(body)))
 `},
 			{"ingest/internal/httpapi/publish.go", `	"time"
