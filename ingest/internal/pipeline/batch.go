@@ -77,8 +77,15 @@ func (p *Pipeline) headLocked() []*request {
 	return batch
 }
 
-// dropFront removes the first n requests, and lets the queue's array keep none of them alive.
+// dropFront removes the first n requests, and lets the queue's array keep none of them alive. If no more are left than
+// went, they move to the front of the array, so that there is room behind them again.
 func dropFront(queue []*request, n int) []*request {
-	clear(queue[:n])
-	return queue[n:]
+	left := len(queue) - n
+	if left > n {
+		clear(queue[:n])
+		return queue[n:]
+	}
+	copy(queue, queue[n:])
+	clear(queue[left:])
+	return queue[:left]
 }

@@ -249,13 +249,35 @@ func TestAWakeUpIsKept(t *testing.T) {
 	}
 }
 
-// TestTheQueueKeepsNobodyAlive who has left it.
+// TestTheQueueKeepsNobodyAlive who has left it, keeps the others in order, and has an array that does not wander off.
 func TestTheQueueKeepsNobodyAlive(t *testing.T) {
 	t.Parallel()
-	queue := []*request{{bytes: 1}, {bytes: 2}, {bytes: 3}}
-	rest := dropFront(queue, 2)
-	if len(rest) != 1 || rest[0].bytes != 3 || queue[0] != nil || queue[1] != nil {
-		t.Errorf("left: %v, its array: %v", rest, queue)
+	for n := range 6 {
+		var queue []*request
+		for i := range int64(5) {
+			queue = append(queue, &request{bytes: i})
+		}
+		array := queue[:cap(queue)]
+		left := dropFront(queue, n)
+		var got []int64
+		for _, r := range left {
+			got = append(got, r.bytes)
+		}
+		if want := []int64{0, 1, 2, 3, 4}[n:]; !slices.Equal(got, want) {
+			t.Errorf("%d of 5 gone: left are %v, want %v", n, got, want)
+		}
+		kept := 0
+		for _, r := range array {
+			if r != nil {
+				kept++
+			}
+		}
+		if kept != len(left) {
+			t.Errorf("%d of 5 gone: the array keeps %d alive", n, kept)
+		}
+		if again := cap(left) == cap(queue); again != (n >= 3 || n == 0) {
+			t.Errorf("%d of 5 gone: the whole array is used again: %v", n, again)
+		}
 	}
 }
 
