@@ -8,7 +8,7 @@ import (
 )
 
 // newLog writes to standard error: JSON, one object a line, or lines for people when that is a terminal. Whoever logs does
-// not wait until the line is written; end waits for the last lines, for a moment (lastLines).
+// not wait until the line is written; end waits for the last lines, for a moment (lastLinesTimeout).
 func newLog(level string) (log *zap.Logger, end func(), err error) {
 	parsed, err := zapcore.ParseLevel(level)
 	if err != nil {
@@ -19,10 +19,10 @@ func newLog(level string) (log *zap.Logger, end func(), err error) {
 		encoder, options = zapcore.NewConsoleEncoder(forPeople()), nil
 	}
 	atOnce := zap.New(zapcore.NewCore(encoder, os.Stderr, parsed), options...)
-	behind := writeBehind(os.Stderr, func(lines int64) {
+	async := writeAsync(os.Stderr, func(lines int64) {
 		atOnce.Warn("lines of the log were lost here: whoever reads it took none", zap.Int64("lines", lines))
 	})
-	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(behind), parsed), options...), behind.end, nil
+	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(async), parsed), options...), async.end, nil
 }
 
 func forMachines() zapcore.EncoderConfig {

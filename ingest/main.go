@@ -14,7 +14,7 @@
 //	metrics.go    what Prometheus is shown; lag.go, of subscriptions; stats.go, what /stats shows of this process
 //	tls.go        the certificate
 //	every.go      what is done once a period: files that change are read again, connections counted
-//	log.go        the log: JSON, or readable on a terminal; behind.go, how it is written without anybody waiting
+//	log.go        the log: JSON, or readable on a terminal; asyncwriter.go, how it is written without anybody waiting
 //	memory.go     how much memory the garbage collector may let grow; descriptors.go, how many connections can be open
 //	debug.go      profiles, on an address of their own
 //	verify.go     whether the tables agree with each other; healthcheck.go, whether a server can store
@@ -64,13 +64,13 @@ func (c *serveCommand) Run(line *kong.Context) error {
 }
 
 // stopAtOnce ends the process, and a private Postgres with it. If its message cannot be written, because nobody reads standard
-// error, it waits no longer than lastLines.
+// error, it waits no longer than lastLinesTimeout.
 func stopAtOnce() {
 	go func() {
 		fmt.Fprintln(os.Stderr, "ingest: second signal, stopping at once")
 		os.Exit(1)
 	}()
-	time.Sleep(lastLines)
+	time.Sleep(lastLinesTimeout)
 	os.Exit(1)
 }
 

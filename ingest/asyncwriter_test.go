@@ -20,7 +20,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	b := writeBehind(w, func(lines int64) { fmt.Fprintf(w, "lost %d\n", lines) })
+	b := writeAsync(w, func(lines int64) { fmt.Fprintf(w, "lost %d\n", lines) })
 	log := zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "m"}), zapcore.AddSync(b), zapcore.InfoLevel))
 	filler := strings.Repeat("x", 200) // a pipe holds 64 KiB
 	logged, next, lost := 0, 0, []int(nil)
@@ -47,7 +47,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 		return true
 	}
 	flood()
-	for begin := time.Now(); len(b.lines) == linesKept; take() { // until there is room again
+	for begin := time.Now(); len(b.lines) == maxWaitingLines; take() { // until there is room again
 		if time.Since(begin) > time.Minute {
 			t.Fatal("what is read makes no room")
 		}
@@ -56,7 +56,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	go func() { b.end(); <-b.ended; w.Close() }() // ends with what is read below
 	for take() {
 	}
-	if next != logged || len(lost) < 2 || lost[0] > 10_000-linesKept {
+	if next != logged || len(lost) < 2 || lost[0] > 10_000-maxWaitingLines {
 		t.Errorf("%d of %d lines, of them lost %v; want a gap in the middle and one at the end", next, logged, lost)
 	}
 }
@@ -68,7 +68,7 @@ func TestALogWithoutAnEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := writeBehind(w, func(int64) {})
+	b := writeAsync(w, func(int64) {})
 	for range 1_000 {
 		_, _ = b.Write([]byte(strings.Repeat("x", 1000)))
 	}
