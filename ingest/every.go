@@ -2,10 +2,10 @@ package main
 
 import "time"
 
-// filesLook is how often those files are read that may change while the server runs: the keys, the certificate. Only the
+// filesPeriod is how often those files are read that may change while the server runs: the keys, the certificate. Only the
 // content of a file tells whether it has changed: symbolic links are swapped, and clocks of file systems are coarse. Reading
 // such small files costs nothing. A guess.
-const filesLook = 5 * time.Second
+const filesPeriod = 5 * time.Second
 
 // every calls do once a period until stop is called. stop waits for a call that is under way.
 func every(period time.Duration, do func()) (stop func()) {

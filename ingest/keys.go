@@ -26,7 +26,7 @@ func openKeys(path string, log *zap.Logger) (known httpapi.Keys, stop func(), er
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o002 != 0 {
 		log.Warn("any user of this machine may write the file of keys, and so add one", zap.String("file", path))
 	}
-	return file, every(filesLook, func() { refreshKeys(file, log) }), nil
+	return file, every(filesPeriod, func() { refreshKeys(file, log) }), nil
 }
 
 func refreshKeys(file *keys.File, log *zap.Logger) {

@@ -27,8 +27,8 @@ const (
 	// The limit follows the numbers of connections and streams in these steps, because setting it stops the world.
 	connectionsStep, streamsStep = 512, 64
 
-	// memoryLook is how often connections and streams are counted. A guess.
-	memoryLook = time.Second
+	// memoryPeriod is how often connections and streams are counted. A guess.
+	memoryPeriod = time.Second
 )
 
 // limitMemory tells the garbage collector, until stop is called, how much this process may hold by its own bounds, so that
@@ -40,7 +40,7 @@ func limitMemory(c config, open func() (connections, streams int64)) (stop func(
 	}
 	set := memoryLimit(c, connectionsStep, streamsStep)
 	debug.SetMemoryLimit(set)
-	return every(memoryLook, func() {
+	return every(memoryPeriod, func() {
 		connections, streams := open()
 		now := memoryLimit(c, (connections/connectionsStep+1)*connectionsStep, (streams/streamsStep+1)*streamsStep)
 		if now != set {

@@ -24,7 +24,7 @@ func TestMemoryLimit(t *testing.T) {
 		stop := limitMemory(c, open)
 		limit := func(connections int64) int64 {
 			connected.Store(connections)
-			time.Sleep(2 * memoryLook)
+			time.Sleep(2 * memoryPeriod)
 			return debug.SetMemoryLimit(-1)
 		}
 		none := limit(0)

@@ -10,8 +10,8 @@ import (
 	"ingot/ingest/internal/postgres/retention"
 )
 
-// retentionLook is how often old events are looked for. They may outlive --retention by as much. A guess.
-const retentionLook = time.Minute
+// retentionPeriod is how often old events are looked for. They may outlive --retention by as much. A guess.
+const retentionPeriod = time.Minute
 
 // startRetention deletes what is older than --retention, if that is set, for as long as the server runs. stop breaks off a
 // step under way, so that nothing of this step is deleted, and waits until it has ended.
@@ -29,7 +29,7 @@ func startRetention(c config, url string, metrics prometheus.Registerer, log *za
 	done := make(chan struct{})
 	go func() { // stopped by cancel, awaited in stop
 		defer close(done)
-		look := time.NewTicker(retentionLook)
+		look := time.NewTicker(retentionPeriod)
 		defer look.Stop()
 		for ctx.Err() == nil {
 			prune(ctx, pruner, c.Retention, deleted, log)

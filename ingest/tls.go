@@ -50,7 +50,7 @@ func startTLS(c config, metrics prometheus.Registerer, log *zap.Logger) (secure 
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own.serving.Load(), nil },
-	}, every(filesLook, own.lookAgain), nil
+	}, every(filesPeriod, own.lookAgain), nil
 }
 
 // lookAgain takes what the files hold now. While they are no pair, the pair from before is served.

@@ -67,7 +67,7 @@ func watch(t *testing.T, f files) *watched {
 // after some looks at the files this pair is served, and so many lines tell of one that is none.
 func (w *watched) after(rule string, want certtest.Pair, warnings int) {
 	w.t.Helper()
-	time.Sleep(3 * filesLook)
+	time.Sleep(3 * filesPeriod)
 	synctest.Wait() // for the last of them
 	got, err := w.GetCertificate(nil)
 	if err != nil {
@@ -161,7 +161,7 @@ func TestACertificateThatExpires(t *testing.T) {
 			t.Errorf("told %s", got)
 		}
 		f.write(t, authority.Issue(t, time.Now().Add(time.Hour)))
-		time.Sleep(3 * filesLook)
+		time.Sleep(3 * filesPeriod)
 		synctest.Wait()
 		if got := told(); !strings.HasSuffix(got, "expired 60h0m0s, soon 61h0m0s, ") {
 			t.Errorf("of the next one: told %s", got)
@@ -181,7 +181,7 @@ func TestAKeyThatAnyUserMayRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := watch(t, f)
-			time.Sleep(3 * filesLook)
+			time.Sleep(3 * filesPeriod)
 			renewed := authority.Issue(t, time.Now().Add(90*24*time.Hour))
 			f.write(t, renewed)
 			w.after(fmt.Sprint(mode), renewed, 0)
