@@ -1,14 +1,6 @@
 package main
 
-import (
-	"errors"
-	"reflect"
-	"slices"
-	"strings"
-	"time"
-
-	"github.com/alecthomas/kong"
-)
+import "time"
 
 // config is every flag of the server. Each is an environment variable too.
 type config struct {
@@ -70,52 +62,4 @@ type config struct {
 
 	DrainTimeout time.Duration `default:"20s" env:"INGOT_DRAIN_TIMEOUT" help:"Time for a clean stop."`
 	DatabaseWait time.Duration `default:"30s" env:"INGOT_DATABASE_WAIT" help:"Time to wait at the start for a database that does not answer yet, or whose schema another process brings up to date."`
-}
-
-// variable is the environment's name for a flag of serve, except for --database-url.
-func variable(flag string) string {
-	return "INGOT_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
-}
-
-// named reads the value of a flag or variable that may be left out, but must not be empty, or a list of such values. If an
-// empty value counted as not set, INGOT_KEYS_FILE=$KEYS without a KEYS would open the door to everybody, and
-// DATABASE_URL=$URL without a URL would have the server begin a database of its own.
-func named(d *kong.DecodeContext, target reflect.Value) error {
-	t, err := d.Scan.PopValue("file")
-	if err != nil {
-		return err
-	}
-	texts := []string{t.String()}
-	list := target.Kind() == reflect.Slice
-	if list {
-		texts = strings.Split(t.String(), ",")
-	}
-	for _, text := range texts {
-		switch {
-		case text == "":
-			return errors.New("it is empty: leave it out, or say which")
-		case list:
-			target.Set(reflect.Append(target, reflect.ValueOf(text)))
-		default:
-			target.SetString(text)
-		}
-	}
-	return nil
-}
-
-// unknownVariables are those variables of the environment that begin with INGOT_, as settings do, but are no setting: a
-// misspelt setting would be passed over without a word. INGOT_POSTGRES is known: it says where `make postgres` has put a
-// Postgres. So are INGOT_URL and INGOT_CA, which are the publisher's. The publisher's INGOT_KEY is told of all the same:
-// whoever means INGOT_KEYS_FILE must not find the door open.
-func unknownVariables(environment []string, flags []*kong.Flag) (unknown []string) {
-	known := []string{"INGOT_POSTGRES", "INGOT_URL", "INGOT_CA"}
-	for _, f := range flags {
-		known = append(known, f.Envs...)
-	}
-	for _, variable := range environment {
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "INGOT_") && !slices.Contains(known, name) {
-			unknown = append(unknown, name)
-		}
-	}
-	return unknown
 }

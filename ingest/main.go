@@ -4,6 +4,7 @@
 //
 //	main.go       the command line
 //	config.go     every flag; check.go, whether they fit; bytesize.go, how sizes are written
+//	variables.go  the variables of the environment that set them
 //	bounds.go     what the flags say to each package
 //	run.go        opens downstream first, closes upstream first
 //	feed.go       the feed: woken by commits, handed to the gate
