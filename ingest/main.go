@@ -8,7 +8,7 @@
 //	bounds.go     what the flags say to each package
 //	run.go        opens downstream first, closes upstream first
 //	feed.go       the feed: woken by commits, handed to the gate
-//	database.go   the database: given, or private and supervised; readers.go, its connections that read
+//	database.go   the database, given or private; private.go, the private one, supervised; readers.go, its connections that read
 //	doors.go      by which names (Host) the server may be asked
 //	keys.go       the file of keys, read again when it changes; the command that makes one
 //	retention.go  deletes events that are too old

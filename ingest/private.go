@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"ingot/internal/localpg"
+)
+
+// startPrivate runs a private Postgres below the data folder. Until close is called it is started again whenever it dies.
+func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*database, error) {
+	forgetServers()
+	server, err := localpg.Start(ctx, localpg.Options{DataDir: dataDir})
+	if err != nil {
+		return nil, fmt.Errorf("start a private Postgres: %w", err)
+	}
+	if notice := server.Notice(); notice != "" {
+		log.Warn(notice)
+	}
+	if server.Made() {
+		log.Info("there was no database in the data folder: a new one was made, which knows no event", zap.String("data", server.DataDir()))
+	}
+	log.Info("private Postgres started", zap.String("data", server.DataDir()), zap.String("version", server.Version()), zap.String("server_log", server.LogPath()))
+	supervised := make(chan struct{})
+	go func() { // ends with Stop, awaited in close
+		defer close(supervised)
+		server.Supervise(context.WithoutCancel(ctx), func(i localpg.Incident) { reportIncident(log, i) })
+	}()
+	return &database{url: server.URL(), close: func() {
+		if err := server.Stop(context.WithoutCancel(ctx)); err != nil {
+			log.Warn("private Postgres did not stop cleanly", zap.Error(err))
+		}
+		<-supervised
+	}}, nil
+}
+
+// forgetServers takes those variables (PG..) out of the environment that lead Postgres clients to some server or have them
+// refuse one (PGSERVICE, PGTARGETSESSIONATTRS): they are not about the private Postgres.
+func forgetServers() {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "PG") && name != "PG_BIN" {
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
+func reportIncident(log *zap.Logger, i localpg.Incident) {
+	fields := []zap.Field{zap.NamedError("cause", i.Cause), zap.Int("attempt", i.Attempt), zap.Duration("down", i.Down)}
+	if i.Err != nil {
+		log.Error("private Postgres died and does not start again yet", append(fields, zap.Error(i.Err))...)
+		return
+	}
+	log.Warn("private Postgres died and is back", fields...)
+}
