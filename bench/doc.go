@@ -1,14 +1,18 @@
 // Command bench measures the whole: the real ingester, over HTTP, on a durable
 // Postgres, against what the machine allows in the same minute.
 //
-//	bench list                   the scenarios
-//	bench run [SCENARIO..]       measure, print the table, write JSON and a report
-//	bench reads                  pages, keys and totals of 10 million rows, while more come
-//	bench streams                from publisher to follower, with a thousand streams
-//	bench limits                 measure the limits alone
-//	bench pair SCENARIO OLD NEW  two ingesters in turn: what a change is worth
-//	bench compare OLD NEW        did it get better or worse, or is it noise?
-//	bench report RESULT          the JSON of a run as one HTML file
+//	bench list                   the scenarios (list.go)
+//	bench run [SCENARIO..]       measure, print the table, write JSON and a report (run.go)
+//	bench reads                  pages, keys and totals of 10 million rows, while more come (reads.go)
+//	bench streams                from publisher to follower, with a thousand streams (streams.go)
+//	bench limits                 measure the limits alone (limits.go)
+//	bench pair SCENARIO OLD NEW  two ingesters in turn: what a change is worth (pair.go)
+//	bench compare OLD NEW        did it get better or worse, or is it noise? (compare.go)
+//	bench report RESULT          the JSON of a run as one HTML file (report.go)
+//
+// A limit is what no ingester can beat on this machine, as a raw COPY of the same rows or a
+// server that stores nothing, or what a plain one reaches, with one INSERT for each request
+// (internal/limit).
 //
 // A run, in the order of the files:
 //
@@ -28,9 +32,17 @@
 //	internal/page        the report
 //
 // reads.go and streams.go set up the same way, and have readers of their own; pair.go keeps two
-// ingesters up and loads them in turn, without limits. house.go is what all scenarios share, in a folder that lock.go keeps
-// others out of and logs.go makes room in; machine.go is where they ran, progress.go what is said meanwhile, profile.go where the processor time went.
-// flags.go refuses what there is nothing to measure with, compare.go holds two results against each other, once.go those that were measured once. limitserver.go has hidden subcommands: the servers of three limits.
+// ingesters up and loads them in turn, without limits. Beside them:
+//
+//	main.go         the command line; flags.go refuses what there is nothing to measure with
+//	house.go        what all scenarios share, in one folder
+//	lock.go         keeps another bench out of that folder
+//	logs.go         makes room in it
+//	machine.go      where the scenarios ran
+//	progress.go     what is said meanwhile
+//	profile.go      where the processor time went
+//	compare.go      two results against each other; once.go, of scenarios that were measured once
+//	limitserver.go  hidden subcommands: the servers of three limits
 //
 // Machines drift by a factor of two within minutes. So each run stands between two
 // runs of its limit, a ratio is taken per round, and the median over the rounds and

@@ -1,4 +1,4 @@
-// Package event holds what flows through Ingot: the event, the rules it must
+// Package event holds what flows through Ingot: the event (event.go), the rules it must
 // satisfy, and the decoder that turns the bytes of a request into events; what becomes
 // of them, and how they are asked for.
 //

@@ -10,6 +10,12 @@
 //		srv := pgtest.Durable(t)                    // a cluster, to be killed
 //	}
 //
+//	main.go     Main, which stops the cluster and looks for goroutines that were left
+//	pgtest.go   New, NewFrom, Durable
+//	cluster.go  the cluster that the databases of a test binary share
+//	folder.go   its folder, and those that killed runs have left
+//	look.go     connections by which tests look behind what they test
+//
 // The cluster starts with the first New and stops after the last test, in Main; should the test binary
 // be killed, the kernel stops the server (see localpg) and a later run removes the folder. Without
 // Postgres on the machine tests are skipped, unless INGOT_REQUIRE_POSTGRES=1 asks for a failure.

@@ -5,12 +5,12 @@
 // memory: whoever knows the seed can make event i again, byte for byte, on any
 // machine and on any day, which is what an audit compares the database with.
 //
-//	seed ── Generator ──> Event(i)          what is sent
-//	  │        draw.go, services.go, payload.go
-//	  └──── Plan ───────> All(): 0 1 0 2 ..  in which order, with repeats
+//	seed ── Generator ──> Event(i)          what is sent (generator.go, of
+//	  │                                      draw.go services.go payload.go)
+//	  └──── Plan ───────> All(): 0 1 0 2 ..  in which order, with repeats (plan.go)
 //	                       │
 //	                       ▼
-//	                    AppendJSON           the bytes POST /publish takes
+//	                    AppendJSON           the bytes POST /publish takes (wire.go)
 //
 // The package owns no state and starts nothing; every value in it may be shared
 // between goroutines.

@@ -10,6 +10,11 @@
 //	              ├─ AppendRow     binary COPY, for the limit
 //	              └─ Key           for the truth check
 //
+//	mix.go                           the Mix
+//	id.go topic.go payload.go        its ids, topics and payloads
+//	encoder.go                       the Encoder
+//	source.go                        the Source
+//
 // Event i of a mix is a pure function of i, so nobody has to remember what was
 // sent, and a run can go on where another one ended. Encoding is a copy and 36
 // bytes of id: the client must not be what is measured.

@@ -5,7 +5,7 @@
 //	   │        events 0..rows-1 are the first in the feed, in this order
 //	kinds.go    the kinds of reads, each with its goal and its check
 //	   │
-//	reads.go    all kinds in turn, one read at a time, over one connection
+//	reads.go    all kinds in turn, one read at a time, over one connection (client.go)
 //	   │
 //	figure.go   median, p99 and most of each, held against the goal; the table
 //

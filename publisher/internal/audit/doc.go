@@ -7,7 +7,9 @@
 //	Run ──> walk    the whole feed, in order  ──> check ──> Verdict
 //	   └──> lookup  key by key, when the table is much larger than the run
 //
+// (Run is in audit.go, and walk, lookup, check and Remade each in the file of that name.)
+//
 // Nothing is kept here but an index of the run's keys: each row is compared with
-// its event, made again (Remade), or with what the caller remembers of it. Lookup starts goroutines and waits for them; nothing
-// outlives Run.
+// its event, made again (Remade), or with what the caller remembers of it. lookup starts
+// goroutines and waits for them; nothing outlives Run.
 package audit

@@ -8,6 +8,8 @@
 //
 //	io.Reader ──> Elements.Next ──> Line    one element; Ahead tells that it is such a source
 //
+// (reader.go, tail.go, elements.go, ahead.go)
+//
 // A line is what stands between two line feeds, every byte of it: a carriage
 // return belongs to the line, before a line feed as elsewhere. So the lines joined
 // by line feeds are the file again. A line longer than the window comes in pieces.

@@ -1,7 +1,7 @@
 // Package tally counts what became of a run: per send, per event, per request.
 //
-//	client.Result ──> Tally.Add ──> Report     the numbers, with stable JSON names
-//	                     │
+//	client.Result ──> Tally.Add ──> Report     the numbers, with stable JSON names (report.go)
+//	                     │  tally.go
 //	                     ├── ledger.go   per unique event: sent? acknowledged?
 //	                     └── latency.go  a histogram, of requests; follow has its own
 //

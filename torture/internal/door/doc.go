@@ -9,6 +9,11 @@
 //	Refuse     connections are cut, and new ones at once
 //	Cut        not a mood: those that are there end with an RST, now
 //
+//	door.go   the Door: it accepts, and keeps the mood
+//	conn.go   a connection, from client to upstream
+//	side.go   one end of it, whose bytes wait while the door is a black hole
+//	fault.go  the faults that wait for their moment
+//
 // A Door owns its listener and one goroutine a connection, which may start others
 // with Conn.Go; Close ends and awaits them all.
 package door

@@ -6,6 +6,12 @@
 //	lost := p.Arm(pgproxy.Fault{At: pgproxy.Commit, Do: pgproxy.SwallowAfter})
 //	.. <-lost.Done()
 //
+//	proxy.go            listens, and serves each connection
+//	fault.go            the moments of a talk, and what may happen at one
+//	talk.go message.go  a talk: its startup, and the messages of it
+//	ask.go answer.go    its two directions
+//	fail.go             an error that the server raises itself
+//
 // Messages pass as the bytes they are, whatever their size: only the first
 // kilobytes of one are looked at, and none is kept. The moods of all connections
 // (Pass, Delay, BlackHole, Refuse) and Cut are those of package door; Delay waits
