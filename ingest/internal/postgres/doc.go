@@ -1,11 +1,12 @@
 // Package postgres is how the database is reached, and its schema: what writing, reading
 // and deleting have in common. pgx lives only here and in the packages below.
 //
-//	writer      merges batches of events, and resolves what is in doubt
-//	reader      reads them back: pages, totals, subscriptions
-//	retention   deletes the oldest
+//	writer        merges batches of events, and resolves what is in doubt
+//	reader        reads them back: pages, totals, subscriptions
+//	retention     deletes the oldest
+//	postgrestest  what their tests begin and end with
 //
-// (and postgrestest, what their tests begin and end with). Each of them imports this package and none of the others. Package main has the schema
+// Each of them imports this package and none of the others. Package main has the schema
 // brought up to date (Open), tells what a commit is worth here (Durability), and hands the
 // Writer to the pipeline and Readers to the HTTP gate and the feed. Nothing is owned here:
 // who opens a connection or a pool closes it.

@@ -12,7 +12,7 @@ import (
 //
 // The rows leave out suspects that a look-up found beforehand, and suspects that are only believed to exist, which
 // the Query checks. Where a belief is wrong, the check fails, or COPY breaks at the primary key. Then the server
-// skips the rest of the Query, nothing is stored, and the batch goes the staged way with new ids. Which ERROR it
+// skips the rest of the Query, nothing is stored, and the batch is staged with new ids. Which ERROR it
 // was does not matter. Anything but an ERROR or a clean COMMIT (the connection ends, a FATAL, a warning) puts the
 // batch in doubt, which is resolved like any other doubt.
 

@@ -16,7 +16,7 @@ import (
 // Timeouts bound the statements of a batch, on the server's side.
 type Timeouts struct {
 	Statement time.Duration // statement_timeout: one statement
-	Lock      time.Duration // lock_timeout: waiting for a key; for the log lock it is off
+	Lock      time.Duration // lock_timeout: waiting for a key; for the log's lock it is off
 	Idle      time.Duration // idle_in_transaction_session_timeout: a dead ingester's locks
 }
 
