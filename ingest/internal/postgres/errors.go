@@ -48,7 +48,7 @@ func explainRights(err error) error {
 	case errors.Is(err, errNoSchema) && Denied(err):
 		return fmt.Errorf("%w: the owner of the database has to GRANT CREATE ON DATABASE to this role", err)
 	case Denied(err):
-		return fmt.Errorf("%w: the owner of the schema ingot, after a restore whoever ran it, has to give this role what the README lists under \"Run it\"", err)
+		return fmt.Errorf("%w: the owner of the schema ingot, after a restore whoever ran it, has to give this role what the README lists under \"Postgres\"", err)
 	}
 	return err
 }

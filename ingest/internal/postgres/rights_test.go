@@ -106,3 +106,27 @@ func TestLeastRights(t *testing.T) {
 		t.Errorf("%+v, %v", done, err)
 	}
 }
+
+// TestAMissingRightIsToldWhereItStands: the error names the section of the README that has the rights.
+func TestAMissingRightIsToldWhereItStands(t *testing.T) {
+	t.Parallel()
+	owner := postgrestest.Database(t)
+	conn := pgtest.Client(t, owner)
+	role, least, _ := leastRole(t, owner, conn)
+	pgtest.Exec(t, conn, "REVOKE USAGE ON SCHEMA ingot FROM "+role)
+	_, err := postgres.Open(t.Context(), least)
+	if err == nil {
+		t.Fatal("a right is missing")
+	}
+	_, section, told := strings.Cut(err.Error(), "what the README lists under \"")
+	section, _, _ = strings.Cut(section, "\"")
+	readme, failed := os.ReadFile("../../../README.md")
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	_, text, there := strings.Cut(string(readme), "\n## "+section+"\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	if !told || !there || !strings.Contains(text, "    GRANT USAGE ON SCHEMA ingot TO app;") {
+		t.Errorf("the README has no rights under %q: %v", section, err)
+	}
+}
