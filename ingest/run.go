@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/dedup"
@@ -21,9 +23,15 @@ import (
 // closeTimeout bounds the time for closing the connections of clients in a stop.
 const closeTimeout = 3 * time.Second
 
-// run opens the parts of the server, downstream first: database, feed, pipeline, HTTP. It waits for the stop, and then closes
-// them in the order of the flow: no new request is taken and streams end, the queue is drained and every waiting request
-// answered, connections are closed, then the feed and the database.
+// entrance is where requests come in, and what is asked of them there.
+type entrance struct {
+	listener net.Listener
+	tls      *tls.Config  // nil: plain HTTP
+	keys     httpapi.Keys // nil: anyone may do everything
+}
+
+// run opens the server, downstream first, but for what may find a wrong setting: that comes before the database. It waits
+// for the stop, and then closes the parts in the order of the flow (serve).
 func run(ctx context.Context, c config, log *zap.Logger) error {
 	listener, err := listen("--listen", c.Listen)
 	if err != nil {
@@ -57,11 +65,15 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 		return err
 	}
 	defer database.close()
+	return runOn(ctx, database.url, c, entrance{listener, secure, known}, metrics, log)
+}
 
+// runOn opens what stands between the database and the entrance: store, readers, feed, pipeline, HTTP.
+func runOn(ctx context.Context, url string, c config, at entrance, metrics *prometheus.Registry, log *zap.Logger) error {
 	instance := uuid.New()
-	store := writer.New(database.url, writer.Path(c.WritePath), c.timeouts(), instance, log.Named("postgres"))
+	store := writer.New(url, writer.Path(c.WritePath), c.timeouts(), instance, log.Named("postgres"))
 	defer store.Close()
-	reading, err := openReaders(database.url, c)
+	reading, err := openReaders(url, c)
 	if err != nil {
 		return err
 	}
@@ -74,24 +86,26 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 	queue := pipeline.New(c.pipeline(), measure(waking{store, hub.Wake}, metrics), filter, log.Named("pipeline"))
 	registerFigures(metrics, c, queue, filter, hub)
 	metrics.MustRegister(newLag(reading.subscriptions.Each, log.Named("metrics")))
+	address := at.listener.Addr()
 	server := httpapi.New(httpapi.Config{
-		Limits: c.limits(), Keys: known, TLS: secure, Hosts: c.hosts(listener.Addr()),
+		Limits: c.limits(), Keys: at.keys, TLS: at.tls, Hosts: c.hosts(address),
 		Publisher: queue, Reader: probed{reading.pages, reading.probe}, Feed: gateFeed{hub}, Subscriptions: reading.subscriptions,
 		Figures: figures(queue, filter, hub), Metrics: metrics, Log: log.Named("http"), Instance: instance.String()[:8],
 	})
 	defer limitMemory(c, func() (connections, streams int64) { return server.Connections(), int64(hub.Stats().Subscribers) })()
-	stopRetention, err := startRetention(c, database.url, metrics, log.Named("retention"))
+	stopRetention, err := startRetention(c, url, metrics, log.Named("retention"))
 	if err != nil {
 		return err
 	}
 	defer stopRetention()
-	warnOfOpenDoors(listener.Addr(), c, log)
-	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", scheme(c.TLSCert)+listener.Addr().String()+"/"))
-	return serve(ctx, listener, server, queue, hub, log)
+	warnOfOpenDoors(address, c, log)
+	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", scheme(c.TLSCert)+address.String()+"/"))
+	return serve(ctx, at.listener, server, queue, hub, log)
 }
 
 // serve runs the loops of pipeline, feed and HTTP until ctx ends or the listener fails. Then it stops them in the order of
-// the flow.
+// the flow: no new request is taken and streams end, the queue is drained and every waiting request answered, connections
+// are closed, then the feed ends. Its callers close the database after that.
 func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, queue *pipeline.Pipeline, hub *feed.Hub, log *zap.Logger) error {
 	drain, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
