@@ -27,10 +27,14 @@
 //	                                     follow_pace.go  rate and percentiles
 //	                                     follow_report.go  the summary, and what to type next
 //
-// main.go is the command line; progress goes to stderr (meter.go), and who says something waits for no reader (behind.go);
-// flags.go is what the subcommands want of their flags alike. The exit code is 0 when all is well, 1 when an event
-// was not acknowledged or the audit found something, 2 for a wrong command line and 130 after
-// an interrupt (also SIGTERM, and SIGHUP of a terminal that closes); a second interrupt ends
-// at once. An interrupt is how replay --follow ends once it has reached its server: what it
-// read is settled and audited first. It is how follow ends, too, with 0; a final refusal ends it with 1.
+//	main.go         the command line
+//	flags.go        what all subcommands ask of their flags
+//	meter.go        progress, on stderr
+//	asyncwriter.go  what is said, without anybody waiting for its reader
+//
+// The exit code is 0 when all is well, 1 when an event was not acknowledged or the audit
+// found something, 2 for a wrong command line and 130 after an interrupt (also SIGTERM, and
+// SIGHUP of a terminal that closes); a second interrupt ends at once. An interrupt is how
+// replay --follow ends once it has reached its server: what it read is settled and audited
+// first. It is how follow ends, too, with 0; a final refusal ends it with 1.
 package main

@@ -32,20 +32,20 @@ var errNotPrinted = errors.New("print events")
 // and the live line is always the last.
 type screen struct {
 	ctx            context.Context // of the run: once it ends, stdout is waited for no longer
-	stdout, stderr *behind
+	stdout, stderr *asyncWriter
 	width          func() int // of the terminal that events are printed on; 0: none
 	liveWidth      func() int // of the one that has the live line; 0: none, and no line
 
-	mu       sync.Mutex // guards what follows, and the order of what is written
-	gathered bytes.Buffer
-	behind   string                 // the place behind what was gathered last
-	printed  string                 // the place behind what stdout has taken; "": it has taken nothing
-	words    func(time.Time) string // of the live line; nil: there is none
+	mu         sync.Mutex // guards what follows, and the order of what is written
+	gathered   bytes.Buffer
+	gatheredTo string                 // the place behind what was gathered last
+	printedTo  string                 // the place behind what stdout has taken; "": it has taken nothing
+	words      func(time.Time) string // of the live line; nil: there is none
 }
 
 func newScreen(ctx context.Context, out surroundings) *screen {
 	return &screen{
-		ctx: ctx, stdout: writeBehind(out.stdout), stderr: out.words,
+		ctx: ctx, stdout: writeAsync(out.stdout), stderr: out.words,
 		width:     func() int { return widthOf(out.stdout) },
 		liveWidth: func() int { return widthOf(out.stderr) },
 	}
@@ -119,7 +119,7 @@ func (s *screen) put(line []byte, place string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gathered.Write(line)
-	s.behind = place
+	s.gatheredTo = place
 	if s.gathered.Len() < fullScreen {
 		return nil
 	}
@@ -140,14 +140,14 @@ func (s *screen) flushLocked() error {
 	s.eraseLocked()
 	defer s.drawLocked()
 	if s.width() > 0 { // else it is no terminal that the live line could be on
-		_ = s.stderr.flush(s.ctx, lastStroke)
+		_ = s.stderr.flush(s.ctx, drawTimeout)
 	}
 	_, _ = s.stdout.Write(s.gathered.Bytes())
 	s.gathered.Reset()
 	if err := s.stdout.flush(s.ctx, 0); err != nil {
 		return fmt.Errorf("%w: %w", errNotPrinted, err)
 	}
-	s.printed = s.behind
+	s.printedTo = s.gatheredTo
 	return nil
 }
 
@@ -155,7 +155,7 @@ func (s *screen) flushLocked() error {
 func (s *screen) place() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.printed
+	return s.printedTo
 }
 
 // say writes a line of words to stderr, behind the events that came before it.

@@ -15,7 +15,7 @@ func TestTheLiveLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var both bytes.Buffer // a terminal has one screen for both
 		width := func() int { return 30 }
-		s := &screen{ctx: t.Context(), stdout: writeBehind(&both), stderr: writeBehind(&both), width: width, liveWidth: width}
+		s := &screen{ctx: t.Context(), stdout: writeAsync(&both), stderr: writeAsync(&both), width: width, liveWidth: width}
 		defer s.stdout.end()
 		defer s.stderr.end()
 		stop := s.live(func(time.Time) string { return strings.Repeat("live", 20) })

@@ -38,7 +38,7 @@ type cli struct {
 type surroundings struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	words          *behind           // to stderr; run sets it
+	words          *asyncWriter      // to stderr; run sets it
 	transport      http.RoundTripper // nil: the client's own
 }
 
@@ -70,10 +70,10 @@ func (i interrupted) Error() string { return "interrupted: " + i.error.Error() }
 
 // run is the whole command, up to its exit code.
 func run(ctx context.Context, args []string, s surroundings) int {
-	s.words = writeBehind(s.stderr)
+	s.words = writeAsync(s.stderr)
 	defer s.words.end()
 	exit := obey(ctx, args, s)
-	_ = s.words.flush(ctx, lastStroke) // what was said last has been waited for already
+	_ = s.words.flush(ctx, drawTimeout) // what was said last has been waited for already
 	return exit
 }
 
@@ -122,7 +122,7 @@ func asTyped(d *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-func exitCode(ctx context.Context, err error, words *behind) int {
+func exitCode(ctx context.Context, err error, words *asyncWriter) int {
 	var c code
 	exit := exitBad
 	switch {

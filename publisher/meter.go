@@ -47,7 +47,7 @@ func newMeter(out surroundings) *meter {
 	if ok && term.IsTerminal(int(f.Fd())) {
 		return &meter{out: f, terminal: true}
 	}
-	return &meter{out: strokes{out.words}}
+	return &meter{out: drawing{out.words}}
 }
 
 // Begin starts a step of total events.
@@ -145,7 +145,7 @@ func (m *meter) End() {
 	m.over = nil
 	select {
 	case <-m.shown:
-	case <-time.After(lastStroke):
+	case <-time.After(drawTimeout):
 		m.stuck = true
 	}
 }

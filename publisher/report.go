@@ -65,11 +65,11 @@ func show(ctx context.Context, w io.Writer, asJSON bool, o any, table func() []b
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	out := writeBehind(w)
+	out := writeAsync(w)
 	defer out.end()
 	for part := range slices.Chunk(text, reportPart) {
 		_, _ = out.Write(part)
-		if err := out.flush(ctx, unread); err != nil {
+		if err := out.flush(ctx, readerPatience); err != nil {
 			return fmt.Errorf("print report: %w", err)
 		}
 	}

@@ -102,7 +102,7 @@ func TestAMeterThatNobodyReads(t *testing.T) {
 				}
 				began := time.Now()
 				m.End()
-				if took := time.Since(began); took > lastStroke {
+				if took := time.Since(began); took > drawTimeout {
 					t.Errorf("the end took %v", took)
 				}
 			}
@@ -120,8 +120,8 @@ func TestNobodyReadsTheReport(t *testing.T) {
 		says      string
 		within    time.Duration
 	}{
-		{0, exitBad, "publisher: print report: nobody has read it for 5m0s\n", unread},
-		{time.Minute, exitBad, "publisher: print report: nobody has read it for 1m", time.Minute + unreadAfterInterrupt},
+		{0, exitBad, "publisher: print report: nobody has read it for 5m0s\n", readerPatience},
+		{time.Minute, exitBad, "publisher: print report: nobody has read it for 1m", time.Minute + readerPatienceAfterInterrupt},
 	} {
 		for _, args := range [][]string{{"simulate", "--events=10"}, {"replay", "-"}} {
 			synctest.Test(t, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestAReportIsReadSlowly(t *testing.T) {
 	paths := manyFiles(t, 1000)
 	for _, form := range [][]string{nil, {"--json"}} {
 		synctest.Test(t, func(t *testing.T) {
-			out := &slow{each: unread - time.Second}
+			out := &slow{each: readerPatience - time.Second}
 			args := append(append([]string{"replay", "--url=http://ingot"}, form...), paths...)
 			exit := run(t.Context(), args, surroundings{stdout: out, stderr: io.Discard, transport: ingottest.Network(t, &ingottest.Server{})})
 			text := out.text.String()
@@ -221,7 +221,7 @@ func TestFollowIsNotRead(t *testing.T) {
 			began := time.Now()
 			var errs bytes.Buffer
 			exit := run(ctx, append([]string{"follow", "--url=http://ingot"}, args...), surroundings{stdout: stopped(t), stderr: &errs, transport: network})
-			if took := time.Since(began); exit != exitBad || took > time.Hour+unreadAfterInterrupt+time.Second || !strings.Contains(errs.String(), "problem    print events: nobody has read") {
+			if took := time.Since(began); exit != exitBad || took > time.Hour+readerPatienceAfterInterrupt+time.Second || !strings.Contains(errs.String(), "problem    print events: nobody has read") {
 				t.Errorf("%v: exit %d after %v\n%s", args, exit, took, errs.String())
 			}
 			if args[0] == "--after=beginning" {
@@ -253,7 +253,7 @@ func TestFollowWhoseWordsNobodyReads(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		var out watched
-		s := &screen{ctx: t.Context(), stdout: writeBehind(&out), stderr: writeBehind(stopped(t)), width: func() int { return 0 }, liveWidth: func() int { return 80 }}
+		s := &screen{ctx: t.Context(), stdout: writeAsync(&out), stderr: writeAsync(stopped(t)), width: func() int { return 0 }, liveWidth: func() int { return 80 }}
 		defer s.stdout.end()
 		defer s.stderr.end()
 		stop := s.live(func(time.Time) string { return "live" })
@@ -267,7 +267,7 @@ func TestFollowWhoseWordsNobodyReads(t *testing.T) {
 			}
 		}
 		stop()
-		if n := strings.Count(out.String(), "\n"); n != 100 || len(s.stderr.lines) > strokesKept {
+		if n := strings.Count(out.String(), "\n"); n != 100 || len(s.stderr.lines) > maxWaitingDrawings {
 			t.Errorf("%d of 100 events are printed, %d strokes wait", n, len(s.stderr.lines))
 		}
 	})
