@@ -69,26 +69,34 @@ func parse(text []byte) (*ring, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		if before, twice := r.holders[h]; twice {
-			return nil, fmt.Errorf("line %d has the key of line %d: a key has one line", number, before.line)
-		}
 		of.line = number
-		r.holders[h] = of
-		if !slices.Contains(of.rights, Publish) {
-			continue
-		}
-		if before, again := senders[of.name]; again && before.rate != of.rate {
-			return nil, fmt.Errorf("line %d has another %sN%s than line %d, or none: the keys of %s share one", number, ratePrefix, rateSuffix, before.line, of.name)
-		}
-		senders[of.name] = of
-		if of.rate > 0 {
-			r.rates[of.name] = newRate(of.rate)
+		if err := r.add(h, of, senders); err != nil {
+			return nil, err
 		}
 	}
 	if len(r.holders) == 0 {
 		return nil, errNoKeys
 	}
 	return r, nil
+}
+
+// add takes in the holder of a line. senders are the holders so far whose keys may publish, the last of each name.
+func (r *ring) add(h hash, of holder, senders map[string]holder) error {
+	if before, twice := r.holders[h]; twice {
+		return fmt.Errorf("line %d has the key of line %d: a key has one line", of.line, before.line)
+	}
+	r.holders[h] = of
+	if !slices.Contains(of.rights, Publish) {
+		return nil
+	}
+	if before, again := senders[of.name]; again && before.rate != of.rate {
+		return fmt.Errorf("line %d has another %sN%s than line %d, or none: the keys of %s share one", of.line, ratePrefix, rateSuffix, before.line, of.name)
+	}
+	senders[of.name] = of
+	if of.rate > 0 {
+		r.rates[of.name] = newRate(of.rate)
+	}
+	return nil
 }
 
 // inherit takes over from the ring before what each name has left of its rate, if the rate is the same: to read

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -60,25 +61,29 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 	// that does not allow this would not keep the session's settings either.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	c.ConnConfig.StatementCacheCapacity = statementsKept
-	setup = fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off",
-		catalogAlone+waitsForNobody, setup, Milliseconds(config.Timeout))
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, setup+serverTimeouts(conn.PgConn(), config.Timeout)); err != nil {
-			return err
-		}
-		// A standby lags. With one in the pool a page of the primary's log would lack rows, and a good cursor be
-		// told gone.
-		if _, err := ReadDurability(ctx, conn.PgConn()); err != nil {
-			return err
-		}
-		_, err := ReadTables(ctx, conn.PgConn()) // its warnings are left to the Writer
-		return err
+		return setUp(ctx, conn.PgConn(), setup, config.Timeout)
 	}
 	opened, err := pgxpool.NewWithConfig(context.Background(), c)
 	if err != nil {
 		return nil, fmt.Errorf("open the pool of the %s: %w", name, err)
 	}
 	return &Pool{Pool: opened, sockets: sockets}, nil
+}
+
+// setUp makes a connection of a pool ready: it runs setup, and refuses a server that readers cannot rely on.
+func setUp(ctx context.Context, conn *pgconn.PgConn, setup string, timeout time.Duration) error {
+	settings := fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off%s",
+		catalogAlone+waitsForNobody, setup, Milliseconds(timeout), serverTimeouts(conn, timeout))
+	if _, err := conn.Exec(ctx, settings).ReadAll(); err != nil {
+		return err
+	}
+	// A standby lags. With one in the pool a page of the primary's log would lack rows, and a good cursor be told gone.
+	if _, err := ReadDurability(ctx, conn); err != nil {
+		return err
+	}
+	_, err := ReadTables(ctx, conn) // its warnings are left to the Writer
+	return err
 }
 
 // statementsKept is how many statements a reading connection keeps prepared: pgx's default. Reading pages takes
