@@ -23,23 +23,23 @@ func NotUpYet(err error) bool {
 // MissingRight is the SQLSTATE of a statement for which the role lacks a right, and of a row that row security keeps out.
 const MissingRight = "42501"
 
-// deadlocked recognizes the error of the transaction that the server ended to resolve a deadlock.
-func deadlocked(err error) bool {
+// SQLState is the code of the server's error in err; "": err is none of the server's.
+func SQLState(err error) string {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "40P01"
+	if !errors.As(err, &pgErr) {
+		return ""
+	}
+	return pgErr.Code
 }
+
+// deadlocked recognizes the error of the transaction that the server ended to resolve a deadlock.
+func deadlocked(err error) bool { return SQLState(err) == "40P01" }
 
 // LockTimedOut recognizes the error of a statement that has waited for a lock for all of its lock_timeout.
-func LockTimedOut(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "55P03"
-}
+func LockTimedOut(err error) bool { return SQLState(err) == "55P03" }
 
 // Denied recognizes the error of a statement for which the role lacks a right.
-func Denied(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == MissingRight
-}
+func Denied(err error) bool { return SQLState(err) == MissingRight }
 
 // explainRights adds to an error who may grant the missing right. After a restore the schema belongs to the role
 // that ran the restore.

@@ -2,7 +2,6 @@ package writer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"ingot/ingest/internal/postgres"
 	"ingot/internal/event"
 )
 
@@ -173,7 +173,4 @@ func (s *session) giveUp() {
 }
 
 // abortedTransaction recognizes the error of a batch that was sent behind one that failed.
-func abortedTransaction(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "25P02"
-}
+func abortedTransaction(err error) bool { return postgres.SQLState(err) == "25P02" }

@@ -43,17 +43,14 @@ func notStored(err error) error {
 // wants a value, a broken page of an index. It is none where its SQLSTATE says that the server or the transaction is:
 // class 08, 25 (read-only), 40 (a deadlock), 53 (no room), 57 (it is stopping).
 func unexplained(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && isError(err) && len(pgErr.Code) == 5 && !postgres.LockTimedOut(err) && !ofTheLog(err) &&
-		!ofClass(pgErr.Code, "08", "25", "40", "53", "57")
+	code := postgres.SQLState(err)
+	return isError(err) && len(code) == 5 && !postgres.LockTimedOut(err) && !ofTheLog(err) &&
+		!ofClass(code, "08", "25", "40", "53", "57")
 }
 
 // tookTooLong recognizes the error of a statement that ran into its timeout. A merge may do so because of one row; a commit
 // Query more likely waits for the log's lock.
-func tookTooLong(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "57014"
-}
+func tookTooLong(err error) bool { return postgres.SQLState(err) == "57014" }
 
 // unavailable is the fate of a batch that was not stored because of some failure that has nothing to do with its data.
 func unavailable(err error) error {
@@ -90,7 +87,4 @@ func isError(err error) bool {
 }
 
 // constraint recognizes the error of a statement whose rows a constraint of the tables refuses.
-func constraint(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && ofClass(pgErr.Code, "23")
-}
+func constraint(err error) bool { return ofClass(postgres.SQLState(err), "23") }
