@@ -20,8 +20,8 @@ const (
 	// notices so short a time, and the server can make many commits in it. A guess.
 	linger = 100 * time.Millisecond
 
-	// maxVain is how many requests in a row may be refused, though some were parts of others, before no more are divided: where everything is
-	// refused, two requests for each event would find no more than one for a batch. A guess.
+	// maxVain is how many requests in a row may be refused, parts of others among them, before no more are divided. Where
+	// everything is refused, two requests for each event would find no more than one for a batch does. A guess.
 	maxVain = 1000
 )
 
@@ -78,9 +78,9 @@ func (in *intake) job(c *client.Client, items []item, m *meter) job {
 	return job{len(items), func(ctx context.Context) client.Result { return in.settle(ctx, c, items, m) }}
 }
 
-// settle sends a batch until it is known what became of each event. Where all are refused because of one, or because of their size, it
-// sends one half after the other: so an event that is refused is alone in the end, and the others are stored. Its result is that of
-// the part that fared best.
+// settle sends a batch until it is known what became of each event. If all events are refused because of one, or because of
+// their size, it sends one half after the other. So an event that is refused is alone in the end, and the others are stored.
+// The result is that of the part that fared best.
 func (in *intake) settle(ctx context.Context, c *client.Client, items []item, m *meter) client.Result {
 	res := c.Send(ctx, eventsOf(items), bodyOf(items))
 	if res.Divisible && !res.Reopened && len(items) > 1 && ctx.Err() == nil && in.vain.Load() < maxVain {

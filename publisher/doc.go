@@ -3,12 +3,14 @@
 //
 //	simulate.go   invented events            replay.go    files
 //	   │            (internal/workload)         │  file.go    opens them, names their topics
-//	   │                                        │  whole.go   of more than can be open at once, the later ones in their turn
+//	   │                                        │  whole.go   each must stay whole meanwhile
+//	   │                                        │  late.go    of more than can be open at once (descriptors.go), the later
+//	   │                                        │             ones are opened in their turn
 //	   │                                        │  pipe.go    reads that an interrupt ends
 //	   │                                        │  compressed.go   gzip and zstandard ──> what was compressed
 //	   │                                        │  listed.go  tells arrays of events, and events over several lines
 //	   │                                        │  format.go  tells these, and what is packed otherwise, by their first bytes
-//	   │                                        │  intake.go  lines ──> events, every line counted
+//	   │                                        │  intake.go  lines ──> events; counts.go, how many of each kind
 //	   │                                        │  batches.go by number, bytes and time
 //	   │                                        │  memory.go  digests of what must come back
 //	   ▼                                        ▼

@@ -91,7 +91,7 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*f
 
 func (f *file) openOnce(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
-		f.src, f.origin.Timestamp = newPipe(ctx, &named{path: path}), info.ModTime()
+		f.src, f.origin.Timestamp = newPipe(ctx, &fifo{path: path}), info.ModTime()
 		return nil
 	}
 	opened, err := os.Open(path)
@@ -153,8 +153,7 @@ func (f *file) complete() error {
 	return nil
 }
 
-// begin makes the reader of the file's lines, or elements: it waits for what the file begins with. leave closes the file and lets go of all that reading it has taken:
-// there may be very many files.
+// begin makes the reader of the file's lines, or elements: it waits for what the file begins with.
 func (f *file) begin() {
 	if _, grows := f.src.(*lines.Tail); grows {
 		f.reader = lines.NewReader(f.src, f.window)
@@ -183,6 +182,7 @@ func (f *file) pending() int {
 	return f.reader.Pending()
 }
 
+// leave closes the file, and lets go of all that reading it has taken: there may be very many files.
 func (f *file) leave() {
 	f.close()
 	f.held, f.reader, f.elements = nil, nil, nil

@@ -15,9 +15,6 @@ import (
 	"ingot/publisher/internal/tally"
 )
 
-// maxNamed is how many lines are named in the report; all are counted.
-const maxNamed = 10
-
 // item is an event on its way from a file to a batch.
 type item struct {
 	record.Record
@@ -44,18 +41,6 @@ type intake struct {
 	cuts    int   // how often a file was truncated that was not read to its end
 	ends    int   // files that were read to their end
 	failure error // of reading
-}
-
-// lineCounts adds up: Lines = Blank + Refused + Whole + Split. An element of an array counts as a line.
-type lineCounts struct {
-	Lines   int64 `json:"lines"`
-	Blank   int64 `json:"blank"`   // skipped
-	Refused int64 `json:"refused"` // no event could be made of them; they are named
-	Whole   int64 `json:"whole"`   // one event each
-	Split   int64 `json:"split"`   // too long for one payload: several events each
-	Pieces  int64 `json:"pieces"`  // the events of split lines
-	Base64  int64 `json:"base64"`  // events with message_base64
-	Pending int64 `json:"pending"` // bytes behind the last line feed, not sent: the line may go on
 }
 
 // start reads the files one after the other, or all at once if each is true. The caller waits for the group that
@@ -190,54 +175,6 @@ func (in *intake) take(ctx context.Context, f *file, r record.Record) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-func (c *lineCounts) event(r record.Record) {
-	if r.Part <= 1 {
-		c.Lines++
-	}
-	switch r.Part {
-	case 0:
-		c.Whole++
-	case 1:
-		c.Split++
-		c.Pieces++
-	default:
-		c.Pieces++
-	}
-	if r.Base64 {
-		c.Base64++
-	}
-}
-
-func (in *intake) refuse(f *file, line int64, err error) {
-	in.count(func(c *lineCounts) { c.Lines++; c.Refused++ })
-	in.name(fmt.Sprintf("%s: refused: %v", f.where(line), err))
-}
-
-func (in *intake) name(text string) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if len(in.named) == maxNamed {
-		return
-	}
-	in.named = append(in.named, text)
-	in.tell(text)
-	if len(in.named) == maxNamed {
-		in.tell("more lines are only counted")
-	}
-}
-
-func (in *intake) tell(text string) {
-	if in.say != nil {
-		in.say(text)
-	}
-}
-
-func (in *intake) count(add func(*lineCounts)) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	add(&in.counts)
 }
 
 // total is the size of all files, 0 if that is not known.

@@ -67,15 +67,15 @@ func (p *pipe) Close() error {
 	return nil
 }
 
-// named is a named pipe. To open it takes until somebody opens it to write. So the first Read opens it, and pipe
+// fifo is a named pipe. To open it takes until somebody opens it to write. So the first Read opens it, and pipe
 // stops waiting for that Read when ctx ends.
-type named struct {
+type fifo struct {
 	path string
 	file *os.File
 }
 
 // Read implements io.Reader. After an error it is not called again.
-func (n *named) Read(to []byte) (int, error) {
+func (n *fifo) Read(to []byte) (int, error) {
 	if n.file == nil {
 		file, err := os.Open(n.path)
 		if err != nil {
