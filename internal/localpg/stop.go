@@ -17,8 +17,8 @@ const quitTimeout = 10 * time.Second
 // A fast shutdown stands still when for stillFor nothing is left of the server but a checkpointer that does nothing.
 // Both numbers are guesses: one that writes is not asleep for so long.
 const (
-	stillFor  = 5 * time.Second
-	stillLook = 500 * time.Millisecond
+	stillFor    = 5 * time.Second
+	stillPeriod = 500 * time.Millisecond
 )
 
 // How a fast shutdown did not end.
@@ -92,7 +92,7 @@ func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time
 func (c *cluster) awaitFast(ctx context.Context, p *subprocess.Process, patience time.Duration) error {
 	end, since, last := time.Now().Add(patience), time.Now(), int64(-1)
 	for {
-		if p.EndsWithin(ctx, min(stillLook, time.Until(end))) {
+		if p.EndsWithin(ctx, min(stillPeriod, time.Until(end))) {
 			return nil
 		}
 		if ctx.Err() != nil || !time.Now().Before(end) {

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	firstPause = 100 * time.Millisecond
-	maxPause   = 10 * time.Second // a full disk is freed by hand, so there is no hurry
-	steadyTime = 30 * time.Second // a server that ran for so long did not end because of its start
-	socketLook = 2 * time.Second  // how often the socket is looked for (a guess)
+	firstPause   = 100 * time.Millisecond
+	maxPause     = 10 * time.Second // a full disk is freed by hand, so there is no hurry
+	steadyTime   = 30 * time.Second // a server that ran for so long did not end because of its start
+	socketPeriod = 2 * time.Second  // how often the socket is looked for (a guess)
 )
 
 // Incident is one attempt to bring the server back.
@@ -56,7 +56,7 @@ func (s *Server) Supervise(ctx context.Context, report func(Incident)) {
 
 // awaitEnd waits until the postmaster ends, and says how it did. A postmaster whose socket is gone is told to end.
 func (s *Server) awaitEnd(ctx context.Context) (cause error) {
-	tick := time.NewTicker(socketLook)
+	tick := time.NewTicker(socketPeriod)
 	defer tick.Stop()
 	p := s.current()
 	for {

@@ -36,8 +36,8 @@ func (f failure) belongsInLog(status int) bool {
 	return status >= 500 || errors.As(f.cause, &badData)
 }
 
-// logFailure writes the line of the log by which an answer of 5xx, or one of what Postgres refuses, is found again. The line holds nothing of the
-// body, and of the path only what is fit for a line.
+// logFailure writes the line of the log by which an answer of 5xx, or one of what Postgres refuses, is found again. The line
+// holds nothing of the body, and of the path only what is fit for a line.
 func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	f, _ := ctx.UserValue(failureKey{}).(failure)
 	status := ctx.Response.StatusCode()

@@ -91,7 +91,7 @@ func (f *Follower) ask(ctx context.Context, timeout time.Duration, method, path 
 func followable(a answer) refusal {
 	no := refused(a)
 	if !no.again && a.err == nil {
-		final := finally(a)
+		final := finalRefusal(a)
 		final.Err = no.err // which says more: where a redirect leads
 		no.err = final
 	}

@@ -35,8 +35,8 @@ type Result struct {
 	GaveUp   bool // a retry could have helped, but the time was up, or ctx had ended
 	Barred   bool // the refusal is not about these events: no key that may, no certificate that is trusted, no Ingot
 
-	// Divisible tells that the request was refused as a whole, and nothing of it stored, for its size or for one of its events that nobody
-	// names: others of them may be taken in a smaller one.
+	// Divisible tells that the request was refused as a whole, and nothing of it stored, for its size or for one of its
+	// events that the answer does not name. In a smaller request the other events may be taken.
 	Divisible bool
 
 	Cause string // the kind of Err, as in Retries: "invalid", "http_403", ..

@@ -17,7 +17,8 @@ type Refused struct {
 func (r *Refused) Error() string { return r.Err.Error() }
 func (r *Refused) Unwrap() error { return r.Err }
 
-func finally(a answer) *Refused {
+// finalRefusal is the Refused that an answer makes, whether it is a problem document or not.
+func finalRefusal(a answer) *Refused {
 	var said struct {
 		Type   string
 		Oldest string `json:"oldest_cursor"`
@@ -26,16 +27,18 @@ func finally(a answer) *Refused {
 	return &Refused{Status: a.status, Kind: said.Type, Oldest: said.Oldest, Err: problem(a)}
 }
 
-// ofIngot tells whether a refusal is one of Ingot's: whatever stands before it, as a filter or a gateway, knows nothing of
-// events.
-func ofIngot(a answer) bool { return strings.HasPrefix(finally(a).Kind, "urn:ingot:problem:") }
+// ofIngot tells whether a refusal is one of Ingot's own. What stands in front of Ingot, as a filter or a gateway, knows
+// nothing of events.
+func ofIngot(a answer) bool { return strings.HasPrefix(finalRefusal(a).Kind, "urn:ingot:problem:") }
 
-// byPostgres tells whether an event was refused that only Postgres knows: it is not named, and has all others of its request refused.
-func byPostgres(a answer) bool { return finally(a).Kind == "urn:ingot:problem:refused-by-postgres" }
+// byPostgres tells whether Postgres refused the request for one of its events. Which one it was the answer does not say.
+func byPostgres(a answer) bool {
+	return finalRefusal(a).Kind == "urn:ingot:problem:refused-by-postgres"
+}
 
 // goneIn is the 410 that a stream is told while it is open.
 func goneIn(data []byte) *Refused {
-	return finally(answer{status: 410, body: data})
+	return finalRefusal(answer{status: 410, body: data})
 }
 
 // notAStream is 200 by something that is no Ingot.

@@ -57,7 +57,7 @@ func refused(a answer) refusal {
 	case a.status == http.StatusRequestEntityTooLarge: // a smaller request may pass, whoever says so
 		r.large = true
 	case a.status == http.StatusBadRequest:
-		r.bars = !ofTheBody(finally(a).Kind)
+		r.bars = !ofTheBody(finalRefusal(a).Kind)
 	case a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired,
 		a.status == http.StatusMisdirectedRequest,                                // by a name that is none of the server's
 		a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed: // it is no Ingot

@@ -8,8 +8,8 @@ import (
 // mark is the byte order mark of UTF-8.
 const mark = "\ufeff"
 
-// Ahead reads what comes next from a source and leaves it there. It sees no more than the buffer of the source holds, and waits for no
-// more than it is asked for.
+// Ahead reads what comes next from a source and leaves it there. It sees no more than the buffer of the source holds, and
+// waits for no more than it is asked for.
 type Ahead struct {
 	Src *bufio.Reader
 	At  int // how many bytes it has read

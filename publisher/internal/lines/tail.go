@@ -47,7 +47,8 @@ type Tail struct {
 	closed time.Time // since when that other file cannot be read; zero: not known to be so
 }
 
-// CutError tells that a file was truncated before all of it was read. What is pending is a part of a line. The file goes on from its beginning.
+// CutError tells that a file was truncated before all of it was read. What is pending then is a part of a line. Reading goes
+// on from the file's beginning.
 type CutError struct {
 	Unread int64 // at least so many bytes are gone
 }
