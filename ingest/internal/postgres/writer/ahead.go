@@ -29,7 +29,6 @@ type exchange struct {
 	batch   atomic.Pointer[batch] // nil once its answer was read
 	before  <-chan struct{}       // closed when the answer to the exchange before was read
 	read    chan struct{}         // closed when the answer to this one was read
-	until   time.Time             // when the wait for the answer ends
 	off     func() bool           // stops giveUp from being called at the end of the batch's ctx
 	sendErr error
 }
@@ -99,13 +98,13 @@ func (w *Writer) alone(ctx context.Context) error {
 }
 
 // send sends messages that form one Query with the data of its COPY. The connection is given up when half of the
-// time that ctx had left has gone by without an answer, and at once when ctx ends.
+// time that ctx had left has gone by and they are not sent, and at once when ctx ends.
 func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange {
 	s := w.session
-	x := &exchange{session: s, before: w.last, read: make(chan struct{}), until: halfOf(ctx), off: context.AfterFunc(ctx, s.giveUp)}
+	x := &exchange{session: s, before: w.last, read: make(chan struct{}), off: context.AfterFunc(ctx, s.giveUp)}
 	x.batch.Store(b)
 	w.last, w.sent = x.read, x
-	_ = s.conn.Conn().SetWriteDeadline(x.until)
+	_ = s.conn.Conn().SetWriteDeadline(halfOf(ctx))
 	_, err := s.conn.Conn().Write(messages)
 	_ = s.conn.Conn().SetWriteDeadline(time.Time{})
 	if err != nil {
@@ -116,8 +115,9 @@ func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange 
 }
 
 // answer waits until the answers to earlier exchanges are read, then reads the answer to this one and judges it. It
-// calls row for each row of it.
-func (x *exchange) answer(row func(values [][]byte)) error {
+// calls row for each row of it. The connection is given up when half of the time that ctx had left by then has gone by
+// without an answer: a server that is slow, but works, has time for both.
+func (x *exchange) answer(ctx context.Context, row func(values [][]byte)) error {
 	<-x.before
 	defer close(x.read)
 	defer x.batch.Store(nil)
@@ -127,7 +127,7 @@ func (x *exchange) answer(row func(values [][]byte)) error {
 		return &event.UnknownError{Err: x.sendErr}
 	}
 	s.warned = false
-	_ = s.conn.Conn().SetReadDeadline(x.until)
+	_ = s.conn.Conn().SetReadDeadline(halfOf(ctx))
 	a, err := s.readAnswer(func(_ int, values [][]byte) { row(values) })
 	_ = s.conn.Conn().SetReadDeadline(time.Time{})
 	return judgeCommit(s.conn.TxStatus(), string(a.tag), err, a.warned)

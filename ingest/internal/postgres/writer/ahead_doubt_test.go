@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -161,6 +162,27 @@ func TestStatementsEndUnderTwo(t *testing.T) {
 	release()
 	if stored := storetest.Merge(t, w, "a", "b"); !equal(stored, true, true) {
 		t.Errorf("afterwards: %v", stored)
+	}
+}
+
+// TestTimeOfTheSecond begins when the first is answered: a server that takes a third of the time of an attempt for each
+// batch works, and neither is in doubt.
+func TestTimeOfTheSecond(t *testing.T) {
+	t.Parallel()
+	w, conn, _ := trusting(t)
+	const attempt, each = 6 * time.Second, 1700 * time.Millisecond // half of an attempt is over before the second is done
+	pgtest.Exec(t, conn, fmt.Sprintf(`
+		CREATE FUNCTION ingot.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%f); RETURN NEW; END $$;
+		CREATE TRIGGER slow BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.slow()`, each.Seconds()))
+	ctx, cancel := context.WithTimeout(t.Context(), attempt)
+	defer cancel()
+	session := w.session
+	first := send(ctx, w, []bool{false}, "a")
+	second := send(ctx, w, []bool{false}, "b")
+	first.want(t, true)
+	second.want(t, true)
+	if w.session != session || session.broken.Load() {
+		t.Error("the connection was given up")
 	}
 }
 
