@@ -189,6 +189,35 @@ func TestNothingComesBehindAParcel(t *testing.T) {
 	})
 }
 
+// TestNothingComesBehindSlowCommits: it would wait for both in the time of one attempt. Once commits are short again it does.
+func TestNothingComesBehindSlowCommits(t *testing.T) {
+	t.Parallel()
+	inBubble(t, testConfig(), func(t *testing.T, p running) {
+		const slow = 2100 * time.Millisecond // of the 8 s that an attempt has
+		p.fake.Next(ahead(slow), ahead(2*slow), ahead(slow))
+		first, second, third := p.submit(10, "a"), p.submit(10, "b"), p.submit(10, "c")
+		wantStored(t, <-first, true)
+		synctest.Wait()
+		if n := p.fake.Calls(); n != 2 {
+			t.Errorf("%d batches, want the third to wait for the second", n)
+		}
+		wantStored(t, <-second, true)
+		wantStored(t, <-third, true)
+
+		for i := range 10 {
+			wantStored(t, <-p.submit(10, fmt.Sprint(i)), true)
+		}
+		p.fake.Next(ahead(time.Second), ahead(time.Second))
+		before := p.fake.Calls()
+		one, other := p.submit(10, "d"), p.submit(10, "e")
+		if n := p.fake.Calls() - before; n != 2 {
+			t.Errorf("%d under way once commits are short, want 2", n)
+		}
+		wantStored(t, <-one, true)
+		wantStored(t, <-other, true)
+	})
+}
+
 // TestAnIdleStop takes no time: each committer tells the other.
 func TestAnIdleStop(t *testing.T) {
 	t.Parallel()

@@ -26,10 +26,20 @@ type flight struct {
 // and sent. The store runs one after the other.
 const committers = 2
 
+// slowShare: commits that take more than a quarter of the time that an attempt, or a request, has are slow. Nothing begins
+// behind another flight then: it waits for two commits in the time of one attempt, and would be given up though the store
+// works. And the milliseconds that are gained by beginning early are nothing to seconds. A guess.
+const slowShare = 4
+
+// slowLocked tells whether commits are slow these days.
+func (p *Pipeline) slowLocked() bool {
+	return p.commitTime > min(p.config.AttemptTimeout, p.config.Deadline)/slowShare
+}
+
 // roomLocked tells whether another flight may begin: a committer is free, and the last flight, if there is one, is
-// ahead.
+// ahead, and commits are short.
 func (p *Pipeline) roomLocked() bool {
-	return len(p.flights) < committers && (len(p.flights) == 0 || p.flights[len(p.flights)-1].ahead)
+	return len(p.flights) < committers && (len(p.flights) == 0 || p.flights[len(p.flights)-1].ahead && !p.slowLocked())
 }
 
 // wantedLocked tells whether a flight may begin with what is queued. Behind another flight it must be as large as
