@@ -48,7 +48,7 @@ type config struct {
 	Deadline           time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
 	AttemptTimeout     time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`
 	LockTimeout        time.Duration `default:"500ms" env:"INGOT_LOCK_TIMEOUT" help:"Time a batch waits for a key that another transaction holds, before the request with that key is set aside; at most a quarter of --attempt-timeout."`
-	OutageGrace        time.Duration `default:"2s" env:"INGOT_OUTAGE_GRACE" help:"Once the database has failed for this long, requests are refused at once, but for one at a time that tries it."`
+	OutageGrace        time.Duration `default:"2s" env:"INGOT_OUTAGE_GRACE" help:"Once the database has failed for this long, and for as long as a batch takes these days, requests are refused at once, but for one at a time that tries it."`
 	SplitsPerSecond    int           `default:"50" env:"INGOT_SPLITS_PER_SECOND" help:"Batches that are halved at once in a second, to find a request that keeps its batch from being stored; the halves of more wait, and one is tried every 50ms."`
 	RetryMax           time.Duration `default:"1s" env:"INGOT_RETRY_MAX" help:"Longest pause between two tries; the first is 20ms."`
 	Bloom              string        `default:"on" enum:"on,off,always-yes,always-no,corrupted" env:"INGOT_BLOOM" help:"Bloom filter, by which known events are looked up and not shipped as new ones: on or off. The other values are for tests."`

@@ -70,10 +70,11 @@ func (p *Pipeline) Submit(group event.Group, bytes int64) ([]bool, error) {
 	return a.stored, a.err
 }
 
-// outageLocked tells whether attempts have failed for longer than Config.OutageGrace. Submit refuses requests at
+// outageLocked tells whether attempts have failed for longer than Config.OutageGrace and what a commit takes these days:
+// where that is long, the store may work and the next attempt take as long to say so. Submit refuses requests at
 // once then. It lets one in only while the queue is empty and no flight is in its way: that request tries the store.
 func (p *Pipeline) outageLocked() bool {
-	return !p.downSince.IsZero() && time.Since(p.downSince) > p.config.OutageGrace
+	return !p.downSince.IsZero() && time.Since(p.downSince) > p.config.OutageGrace+p.commitTime
 }
 
 func (p *Pipeline) inOutage() bool {

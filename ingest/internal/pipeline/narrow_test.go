@@ -138,7 +138,7 @@ func TestUnexplainedAlone(t *testing.T) {
 			t.Parallel()
 			inBubble(t, config, func(t *testing.T, p running) {
 				p.fake.Curse(time.Millisecond, ids...)
-				p.fake.Next(storetest.Step{After: time.Second})
+				p.fake.Next(storetest.Step{After: 100 * time.Millisecond})
 				first := p.submit(10, "first")
 				var cursed []chan outcome
 				for _, id := range ids {

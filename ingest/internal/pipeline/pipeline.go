@@ -52,7 +52,7 @@ type Config struct {
 	Linger          time.Duration // the longest wait before a batch while the store is crowded; 0: none
 	Deadline        time.Duration // a request is answered within this, give or take reaperGrain
 	AttemptTimeout  time.Duration // one try at committing a batch
-	OutageGrace     time.Duration // after this long without the store, one request at a time is let in
+	OutageGrace     time.Duration // after this long without the store, and what a commit takes these days, one request at a time is let in
 	RetryBase       time.Duration // first pause between attempts; doubles up to RetryMax
 	RetryMax        time.Duration
 	DrainTimeout    time.Duration // from the stop to the last answer

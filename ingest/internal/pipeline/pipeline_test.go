@@ -387,7 +387,7 @@ func TestDeadlineBetweenAttempts(t *testing.T) {
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	config := testConfig()
-	config.OutageGrace = 2 * time.Second
+	config.OutageGrace, config.RetryBase = 2*time.Second, config.RetryMax // so that 20 tries last
 	inBubble(t, config, func(t *testing.T, p running) {
 		for range 20 {
 			p.fake.Next(unavailable())
@@ -418,6 +418,36 @@ func TestOutage(t *testing.T) {
 	})
 }
 
+// TestSlowIsNoOutage: where commits take longer than the grace of an outage, the second try of a batch does so too. Nobody
+// is refused meanwhile for one that failed. A store that goes on failing for longer than a commit takes is away.
+func TestSlowIsNoOutage(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.OutageGrace, config.RetryBase = 2*time.Second, config.RetryMax // so that 20 tries last
+	inBubble(t, config, func(t *testing.T, p running) {
+		slow := storetest.Step{After: 3 * time.Second}
+		p.fake.Next(slow, unavailable(), slow)
+		first := p.submit(10, "a")
+		wantStored(t, <-first, true)
+		again := p.submit(10, "b")
+		time.Sleep(2900 * time.Millisecond) // the second try began after a pause
+		beside := p.submit(10, "c")
+		wantStored(t, <-again, true)
+		wantStored(t, <-beside, true)
+
+		for range 20 {
+			p.fake.Next(unavailable())
+		}
+		trying := p.submit(10, "d")
+		time.Sleep(4500 * time.Millisecond)
+		early := p.submit(10, "e")
+		time.Sleep(time.Second)
+		wantNotStored(t, <-p.submit(10, "f"), event.ReasonUnavailable)
+		wantNotStored(t, <-trying, event.ReasonExpired)
+		wantNotStored(t, <-early, event.ReasonExpired)
+	})
+}
+
 // TestOutageLetsInOne, and no other before a committer has taken that one.
 func TestOutageLetsInOne(t *testing.T) {
 	t.Parallel()
@@ -438,7 +468,7 @@ func TestOutageEndsWithAHalvedBatch(t *testing.T) {
 	config.OutageGrace = 2 * time.Second
 	inBubble(t, config, func(t *testing.T, p running) {
 		p.fake.Next(
-			storetest.Step{After: time.Second}, // what follows gathers
+			storetest.Step{After: 100 * time.Millisecond}, // what follows gathers
 			unavailable(), storetest.Step{Before: 3 * time.Second, Fail: unavailable().Fail},
 			storetest.Step{}, storetest.Step{Before: time.Second}, // the whole, and its first half
 		)
@@ -446,7 +476,7 @@ func TestOutageEndsWithAHalvedBatch(t *testing.T) {
 		poisoned.Source = storetest.Poison
 		outcomes := []chan outcome{p.submit(10, "first"), p.submit(10, "a")}
 		bad := p.submitGroup(10, storetest.Group(poisoned))
-		time.Sleep(3500 * time.Millisecond)
+		time.Sleep(2600 * time.Millisecond)
 		wantNotStored(t, <-p.submit(10, "b"), event.ReasonUnavailable)
 		time.Sleep(time.Second)
 		if n := p.fake.Calls(); n != 5 {
