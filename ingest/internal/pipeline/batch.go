@@ -65,7 +65,7 @@ func (p *Pipeline) headLocked() []*request {
 	for _, r := range p.queue {
 		events += len(r.group.Events)
 		bytes += r.bytes
-		if n > 0 && (events > p.config.BatchEvents || bytes > p.config.BatchBytes) {
+		if n > 0 && (events > p.config.BatchEvents || bytes > p.size.most) {
 			break
 		}
 		n++

@@ -43,6 +43,9 @@ func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brie
 			continue
 		}
 		p.endAttempt(f, err)
+		if p.tooLarge(f, tried) {
+			how.size = max(1, len(tried)/2)
+		}
 		batch = append(rest, tried...)
 		if !p.pause(ctx, p.slower(&how, left, len(tried), len(rest))) {
 			p.giveUp(f, batch, err)
@@ -80,6 +83,7 @@ func (p *Pipeline) settle(ctx context.Context, f *flight, tried []*request, err 
 		f.inVain += time.Since(f.begun)
 		p.isolate(ctx, f, tried, err)
 	case giveUp:
+		p.tooLarge(f, tried)
 		p.deliverError(f, tried, err)
 		if ctx.Err() != nil {
 			p.leave(tried, &p.left.Unknown)

@@ -16,6 +16,7 @@ func (p *Pipeline) deliverStored(f *flight, live []*request, stored []bool) {
 	p.downSince = time.Time{}
 	now := time.Now()
 	p.tookLocked(now.Sub(f.begun))
+	p.storedLocked(live, now.Sub(f.begun))
 	p.awaitLocked(crowded, len(stored), now, now.Sub(f.begun))
 	p.stats.Batches++
 	p.stats.LastBatch = len(stored)

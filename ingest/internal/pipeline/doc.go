@@ -17,6 +17,7 @@
 //	              │
 //	              ▼
 //	           commit.go    two committers in turn: retry, split, give up
+//	           size.go      smaller attempts where the store takes too long for large ones
 //	           narrow.go    who is to blame for an error that nobody can explain
 //	           attempt.go   one Merge, and what is noted when it begins and ends ──► Store
 //	           suspect.go   asks the filter which keys may exist, and tells it keys ──► Filter

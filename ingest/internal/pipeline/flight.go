@@ -59,7 +59,7 @@ func (p *Pipeline) wantedLocked() bool {
 
 // fullLocked tells whether a batch of what is queued is as large as it gets.
 func (p *Pipeline) fullLocked() bool {
-	return p.queued >= p.config.BatchEvents || p.queuedBytes >= p.config.BatchBytes
+	return p.queued >= p.config.BatchEvents || p.queuedBytes >= p.size.most
 }
 
 // notAhead notes that an attempt of the flight has failed: no other flight begins behind this one any more. The

@@ -83,6 +83,7 @@ type Pipeline struct {
 	splits      float64      // batches that may be halved at once; grows with the time since splitAt
 	splitAt     time.Time
 	commitTime  time.Duration // what a commit takes these days: tookLocked
+	size        sizing        // a batch stops growing here: Config.BatchBytes, or less (size.go)
 	crowded     bool          // others write most batches, and this pipeline may linger
 	awaited     int           // events that the next batch is waited for, until lingerEnd
 	lingerEnd   time.Time
@@ -96,7 +97,7 @@ type Pipeline struct {
 
 // New makes a pipeline; nothing happens until Run. filter may be nil.
 func New(config Config, store Store, filter Filter, log *zap.Logger) *Pipeline {
-	return &Pipeline{config: config, store: store, filter: filter, log: log, wake: make(chan struct{}, 1)}
+	return &Pipeline{config: config, store: store, filter: filter, log: log, wake: make(chan struct{}, 1), size: sizing{most: config.BatchBytes, limit: config.BatchBytes}}
 }
 
 // Left is how many events a stop could not bring to an end in time: none after a clean one.
