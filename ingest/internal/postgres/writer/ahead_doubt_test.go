@@ -170,7 +170,7 @@ func TestStatementsEndUnderTwo(t *testing.T) {
 func TestTimeOfTheSecond(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	const attempt, each = 6 * time.Second, 1700 * time.Millisecond // half of an attempt is over before the second is done
+	const attempt, each = 20 * time.Second, 5500 * time.Millisecond // half of an attempt is over before the second is done
 	pgtest.Exec(t, conn, fmt.Sprintf(`
 		CREATE FUNCTION ingot.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%f); RETURN NEW; END $$;
 		CREATE TRIGGER slow BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.slow()`, each.Seconds()))
