@@ -32,6 +32,8 @@ type intake struct {
 	stop   func()          // ends ctx: nobody takes items any more
 	say    func(string)    // tells at once what the report will tell; nil: the report is soon enough
 
+	watchers sync.WaitGroup // of the files that are followed; awaited in close
+
 	vain atomic.Int64 // requests in a row that were refused and could be divided
 
 	mu      sync.Mutex // guards what follows
@@ -39,6 +41,7 @@ type intake struct {
 	named   []string // refused lines, and lines whose events were not acknowledged
 	final   finalCounts
 	cuts    int   // how often a file was truncated that was not read to its end
+	missed  int   // files that were renamed or removed before they could be opened
 	ends    int   // files that were read to their end
 	failure error // of reading
 }
@@ -65,13 +68,21 @@ func (in *intake) start(each bool) *sync.WaitGroup {
 	return &all
 }
 
+// watch has the files that are followed looked at while nobody reads them.
+func (in *intake) watch() {
+	for _, f := range in.files {
+		if t, grows := f.src.(*lines.Tail); grows {
+			in.watchers.Go(t.Watch) // stops with in.ctx, awaited in close
+		}
+	}
+}
+
 func (in *intake) read(ctx context.Context, f *file) {
 	f.begin()
 	defer f.leave()
 	for ctx.Err() == nil {
 		l, err := f.next()
-		if errors.As(err, new(*lines.CutError)) {
-			in.cut(f, err)
+		if in.lost(f, err) {
 			continue
 		}
 		if err != nil {
@@ -98,12 +109,22 @@ func (in *intake) ended(ctx context.Context, f *file, err error) {
 	}
 }
 
-// cut tells of lines that are lost, of a file that goes on.
-func (in *intake) cut(f *file, err error) {
+// lost tells of lines that are lost, of a file that goes on. It reports whether err says so.
+func (in *intake) lost(f *file, err error) bool {
+	var missed *lines.MissedError
+	isMissed, isCut := errors.As(err, &missed), errors.As(err, new(*lines.CutError))
+	if !isMissed && !isCut {
+		return false
+	}
 	in.mu.Lock()
-	in.cuts++
+	if isCut {
+		in.cuts++
+	} else {
+		in.missed += missed.Files
+	}
 	in.mu.Unlock()
 	in.name(f.name + ": " + err.Error())
+	return true
 }
 
 // line makes one line, or piece, into an event. It reports whether to go on.
@@ -190,6 +211,7 @@ func (in *intake) total() (n int64) {
 
 func (in *intake) close() {
 	in.stop()
+	in.watchers.Wait()
 	for _, f := range in.files {
 		f.close()
 	}

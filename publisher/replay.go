@@ -134,6 +134,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 		return err
 	}
 	defer in.close()
+	in.watch()
 	r.warn(r.URL, out.words)
 	c := r.client(out, r.patience())
 	defer c.Close()

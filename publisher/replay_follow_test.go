@@ -183,6 +183,41 @@ func TestFollowOfAFileThatIsTruncatedUnread(t *testing.T) {
 	})
 }
 
+// TestFollowKeepsWhatIsRotatedUnread: files that come and are renamed while the server is away, before it was ever reached and
+// later on, are read when it is back.
+func TestFollowKeepsWhatIsRotatedUnread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		network := &flaky{then: ingottest.Network(t, srv)}
+		network.away.Store(true)
+		g := &growing{T: t, path: written(t, "app.log", "")}
+		ctx, interrupt := context.WithCancel(t.Context())
+		defer interrupt()
+		done := make(chan replayOutcome)
+		go func() { // stops with ctx, awaited below
+			_, o := replayed(t, ctx, network, "", "--follow", "--batch=50", g.path)
+			done <- o
+		}()
+		for outage := range 2 {
+			network.away.Store(true)
+			for n := range 3 {
+				g.lines(500)
+				if err := os.Rename(g.path, fmt.Sprint(g.path, outage, n)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			g.lines(500)
+			network.away.Store(false)
+			time.Sleep(time.Minute)
+		}
+		interrupt()
+		if o := <-done; o.ExitCode != exitOK || o.Stored != g.n || srv.Rows() != g.n {
+			t.Errorf("%d of %d lines are there: %+v", srv.Rows(), g.n, o)
+		}
+	})
+}
+
 // TestFollowEndsWithoutItsServer: an interrupt gives what was read ten seconds.
 func TestFollowEndsWithoutItsServer(t *testing.T) {
 	t.Parallel()

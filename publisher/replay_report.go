@@ -56,6 +56,9 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	if in.cuts > 0 {
 		o.Problems["cut"] = fmt.Sprintf("%s times a file was truncated before it was read to its end: the lines in between are lost", grouped(in.cuts))
 	}
+	if in.missed > 0 {
+		o.Problems["missed"] = fmt.Sprintf("%s files were renamed or removed before they could be opened: replay what was rotated, or their lines are lost", grouped(in.missed))
+	}
 	if in.memory.limit > 0 && in.memory.beyond > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("the audit covers the first %s events; --audit-limit takes more", grouped(in.memory.limit)))
 	}

@@ -4,15 +4,16 @@
 //
 //	io.Reader ──> Reader.Next ──> Line      at most one window in memory
 //	    ▲
-//	    └── Tail      a file that grows: waits where a file would end
+//	    └── Tail      a file that grows: waits where a file would end;
+//	                  of generation, those that have had its name
 //
 //	io.Reader ──> Elements.Next ──> Line    one element; Ahead tells that it is such a source
 //
-// (reader.go, tail.go, elements.go, ahead.go)
+// (reader.go, tail.go, generation.go, elements.go, ahead.go)
 //
 // A line is what stands between two line feeds, every byte of it: a carriage
 // return belongs to the line, before a line feed as elsewhere. So the lines joined
 // by line feeds are the file again. A line longer than the window comes in pieces.
 //
-// Nothing here starts a goroutine. A Tail waits in Read until its context ends.
+// Nothing here starts a goroutine. A Tail waits in Read until its context ends; another goroutine may run its Watch.
 package lines

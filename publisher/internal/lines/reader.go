@@ -36,9 +36,10 @@ func NewReader(src io.Reader, window int) *Reader {
 }
 
 // Next returns the next line or piece, and io.EOF when there is none. After any other error of the source, Pending
-// tells how much was read of a line that has no end. A *CutError has thrown that away, and there may be lines behind it.
+// tells how much was read of a line that has no end. A *CutError has thrown that away. Behind it, and behind a *MissedError, there may be lines.
 func (r *Reader) Next() (Line, error) {
 	var cut *CutError
+	var missed *MissedError
 	for {
 		have := r.buf[r.start:r.end]
 		if i := bytes.IndexByte(have, '\n'); i >= 0 {
@@ -56,6 +57,9 @@ func (r *Reader) Next() (Line, error) {
 		case errors.As(r.err, &cut):
 			r.start, r.end, r.err, r.line.Last = 0, 0, nil, true
 			return Line{}, cut
+		case errors.As(r.err, &missed):
+			r.err = nil
+			return Line{}, missed
 		default:
 			return Line{}, r.err
 		}

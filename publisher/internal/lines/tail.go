@@ -1,13 +1,11 @@
 package lines
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"sync"
 	"time"
 )
 
@@ -24,87 +22,94 @@ const (
 	// it first and give it its owner afterwards. A guess.
 	closedFor = 10 * time.Second
 
-	// markBytes before the offset are remembered, to notice that a file was
-	// truncated and has grown past the offset again between two looks.
-	markBytes = 256
+	// maxWaiting is how many files may be open that came under the name after the one that is read, one for each rotation
+	// while nobody reads: those of four days where it is done every hour. A guess.
+	maxWaiting = 100
 )
 
 // Tail is a file that grows. Read returns what was appended and waits where there
 // is nothing; ErrNewFile where the file was truncated, or replaced by another
 // under its name; a *CutError in its place where more of the truncated file was seen
-// than read; and the error of its context when that ends.
+// than read; a *MissedError where a file came and went that could not be opened; and
+// the error of its context when that ends.
+//
+//  1. Each Read looks at the file and at its name. While nobody reads, as while a server is away, Watch does.
+//  2. A look opens the file that has the name, if it is another one. So it is kept, however often it is renamed until
+//     its turn comes.
+//  3. Read goes on with the next of these files when the one before it is silent.
 //
 // What is written and truncated away again between two looks cannot be seen, nor a
-// file that came and was renamed between two looks. There is no look while nobody reads.
+// file that came and was renamed between two looks.
 type Tail struct {
-	ctx    context.Context
-	path   string
-	file   *os.File
-	offset int64
-	size   int64     // of the file, when something of it was read last
-	mark   []byte    // the bytes before offset
-	quiet  time.Time // since when another file has the name, and this one brings nothing; zero: not so
-	closed time.Time // since when that other file cannot be read; zero: not known to be so
+	ctx  context.Context
+	path string
+
+	mu     sync.Mutex    // guards what follows
+	files  []*generation // that have or had the name: the first is read, the others wait; none after Close
+	looked time.Time
+	quiet  time.Time   // since when another file waits, and the first brings nothing; zero: not so
+	barred fs.FileInfo // of the file that has the name and is not open; nil: there is none
+	since  time.Time   // when that could not be opened for the first time
+	missed int         // files that were barred, with something in them, as long as they had the name
 }
 
-// CutError tells that a file was truncated before all of it was read. What is pending then is a part of a line. Reading goes
-// on from the file's beginning.
-type CutError struct {
-	Unread int64 // at least so many bytes are gone
+// MissedError tells of files that had the name and could not be opened before they were renamed or removed. The file that
+// is read goes on.
+type MissedError struct {
+	Files int
 }
 
-func (c *CutError) Error() string {
-	return fmt.Sprintf("it was truncated, and %d bytes or more had not been read: their lines are lost", c.Unread)
+func (m *MissedError) Error() string {
+	return fmt.Sprintf("%d files were renamed or removed before they could be opened: replay what was rotated, or their lines are lost", m.Files)
 }
 
 // Follow opens a file that must be there; Close closes it.
 func Follow(ctx context.Context, path string) (*Tail, error) {
-	file, err := os.Open(path)
+	first, err := openGeneration(path)
 	if err != nil {
 		return nil, err // it names the file
 	}
-	return &Tail{ctx: ctx, path: path, file: file}, nil
+	return &Tail{ctx: ctx, path: path, files: []*generation{first}}, nil
 }
 
-// Close closes the file read last.
-func (t *Tail) Close() error { return t.file.Close() }
+// Close closes all that is open.
+func (t *Tail) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, g := range t.files {
+		_ = g.Close() // it was only read
+	}
+	t.files = nil
+	return nil
+}
 
 // ModTime is when the file was last written to: about now, for what was just read.
 func (t *Tail) ModTime() time.Time {
-	info, err := t.file.Stat()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	info, err := t.files[0].Stat()
 	if err != nil {
 		return time.Now()
 	}
 	return info.ModTime()
 }
 
+// Watch looks while nobody reads, until the context ends.
+func (t *Tail) Watch() {
+	for t.wait() == nil {
+		t.mu.Lock()
+		if len(t.files) > 0 && time.Since(t.looked) >= poll {
+			_ = t.lookLocked() // where it stays so, Read sees it, too
+		}
+		t.mu.Unlock()
+	}
+}
+
 // Read implements io.Reader.
 func (t *Tail) Read(p []byte) (int, error) {
 	for {
-		n, err := t.file.ReadAt(p, t.offset)
-		if err != nil && err != io.EOF {
-			return 0, err
-		}
-		switch rewound, err := t.rewound(); {
-		case err != nil:
-			return 0, err
-		case rewound:
-			unread := t.size - t.offset
-			t.offset, t.size, t.mark, t.quiet = 0, 0, nil, time.Time{}
-			if unread > 0 {
-				return 0, &CutError{unread}
-			}
-			return 0, ErrNewFile
-		case n > 0:
-			t.took(p[:n])
-			return n, nil
-		}
-		switched, err := t.switchFile()
-		if err != nil {
-			return 0, err
-		}
-		if switched {
-			return 0, ErrNewFile
+		if n, err := t.come(p); n > 0 || err != nil {
+			return n, err
 		}
 		if err := t.wait(); err != nil {
 			return 0, err
@@ -112,71 +117,44 @@ func (t *Tail) Read(p []byte) (int, error) {
 	}
 }
 
-// rewound tells whether the file was truncated: where its last bytes were there is nothing now, or there are others.
-func (t *Tail) rewound() (bool, error) {
-	again := make([]byte, len(t.mark))
-	n, err := t.file.ReadAt(again, t.offset-int64(len(t.mark)))
+// come is Read that does not wait: it returns nothing where nothing has come.
+func (t *Tail) come(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.files) == 0 {
+		return 0, fs.ErrClosed
+	}
+	g := t.files[0]
+	n, err := g.ReadAt(p, g.offset)
 	if err != nil && err != io.EOF {
-		return false, err
+		return 0, err
 	}
-	return !bytes.Equal(again[:n], t.mark), nil
-}
-
-func (t *Tail) took(p []byte) {
-	t.offset += int64(len(p))
-	if info, err := t.file.Stat(); err == nil {
-		t.size = info.Size()
-	}
-	t.quiet = time.Time{}
-	t.mark = append(t.mark, p[max(0, len(p)-markBytes):]...)
-	t.mark = t.mark[max(0, len(t.mark)-markBytes):]
-}
-
-// switchFile opens the file that now has the name, once the old one is silent.
-func (t *Tail) switchFile() (bool, error) {
-	there, err := os.Stat(t.path)
-	if err != nil {
-		t.closed = time.Time{}
-		return false, nil // renamed, and the new one is not there yet
-	}
-	here, err := t.file.Stat()
-	if err != nil {
-		return false, fmt.Errorf("look at %s: %w", t.path, err)
-	}
-	if os.SameFile(here, there) || !t.settled() {
-		return false, nil
-	}
-	next, err := t.next(there)
-	if err != nil || next == nil {
-		return false, err
-	}
-	_ = t.file.Close() // it was only read
-	t.file, t.offset, t.size, t.mark, t.quiet, t.closed = next, 0, 0, nil, time.Time{}, time.Time{}
-	return true, nil
-}
-
-// next opens the file that now has the name. It returns nil while that file is waited for.
-func (t *Tail) next(there fs.FileInfo) (*os.File, error) {
-	err := fmt.Errorf("%s is no regular file any more", t.path)
-	if there.Mode().IsRegular() { // opening a named pipe would wait until somebody opens it to write
-		var next *os.File
-		if next, err = os.Open(t.path); err == nil {
-			return next, nil
-		}
-	}
+	unnamed := t.lookLocked()
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // renamed again
-		return nil, nil
-	case t.closed.IsZero():
-		t.closed = time.Now()
+	case g.failed != nil:
+		return 0, g.failed
+	case g.anew:
+		t.quiet = time.Time{}
+		return 0, g.restart()
+	case n > 0:
+		t.quiet = time.Time{}
+		g.took(p[:n])
+		return n, nil
+	case t.missed > 0:
+		missed := &MissedError{t.missed}
+		t.missed = 0
+		return 0, missed
+	case len(t.files) == 1:
+		return 0, unnamed
+	case !t.settledLocked():
+		return 0, nil
 	}
-	if time.Since(t.closed) < closedFor {
-		return nil, nil
-	}
-	return nil, err
+	_ = g.Close() // it was only read
+	t.files, t.quiet = t.files[1:], time.Time{}
+	return 0, ErrNewFile
 }
 
-func (t *Tail) settled() bool {
+func (t *Tail) settledLocked() bool {
 	if t.quiet.IsZero() {
 		t.quiet = time.Now()
 	}

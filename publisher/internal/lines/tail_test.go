@@ -195,7 +195,7 @@ func TestFollowWantsTheFile(t *testing.T) {
 // TestTheMarkIsBounded: a file is recognized by the last bytes that were read of it, not by all of them.
 func TestTheMarkIsBounded(t *testing.T) {
 	t.Parallel()
-	var tail Tail
+	var tail generation
 	var all []byte
 	for n := range 3 * markBytes {
 		p := bytes.Repeat([]byte{byte(n)}, n%7)

@@ -1,0 +1,143 @@
+package lines
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// markBytes before the offset are remembered, to notice that a file was
+// truncated and has grown past the offset again between two looks.
+const markBytes = 256
+
+// generation is one of the files that have had the name of a Tail.
+type generation struct {
+	*os.File
+	offset int64
+	size   int64  // at the last look
+	mark   []byte // the bytes before offset
+	anew   bool   // it was truncated, and is read from its beginning: restart tells
+	lost   int64  // so many bytes, at least, were truncated away unread
+	failed error  // of a look
+}
+
+// CutError tells that a file was truncated before all of it was read. What is pending then is a part of a line. Reading goes
+// on from the file's beginning.
+type CutError struct {
+	Unread int64 // at least so many bytes are gone
+}
+
+func (c *CutError) Error() string {
+	return fmt.Sprintf("it was truncated, and %d bytes or more had not been read: their lines are lost", c.Unread)
+}
+
+func openGeneration(path string) (*generation, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{File: file}
+	g.look()
+	return g, nil
+}
+
+// look notices that the file was truncated, and what was lost of it.
+func (g *generation) look() {
+	info, err := g.Stat()
+	rewound, failed := g.rewound()
+	if g.failed = errors.Join(err, failed); g.failed != nil {
+		return
+	}
+	if unread := info.Size() < g.size && g.offset == 0; rewound || unread {
+		kept := int64(0)
+		if unread {
+			kept = info.Size()
+		}
+		g.lost += max(0, g.size-g.offset-kept)
+		g.offset, g.mark, g.anew = 0, nil, true
+	}
+	g.size = info.Size()
+}
+
+// rewound tells whether the file was truncated: where its last bytes were there is nothing now, or there are others.
+func (g *generation) rewound() (bool, error) {
+	again := make([]byte, len(g.mark))
+	n, err := g.ReadAt(again, g.offset-int64(len(g.mark)))
+	if err != nil && err != io.EOF {
+		return false, err
+	}
+	return !bytes.Equal(again[:n], g.mark), nil
+}
+
+// restart returns what to tell of a truncation.
+func (g *generation) restart() error {
+	lost := g.lost
+	g.anew, g.lost = false, 0
+	if lost > 0 {
+		return &CutError{lost}
+	}
+	return ErrNewFile
+}
+
+func (g *generation) took(p []byte) {
+	g.offset += int64(len(p))
+	g.mark = append(g.mark, p[max(0, len(p)-markBytes):]...)
+	g.mark = g.mark[max(0, len(g.mark)-markBytes):]
+}
+
+// lookLocked looks at the file that is read, at the one that came last, and at the name. Its error says that what has the
+// name cannot be read, and that this stays so.
+func (t *Tail) lookLocked() error {
+	t.looked = time.Now()
+	t.files[0].look()
+	if last := len(t.files) - 1; last > 0 {
+		t.files[last].look()
+	}
+	there, err := os.Stat(t.path)
+	if t.barred != nil && (err != nil || !os.SameFile(t.barred, there)) {
+		if t.barred.Mode().IsRegular() && t.barred.Size() > 0 {
+			t.missed++
+		}
+		t.barred, t.since = nil, time.Time{}
+	}
+	if err != nil || t.hasLocked(there) {
+		return nil // renamed, and the new one is not there yet; or nothing has changed
+	}
+	return t.openLocked(there)
+}
+
+func (t *Tail) hasLocked(there fs.FileInfo) bool {
+	return slices.ContainsFunc(t.files, func(g *generation) bool {
+		here, err := g.Stat()
+		return err == nil && os.SameFile(here, there)
+	})
+}
+
+// openLocked opens the file that now has the name. It returns an error when there is nothing to wait for any more.
+func (t *Tail) openLocked(there fs.FileInfo) error {
+	t.barred = there
+	if len(t.files) > maxWaiting {
+		return nil
+	}
+	err := fmt.Errorf("%s is no regular file any more", t.path)
+	if there.Mode().IsRegular() { // opening a named pipe would wait until somebody opens it to write
+		var next *generation
+		if next, err = openGeneration(t.path); err == nil {
+			t.files = append(t.files, next)
+			t.barred, t.since = nil, time.Time{}
+			return nil
+		}
+	}
+	if t.since.IsZero() {
+		t.since = time.Now()
+	}
+	if errors.Is(err, fs.ErrNotExist) || time.Since(t.since) < closedFor { // renamed again, or perhaps not its owner's yet
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,147 @@
+package lines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// unread follows a file that nobody reads before read is called, as while a server is away.
+type unread struct {
+	*testing.T
+	path string
+	tail *Tail
+}
+
+// meanwhile runs do while a file that begins so is followed and not read, and returns what is read afterwards.
+func meanwhile(t *testing.T, begins string, do func(unread)) (said []string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		u := unread{T: t, path: filepath.Join(t.TempDir(), "app.log")}
+		u.write(begins)
+		var err error
+		if u.tail, err = Follow(ctx, u.path); err != nil {
+			t.Fatal(err)
+		}
+		watched := make(chan struct{})
+		go func() { // stops with ctx, awaited below
+			defer close(watched)
+			u.tail.Watch()
+		}()
+		do(u)
+		time.AfterFunc((maxWaiting+10)*2*settle, stop) // each file that has waited is silent for so long
+		for r := NewReader(u.tail, 1000); ; {
+			l, err := r.Next()
+			switch {
+			case errors.As(err, new(*CutError)), errors.As(err, new(*MissedError)):
+				said = append(said, err.Error())
+				continue
+			case err == nil:
+				said = append(said, string(l.Text))
+				continue
+			case !errors.Is(err, context.Canceled):
+				t.Error(err)
+			}
+			break
+		}
+		stop()
+		<-watched
+		if err := u.tail.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := u.tail.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
+			t.Errorf("a Tail that is closed was read: %v", err)
+		}
+	})
+	return said
+}
+
+// write writes the file anew, with time for a look.
+func (u unread) write(text string) {
+	u.Helper()
+	if err := os.WriteFile(u.path, []byte(text), 0o644); err != nil {
+		u.Fatal(err)
+	}
+	time.Sleep(2 * poll)
+}
+
+func (u unread) move(to string) {
+	u.Helper()
+	if err := os.Rename(u.path, u.path+to); err != nil {
+		u.Fatal(err)
+	}
+}
+
+// TestFilesThatComeAndGoUnread are read in the order of their coming, also those that have lost the name, or are gone.
+func TestFilesThatComeAndGoUnread(t *testing.T) {
+	t.Parallel()
+	said := meanwhile(t, "a\nunended", func(u unread) {
+		u.move(".1")
+		u.write("b\n")
+		u.move(".2")
+		u.write("c\nhalf")
+		if err := os.Remove(u.path); err != nil {
+			u.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		u.write("d\n")
+	})
+	if got := strings.Join(said, "|"); got != "a|unended|b|c|half|d" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestTruncatedUnread: what had come before was seen, and that it is lost is told, also of a file that waits.
+func TestTruncatedUnread(t *testing.T) {
+	t.Parallel()
+	said := meanwhile(t, "0123456789\n", func(u unread) {
+		u.write("a\n")
+		u.move(".1")
+		u.write("0123456789 0123456789\n")
+		u.write("b\n")
+	})
+	lost := func(n int64) string { return (&CutError{n}).Error() }
+	if got, want := strings.Join(said, "|"), strings.Join([]string{lost(9), "a", lost(20), "b"}, "|"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestMoreFilesThanWait: those over the limit are told, and the last one is read.
+func TestMoreFilesThanWait(t *testing.T) {
+	t.Parallel()
+	const over = 5
+	want := []string{"first"}
+	said := meanwhile(t, "first\n", func(u unread) {
+		for n := range maxWaiting + over {
+			u.move("." + strconv.Itoa(n))
+			u.write(fmt.Sprintln(n))
+			if n < maxWaiting {
+				want = append(want, strconv.Itoa(n))
+			}
+		}
+		u.move(".empty")
+		u.write("") // one without a line is not missed
+		u.move(".last")
+		u.write("last\n")
+	})
+	missed := 0
+	for n, text := range said {
+		if text == (&MissedError{over}).Error() {
+			missed++
+			said = append(said[:n], said[n+1:]...)
+			break
+		}
+	}
+	if got := strings.Join(said, "|"); missed != 1 || got != strings.Join(append(want, "last"), "|") {
+		t.Errorf("missed %d: %s", missed, got)
+	}
+}
