@@ -26,6 +26,7 @@ const (
 type content struct {
 	raw    raw
 	follow bool          // --follow is set: the file must not be compressed
+	window int           // bytes of what it holds that are looked at to tell what it is, at most
 	format string        // "" for bytes as they are
 	reader *bufio.Reader // nil before the first Read
 	failed error         // why it cannot be read
@@ -75,7 +76,7 @@ func (c *content) listed(format string) bool {
 
 func (c *content) open() error {
 	src := bufio.NewReaderSize(&c.raw, compressedChunk)
-	c.reader = src
+	c.reader = c.ahead(src)
 	format := formatOf(src)
 	if err := format.refusal(c.follow); err != nil {
 		return err
@@ -94,9 +95,12 @@ func (c *content) open() error {
 	if err != nil {
 		return err
 	}
-	c.reader = bufio.NewReaderSize(held, compressedChunk)
+	c.reader = c.ahead(bufio.NewReaderSize(held, compressedChunk))
 	return inner(c.reader, c.format).refusal(c.follow)
 }
+
+// ahead has room for an event as large as may be sent: its key may stand at its end. It reads no more at once than src.
+func (c *content) ahead(src *bufio.Reader) *bufio.Reader { return bufio.NewReaderSize(src, c.window) }
 
 // explain says what is wrong with a compressed file. Damage shows where decoding fails, or only at the checksum at
 // the end.
@@ -129,13 +133,13 @@ func (c *content) progress(size int) int {
 
 // mustGrow refuses a compressed file, and an array: nobody appends lines to one, and --follow would wait at its end for
 // nothing.
-func mustGrow(path, format string) error {
+func mustGrow(path, format string, window int) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	src := bufio.NewReaderSize(file, compressedChunk)
+	src := bufio.NewReaderSize(file, max(compressedChunk, window))
 	err = formatOf(src).refusal(true)
 	if err == nil && format != "lines" && beginsList(src, format == "events") {
 		err = errors.New("it is an array of events, or an event over several lines, and nobody appends lines to that: replay it without --follow")

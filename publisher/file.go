@@ -119,7 +119,7 @@ func (f *file) tail(ctx context.Context, path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("--follow: %s is no regular file, and does not grow: without --follow it is read to its end", path)
 	}
-	if err := mustGrow(path, f.format); err != nil {
+	if err := mustGrow(path, f.format, f.window); err != nil {
 		return err
 	}
 	t, err := lines.Follow(ctx, path)
@@ -159,7 +159,7 @@ func (f *file) begin() {
 		f.reader = lines.NewReader(f.src, f.window)
 		return
 	}
-	f.held = &content{raw: raw{src: f.src}, follow: f.follow}
+	f.held = &content{raw: raw{src: f.src}, follow: f.follow, window: f.window}
 	if f.listed = f.held.listed(f.format); f.listed {
 		f.format, f.elements = "events", lines.NewElements(f.held, f.window)
 		return

@@ -75,6 +75,27 @@ func TestEventsThatAreNotOneALine(t *testing.T) {
 	}
 }
 
+// TestAListThatBeginsWithALargeEvent whose key stands behind its payload is known for one, as far as the event may be sent at all.
+func TestAListThatBeginsWithALargeEvent(t *testing.T) {
+	t.Parallel()
+	first := `{"payload":"` + strings.Repeat("x", 250<<10) + `",` + "\n" + `"event_id":"large","topic":"t","source":"s","timestamp":"2025-01-01T00:00:00Z"}`
+	second := fmt.Sprintf(aEvent, "good", 1)
+	for _, text := range []string{"[" + first + "," + second + "]", `{"events":[` + first + "," + second + "]}", first + "\n" + second, gzipOf(t, "["+first+","+second+"]")} {
+		synctest.Test(t, func(t *testing.T) {
+			network := ingottest.Network(t, &ingottest.Server{})
+			if exit, o := replayed(t, t.Context(), network, text, "-"); exit != exitOK || o.Files[0].Format != "events" || o.Stored != 2 {
+				t.Errorf("%.20q: exit %d, %+v", text, exit, o)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			path := written(t, "export.json", text)
+			if exit, _, stderr := command(ctx, network, "replay", "--url=http://ingot", "--follow", path); exit != exitBad || !strings.Contains(stderr, "replay it without --follow") {
+				t.Errorf("%.20q: exit %d, %s", text, exit, stderr)
+			}
+		})
+	}
+}
+
 // TestListsOfNothing have no event, and are none.
 func TestListsOfNothing(t *testing.T) {
 	t.Parallel()
