@@ -252,6 +252,20 @@ func TestRetryAfterIsTheMinimum(t *testing.T) {
 			}
 		}
 	}
+	for header, want := range map[string]time.Duration{
+		"Mon, 02 Mar 2026 10:00:07 GMT": 7 * time.Second, "Monday, 02-Mar-26 10:00:07 GMT": 7 * time.Second, "Mon Mar  2 10:00:07 2026": 7 * time.Second,
+		"Mon, 02 Mar 2026 09:59:59 GMT": 0, "Tue, 02 Mar 2266 10:00:00 GMT": 24 * time.Hour, "99999999": 24 * time.Hour, "2 March": 0,
+	} {
+		if got := retryAfter(http.Header{"Retry-After": {header}, "Date": {"Mon, 02 Mar 2026 10:00:00 GMT"}}); got != want {
+			t.Errorf("Retry-After %q: %v, want %v", header, got, want)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) { // an answer without a date
+		at := time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)
+		if got := retryAfter(http.Header{"Retry-After": {at}}); got != time.Minute {
+			t.Errorf("Retry-After %q: %v, want a minute", at, got)
+		}
+	})
 	no := refusal{err: errors.New("x")}
 	for range 100 {
 		if got := no.wait(0); got >= firstWait {

@@ -22,6 +22,9 @@ const (
 	maxWait   = 5 * time.Second
 )
 
+// longestAfter bounds what a Retry-After can ask for: a mistake must not end a run that goes on for ever. A guess.
+const longestAfter = 24 * time.Hour
+
 // refusal is why an attempt did not settle its request.
 type refusal struct {
 	cause string        // "connect", "cut", "timeout", "http_503", ..
@@ -108,14 +111,22 @@ func untrusted(err error) refusal {
 	return r
 }
 
-// retryAfter reads the header in seconds, the form the contract uses; anything
-// else is no minimum.
+// retryAfter reads the header in seconds, the form the contract uses, or as a date, which proxies may name; anything
+// else is no minimum. A date is held against that of the answer, if it has one: this machine's clock may be another.
 func retryAfter(h http.Header) time.Duration {
-	s, err := strconv.Atoi(h.Get("Retry-After"))
-	if err != nil || s < 0 {
+	text := h.Get("Retry-After")
+	if s, err := strconv.Atoi(text); err == nil {
+		return time.Duration(max(0, min(s, int(longestAfter/time.Second)))) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
 		return 0
 	}
-	return time.Duration(min(s, 24*3600)) * time.Second
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(0, min(at.Sub(now), longestAfter))
 }
 
 // wait is how long to wait before retry n, counted from 0. What the server asks
