@@ -19,10 +19,6 @@ const (
 	// linger is how long the first event of a batch waits for others where lines only trickle. Nobody who watches
 	// notices so short a time, and the server can make many commits in it. A guess.
 	linger = 100 * time.Millisecond
-
-	// maxVain is how many requests in a row may be refused, parts of others among them, before no more are divided. Where
-	// everything is refused, two requests for each event would find no more than one for a batch does. A guess.
-	maxVain = 1000
 )
 
 // bundle is a batch in the making.
@@ -43,13 +39,14 @@ func (b *bundle) add(it item) {
 // jobs cuts the events that the readers bring into batches. A batch ends at size events, before it would exceed
 // maxBody bytes, or when linger has passed since its first event.
 func (in *intake) jobs(c *client.Client, size int, m *meter) func(context.Context) iter.Seq[job] {
+	d := in.divider(c, m)
 	return func(ctx context.Context) iter.Seq[job] {
 		return func(yield func(job) bool) {
 			var b bundle
 			give := func() bool {
 				ready := b.items
 				b = bundle{}
-				return len(ready) == 0 || yield(in.job(c, ready, m))
+				return len(ready) == 0 || yield(d.job(ready))
 			}
 			for going := true; going; {
 				select {
@@ -74,27 +71,18 @@ func (in *intake) jobs(c *client.Client, size int, m *meter) func(context.Contex
 	}
 }
 
-func (in *intake) job(c *client.Client, items []item, m *meter) job {
-	return job{len(items), func(ctx context.Context) client.Result { return in.settle(ctx, c, items, m) }}
+// divider sends the batches, and takes in what became of them.
+func (in *intake) divider(c *client.Client, m *meter) *divider[item] {
+	return &divider[item]{
+		send: func(ctx context.Context, items []item) client.Result {
+			return c.Send(ctx, eventsOf(items), bodyOf(items))
+		},
+		settled: func(items []item, res client.Result) { in.settled(items, res, m) },
+		tally:   in.tally,
+	}
 }
 
-// settle sends a batch until it is known what became of each event. If all events are refused because of one, or because of
-// their size, it sends one half after the other. So an event that is refused is alone in the end, and the others are stored.
-// The result is that of the part that fared best.
-func (in *intake) settle(ctx context.Context, c *client.Client, items []item, m *meter) client.Result {
-	res := c.Send(ctx, eventsOf(items), bodyOf(items))
-	if res.Divisible && !res.Reopened && len(items) > 1 && ctx.Err() == nil && in.vain.Load() < maxVain {
-		in.tally.Divided(len(items), res)
-		half := len(items) / 2
-		first, second := in.settle(ctx, c, items[:half], m), in.settle(ctx, c, items[half:], m)
-		if first.GaveUp || first.Barred {
-			return second
-		}
-		return first
-	}
-	if in.vain.Add(1); !res.Divisible {
-		in.vain.Store(0)
-	}
+func (in *intake) settled(items []item, res client.Result, m *meter) {
 	indexes, bytes := make([]int, len(items)), 0
 	for n, it := range items {
 		indexes[n] = it.index
@@ -104,7 +92,6 @@ func (in *intake) settle(ctx context.Context, c *client.Client, items []item, m 
 	in.nameUnsettled(items, res)
 	in.countFinal(res)
 	m.Add(bytes)
-	return res
 }
 
 func (in *intake) nameUnsettled(items []item, res client.Result) {

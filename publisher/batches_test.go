@@ -55,6 +55,19 @@ func TestNeighboursOfWhatIsRefused(t *testing.T) {
 	}
 }
 
+// TestSimulateDividesWhatIsRefused, as replay does.
+func TestSimulateDividesWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		small := picky(srv, func(body string) (int, string) { return 413 * min(1, len(body)/5_000), "<html>" })
+		exit, o := simulateJSON(t, t.Context(), ingottest.Network(t, small), "--events=300", "--batch=100")
+		if exit != exitOK || o.Stored != 300 || o.SendsDone != o.SendsPlanned || srv.Rows() != 300 || o.Requests <= o.SendsPlanned/100 {
+			t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
+		}
+	})
+}
+
 // TestWhereEverythingIsRefused not every event is sent by itself.
 func TestWhereEverythingIsRefused(t *testing.T) {
 	t.Parallel()

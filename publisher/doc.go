@@ -15,7 +15,7 @@
 //	   │                                        │  memory.go  digests of what must come back
 //	   ▼                                        ▼
 //	send.go       deal ──> senders ──> client.Publish ──> tally
-//	   │           one       many
+//	   │           one       many   divide.go: what is refused as a whole goes again in halves
 //	   ▼
 //	audit.go      every acknowledged event, read back and compared
 //	   │

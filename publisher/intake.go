@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"ingot/internal/event"
 	"ingot/publisher/internal/lines"
@@ -33,8 +32,6 @@ type intake struct {
 	say    func(string)    // tells at once what the report will tell; nil: the report is soon enough
 
 	watchers sync.WaitGroup // of the files that are followed; awaited in close
-
-	vain atomic.Int64 // requests in a row that were refused and could be divided
 
 	mu      sync.Mutex // guards what follows
 	counts  lineCounts

@@ -101,19 +101,23 @@ func (s *simulate) send(ctx context.Context, plan workload.Plan, c *client.Clien
 // them, on its own time.
 func (s *simulate) jobs(plan workload.Plan, c *client.Client, told *tally.Tally, m *meter) iter.Seq[job] {
 	events := workload.New(s.Seed)
+	d := &divider[int]{
+		send: func(ctx context.Context, indexes []int) client.Result {
+			batch := make([]event.Event, len(indexes))
+			for n, i := range indexes {
+				batch[n] = events.Event(i)
+			}
+			return c.Publish(ctx, batch)
+		},
+		settled: func(indexes []int, res client.Result) {
+			told.Add(indexes, res)
+			m.Add(len(indexes))
+		},
+		tally: told,
+	}
 	return func(yield func(job) bool) {
 		for indexes := range chunks(plan.All(), s.Batch) {
-			do := func(ctx context.Context) client.Result {
-				batch := make([]event.Event, len(indexes))
-				for n, i := range indexes {
-					batch[n] = events.Event(i)
-				}
-				res := c.Publish(ctx, batch)
-				told.Add(indexes, res)
-				m.Add(len(indexes))
-				return res
-			}
-			if !yield(job{len(indexes), do}) {
+			if !yield(d.job(indexes)) {
 				return
 			}
 		}
