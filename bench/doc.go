@@ -24,7 +24,7 @@
 //	   │  ├── meters.go    the limits a scenario is held against
 //	   │  └── round.go     load, watch, truth check
 //	   │        ├── setup.go   fresh database, ingesters
-//	   │        ├── kept.go    or a copy of a table that is full
+//	   │        ├── kept.go    or a copy of a table that is full, if room.go finds room for it
 //	   │        ├── settle.go  in the state of one in use
 //	   │        └── rise.go    the open loop: rates up to where they are not kept up with
 //	   ▼

@@ -24,6 +24,7 @@ type place struct {
 type house struct {
 	place
 	cluster *rig.Cluster // nil with --url and no --database-url
+	disk    string       // the folder of its data; "": not known
 	binary  string       // the ingester
 	self    string       // this program
 	logs    string
@@ -68,7 +69,9 @@ func (h *house) furnish(ctx context.Context) (err error) {
 		return nil
 	}
 	return h.progress.during("wait for Postgres: its first start makes its data, and after an end in disorder it recovers", func() (err error) {
-		h.cluster, err = rig.OpenCluster(ctx, filepath.Join(h.DataDir, "postgres"), h.DatabaseURL)
+		if h.cluster, err = rig.OpenCluster(ctx, filepath.Join(h.DataDir, "postgres"), h.DatabaseURL); err == nil {
+			h.disk = h.cluster.DataDir()
+		}
 		return err
 	})
 }

@@ -115,6 +115,9 @@ func (t *trial) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.room(int(have)); err != nil {
+		return err
+	}
 	if int(have) < t.stored() {
 		t.progress.begin(fmt.Sprintf("load %d rows", t.stored()), t.stored())
 		defer t.progress.end()

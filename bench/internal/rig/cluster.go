@@ -82,6 +82,14 @@ func (c *Cluster) PID() int {
 	return c.server.PID()
 }
 
+// DataDir is the folder of a private server's data, "" if the server was given.
+func (c *Cluster) DataDir() string {
+	if c.server == nil {
+		return ""
+	}
+	return c.server.DataDir()
+}
+
 // URL is that of a database of this cluster.
 func (c *Cluster) URL(database string) (string, error) {
 	u, err := url.Parse(c.admin)

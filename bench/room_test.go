@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"ingot/bench/internal/mix"
+)
+
+// TestADiskThatIsTooSmall is told before a row is loaded, with the folder and what to change; of a Postgres that was given it is not known.
+func TestADiskThatIsTooSmall(t *testing.T) {
+	t.Parallel()
+	h := profiling(t)
+	h.disk = t.TempDir()
+	for set, mend := range map[string]string{full: ", --rows fewer rows", named: ": --data-dir names a folder on another disk"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // or it loads rows until the disk is full
+		defer cancel()
+		r := &trial{house: h, scenario: scenario{Name: "huge", Set: set, Base: 1_000_000_000_000}}
+		var err error
+		if r.encoder, err = mix.NewEncoder(r.Mix); err != nil {
+			t.Fatal(err)
+		}
+		err = r.openDatabase(ctx)
+		if err == nil || ctx.Err() != nil || !strings.HasPrefix(err.Error(), "the disk of "+h.disk+" has ") || !strings.HasSuffix(err.Error(), mend) || !strings.Contains(err.Error(), "take 1250000.0 GB") {
+			t.Errorf("%s: %v", set, err)
+		}
+	}
+	h.disk = ""
+	if err := (&trial{house: h, scenario: scenario{Base: 1_000_000_000_000}}).room(0); err != nil {
+		t.Errorf("a disk that is not known: %v", err)
+	}
+	h.disk = t.TempDir()
+	if err := (&trial{house: h, scenario: scenario{Base: 3000}}).room(0); err != nil {
+		t.Errorf("few rows: %v", err)
+	}
+}
