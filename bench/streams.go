@@ -103,6 +103,9 @@ func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, ra
 	h.progress.begin(what, int(c.During.Seconds()*float64(rate)))
 	defer h.progress.end()
 	o, err := run.Do(ctx)
+	if errors.Is(err, follow.ErrHasAll) {
+		err = fmt.Errorf("%w. That takes 10 s (--stream-stall) from when some 10,000 events have filled the buffers on the way: a longer --during or higher --rates publish more, and with --stop=0 none stops", err)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}

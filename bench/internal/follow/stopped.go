@@ -10,6 +10,10 @@ import (
 // kernelTakes bounds what the kernel receives for a stream that nobody reads.
 const kernelTakes = 256 << 10
 
+// ErrHasAll is the error of a Run in which a stream that stopped reading has got everything: so little fits into the buffers on
+// the way, or the Run was over before the stream was cut off, or nobody cuts such streams off.
+var ErrHasAll = errors.New("a stream that nobody read has everything: it was not cut off")
+
 // stopReading prepares the stream for not being read from now on: it bounds the kernel's buffer.
 func (s *stream) stopReading() {
 	if c, ok := s.conn.(*net.TCPConn); ok {
@@ -26,7 +30,7 @@ func (s *stream) comeBack(ctx context.Context) (before int, err error) {
 	_ = s.conn.Close()
 	before = s.next
 	if err == nil {
-		return before, errors.New("a stream that nobody read has everything: it was not cut off")
+		return before, ErrHasAll
 	}
 	if errors.Is(err, errMissing) {
 		return before, err
