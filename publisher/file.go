@@ -45,6 +45,7 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	if r.Follow && len(r.Files) > room {
 		return nil, tooMany(len(r.Files), room)
 	}
+	waiting := lines.NewRoom(room - len(r.Files))
 	ctx, stop := context.WithCancel(ctx)
 	in := &intake{memory: memory{limit: r.AuditLimit}, items: make(chan item), ctx: ctx, stop: stop}
 	if !r.Audit {
@@ -54,7 +55,7 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 		in.say = out.say
 	}
 	for n, path := range r.Files {
-		f, err := r.openFile(ctx, path, out.stdin)
+		f, err := r.openFile(ctx, path, out.stdin, waiting)
 		if err == nil && n >= room {
 			err = f.putOff()
 		}
@@ -67,7 +68,7 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	return in, nil
 }
 
-func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*file, error) {
+func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader, waiting *lines.Room) (*file, error) {
 	f := &file{name: path, follow: r.Follow, format: r.Format, window: r.MaxPayload + eventRoom, origin: record.Origin{
 		Name: nameOf(path), Topic: r.Topic, Source: r.Source, Limit: r.MaxPayload,
 	}}
@@ -76,7 +77,7 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader) (*f
 	case path == "-":
 		f.name, f.src, f.origin.Timestamp = f.origin.Name, newPipe(ctx, stdin), time.Now()
 	case r.Follow:
-		err = f.tail(ctx, path)
+		err = f.tail(ctx, path, waiting)
 	default:
 		err = f.openOnce(ctx, path)
 	}
@@ -115,14 +116,14 @@ func (f *file) openOnce(ctx context.Context, path string) error {
 	return nil
 }
 
-func (f *file) tail(ctx context.Context, path string) error {
+func (f *file) tail(ctx context.Context, path string, waiting *lines.Room) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("--follow: %s is no regular file, and does not grow: without --follow it is read to its end", path)
 	}
 	if err := mustGrow(path, f.format, f.window); err != nil {
 		return err
 	}
-	t, err := lines.Follow(ctx, path)
+	t, err := lines.Follow(ctx, path, waiting)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,32 @@ type generation struct {
 	anew   bool   // it was truncated, and is read from its beginning: restart tells
 	lost   int64  // so many bytes, at least, were truncated away unread
 	failed error  // of a look
+	guest  bool   // it waits, and has taken of the room
+}
+
+// Room is for the files of Tails that wait: each of them is open.
+type Room struct{ left atomic.Int64 }
+
+// NewRoom returns a Room for so many files, besides the one that each Tail reads.
+func NewRoom(files int) *Room {
+	r := &Room{}
+	r.left.Store(int64(files))
+	return r
+}
+
+func (r *Room) take() bool {
+	if r.left.Add(-1) >= 0 {
+		return true
+	}
+	r.left.Add(1)
+	return false
+}
+
+func (g *generation) leave(r *Room) {
+	if g.guest {
+		r.left.Add(1)
+	}
+	g.guest = false
 }
 
 // CutError tells that a file was truncated before all of it was read. What is pending then is a part of a line. Reading goes
@@ -36,14 +63,11 @@ func (c *CutError) Error() string {
 	return fmt.Sprintf("it was truncated, and %d bytes or more had not been read: their lines are lost", c.Unread)
 }
 
-func openGeneration(path string) (*generation, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
+func (g *generation) open(path string) (err error) {
+	if g.File, err = os.Open(path); err == nil {
+		g.look()
 	}
-	g := &generation{File: file}
-	g.look()
-	return g, nil
+	return err
 }
 
 // look notices that the file was truncated, and what was lost of it.
@@ -118,21 +142,24 @@ func (t *Tail) hasLocked(there fs.FileInfo) bool {
 	})
 }
 
-// openLocked opens the file that now has the name. It returns an error when there is nothing to wait for any more.
+// openLocked opens the file that now has the name. Where there is no room it does so when the file that is read is about to
+// be closed. It returns an error when there is nothing to wait for any more.
 func (t *Tail) openLocked(there fs.FileInfo) error {
 	t.barred = there
-	if len(t.files) > maxWaiting {
+	guest := t.room.take()
+	if turn := len(t.files) == 1 && !t.quiet.IsZero() && t.settledLocked(); !guest && !turn {
 		return nil
 	}
+	next := &generation{guest: guest}
 	err := fmt.Errorf("%s is no regular file any more", t.path)
 	if there.Mode().IsRegular() { // opening a named pipe would wait until somebody opens it to write
-		var next *generation
-		if next, err = openGeneration(t.path); err == nil {
+		if err = next.open(t.path); err == nil {
 			t.files = append(t.files, next)
 			t.barred, t.since = nil, time.Time{}
 			return nil
 		}
 	}
+	next.leave(t.room)
 	if t.since.IsZero() {
 		t.since = time.Now()
 	}

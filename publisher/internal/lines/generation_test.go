@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,14 +23,14 @@ type unread struct {
 }
 
 // meanwhile runs do while a file that begins so is followed and not read, and returns what is read afterwards.
-func meanwhile(t *testing.T, begins string, do func(unread)) (said []string) {
+func meanwhile(t *testing.T, begins string, room int, do func(unread)) (said []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		u := unread{T: t, path: filepath.Join(t.TempDir(), "app.log")}
 		u.write(begins)
 		var err error
-		if u.tail, err = Follow(ctx, u.path); err != nil {
+		if u.tail, err = Follow(ctx, u.path, NewRoom(room)); err != nil {
 			t.Fatal(err)
 		}
 		watched := make(chan struct{})
@@ -38,7 +39,7 @@ func meanwhile(t *testing.T, begins string, do func(unread)) (said []string) {
 			u.tail.Watch()
 		}()
 		do(u)
-		time.AfterFunc((maxWaiting+10)*2*settle, stop) // each file that has waited is silent for so long
+		time.AfterFunc(20*settle, stop) // each file that has waited is silent for so long
 		for r := NewReader(u.tail, 1000); ; {
 			l, err := r.Next()
 			switch {
@@ -84,7 +85,7 @@ func (u unread) move(to string) {
 // TestFilesThatComeAndGoUnread are read in the order of their coming, also those that have lost the name, or are gone.
 func TestFilesThatComeAndGoUnread(t *testing.T) {
 	t.Parallel()
-	said := meanwhile(t, "a\nunended", func(u unread) {
+	said := meanwhile(t, "a\nunended", 3, func(u unread) {
 		u.move(".1")
 		u.write("b\n")
 		u.move(".2")
@@ -103,7 +104,7 @@ func TestFilesThatComeAndGoUnread(t *testing.T) {
 // TestTruncatedUnread: what had come before was seen, and that it is lost is told, also of a file that waits.
 func TestTruncatedUnread(t *testing.T) {
 	t.Parallel()
-	said := meanwhile(t, "0123456789\n", func(u unread) {
+	said := meanwhile(t, "0123456789\n", 1, func(u unread) {
 		u.write("a\n")
 		u.move(".1")
 		u.write("0123456789 0123456789\n")
@@ -115,33 +116,44 @@ func TestTruncatedUnread(t *testing.T) {
 	}
 }
 
-// TestMoreFilesThanWait: those over the limit are told, and the last one is read.
-func TestMoreFilesThanWait(t *testing.T) {
+// TestMoreFilesThanHaveRoom are told, and the last one is read: also without any room, when the one before it is silent.
+func TestMoreFilesThanHaveRoom(t *testing.T) {
 	t.Parallel()
-	const over = 5
-	want := []string{"first"}
-	said := meanwhile(t, "first\n", func(u unread) {
-		for n := range maxWaiting + over {
-			u.move("." + strconv.Itoa(n))
-			u.write(fmt.Sprintln(n))
-			if n < maxWaiting {
-				want = append(want, strconv.Itoa(n))
+	for room, want := range []string{"first|last", "first|0|last", "first|0|1|last"} {
+		said := meanwhile(t, "first\n", room, func(u unread) {
+			for n := range 5 {
+				u.move("." + strconv.Itoa(n))
+				u.write(fmt.Sprintln(n))
 			}
-		}
-		u.move(".empty")
-		u.write("") // one without a line is not missed
-		u.move(".last")
-		u.write("last\n")
-	})
-	missed := 0
-	for n, text := range said {
-		if text == (&MissedError{over}).Error() {
-			missed++
-			said = append(said[:n], said[n+1:]...)
-			break
+			u.move(".empty")
+			u.write("") // one without a line is not missed
+			u.move(".last")
+			u.write("last\n")
+		})
+		missed := slices.Index(said, (&MissedError{5 - room}).Error())
+		if missed < 0 || strings.Join(slices.Delete(said, missed, missed+1), "|") != want {
+			t.Errorf("room for %d: %q, want %s", room, said, want)
 		}
 	}
-	if got := strings.Join(said, "|"); missed != 1 || got != strings.Join(append(want, "last"), "|") {
-		t.Errorf("missed %d: %s", missed, got)
+}
+
+// TestRoomIsGivenBack, and shared.
+func TestRoomIsGivenBack(t *testing.T) {
+	t.Parallel()
+	said := meanwhile(t, "0\n", 1, func(u unread) {
+		r := NewReader(u.tail, 1000)
+		for n := range 3 {
+			u.move("." + strconv.Itoa(n))
+			u.write(fmt.Sprintln(n + 1))
+			if l, err := r.Next(); err != nil || string(l.Text) != strconv.Itoa(n) {
+				t.Errorf("%q, %v, want %d", l.Text, err, n)
+			}
+		}
+		if _, err := r.Next(); err != nil || u.tail.room.take() != true {
+			t.Errorf("the last file is read, and its room is not free (%v)", err)
+		}
+	})
+	if len(said) > 0 {
+		t.Errorf("%q", said)
 	}
 }

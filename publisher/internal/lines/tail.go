@@ -21,10 +21,6 @@ const (
 	// closedFor is how long the file that now has the name may be one that cannot be read: whoever rotates may make
 	// it first and give it its owner afterwards. A guess.
 	closedFor = 10 * time.Second
-
-	// maxWaiting is how many files may be open that came under the name after the one that is read, one for each rotation
-	// while nobody reads: those of four days where it is done every hour. A guess.
-	maxWaiting = 100
 )
 
 // Tail is a file that grows. Read returns what was appended and waits where there
@@ -34,8 +30,8 @@ const (
 // the error of its context when that ends.
 //
 //  1. Each Read looks at the file and at its name. While nobody reads, as while a server is away, Watch does.
-//  2. A look opens the file that has the name, if it is another one. So it is kept, however often it is renamed until
-//     its turn comes.
+//  2. A look opens the file that has the name, if it is another one and there is Room. So it is kept, however often it is
+//     renamed until its turn comes.
 //  3. Read goes on with the next of these files when the one before it is silent.
 //
 // What is written and truncated away again between two looks cannot be seen, nor a
@@ -43,6 +39,7 @@ const (
 type Tail struct {
 	ctx  context.Context
 	path string
+	room *Room
 
 	mu     sync.Mutex    // guards what follows
 	files  []*generation // that have or had the name: the first is read, the others wait; none after Close
@@ -63,13 +60,13 @@ func (m *MissedError) Error() string {
 	return fmt.Sprintf("%d files were renamed or removed before they could be opened: replay what was rotated, or their lines are lost", m.Files)
 }
 
-// Follow opens a file that must be there; Close closes it.
-func Follow(ctx context.Context, path string) (*Tail, error) {
-	first, err := openGeneration(path)
-	if err != nil {
+// Follow opens a file that must be there; Close closes it. Several Tails may share the room.
+func Follow(ctx context.Context, path string, room *Room) (*Tail, error) {
+	first := &generation{}
+	if err := first.open(path); err != nil {
 		return nil, err // it names the file
 	}
-	return &Tail{ctx: ctx, path: path, files: []*generation{first}}, nil
+	return &Tail{ctx: ctx, path: path, room: room, files: []*generation{first}}, nil
 }
 
 // Close closes all that is open.
@@ -78,6 +75,7 @@ func (t *Tail) Close() error {
 	defer t.mu.Unlock()
 	for _, g := range t.files {
 		_ = g.Close() // it was only read
+		g.leave(t.room)
 	}
 	t.files = nil
 	return nil
@@ -144,13 +142,14 @@ func (t *Tail) come(p []byte) (int, error) {
 		missed := &MissedError{t.missed}
 		t.missed = 0
 		return 0, missed
-	case len(t.files) == 1:
+	case unnamed != nil || len(t.files) == 1 && t.barred == nil:
 		return 0, unnamed
-	case !t.settledLocked():
+	case !t.settledLocked() || len(t.files) == 1:
 		return 0, nil
 	}
 	_ = g.Close() // it was only read
 	t.files, t.quiet = t.files[1:], time.Time{}
+	t.files[0].leave(t.room)
 	return 0, ErrNewFile
 }
 

@@ -25,13 +25,13 @@ type tailed struct {
 	said []string
 }
 
-func tail(t *testing.T, begins string) *tailed {
+func tail(t *testing.T, begins string, room int) *tailed {
 	t.Helper()
 	f := &tailed{T: t, path: filepath.Join(t.TempDir(), "app.log"), done: make(chan struct{})}
 	f.write(begins)
 	ctx, stop := context.WithCancel(t.Context())
 	f.stop = stop
-	src, err := Follow(ctx, f.path)
+	src, err := Follow(ctx, f.path, NewRoom(room))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,11 +160,13 @@ func TestFollow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				f := tail(t, "a\n")
-				defer f.end()
-				test(f)
-			})
+			for room := range 2 {
+				synctest.Test(t, func(t *testing.T) {
+					f := tail(t, "a\n", room)
+					defer f.end()
+					test(f)
+				})
+			}
 		})
 	}
 }
@@ -173,7 +175,7 @@ func TestFollow(t *testing.T) {
 func TestFollowEndsAtWhatIsNoFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := tail(t, "a\n")
+		f := tail(t, "a\n", 1)
 		f.do(os.Rename(f.path, f.path+".1"))
 		f.do(syscall.Mkfifo(f.path, 0o644))
 		begun := time.Now()
@@ -187,7 +189,7 @@ func TestFollowEndsAtWhatIsNoFile(t *testing.T) {
 
 func TestFollowWantsTheFile(t *testing.T) {
 	t.Parallel()
-	if _, err := Follow(t.Context(), filepath.Join(t.TempDir(), "nothing")); err == nil {
+	if _, err := Follow(t.Context(), filepath.Join(t.TempDir(), "nothing"), NewRoom(0)); err == nil {
 		t.Error("follows a file that is not there")
 	}
 }
@@ -215,7 +217,7 @@ func TestTruncatedBeforeItWasRead(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "app.log")
 		src, err := os.Create(path)
 		_, wrote := src.WriteString("one\ntwo\n" + strings.Repeat("x", 20) + "\nand more\n")
-		tail, opened := Follow(t.Context(), path)
+		tail, opened := Follow(t.Context(), path, NewRoom(0))
 		if err := errors.Join(err, wrote, src.Close(), opened); err != nil {
 			t.Fatal(err)
 		}
