@@ -249,7 +249,7 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	if err := old.sendCommit(t.Context(), &b); !errors.As(err, &notStored) {
 		t.Fatalf("the old transaction: %v", err)
 	}
-	if v := postgrestest.CheckLog(t, url); v.Events != 0 || v.Batches != 1 {
+	if v := postgrestest.CheckLog(t, url); v.Events != 0 || v.Batches != 1 || v.Received != 0 || v.Stored != 0 {
 		t.Errorf("%+v", v)
 	}
 }
@@ -305,6 +305,85 @@ func TestFenceWaits(t *testing.T) {
 		t.Error("the batch has committed, the fence says it has not")
 	}
 	postgrestest.CheckLog(t, url)
+}
+
+// TestAFenceWaitsForStandbys also where it finds its batch, and has no row to write: what it read could still be lost
+// with the primary, and nobody would be told.
+func TestAFenceWaitsForStandbys(t *testing.T) {
+	t.Parallel()
+	srv := pgtest.Durable(t)
+	if _, err := postgres.Open(t.Context(), srv.URL()); err != nil {
+		t.Fatal(err)
+	}
+	w := New(srv.URL(), PathStaged, testTimeouts, uuid.New(), zap.NewNop())
+	t.Cleanup(w.Close)
+	storetest.Merge(t, w, "a")
+	there := batch{first: w.session.nextID - 1}
+	conn, other := pgtest.Client(t, srv.URL()), pgtest.Client(t, srv.URL())
+	pgtest.Exec(t, conn, "ALTER SYSTEM SET synchronous_standby_names = 'away'")
+	pgtest.Exec(t, conn, "SELECT pg_reload_conf()")
+	ctx, cancel := context.WithCancel(t.Context())
+	var commits sync.WaitGroup
+	commits.Go(func() { // ends with ctx, awaited below
+		for ctx.Err() == nil {
+			_, _ = other.Exec(ctx, "SELECT pg_logical_emit_message(true, 'test', 'test')")
+		}
+	})
+	pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'", 1) // the server has the setting
+	w.Close()                                                                                        // and so has the next connection
+	if err := w.Ready(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	soon, stop := context.WithTimeout(t.Context(), time.Second)
+	defer stop()
+	var unknown *event.UnknownError
+	if committed, err := w.fence(soon, &there); !errors.As(err, &unknown) {
+		t.Errorf("while the standby is away: %v %v, want unknown", committed, err)
+	}
+	pgtest.Exec(t, conn, "ALTER SYSTEM RESET synchronous_standby_names")
+	pgtest.Exec(t, conn, "SELECT pg_reload_conf()")
+	cancel()
+	commits.Wait()
+	if committed, err := w.fence(t.Context(), &there); err != nil || !committed {
+		t.Errorf("once none is waited for: %v %v", committed, err)
+	}
+}
+
+// TestTheLogIsInTheOrderOfTime, whoever waits for whom: since, until and retention halve it by committed_at. A fence and
+// a batch wait for another's commit, on each path.
+func TestTheLogIsInTheOrderOfTime(t *testing.T) {
+	t.Parallel()
+	for name, commit := range map[string]func(w *Writer) error{
+		"a fence": func(w *Writer) error {
+			_, err := w.fence(context.Background(), &batch{first: 5 * postgres.BlockSize})
+			return err
+		},
+		"staged": func(w *Writer) error {
+			_, err := w.Merge(context.Background(), event.Batch{Groups: storetest.Groups("a"), Brief: true}, func() {})
+			return err
+		},
+		"direct": func(w *Writer) error {
+			_, err := w.Merge(context.Background(), event.Batch{Groups: storetest.Groups("a"), Suspects: []bool{false}}, func() {})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, conn, url := trusting(t)
+			release := holdLog(t, conn)
+			waiting := make(chan error, 1)
+			go func() { waiting <- commit(w) }() // ends with the lock
+			pgtest.WaitFor(t, pgtest.Client(t, url), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", 1)
+			released := pgtest.Number(t, conn, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+			release()
+			if err := <-waiting; err != nil {
+				t.Fatal(err)
+			}
+			if at := pgtest.Number(t, conn, "SELECT (extract(epoch FROM committed_at) * 1000000)::bigint FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1"); at < released {
+				t.Errorf("committed_at lies %d µs before the lock was let go", released-at)
+			}
+		})
+	}
 }
 
 // TestWarningAtCommit: a COMMIT that comes with a warning is checked by the fence; a fence that is

@@ -475,6 +475,7 @@ func TestJudgeCommit(t *testing.T) {
 		"FATAL":                              {'I', nil, pgError("FATAL", "57P01"), false, unknown},
 		"PANIC":                              {'I', nil, pgError("PANIC", "XX000"), false, unknown},
 		"connection lost":                    {'T', tag("SELECT 1"), errors.New("unexpected EOF"), false, unknown},
+		"connection lost behind COMMIT":      {'I', tag("COMMIT"), errors.New("unexpected EOF"), false, unknown},
 		"ERROR, then the state is not known": {'T', nil, pgError("ERROR", "55P03"), false, unknown},
 	} {
 		err := judgeCommit(c.status, lastTag(c.results), c.err, c.warned)
