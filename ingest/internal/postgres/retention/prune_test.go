@@ -127,6 +127,61 @@ func TestPruneTakesTopicsAway(t *testing.T) {
 	}
 }
 
+// TestPruneOfBatchesWithoutEvents: duplicates alone, and the void row of a fence, which has no id. They go with others, and
+// where a step has none but them.
+func TestPruneOfBatchesWithoutEvents(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string][]Pruned{
+		"with others":   {{Batches: 3, Events: 2}},
+		"by themselves": {{Batches: 1, Events: 2}, {Batches: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := postgrestest.Database(t)
+			conn, p := pgtest.Client(t, url), newPruner(t, url)
+			w := newWriter(t, url)
+			storetest.Merge(t, w, "a", "b")
+			storetest.Merge(t, w, "a", "b")
+			pgtest.Exec(t, conn, `INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored, total_received, total_stored, instance, committed_at)
+				SELECT 3, 5, 4, 0, 0, total_received, total_stored, instance, clock_timestamp() FROM ingot.batches WHERE commit_seq = 2`)
+			storetest.Merge(t, newWriter(t, url), "c")
+			for i, want := range steps {
+				old := 4
+				if i < len(steps)-1 {
+					old = 2
+				}
+				pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours' WHERE commit_seq <= $1", old)
+				if all := pruned(t, p, time.Hour); all != want {
+					t.Errorf("step %d deleted %+v, want %+v", i, all, want)
+				}
+				postgrestest.CheckLog(t, url)
+			}
+		})
+	}
+}
+
+// TestAStepThatFails has deleted nothing, and says so: here it waits too long for the log's lock.
+func TestAStepThatFails(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	filled(t, url, 20)
+	p, err := Open(url, 500*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	log := pgtest.Client(t, url)
+	pgtest.Exec(t, log, "BEGIN")
+	pgtest.Exec(t, log, "SELECT pg_advisory_xact_lock($1)", int64(postgres.LogLock))
+	if done, err := p.Prune(t.Context(), 0); err == nil || done != (Pruned{}) {
+		t.Errorf("%+v, %v", done, err)
+	}
+	pgtest.Exec(t, log, "ROLLBACK")
+	if v := postgrestest.CheckLog(t, url); v.Batches != 20 {
+		t.Errorf("%+v", v)
+	}
+}
+
 // TestPruneKeepsWhatIsNotFolded: the sums would lose what they never had. The newest batch is
 // always kept.
 func TestPruneKeepsWhatIsNotFolded(t *testing.T) {
