@@ -219,7 +219,7 @@ func TestAFenceInDoubtIsEnded(t *testing.T) {
 // when it could be sent at once.
 func TestEndedBeforeItsTurn(t *testing.T) {
 	t.Parallel()
-	w, _, _ := trusting(t)
+	w, conn, _ := trusting(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 { // the turn is free, and it may be taken first
@@ -228,6 +228,154 @@ func TestEndedBeforeItsTurn(t *testing.T) {
 		if !errors.As(err, &notStored) {
 			t.Fatalf("got %v, want not stored", err)
 		}
+	}
+	for range 20 {
+		if err := w.turn.take(ctx); err == nil {
+			t.Fatal("taken by who has no time any more")
+		}
+	}
+	alive, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	<-send(alive, w, []bool{false}, "b").ended
+	if got := ids(t, conn); !slices.Contains(got, "b") {
+		t.Errorf("nobody can write any more: %v are there", got)
+	}
+}
+
+// TestTimeIsUpWhileAnAnswerIsAwaited to a batch before: what waits for it, wherever it does, is certainly not stored, and is
+// stored when it comes again.
+func TestTimeIsUpWhileAnAnswerIsAwaited(t *testing.T) {
+	t.Parallel()
+	_, many := suspected(checkedKeys + 2)
+	for name, c := range map[string]struct {
+		keys    []string
+		prepare func(w *Writer)
+		awaited bool // from the beginning; else once the batch was sent
+	}{
+		"to be staged":                   {[]string{"a"}, func(w *Writer) { w.chooser.path = PathStaged }, true},
+		"to be given ids":                {[]string{"a"}, func(w *Writer) { w.session.nextID = 0 }, true},
+		"looked up somewhere else":       {many[1:], func(w *Writer) { w.session.server = "another time" }, true},
+		"behind who waits":               {[]string{"a"}, func(w *Writer) { w.turn <- struct{}{} }, false},
+		"to be staged, behind who waits": {[]string{"a"}, func(w *Writer) { w.chooser.path = PathStaged; w.turn <- struct{}{} }, false},
+		"refused":                        {[]string{"a", "known"}, func(*Writer) {}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, conn, _ := trusting(t)
+			session, before, awaited := w.session, w.last, make(chan struct{})
+			c.prepare(w)
+			held := len(w.turn)
+			if c.awaited {
+				w.last = awaited
+			}
+			suspects := make([]bool, len(c.keys))
+			for i := range suspects {
+				suspects[i] = len(c.keys) > checkedKeys
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			ahead := func() { w.last = awaited }
+			stored, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups(c.keys...), Suspects: suspects, Ahead: ahead}, func() {})
+			var notStored *event.NotStoredError
+			if !errors.As(err, &notStored) {
+				t.Errorf("got %v %v, want not stored", stored, err)
+			}
+			if got := ids(t, conn); len(got) != 2 {
+				t.Errorf("%v are there", got)
+			}
+			if w.session != session || session.broken.Load() {
+				t.Error("the connection that the batch before was sent over is given up")
+			}
+			w.last = before
+			if len(w.turn) != held {
+				t.Fatal("the turn of another is given away")
+			}
+			if held > 0 {
+				w.turn.give()
+			}
+			again, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups(c.keys...), Suspects: suspects}, func() {})
+			if err != nil || !again[0] {
+				t.Errorf("when it comes again: %v %v", again, err)
+			}
+		})
+	}
+}
+
+// TestNobodyToAsk: where there is no connection, or there are no ids, nothing is stored; a batch that was sent before is
+// in doubt for as long.
+func TestNobodyToAsk(t *testing.T) {
+	t.Parallel()
+	const nowhere = "postgres://nobody@127.0.0.1:1/none"
+	merge := func(t *testing.T, w *Writer, key string, ahead func()) error {
+		ctx, cancel := context.WithTimeout(t.Context(), soonUp)
+		defer cancel()
+		_, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups(key), Suspects: []bool{false}, Ahead: ahead}, func() {})
+		return err
+	}
+	for _, path := range []Path{PathStaged, PathDirect} {
+		t.Run(string(path), func(t *testing.T) {
+			t.Parallel()
+			var notStored *event.NotStoredError
+			w, conn, url := trusting(t)
+			w.choose(func(c *pathChooser) { c.path = path })
+			w.Close()
+			w.url = nowhere
+			if err := merge(t, w, "a", nil); !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
+				t.Errorf("without a connection: %v, want unavailable", err)
+			}
+			w.url = url
+			send(t.Context(), w, []bool{false}, "a").want(t, true)
+			pgtest.Exec(t, conn, "ALTER SEQUENCE ingot.id_blocks MAXVALUE 65537")
+			w.session.nextID = 0
+			if err := merge(t, w, "b", nil); !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
+				t.Errorf("without ids: %v, want unavailable", err)
+			}
+			pgtest.Exec(t, conn, "ALTER SEQUENCE ingot.id_blocks NO MAXVALUE")
+			send(t.Context(), w, []bool{false}, "b").want(t, true)
+		})
+	}
+	t.Run("in doubt", func(t *testing.T) {
+		t.Parallel()
+		w, conn, url := trusting(t)
+		release := holdLog(t, conn)
+		killer := pgtest.Client(t, url)
+		err := merge(t, w, "a", func() {
+			pgtest.Exec(t, killer, "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+			w.url = nowhere
+		})
+		var (
+			unknown   *event.UnknownError
+			notStored *event.NotStoredError
+		)
+		if !errors.As(err, &unknown) || errors.As(err, &notStored) { // who is certain tells the doubt as well
+			t.Errorf("got %v, want unknown", err)
+		}
+		w.url = url
+		release()
+		send(t.Context(), w, []bool{false}, "a").want(t, true)
+	})
+}
+
+// TestAnAnswerIsNotTakenForAnother: who gave up waiting has read nothing, and the answer that still comes is not that of
+// the batch behind.
+func TestAnAnswerIsNotTakenForAnother(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	release := holdLog(t, conn)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // half of it is spent waiting
+	defer cancel()
+	first := send(ctx, w, []bool{false}, "a")
+	given := w.sent.read
+	second := send(t.Context(), w, []bool{false}, "known") // which is there
+	w.turn <- struct{}{}                                   // so that the connection cannot be replaced yet
+	<-given
+	release()
+	pgtest.WaitFor(t, pgtest.Client(t, url), "SELECT count(*) FROM ingot.events WHERE event_id = 'a'", 1)
+	<-w.turn
+	first.want(t, true)
+	<-second.ended
+	if second.err == nil && second.stored[0] {
+		t.Error("a key that is there was told stored")
 	}
 }
 

@@ -63,8 +63,57 @@ func TestContextsThatEndLater(t *testing.T) {
 			send(ctx, w, []bool{false}, fmt.Sprint(path, i)).want(t, true)
 			cancel()
 		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // half of it is the deadline on the connection
+		send(ctx, w, []bool{false}, fmt.Sprint(path, " with a deadline")).want(t, true)
+		<-ctx.Done()
+		cancel()
+		other := map[Path]Path{PathStaged: PathDirect, PathDirect: PathStaged}[path]
+		w.choose(func(c *pathChooser) { c.path = other })
+		send(t.Context(), w, []bool{false}, fmt.Sprint(path, " and the other way")).want(t, true)
 		if w.session != first || first.broken.Load() {
 			t.Errorf("%s: the connection was given up", path)
+		}
+	}
+}
+
+// TestABatchLeavesTheSettingsOfItsConnection, and so does a fence: the next batch would wait for a key as long as this one
+// did, and the drawing of ids for a standby.
+func TestABatchLeavesTheSettingsOfItsConnection(t *testing.T) {
+	t.Parallel()
+	w, _, _ := trusting(t)
+	settings := func() string {
+		results, err := w.session.conn.Exec(t.Context(), "SELECT concat_ws(', ', current_setting('lock_timeout'), current_setting('synchronous_commit'), current_setting('statement_timeout'), current_user)").ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(results[0].Rows[0][0])
+	}
+	was, session := settings(), w.session
+	for name, commit := range map[string]func() error{
+		"staged": func() error {
+			w.choose(func(c *pathChooser) { c.path = PathStaged })
+			_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {})
+			return err
+		},
+		"brief": func() error {
+			_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b"), Brief: true}, func() {})
+			return err
+		},
+		"direct": func() error {
+			w.choose(func(c *pathChooser) { c.path = PathDirect })
+			_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("c"), Suspects: []bool{false}}, func() {})
+			return err
+		},
+		"a fence": func() error {
+			_, err := w.fence(t.Context(), &batch{first: 5 * postgres.BlockSize})
+			return err
+		},
+	} {
+		if err := commit(); err != nil || w.session != session {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if now := settings(); now != was || !strings.HasPrefix(now, "1min, local, 1min, ") {
+			t.Errorf("%s leaves %s, before it was %s", name, now, was)
 		}
 	}
 }
@@ -75,12 +124,22 @@ func TestABatchThatCannotBeSent(t *testing.T) {
 	w, _, _ := trusting(t)
 	for _, path := range []Path{PathStaged, PathDirect} {
 		w.choose(func(c *pathChooser) { c.path = path })
+		for i := range 4 { // until nothing has to be asked first
+			send(t.Context(), w, []bool{false}, fmt.Sprint(path, i)).want(t, true)
+		}
+		if path == PathDirect && !w.goesAhead(&batch{received: 1}) {
+			t.Error("it is not sent at once")
+		}
 		_ = w.session.conn.Conn().Close() // nobody is told
-		batch := send(t.Context(), w, []bool{false}, string(path))
-		<-batch.ended
+		ahead := func() {
+			if path == PathDirect && !w.session.broken.Load() {
+				t.Error("another batch may be sent behind what was sent of this one")
+			}
+		}
+		stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups(string(path)), Suspects: []bool{false}, Ahead: ahead}, func() {})
 		var notStored *event.NotStoredError
-		if !errors.As(batch.err, &notStored) {
-			t.Errorf("%s: got %v %v, want not stored", path, batch.stored, batch.err)
+		if !errors.As(err, &notStored) {
+			t.Errorf("%s: got %v %v, want not stored", path, stored, err)
 		}
 		send(t.Context(), w, []bool{false}, string(path)).want(t, true)
 	}
