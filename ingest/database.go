@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 
 // database is an open database and what ends with it.
 type database struct {
-	url   string
-	close func()
+	url     string
+	private string // the data folder; empty if DATABASE_URL names the database
+	close   func()
 }
 
 // openDatabase finds or starts the database and brings it to the newest schema.
@@ -28,7 +30,7 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 	durability, err := openWhenUp(ctx, d.url, c.DatabaseWait, log)
 	if err != nil {
 		d.close()
-		return nil, fmt.Errorf("open the database (%s): %w", postgres.Target(d.url), err)
+		return nil, d.explain(err)
 	}
 	report(log, d.url, durability)
 	if !durability.Safe() && !c.AllowUnsafe {
@@ -37,6 +39,14 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 			durability.Fsync, durability.FullPageWrites, durability.SynchronousCommit)
 	}
 	return d, nil
+}
+
+// explain says why the database cannot be opened. Who runs a private one has no DATABASE_URL to point elsewhere.
+func (d *database) explain(err error) error {
+	if d.private != "" && errors.Is(err, postgres.ErrStandby) {
+		return fmt.Errorf("the private Postgres in %s is a standby, which takes no events: remove its file standby.signal to have it go on alone, or set DATABASE_URL to its primary", d.private)
+	}
+	return fmt.Errorf("open the database (%s): %w", postgres.Target(d.url), err)
 }
 
 // openWhenUp opens a database. For as long as wait it tries again while the database does not answer yet, or its schema

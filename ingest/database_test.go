@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +63,41 @@ func TestANewDatabaseIsTold(t *testing.T) {
 			t.Errorf("start %d: told %d times, want %d", start, n, want)
 		}
 	}
+}
+
+// TestAPrivateStandbyIsTold what it is, not to look for a DATABASE_URL that nobody has set.
+func TestAPrivateStandbyIsTold(t *testing.T) {
+	t.Parallel()
+	c := config{DataDir: privateFolder(t), DatabaseWait: time.Minute}
+	d, err := openDatabase(t.Context(), c, zap.NewNop())
+	if errors.Is(err, localpg.ErrNoBinaries) && os.Getenv("INGOT_REQUIRE_POSTGRES") != "1" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.close()
+	clusters, _ := filepath.Glob(filepath.Join(c.DataDir, "[0-9]*"))
+	if len(clusters) != 1 {
+		t.Fatalf("clusters: %v", clusters)
+	}
+	signal := filepath.Join(clusters[0], "standby.signal")
+	if err := os.WriteFile(signal, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = openDatabase(t.Context(), c, zap.NewNop()); err == nil {
+		d.close()
+	}
+	if want := "the private Postgres in " + c.DataDir + " is a standby"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := os.Remove(signal); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = openDatabase(t.Context(), c, zap.NewNop()); err != nil { // as the message says
+		t.Fatal(err)
+	}
+	d.close()
 }
 
 // TestStopDuringTheStart is a clean stop: nothing is left that was promised.

@@ -30,7 +30,7 @@ func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*databa
 		defer close(supervised)
 		server.Supervise(context.WithoutCancel(ctx), func(i localpg.Incident) { reportIncident(log, i) })
 	}()
-	return &database{url: server.URL(), close: func() {
+	return &database{url: server.URL(), private: server.DataDir(), close: func() {
 		if err := server.Stop(context.WithoutCancel(ctx)); err != nil {
 			log.Warn("private Postgres did not stop cleanly", zap.Error(err))
 		}

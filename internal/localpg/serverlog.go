@@ -79,6 +79,9 @@ func (l *serverLog) explain(err error) error {
 	}
 	said := string(b)
 	err = fmt.Errorf("%w%s", err, lastLines(said))
+	if strings.Contains(said, "shutdown at recovery target") {
+		err = fmt.Errorf("%w: recovery_target_action = 'promote' has it go on from there", err)
+	}
 	if strings.Contains(said, "is still in use") || strings.Contains(said, `"postmaster.pid" already exists`) {
 		return fmt.Errorf("%w: %w", errOccupied, err)
 	}

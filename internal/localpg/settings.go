@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,8 +37,22 @@ func (c *cluster) settings(ctx context.Context) map[string]string {
 	maps.Copy(s, logSettings(freeDisk(c.path)))
 	maps.Copy(s, c.durability(ctx))
 	s["log_startup_progress_interval"] = "10s" // the default; awaitReady relies on it
+	if c.recoversFromArchive() {
+		s["hot_standby"] = "off"
+	}
 	maps.Copy(s, c.opts.Settings)
 	return s
+}
+
+// recoversFromArchive tells whether the server is to recover to some moment, as the data of a base backup are. With
+// hot_standby it would answer on the way there, and whoever saw that it takes no rows would end it.
+func (c *cluster) recoversFromArchive() bool {
+	return c.has("recovery.signal") && !c.has("standby.signal") // with both it is a standby
+}
+
+func (c *cluster) has(name string) bool {
+	_, err := os.Stat(filepath.Join(c.path, name))
+	return err == nil
 }
 
 // memorySettings leave most of the machine's memory to its page cache and to the ingester.

@@ -12,6 +12,9 @@ import (
 // minVersion is the oldest Postgres that is accepted, as in PG_VERSION.
 const minVersion = 15
 
+// ErrStandby is in the error of Open if the server is a standby, or has not come to the end of its recovery.
+var ErrStandby = errors.New("the server is a standby in recovery; point DATABASE_URL at the primary")
+
 // Durability is what the server was found to promise about a commit: its settings as it writes them, "on" or "off".
 type Durability struct {
 	ServerVersion     string
@@ -51,7 +54,7 @@ func ReadDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error
 	case encoding != "UTF8":
 		return d, fmt.Errorf("the database's encoding is %s; create one with ENCODING 'UTF8'", encoding)
 	case string(row[7]) == "true":
-		return d, errors.New("the server is a standby in recovery; point DATABASE_URL at the primary")
+		return d, ErrStandby
 	}
 	return d, nil
 }
