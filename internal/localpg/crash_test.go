@@ -179,6 +179,34 @@ func TestSuperviseMissesTheSocket(t *testing.T) {
 	wg.Wait()
 }
 
+// TestSuperviseDoesNotWaitForAShutdownWithoutEnd, as one is that waits for an archive that takes nothing.
+func TestSuperviseDoesNotWaitForAShutdownWithoutEnd(t *testing.T) {
+	t.Parallel()
+	srv, err := Start(testContext(t), Options{DataDir: dataDir(t), NoFsync: true, StopTimeout: time.Second, Settings: map[string]string{
+		"archive_mode": "on", "archive_command": "sleep 1000",
+	}})
+	check(t, err)
+	query(t, srv, `CREATE TABLE kept AS SELECT 'here' AS word`)
+	query(t, srv, "SELECT pg_switch_wal()::text")
+	incidents := make(chan Incident)
+	var wg sync.WaitGroup
+	wg.Go(func() { srv.Supervise(context.Background(), func(i Incident) { incidents <- i }) }) // ends by Stop
+	check(t, os.RemoveAll(srv.cluster.socket))
+	select {
+	case i := <-incidents:
+		if i.Err != nil || !errors.Is(i.Cause, errNoSocket) || !errors.Is(i.Cause, errTooSlow) {
+			t.Errorf("incident: %+v", i)
+		}
+		equal(t, "one", query(t, srv, "SELECT '1'"), "1")
+	case <-time.After(hang):
+		t.Error("the old server is waited for")
+	}
+	if err := srv.Stop(testContext(t)); !errors.Is(err, errTooSlow) {
+		t.Errorf("stop: %v", err)
+	}
+	wg.Wait()
+}
+
 func TestSuperviseTriesAgainUntilItWorks(t *testing.T) {
 	t.Parallel()
 	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true})

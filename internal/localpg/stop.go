@@ -71,19 +71,28 @@ func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time
 	if p.Ended() {
 		return nil
 	}
+	err := c.endFast(ctx, p, patience)
+	if err != nil {
+		c.endAtOnce(p)
+	}
+	return err
+}
+
+// endFast tells p to shut down fast. If it returns an error, p may still be there.
+func (c *cluster) endFast(ctx context.Context, p *subprocess.Process, patience time.Duration) error {
 	p.Signal(syscall.SIGINT)
 	c.resume(p.PID())
-	err := c.awaitFast(ctx, p, patience)
-	if err == nil {
-		return nil
-	}
+	return c.awaitFast(ctx, p, patience)
+}
+
+// endAtOnce returns when p has ended.
+func (c *cluster) endAtOnce(p *subprocess.Process) {
 	p.Signal(syscall.SIGQUIT)
 	c.resume(p.PID())
 	if !p.EndsWithin(context.Background(), quitTimeout) {
 		p.Signal(syscall.SIGKILL)
 		<-p.Done()
 	}
-	return err
 }
 
 // awaitFast waits for the end of a fast shutdown, unless that takes too long or stands still. It stands still, for ever,

@@ -1,14 +1,15 @@
 package localpg
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"ingot/internal/subprocess"
 )
 
 const (
@@ -30,9 +31,9 @@ type Incident struct {
 var errNoSocket = errors.New("its socket was removed, it was told to stop")
 
 // Supervise restarts the server each time its postmaster ends by itself. It also restarts a server that lacks its
-// socket, as after somebody has cleaned /tmp: only a new server makes a new socket. Supervise returns when ctx ends
-// or Stop is called. It starts nothing else and stops nothing else: the caller runs it in a goroutine, waits for
-// that, and calls Stop.
+// socket, as after somebody has cleaned /tmp: only a new server makes a new socket. The old one has
+// Options.StopTimeout to stop in order, and is then ended at once. Supervise returns when ctx ends or Stop is called. It
+// starts nothing else and stops nothing else: the caller runs it in a goroutine, waits for that, and calls Stop.
 //
 // Pauses between attempts grow to 10 s, and Supervise never gives up: the reason may pass, and meanwhile callers
 // answer 503. It calls report after each attempt, from its own goroutine.
@@ -54,7 +55,7 @@ func (s *Server) Supervise(ctx context.Context, report func(Incident)) {
 	}
 }
 
-// awaitEnd waits until the postmaster ends, and says how it did. A postmaster whose socket is gone is told to end.
+// awaitEnd waits until the postmaster ends, and says how it did. It ends a postmaster whose socket is gone.
 func (s *Server) awaitEnd(ctx context.Context) (cause error) {
 	tick := time.NewTicker(socketPeriod)
 	defer tick.Stop()
@@ -62,16 +63,26 @@ func (s *Server) awaitEnd(ctx context.Context) (cause error) {
 	for {
 		select {
 		case <-p.Done():
-			return cmp.Or(cause, s.Err())
+			return s.Err()
 		case <-tick.C:
-			if _, err := os.Lstat(filepath.Join(s.cluster.socket, ".s.PGSQL."+port)); errors.Is(err, fs.ErrNotExist) && cause == nil {
-				cause = errNoSocket
-				p.Signal(syscall.SIGINT)
+			if _, err := os.Lstat(filepath.Join(s.cluster.socket, ".s.PGSQL."+port)); errors.Is(err, fs.ErrNotExist) {
+				return s.endUnreachable(ctx, p)
 			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// endUnreachable ends a postmaster without a socket, within Options.StopTimeout and quitTimeout. When ctx ends meanwhile,
+// the rest is left to Stop, which has a patience of its own.
+func (s *Server) endUnreachable(ctx context.Context, p *subprocess.Process) error {
+	err := s.cluster.endFast(ctx, p, s.cluster.opts.StopTimeout)
+	if err == nil || ctx.Err() != nil {
+		return errNoSocket
+	}
+	s.cluster.endAtOnce(p)
+	return fmt.Errorf("%w: %w", errNoSocket, err)
 }
 
 // revive restarts the server, until an attempt succeeds. It begins with the pause wait, and returns the pause to
