@@ -182,6 +182,7 @@ func TestAKeyThatAnyUserMayRead(t *testing.T) {
 			}
 			w := watch(t, f)
 			time.Sleep(3 * filesPeriod)
+			synctest.Wait() // for the last of these looks, which is not to meet half of the next pair
 			renewed := authority.Issue(t, time.Now().Add(90*24*time.Hour))
 			f.write(t, renewed)
 			w.after(fmt.Sprint(mode), renewed, 0)
