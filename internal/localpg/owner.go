@@ -117,14 +117,22 @@ func (o owner) giveAll(dir string) error {
 	if got, ok := fileOwner(dir); !o.drop || !ok || got.uid == o.uid {
 		return nil
 	}
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return o.give(path)
-	})
-	if err != nil {
+	if err := giveEach(dir, o.give); err != nil {
 		return fmt.Errorf("give %s to user %s: %w", dir, o.name, err)
 	}
 	return nil
+}
+
+// giveEach gives the folder itself last: it tells the next start, should this one be cut off, that there is more to give.
+func giveEach(dir string, give func(path string) error) error {
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		return give(path)
+	})
+	if err != nil {
+		return err
+	}
+	return give(dir)
 }

@@ -1,10 +1,12 @@
 package localpg
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -176,10 +178,36 @@ func TestAForeignSocketFolderIsRefused(t *testing.T) {
 	if err := makeSocketFolder(dir, o); err == nil {
 		t.Errorf("a folder of uid %d was taken for %s's (nobody is %s)", o.uid+1, o.name, nobody.Uid)
 	}
+	removeSocketFolder(dir, o) // as a start does that has failed
 	check(t, os.Remove(dir))
 	check(t, os.Symlink("/", dir))
 	if err := makeSocketFolder(dir, o); err == nil {
 		t.Error("a link was taken for a folder")
+	}
+}
+
+// TestACopyOfRootsIsGivenAwayFromBelow: a start that is cut off in the middle leaves the folder root's, so that the next one
+// goes on.
+func TestACopyOfRootsIsGivenAwayFromBelow(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "15")
+	check(t, os.MkdirAll(filepath.Join(dir, "base", "1"), 0o700))
+	check(t, os.WriteFile(filepath.Join(dir, "base", "1", "2"), nil, 0o600))
+	var given []string
+	check(t, giveEach(dir, func(path string) error { given = append(given, path); return nil }))
+	equal(t, "files", len(given), 4)
+	equal(t, "last", given[len(given)-1], dir)
+	cut := errors.New("cut off")
+	given = nil
+	err := giveEach(dir, func(path string) error {
+		given = append(given, path)
+		if len(given) == 2 {
+			return cut
+		}
+		return nil
+	})
+	if !errors.Is(err, cut) || slices.Contains(given, dir) {
+		t.Errorf("%v, given: %v", err, given)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 
 	"ingot/internal/subprocess"
@@ -55,7 +54,7 @@ func startLocked(ctx context.Context, h home, opts Options) (*Server, error) {
 	}
 	p, err := c.start(ctx)
 	if err != nil {
-		_ = os.Remove(c.socket) // only if it is empty: an older server may still be using it
+		removeSocketFolder(c.socket, h.owner)
 		return nil, err
 	}
 	s := &Server{cluster: c, process: p}

@@ -27,13 +27,8 @@ func makeSocketFolder(path string, o owner) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make socket folder: %w", err)
 	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return fmt.Errorf("make socket folder: %w", err)
-	}
-	got, ok := fileOwner(path)
-	if !ok || !info.IsDir() || (got.uid != o.uid && got.uid != os.Geteuid()) {
-		return fmt.Errorf("socket folder %s is somebody else's (%s): remove it", path, got.name)
+	if err := refuseForeign(path, o); err != nil {
+		return err
 	}
 	if err := os.Chmod(path, 0o700); err != nil {
 		return fmt.Errorf("make socket folder: %w", err)
@@ -42,6 +37,25 @@ func makeSocketFolder(path string, o owner) error {
 		return fmt.Errorf("give socket folder to user %s: %w", o.name, err)
 	}
 	return nil
+}
+
+// refuseForeign returns an error if path is no folder, or neither the owner's nor ours.
+func refuseForeign(path string, o owner) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("look at socket folder: %w", err)
+	}
+	if got, ok := fileOwner(path); !ok || !info.IsDir() || (got.uid != o.uid && got.uid != os.Geteuid()) {
+		return fmt.Errorf("socket folder %s is somebody else's (%s): remove it", path, got.name)
+	}
+	return nil
+}
+
+// removeSocketFolder removes the folder if it is empty: an older server may still be using it.
+func removeSocketFolder(path string, o owner) {
+	if refuseForeign(path, o) == nil {
+		_ = os.Remove(path)
+	}
 }
 
 // socketURL names the port: otherwise PGPORT in the caller's environment would.
