@@ -16,16 +16,19 @@ import (
 // TestStreamsThatStopReading: ten of them are cut off, each behind a place from which
 // nothing is missing; a hundred beside them (with INGOT_LONG=1 a thousand) miss nothing.
 func TestStreamsThatStopReading(t *testing.T) {
-	readers, requests := 100, 30
+	readers, requests, patience := 100, 30, hang
 	if long() {
-		readers = 1000
+		readers, patience = 1000, 5*hang // 6 GB, which this process reads and decodes
 	}
 	const stalled = 10
 	server := startServer(t, dataFolder(t), nil)
-	i := startIngester(t, "--database-url="+server.URL(), "--stream-heartbeat=200ms", "--stream-stall=3s",
+	// While they read, a request of this process may be on its way for minutes.
+	i := startIngester(t, "--database-url="+server.URL(), "--body-timeout="+patience.String(), "--deadline="+patience.String(),
+		"--attempt-timeout="+patience.String(), "--stream-heartbeat=200ms", "--stream-stall=3s",
 		"--stream-buffer=64", fmt.Sprintf("--max-streams=%d", readers+stalled))
+	i.http.Timeout = patience
 	f := &feedHouse{url: server.URL(), conn: connect(t, server.URL()), ingesters: []*ingester{i}, random: newSeed(t)}
-	following, stop := context.WithTimeout(t.Context(), hang)
+	following, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 
 	var stopped []*unread
