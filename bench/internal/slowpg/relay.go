@@ -11,7 +11,7 @@ import (
 // Before it calls hold it delivers all earlier messages.
 func relay(client io.Writer, server io.Reader, hold func()) error {
 	in := bufio.NewReaderSize(server, 64<<10)
-	out := bufio.NewWriterSize(client, 64<<10)
+	out := bufio.NewWriterSize(struct{ io.Writer }{client}, 64<<10) // its ReadFrom would take each message past the buffer
 	for {
 		if in.Buffered() == 0 {
 			if err := out.Flush(); err != nil {

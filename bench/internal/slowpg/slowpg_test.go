@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,6 +44,30 @@ func TestRelayHoldsCommitsAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestRelayGathersMessages: an answer of a thousand rows is no thousand writes, also to a client that can read from others,
+// as a TCP connection can.
+func TestRelayGathersMessages(t *testing.T) {
+	t.Parallel()
+	rows := strings.Repeat("D\x00\x00\x00\x0f\x00\x01\x00\x00\x00\x05hello", 1000)
+	var c counted
+	if err := relay(&c, strings.NewReader(rows), func() {}); err != io.EOF || c.String() != rows {
+		t.Errorf("%v, %d bytes of %d", err, c.Len(), len(rows))
+	}
+	if c.writes > 2 {
+		t.Errorf("%d writes", c.writes)
+	}
+}
+
+// counted counts the pieces in which it was written to.
+type counted struct {
+	bytes.Buffer
+	writes int
+}
+
+func (c *counted) Write(b []byte) (int, error) { c.writes++; return c.Buffer.Write(b) }
+
+func (c *counted) ReadFrom(r io.Reader) (int64, error) { c.writes++; return c.Buffer.ReadFrom(r) }
 
 func TestRelayRefusesNonsense(t *testing.T) {
 	t.Parallel()
@@ -83,6 +108,30 @@ func TestProxyBeforePostgres(t *testing.T) {
 	}
 	if held.Load() != 2 {
 		t.Errorf("held %d times, want 2", held.Load())
+	}
+}
+
+// TestProxyHoldsForTheDelay: each of three commits, for as long as Open was told.
+func TestProxyHoldsForTheDelay(t *testing.T) {
+	t.Parallel()
+	const delay = 50 * time.Millisecond
+	url := pgtest.New(t)
+	p, err := Open(url, delay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	slow, err := p.URL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := pgtest.Client(t, slow)
+	began := time.Now()
+	for range 3 {
+		pgtest.Exec(t, conn, "BEGIN; COMMIT")
+	}
+	if took := time.Since(began); took < 3*delay {
+		t.Errorf("three commits took %v", took)
 	}
 }
 
