@@ -73,7 +73,7 @@ func TestFatal(t *testing.T) {
 	for _, c := range []struct {
 		step, sqlstate string
 		at             Point
-	}{{"commit", "57P01", Commit}, {"direct", "57P01", Direct}, {"merge", "53300", Merge}, {"fence", "57P03", Fence}} {
+	}{{"commit", "57P01", Commit}, {"direct", "57P02", Direct}, {"merge", "53300", Merge}, {"fence", "57P03", Fence}, {"commit", "25P03", Commit}} {
 		conn := h.opened(t, c.step)
 		before := h.batches(t)
 		h.Arm(Fault{At: c.at, Do: Error, SQLSTATE: c.sqlstate})
