@@ -3,22 +3,23 @@ package writer
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingot/ingest/internal/postgres"
 )
 
-// refusedBy names what somebody has added to the tables and refuses a row: a constraint (the schema's own are broken
-// by no row of a merge, which passes over keys that exist), a trigger that raises an exception, or a policy of row
-// security, if there is one (policyFor). Else it is empty.
+// refusedBy names what somebody has added to the tables and refuses a row: a constraint (but for an index of the key,
+// ofTheKey), a trigger that raises an exception, or a policy of row security, if there is one (policyFor). Else it is
+// empty.
 //
 // NOT NULL is none of them: an added column without a default refuses every row, and whoever is told that for good
 // gives the events up.
 func refusedBy(err error) string {
 	var pgErr *pgconn.PgError
 	switch {
-	case !errors.As(err, &pgErr):
+	case !errors.As(err, &pgErr) || ofTheKey(pgErr):
 		return ""
 	case constraint(err) && pgErr.ConstraintName != "" && pgErr.Code != notNull:
 		return "the constraint " + pgErr.ConstraintName
@@ -43,6 +44,17 @@ func refusedAtCommit(err error) string {
 }
 
 const notNull = "23502"
+
+// ofTheKey recognizes a merge that has met a key that exists, which it should have passed over. ON CONFLICT looks into
+// the valid indexes of the key alone. While REINDEX or CREATE INDEX CONCURRENTLY makes another, or takes the old one
+// away, the key of a row that another ingester writes at the same moment may be found in the one that is not valid,
+// whatever its name is. The next try finds that row. The server tells the columns first, in any language.
+func ofTheKey(e *pgconn.PgError) bool {
+	_, columns, _ := strings.Cut(e.Detail, "(")
+	return e.Code == uniqueViolation && e.SchemaName == "ingot" && e.TableName == "events" && strings.HasPrefix(columns, "event_id, topic)=(")
+}
+
+const uniqueViolation = "23505"
 
 // raised recognizes an exception that a function of a trigger (or of a CHECK, a policy, ..) raises on purpose to keep
 // the row out: by RAISE or ASSERT, whichever SQLSTATE they name, unless that one says that it may pass. The server tells
