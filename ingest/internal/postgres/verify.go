@@ -11,6 +11,8 @@ import (
 // invariant is a claim about the tables that no crash may break. Its query counts what contradicts the claim.
 type invariant struct{ what, query string }
 
+// A void row has no ids. Where a failover has lost the draw of a block it may stand between the ids of another
+// instance's batch, which has drawn the block once more.
 var invariants = []invariant{
 	{
 		"commit_seq has no gaps",
@@ -27,14 +29,14 @@ var invariants = []invariant{
 	},
 	{
 		"no two batches share an id",
-		`SELECT count(*) FROM (SELECT last_id >= lead(first_id) OVER (ORDER BY first_id) AS overlap FROM ingot.batches) AS b WHERE overlap`,
+		`SELECT count(*) FROM (SELECT last_id >= lead(first_id) OVER (ORDER BY first_id) AS overlap FROM ingot.batches WHERE received > 0) AS b WHERE overlap`,
 	},
 	{
 		"every event lies in a batch with an id of its own, and each batch has as many as it stored",
 		`SELECT count(*) FROM (
 			SELECT b.first_id, b.stored, count(e.id) AS n, count(DISTINCT e.id) AS ids
 			FROM (SELECT first_id, last_id, stored FROM ingot.batches) AS b
-			FULL JOIN ingot.events AS e ON b.first_id = (SELECT max(l.first_id) FROM ingot.batches AS l WHERE l.first_id <= e.id) AND e.id <= b.last_id
+			FULL JOIN ingot.events AS e ON b.first_id = (SELECT max(l.first_id) FROM ingot.batches AS l WHERE l.first_id <= e.id AND l.received > 0) AND e.id <= b.last_id
 			GROUP BY b.first_id, b.stored) AS x WHERE stored IS DISTINCT FROM n OR ids <> n`,
 	},
 	{

@@ -116,6 +116,36 @@ func TestIDsAreNotUsedOnceMore(t *testing.T) {
 	}
 }
 
+// TestAVoidRowAmongOthersIDs: likewise, but another instance draws the block first, and writes a batch with the ids of the
+// one that was lost. The void row stands between the ids of that batch, and takes none of them.
+func TestAVoidRowAmongOthersIDs(t *testing.T) {
+	t.Parallel()
+	w, conn, url := trusting(t)
+	release := holdLog(t, conn)
+	lost := send(t.Context(), w, []bool{false}, "lost")
+	w.turn <- struct{}{}
+	pgtest.Exec(t, pgtest.Client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
+	release()
+	<-w.last
+	pgtest.Exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; ALTER SEQUENCE ingot.id_blocks RESTART")
+	others := newWriter(t, url)
+	storetest.Merge(t, others, "1", "2", "3", "4", "5", "6", "7", "8")
+	<-w.turn
+	<-lost.ended
+	var notStored *event.NotStoredError
+	if !errors.As(lost.err, &notStored) {
+		t.Errorf("got %v %v, want not stored", lost.stored, lost.err)
+	}
+	if pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches AS void JOIN ingot.batches AS b ON void.first_id > b.first_id AND void.first_id <= b.last_id WHERE void.received = 0") != 1 {
+		t.Error("no void row stands between the ids of a batch") // and trusting's check shows nothing
+	}
+	storetest.Merge(t, others, "9", "1")
+	storetest.Merge(t, w, "lost", "9")
+	if n := len(storetest.Walk(t, newReader(t, url), event.Query{Feed: true, Limit: 2})); n != 10 {
+		t.Errorf("the feed has %d events", n)
+	}
+}
+
 // suspected is a batch of so many suspects, the first of which is there.
 func suspected(n int) (suspects []bool, ids []string) {
 	for i := range n {
