@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +56,7 @@ func parse(url string) (*pgconn.Config, error) {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	saysWho(config, "ingot")
+	passesStandbys(config)
 	config.ConnectTimeout = orConnectTimeout(config.ConnectTimeout)
 	return config, nil
 }
@@ -70,6 +72,22 @@ func CheckURL(url string) error {
 func saysWho(config *pgconn.Config, name string) {
 	config.RuntimeParams["application_name"] = name
 	config.RuntimeParams["client_encoding"] = "UTF8"
+}
+
+// passesStandbys has a connection go on to the next host at a standby, where the URL names several hosts and says
+// nothing of their kind (target_session_attrs). After a failover the standby may be the first of them: an old primary
+// that has come back as one. The server tells what it is as the session begins.
+func passesStandbys(config *pgconn.Config) {
+	another := func(f *pgconn.FallbackConfig) bool { return f.Host != config.Host || f.Port != config.Port }
+	if config.ValidateConnect != nil || !slices.ContainsFunc(config.Fallbacks, another) {
+		return
+	}
+	config.ValidateConnect = func(_ context.Context, conn *pgconn.PgConn) error {
+		if conn.ParameterStatus("in_hot_standby") == "on" {
+			return ErrStandby
+		}
+		return nil
+	}
 }
 
 // Target says where a database URL points, without its password.

@@ -53,6 +53,7 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 		}
 		next.Config = fresh.Config
 		saysWho(&next.Config, name)
+		passesStandbys(&next.Config)
 		next.DialFunc = sockets.dial(dial(config.Timeout))
 		next.ConnectTimeout = orConnectTimeout(next.ConnectTimeout)
 		return nil

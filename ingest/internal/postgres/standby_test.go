@@ -2,9 +2,13 @@ package postgres_test
 
 import (
 	"context"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"ingot/ingest/internal/postgres"
 	"ingot/ingest/internal/postgres/writer"
@@ -28,6 +32,31 @@ func TestAStandbyIsNotRead(t *testing.T) {
 	pgtest.Exec(t, pgtest.Client(t, standby.URL()), "SELECT pg_promote()")
 	if page, err := r.Events(t.Context(), feed); err != nil || len(page.Events) != 1 {
 		t.Errorf("once promoted: %d events, %v", len(page.Events), err)
+	}
+}
+
+// TestThePrimaryOfTwoHosts is found behind a standby, which stands first once an old primary has come back as one: by
+// whoever writes, reads, and brings the schema up to date.
+func TestThePrimaryOfTwoHosts(t *testing.T) {
+	t.Parallel()
+	standby, primary := startStandby(t), pgtest.Durable(t)
+	hosts := []string{}
+	for _, server := range []*localpg.Server{standby, primary} {
+		u, err := url.Parse(server.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts = append(hosts, u.Query().Get("host"))
+	}
+	both := "host=" + strings.Join(hosts, ",") + " port=5432,5432 user=ingot dbname=ingot"
+	if _, err := postgres.Open(t.Context(), both); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]bool{true, true}, storetest.Merge(t, newWriter(t, both, writer.PathAuto), "a", "b")); diff != "" {
+		t.Error(diff)
+	}
+	if page, err := newReader(t, both).Events(t.Context(), event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20}); err != nil || len(page.Events) != 2 {
+		t.Errorf("%d events, %v", len(page.Events), err)
 	}
 }
 
