@@ -33,8 +33,8 @@ func (c Config) Check() error {
 	return nil
 }
 
-// maxBytes is more than a filter for anybody's keys wants: it holds 44 billion of them at a rate of 0.01. What is beyond is a slip
-// of the hand, and would end the process as it asks for the memory.
+// maxBytes is more than anybody's keys need: a filter of this size holds 44 billion of them at a rate of 0.01. A larger one is
+// a slip of the hand, and asking for its memory would end the process.
 const maxBytes = 64 << 30
 
 // Bytes is the memory that a filter of this configuration takes, whatever goes
