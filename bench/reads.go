@@ -92,25 +92,15 @@ func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (e
 	if err := t.setUp(ctx); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
-	if !c.Cold {
-		h.progress.say("read the tables once")
-		if err := rig.Warm(ctx, t.database); err != nil {
-			return err
-		}
-	}
-	if r.Rows, err = rig.Rows(ctx, t.database); err != nil {
+	if r.Rows, err = c.warm(ctx, t); err != nil {
 		return err
 	}
 	began := time.Now()
-	top, err := t.drive(ctx)
-	if err == nil && top.Events == 0 {
-		err = nothingSettled(top, c.Measure)
-	}
+	top, err := c.topSpeed(ctx, t)
 	if err != nil {
-		return fmt.Errorf("top speed: %w", err)
+		return err
 	}
 	r.Top = top.Events
-	h.progress.say("top speed %.0f events/s", r.Top)
 	h.progress.begin("read", c.Count)
 	defer h.progress.end()
 	read := reads.Run{
@@ -122,6 +112,30 @@ func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (e
 	}
 	r.Beside.Counts.Add(top.Counts) // the truth check is about both loads
 	return t.check(ctx, &r.Beside)
+}
+
+// warm reads the tables once, unless they are to be read cold, and counts their rows.
+func (c *readsCommand) warm(ctx context.Context, t *trial) (rows int, err error) {
+	if !c.Cold {
+		t.progress.say("read the tables once")
+		if err := rig.Warm(ctx, t.database); err != nil {
+			return 0, err
+		}
+	}
+	return rig.Rows(ctx, t.database)
+}
+
+// topSpeed is a run of the load with nothing beside it.
+func (c *readsCommand) topSpeed(ctx context.Context, t *trial) (result.Run, error) {
+	top, err := t.drive(ctx)
+	if err == nil && top.Events == 0 {
+		err = nothingSettled(top, c.Measure)
+	}
+	if err != nil {
+		return top, fmt.Errorf("top speed: %w", err)
+	}
+	t.progress.say("top speed %.0f events/s", top.Events)
+	return top, nil
 }
 
 // beside reads while an open loop writes, for as long as the reads take.
