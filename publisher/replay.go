@@ -18,10 +18,10 @@ import (
 	"ingot/publisher/internal/tally"
 )
 
-// winding is how long events that were read may still be sent after an interrupt has ended --follow. It is also how
+// windDown is how long events that were read may still be sent after an interrupt has ended --follow. It is also how
 // long the audit that comes then waits for a server that is away, at most: about as long as the server takes to
 // restart. A guess.
-const winding = 10 * time.Second
+const windDown = 10 * time.Second
 
 // replay is the subcommand: its flags.
 type replay struct {
@@ -154,7 +154,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	o.Interrupted = ctx.Err() != nil && !r.Follow
 	if r.audits() && !o.Interrupted {
 		if ctx.Err() != nil {
-			ctx, c = context.WithoutCancel(ctx), r.client(out, min(r.patience(), winding))
+			ctx, c = context.WithoutCancel(ctx), r.client(out, min(r.patience(), windDown))
 			defer c.Close()
 		}
 		o.Audit = audited(ctx, c, audit.Subject{
@@ -181,11 +181,11 @@ func (r *replay) client(out surroundings, giveUpAfter time.Duration) *client.Cli
 //     their files, with ctx, or when nobody takes what they read any more.
 //  2. The caller's goroutine cuts what they read into batches and deals these.
 //  3. With --follow an interrupt ends the reading at once, and the sending when
-//     all that was read is settled, or after winding.
+//     all that was read is settled, or after windDown.
 func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *meter) replayOutcome {
 	sendCtx, stop := ctx, func() {}
 	if r.Follow {
-		sendCtx, stop = client.Outlive(ctx, winding)
+		sendCtx, stop = client.Outlive(ctx, windDown)
 	}
 	defer stop()
 	in.tally = tally.New(0, 0, "the same lines were sent before")

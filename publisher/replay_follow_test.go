@@ -235,7 +235,7 @@ func TestFollowEndsThoughItsServerStaysAway(t *testing.T) {
 		defer interrupt()
 		began := time.Now()
 		exit, o := replayed(t, ctx, network, "", "--follow", written(t, "app.log", "one\n"))
-		if took := time.Since(began); exit != exitBad || o.Audit != nil || o.Problems["audit"] == "" || took > time.Minute+2*winding {
+		if took := time.Since(began); exit != exitBad || o.Audit != nil || o.Problems["audit"] == "" || took > time.Minute+2*windDown {
 			t.Errorf("exit %d after %v, %+v", exit, took, o)
 		}
 	})
