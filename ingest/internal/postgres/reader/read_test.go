@@ -687,6 +687,58 @@ func TestFeedGoesOn(t *testing.T) {
 	}
 }
 
+// TestAFailedReadIsNoPage: where a table cannot be read every page is an error, and no page passes over what it could not
+// read.
+func TestAFailedReadIsNoPage(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	order, conn := storetest.History(t, 20, newWriter(t, url)), pgtest.Client(t, url)
+	r, err := Open(url, postgres.PoolConfig{Connections: 1, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	all := event.Query{Feed: true, Limit: 7, MaxBytes: 1 << 20}
+	first, err := r.Events(t.Context(), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string]func() error{
+		"now":     func() error { _, err := r.Start(t.Context(), "now"); return err },
+		"a place": func() error { _, err := r.Start(t.Context(), first.Next); return err },
+		"totals":  func() error { _, err := r.Totals(t.Context(), -1, 1<<20); return err },
+		"a key":   func() error { _, _, err := r.Event(t.Context(), "t", "none"); return err },
+	}
+	year := time.Now().AddDate(-1, 0, 0)
+	for name, q := range map[string]event.Query{
+		"all": {}, "a topic": {Topics: []string{"rare"}}, "an id": {EventID: "00001"}, "a source": {Source: "s1"},
+		"since": {Since: year}, "until": {Until: year.AddDate(2, 0, 0)},
+	} {
+		q.Limit, q.MaxBytes = 7, 1<<20
+		read["newest of "+name] = func() error { _, err := r.Events(t.Context(), q); return err }
+		feed := q
+		feed.Feed = true
+		read["feed of "+name] = func() error { _, err := r.Events(t.Context(), feed); return err }
+		feed.Cursor = first.Next
+		read["more of the feed of "+name] = func() error { _, err := r.Events(t.Context(), feed); return err }
+	}
+	for table, without := range map[string][]string{
+		"events":  {"now", "a place", "totals"},
+		"batches": {"a key"},
+	} {
+		pgtest.Exec(t, conn, "ALTER TABLE ingot."+table+" RENAME TO elsewhere")
+		for name, f := range read {
+			if err := f(); (err == nil) != slices.Contains(without, name) {
+				t.Errorf("without %s: %s: %v", table, name, err)
+			}
+		}
+		pgtest.Exec(t, conn, "ALTER TABLE ingot.elsewhere RENAME TO "+table)
+		if diff := cmp.Diff(order, storetest.Walk(t, r, all)); diff != "" {
+			t.Errorf("%s is back: %s", table, diff)
+		}
+	}
+}
+
 // TestRewoundLog: a cursor from a history that a restore took back is refused, not
 // followed into another one.
 func TestRewoundLog(t *testing.T) {
