@@ -438,12 +438,12 @@ func TestADoubtThatIsNotAskedAfter(t *testing.T) {
 	}
 }
 
-// TestAbandonLeavesANewerConnection, which the other of two in doubt has opened; and a
-// backend is ended once, however many were in doubt over it.
+// TestAbandonLeavesANewerConnection, which the other of two in doubt has opened; and a backend is ended once, however many
+// were in doubt over it. One that has its pid by now is another's, and is left alone.
 func TestAbandonLeavesANewerConnection(t *testing.T) {
 	t.Parallel()
-	w, _, _ := trusting(t)
-	newer, old := w.session, &session{backend: backend{pid: 1, start: "long ago"}}
+	w, conn, _ := trusting(t)
+	newer, old := w.session, &session{backend: backend{pid: pgtest.Number(t, conn, "SELECT pg_backend_pid()"), start: "long ago"}}
 	w.abandon(old)
 	w.abandon(old)
 	if w.session != newer || len(w.abandoned) != 1 {
@@ -452,6 +452,9 @@ func TestAbandonLeavesANewerConnection(t *testing.T) {
 	w.endAbandoned(t.Context(), newer)
 	if len(w.abandoned) != 0 {
 		t.Errorf("to be ended: %v", w.abandoned)
+	}
+	if _, err := conn.Exec(t.Context(), "SELECT"); err != nil {
+		t.Errorf("another backend was ended: %v", err)
 	}
 }
 
