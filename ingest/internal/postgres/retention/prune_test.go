@@ -160,6 +160,20 @@ func TestPruneOfBatchesWithoutEvents(t *testing.T) {
 	}
 }
 
+// TestPruneWhateverTheDatabaseHas for transactions that do not say how they are.
+func TestPruneWhateverTheDatabaseHas(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	filled(t, url, 20)
+	conn := pgtest.Client(t, url)
+	for _, setting := range []string{"default_transaction_read_only = on", "default_transaction_isolation = 'repeatable read'"} {
+		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET "+setting)
+	}
+	if all := pruned(t, newPruner(t, url), 0); all.Batches != 6 {
+		t.Errorf("deleted %+v", all)
+	}
+}
+
 // TestAStepThatFails has deleted nothing, and says so: here it waits too long for the log's lock.
 func TestAStepThatFails(t *testing.T) {
 	t.Parallel()
