@@ -20,7 +20,8 @@ const markBytes = 256
 type generation struct {
 	*os.File
 	offset int64
-	size   int64  // at the last look
+	seen   fs.FileInfo // at the last look, which told the size
+	size   int64
 	mark   []byte // the bytes before offset
 	anew   bool   // it was truncated, and is read from its beginning: restart tells
 	lost   int64  // so many bytes, at least, were truncated away unread
@@ -85,7 +86,7 @@ func (g *generation) look() {
 		g.lost += max(0, g.size-g.offset-kept)
 		g.offset, g.mark, g.anew = 0, nil, true
 	}
-	g.size = info.Size()
+	g.seen, g.size = info, info.Size()
 }
 
 // rewound tells whether the file was truncated: where its last bytes were there is nothing now, or there are others.
@@ -117,7 +118,6 @@ func (g *generation) took(p []byte) {
 // lookLocked looks at the file that is read, at the one that came last, and at the name. Its error says that what has the
 // name cannot be read, and that this stays so.
 func (t *Tail) lookLocked() error {
-	t.looked = time.Now()
 	t.files[0].look()
 	if last := len(t.files) - 1; last > 0 {
 		t.files[last].look()
@@ -137,8 +137,7 @@ func (t *Tail) lookLocked() error {
 
 func (t *Tail) hasLocked(there fs.FileInfo) bool {
 	return slices.ContainsFunc(t.files, func(g *generation) bool {
-		here, err := g.Stat()
-		return err == nil && os.SameFile(here, there)
+		return g.seen != nil && os.SameFile(g.seen, there)
 	})
 }
 

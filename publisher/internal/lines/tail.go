@@ -43,11 +43,11 @@ type Tail struct {
 
 	mu     sync.Mutex    // guards what follows
 	files  []*generation // that have or had the name: the first is read, the others wait; none after Close
-	looked time.Time
-	quiet  time.Time   // since when another file waits, and the first brings nothing; zero: not so
-	barred fs.FileInfo // of the file that has the name and is not open; nil: there is none
-	since  time.Time   // when that could not be opened for the first time
-	missed int         // files that were barred, with something in them, as long as they had the name
+	read   time.Time     // when somebody did, or tried to
+	quiet  time.Time     // since when another file waits, and the first brings nothing; zero: not so
+	barred fs.FileInfo   // of the file that has the name and is not open; nil: there is none
+	since  time.Time     // when that could not be opened for the first time
+	missed int           // files that were barred, with something in them, as long as they had the name
 }
 
 // MissedError tells of files that had the name and could not be opened before they were renamed or removed. The file that
@@ -96,7 +96,7 @@ func (t *Tail) ModTime() time.Time {
 func (t *Tail) Watch() {
 	for t.wait() == nil {
 		t.mu.Lock()
-		if len(t.files) > 0 && time.Since(t.looked) >= poll {
+		if len(t.files) > 0 && time.Since(t.read) > 2*poll { // or Read looks
 			_ = t.lookLocked() // where it stays so, Read sees it, too
 		}
 		t.mu.Unlock()
@@ -128,6 +128,7 @@ func (t *Tail) come(p []byte) (int, error) {
 		return 0, err
 	}
 	unnamed := t.lookLocked()
+	t.read = time.Now()
 	switch {
 	case g.failed != nil:
 		return 0, g.failed
