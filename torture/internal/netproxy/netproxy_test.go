@@ -2,11 +2,13 @@ package netproxy
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -108,8 +110,8 @@ func TestSwallowResponse(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	armed := s.Arm(Fault{Do: SwallowResponse})
-	if n, err := s.send(10); err == nil {
-		t.Errorf("answered with %d bytes", n)
+	if n, err := s.send(10); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("answered with %d bytes, %v", n, err)
 	}
 	if s.whole.Load() != 1 || !armed.Fired() {
 		t.Errorf("arrived %d times, fired: %v", s.whole.Load(), armed.Fired())
@@ -126,6 +128,40 @@ func TestCutResponse(t *testing.T) {
 	}
 	if n, err = s.send(size); n != size || err != nil {
 		t.Errorf("the next: %d %v", n, err)
+	}
+}
+
+// TestAShortRequest passes as a whole, and so does its answer: the next one on the connection is cut.
+func TestAShortRequest(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	armed := s.Arm(Fault{Do: CutRequest, After: 1000})
+	if n, err := s.send(500); n != 500 || err != nil || !armed.Fired() {
+		t.Errorf("the short one: %d %v", n, err)
+	}
+	if n, err := s.send(size); err == nil {
+		t.Errorf("the next is answered with %d bytes", n)
+	}
+	await(t, "the server to see it", func() bool { return s.broken.Load() == 1 })
+}
+
+func TestTimesAndDisarm(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	twice := s.Arm(Fault{Do: SwallowResponse, Times: 2})
+	for range 2 {
+		if n, err := s.send(10); err == nil {
+			t.Errorf("answered with %d bytes", n)
+		}
+	}
+	<-twice.Done()
+	if _, err := s.send(10); err != nil || twice.Count() != 2 {
+		t.Errorf("%v, %d times", err, twice.Count())
+	}
+	never := s.Arm(Fault{Do: SwallowResponse})
+	s.Disarm()
+	if _, err := s.send(10); err != nil || never.Fired() {
+		t.Errorf("%v, fired: %v", err, never.Fired())
 	}
 }
 
