@@ -1,6 +1,8 @@
 package mix
 
 import (
+	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,6 +90,10 @@ func TestRowsSayWhatEventsSay(t *testing.T) {
 		id, topic := e.Key(i)
 		if want := appendField(appendField(nil, id), topic); !strings.HasPrefix(string(e.AppendRow(nil, i, 7)[2:]), string(want)) {
 			t.Errorf("row %d does not begin with %q", i, want)
+		}
+		const number = 0x0102030405060708
+		if n := bytes.Count(e.AppendRow([]byte("before"), i, number), binary.BigEndian.AppendUint64(nil, number)); n != 1 {
+			t.Errorf("row %d has its number %d times", i, n)
 		}
 	}
 }

@@ -74,6 +74,15 @@ func TestFillGoesOnWhereItWasCut(t *testing.T) {
 	}
 }
 
+// TestTheShellDoesNotSteerAServer unnoticed.
+func TestTheShellDoesNotSteerAServer(t *testing.T) {
+	t.Parallel()
+	kept := cleanEnv([]string{"PATH=/bin", "INGOT_DEADLINE=1s", "DATABASE_URL=postgres://x/y", "PGHOST=z", "HOME=/h"})
+	if got := strings.Join(kept, " "); got != "PATH=/bin HOME=/h" {
+		t.Errorf("kept %s", got)
+	}
+}
+
 // TestPourGoesOnWhereAFillEnded: what it writes is new, and in the log, and what an ingester has not folded yet still counts.
 func TestPourGoesOnWhereAFillEnded(t *testing.T) {
 	t.Parallel()
@@ -169,6 +178,9 @@ func TestUsageOfThisProcess(t *testing.T) {
 	if c.Client <= 0 || c.Postgres < c.Ingester || c.Sub(c) != (CPU{}) {
 		t.Errorf("%+v", c)
 	}
+	if d := (CPU{5, 7, 9}).Sub(CPU{1, 2, 3}); d != (CPU{4, 5, 6}) {
+		t.Errorf("the difference is %+v", d)
+	}
 	if m := PeakMemory(self); m < 1<<20 {
 		t.Errorf("a peak of %d bytes", m)
 	}
@@ -176,7 +188,7 @@ func TestUsageOfThisProcess(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	t.Parallel()
-	asked := make(chan struct{}, 2)
+	asked := make(chan struct{}, 3)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"received":7,"queue":{"batches":2,"queued_events":3},"topics":{}}`))
 		select {
@@ -187,9 +199,14 @@ func TestWatch(t *testing.T) {
 	defer server.Close()
 	s := Given(strings.TrimPrefix(server.URL, "http://"))
 	w := StartWatch(context.Background(), []*Server{s, s})
-	<-asked
-	<-asked                           // the second server of the first look
-	for _, sample := range w.Stop() { // the look may be cut, then there is none
+	for range 3 { // both servers of the first look, and one of the second
+		<-asked
+	}
+	samples := w.Stop()
+	if len(samples) == 0 {
+		t.Error("it saw nothing")
+	}
+	for _, sample := range samples {
 		if sample.Received != 7 || sample.Batches != 4 || sample.Queued != 6 {
 			t.Errorf("%+v", sample)
 		}
