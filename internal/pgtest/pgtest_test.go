@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // insideEnv runs one of the tests below, named for it, in a process of its own.
@@ -115,6 +116,50 @@ func TestADurableServerSurvivesAKill(t *testing.T) {
 	}
 }
 
+// TestWaitForWaits until the number is there.
+func TestWaitForWaits(t *testing.T) {
+	t.Parallel()
+	url := New(t)
+	conn, other := Client(t, url), Client(t, url)
+	Exec(t, conn, "CREATE TABLE kept AS SELECT 1 AS n")
+	changed := make(chan error, 1)
+	go func() { // ends by itself, awaited below
+		time.Sleep(50 * time.Millisecond)
+		_, err := other.Exec(context.Background(), "UPDATE kept SET n = 5")
+		changed <- err
+	}()
+	WaitFor(t, conn, "SELECT n FROM kept", 5)
+	if n := Number(t, conn, "SELECT n FROM kept"); n != 5 {
+		t.Errorf("it was not waited for: %d", n)
+	}
+	if err := <-changed; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestShadow has the test's own function asked.
+func TestShadow(t *testing.T) {
+	t.Parallel()
+	config, err := pgxpool.ParseConfig(New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	Shadow(t, pool)
+	n := 0
+	if _, err := pool.Exec(context.Background(), "CREATE FUNCTION public.pg_backend_pid() RETURNS int LANGUAGE sql AS 'SELECT -7'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.QueryRow(context.Background(), "SELECT pg_backend_pid()").Scan(&n); err != nil || n != -7 {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
 // TestInside is not a test of its own: those below run it in another process.
 func TestInside(t *testing.T) {
 	what := os.Getenv(insideEnv)
@@ -167,6 +212,12 @@ func TestWhatAPanicLeavesIsSweptLater(t *testing.T) {
 	left, _ := filepath.Glob(filepath.Join(tmp, prefix+"*"))
 	if len(left) != 1 {
 		t.Fatalf("left by a panic: %v, want one folder", left)
+	}
+	if out, err := inside(t, "pass", tmp); err != nil {
+		t.Fatalf("a run beside it: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(left[0]); err != nil {
+		t.Errorf("what may be in use was swept: %v", err)
 	}
 	old := time.Now().Add(-2 * sweepAge)
 	if err := os.Chtimes(left[0], old, old); err != nil {
