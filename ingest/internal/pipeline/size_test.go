@@ -110,3 +110,33 @@ func TestBatchesThatAreTooLarge(t *testing.T) {
 		<-p.left
 	})
 }
+
+// TestABatchThatIsTooLarge is itself tried in parts: its requests need not wait for their deadline.
+func TestABatchThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		config := testConfig()
+		config.Deadline, config.OutageGrace = 10*time.Minute, time.Minute
+		store := &writing{Fake: storetest.NewFake(), limit: config.AttemptTimeout / 2} // 4 s
+		store.each.Store(int64(time.Second))
+		ctx, cancel := context.WithCancel(t.Context())
+		p := running{Pipeline: New(config, store, nil, zap.NewNop()), stop: cancel, left: make(chan Left, 1)}
+		go func() { p.left <- p.Run(ctx) }()
+
+		first := p.submit(100, "first") // what follows gathers
+		var together []chan outcome
+		for n := range 8 {
+			together = append(together, p.submit(100, fmt.Sprint(n)))
+		}
+		wantStored(t, <-first, true)
+		begun := time.Now()
+		for _, o := range together {
+			wantStored(t, <-o, true)
+		}
+		if took := time.Since(begun); took > time.Minute {
+			t.Errorf("8 requests that the store can write in 8 s took %s", took)
+		}
+		cancel()
+		<-p.left
+	})
+}
