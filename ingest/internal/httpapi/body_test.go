@@ -330,3 +330,15 @@ func TestClientLeaves(t *testing.T) {
 		t.Errorf("got %d", a.status)
 	}
 }
+
+// TestAllocate: a body of the usual length brings room for its event; one that is much shorter or longer
+// takes no more than itself. Nothing can be appended to a body.
+func TestAllocate(t *testing.T) {
+	t.Parallel()
+	for length, room := range map[int]int{0: 0, 1: 0, shortBody/4 - 1: 0, shortBody / 4: 1, shortBody: 1, shortBody + 1: 0, 100_000: 0} {
+		body, events := allocate(length)
+		if len(body) != length || cap(body) != length || len(events) != 0 || cap(events) != room {
+			t.Errorf("%d bytes: a body of %d (%d) bytes, and room for %d events, want %d", length, len(body), cap(body), cap(events), room)
+		}
+	}
+}
