@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"ingot/ingest/internal/postgres"
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -89,12 +91,11 @@ func TestARoundTripWaits(t *testing.T) {
 	}
 }
 
-// TestIDsAreNotUsedOnceMore: a failover has lost a batch in doubt, and the draw of its block.
-// Another of the two may be settled first, and batches be written before this one is asked
-// after; none of them may stand in its place.
-func TestIDsAreNotUsedOnceMore(t *testing.T) {
-	t.Parallel()
-	w, conn, url := trusting(t)
+// beforeTheLostIsAskedAfter loses a batch in doubt, and the draw of its block, as a failover does. Before the writer asks after
+// the batch, meanwhile runs. The batch must not be told stored. The results are those of trusting.
+func beforeTheLostIsAskedAfter(t *testing.T, meanwhile func(w *Writer, url string)) (w *Writer, conn *pgx.Conn, url string) {
+	t.Helper()
+	w, conn, url = trusting(t)
 	release := holdLog(t, conn)
 	lost := send(t.Context(), w, []bool{false}, "lost")
 	w.turn <- struct{}{}
@@ -102,40 +103,40 @@ func TestIDsAreNotUsedOnceMore(t *testing.T) {
 	release()
 	<-w.last
 	pgtest.Exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; ALTER SEQUENCE ingot.id_blocks RESTART")
-	for _, others := range [][]string{{"as", "many", "as before"}, {"other"}} {
-		b := batch{groups: storetest.Groups(others...), received: len(others)}
-		if err := w.staged(t.Context(), &b, func() {}); err != nil {
-			t.Error(err)
-		}
-	}
+	meanwhile(w, url)
 	<-w.turn
 	<-lost.ended
 	var notStored *event.NotStoredError
 	if !errors.As(lost.err, &notStored) {
 		t.Errorf("got %v %v, want not stored", lost.stored, lost.err)
 	}
+	return w, conn, url
+}
+
+// TestIDsAreNotUsedOnceMore: a failover has lost a batch in doubt, and the draw of its block.
+// Another of the two may be settled first, and batches be written before this one is asked
+// after; none of them may stand in its place.
+func TestIDsAreNotUsedOnceMore(t *testing.T) {
+	t.Parallel()
+	beforeTheLostIsAskedAfter(t, func(w *Writer, _ string) {
+		for _, others := range [][]string{{"as", "many", "as before"}, {"other"}} {
+			b := batch{groups: storetest.Groups(others...), received: len(others)}
+			if err := w.staged(t.Context(), &b, func() {}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // TestAVoidRowAmongOthersIDs: likewise, but another instance draws the block first, and writes a batch with the ids of the
 // one that was lost. The void row stands between the ids of that batch, and takes none of them.
 func TestAVoidRowAmongOthersIDs(t *testing.T) {
 	t.Parallel()
-	w, conn, url := trusting(t)
-	release := holdLog(t, conn)
-	lost := send(t.Context(), w, []bool{false}, "lost")
-	w.turn <- struct{}{}
-	pgtest.Exec(t, pgtest.Client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
-	release()
-	<-w.last
-	pgtest.Exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; ALTER SEQUENCE ingot.id_blocks RESTART")
-	others := newWriter(t, url)
-	storetest.Merge(t, others, "1", "2", "3", "4", "5", "6", "7", "8")
-	<-w.turn
-	<-lost.ended
-	var notStored *event.NotStoredError
-	if !errors.As(lost.err, &notStored) {
-		t.Errorf("got %v %v, want not stored", lost.stored, lost.err)
-	}
+	var others *Writer
+	w, conn, url := beforeTheLostIsAskedAfter(t, func(_ *Writer, url string) {
+		others = newWriter(t, url)
+		storetest.Merge(t, others, "1", "2", "3", "4", "5", "6", "7", "8")
+	})
 	if pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches AS void JOIN ingot.batches AS b ON void.first_id > b.first_id AND void.first_id <= b.last_id WHERE void.received = 0") != 1 {
 		t.Error("no void row stands between the ids of a batch") // and trusting's check shows nothing
 	}
