@@ -62,8 +62,9 @@ func (a *stormAsker) read(request *http.Request) ([]byte, error) {
 	return io.ReadAll(got.Body)
 }
 
-// open returns an answer that is as wanted. A reader whose place is good may be told
-// to come back, and nothing else.
+// open returns an answer that is as wanted. A reader whose place is good may be told to come back (503), and nothing else of
+// its place. 408 says nothing of it: a server sends that on a connection on which nothing came for 15 s, a spare one of the
+// client's, and it may cross the request that the client sends there at last.
 func (a *stormAsker) open(request *http.Request) (*http.Response, error) {
 	got, err := a.http.Do(request)
 	if err != nil || got.StatusCode < 300 {
@@ -71,7 +72,7 @@ func (a *stormAsker) open(request *http.Request) (*http.Response, error) {
 	}
 	defer got.Body.Close()
 	body, _ := io.ReadAll(got.Body)
-	if got.StatusCode != http.StatusServiceUnavailable {
+	if got.StatusCode != http.StatusServiceUnavailable && got.StatusCode != http.StatusRequestTimeout {
 		a.refused(fmt.Sprintf("%s: %.300s", got.Status, body))
 	}
 	return nil, fmt.Errorf("%s", got.Status)
