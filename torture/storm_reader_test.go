@@ -63,8 +63,8 @@ func (a *stormAsker) read(request *http.Request) ([]byte, error) {
 }
 
 // open returns an answer that is as wanted. A reader whose place is good may be told to come back (503), and nothing else of
-// its place. 408 says nothing of it: a server sends that on a connection on which nothing came for 15 s, a spare one of the
-// client's, and it may cross the request that the client sends there at last.
+// its place. 408 says nothing of it: a black hole before clients has kept the request for longer than --body-timeout, as it
+// does where all clients have come into it.
 func (a *stormAsker) open(request *http.Request) (*http.Response, error) {
 	got, err := a.http.Do(request)
 	if err != nil || got.StatusCode < 300 {
