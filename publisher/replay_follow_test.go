@@ -62,6 +62,18 @@ func (g *growing) lines(n int) {
 	time.Sleep(3 * time.Second) // in the bubble: until it was looked at
 }
 
+// startFollow begins to follow a file. interrupt ends it; done, which has to be read, has what it reports.
+func startFollow(t *testing.T, network http.RoundTripper, path string) (done <-chan replayOutcome, interrupt func()) {
+	t.Helper()
+	ctx, interrupt := context.WithCancel(t.Context())
+	outcome := make(chan replayOutcome)
+	go func() { // ends with ctx
+		_, o := replayed(t, ctx, network, "", "--follow", "--batch=50", path)
+		outcome <- o
+	}()
+	return outcome, interrupt
+}
+
 // TestFollowOutlastsEverything: the file grows, is truncated and rotated in both
 // ways, while the server goes away and comes back; every line is there once.
 func TestFollowOutlastsEverything(t *testing.T) {
@@ -70,13 +82,8 @@ func TestFollowOutlastsEverything(t *testing.T) {
 		srv := &ingottest.Server{}
 		network := &flaky{then: ingottest.Network(t, srv)}
 		g := &growing{T: t, path: written(t, "app.log", "")}
-		ctx, interrupt := context.WithCancel(t.Context())
+		done, interrupt := startFollow(t, network, g.path)
 		defer interrupt()
-		done := make(chan replayOutcome)
-		go func() { // stops with ctx, awaited below
-			_, o := replayed(t, ctx, network, "", "--follow", "--batch=50", g.path)
-			done <- o
-		}()
 		check := func(err error) {
 			t.Helper()
 			if err != nil {
@@ -192,13 +199,8 @@ func TestFollowKeepsWhatIsRotatedUnread(t *testing.T) {
 		network := &flaky{then: ingottest.Network(t, srv)}
 		network.away.Store(true)
 		g := &growing{T: t, path: written(t, "app.log", "")}
-		ctx, interrupt := context.WithCancel(t.Context())
+		done, interrupt := startFollow(t, network, g.path)
 		defer interrupt()
-		done := make(chan replayOutcome)
-		go func() { // stops with ctx, awaited below
-			_, o := replayed(t, ctx, network, "", "--follow", "--batch=50", g.path)
-			done <- o
-		}()
 		for outage := range 2 {
 			network.away.Store(true)
 			for n := range 3 {
