@@ -77,6 +77,16 @@ func TestRelayRefusesNonsense(t *testing.T) {
 	}
 }
 
+// through is the URL of a database, by way of the proxy.
+func through(t *testing.T, p *Proxy, url string) string {
+	t.Helper()
+	slow, err := p.URL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slow
+}
+
 // TestProxyBeforePostgres commits three times, once in a block and once with other
 // statements, and counts how often the proxy held.
 func TestProxyBeforePostgres(t *testing.T) {
@@ -88,11 +98,7 @@ func TestProxyBeforePostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	slow, err := p.URL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.Connect(t.Context(), slow)
+	conn, err := pgx.Connect(t.Context(), through(t, p, url))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,11 +127,7 @@ func TestProxyHoldsForTheDelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	slow, err := p.URL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := pgtest.Client(t, slow)
+	conn := pgtest.Client(t, through(t, p, url))
 	began := time.Now()
 	for range 3 {
 		pgtest.Exec(t, conn, "BEGIN; COMMIT")
@@ -142,11 +144,7 @@ func TestProxyCloseEndsConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slow, err := p.URL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.Connect(t.Context(), slow)
+	conn, err := pgx.Connect(t.Context(), through(t, p, url))
 	if err != nil {
 		t.Fatal(err)
 	}
