@@ -6,6 +6,8 @@
 //	         <── messages as they are; CommandComplete "COMMIT" ──
 //	             waits first
 //
+// proxy.go has the connections, relay.go the messages.
+//
 // What it does not imitate: with a slow disk Postgres holds the locks of the
 // transaction while it waits, here they are free by then; and a batch that was sent
 // ahead waits there for the one before, while here it runs meanwhile. An answer to a

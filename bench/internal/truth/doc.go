@@ -1,5 +1,5 @@
 // Package truth holds what a run was told against what the database holds. A fast
-// ingester that loses a row is not fast.
+// ingester that loses a row is not fast. (acks.go, check.go)
 //
 //	Acks    every event that was settled, noted by the clients as they go
 //	  │
