@@ -93,7 +93,7 @@ func (s *storm) networkFaults() (faults []fault) {
 		fault{kind: "black hole before clients", detail: j.name, strike: func() bool {
 			over := s.history.Excuse(j.name)
 			j.front.BlackHole()
-			s.hold(10) // from others, as long as there are any: each client ends up here
+			s.holdBriefly(10, 2*time.Second) // answers of others, as long as there are any: each client ends up here
 			j.front.Pass()
 			j.front.Cut()
 			over()

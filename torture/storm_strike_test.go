@@ -57,6 +57,12 @@ func (s *storm) hold(n int) {
 	s.until(func() bool { return s.gate.progress().answers >= enough })
 }
 
+// holdBriefly is hold for a fault that may keep every client: it ends after d, too.
+func (s *storm) holdBriefly(n int, d time.Duration) {
+	over, enough := time.Now().Add(d), s.gate.progress().answers+n
+	s.until(func() bool { return s.gate.progress().answers >= enough || time.Now().After(over) })
+}
+
 // alive ends the storm at its first violation.
 func (s *storm) alive() {
 	for _, i := range s.ingesters {
