@@ -148,11 +148,26 @@ func TestDocument(t *testing.T) {
 		for method, o := range item.Operations() {
 			for status, r := range o.Responses.Map() {
 				check(method+" "+path+" "+status, r)
+				if method == "GET" || method == "DELETE" {
+					storesNothing(t, method+" "+path+" "+status, r)
+				}
 			}
 		}
 	}
 	if answers < 40 {
 		t.Errorf("only %d examples of answers", answers)
+	}
+}
+
+// storesNothing: whoever reads is not told that nothing was stored, for the server does not say so.
+func storesNothing(t *testing.T, where string, r *openapi3.ResponseRef) {
+	t.Helper()
+	for _, media := range r.Value.Content {
+		for name, e := range media.Examples {
+			if value, _ := e.Value.Value.(map[string]any); strings.Contains(fmt.Sprint(value["detail"]), "stored; send it again") {
+				t.Errorf("%s, example %s: %v", where, name, value["detail"])
+			}
+		}
 	}
 }
 
