@@ -46,6 +46,33 @@ func TestReliabilityNamesWhatExists(t *testing.T) {
 	}
 }
 
+// TestDocumentsNameWhatExists: each page that the README, CONTRIBUTING or a page of docs/ names is there.
+func TestDocumentsNameWhatExists(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := 0
+	for _, page := range append(pages, "README.md", "CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile(`[\w/-]+\.md\b`).FindAllString(string(text), -1) {
+			names++
+			_, fromHere := os.Stat(name)
+			_, fromDocs := os.Stat(filepath.Join("docs", name))
+			if fromHere != nil && fromDocs != nil {
+				t.Errorf("%s names %s, which does not exist", page, name)
+			}
+		}
+	}
+	if names < 30 {
+		t.Errorf("only %d pages are named", names)
+	}
+}
+
 // goSources is the text of all tests, and of all other Go files.
 func goSources(t *testing.T) (tests, others string) {
 	t.Helper()

@@ -31,21 +31,21 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
-// upgradeSQL is the statement of the README that reads the old service's table.
+// upgradeSQL is the statement of docs/moving.md that reads the old service's table.
 func upgradeSQL(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile("../docs/moving.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := regexp.MustCompile(`(?s)-c "(SELECT replace\(.*?FROM public\.events)"`).FindSubmatch(text)
 	if m == nil {
-		t.Fatal("the README has no SELECT .. FROM public.events")
+		t.Fatal("docs/moving.md has no SELECT .. FROM public.events")
 	}
 	return string(m[1])
 }
 
-// TestTheOldTableCanBeReplayed: what the README's statement reads is what the
+// TestTheOldTableCanBeReplayed: what the statement of docs/moving.md reads is what the
 // server takes, one event a line, for either type of each column.
 func TestTheOldTableCanBeReplayed(t *testing.T) {
 	t.Parallel()
