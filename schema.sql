@@ -74,7 +74,8 @@ CREATE TABLE ingot.topics (
 
 -- Places in the feed that are kept under a name: (commit_seq, id) only moves forward.
 -- after, topics and source are what was asked for; no topics are all of them, source
--- '' is any.
+-- '' is any. identity is that of the place's row of the log; committed_at is when the
+-- place was moved last.
 CREATE TABLE ingot.subscriptions (
     name         text        COLLATE "C" NOT NULL,
     after        text        NOT NULL,
