@@ -1,5 +1,5 @@
 // Package oracle keeps what clients asked and what they were told, and holds both
-// against the promise of docs/design.md, section 1. The torture tests own one History
+// against the promise of docs/reliability.md. The torture tests own one History
 // a run: its clients write each attempt down before it is sent and again once it is
 // answered, its readers tell what the feed shows them, and in the end the table comes
 // to be judged.
