@@ -33,7 +33,10 @@ func TestFailuresAreLogged(t *testing.T) {
 			t.Parallel()
 			g := open(t)
 			g.publisher.Next(c.step)
-			g.post(t, c.target, valid("a"))
+			a := g.post(t, c.target, valid("a"))
+			if unsure := c.status == 504 || c.status == 500; strings.Contains(string(a.body), "may be stored or not") != unsure {
+				t.Errorf("the client is told %s", a.body)
+			}
 			lines := g.logs.FilterMessage(c.message).All()
 			if len(lines) != 1 || lines[0].Level.String() != c.level {
 				t.Fatalf("logged %v", g.logs.All())

@@ -89,6 +89,6 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	case errors.Is(err, errBodyBroken):
 		s.problem(ctx, problemBadRequest, "the body broke off; nothing was stored")
 	default:
-		s.problem(ctx, problemInternal, "the server made a mistake; it is logged under this request id")
+		s.problem(ctx, problemInternal, "the server made a mistake, which is logged under this request id; what was to be published may be stored or not: send the same event_ids again")
 	}
 }
