@@ -101,8 +101,9 @@ func (s *statement) newest(wanted string, lo, below int64, limit int) string {
 
 // logBelow selects the batches whose first_id is below $1 and not below $2, which is itself the first_id of a
 // batch. So the index on first_id knows where the range ends: where the range has few batches, older ones are not
-// read.
-const logBelow = "WHERE first_id < $1 AND first_id >= $2 ORDER BY first_id DESC LIMIT $3"
+// read. Void rows are passed over: one that stands between the ids of a batch would have its last events taken for
+// settled.
+const logBelow = "WHERE first_id < $1 AND first_id >= $2 AND received > 0 ORDER BY first_id DESC LIMIT $3"
 
 // browseLog does the same by way of the log: it goes through the batches below an id, from the newest down.
 func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64, logRows int) (settled int64, more bool, err error) {

@@ -330,7 +330,8 @@ func TestSpan(t *testing.T) {
 }
 
 // TestNothingOlderIsGoneThrough: a log has millions of batches, and those of since and until, wherever they lie, are found
-// by the bounds of an index alone. A filter behind an index would refuse all the others.
+// by the bounds of an index alone. A filter behind an index would refuse all the others, but for that of void rows, which
+// are few.
 func TestNothingOlderIsGoneThrough(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
@@ -350,7 +351,7 @@ func TestNothingOlderIsGoneThrough(t *testing.T) {
 			t.Fatal(err)
 		}
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if text := strings.Join(plan, "\n"); err != nil || strings.Contains(text, "Filter:") || strings.Contains(text, "Seq Scan") {
+		if text := strings.ReplaceAll(strings.Join(plan, "\n"), "Filter: (received > 0)", ""); err != nil || strings.Contains(text, "Filter:") || strings.Contains(text, "Seq Scan") {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 	}
@@ -389,7 +390,7 @@ func TestIDsOfSpans(t *testing.T) {
 			blocks++
 		}
 		log = append(log, row{c.next, c.next + n - 1, now})
-		fmt.Fprintf(&sql, "INSERT INTO ingot.batches VALUES (%d, %d, %d, 0, 0, 0, 0, gen_random_uuid(), '%s', 0);", len(log), c.next, c.next+n-1, now.Format(time.RFC3339Nano))
+		fmt.Fprintf(&sql, "INSERT INTO ingot.batches VALUES (%d, %d, %d, %d, 0, 0, 0, gen_random_uuid(), '%s', 0);", len(log), c.next, c.next+n-1, n, now.Format(time.RFC3339Nano))
 		c.next += n
 	}
 	pgtest.Exec(t, pgtest.Client(t, url), sql.String())

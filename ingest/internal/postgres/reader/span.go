@@ -77,11 +77,12 @@ func (r *Reader) lastCommitBefore(ctx context.Context, t time.Time) (int64, erro
 const blockLife = postgres.SessionLifetime + clockSlack
 
 // idsQuery asks for the least id of the head of a span and the greatest id of its tail. OFFSET 0 keeps the planner
-// from walking the index on first_id, through everything that is older, to the first batch of the head.
+// from walking the index on first_id, through everything that is older, to the first batch of the head. A void row may
+// stand between the ids of the newest batch (see postgres.Verify), and is passed over.
 const idsQuery = `SELECT
 	CASE WHEN $1::bigint = 0 THEN coalesce((SELECT first_id FROM ingot.batches ORDER BY first_id LIMIT 1), 1)
 		ELSE coalesce((SELECT min(first_id) FROM (SELECT first_id FROM ingot.batches WHERE commit_seq > $1 AND commit_seq <= $2::bigint OFFSET 0) AS head), 1) END,
-	CASE WHEN $4::bigint = $5::bigint THEN coalesce((SELECT last_id FROM ingot.batches ORDER BY first_id DESC LIMIT 1), 0)
+	CASE WHEN $4::bigint = $5::bigint THEN coalesce((SELECT last_id FROM ingot.batches WHERE received > 0 ORDER BY first_id DESC LIMIT 1), 0)
 		ELSE coalesce((SELECT max(last_id) FROM ingot.batches WHERE commit_seq > $3::bigint AND commit_seq <= $4), 0) END`
 
 // idsOf returns the range of ids, lo to hi, that the batches of a span can hold; it is empty if hi is below lo. Ids
