@@ -446,8 +446,14 @@ func TestEvent(t *testing.T) {
 	if err != nil || !there || e.Event.ID != "2" || e.Topic != "t" || e.Payload != `{"id":"2"}` || e.ReceivedAt.IsZero() {
 		t.Errorf("%+v %v %v", e, there, err)
 	}
-	if _, there, err := r.Event(t.Context(), "2", "t"); err != nil || there {
-		t.Errorf("an event that is not there: %v %v", there, err)
+	pgtest.Exec(t, pgtest.Client(t, url), "INSERT INTO ingot.events SELECT event_id, 'u', 999, source, timestamp, received_at, payload FROM ingot.events")
+	if e, there, err := r.Event(t.Context(), "u", "2"); err != nil || !there || e.Event.ID != "2" || e.Topic != "u" {
+		t.Errorf("of another topic: %+v %v %v", e, there, err)
+	}
+	for _, key := range [][2]string{{"2", "t"}, {"tt", "2"}, {"t", "3"}} {
+		if _, there, err := r.Event(t.Context(), key[0], key[1]); err != nil || there {
+			t.Errorf("%s, which is not there: %v %v", key, there, err)
+		}
 	}
 }
 
