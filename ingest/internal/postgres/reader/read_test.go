@@ -809,6 +809,56 @@ func TestEachPartOfARowCounts(t *testing.T) {
 	}
 }
 
+// TestPlacesStayGood: clients and subscriptions keep them, also while a server is replaced by a later one. So what
+// tells a batch from another is reckoned in the same way for ever.
+func TestPlacesStayGood(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	pgtest.Exec(t, pgtest.Client(t, url), `INSERT INTO ingot.batches VALUES
+		(7, 65537, 65539, 3, 3, 3, 3, '00112233-4455-6677-8899-aabbccddeeff', '2026-01-01 00:00:00.000001Z', 0)`)
+	at, err := newReader(t, url).Start(t.Context(), "ZgAAAAAAAAAHAAAAAAABAAPzsKFnffPhUg")
+	if want := (event.Position{Commit: 7, ID: 65539, Identity: 4088439143}); err != nil || at != want {
+		t.Errorf("%+v, %v, want %+v", at, err, want)
+	}
+}
+
+// TestStart: whoever begins at the beginning gets all, and whoever begins now what is committed from now on.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	w, r := newWriter(t, url), newReader(t, url)
+	behind := func(after string) []string {
+		at, err := r.Start(t.Context(), after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return storetest.Walk(t, r, event.Query{Feed: true, Limit: 10, Cursor: at.Cursor()})
+	}
+	empty, err := r.Start(t.Context(), "now")
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Merge(t, w, "1", "2")
+	storetest.Merge(t, w, "3")
+	now, err := r.Start(t.Context(), "now")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := behind("now"); len(got) > 0 {
+		t.Errorf("now: %v", got)
+	}
+	storetest.Merge(t, w, "4")
+	for after, want := range map[string][]string{
+		"beginning":    {"t/1", "t/2", "t/3", "t/4"},
+		empty.Cursor(): {"t/1", "t/2", "t/3", "t/4"},
+		now.Cursor():   {"t/4"},
+	} {
+		if diff := cmp.Diff(want, behind(after)); diff != "" {
+			t.Errorf("after %s: %s", after, diff)
+		}
+	}
+}
+
 func walkEnd(t *testing.T, r *Reader) string {
 	t.Helper()
 	page, err := r.Events(t.Context(), event.Query{Feed: true, Limit: 1000, MaxBytes: 1 << 20})
