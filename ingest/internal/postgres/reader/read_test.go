@@ -329,6 +329,40 @@ func TestSpan(t *testing.T) {
 	}
 }
 
+// TestTheEndsOfASpan: an event whose batch was committed as long before or after it as the clocks may differ is on the
+// pages of since and until, whether its batch has the least id of them, the greatest, or neither.
+func TestTheEndsOfASpan(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	filled(t, url, 60)
+	r, conn := newReader(t, url), pgtest.Client(t, url)
+	since, until := time.Date(2026, 1, 1, 0, 30, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 35, 0, 0, time.UTC)
+	for batch, received := range map[int]time.Time{21: since, 45: until.Add(-time.Microsecond)} { // committed at 00:20:01 and 00:44:01
+		pgtest.Exec(t, conn, "UPDATE ingot.events AS e SET received_at = $1 FROM ingot.batches AS b WHERE b.commit_seq = $2 AND e.id BETWEEN b.first_id AND b.last_id", received, batch)
+	}
+	for _, topics := range [][]string{nil, {"frequent"}} {
+		rows, err := conn.Query(t.Context(), `SELECT e.topic || '/' || e.event_id FROM ingot.events AS e JOIN ingot.batches AS b ON e.id BETWEEN b.first_id AND b.last_id
+			WHERE received_at >= $1 AND received_at < $2 AND ($3::text[] IS NULL OR e.topic = ANY($3)) ORDER BY commit_seq, id`, since, until, topics)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, limit := range []int{1, 1000} {
+			q := event.Query{Feed: true, Limit: limit, Topics: topics, Since: since, Until: until}
+			if diff := cmp.Diff(want, storetest.Walk(t, r, q)); diff != "" {
+				t.Errorf("feed of %v, limit %d: %s", topics, limit, diff)
+			}
+			q.Feed = false
+			if diff := cmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(storetest.Walk(t, r, q)))); diff != "" {
+				t.Errorf("newest of %v, limit %d: %s", topics, limit, diff)
+			}
+		}
+	}
+}
+
 // TestNothingOlderIsGoneThrough: a log has millions of batches, and those of since and until, wherever they lie, are found
 // by the bounds of an index alone. A filter behind an index would refuse all the others, but for that of void rows, which
 // are few.
