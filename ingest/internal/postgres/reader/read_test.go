@@ -532,6 +532,36 @@ func TestABatchOverAStep(t *testing.T) {
 	}
 }
 
+// TestMoreThanAStepFinds: once steps have found little they take many batches, and these may have more events of a topic
+// than one step finds. All are read, in their order, though they stand in the table the other way around, as after a restore.
+func TestMoreThanAStepFinds(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	const each = maxFound/2 + 100
+	pgtest.Exec(t, pgtest.Client(t, url), fmt.Sprintf(`
+		INSERT INTO ingot.events SELECT lpad(n::text, 5, '0'), 't', n, 's', now(), now(), '0' FROM generate_series(2 * %[1]d, 1, -1) AS n;
+		INSERT INTO ingot.batches VALUES (1, 1, %[1]d, %[1]d, %[1]d, %[1]d, %[1]d, gen_random_uuid(), now(), 0),
+			(2, %[1]d + 1, 2 * %[1]d, %[1]d, %[1]d, 2 * %[1]d, 2 * %[1]d, gen_random_uuid(), now(), 0)`, each))
+	r := newReader(t, url)
+	log, err := r.log(t.Context(), "ORDER BY commit_seq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &feedWalk{reader: r, pageBuilder: newPage(event.Query{Topics: []string{"t"}, Limit: each + 50, MaxBytes: 8 << 20}), until: math.MaxInt64, stepIDs: 8 * firstStepIDs}
+	f.started = time.Now().Add(time.Hour) // however slow the machine
+	if err := f.walk(t.Context(), log); err != nil {
+		t.Fatal(err)
+	}
+	for n, e := range f.page.Events {
+		if want := fmt.Sprintf("%05d", n+1); e.Event.ID != want {
+			t.Fatalf("event %d is %s", n+1, e.Event.ID)
+		}
+	}
+	if len(f.page.Events) != each+50 {
+		t.Errorf("%d events", len(f.page.Events))
+	}
+}
+
 // TestAnEmptyFeedHasACursor: whoever begins before the first event goes on from there.
 func TestAnEmptyFeedHasACursor(t *testing.T) {
 	t.Parallel()
