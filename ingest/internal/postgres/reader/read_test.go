@@ -562,6 +562,35 @@ func TestMoreThanAStepFinds(t *testing.T) {
 	}
 }
 
+// TestTheIndexIsLeftAlone by whoever asks for no topic: rows are found where the log says that the table ended. The index
+// is large, and takes long where it is not in memory.
+func TestTheIndexIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	w, conn := newWriter(t, url), pgtest.Client(t, url)
+	for i := range 10 {
+		storetest.Merge(t, w, fmt.Sprint(i), fmt.Sprint(i, "b"))
+	}
+	scans := func(queries ...event.Query) int64 {
+		r := newReader(t, url)
+		for _, q := range queries {
+			q.Limit = 7
+			if got := storetest.Walk(t, r, q); len(got) != 20 {
+				t.Errorf("%+v: %d events", q, len(got))
+			}
+		}
+		r.Close() // a session that ends tells what it has done
+		pgtest.WaitFor(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ingot reader'", 0)
+		return pgtest.Number(t, conn, "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'events_slices'")
+	}
+	if n := scans(event.Query{Feed: true}, event.Query{}, event.Query{Feed: true, Source: "s"}, event.Query{Source: "s"}); n != 0 {
+		t.Errorf("the index was scanned %d times", n)
+	}
+	if n := scans(event.Query{Feed: true, Topics: []string{"t"}}); n == 0 {
+		t.Error("a scan for a topic is not counted") // and the count of none shows nothing
+	}
+}
+
 // TestAnEmptyFeedHasACursor: whoever begins before the first event goes on from there.
 func TestAnEmptyFeedHasACursor(t *testing.T) {
 	t.Parallel()
