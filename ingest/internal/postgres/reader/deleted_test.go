@@ -85,7 +85,6 @@ func pageDeletedAt(t *testing.T, query event.Query, at int) (queries int) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	config := newReader(t, url).pool.Config()
 	before := &beforeQuery{do: func(n int) {
 		if n == at {
 			if done, err := p.Prune(context.Background(), time.Since(time.Date(2026, 1, 1, 0, firstLogRows+5, 2, 0, time.UTC))); err != nil || done.Batches == 0 {
@@ -93,13 +92,9 @@ func pageDeletedAt(t *testing.T, query event.Query, at int) (queries int) {
 			}
 		}
 	}}
-	config.ConnConfig.Tracer = before
-	traced, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer traced.Close()
-	page, err := (&Reader{pool: &postgres.Pool{Pool: traced}, pages: make(chan struct{}, 1)}).Events(t.Context(), query)
+	r, end := before.reader(t, url)
+	defer end()
+	page, err := r.Events(t.Context(), query)
 	if err != nil || len(page.Events) == 0 {
 		t.Fatalf("deleted before query %d: %d events, %v", at, len(page.Events), err)
 	}
@@ -116,6 +111,18 @@ func pageDeletedAt(t *testing.T, query event.Query, at int) (queries int) {
 type beforeQuery struct {
 	n  int
 	do func(n int)
+}
+
+// reader is one whose queries are waited for so, until it is ended.
+func (b *beforeQuery) reader(t *testing.T, url string) (r *Reader, end func()) {
+	t.Helper()
+	config := newReader(t, url).pool.Config()
+	config.ConnConfig.Tracer = b
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Reader{pool: &postgres.Pool{Pool: traced}, pages: make(chan struct{}, 1)}, traced.Close
 }
 
 func (b *beforeQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
