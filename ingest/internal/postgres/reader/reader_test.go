@@ -32,3 +32,18 @@ func newWriter(t testing.TB, url string) *writer.Writer {
 	t.Cleanup(w.Close)
 	return w
 }
+
+// TestAURLThatCannotBeUnderstood is told when the pools are made, not when they are used.
+func TestAURLThatCannotBeUnderstood(t *testing.T) {
+	t.Parallel()
+	const url = "postgres://127.0.0.1:none/d"
+	config := postgres.PoolConfig{Connections: 1, Timeout: time.Minute}
+	if r, err := Open(url, config); err == nil {
+		r.Close()
+		t.Error("a reader is opened")
+	}
+	if s, err := OpenSubscriptions(url, config, 1); err == nil {
+		s.Close()
+		t.Error("subscriptions are opened")
+	}
+}
