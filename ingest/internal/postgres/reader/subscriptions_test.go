@@ -61,12 +61,14 @@ func TestEachEnds(t *testing.T) {
 }
 
 // TestCommitsAtOnce: two commits of one name meet, and neither fails, whatever isolation the database
-// has for transactions that do not say.
+// has for transactions that do not say, and though those may only read.
 func TestCommitsAtOnce(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
-	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET default_transaction_isolation = 'repeatable read'")
+	for _, setting := range []string{"default_transaction_isolation = 'repeatable read'", "default_transaction_read_only = on"} {
+		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET "+setting)
+	}
 	s := newSubscriptions(t, url, 1)
 	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
 		t.Fatal(err)
@@ -126,6 +128,7 @@ func TestSubscriptionMovesForward(t *testing.T) {
 	for _, c := range []struct{ at, want event.Position }{
 		{event.Position{Commit: 1, ID: 4}, sub.At},
 		{event.Position{Commit: 1, ID: 6, Identity: 2}, event.Position{Commit: 1, ID: 6, Identity: 2}},
+		{event.Position{Commit: 1, ID: 6, Identity: 9}, event.Position{Commit: 1, ID: 6, Identity: 2}},
 		{event.Position{Commit: 3, ID: 1, Identity: 3}, event.Position{Commit: 3, ID: 1, Identity: 3}},
 		{event.Position{Commit: 2, ID: 100}, event.Position{Commit: 3, ID: 1, Identity: 3}},
 		{event.Position{}, event.Position{Commit: 3, ID: 1, Identity: 3}},
@@ -133,7 +136,7 @@ func TestSubscriptionMovesForward(t *testing.T) {
 		if err := s.Commit(t.Context(), "a", c.at); err != nil {
 			t.Fatal(err)
 		}
-		if got, _, _ := s.Get(t.Context(), "a"); got.At != c.want || got.Committed.IsZero() && c.want != sub.At {
+		if got, _, _ := s.Get(t.Context(), "a"); got.At != c.want || time.Since(got.Committed) > time.Hour && c.want != sub.At {
 			t.Errorf("after %v: %+v, want %v", c.at, got, c.want)
 		}
 	}
@@ -158,6 +161,75 @@ func TestSubscriptionMovesForward(t *testing.T) {
 	}
 	if _, there, err := s.Get(t.Context(), "a"); there || err != nil {
 		t.Errorf("deleted, and there: %v", err)
+	}
+}
+
+// TestSubscriptionsStandApart: what is done to one leaves the others as they are.
+func TestSubscriptionsStandApart(t *testing.T) {
+	t.Parallel()
+	s := newSubscriptions(t, postgrestest.Database(t), 10)
+	names := []string{"a", "b", "c"}
+	for _, name := range names {
+		if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "beginning", At: event.Position{Commit: 1, ID: 1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Commit(t.Context(), "b", event.Position{Commit: 2, ID: 5}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		want := event.Position{Commit: 1, ID: 1}
+		if name == "b" {
+			want = event.Position{Commit: 2, ID: 5}
+		}
+		if sub, there, err := s.Get(t.Context(), name); err != nil || !there || sub.Name != name || sub.At != want {
+			t.Errorf("%s: %+v %v %v, want it at %v", name, sub, there, err, want)
+		}
+	}
+	if was, err := s.Delete(t.Context(), "b"); err != nil || !was {
+		t.Errorf("delete: %v %v", was, err)
+	}
+	var left []string
+	if err := s.Each(t.Context(), func(sub *event.Subscription) error { left = append(left, sub.Name); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "c"}, left); diff != "" {
+		t.Errorf("left are: %s", diff)
+	}
+}
+
+// TestAFailedReadIsNoSubscription: where the table cannot be read every answer is an error, also of a connection that has
+// read it before, and nobody is told that there is no such subscription.
+func TestAFailedReadIsNoSubscription(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	conn := pgtest.Client(t, url)
+	s, err := OpenSubscriptions(url, postgres.PoolConfig{Connections: 1, Timeout: time.Minute}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	all := map[string]func() error{
+		"create": func() error {
+			_, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"})
+			return err
+		},
+		"get":    func() error { _, _, err := s.Get(t.Context(), "a"); return err },
+		"each":   func() error { return s.Each(t.Context(), func(*event.Subscription) error { return nil }) },
+		"commit": func() error { return s.Commit(t.Context(), "a", event.Position{Commit: 1, ID: 1}) },
+		"delete": func() error { _, err := s.Delete(t.Context(), "b"); return err },
+	}
+	for _, there := range []bool{true, false, true} {
+		for name, do := range all {
+			if err := do(); (err == nil) != there {
+				t.Errorf("the table is there: %v; %s: %v", there, name, err)
+			}
+		}
+		if there {
+			pgtest.Exec(t, conn, "ALTER TABLE ingot.subscriptions RENAME TO elsewhere")
+		} else {
+			pgtest.Exec(t, conn, "ALTER TABLE ingot.elsewhere RENAME TO subscriptions")
+		}
 	}
 }
 
@@ -217,16 +289,18 @@ func TestSubscriptionLag(t *testing.T) {
 	}
 	storetest.Merge(t, w, "1", "2", "3")
 	storetest.Merge(t, w, "4", "5")
+	storetest.Merge(t, w, "5", "4", "6")
 	storetest.Merge(t, w, "5")
-	pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = now() - interval '1 hour' * (4 - commit_seq)")
+	pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = now() - interval '1 hour' * (5 - commit_seq)")
 	log, err := newReader(t, url).log(t.Context(), "ORDER BY commit_seq")
 	if err != nil {
 		t.Fatal(err)
 	}
-	create("a end", log[2].end())
-	create("b last but one", log[1].end())
+	create("a end", log[3].end())
+	create("b last but one", log[2].end())
 	create("c middle", log[0].at(log[0].first))
 	create("d first", log[0].end())
+	create("e before duplicates", log[2].at(log[2].first))
 	subs, err := s.all(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -234,10 +308,22 @@ func TestSubscriptionLag(t *testing.T) {
 	want := map[string]struct {
 		events int64
 		hours  int
-	}{"a end": {0, 0}, "b last but one": {0, 0}, "c middle": {4, 3}, "d first": {2, 2}, "of nothing": {5, 3}}
+	}{"a end": {0, 0}, "b last but one": {0, 0}, "c middle": {5, 4}, "d first": {3, 3}, "e before duplicates": {1, 2}, "of nothing": {6, 4}}
+	if len(subs) != len(want) {
+		t.Errorf("%d of %d subscriptions are told", len(subs), len(want))
+	}
 	for _, sub := range subs {
 		if w := want[sub.Name]; sub.LagEvents != w.events || int(sub.Lag.Round(time.Hour).Hours()) != w.hours {
 			t.Errorf("%s: %d events, %v; want %+v", sub.Name, sub.LagEvents, sub.Lag, w)
+		}
+	}
+	pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at + interval '1 day'") // and then the clock was set back
+	if subs, err = s.all(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, sub := range subs {
+		if w := want[sub.Name]; sub.LagEvents != w.events || sub.Lag != 0 {
+			t.Errorf("%s: %d events, %v; want %d that wait for less than nothing", sub.Name, sub.LagEvents, sub.Lag, w.events)
 		}
 	}
 }
