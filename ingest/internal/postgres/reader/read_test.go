@@ -562,6 +562,36 @@ func TestMoreThanAStepFinds(t *testing.T) {
 	}
 }
 
+// TestAStepOfWhichNothingFits: where a page has no room for the first event of a step, the next page newest first begins with
+// that event.
+func TestAStepOfWhichNothingFits(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	w, r := newWriter(t, url), newReader(t, url)
+	var want []string
+	for i := range 10 {
+		storetest.Merge(t, w, fmt.Sprint(i))
+		want = append(want, fmt.Sprint(9-i))
+	}
+	pgtest.Exec(t, pgtest.Client(t, url), "UPDATE ingot.batches SET heap_blocks = 2 * commit_seq * $1", maxHeapSpan) // each is a step of its own
+	var got []string
+	below, more := int64(1<<40), true
+	for pages := 0; more && pages < 5; pages++ {
+		b := newPage(event.Query{Limit: 1000, MaxBytes: 50})
+		b.started = time.Now().Add(time.Hour) // however slow the machine
+		var err error
+		if below, more, err = r.browseLog(t.Context(), b, 1, below, 100); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range b.page.Events {
+			got = append(got, e.Event.ID)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestTheIndexIsLeftAlone by whoever asks for no topic: rows are found where the log says that the table ended. The index
 // is large, and takes long where it is not in memory.
 func TestTheIndexIsLeftAlone(t *testing.T) {
