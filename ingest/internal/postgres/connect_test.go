@@ -1,0 +1,92 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// TestTargetSaysWhere, and no password, which an error of a URL that cannot be understood does not have either.
+func TestTargetSaysWhere(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"postgres://u:secret@127.0.0.1:5433/d":        "127.0.0.1:5433, database d, user u",
+		"postgres://u:secret@[::1]:5433/d":            "[::1]:5433, database d, user u",
+		"host=/run/x user=u dbname=d password=secret": "/run/x, database d, user u",
+		"postgres://u:secret@127.0.0.1:none/d":        "?",
+	} {
+		if got := Target(url); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+		if err := CheckURL(url); (err != nil) != (want == "?") || strings.Contains(fmt.Sprint(err), "secret") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// TestConnectTimeout is what the URL says. Without one, a host that is silent takes no more than a part of an attempt.
+func TestConnectTimeout(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]time.Duration{
+		"host=127.0.0.1 connect_timeout=20": 20 * time.Second,
+		"host=127.0.0.1":                    connectTimeout,
+		"host=127.0.0.1 connect_timeout=0":  connectTimeout,
+	} {
+		if config, err := parse(url); err != nil || config.ConnectTimeout != want {
+			t.Errorf("%s: %v, %v", url, config.ConnectTimeout, err)
+		}
+	}
+}
+
+// TestTimeoutsAreNeverNone: 0 would be none to Postgres.
+func TestTimeoutsAreNeverNone(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]int64{0: 1, time.Microsecond: 1, 1999 * time.Microsecond: 1, 2 * time.Second: 2000} {
+		if got := Milliseconds(d); got != want {
+			t.Errorf("%v: %d", d, got)
+		}
+	}
+}
+
+// TestNotUpYet: what may pass by itself is waited for, and what somebody has to mend is told at once.
+func TestNotUpYet(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]bool{
+		"57P03": true,  // cannot_connect_now
+		"57P01": true,  // admin_shutdown
+		"53300": true,  // too_many_connections
+		"53100": true,  // disk_full
+		"55P03": true,  // lock_not_available
+		"28P01": false, // invalid_password
+		"3D000": false, // invalid_catalog_name
+		"42501": false, // insufficient_privilege
+		"55000": false, // object_not_in_prerequisite_state
+	} {
+		if err := fmt.Errorf("open: %w", &pgconn.PgError{Code: code}); NotUpYet(err) != want || SQLState(err) != code {
+			t.Errorf("%s passes: %v", code, !want)
+		}
+	}
+	if NotUpYet(errors.New("no table")) || NotUpYet(ErrStandby) || SQLState(ErrStandby) != "" {
+		t.Error("an error that the server did not send passes by itself")
+	}
+}
+
+// TestSafe: every setting that a COMMIT relies on counts.
+func TestSafe(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[Durability]bool{
+		{Fsync: "on", FullPageWrites: "on", SynchronousCommit: "on"}:           true,
+		{Fsync: "on", FullPageWrites: "on", SynchronousCommit: "remote_apply"}: true,
+		{Fsync: "off", FullPageWrites: "on", SynchronousCommit: "on"}:          false,
+		{Fsync: "on", FullPageWrites: "off", SynchronousCommit: "on"}:          false,
+		{Fsync: "on", FullPageWrites: "on", SynchronousCommit: "off"}:          false,
+	} {
+		if d.Safe() != want {
+			t.Errorf("%+v is safe: %v", d, !want)
+		}
+	}
+}
