@@ -41,6 +41,65 @@ func TestWithoutAPrimaryKey(t *testing.T) {
 	}
 }
 
+// TestKeysThatDecideNothing: only a unique index that is valid, of all rows, and checked at once decides which events are
+// new. Who made it, and under which name, is all the same.
+func TestKeysThatDecideNothing(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Client(t, postgrestest.Database(t))
+	const drop = "ALTER TABLE ingot.events DROP CONSTRAINT events_pkey; "
+	for name, c := range map[string]struct {
+		ddl  string
+		good bool
+	}{
+		"another":      {drop + "CREATE UNIQUE INDEX another ON ingot.events (event_id, topic)", true},
+		"not unique":   {drop + "CREATE INDEX another ON ingot.events (event_id, topic)", false},
+		"of some rows": {drop + "CREATE UNIQUE INDEX another ON ingot.events (event_id, topic) WHERE id > 0", false},
+		"of more":      {drop + "CREATE UNIQUE INDEX another ON ingot.events (event_id, topic, id)", false},
+		"of less":      {drop + "CREATE UNIQUE INDEX another ON ingot.events (event_id)", false},
+		"of a copy":    {drop + "CREATE TABLE ingot.copied (event_id text, topic text, UNIQUE (event_id, topic))", false},
+		"at COMMIT":    {drop + "ALTER TABLE ingot.events ADD UNIQUE (event_id, topic) DEFERRABLE", false},
+		"not valid":    {"UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ingot.events_pkey'::regclass", false},
+		"two numbers":  {"ALTER TABLE ingot.batches DROP CONSTRAINT batches_first_id_key, DROP CONSTRAINT batches_pkey, ADD UNIQUE (commit_seq, first_id)", false},
+	} {
+		pgtest.Exec(t, conn, "BEGIN; "+c.ddl)
+		changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
+		if (err == nil) != c.good || err != nil && !strings.Contains(err.Error(), "has no valid unique key") {
+			t.Errorf("%s: %v, %v", name, changed, err)
+		}
+		pgtest.Exec(t, conn, "ROLLBACK")
+	}
+}
+
+// TestWhatIsToldOfTheTables: each of them, and nothing that does nothing.
+func TestWhatIsToldOfTheTables(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Client(t, postgrestest.Database(t))
+	const look = `CREATE FUNCTION ingot.look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+		CREATE TRIGGER look BEFORE UPDATE ON ingot.topics FOR EACH ROW EXECUTE FUNCTION ingot.look(); `
+	for ddl, want := range map[string][]string{
+		look: {"trigger look on ingot.topics"},
+		look + "ALTER TABLE ingot.topics DISABLE TRIGGER look":                                                 nil,
+		"ALTER TABLE ingot.topics SET UNLOGGED; ALTER TABLE ingot.batches SET UNLOGGED":                        {"ingot.batches is unlogged", "ingot.topics is unlogged"},
+		"CREATE RULE nobody AS ON UPDATE TO ingot.topics DO INSTEAD NOTHING":                                   {"rule nobody on ingot.topics"},
+		"ALTER TABLE ingot.batches ADD CONSTRAINT small CHECK (received < 9)":                                  {"constraint small on ingot.batches"},
+		"ALTER TABLE ingot.events ADD COLUMN gone text NOT NULL; ALTER TABLE ingot.events DROP COLUMN gone":    nil,
+		"CREATE INDEX slow ON ingot.events (source)":                                                           nil,
+		"UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ingot.events_slices'::regclass":            {"no valid index events_slices"},
+		"DROP INDEX ingot.events_slices; CREATE INDEX events_slices ON ingot.topics (events)":                  {"no valid index events_slices"},
+		"CREATE UNIQUE INDEX twice ON ingot.batches (last_id)":                                                 {"unique index twice on ingot.batches"},
+		"ALTER TABLE ingot.subscriptions ADD CONSTRAINT few CHECK (id > 0)":                                    nil, // batches do not need it
+		"CREATE TABLE ingot.others (id bigint UNIQUE CHECK (id > 0), known text REFERENCES ingot.topics)":      nil,
+		"CREATE SCHEMA other; CREATE UNLOGGED TABLE other.events (LIKE ingot.events); SET search_path = other": nil,
+	} {
+		pgtest.Exec(t, conn, "BEGIN; "+ddl)
+		changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
+		if diff := cmp.Diff(want, changed); diff != "" || err != nil {
+			t.Errorf("%s: %v, %s", ddl, err, diff)
+		}
+		pgtest.Exec(t, conn, "ROLLBACK")
+	}
+}
+
 // TestChangedTablesAreTold once, each time that they have changed, and are written to all the same.
 func TestChangedTablesAreTold(t *testing.T) {
 	t.Parallel()
@@ -96,12 +155,15 @@ func TestAddedColumnIsTold(t *testing.T) {
 func TestOtherTypesAreTold(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Client(t, postgrestest.Database(t))
-	pgtest.Exec(t, conn, `ALTER TABLE ingot.events ALTER payload TYPE jsonb USING payload::jsonb, ALTER "timestamp" TYPE timestamptz(0),
-		ALTER source TYPE varchar(100), ALTER topic TYPE text COLLATE "POSIX"`)
+	pgtest.Exec(t, conn, `DROP INDEX ingot.events_slices; ALTER TABLE ingot.events ALTER payload TYPE jsonb USING payload::jsonb, ALTER "timestamp" TYPE timestamptz(0),
+		ALTER source TYPE varchar(100), ALTER topic TYPE text COLLATE "POSIX", ALTER event_id TYPE varchar COLLATE "C", ALTER id TYPE numeric, ALTER received_at TYPE timestamp`)
 	changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
 	want := []string{
-		"column payload of ingot.events is jsonb, not json", "column source of ingot.events is character varying(100), not text",
+		`column event_id of ingot.events is character varying COLLATE "C", not text COLLATE "C"`, "column id of ingot.events is numeric, not bigint",
+		"column payload of ingot.events is jsonb, not json", "column received_at of ingot.events is timestamp without time zone, not timestamp with time zone",
+		"column source of ingot.events is character varying(100), not text",
 		"column timestamp of ingot.events is timestamp(0) with time zone, not timestamp with time zone", `column topic of ingot.events is text COLLATE "POSIX", not text COLLATE "C"`,
+		"no valid index events_slices",
 	}
 	if diff := cmp.Diff(want, changed); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
@@ -114,6 +176,7 @@ func TestBlocksThatMeet(t *testing.T) {
 	conn := pgtest.Client(t, postgrestest.Database(t))
 	for ddl, want := range map[string]string{
 		"ALTER SEQUENCE ingot.id_blocks INCREMENT BY 131072":             "",
+		"ALTER SEQUENCE ingot.id_blocks INCREMENT BY 65535":              "the sequence ingot.id_blocks counts by 65535: two batches could have the same ids",
 		"DROP SEQUENCE ingot.id_blocks":                                  "", // who draws a block is told
 		"DROP SEQUENCE ingot.id_blocks; CREATE SEQUENCE ingot.id_blocks": "the sequence ingot.id_blocks counts by 1: two batches could have the same ids",
 	} {
