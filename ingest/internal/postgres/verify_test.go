@@ -1,12 +1,15 @@
 package postgres_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
 	"ingot/ingest/internal/postgres"
 	"ingot/ingest/internal/postgres/postgrestest"
+	"ingot/ingest/internal/postgres/writer"
+	"ingot/ingest/internal/storetest"
 	"ingot/internal/pgtest"
 )
 
@@ -89,6 +92,31 @@ func TestVerifySeesEveryLie(t *testing.T) {
 		if !seen[what] {
 			t.Errorf("nothing here breaks %q", what)
 		}
+	}
+}
+
+// TestVerificationIsOfOneMoment: what is committed while it counts is in none of its counts.
+func TestVerificationIsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	storetest.Merge(t, newWriter(t, url, writer.PathAuto), "a", "b")
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, "BEGIN; LOCK ingot.batches") // events are counted before
+	var v postgres.Verification
+	failed := make(chan error, 1)
+	go func() { // ends with the lock, received below
+		var err error
+		v, err = postgres.Verify(context.Background(), url)
+		failed <- err
+	}()
+	pgtest.WaitFor(t, pgtest.Client(t, url), "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'ingot.batches'::regclass", 1)
+	pgtest.Exec(t, conn, `INSERT INTO ingot.events SELECT 'c', topic, id + 1, source, timestamp, received_at, payload FROM ingot.events ORDER BY id DESC LIMIT 1;
+		INSERT INTO ingot.batches SELECT commit_seq + 1, last_id + 1, last_id + 1, 1, 1, total_received + 1, total_stored + 1, instance, now(), 0, '{"t": 1}' FROM ingot.batches; COMMIT`)
+	if err := <-failed; err != nil || v.Events != 2 || v.Batches != 1 || v.Received != 2 || v.Stored != 2 || len(v.Broken) > 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if v := postgrestest.CheckLog(t, url); v.Events != 3 || v.Batches != 2 {
+		t.Errorf("afterwards: %+v", v)
 	}
 }
 
