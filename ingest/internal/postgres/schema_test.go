@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -48,6 +49,35 @@ func TestOpenDoesNotWaitForEver(t *testing.T) {
 	pgtest.Exec(t, other, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", migrationLock))
 	if _, err := Open(t.Context(), url); err != nil {
 		t.Errorf("Open once that is done: %v", err)
+	}
+}
+
+// TestOpenWhateverTheDatabaseHas: sessions of this database may only read, and for no time to speak of. The schema is made
+// all the same, and what takes long is waited for: another's migration, and a lock in the way of Verify.
+func TestOpenWhateverTheDatabaseHas(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	other := pgtest.Client(t, url)
+	for _, setting := range []string{"default_transaction_read_only = on", "statement_timeout = '100ms'"} {
+		pgtest.Exec(t, other, "ALTER DATABASE "+pgx.Identifier{other.Config().Database}.Sanitize()+" SET "+setting)
+	}
+	holding := func(lock string, do func() error) error {
+		pgtest.Exec(t, other, "BEGIN; "+lock)
+		let := make(chan struct{})
+		time.AfterFunc(500*time.Millisecond, func() { // awaited below
+			defer close(let)
+			pgtest.Exec(t, other, "COMMIT")
+		})
+		defer func() { <-let }()
+		return do()
+	}
+	open := func() error { _, err := Open(t.Context(), url); return err }
+	if err := holding(fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", migrationLock), open); err != nil {
+		t.Errorf("open: %v", err)
+	}
+	verify := func() error { _, err := Verify(t.Context(), url); return err }
+	if err := holding("LOCK ingot.events", verify); err != nil {
+		t.Errorf("verify: %v", err)
 	}
 }
 
@@ -116,8 +146,8 @@ func TestForeignSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
 	pgtest.Exec(t, pgtest.Client(t, url), "CREATE SCHEMA ingot")
-	if _, err := Open(context.Background(), url); err == nil {
-		t.Error("a schema that is not ours was taken")
+	if _, err := Open(context.Background(), url); err == nil || !strings.Contains(err.Error(), "it is not Ingot's") {
+		t.Errorf("a schema that is not ours: %v", err)
 	}
 }
 
@@ -150,8 +180,10 @@ func TestRoadsToTheSameSchema(t *testing.T) {
 	t.Parallel()
 	old := pgtest.New(t)
 	makeVersion1(t, pgtest.Client(t, old))
-	if _, err := Open(context.Background(), old); err != nil {
-		t.Fatal(err)
+	for range 2 { // the second time there is nothing to do
+		if _, err := Open(context.Background(), old); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if diff := cmp.Diff(describe(t, old), describe(t, database(t))); diff != "" {
 		t.Errorf("migrations and schema.sql differ: %s", diff)
