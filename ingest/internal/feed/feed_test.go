@@ -701,6 +701,31 @@ func TestTheCapAndTheEnd(t *testing.T) {
 	})
 }
 
+// TestAStopIsNoFailure: a page that is being read when the hub is to stop is broken off, and the log is not told that the
+// feed cannot be read.
+func TestAStopIsNoFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		core, told := observer.New(zap.WarnLevel)
+		log := &fakeLog{}
+		h := New(testConfig(), log, log, zap.New(core))
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { h.Run(ctx) }) // stopped by stop, awaited below
+		defer joined(t, h, event.Query{}).Close()
+		log.mu.Lock()
+		log.took = time.Second
+		log.mu.Unlock()
+		time.Sleep(h.config.Poll + log.took/2)
+		begin := time.Now()
+		stop()
+		running.Wait()
+		if took := time.Since(begin); took > 0 || told.Len() > 0 {
+			t.Errorf("it took %v to stop, and the log was told %v", took, told.All())
+		}
+	})
+}
+
 // TestTheEndWhileAPageIsRead: whoever would join behind it is told of the end as well.
 func TestTheEndWhileAPageIsRead(t *testing.T) {
 	t.Parallel()
