@@ -56,7 +56,8 @@
 //     than 100 events is taken before anything is stored.
 //   - What readers make the server hold is bounded by exports × two pages of 1 MiB +
 //     streams × what the feed lets wait for one + Limits.Reads of pages on their way to
-//     clients, which count for as long as those answers do.
+//     clients, which count for as long as those answers do. A single event that is larger
+//     goes when no page is on its way.
 //   - What is written without an end (streams, exports) has a bound on its number, a
 //     deadline for each write, and ends when the client leaves or the server drains.
 //   - A connection whose body was not read to its end is never used again: what is

@@ -64,6 +64,28 @@ func TestPagesOnTheirWayAreBounded(t *testing.T) {
 	}
 }
 
+// TestAnEventLargerThanAllPages goes by itself: if it were refused, whoever follows the feed could never get past it. Events are
+// that large where --max-payload is, or was when they were stored.
+func TestAnEventLargerThanAllPages(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.Reads = 4 << 20 })
+	large := *storedAt(1)
+	large.Payload = `"` + strings.Repeat("x", 16<<20) + `"`
+	g.reader.page = event.Page{Events: []event.Stored{large}}
+	if a := g.get(t, "/events"); a.status != 200 || len(a.body) < 16<<20 {
+		t.Fatalf("got %d %.300s", a.status, a.body)
+	}
+	w := g.dial(t)
+	w.send(request{method: "GET", target: "/events"}.text())
+	if _, err := w.r.Peek(1); err != nil { // it is being written
+		t.Fatal(err)
+	}
+	g.reader.page = event.Page{}
+	if a := g.get(t, "/events"); a.status != 503 || a.kind() != "too-many-reads" {
+		t.Errorf("beside it: got %d %.300s", a.status, a.body)
+	}
+}
+
 // TestLongListsCount as pages do, short ones never.
 func TestLongListsCount(t *testing.T) {
 	t.Parallel()

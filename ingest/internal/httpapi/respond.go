@@ -9,10 +9,16 @@ func (s *Server) respond(ctx *fasthttp.RequestCtx, status int, body []byte) {
 	ctx.Response.SetBodyRaw(body)
 }
 
-// respondRead answers with what was read. Its bytes count (Limits.Reads) until the client has taken them.
+// respondRead answers with events. One that is larger than all that may be on its way (a page that is a single event) goes when
+// nothing else is: refused, it would be refused for ever, and whoever follows the feed could never get past it.
 func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) error {
+	return s.respondCounted(ctx, body, min(int64(len(body)), s.Limits.Reads))
+}
+
+// respondCounted answers with what was read. Its bytes count (Limits.Reads) until the client has taken them.
+func (s *Server) respondCounted(ctx *fasthttp.RequestCtx, body []byte, bytes int64) error {
 	held := &account{budget: &s.reads}
-	if !held.take(int64(len(body))) {
+	if !held.take(bytes) {
 		return &refusal{problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less"}
 	}
 	ctx.Conn().(*conn).afterAnswer(held.close)
@@ -24,7 +30,7 @@ func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) error {
 // refused.
 func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) error {
 	if len(body) > answerKept {
-		return s.respondRead(ctx, body)
+		return s.respondCounted(ctx, body, int64(len(body)))
 	}
 	s.respond(ctx, fasthttp.StatusOK, body)
 	return nil
