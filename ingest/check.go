@@ -5,8 +5,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"ingot/ingest/internal/postgres"
+)
+
+const (
+	// maxTimeout is the longest that a timeout of Postgres (statement_timeout) may be: 31 bits of milliseconds, in whole hours.
+	maxTimeout = 596 * time.Hour
+
+	// maxReadConnections is the most that Postgres' max_connections may be.
+	maxReadConnections = 262_143
 )
 
 // check finds settings that are out of range, cannot be read, or contradict each other.
@@ -69,10 +78,13 @@ func (c *config) checkSizes() (errs []error) {
 	wants(max(c.MaxBody, c.MaxDecompressed) <= c.QueueBytes, "--queue-bytes must hold a request of --max-body and one of --max-decompressed")
 	peak := c.limits().Peak()
 	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body and --max-decompressed takes", peak)
-	wants(2*c.MaxPage <= c.MaxReadsInFlight, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
+	wants(c.MaxPage <= c.MaxReadsInFlight/2, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
 	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres takes no message of 1 GB")
 	wants(c.MaxHeader >= 4<<10 && c.MaxHeader <= 1<<20, "--max-header must be 4KiB to 1MiB: each of --max-connections has a buffer of this size")
 	wants(c.Linger >= 0, "--linger must be 0s or more")
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
+	wants(c.AttemptTimeout <= maxTimeout, "--attempt-timeout may be at most %s: Postgres takes no longer timeout", maxTimeout)
+	wants(c.QueryTimeout <= maxTimeout, "--query-timeout may be at most %s: Postgres takes no longer timeout", maxTimeout)
+	wants(c.ReadConnections <= maxReadConnections, "--read-connections may be at most %d: no Postgres takes more connections", maxReadConnections)
 	return errs
 }

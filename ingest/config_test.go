@@ -198,6 +198,11 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		"--retention=-1h":                                                          "--retention",
 		"--splits-per-second=0":                                                    "--splits-per-second",
 		"--linger=-1ms":                                                            "--linger",
+		"--attempt-timeout=596h0m1s":                                               "--attempt-timeout",
+		"--query-timeout=597h":                                                     "--query-timeout",
+		"--read-connections=262144":                                                "--read-connections",
+		"--read-connections=4294967300":                                            "--read-connections",
+		"--max-page=4611686018427387904":                                           "--max-reads-in-flight",
 		"--batch-bytes=0 --idle-timeout=0s":                                        "--batch-bytes",
 		"--tls-cert=x":                                                             "--tls-key (INGOT_TLS_KEY)",
 		"--tls-key=x":                                                              "--tls-cert (INGOT_TLS_CERT)",
@@ -220,6 +225,7 @@ func TestTheLastThatIsTaken(t *testing.T) {
 	for _, args := range []string{
 		"--max-header=4KiB", "--max-header=1MiB", "--max-events=65536", "--batch-events=65536", "--queue-events=10000",
 		"--max-payload=64MiB", "--batch-bytes=512MiB", "--max-reads-in-flight=16MiB", "--retention=1h",
+		"--attempt-timeout=596h", "--query-timeout=596h", "--read-connections=262143",
 	} {
 		c, err := parse(t, args)
 		if err != nil {
