@@ -77,7 +77,7 @@ func (c *config) checkSizes() (errs []error) {
 	wants(c.MaxEvents <= c.QueueEvents, "--queue-events must hold a request of --max-events")
 	wants(max(c.MaxBody, c.MaxDecompressed) <= c.QueueBytes, "--queue-bytes must hold a request of --max-body and one of --max-decompressed")
 	peak := c.limits().Peak()
-	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body and --max-decompressed takes", peak)
+	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body, --max-decompressed and --max-events takes", peak)
 	wants(c.MaxPage <= c.MaxReadsInFlight/2, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
 	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres takes no message of 1 GB")
 	wants(c.MaxHeader >= 4<<10 && c.MaxHeader <= 1<<20, "--max-header must be 4KiB to 1MiB: each of --max-connections has a buffer of this size")

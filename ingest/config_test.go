@@ -172,13 +172,14 @@ func TestWhatAFlagSets(t *testing.T) {
 func TestCheckNamesTheFlag(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"--deadline=0s":                        "--deadline",
-		"--queue-events=0":                     "--queue-events",
-		"--batch-events=70000":                 "--batch-events",
-		"--max-events=70000":                   "--max-events",
-		"--queue-events=9999":                  "--queue-events",
-		"--queue-bytes=31MiB":                  "--queue-bytes",
-		"--max-bodies-in-flight=127MiB":        "--max-bodies-in-flight",
+		"--deadline=0s":                 "--deadline",
+		"--queue-events=0":              "--queue-events",
+		"--batch-events=70000":          "--batch-events",
+		"--max-events=70000":            "--max-events",
+		"--queue-events=9999":           "--queue-events",
+		"--queue-bytes=31MiB":           "--queue-bytes",
+		"--max-bodies-in-flight=127MiB": "--max-bodies-in-flight",
+		"--max-events=65536 --max-body=1MiB --max-decompressed=1MiB --max-bodies-in-flight=3MiB": "--max-bodies-in-flight",
 		"--max-decompressed=0":                 "--max-decompressed",
 		"--max-decompressed=65MiB":             "--queue-bytes",
 		"--bloom-false-positive=2":             "--bloom",

@@ -257,6 +257,20 @@ func TestAnswersCount(t *testing.T) {
 	}
 }
 
+// TestThePeakHasRoomForTheAnswer, which may be thirty times as long as the body: there must be no request within the limits
+// that is told to come again and never taken.
+func TestThePeakHasRoomForTheAnswer(t *testing.T) {
+	t.Parallel()
+	all := "[" + valid("a") + strings.Repeat(",0", 9_999) + "]"
+	g := open(t, func(l *Limits) {
+		l.Body, l.Decompressed, l.Events.MaxEvents = len(all), len(all), 10_000
+		l.BodiesInFlight = l.Peak()
+	})
+	if a := g.post(t, "/publish", all); a.status != 207 || len(g.publisher.Rows()) != 1 {
+		t.Errorf("got %d %.300s, %d rows", a.status, a.body, len(g.publisher.Rows()))
+	}
+}
+
 // TestTheQueueHoldsBodies: a body as large as may be is no more to the queue than it is, which is
 // what --queue-bytes has to hold, however much will be said of its events.
 func TestTheQueueHoldsBodies(t *testing.T) {

@@ -63,8 +63,10 @@ type Limits struct {
 
 // Peak is the most that one request can take of BodiesInFlight: bodies grow into
 // buffers of twice the size, and a compressed one is held beside what becomes of it.
+// Then a body is held beside the room for its answer.
 func (l Limits) Peak() int64 {
-	return max(peak(int64(l.Body)), int64(l.Body)+peak(int64(l.Decompressed)))
+	answer := int64(l.Events.MaxEvents) * answerBytes
+	return max(peak(int64(l.Body)), int64(l.Body)+peak(int64(l.Decompressed)), int64(max(l.Body, l.Decompressed))+answer)
 }
 
 // Config is what a Server is made of.
