@@ -43,6 +43,7 @@
 //	                 │  respond.go    answers that are no refusal, and what of them counts until it is taken
 //	                 ▼
 //	              refusal.go   the one table from errors to answers
+//	              malformed.go what is no request
 //	              problem.go   every refusal, as RFC 9457
 //	              failure.go   what of it is logged
 //

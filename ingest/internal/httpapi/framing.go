@@ -55,7 +55,7 @@ func smuggled(raw []byte) string {
 			lengths++
 		case isHeader(name, "Transfer-Encoding"):
 			if codings++; !bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked")) {
-				return "the only Transfer-Encoding taken is chunked"
+				return onlyChunked
 			}
 		}
 	}

@@ -156,7 +156,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	case isTimeout(err):
 		s.problem(ctx, problemTimeout, fmt.Sprintf("the request did not arrive in time; %s are given (--body-timeout)", s.Limits.ReadTimeout))
 	default:
-		s.problem(ctx, problemBadRequest, "this is not a well-formed HTTP/1.1 request")
+		s.problem(ctx, problemBadRequest, malformed(err))
 	}
 	hangUp(ctx)
 	ctx.Response.Header.SetBytesV("X-Request-Id", s.appendNewRequestID(nil))

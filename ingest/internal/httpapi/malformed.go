@@ -1,0 +1,38 @@
+package httpapi
+
+import "strings"
+
+const onlyChunked = "the only Transfer-Encoding taken is chunked"
+
+// malformations are what fasthttp says of a request that it cannot read, and what its sender is told. fasthttp has no values for
+// these errors, only words.
+var malformations = []struct{ words, detail string }{
+	{"missing required host header", "Host is missing or empty; HTTP/1.1 wants it once, as Host: localhost"},
+	{"too many host headers", "Host is there more than once; send it once"},
+	{"in host", "Host, or the host in the target, is no name and no address; send for example Host: localhost"},
+	{"content-length", "Content-Length must be there once, and be the number of the body's bytes in digits"},
+	{"transfer-encoding", onlyChunked},
+	{"mime header", "a line of the header is no field; send NAME: VALUE, with nothing but ASCII letters, digits and dashes in the name"},
+	{"invalid header value", "a field of the header has a control character in its value; leave it out"},
+	{"request uri", "the target in the first line cannot be read; it begins with / and has no blanks and no control characters (a blank is sent as %20)"},
+	{"http version", "the first line must be METHOD TARGET HTTP/1.1, with one blank between them; a blank in the target is sent as %20"},
+	{"first line of request", "the first line must be METHOD TARGET HTTP/1.1"},
+	{"request method", "the first line must begin with a method, as GET or POST"},
+}
+
+// malformed says what is wrong with a request that fasthttp could not read, and what to send instead.
+func malformed(err error) string {
+	words := ownWords(err.Error())
+	for _, m := range malformations {
+		if strings.Contains(words, m.words) {
+			return m.detail
+		}
+	}
+	return "this is not a well-formed HTTP/1.1 request"
+}
+
+// ownWords leaves out of an error of fasthttp what the client has sent, which stands in quotes there.
+func ownWords(text string) string {
+	before, quoted, _ := strings.Cut(text, `"`)
+	return before + quoted[strings.LastIndex(quoted, `"`)+1:]
+}
