@@ -31,6 +31,8 @@ func TestAddressesAreNamed(t *testing.T) {
 	wantSaid(t, err, "is taken", "--listen", "INGOT_LISTEN")
 	_, err = serveDebug(taken.Addr().String(), zap.NewNop())
 	wantSaid(t, err, "is taken", "--debug-listen", "INGOT_DEBUG_LISTEN")
+	_, err = listen("--listen", "[fe80::1%lo]:0") // no interface has it
+	wantSaid(t, err, "[fe80::1%lo]", "choose an address of this machine", "--listen", "INGOT_LISTEN")
 	_, err = listen("--listen", ":")
 	wantSaid(t, err, `--listen ":"`, "127.0.0.1:8080")
 	for _, wrong := range []string{"8081", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:8081x"} {
@@ -40,6 +42,13 @@ func TestAddressesAreNamed(t *testing.T) {
 			t.Errorf("%v is a wrong flag", err)
 		}
 	}
+}
+
+// TestAFolderIsNamed: what is wrong with a data folder names its flag, and the variable.
+func TestAFolderIsNamed(t *testing.T) {
+	t.Parallel()
+	_, err := startPrivate(t.Context(), os.DevNull, zap.NewNop())
+	wantSaid(t, err, os.DevNull, "--data-dir", "INGOT_DATA_DIR")
 }
 
 // TestExitCodes is not parallel: it sets a variable of the process.

@@ -16,7 +16,7 @@ func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*databa
 	forgetServers()
 	server, err := localpg.Start(ctx, localpg.Options{DataDir: dataDir})
 	if err != nil {
-		return nil, fmt.Errorf("start a private Postgres: %w", err)
+		return nil, fmt.Errorf("start a private Postgres for --data-dir (INGOT_DATA_DIR): %w", err)
 	}
 	if notice := server.Notice(); notice != "" {
 		log.Warn(notice)

@@ -160,7 +160,7 @@ func listen(flag, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another address with %s (%s)", address, flag, variable(flag))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, fmt.Errorf("%w: choose an address of this machine, and a port that this user may listen on, with %s (%s)", err, flag, variable(flag))
 	}
 	return listener, nil
 }
