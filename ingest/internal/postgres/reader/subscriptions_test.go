@@ -99,13 +99,7 @@ func TestACreatorThatStandsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	still, err := s.pool.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer still.Release()
-	pgtest.Exec(t, still.Conn(), "BEGIN")
-	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(postgres.CreationLock))
+	postgrestest.StandStill(t, s.pool, postgres.CreationLock)
 	if created, err := newSubscriptions(t, url, 1).Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil || !created {
 		t.Error(created, err)
 	}

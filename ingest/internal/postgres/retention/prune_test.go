@@ -536,13 +536,7 @@ func TestAPrunerThatStandsStill(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	still, err := p.pool.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer still.Release()
-	pgtest.Exec(t, still.Conn(), "BEGIN")
-	pgtest.Exec(t, still.Conn(), "SELECT pg_advisory_xact_lock($1)", int64(postgres.PruneLock))
+	postgrestest.StandStill(t, p.pool, postgres.PruneLock)
 	pgtest.WaitFor(t, pgtest.Client(t, url), fmt.Sprintf("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %d AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", uint32(postgres.PruneLock&0xffffffff)), 0)
 }
 
