@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +24,27 @@ type pretender struct {
 	keys map[string]bool
 	bad  bool // refuse everything
 	read chan struct{}
+
+	posted atomic.Int64 // requests that came
 }
+
+// await is the Open of a run: the window opens once n requests came. How long a busy machine takes until then is nobody's fault.
+func (p *pretender) await(n int64) func() {
+	return func() {
+		for end := time.Now().Add(time.Minute); p.posted.Load() < n && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func (p *pretender) stored() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.keys)
+}
+
+// longest is how long a window may become that is made longer until a busy machine gets something done within it.
+const longest = time.Minute
 
 func (p *pretender) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(requestID, r.Header.Get(requestID))
@@ -35,6 +56,7 @@ func (p *pretender) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	p.posted.Add(1)
 	if p.bad {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
@@ -117,7 +139,7 @@ func TestClosedLoop(t *testing.T) {
 		p, n := &pretender{keys: map[string]bool{}}, &noted{seen: map[int]bool{}}
 		run := Closed{
 			Addresses: []string{start(t, p)}, Connections: 3, Array: array, Measure: 100 * time.Millisecond,
-			Encoder: encoder(t), Source: mix.NewSource(0.3, 0, 0), Ack: n.ack,
+			Encoder: encoder(t), Source: mix.NewSource(0.3, 0, 0), Ack: n.ack, Open: p.await(1),
 		}
 		tally, err := run.Run(t.Context())
 		if err != nil {
@@ -140,7 +162,7 @@ func TestAServerThatCloses(t *testing.T) {
 	defer server.Close()
 	run := Closed{
 		Addresses: []string{strings.TrimPrefix(server.URL, "http://")}, Connections: 2, Measure: 50 * time.Millisecond,
-		Encoder: encoder(t), Source: source(), Ack: n.ack,
+		Encoder: encoder(t), Source: source(), Ack: n.ack, Open: p.await(2),
 	}
 	tally, err := run.Run(t.Context())
 	if !errors.Is(err, errServerCloses) || tally.Total.Requests != 2 {
@@ -166,14 +188,22 @@ func TestNobodyListens(t *testing.T) {
 func TestOpenLoop(t *testing.T) {
 	t.Parallel()
 	for _, array := range []int{0, 7} {
-		p, n := &pretender{keys: map[string]bool{}}, &noted{seen: map[int]bool{}}
-		run := Open{
-			Address: start(t, p), Rate: 200, Array: array, Measure: 200 * time.Millisecond,
-			Encoder: encoder(t), Source: mix.NewSource(0.3, 0, 0), Ack: n.ack,
-		}
-		tally, err := run.Run(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		var (
+			run   Open
+			p     *pretender
+			n     *noted
+			tally = newTally()
+		)
+		for window := 200 * time.Millisecond; tally.Measured.Requests == 0 && window < longest; window *= 2 {
+			p, n = &pretender{keys: map[string]bool{}}, &noted{seen: map[int]bool{}}
+			run = Open{
+				Address: start(t, p), Rate: 200, Array: array, Measure: window,
+				Encoder: encoder(t), Source: mix.NewSource(0.3, 0, 0), Ack: n.ack,
+			}
+			var err error
+			if tally, err = run.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if tally.Elapsed != run.Measure || tally.Measured.Requests == 0 || tally.Total.Events() != tally.Total.Requests*max(1, array) {
 			t.Errorf("%+v in %v", tally.Measured, tally.Elapsed)
@@ -197,12 +227,15 @@ func TestOpenLoopClosesItsConnections(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	run := Open{
-		Address: strings.TrimPrefix(server.URL, "http://"), Rate: 200, Measure: 200 * time.Millisecond,
-		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0),
-	}
-	if tally, err := run.Run(t.Context()); err != nil || tally.Total.Stored == 0 {
-		t.Fatal(tally, err)
+	for window, stored := 200*time.Millisecond, 0; stored == 0; window *= 2 {
+		run := Open{
+			Address: strings.TrimPrefix(server.URL, "http://"), Rate: 200, Measure: window,
+			Encoder: encoder(t), Source: mix.NewSource(0, 0, 0),
+		}
+		tally, err := run.Run(t.Context())
+		if stored = tally.Total.Stored; err != nil || stored == 0 && window > longest {
+			t.Fatal(tally, err)
+		}
 	}
 	closed := make(chan struct{})
 	go func() { defer close(closed); open.Wait() }() // ends with the server
@@ -226,9 +259,10 @@ func checkTally(t *testing.T, tally *Tally, p *pretender, n *noted) {
 func TestRefusedIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	n := &noted{seen: map[int]bool{}}
+	p := &pretender{bad: true}
 	run := Closed{
-		Addresses: []string{start(t, &pretender{bad: true})}, Connections: 1, Array: 2, Measure: 50 * time.Millisecond,
-		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), Ack: n.ack,
+		Addresses: []string{start(t, p)}, Connections: 1, Array: 2, Measure: 50 * time.Millisecond,
+		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), Ack: n.ack, Open: p.await(1),
 	}
 	tally, err := run.Run(t.Context())
 	if err != nil {
@@ -277,11 +311,10 @@ func TestOpenLoopHasOneWindow(t *testing.T) {
 // TestAServerThatDies is one error, not one for each connection.
 func TestAServerThatDies(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
-	defer server.Close()
+	p := &pretender{}
 	run := Closed{
-		Addresses: []string{strings.TrimPrefix(server.URL, "http://")}, Connections: 3, Measure: 50 * time.Millisecond,
-		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0),
+		Addresses:   []string{serve(t, func(http.ResponseWriter, *http.Request) { p.posted.Add(1); panic(http.ErrAbortHandler) })},
+		Connections: 3, Measure: 50 * time.Millisecond, Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), Open: p.await(3),
 	}
 	tally, err := run.Run(t.Context())
 	if err == nil || tally.Total.Failed != 3 || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "3 of 3 connections broke: ") {
