@@ -22,7 +22,7 @@ const overTLS = "INGOT_TEST_OVER_TLS"
 
 // handshakes is what a request has at least in the process of TestOverTLS: its handshake is a part of it, and
 // on a busy machine many are under way. Who waits for the end of it does so beside the others.
-const handshakes = 10 * time.Second
+const handshakes = 30 * time.Second
 
 // TestOverTLS runs the tests again that look at connections rather than at answers: who is gone, what is
 // unread or too slow, what a refused client still sends, streams, and the stop.
