@@ -118,14 +118,8 @@ func chunks(order iter.Seq[int], n int) iter.Seq[[]int] {
 
 // sleepUntil returns at the time, or earlier when ctx ends.
 func sleepUntil(ctx context.Context, at time.Time) {
-	wait := time.Until(at)
-	if wait <= 0 {
-		return
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(time.Until(at)):
 	case <-ctx.Done():
 	}
 }

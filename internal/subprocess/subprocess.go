@@ -72,12 +72,9 @@ func (p *Process) Ended() bool {
 
 // EndsWithin waits for the end of the child, for d and until ctx ends at most, and says whether the child has ended.
 func (p *Process) EndsWithin(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-p.done:
-		return true
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 	return p.Ended()

@@ -95,12 +95,10 @@ func (s *Server) takeInflater() (*inflater, error) {
 		return in, nil
 	default:
 	}
-	limit := time.NewTimer(s.Limits.ReadTimeout)
-	defer limit.Stop()
 	select {
 	case in := <-s.inflaters:
 		return in, nil
-	case <-limit.C:
+	case <-time.After(s.Limits.ReadTimeout):
 		return nil, errNoRoom
 	}
 }

@@ -134,14 +134,12 @@ func (p *Pipeline) commitSent() {
 }
 
 // pause waits between two attempts; false when the time for draining is over.
-func (p *Pipeline) pause(ctx context.Context, d time.Duration) bool {
+func pause(ctx context.Context, d time.Duration) bool {
 	if d == 0 {
 		return ctx.Err() == nil
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false

@@ -14,20 +14,15 @@ func (p *Pipeline) next(ctx context.Context, f *flight) bool {
 		if taken || drained {
 			return taken
 		}
-		if again <= 0 {
-			select {
-			case <-p.wake:
-			case <-ctx.Done():
-			}
-			continue
+		var look <-chan time.Time // nil: only when somebody calls
+		if again > 0 {
+			look = time.After(again)
 		}
-		timer := time.NewTimer(again)
 		select {
 		case <-p.wake:
-		case <-timer.C:
+		case <-look:
 		case <-ctx.Done():
 		}
-		timer.Stop()
 	}
 	return false
 }

@@ -47,7 +47,7 @@ func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brie
 			how.size = max(1, len(tried)/2)
 		}
 		batch = append(rest, tried...)
-		if !p.pause(ctx, p.slower(&how, left, len(tried), len(rest))) {
+		if !pause(ctx, p.slower(&how, left, len(tried), len(rest))) {
 			p.giveUp(f, batch, err)
 			return
 		}

@@ -133,10 +133,8 @@ func (p *Pipeline) drainOn(stop, work context.Context, cancel func()) {
 	p.draining = true
 	p.mu.Unlock()
 	p.notify()
-	timer := time.NewTimer(p.config.DrainTimeout)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(p.config.DrainTimeout):
 		cancel()
 	case <-work.Done():
 	}

@@ -150,11 +150,8 @@ func (r refusal) pause(ctx context.Context, n int, deadline time.Time) bool {
 	if left <= 0 {
 		return false
 	}
-	wait := min(r.wait(n), left)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(min(r.wait(n), left)):
 		return true
 	case <-ctx.Done():
 		return false

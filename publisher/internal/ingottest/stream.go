@@ -125,18 +125,15 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request, row, cut int) {
 		}
 		row = next
 		flusher.Flush()
-		beat := time.NewTimer(heartbeat)
 		select {
 		case <-changed:
-		case <-beat.C:
+		case <-time.After(heartbeat):
 			if !s.Mute {
 				fmt.Fprintf(w, "id: %d\n\n", 2*row)
 			}
 		case <-r.Context().Done():
-			beat.Stop()
 			return
 		}
-		beat.Stop()
 	}
 }
 

@@ -74,8 +74,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, sub *subscription)
 	s.mu.Lock()
 	row := sub.at
 	s.mu.Unlock()
-	patience := time.NewTimer(wait)
-	defer patience.Stop()
+	patience := time.After(wait)
 	var rows []string
 	for {
 		e, next, changed, rewound := s.behind(row, filter{sub.asked.Topics, sub.asked.Source})
@@ -96,7 +95,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, sub *subscription)
 		}
 		select {
 		case <-changed:
-		case <-patience.C:
+		case <-patience:
 			page(w, nil, strconv.Itoa(2*row))
 			return
 		case <-r.Context().Done():

@@ -162,10 +162,8 @@ func (t *Tail) settledLocked() bool {
 }
 
 func (t *Tail) wait() error {
-	timer := time.NewTimer(poll)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(poll):
 		return nil
 	case <-t.ctx.Done():
 		return t.ctx.Err()
