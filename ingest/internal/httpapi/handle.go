@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -136,7 +137,7 @@ func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
 		s.problem(ctx, problemNotFound, "there is nothing at this path; / lists what there is")
 		return
 	}
-	ctx.Response.Header.Set("Allow", allMethods)
+	ctx.Response.Header.Set("Allow", strings.Join(methods, ", "))
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 }
 

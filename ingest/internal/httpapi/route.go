@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -21,11 +22,8 @@ type route struct {
 	answers answers
 }
 
-// methods in the order in which Allow names them.
-var methods = []string{"GET", "POST", "PUT", "DELETE"}
-
-// allMethods are those that some path answers to.
-const allMethods = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+// methods are those that some path answers to, in the order in which Allow names them. Every path answers to OPTIONS.
+var methods = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
 
 func (h handlers) handler(method string) handler {
 	if method == "HEAD" {
@@ -35,16 +33,8 @@ func (h handlers) handler(method string) handler {
 }
 
 func (h handlers) allow() string {
-	allowed := ""
-	for _, method := range methods {
-		if h[method] != nil {
-			allowed += method + ", "
-		}
-		if h[method] != nil && method == "GET" {
-			allowed += "HEAD, "
-		}
-	}
-	return allowed + "OPTIONS"
+	unknown := func(method string) bool { return method != "OPTIONS" && h.handler(method) == nil }
+	return strings.Join(slices.DeleteFunc(slices.Clone(methods), unknown), ", ")
 }
 
 // route finds the route of a request: the one with its path, or one whose pattern has as many parts and fits; nil:
