@@ -28,25 +28,17 @@ type failure struct {
 
 type failureKey struct{}
 
-func (f failure) belongsInLog(status int) bool {
-	if f.cause == nil { // as nearly always; the lines below would allocate
-		return status >= 500
-	}
-	var badData *event.BadDataError
-	return status >= 500 || errors.As(f.cause, &badData)
-}
-
 // logFailure writes the line of the log by which an answer of 5xx, or one of what Postgres refuses, is found again. The line
 // holds nothing of the body, and of the path only what is fit for a line.
 func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	f, _ := ctx.UserValue(failureKey{}).(failure)
 	status := ctx.Response.StatusCode()
-	if !f.belongsInLog(status) {
+	badData, refused := errors.AsType[*event.BadDataError](f.cause)
+	if status < 500 && !refused {
 		return
 	}
 	level := zap.ErrorLevel
-	var badData *event.BadDataError
-	if status == fasthttp.StatusServiceUnavailable || errors.As(f.cause, &badData) && badData.By != "" {
+	if status == fasthttp.StatusServiceUnavailable || refused && badData.By != "" {
 		level = zap.WarnLevel // nobody's fault, or that of who publishes
 	}
 	s.failures.Log(level, "request failed: "+f.kind,
