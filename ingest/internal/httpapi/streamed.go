@@ -36,7 +36,6 @@ const sizeRoom = 10
 func streamedHeader(ctx *fasthttp.RequestCtx, contentType string) {
 	h := &ctx.Response.Header
 	h.SetContentType(contentType)
-	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // or nginx gathers what should go out
 }
 
