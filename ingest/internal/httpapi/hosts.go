@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -36,10 +37,5 @@ func (s *Server) knows(host []byte) bool {
 	if len(bytes.Trim(name, "0123456789.")) == 0 { // an IPv4 address: no name ends in a number
 		return true
 	}
-	for _, known := range s.Hosts {
-		if strings.EqualFold(known, string(name)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Hosts, func(known string) bool { return strings.EqualFold(known, string(name)) })
 }
