@@ -1,11 +1,30 @@
 package event
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // Group is the events of one request: they share one batch and so one fate.
 type Group struct {
 	Events     []Event
 	ReceivedAt time.Time // UTC; when the request was taken in
+}
+
+// Each walks the events of groups, in order, and numbers them from 0 on.
+func Each(groups []Group) iter.Seq2[int, *Event] {
+	return func(yield func(at int, e *Event) bool) {
+		at := 0
+		for g := range groups {
+			events := groups[g].Events
+			for i := range events {
+				if !yield(at, &events[i]) {
+					return
+				}
+				at++
+			}
+		}
+	}
 }
 
 // Batch is what one transaction writes.

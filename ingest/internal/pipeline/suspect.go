@@ -8,11 +8,8 @@ func (p *Pipeline) suspects(f *flight, groups []event.Group) []bool {
 		return nil
 	}
 	suspects := f.guesses[:0]
-	for g := range groups {
-		events := groups[g].Events
-		for i := range events {
-			suspects = append(suspects, p.filter.Suspect(&events[i]))
-		}
+	for _, e := range event.Each(groups) {
+		suspects = append(suspects, p.filter.Suspect(e))
 	}
 	f.guesses = suspects
 	return suspects
@@ -24,14 +21,9 @@ func (p *Pipeline) learn(groups []event.Group, suspects []bool) {
 	if p.filter == nil {
 		return
 	}
-	at := 0
-	for g := range groups {
-		events := groups[g].Events
-		for i := range events {
-			if suspects == nil || !suspects[at] {
-				p.filter.Add(&events[i])
-			}
-			at++
+	for at, e := range event.Each(groups) {
+		if suspects == nil || !suspects[at] {
+			p.filter.Add(e)
 		}
 	}
 }

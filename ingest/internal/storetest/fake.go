@@ -146,14 +146,12 @@ func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, e
 	if step.Fail != nil {
 		return nil, step.Fail
 	}
-	for _, g := range b.Groups {
-		for _, e := range g.Events {
-			if strings.Contains(e.Source, Poison) {
-				return nil, &event.BadDataError{Err: errors.New("poison")}
-			}
-			if e.ID == held {
-				return nil, errors.Join(&event.NotStoredError{Reason: event.ReasonKeyHeld}, sleep(ctx, keyWait(b.Brief)))
-			}
+	for _, e := range event.Each(b.Groups) {
+		if strings.Contains(e.Source, Poison) {
+			return nil, &event.BadDataError{Err: errors.New("poison")}
+		}
+		if e.ID == held {
+			return nil, errors.Join(&event.NotStoredError{Reason: event.ReasonKeyHeld}, sleep(ctx, keyWait(b.Brief)))
 		}
 	}
 	if after, cursed := f.isCursed(b.Groups); cursed {
@@ -190,10 +188,8 @@ func keyWait(brief bool) time.Duration {
 func (f *Fake) isCursed(groups []event.Group) (after time.Duration, cursed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, g := range groups {
-		for _, e := range g.Events {
-			cursed = cursed || slices.Contains(f.cursed, e.ID)
-		}
+	for _, e := range event.Each(groups) {
+		cursed = cursed || slices.Contains(f.cursed, e.ID)
 	}
 	return f.curse, cursed || slices.Contains(f.cursed, All)
 }
@@ -212,15 +208,13 @@ func (f *Fake) begin(b event.Batch) (step Step, held string) {
 func (f *Fake) write(groups []event.Group) (stored []bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, g := range groups {
-		for _, e := range g.Events {
-			k := Key{e.ID, e.Topic}
-			_, there := f.rows[k]
-			if !there {
-				f.rows[k] = e
-			}
-			stored = append(stored, !there)
+	for _, e := range event.Each(groups) {
+		k := Key{e.ID, e.Topic}
+		_, there := f.rows[k]
+		if !there {
+			f.rows[k] = *e
 		}
+		stored = append(stored, !there)
 	}
 	f.batches = append(f.batches, groups)
 	return stored

@@ -54,14 +54,9 @@ func (b *batch) costOfSuspects() (bytes int) {
 	if b.suspects == nil {
 		return 0
 	}
-	at := 0
-	for g := range b.groups {
-		events := b.groups[g].Events
-		for i := range events {
-			if b.suspects[at] {
-				bytes += rowBytes + len(events[i].Payload)
-			}
-			at++
+	for at, e := range event.Each(b.groups) {
+		if b.suspects[at] {
+			bytes += rowBytes + len(e.Payload)
 		}
 	}
 	return bytes
@@ -88,11 +83,9 @@ func (b *batch) believeIn(before *batch, k keys) {
 	if len(missing) == 0 {
 		return
 	}
-	for g := range before.groups {
-		for _, e := range before.groups[g].Events {
-			for _, at := range missing[key{e.ID, e.Topic}] {
-				b.believeAt(at)
-			}
+	for _, e := range event.Each(before.groups) {
+		for _, at := range missing[key{e.ID, e.Topic}] {
+			b.believeAt(at)
 		}
 	}
 }
@@ -121,14 +114,9 @@ func (b *batch) forgetKnown() {
 
 // countTopics adds up the stored events of each topic.
 func (b *batch) countTopics(counts map[string]int64) {
-	at := 0
-	for g := range b.groups {
-		events := b.groups[g].Events
-		for i := range events {
-			if b.stored[at] {
-				counts[events[i].Topic]++
-			}
-			at++
+	for at, e := range event.Each(b.groups) {
+		if b.stored[at] {
+			counts[e.Topic]++
 		}
 	}
 }

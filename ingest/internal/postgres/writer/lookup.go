@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"go.uber.org/zap"
+
+	"ingot/internal/event"
 )
 
 // lookUpQuery finds which of the keys do not exist. Nearly all keys that are asked for exist, so it returns next to
@@ -34,16 +36,11 @@ func keysToLookUp(b *batch, all bool) (k keys) {
 		n = b.suspected()
 	}
 	k = keys{make([]string, 0, n), make([]string, 0, n), make([]int, 0, n)}
-	at := 0
-	for g := range b.groups {
-		events := b.groups[g].Events
-		for i := range events {
-			if all || b.suspects[at] {
-				k.ids = append(k.ids, events[i].ID)
-				k.topics = append(k.topics, events[i].Topic)
-				k.positions = append(k.positions, at)
-			}
-			at++
+	for at, e := range event.Each(b.groups) {
+		if all || b.suspects[at] {
+			k.ids = append(k.ids, e.ID)
+			k.topics = append(k.topics, e.Topic)
+			k.positions = append(k.positions, at)
 		}
 	}
 	return k

@@ -3,6 +3,8 @@ package writer
 import (
 	"encoding/binary"
 	"strconv"
+
+	"ingot/internal/event"
 )
 
 // The texts of the simple-protocol Queries that end a batch. The server parses such a Query whole before any of it
@@ -52,15 +54,10 @@ func (w *Writer) appendCommit(q []byte, b *batch) []byte {
 // appendCheck appends the statement that fails the transaction unless all keys exist that are believed to.
 func (s *session) appendCheck(q []byte, b *batch) []byte {
 	ids, topics := s.texts[0][:0], s.texts[1][:0]
-	at := 0
-	for g := range b.groups {
-		events := b.groups[g].Events
-		for i := range events {
-			if b.believed[at] {
-				ids = appendHex(append(ids, hexNewline...), events[i].ID)
-				topics = appendHex(append(topics, hexNewline...), events[i].Topic)
-			}
-			at++
+	for at, e := range event.Each(b.groups) {
+		if b.believed[at] {
+			ids = appendHex(append(ids, hexNewline...), e.ID)
+			topics = appendHex(append(topics, hexNewline...), e.Topic)
 		}
 	}
 	s.texts = [...][]byte{ids, topics}
