@@ -17,7 +17,7 @@ type compareCommand struct {
 var errWorse = errors.New("worse by more than noise")
 
 // Run implements kong's interface.
-func (c *compareCommand) Run(s streams) error {
+func (c *compareCommand) Run(s output) error {
 	old, err := readDocument(c.Old)
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func noFigures(which string, r *result.Result) (err error) {
 }
 
 // compareRuns compares scenario by scenario, by ranks over the rounds.
-func compareRuns(s streams, old, new *result.Result) error {
+func compareRuns(s output, old, new *result.Result) error {
 	untrue := errors.Join(noFigures("old", old), noFigures("new", new))
 	changes := result.Compare(old, new)
 	if len(changes) == 0 {

@@ -29,7 +29,7 @@
 //	   │        └── rise.go    the open loop: rates up to where they are not kept up with
 //	   ▼
 //	internal/result      every round of it, as JSON; table, comparison
-//	internal/page        the report
+//	internal/report      the report
 //
 // reads.go and streams.go set up the same way, and have readers of their own; pair.go keeps two
 // ingesters up and loads them in turn, without limits. Beside them:

@@ -20,7 +20,7 @@ func TestARunThatCannotBeSavedIsShown(t *testing.T) {
 	}
 	var out, said bytes.Buffer
 	args := []string{"run", "open-knee", "--rounds=1", "--warm=0s", "--measure=50ms", "--data-dir", dir, "--url", "http://" + address}
-	if code := run(t.Context(), args, streams{&out, &said}); code != exitBad || !strings.Contains(out.String(), "open-knee") || !strings.Contains(said.String(), "unfinished.json") {
+	if code := run(t.Context(), args, output{&out, &said}); code != exitBad || !strings.Contains(out.String(), "open-knee") || !strings.Contains(said.String(), "unfinished.json") {
 		t.Errorf("exit code %d:\n%s%s", code, out.String(), said.String())
 	}
 }
@@ -30,13 +30,13 @@ func TestAResultThatCannotBeWrittenIsShown(t *testing.T) {
 	t.Parallel()
 	measured := result.Result{Scenarios: []result.Scenario{{Name: "array-100", Rounds: make([]result.Round, 1)}}}
 	nowhere := filepath.Join(os.DevNull, "out.json")
-	for name, finish := range map[string]func(streams) error{
-		"array-100":   func(s streams) error { return (&runCommand{Out: nowhere}).finish(s, &measured) },
-		"newest page": func(s streams) error { return (&readsCommand{Out: nowhere}).finish(s, readsOf(1)) },
-		"p99.9 ms":    func(s streams) error { return (&streamsCommand{Out: nowhere}).finish(s, streamsOf(1, 1)) },
+	for name, finish := range map[string]func(output) error{
+		"array-100":   func(s output) error { return (&runCommand{Out: nowhere}).finish(s, &measured) },
+		"newest page": func(s output) error { return (&readsCommand{Out: nowhere}).finish(s, readsOf(1)) },
+		"p99.9 ms":    func(s output) error { return (&streamsCommand{Out: nowhere}).finish(s, streamsOf(1, 1)) },
 	} {
 		var out bytes.Buffer
-		if err := finish(streams{&out, &out}); err == nil || !strings.Contains(out.String(), name) {
+		if err := finish(output{&out, &out}); err == nil || !strings.Contains(out.String(), name) {
 			t.Errorf("%v, and no %s in\n%s", err, name, out.String())
 		}
 	}
@@ -47,7 +47,7 @@ func TestARunThatMeasuredNothingFails(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	args := []string{"run", "staged-100", "--data-dir", t.TempDir(), "--url", "http://" + serveNothing(t)}
-	if code := run(t.Context(), args, streams{&out, &out}); code != exitBad || !strings.Contains(out.String(), "nothing was measured") {
+	if code := run(t.Context(), args, output{&out, &out}); code != exitBad || !strings.Contains(out.String(), "nothing was measured") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 }

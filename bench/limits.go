@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 
 	"ingot/bench/internal/mix"
-	"ingot/bench/internal/score"
+	"ingot/bench/internal/statistics"
 )
 
 type limitsCommand struct {
@@ -37,7 +37,7 @@ func limitLines() []limitLine {
 }
 
 // Run implements kong's interface.
-func (c *limitsCommand) Run(ctx context.Context, s streams) (err error) {
+func (c *limitsCommand) Run(ctx context.Context, s output) (err error) {
 	c.Ingest = "none" // no ingester is needed, so none is built
 	h, err := openHouse(ctx, c.place, newProgress(s.stderr))
 	if err != nil {
@@ -57,19 +57,19 @@ func (c *limitsCommand) Run(ctx context.Context, s streams) (err error) {
 	return t.Flush()
 }
 
-func (c *limitsCommand) line(ctx context.Context, h *house, line limitLine) (score.Summary, error) {
+func (c *limitsCommand) line(ctx context.Context, h *house, line limitLine) (statistics.Summary, error) {
 	m, err := h.openMeter(ctx, line.limit, line.load, window{})
 	if err != nil {
-		return score.Summary{}, err
+		return statistics.Summary{}, err
 	}
 	defer m.close()
 	var values []float64
 	for range c.Rounds {
 		v, err := m.measure(ctx)
 		if err != nil {
-			return score.Summary{}, err
+			return statistics.Summary{}, err
 		}
 		values = append(values, v)
 	}
-	return score.Summarize(values), nil
+	return statistics.Summarize(values), nil
 }

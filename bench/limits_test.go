@@ -29,7 +29,7 @@ func TestLimitsThatEndEarly(t *testing.T) {
 	defer interrupt()
 	var out bytes.Buffer
 	args := []string{"limits", "--rounds=1", "--data-dir", t.TempDir(), "--database-url", pgtest.Durable(t).URL()}
-	code := run(ctx, args, streams{&out, stopsAt{"chunks of 1,000", interrupt}})
+	code := run(ctx, args, output{&out, stopsAt{"chunks of 1,000", interrupt}})
 	if code != exitInterrupted || !strings.Contains(out.String(), "chunks of 100, rows/s") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}

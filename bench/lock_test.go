@@ -27,7 +27,7 @@ func TestTwoBenchesInOneFolder(t *testing.T) {
 	}
 	var out bytes.Buffer
 	args := []string{"run", "single-64", "--data-dir", dir, "--database-url", "postgres://127.0.0.1:1/none"}
-	if code := run(t.Context(), args, streams{&out, &out}); code != exitBad || !strings.Contains(out.String(), "in use by another bench") {
+	if code := run(t.Context(), args, output{&out, &out}); code != exitBad || !strings.Contains(out.String(), "in use by another bench") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 	if _, err := os.Stat(filepath.Join(dir, "ingest")); err == nil {
@@ -54,7 +54,7 @@ func TestTwoBenchesOnOnePostgres(t *testing.T) {
 	defer func() { _ = first.Close(context.Background()) }()
 	var out bytes.Buffer
 	args := []string{"limits", "--rounds=1", "--data-dir", t.TempDir(), "--database-url", admin}
-	if code := run(t.Context(), args, streams{&out, &out}); code != exitBad || !strings.Contains(out.String(), "another bench is using it (by its server process ") {
+	if code := run(t.Context(), args, output{&out, &out}); code != exitBad || !strings.Contains(out.String(), "another bench is using it (by its server process ") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 }

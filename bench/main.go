@@ -26,8 +26,8 @@ type cli struct {
 	Naive   naiveCommand   `cmd:"" hidden:"" help:"Serve with one INSERT per request."`
 }
 
-// streams are where a command writes.
-type streams struct{ stdout, stderr io.Writer }
+// output is where a command writes.
+type output struct{ stdout, stderr io.Writer }
 
 // The exit codes.
 const (
@@ -38,11 +38,11 @@ const (
 )
 
 func main() {
-	os.Exit(run(stopsignal.Context(func() { os.Exit(exitInterrupted) }), os.Args[1:], streams{os.Stdout, os.Stderr}))
+	os.Exit(run(stopsignal.Context(func() { os.Exit(exitInterrupted) }), os.Args[1:], output{os.Stdout, os.Stderr}))
 }
 
 // run runs a command line and returns the exit code.
-func run(ctx context.Context, args []string, s streams) int {
+func run(ctx context.Context, args []string, s output) int {
 	helped := false
 	parser, err := kong.New(&cli{},
 		kong.Name("bench"),

@@ -140,7 +140,7 @@ func TestCommandLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			if code := run(t.Context(), c.args, streams{&out, &out}); code != c.code || !strings.Contains(out.String(), c.says) {
+			if code := run(t.Context(), c.args, output{&out, &out}); code != c.code || !strings.Contains(out.String(), c.says) {
 				t.Errorf("exit code %d, want %d:\n%s", code, c.code, out.String())
 			}
 		})
@@ -154,14 +154,14 @@ func TestInterrupted(t *testing.T) {
 	interrupt()
 	var out bytes.Buffer
 	args := []string{"limits", "--data-dir", t.TempDir(), "--database-url", "postgres://127.0.0.1:1/none"}
-	if code := run(ctx, args, streams{&out, &out}); code != exitInterrupted || !strings.Contains(out.String(), "bench: interrupted: ") {
+	if code := run(ctx, args, output{&out, &out}); code != exitInterrupted || !strings.Contains(out.String(), "bench: interrupted: ") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 }
 
 func TestReportAndCompareReadAResult(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("internal/page/testdata/result.json")
+	b, err := os.ReadFile("internal/report/testdata/result.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,11 +170,11 @@ func TestReportAndCompareReadAResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if code := run(t.Context(), []string{"report", path}, streams{&out, &out}); code != 0 || !strings.Contains(out.String(), "r.html") {
+	if code := run(t.Context(), []string{"report", path}, output{&out, &out}); code != 0 || !strings.Contains(out.String(), "r.html") {
 		t.Errorf("report: exit code %d:\n%s", code, out.String())
 	}
 	out.Reset()
-	code := run(t.Context(), []string{"compare", path, path}, streams{&out, &out})
+	code := run(t.Context(), []string{"compare", path, path}, output{&out, &out})
 	if code != exitBad || strings.Contains(out.String(), "WORSE") || !strings.Contains(out.String(), "dups-90") || !strings.Contains(out.String(), "broken has no figure in the new result") {
 		t.Errorf("compare: exit code %d:\n%s", code, out.String())
 	}
@@ -226,7 +226,7 @@ func TestPair(t *testing.T) {
 	quick.Events = 2000
 	p := pair{scenario: scenario{Name: "s"}, runs: [2][]result.Run{{slow, slow}, {quick, quick}}}
 	var out bytes.Buffer
-	if err := p.table(streams{&out, &out}); err != nil {
+	if err := p.table(output{&out, &out}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"s, 2 PAIRS", "1000.00  2000.00", "20.00", "10.00", "2.000  0.000", "0.500  0.000"} {
@@ -250,7 +250,7 @@ func TestPairOfRealIngesters(t *testing.T) {
 		code = run(t.Context(), []string{
 			"pair", "single-64", ingester, ingester, "--pairs=2", "--warm=20ms", "--measure=" + measure.String(),
 			"--data-dir", t.TempDir(), "--database-url", cluster.URL(),
-		}, streams{&stdout, &stderr})
+		}, output{&stdout, &stderr})
 		return code, stdout.String(), stderr.String()
 	}
 	measure := 300 * time.Millisecond

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"ingot/bench/internal/follow"
 	"ingot/bench/internal/reads"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/streams"
 	"ingot/bench/internal/truth"
 )
 
@@ -23,7 +23,7 @@ func compared(t *testing.T, old, new any) (code int, said string) {
 		}
 	}
 	var out bytes.Buffer
-	code = run(t.Context(), []string{"compare", paths[0], paths[1]}, streams{&out, &out})
+	code = run(t.Context(), []string{"compare", paths[0], paths[1]}, output{&out, &out})
 	return code, strings.Join(strings.Fields(out.String()), " ")
 }
 
@@ -35,7 +35,7 @@ func readsOf(p99 int64) *readsResult {
 }
 
 func streamsOf(asked int, p99 int64) *streamsResult {
-	o := follow.Outcome{Streams: 7, Topics: 3, Asked: asked, P50: 1000, P99: p99}
+	o := streams.Outcome{Streams: 7, Topics: 3, Asked: asked, P50: 1000, P99: p99}
 	return &streamsResult{Result: result.Result{Version: result.Version}, Runs: []streamsRun{{Outcome: o}}}
 }
 
@@ -77,7 +77,7 @@ func TestNoReportOfReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if code := run(t.Context(), []string{"report", path}, streams{&out, &out}); code != exitBad || !strings.Contains(out.String(), "it is not of bench run") {
+	if code := run(t.Context(), []string{"report", path}, output{&out, &out}); code != exitBad || !strings.Contains(out.String(), "it is not of bench run") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 }

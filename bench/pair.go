@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/score"
+	"ingot/bench/internal/statistics"
 )
 
 type pairCommand struct {
@@ -26,7 +26,7 @@ type pairCommand struct {
 }
 
 // Run implements kong's interface.
-func (c *pairCommand) Run(ctx context.Context, s streams) (err error) {
+func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
 	chosen, ok := find(c.Scenario)
 	if !ok {
 		return fmt.Errorf("there is no scenario %q: see bench list", c.Scenario)
@@ -156,7 +156,7 @@ func perEvent(d time.Duration, r result.Run) float64 {
 	return float64(d.Microseconds()) / (r.Events * r.Seconds)
 }
 
-func (p *pair) table(s streams) error {
+func (p *pair) table(s output) error {
 	t := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s, %d PAIRS\tOLD, MEDIAN\tNEW\tRATIO\tSTANDARD ERROR\n", p.scenario.Name, len(p.runs[0]))
 	for _, f := range pairFigures {
@@ -166,8 +166,8 @@ func (p *pair) table(s streams) error {
 				values[i] = append(values[i], f.of(r))
 			}
 		}
-		if ratio, spread := score.Ratio(values[0], values[1]); !math.IsNaN(ratio) {
-			fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3f\t%.3f\n", f.name, score.Median(values[0]), score.Median(values[1]), ratio, spread)
+		if ratio, spread := statistics.PairRatio(values[0], values[1]); !math.IsNaN(ratio) {
+			fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3f\t%.3f\n", f.name, statistics.Median(values[0]), statistics.Median(values[1]), ratio, spread)
 		}
 	}
 	return t.Flush()

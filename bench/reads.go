@@ -55,7 +55,7 @@ func (c *readsCommand) scenario() scenario {
 }
 
 // Run implements kong's interface.
-func (c *readsCommand) Run(ctx context.Context, s streams) (err error) {
+func (c *readsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
 		return errors.New("reads are measured on an ingester and a table of their own: without --url")
 	}
@@ -167,7 +167,7 @@ func (c *readsCommand) beside(ctx context.Context, t *trial, read reads.Run, r *
 }
 
 // finish prints the table and leaves the result.
-func (c *readsCommand) finish(s streams, r *readsResult) error {
+func (c *readsCommand) finish(s output, r *readsResult) error {
 	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-reads.json"))
 	written := result.WriteJSON(path, r)
 	if err := r.Beside.Truth.Err(); err != nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ingot/bench/internal/page"
+	"ingot/bench/internal/report"
 	"ingot/bench/internal/result"
 )
 
@@ -15,14 +15,14 @@ type reportCommand struct {
 }
 
 // Run implements kong's interface.
-func (c *reportCommand) Run(s streams) error {
+func (c *reportCommand) Run(s output) error {
 	r, err := result.Read(c.Result)
 	if err != nil {
 		return err
 	}
 	r.Table(s.stdout)
 	path := cmp.Or(c.Out, strings.TrimSuffix(c.Result, ".json")+".html")
-	if err := page.Write(path, r); err != nil {
+	if err := report.Write(path, r); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.stdout, "report", path)

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"ingot/bench/internal/page"
+	"ingot/bench/internal/report"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/rig"
 )
@@ -34,7 +34,7 @@ type runCommand struct {
 }
 
 // Run implements kong's interface.
-func (c *runCommand) Run(ctx context.Context, s streams) (err error) {
+func (c *runCommand) Run(ctx context.Context, s output) (err error) {
 	chosen, err := c.chosen()
 	if err != nil {
 		return err
@@ -153,16 +153,16 @@ func (c *runCommand) unable(ctx context.Context, h *house, s scenario) string {
 }
 
 // finish prints the table and leaves the result and its report.
-func (c *runCommand) finish(s streams, r *result.Result) error {
+func (c *runCommand) finish(s output, r *result.Result) error {
 	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+".json"))
-	report := strings.TrimSuffix(path, ".json") + ".html"
-	err := errors.Join(r.Write(path), page.Write(report, r))
+	html := strings.TrimSuffix(path, ".json") + ".html"
+	err := errors.Join(r.Write(path), report.Write(html, r))
 	r.Table(s.stdout) // also if it could not be written: it took long enough to measure
 	if err != nil {
 		return err
 	}
 	_ = os.Remove(c.state())
-	fmt.Fprintf(s.stdout, "result %s\nreport %s\n", path, report)
+	fmt.Fprintf(s.stdout, "result %s\nreport %s\n", path, html)
 	tellProfiles(s.stdout, r)
 	for i := range r.Scenarios {
 		if bad := r.Scenarios[i].Bad(); bad != "" {

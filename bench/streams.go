@@ -12,10 +12,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"ingot/bench/internal/follow"
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/rig"
+	"ingot/bench/internal/streams"
 )
 
 // streamsCommand measures how long events take from the publisher to the streams that follow.
@@ -40,14 +40,14 @@ type streamsResult struct {
 }
 
 type streamsRun struct {
-	follow.Outcome
+	streams.Outcome
 	Seconds float64 `json:"seconds"` // until the last event was received
 	CPU     rig.CPU `json:"cpu"`
 	Memory  int64   `json:"memory"` // peak of the ingester since its start, bytes
 }
 
 // Run implements kong's interface.
-func (c *streamsCommand) Run(ctx context.Context, s streams) (err error) {
+func (c *streamsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
 		return errors.New("streams are measured on an ingester and a table of their own: without --url")
 	}
@@ -91,7 +91,7 @@ func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, ra
 	if err := t.setUp(ctx); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
-	run := follow.Run{
+	run := streams.Run{
 		Address: t.servers[0].Address, Name: "bench", Streams: c.Streams - stopped, Stopped: stopped, Topics: c.Topics,
 		Rate: rate, Array: streamArray, During: c.During, Told: h.progress.set,
 	}
@@ -103,7 +103,7 @@ func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, ra
 	h.progress.begin(what, int(c.During.Seconds()*float64(rate)))
 	defer h.progress.end()
 	o, err := run.Do(ctx)
-	if errors.Is(err, follow.ErrHasAll) {
+	if errors.Is(err, streams.ErrHasAll) {
 		err = fmt.Errorf("%w. That takes 10 s (--stream-stall) from when some 10,000 events have filled the buffers on the way: a longer --during or higher --rates publish more, and with --stop=0 none stops", err)
 	}
 	if err != nil {
@@ -114,7 +114,7 @@ func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, ra
 }
 
 // finish prints the table and leaves the result.
-func (c *streamsCommand) finish(s streams, r *streamsResult) error {
+func (c *streamsCommand) finish(s output, r *streamsResult) error {
 	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-streams.json"))
 	err := result.WriteJSON(path, r)
 	r.table(s.stdout) // also if it could not be written

@@ -22,7 +22,7 @@ func TestStreamsThatStopForTooShort(t *testing.T) {
 		code = run(t.Context(), []string{
 			"streams", "--streams=4", "--topics=2", "--rates=200", "--during=1s", stop,
 			"--ingest", filepath.Join(dir, "ingest"), "--data-dir", dir, "--database-url", pgtest.Durable(t).URL(),
-		}, streams{&stdout, &stderr})
+		}, output{&stdout, &stderr})
 		return code, stdout.String(), stderr.String()
 	}
 	if code, out, said := measure("--stop=1"); code != exitBad || !strings.Contains(said, "it was not cut off. That takes 10 s (--stream-stall)") || !strings.Contains(said, "--stop=0") || strings.Count(out, "\n") != 2 {

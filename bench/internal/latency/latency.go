@@ -1,5 +1,5 @@
 // Package latency keeps how long things took: the answers to package load, and the way from publish to
-// receive in package follow.
+// receive in package streams.
 package latency
 
 import (

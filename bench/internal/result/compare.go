@@ -6,7 +6,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"ingot/bench/internal/score"
+	"ingot/bench/internal/statistics"
 )
 
 // Change is one figure of two results.
@@ -14,7 +14,7 @@ type Change struct {
 	Scenario, Figure string
 	Old, New         float64 // medians
 	Worse            bool    // by its direction alone, even if it is noise
-	score.Difference
+	statistics.Difference
 }
 
 // Compare holds two results against each other, scenario by scenario. Where a scenario has ratios to limits in both the
@@ -59,7 +59,7 @@ func ratioKinds(s *Scenario) (kinds []Ratio) {
 }
 
 func change(scenario, figure string, lowerIsBetter bool, old, new []float64) Change {
-	c := Change{Scenario: scenario, Figure: figure, Old: score.Median(old), New: score.Median(new), Difference: score.Compare(old, new)}
+	c := Change{Scenario: scenario, Figure: figure, Old: statistics.Median(old), New: statistics.Median(new), Difference: statistics.Compare(old, new)}
 	c.Worse = c.Change < 0 != lowerIsBetter
 	return c
 }

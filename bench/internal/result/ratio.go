@@ -1,6 +1,6 @@
 package result
 
-import "ingot/bench/internal/score"
+import "ingot/bench/internal/statistics"
 
 // Figure names the figure of a run that is held against a limit.
 type Figure string
@@ -59,7 +59,7 @@ func (r Ratio) Over(rounds []Round) (values []float64) {
 
 // Reached tells whether the median meets the goal.
 func (r Ratio) Reached(rounds []Round) bool {
-	median := score.Median(r.Over(rounds))
+	median := statistics.Median(r.Over(rounds))
 	if r.LowerIsBetter() {
 		return median <= r.Goal
 	}

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"ingot/bench/internal/score"
+	"ingot/bench/internal/statistics"
 )
 
 // Table prints a line a scenario: medians over the rounds, ± half their spread.
@@ -48,8 +48,8 @@ func (s *Scenario) Cells() []string {
 		cells[0], cells[len(cells)-1] = s.Name, s.truth()
 		return cells
 	}
-	events := score.Summarize(Each(s.Rounds, func(r Run) float64 { return r.Events }))
-	median := func(figure func(Run) float64) float64 { return score.Median(Each(s.Rounds, figure)) }
+	events := statistics.Summarize(Each(s.Rounds, func(r Run) float64 { return r.Events }))
+	median := func(figure func(Run) float64) float64 { return statistics.Median(Each(s.Rounds, figure)) }
 	return []string{
 		s.Name,
 		count(median(func(r Run) float64 { return r.Asked })),
@@ -90,7 +90,7 @@ func (r *Result) ratioTable(out io.Writer) {
 		for _, ratio := range s.Shown() {
 			if values := ratio.Over(s.Rounds); len(values) > 0 {
 				any = true
-				fmt.Fprintln(t, ratio.row(s, score.Summarize(values)))
+				fmt.Fprintln(t, ratio.row(s, statistics.Summarize(values)))
 			}
 		}
 	}
@@ -100,14 +100,14 @@ func (r *Result) ratioTable(out io.Writer) {
 	}
 }
 
-func (r Ratio) row(s *Scenario, v score.Summary) string {
+func (r Ratio) row(s *Scenario, v statistics.Summary) string {
 	limits := make([]float64, 0, len(s.Rounds))
 	for _, round := range s.Rounds {
 		sides := round.Limits[r.Limit]
 		limits = append(limits, (sides[0]+sides[1])/2)
 	}
 	return fmt.Sprintf("%s\t%s\t%.2f\t%.2f\t%.2f\t%s\t%s\t", s.Name, r.Label(), v.Median, v.Least, v.Most,
-		count(score.Median(limits)), r.goal(s.Rounds))
+		count(statistics.Median(limits)), r.goal(s.Rounds))
 }
 
 func (r Ratio) goal(rounds []Round) string {

@@ -1,4 +1,4 @@
-package page
+package report
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/score"
+	"ingot/bench/internal/statistics"
 )
 
 // bar is a ratio of a scenario.
@@ -100,7 +100,7 @@ func widest(bars []bar) float64 {
 }
 
 func (b bar) draw(out *strings.Builder, x scale, top float64) {
-	median := score.Median(b.values)
+	median := statistics.Median(b.values)
 	name := b.scenario
 	switch {
 	case b.ratio.LowerIsBetter():

@@ -1,10 +1,10 @@
-package score
+package statistics
 
 import "math"
 
-// Ratio is what pairs of figures come to, new by old: the geometric mean of their ratios, and its standard error as a share
+// PairRatio is what pairs of figures come to, new by old: the geometric mean of their ratios, and its standard error as a share
 // of that mean. old and new must have the same number of figures, at least two, all above 0; otherwise both results are NaN.
-func Ratio(old, new []float64) (mean, standardError float64) {
+func PairRatio(old, new []float64) (mean, standardError float64) {
 	n := float64(len(old))
 	if len(old) != len(new) || len(old) < 2 {
 		return math.NaN(), math.NaN()

@@ -1,8 +1,8 @@
-// Package follow measures how long an event takes from its publisher to those who
+// Package streams measures how long an event takes from its publisher to those who
 // follow, with many streams open and some that stop reading. `bench streams` calls it.
 //
 //	run.go      a run: opens the streams, publishes at a fixed rate, waits for the last
-//	sender.go   one connection, arrays; event n says its number and when it was sent
+//	publish.go  one connection, arrays; event n says its number and when it was sent
 //	stream.go   a stream: wants each number of its topic, one after the other
 //	stopped.go  a stream that reads nothing until the end: it must have been cut off,
 //	            and come again to everything from where it was
@@ -13,4 +13,4 @@
 // beforehand.
 //
 // Run owns all goroutines and connections, and ends them.
-package follow
+package streams

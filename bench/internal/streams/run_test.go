@@ -1,4 +1,4 @@
-package follow
+package streams
 
 import (
 	"encoding/json"

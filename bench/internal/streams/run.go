@@ -1,4 +1,4 @@
-package follow
+package streams
 
 import (
 	"context"
@@ -119,7 +119,7 @@ func (r *Run) follow(ctx context.Context, read []*stream) (sent time.Duration, e
 	client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
 	defer client.CloseIdleConnections()
 	begin := time.Now()
-	err = (&sender{r, client}).send(ctx)
+	err = (&publisher{r, client}).publish(ctx)
 	sent = time.Since(begin)
 	deadline := time.Now().Add(patience)
 	if err != nil {

@@ -1,4 +1,4 @@
-package follow
+package streams
 
 import (
 	"bytes"
@@ -10,59 +10,59 @@ import (
 	"time"
 )
 
-// sender publishes events 0..total-1 at a fixed rate. A request whose time is past is sent at once.
-type sender struct {
+// publisher publishes events 0..total-1 at a fixed rate. A request whose time is past is sent at once.
+type publisher struct {
 	*Run
 	http *http.Client
 }
 
-func (s *sender) send(ctx context.Context) error {
+func (p *publisher) publish(ctx context.Context) error {
 	begin := time.Now()
-	for n := 0; n < s.total(); n += s.Array {
-		due := begin.Add(time.Duration(n) * time.Second / time.Duration(s.Rate))
+	for n := 0; n < p.total(); n += p.Array {
+		due := begin.Add(time.Duration(n) * time.Second / time.Duration(p.Rate))
 		select {
 		case <-time.After(time.Until(due)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := s.post(ctx, n); err != nil {
+		if err := p.post(ctx, n); err != nil {
 			return fmt.Errorf("publish: %w", err)
 		}
-		if s.Told != nil {
-			s.Told(n + s.Array)
+		if p.Told != nil {
+			p.Told(n + p.Array)
 		}
 	}
 	return nil
 }
 
-func (s *sender) post(ctx context.Context, first int) error {
-	body := s.body(first, time.Now())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.Address+"/publish?results=none", bytes.NewReader(body))
+func (p *publisher) post(ctx context.Context, first int) error {
+	body := p.body(first, time.Now())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.Address+"/publish?results=none", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := s.http.Do(request)
+	answer, err := p.http.Do(request)
 	if err != nil {
 		return err
 	}
 	defer answer.Body.Close()
 	var got struct{ Stored int }
-	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil || got.Stored != s.Array {
-		return fmt.Errorf("status %d, %d of %d stored (%v)", answer.StatusCode, got.Stored, s.Array, err)
+	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil || got.Stored != p.Array {
+		return fmt.Errorf("status %d, %d of %d stored (%v)", answer.StatusCode, got.Stored, p.Array, err)
 	}
 	return nil
 }
 
 // body is an array of events with payloads of some 200 bytes.
-func (s *sender) body(first int, at time.Time) []byte {
+func (p *publisher) body(first int, at time.Time) []byte {
 	b := []byte{'['}
-	for n := first; n < first+s.Array; n++ {
+	for n := first; n < first+p.Array; n++ {
 		if n > first {
 			b = append(b, ',')
 		}
 		b = fmt.Appendf(b, `{"event_id":"%s-%09d","topic":"%s","source":"bench","timestamp":"2025-01-01T00:00:00Z","payload":{%s%d,%s%d,"text":"%0150d"}}`,
-			s.Name, n, topicName(n%s.Topics), numberField, n, sentField, at.UnixNano(), n)
+			p.Name, n, topicName(n%p.Topics), numberField, n, sentField, at.UnixNano(), n)
 	}
 	return append(b, ']')
 }

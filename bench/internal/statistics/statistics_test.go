@@ -1,4 +1,4 @@
-package score
+package statistics
 
 import (
 	"math"
@@ -24,25 +24,25 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-func TestRatio(t *testing.T) {
+func TestPairRatio(t *testing.T) {
 	t.Parallel()
 	// The logs of 2 and 8 lie ln 2 to either side of that of 4.
-	mean, err := Ratio([]float64{1, 10}, []float64{2, 80})
+	mean, err := PairRatio([]float64{1, 10}, []float64{2, 80})
 	if math.Abs(mean-4) > 1e-9 || math.Abs(err-math.Ln2) > 1e-9 {
 		t.Errorf("%v, %v", mean, err)
 	}
 	// Logs of -1, 0 and 1: their variance is 1, of which the mean of three has a third.
-	if mean, err := Ratio([]float64{1, 1, 1}, []float64{1 / math.E, 1, math.E}); math.Abs(mean-1) > 1e-9 || math.Abs(err-math.Sqrt(1.0/3)) > 1e-9 {
+	if mean, err := PairRatio([]float64{1, 1, 1}, []float64{1 / math.E, 1, math.E}); math.Abs(mean-1) > 1e-9 || math.Abs(err-math.Sqrt(1.0/3)) > 1e-9 {
 		t.Errorf("%v, %v", mean, err)
 	}
-	if mean, err := Ratio([]float64{0.5, 0.25}, []float64{0.5, 0.25}); mean != 1 || err != 0 {
+	if mean, err := PairRatio([]float64{0.5, 0.25}, []float64{0.5, 0.25}); mean != 1 || err != 0 {
 		t.Errorf("%v, %v", mean, err)
 	}
-	if mean, err := Ratio([]float64{3, 5, 7}, []float64{6, 10, 14}); mean != 2 || err > 1e-7 {
+	if mean, err := PairRatio([]float64{3, 5, 7}, []float64{6, 10, 14}); mean != 2 || err > 1e-7 {
 		t.Errorf("%v, %v", mean, err)
 	}
 	for _, bad := range [][2][]float64{{{1}, {2}}, {{1, 2}, {1}}, {}, {{1, 2}, {1, 0}}, {{0, 2}, {1, 2}}, {{0, 2}, {0, 2}}} {
-		if mean, err := Ratio(bad[0], bad[1]); !math.IsNaN(mean) || !math.IsNaN(err) {
+		if mean, err := PairRatio(bad[0], bad[1]); !math.IsNaN(mean) || !math.IsNaN(err) {
 			t.Errorf("%v: %v, %v", bad, mean, err)
 		}
 	}
