@@ -9,7 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/server"
 )
 
 // place is where and on what to measure: flags that `run` and `limits` share.
@@ -23,13 +24,13 @@ type place struct {
 // house is what all scenarios of a run share.
 type house struct {
 	place
-	cluster *rig.Cluster // nil with --url and no --database-url
-	disk    string       // the folder of its data; "": not known
-	binary  string       // the ingester
-	self    string       // this program
+	cluster *postgres.Cluster // nil with --url and no --database-url
+	disk    string            // the folder of its data; "": not known
+	binary  string            // the ingester
+	self    string            // this program
 	logs    string
-	given   *rig.Server // the server of --url; nil without it
-	flags   []string    // for every ingester, beside those of the scenario
+	given   *server.Server // the server of --url; nil without it
+	flags   []string       // for every ingester, beside those of the scenario
 
 	profiles bool // take a CPU profile of the ingester in each round
 
@@ -69,7 +70,7 @@ func (h *house) furnish(ctx context.Context) (err error) {
 		return nil
 	}
 	return h.progress.during("wait for Postgres: its first start makes its data, and after an end in disorder it recovers", func() (err error) {
-		if h.cluster, err = rig.OpenCluster(ctx, filepath.Join(h.DataDir, "postgres"), h.DatabaseURL); err == nil {
+		if h.cluster, err = postgres.OpenCluster(ctx, filepath.Join(h.DataDir, "postgres"), h.DatabaseURL); err == nil {
 			h.disk = h.cluster.DataDir()
 		}
 		return err
@@ -83,7 +84,7 @@ func (h *house) findIngester(ctx context.Context) error {
 		if err != nil || u.Scheme != "http" || u.Port() == "" || u.Path != "" && u.Path != "/" {
 			return fmt.Errorf("--url %q: want http://host:port", h.URL)
 		}
-		h.given = rig.Given(u.Host)
+		h.given = server.Attach(u.Host)
 		return nil
 	}
 	if h.Ingest != "" {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/postgres"
 )
 
 // openCopy opens the copy that a scenario runs on, and makes it unless an earlier round has. All rounds of the scenario,
@@ -61,7 +61,7 @@ func (t *trial) openEmptied(ctx context.Context) error {
 	if t.database, err = t.cluster.URL(name); err != nil {
 		return err
 	}
-	return rig.Exec(ctx, t.database, "DROP SCHEMA IF EXISTS ingot CASCADE")
+	return postgres.Exec(ctx, t.database, "DROP SCHEMA IF EXISTS ingot CASCADE")
 }
 
 // dropCopy drops the scenario's database if it outlives a round. It also drops one that a killed run has left.

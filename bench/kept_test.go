@@ -8,8 +8,8 @@ import (
 
 	"ingot"
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/rig"
 	"ingot/internal/pgtest"
 )
 
@@ -17,7 +17,7 @@ import (
 // it is gone.
 func TestAnEmptiedDatabase(t *testing.T) {
 	t.Parallel()
-	cluster, err := rig.OpenCluster(t.Context(), "", pgtest.Durable(t).URL())
+	cluster, err := postgres.OpenCluster(t.Context(), "", pgtest.Durable(t).URL())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestAnEmptiedDatabase(t *testing.T) {
 		if err := r.openDatabase(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := rig.Exec(t.Context(), r.database, ingot.Schema); err != nil {
+		if err := postgres.Exec(t.Context(), r.database, ingot.Schema); err != nil {
 			t.Errorf("the tables are there already: %v", err)
 		}
 		if err := r.tearDown(t.Context()); err != nil {
@@ -57,7 +57,7 @@ func TestAKeptTableIsVacuumed(t *testing.T) {
 	}
 	vacuumed := func(when string, want bool) {
 		t.Helper()
-		if settled, err := rig.Settled(t.Context(), r.database); settled != want || err != nil {
+		if settled, err := postgres.Vacuumed(t.Context(), r.database); settled != want || err != nil {
 			t.Errorf("%s: vacuumed: %v, %v", when, settled, err)
 		}
 	}
@@ -65,7 +65,7 @@ func TestAKeptTableIsVacuumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	vacuumed("loaded", true)
-	if err := rig.Exec(t.Context(), r.database, "UPDATE ingot.events SET source = source"); err != nil { // on new pages, as rows are loaded
+	if err := postgres.Exec(t.Context(), r.database, "UPDATE ingot.events SET source = source"); err != nil { // on new pages, as rows are loaded
 		t.Fatal(err)
 	}
 	vacuumed("written to", false)
@@ -80,12 +80,12 @@ func TestAKeptTableIsVacuumed(t *testing.T) {
 func TestSettleEnds(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Durable(t).URL() // of its own, for one bench at a time uses a Postgres
-	cluster, err := rig.OpenCluster(t.Context(), "", url)
+	cluster, err := postgres.OpenCluster(t.Context(), "", url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = cluster.Close(context.Background()) }()
-	if err := rig.Exec(t.Context(), url, ingot.Schema); err != nil {
+	if err := postgres.Exec(t.Context(), url, ingot.Schema); err != nil {
 		t.Fatal(err)
 	}
 	h := &house{cluster: cluster}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/postgres"
 	"ingot/internal/pgtest"
 )
 
@@ -47,7 +47,7 @@ func TestTwoBenchesInOneFolder(t *testing.T) {
 func TestTwoBenchesOnOnePostgres(t *testing.T) {
 	t.Parallel()
 	admin := pgtest.Durable(t).URL()
-	first, err := rig.OpenCluster(t.Context(), "", admin)
+	first, err := postgres.OpenCluster(t.Context(), "", admin)
 	if err != nil {
 		t.Fatal(err)
 	}

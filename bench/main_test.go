@@ -18,8 +18,10 @@ import (
 	"ingot/bench/internal/limit"
 	"ingot/bench/internal/load"
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/monitor"
+	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/server"
 	"ingot/internal/buildtest"
 	"ingot/internal/pgtest"
 )
@@ -185,10 +187,10 @@ func TestReportAndCompareReadAResult(t *testing.T) {
 func TestAnIngesterThatStoresNothing(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
-	if err := rig.Exec(t.Context(), url, ingot.Schema); err != nil {
+	if err := postgres.Exec(t.Context(), url, ingot.Schema); err != nil {
 		t.Fatal(err)
 	}
-	h := &house{place: place{DatabaseURL: url}, given: rig.Given(serveNothing(t))}
+	h := &house{place: place{DatabaseURL: url}, given: server.Attach(serveNothing(t))}
 	r, err := h.round(t.Context(), scenario{Name: "liar", Connections: 2}, window{0, 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +223,7 @@ func serveNothing(t *testing.T) (address string) {
 // TestPair: twice the events in the same processor time are half of it an event.
 func TestPair(t *testing.T) {
 	t.Parallel()
-	slow := result.Run{Events: 1000, Seconds: 2, CPU: rig.CPU{Ingester: 40 * time.Millisecond, Postgres: 20 * time.Millisecond}}
+	slow := result.Run{Events: 1000, Seconds: 2, CPU: monitor.CPU{Ingester: 40 * time.Millisecond, Postgres: 20 * time.Millisecond}}
 	quick := slow
 	quick.Events = 2000
 	p := pair{scenario: scenario{Name: "s"}, runs: [2][]result.Run{{slow, slow}, {quick, quick}}}

@@ -9,7 +9,8 @@ import (
 	"ingot/bench/internal/limit"
 	"ingot/bench/internal/load"
 	"ingot/bench/internal/mix"
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/server"
 	"ingot/bench/internal/slowpg"
 )
 
@@ -52,11 +53,11 @@ func (h *house) openMeter(ctx context.Context, name string, s scenario, window w
 	case pour:
 		return &meter{close: func() {}, measure: func(ctx context.Context) (float64, error) { return h.pour(ctx, s) }}, nil
 	case nothing:
-		server, err := rig.StartLimit(ctx, h.self, h.logs, nothing)
+		srv, err := server.StartLimit(ctx, h.self, h.logs, nothing)
 		if err != nil {
 			return nil, err
 		}
-		return serverMeter(server, encoder, s, func(context.Context) error { return nil }), nil
+		return serverMeter(srv, encoder, s, func(context.Context) error { return nil }), nil
 	case bare, naive:
 		return h.writingMeter(ctx, name, encoder, s)
 	}
@@ -112,11 +113,11 @@ func (h *house) writingMeter(ctx context.Context, name string, e *mix.Encoder, s
 	if err != nil {
 		return nil, err
 	}
-	server, err := rig.StartLimit(ctx, h.self, h.logs, name, "--database-url", url)
+	srv, err := server.StartLimit(ctx, h.self, h.logs, name, "--database-url", url)
 	if err != nil {
 		return nil, err
 	}
-	m := serverMeter(server, e, s, func(ctx context.Context) error { return rig.Exec(ctx, url, "TRUNCATE ingot.events") })
+	m := serverMeter(srv, e, s, func(ctx context.Context) error { return postgres.Exec(ctx, url, "TRUNCATE ingot.events") })
 	stop := m.close
 	m.close = func() { stop(); drop() }
 	return m, nil
@@ -124,13 +125,13 @@ func (h *house) writingMeter(ctx context.Context, name string, e *mix.Encoder, s
 
 // serverMeter drives the server of a limit as the scenario drives the ingester,
 // one event a request.
-func serverMeter(server *rig.Server, e *mix.Encoder, s scenario, prepare func(context.Context) error) *meter {
+func serverMeter(srv *server.Server, e *mix.Encoder, s scenario, prepare func(context.Context) error) *meter {
 	measure := func(ctx context.Context) (float64, error) {
 		if err := prepare(ctx); err != nil {
 			return 0, err
 		}
 		run := load.Closed{
-			Addresses: []string{server.Address}, Connections: max(1, s.Connections),
+			Addresses: []string{srv.Address}, Connections: max(1, s.Connections),
 			Warm: limitWarm, Measure: limitMeasure,
 			Encoder: e, Source: mix.NewSource(s.Mix.Duplicates, 0, 0),
 		}
@@ -143,7 +144,7 @@ func serverMeter(server *rig.Server, e *mix.Encoder, s scenario, prepare func(co
 		}
 		return t.Rate(t.Measured.Events()), nil
 	}
-	return &meter{measure: measure, close: func() { _ = server.Stop() }}
+	return &meter{measure: measure, close: func() { _ = srv.Stop() }}
 }
 
 // scenarioMeter measures another scenario as the limit: for example the same load on an empty table, with fewer indexes, or

@@ -7,8 +7,8 @@ import (
 	"io"
 	"path/filepath"
 
+	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/rig"
 )
 
 // profiled runs load and, if profiles are wanted, takes one of the first ingester's processor time meanwhile: while it warms
@@ -19,7 +19,7 @@ func (t *trial) profiled(ctx context.Context, name string, load func(context.Con
 	}
 	path := filepath.Join(t.DataDir, "profiles", name+".pprof")
 	taken := make(chan error, 1)
-	go func() { taken <- rig.Profile(ctx, t.servers[0], t.warm+t.window.measure, path) }() // ends by itself, awaited below
+	go func() { taken <- monitor.Profile(ctx, t.servers[0].Debug, t.warm+t.window.measure, path) }() // ends by itself, awaited below
 	r, err := load(ctx)
 	r.Profile = path
 	return r, errors.Join(err, <-taken)

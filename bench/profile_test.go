@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/rig"
 	"ingot/internal/buildtest"
 	"ingot/internal/pgtest"
 )
@@ -23,7 +23,7 @@ func profiling(t *testing.T) *house {
 	if err := buildtest.Build(dir, nil, "ingot/ingest"); err != nil {
 		t.Fatal(err)
 	}
-	cluster, err := rig.OpenCluster(t.Context(), "", pgtest.Durable(t).URL())
+	cluster, err := postgres.OpenCluster(t.Context(), "", pgtest.Durable(t).URL())
 	if err != nil {
 		t.Fatal(err)
 	}

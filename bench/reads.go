@@ -11,9 +11,9 @@ import (
 
 	"ingot/bench/internal/load"
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/reads"
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/rig"
 )
 
 // readsCommand measures reads of a large table while an ingester writes to it at a part of its top speed.
@@ -118,11 +118,11 @@ func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (e
 func (c *readsCommand) warm(ctx context.Context, t *trial) (rows int, err error) {
 	if !c.Cold {
 		t.progress.say("read the tables once")
-		if err := rig.Warm(ctx, t.database); err != nil {
+		if err := postgres.ReadOnce(ctx, t.database); err != nil {
 			return 0, err
 		}
 	}
-	return rig.Rows(ctx, t.database)
+	return postgres.Rows(ctx, t.database)
 }
 
 // topSpeed is a run of the load with nothing beside it.

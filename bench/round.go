@@ -10,8 +10,8 @@ import (
 
 	"ingot/bench/internal/load"
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/rig"
 	"ingot/bench/internal/truth"
 )
 
@@ -51,7 +51,7 @@ func (h *house) begin(ctx context.Context, s scenario, w window) (t *trial, err 
 
 // measure runs the load and reads the meters around it.
 func (t *trial) measure(ctx context.Context) (result.Run, error) {
-	before, err := rig.Mallocs(ctx, t.servers[0])
+	before, err := monitor.Mallocs(ctx, t.servers[0].Debug)
 	if err != nil {
 		return result.Run{}, err
 	}
@@ -62,8 +62,8 @@ func (t *trial) measure(ctx context.Context) (result.Run, error) {
 	if err != nil {
 		return r, fmt.Errorf("load: %w", err)
 	}
-	r.Memory, r.Batch = rig.PeakMemory(t.servers), meanBatch(r.Samples)
-	after, err := rig.Mallocs(ctx, t.servers[0])
+	r.Memory, r.Batch = monitor.PeakMemory(t.pids()), meanBatch(r.Samples)
+	after, err := monitor.Mallocs(ctx, t.servers[0].Debug)
 	// If there are several ingesters, this one served its share of the connections, so its count stands for each of them.
 	r.Mallocs = float64(after-before) * float64(len(t.servers)) / float64(max(1, r.Counts.Events()))
 	return r, err
@@ -72,7 +72,7 @@ func (t *trial) measure(ctx context.Context) (result.Run, error) {
 // watched runs the load, and beside it whatever else is wanted: samples of /stats, readers, a profile.
 func (t *trial) watched(ctx context.Context) (result.Run, error) {
 	readers := load.Readers{Address: t.servers[0].Address, Count: t.Readers}
-	watch := rig.StartWatch(ctx, t.servers)
+	sampler := monitor.StartSampler(ctx, t.addresses())
 	readers.Start(ctx)
 	begin := time.Now()
 	var r result.Run
@@ -84,7 +84,7 @@ func (t *trial) watched(ctx context.Context) (result.Run, error) {
 	}
 	pages, failed := readers.Stop()
 	r.Pages = float64(pages) / time.Since(begin).Seconds()
-	r.Samples = watch.Stop()
+	r.Samples = sampler.Stop()
 	return r, errors.Join(err, failed)
 }
 
@@ -93,12 +93,8 @@ func (t *trial) drive(ctx context.Context) (result.Run, error) {
 	if t.open() {
 		return t.rise(ctx)
 	}
-	var addresses []string
-	for _, s := range t.servers {
-		addresses = append(addresses, s.Address)
-	}
 	closed := load.Closed{
-		Addresses: addresses, Connections: t.Connections, Array: t.Array,
+		Addresses: t.addresses(), Connections: t.Connections, Array: t.Array,
 		Warm: t.warm, Measure: t.window.measure,
 		Encoder: t.encoder, Source: t.source, Ack: t.acks.Add,
 		Open: t.openWindow, Close: t.closeWindow,
@@ -110,16 +106,30 @@ func (t *trial) drive(ctx context.Context) (result.Run, error) {
 	return t.summary(tally), err
 }
 
+func (t *trial) addresses() (all []string) {
+	for _, s := range t.servers {
+		all = append(all, s.Address)
+	}
+	return all
+}
+
+func (t *trial) pids() (all []int) {
+	for _, s := range t.servers {
+		all = append(all, s.PID())
+	}
+	return all
+}
+
 func (t *trial) openWindow() { t.opened = t.readCPU() }
 
 func (t *trial) closeWindow() { t.cpu = t.readCPU().Sub(t.opened) }
 
-func (t *trial) readCPU() rig.CPU {
+func (t *trial) readCPU() monitor.CPU {
 	postmaster := 0
 	if t.cluster != nil {
 		postmaster = t.cluster.PID()
 	}
-	return rig.ReadCPU(t.servers, postmaster)
+	return monitor.ReadCPU(t.pids(), postmaster)
 }
 
 // summary is a tally in the form that a result keeps.
@@ -147,7 +157,7 @@ func latency(h *hdrhistogram.Histogram) result.Latency {
 }
 
 // meanBatch is the mean size of a batch over the whole run: all events received, divided by all batches.
-func meanBatch(samples []rig.Sample) float64 {
+func meanBatch(samples []monitor.Sample) float64 {
 	if len(samples) < 2 {
 		return 0
 	}

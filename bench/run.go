@@ -15,7 +15,7 @@ import (
 
 	"ingot/bench/internal/report"
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/server"
 )
 
 type runCommand struct {
@@ -145,7 +145,7 @@ func (c *runCommand) unable(ctx context.Context, h *house, s scenario) string {
 		return ""
 	}
 	for _, flag := range slices.Concat(s.Flags, c.Flag) {
-		if !rig.Takes(ctx, h.binary, flag) {
+		if !server.HasFlag(ctx, h.binary, flag) {
 			return "the ingester has no flag " + flag
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"ingot/bench/internal/load"
 	"ingot/bench/internal/mix"
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/postgres"
 )
 
 // A full table is measured in the state of a table in use. Right after a checkpoint, with which every limit on a fresh
@@ -48,20 +48,20 @@ func (h *house) pour(ctx context.Context, s scenario) (float64, error) {
 		return 0, err
 	}
 	err = h.settleBy(ctx, t.database, func() (int, error) {
-		rows, _, err := rig.Pour(ctx, t.database, t.encoder, pourBatch, settleStep)
+		rows, _, err := postgres.Pour(ctx, t.database, t.encoder, pourBatch, settleStep)
 		return rows, err
 	})
 	if err != nil {
 		return 0, err
 	}
-	rows, took, err := rig.Pour(ctx, t.database, t.encoder, pourBatch, fullWindow)
+	rows, took, err := postgres.Pour(ctx, t.database, t.encoder, pourBatch, fullWindow)
 	return float64(rows) / took.Seconds(), err
 }
 
 // settleBy reads the tables of a database once, and then has steps of load write to it until few rows bring a page image,
 // settleMost steps at most.
 func (h *house) settleBy(ctx context.Context, url string, step func() (rows int, err error)) error {
-	if err := rig.Warm(ctx, url); err != nil {
+	if err := postgres.ReadOnce(ctx, url); err != nil {
 		return err
 	}
 	before, err := h.cluster.PageImages(ctx)

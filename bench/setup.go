@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"ingot/bench/internal/mix"
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/monitor"
+	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/server"
 	"ingot/bench/internal/slowpg"
 	"ingot/bench/internal/truth"
 )
@@ -21,18 +23,18 @@ type trial struct {
 	encoder  *mix.Encoder
 	database string // its URL; "" when it is not known
 	proxy    *slowpg.Proxy
-	servers  []*rig.Server
+	servers  []*server.Server
 	source   *mix.Source
 	acks     *truth.Acks
 	lastID   int64 // rows above it are this round's
-	opened   rig.CPU
-	cpu      rig.CPU
+	opened   monitor.CPU
+	cpu      monitor.CPU
 }
 
 // setUp brings the database and the ingesters up.
 func (t *trial) setUp(ctx context.Context) (err error) {
 	if t.given != nil {
-		t.servers, t.database = []*rig.Server{t.given}, t.DatabaseURL
+		t.servers, t.database = []*server.Server{t.given}, t.DatabaseURL
 	} else if err := t.startOwn(ctx); err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func (t *trial) startOwn(ctx context.Context) error {
 		}
 	}
 	for range t.ingesters() {
-		s, err := rig.StartIngester(ctx, t.binary, t.logs, url, t.ingesterFlags())
+		s, err := server.StartIngester(ctx, t.binary, t.logs, url, t.ingesterFlags())
 		if err != nil {
 			return err
 		}
@@ -82,7 +84,7 @@ func (t *trial) alter(ctx context.Context) error {
 	if t.Alter == "" {
 		return nil
 	}
-	if err := rig.Exec(ctx, t.database, t.Alter); err != nil {
+	if err := postgres.Exec(ctx, t.database, t.Alter); err != nil {
 		return fmt.Errorf("alter the tables: %w", err)
 	}
 	return nil
@@ -104,7 +106,7 @@ func (t *trial) openDatabase(ctx context.Context) (err error) {
 
 // fill has an ingester make the tables, loads the rows that are missing, and vacuums them unless that is done.
 func (t *trial) fill(ctx context.Context) error {
-	s, err := rig.StartIngester(ctx, t.binary, t.logs, t.database, t.ingesterFlags())
+	s, err := server.StartIngester(ctx, t.binary, t.logs, t.database, t.ingesterFlags())
 	if err != nil {
 		return err
 	}
@@ -121,15 +123,15 @@ func (t *trial) fill(ctx context.Context) error {
 	if int(have) < t.stored() {
 		t.progress.begin(fmt.Sprintf("load %d rows", t.stored()), t.stored())
 		defer t.progress.end()
-		if err := rig.Fill(ctx, t.database, t.encoder, t.stored(), t.progress.set); err != nil {
+		if err := postgres.Fill(ctx, t.database, t.encoder, t.stored(), t.progress.set); err != nil {
 			return err
 		}
 	}
-	if settled, err := rig.Settled(ctx, t.database); err != nil || settled {
+	if settled, err := postgres.Vacuumed(ctx, t.database); err != nil || settled {
 		return err
 	}
 	t.progress.say("vacuum %d rows", t.stored())
-	return rig.Settle(ctx, t.database)
+	return postgres.Vacuum(ctx, t.database)
 }
 
 func (t *trial) ingesterFlags() []string { return slices.Concat(t.scenario.Flags, t.flags) }

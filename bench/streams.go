@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/rig"
 	"ingot/bench/internal/streams"
 )
 
@@ -41,9 +41,9 @@ type streamsResult struct {
 
 type streamsRun struct {
 	streams.Outcome
-	Seconds float64 `json:"seconds"` // until the last event was received
-	CPU     rig.CPU `json:"cpu"`
-	Memory  int64   `json:"memory"` // peak of the ingester since its start, bytes
+	Seconds float64     `json:"seconds"` // until the last event was received
+	CPU     monitor.CPU `json:"cpu"`
+	Memory  int64       `json:"memory"` // peak of the ingester since its start, bytes
 }
 
 // Run implements kong's interface.
@@ -109,7 +109,7 @@ func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, ra
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	r.Runs = append(r.Runs, streamsRun{o, seconds, t.cpu, rig.PeakMemory(t.servers)})
+	r.Runs = append(r.Runs, streamsRun{o, seconds, t.cpu, monitor.PeakMemory(t.pids())})
 	return nil
 }
 

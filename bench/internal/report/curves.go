@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/result"
-	"ingot/bench/internal/rig"
 )
 
 // curves are the charts of a scenario.
@@ -16,10 +16,10 @@ func curves(s *result.Scenario) []template.HTML {
 		return nil
 	}
 	charts := []template.HTML{
-		overTime(s, "events a second", func(a, b rig.Sample) (float64, bool) {
+		overTime(s, "events a second", func(a, b monitor.Sample) (float64, bool) {
 			return float64(b.Received-a.Received) / (b.At - a.At).Seconds(), true
 		}),
-		overTime(s, "events a batch", func(a, b rig.Sample) (float64, bool) {
+		overTime(s, "events a batch", func(a, b monitor.Sample) (float64, bool) {
 			n := b.Batches - a.Batches
 			return float64(b.Received-a.Received) / float64(max(1, n)), n > 0
 		}),
@@ -44,7 +44,7 @@ func middle(rounds []result.Round, figure func(result.Run) float64) int {
 }
 
 // overTime draws what happened between each two samples of /stats, a line a round.
-func overTime(s *result.Scenario, title string, between func(a, b rig.Sample) (float64, bool)) template.HTML {
+func overTime(s *result.Scenario, title string, between func(a, b monitor.Sample) (float64, bool)) template.HTML {
 	c := chart{title: title, xName: "seconds"}
 	strong := middle(s.Rounds, func(r result.Run) float64 { return r.Events })
 	longest := 0.0

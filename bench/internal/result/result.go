@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"ingot/bench/internal/load"
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/truth"
 )
 
@@ -51,23 +51,23 @@ type Round struct {
 
 // Run is one measurement. Figures are of its window of measurement; counts and truth are of the whole run.
 type Run struct {
-	Asked     float64        `json:"asked,omitempty"`    // requests a second, open loop
-	Requests  float64        `json:"requests"`           // answered, a second
-	Events    float64        `json:"events"`             // settled, a second
-	Pages     float64        `json:"pages,omitempty"`    // read beside, a second
-	Seconds   float64        `json:"seconds"`            // the window
-	CPU       rig.CPU        `json:"cpu"`                // in the window
-	Memory    int64          `json:"memory,omitempty"`   // peak of the ingester, bytes
-	Mallocs   float64        `json:"mallocs,omitempty"`  // an event, where the ingester tells
-	Batch     float64        `json:"batch,omitempty"`    // mean events a batch
-	Counts    load.Counts    `json:"counts"`             // of the whole run
-	Failures  map[string]int `json:"failures,omitempty"` // what went wrong, and how often
-	Latency   Latency        `json:"latency"`            // of requests whose events are settled
-	Steps     []Step         `json:"steps,omitempty"`    // of a rising rate, up to the knee
-	Samples   []rig.Sample   `json:"samples,omitempty"`
-	Truth     truth.Verdict  `json:"truth"`
-	Unchecked string         `json:"unchecked,omitempty"` // why there is no truth
-	Profile   string         `json:"profile,omitempty"`   // file of the CPU profile, if one was taken
+	Asked     float64          `json:"asked,omitempty"`    // requests a second, open loop
+	Requests  float64          `json:"requests"`           // answered, a second
+	Events    float64          `json:"events"`             // settled, a second
+	Pages     float64          `json:"pages,omitempty"`    // read beside, a second
+	Seconds   float64          `json:"seconds"`            // the window
+	CPU       monitor.CPU      `json:"cpu"`                // in the window
+	Memory    int64            `json:"memory,omitempty"`   // peak of the ingester, bytes
+	Mallocs   float64          `json:"mallocs,omitempty"`  // an event, where the ingester tells
+	Batch     float64          `json:"batch,omitempty"`    // mean events a batch
+	Counts    load.Counts      `json:"counts"`             // of the whole run
+	Failures  map[string]int   `json:"failures,omitempty"` // what went wrong, and how often
+	Latency   Latency          `json:"latency"`            // of requests whose events are settled
+	Steps     []Step           `json:"steps,omitempty"`    // of a rising rate, up to the knee
+	Samples   []monitor.Sample `json:"samples,omitempty"`
+	Truth     truth.Verdict    `json:"truth"`
+	Unchecked string           `json:"unchecked,omitempty"` // why there is no truth
+	Profile   string           `json:"profile,omitempty"`   // file of the CPU profile, if one was taken
 }
 
 // Step is one rate on the way to the knee.

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ingot/bench/internal/load"
-	"ingot/bench/internal/rig"
+	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/truth"
 )
 
@@ -135,7 +135,7 @@ func TestTable(t *testing.T) {
 		return Round{
 			Run: Run{
 				Asked: 10 * n, Requests: 20 * n, Events: 30 * n, Seconds: 2, Batch: 40 * n, Mallocs: n / 2, Memory: int64(50*n) << 20,
-				CPU:    rig.CPU{Client: time.Duration(n) * time.Second, Ingester: 2 * time.Duration(n) * time.Second, Postgres: 3 * time.Duration(n) * time.Second},
+				CPU:    monitor.CPU{Client: time.Duration(n) * time.Second, Ingester: 2 * time.Duration(n) * time.Second, Postgres: 3 * time.Duration(n) * time.Second},
 				Counts: load.Counts{Requests: 9, Stored: 5, Duplicates: 1, Refused: 2 * int(n), Failed: 4 - 2*int(n)}, Latency: Latency{P50: int64(1000 * n), P99: int64(2000 * n), P999: int64(3000 * n)},
 				Truth: truth.Verdict{Rows: 5, Stored: 5, Settled: 6},
 			},
@@ -147,7 +147,7 @@ func TestTable(t *testing.T) {
 	for i := range sound.Rounds {
 		sound.Rounds[i].Run.Counts = load.Counts{Stored: 3, Duplicates: 2, Refused: 4, Failed: 1}
 		sound.Rounds[i].Run.Truth = truth.Verdict{Rows: 3, Stored: 3, Settled: 5}
-		sound.Rounds[i].Run.CPU = rig.CPU{Client: 1 * time.Second, Ingester: 3 * time.Second, Postgres: 5 * time.Second}
+		sound.Rounds[i].Run.CPU = monitor.CPU{Client: 1 * time.Second, Ingester: 3 * time.Second, Postgres: 5 * time.Second}
 	}
 	quiet := Scenario{Name: "quiet", Rounds: []Round{{Run: Run{Events: 8, Seconds: 1, Unchecked: "no database"}}}}
 	broken := Scenario{Name: "broken", Ratios: ratios, Rounds: []Round{round(1, 90)}, Error: "it broke"}

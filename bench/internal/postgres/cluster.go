@@ -1,4 +1,4 @@
-package rig
+package postgres
 
 import (
 	"context"
@@ -29,7 +29,7 @@ const answerTimeout = 10 * time.Second
 type Cluster struct {
 	server *localpg.Server // nil: the Postgres was given
 	admin  string
-	claim  *claim // what keeps other benches off one that was given
+	lock   *lock // what keeps other benches off one that was given
 }
 
 // OpenCluster starts a private Postgres with its data below dir, or takes the one
@@ -43,7 +43,7 @@ func OpenCluster(ctx context.Context, dir, admin string) (*Cluster, error) {
 		if err := c.answers(ctx); err != nil {
 			return nil, err
 		}
-		return c, c.claimCluster(ctx)
+		return c, c.acquireLock(ctx)
 	}
 	server, err := localpg.Start(ctx, localpg.Options{DataDir: dir, Settings: settings, StopTimeout: stopTimeout})
 	if err != nil {
@@ -65,8 +65,8 @@ func (c *Cluster) answers(ctx context.Context) error {
 
 // Close stops a private server, or leaves one that was given to the next bench.
 func (c *Cluster) Close(ctx context.Context) error {
-	if c.claim != nil {
-		c.claim.release(ctx)
+	if c.lock != nil {
+		c.lock.release(ctx)
 	}
 	if c.server == nil {
 		return nil
@@ -126,7 +126,7 @@ func (c *Cluster) Copy(ctx context.Context, name, of string) (string, error) {
 
 // Drop removes a database, whoever is connected to it, unless another bench has come to use this Postgres.
 func (c *Cluster) Drop(ctx context.Context, name string) error {
-	if err := c.keepClaim(ctx); err != nil {
+	if err := c.keepLock(ctx); err != nil {
 		return err
 	}
 	if err := c.exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {

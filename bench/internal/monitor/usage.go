@@ -1,4 +1,4 @@
-package rig
+package monitor
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 )
 
 // CPU is the processor time that the three parties which share a machine have used since some moment. The time of a cluster
-// or a server that was given is 0.
+// or a server that this process has not started is 0.
 type CPU struct {
 	Client   time.Duration `json:"client"` // with the proxy of a delayed commit
 	Ingester time.Duration `json:"ingester"`
@@ -26,16 +26,16 @@ func (c CPU) Sub(earlier CPU) CPU {
 // tick is the unit of times in /proc: USER_HZ is 100 on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// ReadCPU reads the clocks of this process, of servers, and of a postmaster with
-// its children, living and reaped.
-func ReadCPU(servers []*Server, postmaster int) CPU {
+// ReadCPU reads the clocks of this process, of ingesters, and of a postmaster with its children, living and reaped. A pid of 0
+// is one that is not known.
+func ReadCPU(ingesters []int, postmaster int) CPU {
 	var c CPU
 	var self syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &self) == nil {
 		c.Client = time.Duration(self.Utime.Nano() + self.Stime.Nano())
 	}
-	for _, s := range servers {
-		c.Ingester += readStat(s.pid()).own
+	for _, pid := range ingesters {
+		c.Ingester += readStat(pid).own
 	}
 	if postmaster != 0 {
 		c.Postgres = treeCPU(postmaster)
@@ -85,12 +85,11 @@ func readStat(pid int) (s stat) {
 	return s
 }
 
-// PeakMemory is the largest resident set a server has had, in bytes; of several
-// servers the largest one's.
-func PeakMemory(servers []*Server) int64 {
+// PeakMemory is the largest resident set that one of the ingesters has had, in bytes.
+func PeakMemory(ingesters []int) int64 {
 	var most int64
-	for _, s := range servers {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid()))
+	for _, pid := range ingesters {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil {
 			continue
 		}

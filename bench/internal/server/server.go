@@ -1,4 +1,4 @@
-package rig
+package server
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 // Server is something that answers HTTP: an ingester, or the server of a limit.
 type Server struct {
 	Address string
-	process *process // nil: the server was given with --url
-	debug   string   // address of its profiles; "": it serves none
+	Debug   string   // address of its profiles; "": it serves none
+	process *process // nil: the server ran already
 }
 
 const (
@@ -25,6 +25,9 @@ const (
 	// millions of rows.
 	readyTimeout = 5 * time.Minute
 )
+
+// debugFlag tells an ingester to serve profiles.
+const debugFlag = "--debug-listen"
 
 // helpTimeout bounds the answer to --help. A guess: it takes milliseconds.
 const helpTimeout = 10 * time.Second
@@ -37,7 +40,7 @@ func StartIngester(ctx context.Context, binary, logDir, database string, flags [
 	}
 	address, debug := addresses[0], ""
 	args := append([]string{"serve", "--listen", address, "--database-url", database}, flags...)
-	if Takes(ctx, binary, debugFlag) {
+	if HasFlag(ctx, binary, debugFlag) {
 		debug = addresses[1]
 		args = append(args, debugFlag, debug)
 	}
@@ -45,7 +48,7 @@ func StartIngester(ctx context.Context, binary, logDir, database string, flags [
 	if err != nil {
 		return nil, err
 	}
-	s.debug = debug
+	s.Debug = debug
 	if err := s.awaitReady(ctx, readyTimeout); err != nil {
 		_ = s.Stop()
 		return nil, fmt.Errorf("wait for the ingester: %w", err)
@@ -65,8 +68,8 @@ func StartLimit(ctx context.Context, binary, logDir, command string, args ...str
 	return startServer(ctx, filepath.Join(logDir, command+".log"), address, binary, args)
 }
 
-// Given is a server that runs already.
-func Given(address string) *Server { return &Server{Address: address} }
+// Attach takes a server that runs already: that of --url.
+func Attach(address string) *Server { return &Server{Address: address} }
 
 func startServer(ctx context.Context, log, address, binary string, args []string) (*Server, error) {
 	p, err := start(log, binary, args...)
@@ -103,8 +106,8 @@ func (s *Server) awaitReady(ctx context.Context, within time.Duration) error {
 	}
 }
 
-// pid is the process's, 0 if the server was given.
-func (s *Server) pid() int {
+// PID is the process's, 0 if the server ran already.
+func (s *Server) PID() int {
 	if s.process == nil {
 		return 0
 	}
@@ -119,9 +122,9 @@ func (s *Server) Stop() error {
 	return s.process.stop()
 }
 
-// Takes tells whether the ingester knows a flag. An older binary may not: scenarios with a flag of a later version are left
+// HasFlag tells whether the ingester knows a flag. An older binary may not: scenarios with a flag of a later version are left
 // out then.
-func Takes(ctx context.Context, binary, flag string) bool {
+func HasFlag(ctx context.Context, binary, flag string) bool {
 	ctx, cancel := context.WithTimeout(ctx, helpTimeout)
 	defer cancel()
 	ask := exec.CommandContext(ctx, binary, "serve", "--help")

@@ -1,4 +1,4 @@
-package rig
+package postgres
 
 import (
 	"bytes"
@@ -45,9 +45,9 @@ func Fill(ctx context.Context, url string, e *mix.Encoder, rows int, told func(i
 	return nil
 }
 
-// Settle vacuums, freezes and analyzes what Fill has loaded, and writes it to disk, so that no autovacuum of it runs beside
+// Vacuum vacuums, freezes and analyzes what Fill has loaded, and writes it to disk, so that no autovacuum of it runs beside
 // a measurement.
-func Settle(ctx context.Context, url string) error {
+func Vacuum(ctx context.Context, url string) error {
 	for _, sql := range []string{"VACUUM (FREEZE, ANALYZE) ingot.events", "VACUUM (FREEZE, ANALYZE) ingot.batches", "CHECKPOINT"} {
 		if err := Exec(ctx, url, sql); err != nil {
 			return fmt.Errorf("%s: %w", sql, err)
@@ -56,9 +56,9 @@ func Settle(ctx context.Context, url string) error {
 	return nil
 }
 
-// Settled tells whether Settle has come to its end since the tables were written to: Ctrl-C may have cut it short when all
+// Vacuumed tells whether Vacuum has come to its end since the tables were written to: Ctrl-C may have cut it short when all
 // rows were there.
-func Settled(ctx context.Context, url string) (bool, error) {
+func Vacuumed(ctx context.Context, url string) (bool, error) {
 	conn, err := pgconn.Connect(ctx, url)
 	if err != nil {
 		return false, fmt.Errorf("connect: %w", err)
@@ -69,9 +69,9 @@ func Settled(ctx context.Context, url string) (bool, error) {
 	return rough == 0, err
 }
 
-// Warm reads the tables and their keys once, as if the database had been in use for a while: pages that a restart or the
+// ReadOnce reads the tables and their keys once, as if the database had been in use for a while: pages that a restart or the
 // kernel has dropped come back into memory.
-func Warm(ctx context.Context, url string) error {
+func ReadOnce(ctx context.Context, url string) error {
 	const all = `SET enable_seqscan = off; SET enable_bitmapscan = off;
 		SELECT count(event_id) FROM ingot.events WHERE event_id >= '';
 		SELECT count(id) FROM ingot.events WHERE topic >= '';

@@ -1,4 +1,4 @@
-package rig
+package server
 
 import (
 	"context"
@@ -47,7 +47,7 @@ func (p *process) stop() error {
 		<-p.Done()
 	}
 	if err := p.Err(); err != nil {
-		return fmt.Errorf("%s: %w: %s", p.Cmd.Path, err, p.lastWords())
+		return fmt.Errorf("%s: %w: %s", p.Cmd.Path, err, p.lastLogLine())
 	}
 	return nil
 }
@@ -72,14 +72,14 @@ func (p *process) pause(ctx context.Context) error {
 	case <-time.After(10 * time.Millisecond):
 		return nil
 	case <-p.Done():
-		return fmt.Errorf("%s ended: %s", p.Cmd.Path, p.lastWords())
+		return fmt.Errorf("%s ended: %s", p.Cmd.Path, p.lastLogLine())
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// lastWords is the last line of the log.
-func (p *process) lastWords() string {
+// lastLogLine is the last line of the log.
+func (p *process) lastLogLine() string {
 	b, _ := os.ReadFile(p.log)
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	return lines[len(lines)-1]

@@ -1,8 +1,9 @@
-package rig
+package monitor
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,16 +14,13 @@ import (
 	"time"
 )
 
-// debugFlag tells an ingester to serve profiles.
-const debugFlag = "--debug-listen"
-
-// Mallocs is how many objects a server has allocated since its start, by the text form of its heap profile; 0 if the server
-// does not tell.
-func Mallocs(ctx context.Context, s *Server) (int64, error) {
-	if s.debug == "" {
+// Mallocs is how many objects an ingester has allocated since its start, by the text form of its heap profile. debug is the
+// address of its profiles; "": it serves none, and the answer is 0.
+func Mallocs(ctx context.Context, debug string) (int64, error) {
+	if debug == "" {
 		return 0, nil
 	}
-	body, err := s.getDebug(ctx, "heap?debug=1")
+	body, err := get(ctx, debug, "heap?debug=1")
 	if err != nil {
 		return 0, err
 	}
@@ -37,12 +35,12 @@ func Mallocs(ctx context.Context, s *Server) (int64, error) {
 	return 0, lines.Err()
 }
 
-// Profile writes a CPU profile of a server over the time given into a file.
-func Profile(ctx context.Context, s *Server, during time.Duration, path string) error {
-	if s.debug == "" {
-		return fmt.Errorf("profile: the ingester does not take %s", debugFlag)
+// Profile writes a CPU profile of an ingester over the time given into a file.
+func Profile(ctx context.Context, debug string, during time.Duration, path string) error {
+	if debug == "" {
+		return errors.New("profile: the ingester does not take --debug-listen")
 	}
-	body, err := s.getDebug(ctx, fmt.Sprintf("profile?seconds=%d", max(1, int(during.Seconds()))))
+	body, err := get(ctx, debug, fmt.Sprintf("profile?seconds=%d", max(1, int(during.Seconds()))))
 	if err != nil {
 		return err
 	}
@@ -59,8 +57,8 @@ func Profile(ctx context.Context, s *Server, during time.Duration, path string) 
 	return err
 }
 
-func (s *Server) getDebug(ctx context.Context, what string) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.debug+"/debug/pprof/"+what, nil)
+func get(ctx context.Context, debug, what string) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+debug+"/debug/pprof/"+what, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package rig
+package postgres
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 
 const inUse = "another bench is using it"
 
-// breakClaim ends the connection that holds a lock, as a proxy that has enough of it may.
-func breakClaim(t *testing.T, c *Cluster, admin string) {
+// breakLock ends the connection that holds a lock, as a proxy that has enough of it may.
+func breakLock(t *testing.T, c *Cluster, admin string) {
 	t.Helper()
-	if err := Exec(t.Context(), admin, fmt.Sprintf("SELECT pg_terminate_backend(%d, 60000)", c.claim.conn.PgConn().PID())); err != nil {
+	if err := Exec(t.Context(), admin, fmt.Sprintf("SELECT pg_terminate_backend(%d, 60000)", c.lock.conn.PgConn().PID())); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -45,7 +45,7 @@ func TestOneBenchAtATimeOnAPostgres(t *testing.T) {
 	t.Parallel()
 	admin := pgtest.Durable(t).URL()
 	first := open(t, admin)
-	other, err := first.Create(t.Context(), "bench_rig_other")
+	other, err := first.Create(t.Context(), "bench_test_other")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,26 +62,26 @@ func TestABenchWhoseLockBreaks(t *testing.T) {
 	t.Parallel()
 	admin := pgtest.Durable(t).URL()
 	first := open(t, admin)
-	if _, err := first.Create(t.Context(), "bench_rig_first"); err != nil {
+	if _, err := first.Create(t.Context(), "bench_test_first"); err != nil {
 		t.Fatal(err)
 	}
-	breakClaim(t, first, admin)
-	if err := first.Drop(t.Context(), "bench_rig_first"); err != nil {
+	breakLock(t, first, admin)
+	if err := first.Drop(t.Context(), "bench_test_first"); err != nil {
 		t.Error(err)
 	}
 	refused(t, admin)
 
-	breakClaim(t, first, admin)
+	breakLock(t, first, admin)
 	second := open(t, admin)
-	if _, err := second.Create(t.Context(), "bench_rig_second"); err != nil {
+	if _, err := second.Create(t.Context(), "bench_test_second"); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := first.Drop(t.Context(), "bench_rig_second"); err == nil || !strings.Contains(err.Error(), inUse) {
+		if err := first.Drop(t.Context(), "bench_test_second"); err == nil || !strings.Contains(err.Error(), inUse) {
 			t.Errorf("dropped what the second has made: %v", err)
 		}
 	}
-	if there, err := second.Exists(t.Context(), "bench_rig_second"); !there || err != nil {
+	if there, err := second.Exists(t.Context(), "bench_test_second"); !there || err != nil {
 		t.Errorf("the second's database: %v, %v", there, err)
 	}
 }

@@ -1,4 +1,4 @@
-package rig
+package postgres
 
 import (
 	"context"
@@ -17,31 +17,31 @@ import (
 //  3. If another bench has taken it meanwhile, that other one goes on and this one cannot: it drops nothing any more, and
 //     each of its scenarios ends with an error that says so.
 
-// claimKey is the number of the lock. The ingester takes others.
-const claimKey = 0x696e676f74be
+// lockKey is the number of the lock. The ingester takes others.
+const lockKey = 0x696e676f74be
 
-// claim is the connection that holds the lock.
-type claim struct{ conn *pgx.Conn }
+// lock is the connection that holds the lock.
+type lock struct{ conn *pgx.Conn }
 
-// claimCluster takes the lock, or says who has it.
-func (c *Cluster) claimCluster(ctx context.Context) error {
+// acquireLock takes the lock, or says who has it.
+func (c *Cluster) acquireLock(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	conn, err := c.meetingPlace(ctx)
+	conn, err := c.connectToLock(ctx)
 	if err != nil {
 		return fmt.Errorf("lock the Postgres of --database-url: %w", err)
 	}
-	if err := take(ctx, conn); err != nil {
+	if err := tryLock(ctx, conn); err != nil {
 		_ = conn.Close(ctx)
 		return fmt.Errorf("lock the Postgres of --database-url: %w", err)
 	}
-	c.claim = &claim{conn}
+	c.lock = &lock{conn}
 	return nil
 }
 
-// meetingPlace connects to the database that the lock is in, for locks belong to a database: to the one that every Postgres
+// connectToLock connects to the database that the lock is in, for locks belong to a database: to the one that every Postgres
 // has, or else to that of the URL. So benches meet that were given different databases of one Postgres.
-func (c *Cluster) meetingPlace(ctx context.Context) (*pgx.Conn, error) {
+func (c *Cluster) connectToLock(ctx context.Context) (*pgx.Conn, error) {
 	if url, err := c.URL("postgres"); err == nil {
 		if conn, err := pgx.Connect(ctx, url); err == nil {
 			return conn, nil
@@ -50,41 +50,41 @@ func (c *Cluster) meetingPlace(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.Connect(ctx, c.admin)
 }
 
-// take takes the lock on a connection, which nothing but its end is to end.
-func take(ctx context.Context, conn *pgx.Conn) error {
+// tryLock takes the lock on a connection, which nothing but its end is to end.
+func tryLock(ctx context.Context, conn *pgx.Conn) error {
 	if _, err := conn.Exec(ctx, "SET idle_session_timeout = 0"); err != nil {
 		return err
 	}
 	taken, holder := false, 0
-	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(claimKey)).Scan(&taken); err != nil || taken {
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(lockKey)).Scan(&taken); err != nil || taken {
 		return err
 	}
 	const who = `SELECT coalesce(max(pid), 0) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid::bigint << 32 | objid::bigint = $1`
-	if err := conn.QueryRow(ctx, who, int64(claimKey)).Scan(&holder); err != nil {
+	if err := conn.QueryRow(ctx, who, int64(lockKey)).Scan(&holder); err != nil {
 		return err
 	}
 	return fmt.Errorf("another bench is using it (by its server process %d), and would lose its databases: wait for its end, or use another Postgres", holder)
 }
 
-// keepClaim takes the lock again if the connection that held it is broken.
-func (c *Cluster) keepClaim(ctx context.Context) error {
-	if c.claim == nil {
+// keepLock takes the lock again if the connection that held it is broken.
+func (c *Cluster) keepLock(ctx context.Context) error {
+	if c.lock == nil {
 		return nil // a private server's folder is locked
 	}
 	asked, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	if c.claim.conn.Ping(asked) == nil {
+	if c.lock.conn.Ping(asked) == nil {
 		return nil
 	}
-	_ = c.claim.conn.Close(asked)
-	return c.claimCluster(ctx)
+	_ = c.lock.conn.Close(asked)
+	return c.acquireLock(ctx)
 }
 
 // release frees the lock. The next bench need not wait until the server has noticed that the connection is closed.
-func (c *claim) release(ctx context.Context) {
+func (l *lock) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	_, _ = c.conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(claimKey)) // the end of the connection frees it as well
-	_ = c.conn.Close(ctx)
+	_, _ = l.conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(lockKey)) // the end of the connection frees it as well
+	_ = l.conn.Close(ctx)
 }

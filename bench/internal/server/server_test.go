@@ -1,0 +1,87 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestTheShellDoesNotSteerAServer unnoticed.
+func TestTheShellDoesNotSteerAServer(t *testing.T) {
+	t.Parallel()
+	kept := cleanEnv([]string{"PATH=/bin", "INGOT_DEADLINE=1s", "DATABASE_URL=postgres://x/y", "PGHOST=z", "HOME=/h"})
+	if got := strings.Join(kept, " "); got != "PATH=/bin HOME=/h" {
+		t.Errorf("kept %s", got)
+	}
+}
+
+func TestProcessStops(t *testing.T) {
+	t.Parallel()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip(err)
+	}
+	p, err := start(filepath.Join(t.TempDir(), "log"), sleep, "3600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := fmt.Sprintf("/proc/%d", p.PID())
+	if _, err := os.Stat(running); err != nil {
+		t.Error(err)
+	}
+	if err := p.stop(); err == nil || !strings.Contains(err.Error(), "terminated") {
+		t.Errorf("sleep ended with %v", err)
+	}
+	if _, err := os.Stat(running); err == nil {
+		t.Error("it is still there")
+	}
+}
+
+func TestAChildThatEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := startServer(t.Context(), filepath.Join(t.TempDir(), "log"), "127.0.0.1:1", "/bin/sh", []string{"-c", "echo the port is taken; exit 3"})
+	if err == nil || !strings.Contains(err.Error(), "the port is taken") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestNobodyIsWaitedForWithoutEnd: a build that starts and does nothing, and one that never gets ready.
+func TestNobodyIsWaitedForWithoutEnd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	idle := filepath.Join(t.TempDir(), "idle")
+	if err := os.WriteFile(idle, []byte("#!/bin/sh\nexec sleep 100\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if begin := time.Now(); HasFlag(ctx, idle, debugFlag) || time.Since(begin) > 20*time.Second {
+		t.Errorf("asked for its flags for %v", time.Since(begin))
+	}
+	p, err := start(filepath.Join(t.TempDir(), "log"), idle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free, err := freeAddresses(1)
+	if err == nil {
+		err = p.awaitPort(t.Context(), free[0], 50*time.Millisecond)
+	}
+	if err == nil || !strings.Contains(err.Error(), p.log) {
+		t.Errorf("%v, want where to look", err)
+	}
+	unready := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	defer unready.Close()
+	s := &Server{Address: strings.TrimPrefix(unready.URL, "http://"), process: p}
+	if err := s.awaitReady(t.Context(), 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), "not ready after 50ms: see "+p.log) {
+		t.Errorf("%v, want where to look", err)
+	}
+	if err := p.stop(); err == nil {
+		t.Error("it ended by itself")
+	}
+}
