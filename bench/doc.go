@@ -18,7 +18,7 @@
 //
 //	run.go          flags, then one scenario after another; resumes where it was cut
 //	   │
-//	scenarios.go    the table of what is measured, and against which limit; scenario.go, a line of it
+//	internal/scenario    the table of what is measured, and against which limit
 //	   │
 //	stage.go        a scenario on stage: limit, round, limit, round, .. limit
 //	   │  ├── meters.go    the limits a scenario is held against

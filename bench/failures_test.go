@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ingot/bench/internal/scenario"
 )
 
 // TestAServerThatSettlesNothing has no figure, not one of 0 events/s.
@@ -17,7 +19,7 @@ func TestAServerThatSettlesNothing(t *testing.T) {
 	if err := h.findIngester(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, err := h.round(t.Context(), scenario{Name: "single-2", Connections: 2}, window{0, 50 * time.Millisecond})
+	_, err := h.round(t.Context(), scenario.Scenario{Name: "single-2", Connections: 2}, window{0, 50 * time.Millisecond})
 	if err == nil || !strings.Contains(err.Error(), `status 500: "oh no\n"`) {
 		t.Errorf("%v, want what went wrong", err)
 	}

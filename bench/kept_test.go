@@ -10,6 +10,7 @@ import (
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 	"ingot/internal/pgtest"
 )
 
@@ -23,9 +24,9 @@ func TestAnEmptiedDatabase(t *testing.T) {
 	}
 	defer func() { _ = cluster.Close(context.Background()) }()
 	h := &house{cluster: cluster, progress: newProgress(t.Output())}
-	s := scenario{Name: "emptied", Emptied: true}
+	s := scenario.Scenario{Name: "emptied", Emptied: true}
 	for range 2 {
-		r := &trial{house: h, scenario: s}
+		r := &trial{house: h, Scenario: s}
 		if err := r.openDatabase(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -36,13 +37,13 @@ func TestAnEmptiedDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if there, err := cluster.Exists(t.Context(), s.database()); !there || err != nil {
+	if there, err := cluster.Exists(t.Context(), s.Database()); !there || err != nil {
 		t.Errorf("after two rounds: %v, %v", there, err)
 	}
 	if err := h.dropCopy(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if there, err := cluster.Exists(t.Context(), s.database()); there || err != nil {
+	if there, err := cluster.Exists(t.Context(), s.Database()); there || err != nil {
 		t.Errorf("in the end: %v, %v", there, err)
 	}
 }
@@ -50,7 +51,7 @@ func TestAnEmptiedDatabase(t *testing.T) {
 // TestAKeptTableIsVacuumed, also by a run after one that was interrupted when all rows were there.
 func TestAKeptTableIsVacuumed(t *testing.T) {
 	t.Parallel()
-	r := &trial{house: profiling(t), scenario: scenario{Name: "kept", Base: 3000}}
+	r := &trial{house: profiling(t), Scenario: scenario.Scenario{Name: "kept", Base: 3000}}
 	var err error
 	if r.encoder, err = mix.NewEncoder(r.Mix); err != nil {
 		t.Fatal(err)
@@ -111,7 +112,8 @@ func TestLimitsInOrder(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		meters[name] = &meter{measure: func(context.Context) (float64, error) { order = append(order, name); return 1, nil }}
 	}
-	values, err := measureAll(t.Context(), []result.Ratio{beside("c"), beside("none"), beside("a"), beside("c"), beside("b")}, meters)
+	ratios := []result.Ratio{{Limit: "c"}, {Limit: "none"}, {Limit: "a"}, {Limit: "c"}, {Limit: "b"}}
+	values, err := measureAll(t.Context(), ratios, meters)
 	if err != nil || len(values) != 3 || !slices.Equal(order, []string{"c", "a", "b"}) {
 		t.Errorf("%v in the order %v, %v", values, order, err)
 	}

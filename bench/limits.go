@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/statistics"
 )
 
@@ -18,21 +19,21 @@ type limitsCommand struct {
 // limitLine is a limit and the load it is measured with.
 type limitLine struct {
 	what, limit string
-	load        scenario
+	load        scenario.Scenario
 }
 
 func limitLines() []limitLine {
 	return []limitLine{
-		{"raw COPY, whole or in chunks of 100, rows/s", rawCopy, scenario{Array: 100}},
-		{"raw COPY, whole or in chunks of 1,000, rows/s", rawCopy, scenario{Array: 1000}},
-		{"raw COPY, UUIDv7, rows/s", rawCopy, scenario{Array: 1000, Mix: mix.Mix{IDs: mix.UUIDv7}}},
-		{"HTTP that does nothing, 64 connections, requests/s", nothing, scenario{Connections: 64}},
-		{"HTTP that does nothing, 256 connections, requests/s", nothing, scenario{Connections: 256}},
-		{"rows in groups and no promise, 64 connections, requests/s", bare, scenario{Connections: 64}},
-		{"rows in groups and no promise, 256 connections, requests/s", bare, scenario{Connections: 256}},
-		{"one INSERT per request, 64 connections, requests/s", naive, scenario{Connections: 64}},
-		{"one INSERT per request, 256 connections, requests/s", naive, scenario{Connections: 256}},
-		{"one row and COMMIT, one connection, commits/s", commit, scenario{}},
+		{"raw COPY, whole or in chunks of 100, rows/s", scenario.LimitCopy, scenario.Scenario{Array: 100}},
+		{"raw COPY, whole or in chunks of 1,000, rows/s", scenario.LimitCopy, scenario.Scenario{Array: 1000}},
+		{"raw COPY, UUIDv7, rows/s", scenario.LimitCopy, scenario.Scenario{Array: 1000, Mix: mix.Mix{IDs: mix.UUIDv7}}},
+		{"HTTP that does nothing, 64 connections, requests/s", scenario.LimitNothing, scenario.Scenario{Connections: 64}},
+		{"HTTP that does nothing, 256 connections, requests/s", scenario.LimitNothing, scenario.Scenario{Connections: 256}},
+		{"rows in groups and no promise, 64 connections, requests/s", scenario.LimitBare, scenario.Scenario{Connections: 64}},
+		{"rows in groups and no promise, 256 connections, requests/s", scenario.LimitBare, scenario.Scenario{Connections: 256}},
+		{"one INSERT per request, 64 connections, requests/s", scenario.LimitNaive, scenario.Scenario{Connections: 64}},
+		{"one INSERT per request, 256 connections, requests/s", scenario.LimitNaive, scenario.Scenario{Connections: 256}},
+		{"one row and COMMIT, one connection, commits/s", scenario.LimitCommit, scenario.Scenario{}},
 	}
 }
 

@@ -17,10 +17,10 @@ import (
 	"ingot"
 	"ingot/bench/internal/limit"
 	"ingot/bench/internal/load"
-	"ingot/bench/internal/mix"
 	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/server"
 	"ingot/internal/buildtest"
 	"ingot/internal/pgtest"
@@ -34,72 +34,15 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
 }
 
-// TestScenarioTable holds the table to what the code that reads it relies on.
-func TestScenarioTable(t *testing.T) {
-	t.Parallel()
-	names := map[string]bool{}
-	for _, s := range scenarios() {
-		if names[s.Name] || s.Name == "" || s.About == "" {
-			t.Errorf("%q: a name that is empty or not its own, or nothing about it", s.Name)
-		}
-		names[s.Name] = true
-		if s.Set != quick && s.Set != full && s.Set != named {
-			t.Errorf("%s: set %q", s.Name, s.Set)
-		}
-		if s.open() == (s.Connections > 0) || !slices.IsSorted(s.Rates) {
-			t.Errorf("%s: want either connections or rising rates", s.Name)
-		}
-		if s.Connections%s.ingesters() != 0 || s.open() && s.ingesters() > 1 {
-			t.Errorf("%s: %d connections cannot be spread evenly over %d ingesters", s.Name, s.Connections, s.ingesters())
-		}
-		if strings.Contains(s.kept(), "topics") != (s.Mix.Topics > 0) {
-			t.Errorf("%s: a table is kept for each number of topics: %s", s.Name, s.kept())
-		}
-		if s.copies() && (s.database() == s.kept() || s.Lasts == 0) {
-			t.Errorf("%s: a full table is copied, and needs a longer window", s.Name)
-		}
-		if s.Base > 0 && s.Known > 0 {
-			t.Errorf("%s: in a table that is kept nobody knows which events may be repeated", s.Name)
-		}
-		if _, err := mix.NewEncoder(s.Mix); err != nil {
-			t.Errorf("%s: %v", s.Name, err)
-		}
-		for _, r := range s.Against {
-			checkRatio(t, s, r)
-		}
-	}
-}
-
-func checkRatio(t *testing.T, s scenario, r result.Ratio) {
-	t.Helper()
-	other, isScenario := find(r.Limit)
-	switch {
-	case isScenario:
-		sameTable := other.copies() && other.kept() == s.kept() && other.Alter != s.Alter
-		if other.copies() && !sameTable || other.open() || other.Array != s.Array || other.Connections != s.Connections || other.Mix.IDs != s.Mix.IDs || other.Mix.Topics != s.Mix.Topics {
-			t.Errorf("%s: %s is not the same thing in better circumstances", s.Name, r.Limit)
-		}
-	case !slices.Contains([]string{rawCopy, nothing, bare, naive, commit, pour}, r.Limit):
-		t.Errorf("%s: there is no limit %q", s.Name, r.Limit)
-	case r.Limit == pour && !s.copies():
-		t.Errorf("%s: %s is into a table that is full", s.Name, r.Limit)
-	case (r.Limit == nothing || r.Limit == bare || r.Limit == naive) && s.Array > 0:
-		t.Errorf("%s: %s answers single events", s.Name, r.Limit)
-	}
-	if r.LowerIsBetter() && r.Limit != commit {
-		t.Errorf("%s: a latency is counted in commits, not in %s", s.Name, r.Limit)
-	}
-}
-
 func TestQuickSetIsQuick(t *testing.T) {
 	t.Parallel()
-	c := runCommand{Rows: baseRows}
+	c := runCommand{Rows: scenario.BaseRows}
 	chosen, err := c.chosen()
 	if err != nil || len(chosen) < 4 || len(chosen) > 6 {
 		t.Errorf("%d scenarios, %v", len(chosen), err)
 	}
 	c.Full = true
-	want := slices.DeleteFunc(scenarios(), func(s scenario) bool { return s.Set == named })
+	want := slices.DeleteFunc(scenario.All(), func(s scenario.Scenario) bool { return s.Set == scenario.Named })
 	if all, _ := c.chosen(); len(all) != len(want) || len(all) <= len(chosen) {
 		t.Errorf("--full chooses %d of %d", len(all), len(want))
 	}
@@ -191,7 +134,7 @@ func TestAnIngesterThatStoresNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := &house{place: place{DatabaseURL: url}, given: server.Attach(serveNothing(t))}
-	r, err := h.round(t.Context(), scenario{Name: "liar", Connections: 2}, window{0, 50 * time.Millisecond})
+	r, err := h.round(t.Context(), scenario.Scenario{Name: "liar", Connections: 2}, window{0, 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +169,7 @@ func TestPair(t *testing.T) {
 	slow := result.Run{Events: 1000, Seconds: 2, CPU: monitor.CPU{Ingester: 40 * time.Millisecond, Postgres: 20 * time.Millisecond}}
 	quick := slow
 	quick.Events = 2000
-	p := pair{scenario: scenario{Name: "s"}, runs: [2][]result.Run{{slow, slow}, {quick, quick}}}
+	p := pair{scenario: scenario.Scenario{Name: "s"}, runs: [2][]result.Run{{slow, slow}, {quick, quick}}}
 	var out bytes.Buffer
 	if err := p.table(output{&out, &out}); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"ingot/bench/internal/load"
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/server"
 	"ingot/bench/internal/slowpg"
 )
@@ -32,13 +33,13 @@ const (
 
 // openMeter makes the meter of a limit for a scenario. The meter sends the same events as the scenario, over as many
 // connections.
-func (h *house) openMeter(ctx context.Context, name string, s scenario, window window) (*meter, error) {
-	if other, ok := find(name); ok {
-		other.Emptied = s.copies() && !other.copies()
+func (h *house) openMeter(ctx context.Context, name string, s scenario.Scenario, window window) (*meter, error) {
+	if other, ok := scenario.Find(name); ok {
+		other.Emptied = s.FullTable() && !other.FullTable()
 		other.Name += "-as-limit" // its profiles are not those of its own rounds
 		return h.scenarioMeter(other, window), h.dropCopy(ctx, other)
 	}
-	if name != nothing && h.cluster == nil {
+	if name != scenario.LimitNothing && h.cluster == nil {
 		return nil, errNoDatabase
 	}
 	encoder, err := mix.NewEncoder(s.Mix)
@@ -46,19 +47,19 @@ func (h *house) openMeter(ctx context.Context, name string, s scenario, window w
 		return nil, err
 	}
 	switch name {
-	case rawCopy:
-		return h.copyMeter(ctx, encoder, s.events())
-	case commit:
+	case scenario.LimitCopy:
+		return h.copyMeter(ctx, encoder, s.RequestEvents())
+	case scenario.LimitCommit:
 		return h.commitMeter(ctx, s.CommitDelay)
-	case pour:
+	case scenario.LimitPour:
 		return &meter{close: func() {}, measure: func(ctx context.Context) (float64, error) { return h.pour(ctx, s) }}, nil
-	case nothing:
-		srv, err := server.StartLimit(ctx, h.self, h.logs, nothing)
+	case scenario.LimitNothing:
+		srv, err := server.StartLimit(ctx, h.self, h.logs, scenario.LimitNothing)
 		if err != nil {
 			return nil, err
 		}
 		return serverMeter(srv, encoder, s, func(context.Context) error { return nil }), nil
-	case bare, naive:
+	case scenario.LimitBare, scenario.LimitNaive:
 		return h.writingMeter(ctx, name, encoder, s)
 	}
 	return nil, fmt.Errorf("there is no limit or scenario %q", name)
@@ -72,7 +73,7 @@ func (h *house) limitDatabase(ctx context.Context, limit string) (url string, dr
 }
 
 func (h *house) copyMeter(ctx context.Context, e *mix.Encoder, size int) (*meter, error) {
-	url, drop, err := h.limitDatabase(ctx, rawCopy)
+	url, drop, err := h.limitDatabase(ctx, scenario.LimitCopy)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func (h *house) copyMeter(ctx context.Context, e *mix.Encoder, size int) (*meter
 
 // commitMeter goes through a proxy that delays commits if the scenario does: its commits are as slow then.
 func (h *house) commitMeter(ctx context.Context, delay time.Duration) (*meter, error) {
-	url, drop, err := h.limitDatabase(ctx, commit)
+	url, drop, err := h.limitDatabase(ctx, scenario.LimitCommit)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (h *house) commitMeter(ctx context.Context, delay time.Duration) (*meter, e
 }
 
 // writingMeter gives the server of a limit a database of its own, whose table is emptied before each measurement.
-func (h *house) writingMeter(ctx context.Context, name string, e *mix.Encoder, s scenario) (*meter, error) {
+func (h *house) writingMeter(ctx context.Context, name string, e *mix.Encoder, s scenario.Scenario) (*meter, error) {
 	url, drop, err := h.limitDatabase(ctx, name)
 	if err != nil {
 		return nil, err
@@ -125,7 +126,7 @@ func (h *house) writingMeter(ctx context.Context, name string, e *mix.Encoder, s
 
 // serverMeter drives the server of a limit as the scenario drives the ingester,
 // one event a request.
-func serverMeter(srv *server.Server, e *mix.Encoder, s scenario, prepare func(context.Context) error) *meter {
+func serverMeter(srv *server.Server, e *mix.Encoder, s scenario.Scenario, prepare func(context.Context) error) *meter {
 	measure := func(ctx context.Context) (float64, error) {
 		if err := prepare(ctx); err != nil {
 			return 0, err
@@ -149,7 +150,7 @@ func serverMeter(srv *server.Server, e *mix.Encoder, s scenario, prepare func(co
 
 // scenarioMeter measures another scenario as the limit: for example the same load on an empty table, with fewer indexes, or
 // with one ingester.
-func (h *house) scenarioMeter(other scenario, w window) *meter {
+func (h *house) scenarioMeter(other scenario.Scenario, w window) *meter {
 	measure := func(ctx context.Context) (float64, error) {
 		r, err := h.round(ctx, other, w)
 		return r.Events, errors.Join(err, r.Truth.Err())

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/statistics"
 )
 
@@ -27,11 +28,11 @@ type pairCommand struct {
 
 // Run implements kong's interface.
 func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
-	chosen, ok := find(c.Scenario)
+	chosen, ok := scenario.Find(c.Scenario)
 	if !ok {
 		return fmt.Errorf("there is no scenario %q: see bench list", c.Scenario)
 	}
-	if chosen.copies() || chosen.Name == payloadFile {
+	if chosen.FullTable() || chosen.Name == scenario.PayloadFile {
 		return fmt.Errorf("%s wants a table or a file of its own: bench run measures it", chosen.Name)
 	}
 	if chosen.Known > 0 {
@@ -57,7 +58,7 @@ func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
 // Both stay up, on a database each. No limits are measured in between: they would take most of the time.
 type pair struct {
 	*house
-	scenario scenario
+	scenario scenario.Scenario
 	window   window
 	binaries [2]string
 	trials   [2]*trial
@@ -68,7 +69,7 @@ type pair struct {
 func (p *pair) measure(ctx context.Context, pairs int) (err error) {
 	for i, own := range [2]string{"_old", "_new"} {
 		h, s := *p.house, p.scenario
-		h.binary, s.own, s.Emptied = p.binaries[i], own, false
+		h.binary, s.Suffix, s.Emptied = p.binaries[i], own, false
 		t, failed := h.begin(ctx, s, p.window)
 		defer func() { err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx))) }()
 		if failed != nil {

@@ -9,6 +9,7 @@ import (
 
 	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 )
 
 // profiled runs load and, if profiles are wanted, takes one of the first ingester's processor time meanwhile: while it warms
@@ -36,8 +37,8 @@ func tellProfiles(out io.Writer, r *result.Result) {
 			continue
 		}
 		fmt.Fprintf(out, "profile %s: %s, round %d", last.Profile, s.Name, len(s.Rounds))
-		if of, _ := find(s.Name); of.ingesters() > 1 {
-			fmt.Fprintf(out, ", the first of %d ingesters", of.ingesters())
+		if of, _ := scenario.Find(s.Name); of.IngesterCount() > 1 {
+			fmt.Fprintf(out, ", the first of %d ingesters", of.IngesterCount())
 		}
 		if len(last.Steps) > 0 {
 			fmt.Fprintf(out, ", at %.0f requests/s; the other steps are beside it", last.Asked)

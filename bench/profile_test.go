@@ -12,6 +12,7 @@ import (
 
 	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 	"ingot/internal/buildtest"
 	"ingot/internal/pgtest"
 )
@@ -35,7 +36,7 @@ func profiling(t *testing.T) *house {
 func TestProfileOfALimit(t *testing.T) {
 	t.Parallel()
 	h := profiling(t)
-	m, err := h.openMeter(t.Context(), "array-100", scenario{}, window{0, time.Second})
+	m, err := h.openMeter(t.Context(), "array-100", scenario.Scenario{}, window{0, time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestProfileOfALimit(t *testing.T) {
 func TestProfileOfTheKnee(t *testing.T) {
 	t.Parallel()
 	h := profiling(t)
-	s := scenario{Name: "open-knee", Rates: []int{20, 40}, own: "_profiled"}
+	s := scenario.Scenario{Name: "open-knee", Rates: []int{20, 40}, Suffix: "_profiled"}
 	r, err := h.round(t.Context(), s, window{0, time.Second})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/reads"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 )
 
 // readsCommand measures reads of a large table while an ingester writes to it at a part of its top speed.
@@ -47,8 +48,8 @@ const (
 	readConnections = 8
 )
 
-func (c *readsCommand) scenario() scenario {
-	return scenario{
+func (c *readsCommand) scenario() scenario.Scenario {
+	return scenario.Scenario{
 		Name: "reads", Base: c.Rows, Array: readArray, Connections: readConnections, Flags: c.Flag,
 		Mix: mix.Mix{Topics: c.Topics, Duplicates: 0.30},
 	}
@@ -79,15 +80,15 @@ func (c *readsCommand) Run(ctx context.Context, s output) (err error) {
 
 // measure brings everything up, finds the top speed, and reads at a part of it.
 func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (err error) {
-	t := &trial{house: h, scenario: c.scenario(), window: window{c.Warm, c.Measure}}
+	t := &trial{house: h, Scenario: c.scenario(), window: window{c.Warm, c.Measure}}
 	if t.encoder, err = mix.NewEncoder(t.Mix); err != nil {
 		return err
 	}
-	if err := h.dropCopy(ctx, t.scenario); err != nil {
+	if err := h.dropCopy(ctx, t.Scenario); err != nil {
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx)), h.dropCopy(ctx, t.scenario))
+		err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx)), h.dropCopy(ctx, t.Scenario))
 	}()
 	if err := t.setUp(ctx); err != nil {
 		return fmt.Errorf("set up: %w", err)

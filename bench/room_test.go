@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/scenario"
 )
 
 // TestADiskThatIsTooSmall is told before a row is loaded, with the folder and what to change; of a Postgres that was given it is not known.
@@ -14,10 +15,10 @@ func TestADiskThatIsTooSmall(t *testing.T) {
 	t.Parallel()
 	h := profiling(t)
 	h.disk = t.TempDir()
-	for set, mend := range map[string]string{full: ", --rows fewer rows", named: ": --data-dir names a folder on another disk"} {
+	for set, mend := range map[string]string{scenario.Full: ", --rows fewer rows", scenario.Named: ": --data-dir names a folder on another disk"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // or it loads rows until the disk is full
 		defer cancel()
-		r := &trial{house: h, scenario: scenario{Name: "huge", Set: set, Base: 1_000_000_000_000}}
+		r := &trial{house: h, Scenario: scenario.Scenario{Name: "huge", Set: set, Base: 1_000_000_000_000}}
 		var err error
 		if r.encoder, err = mix.NewEncoder(r.Mix); err != nil {
 			t.Fatal(err)
@@ -28,11 +29,11 @@ func TestADiskThatIsTooSmall(t *testing.T) {
 		}
 	}
 	h.disk = ""
-	if err := (&trial{house: h, scenario: scenario{Base: 1_000_000_000_000}}).room(0); err != nil {
+	if err := (&trial{house: h, Scenario: scenario.Scenario{Base: 1_000_000_000_000}}).checkDiskSpace(0); err != nil {
 		t.Errorf("a disk that is not known: %v", err)
 	}
 	h.disk = t.TempDir()
-	if err := (&trial{house: h, scenario: scenario{Base: 3000}}).room(0); err != nil {
+	if err := (&trial{house: h, Scenario: scenario.Scenario{Base: 3000}}).checkDiskSpace(0); err != nil {
 		t.Errorf("few rows: %v", err)
 	}
 }

@@ -12,12 +12,13 @@ import (
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/truth"
 )
 
 // round measures a scenario once, on a fresh database or on its copy of a full one, and
 // checks the truth.
-func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, err error) {
+func (h *house) round(ctx context.Context, s scenario.Scenario, w window) (r result.Run, err error) {
 	if s.Lasts > 0 {
 		w.measure = s.Lasts
 	}
@@ -38,8 +39,8 @@ func (h *house) round(ctx context.Context, s scenario, w window) (r result.Run, 
 }
 
 // begin sets a trial up. Its caller has to call tearDown, after an error as well.
-func (h *house) begin(ctx context.Context, s scenario, w window) (t *trial, err error) {
-	t = &trial{house: h, scenario: s, window: w}
+func (h *house) begin(ctx context.Context, s scenario.Scenario, w window) (t *trial, err error) {
+	t = &trial{house: h, Scenario: s, window: w}
 	if t.encoder, err = mix.NewEncoder(s.Mix); err != nil {
 		return t, err
 	}
@@ -77,7 +78,7 @@ func (t *trial) watched(ctx context.Context) (result.Run, error) {
 	begin := time.Now()
 	var r result.Run
 	var err error
-	if t.open() {
+	if t.OpenLoop() {
 		r, err = t.rise(ctx) // with a profile of each step
 	} else {
 		r, err = t.profiled(ctx, t.Name, t.drive)
@@ -90,7 +91,7 @@ func (t *trial) watched(ctx context.Context) (result.Run, error) {
 
 // drive runs the load, closed or open.
 func (t *trial) drive(ctx context.Context) (result.Run, error) {
-	if t.open() {
+	if t.OpenLoop() {
 		return t.rise(ctx)
 	}
 	closed := load.Closed{

@@ -15,6 +15,7 @@ import (
 
 	"ingot/bench/internal/report"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/server"
 )
 
@@ -97,7 +98,7 @@ func command(args []string) string {
 func (c *runCommand) state() string { return filepath.Join(c.DataDir, "unfinished.json") }
 
 // all measures what is not done yet, and saves after each scenario.
-func (c *runCommand) all(ctx context.Context, h *house, chosen []scenario, r *result.Result) error {
+func (c *runCommand) all(ctx context.Context, h *house, chosen []scenario.Scenario, r *result.Result) error {
 	for i, s := range chosen {
 		if r.Find(s.Name) != nil {
 			continue
@@ -119,7 +120,7 @@ func (c *runCommand) all(ctx context.Context, h *house, chosen []scenario, r *re
 }
 
 // one measures a scenario. An error that breaks it is noted in its result, and the other scenarios go on.
-func (c *runCommand) one(ctx context.Context, h *house, s scenario) result.Scenario {
+func (c *runCommand) one(ctx context.Context, h *house, s scenario.Scenario) result.Scenario {
 	if why := c.unable(ctx, h, s); why != "" {
 		return result.Scenario{Name: s.Name, About: s.About, Skipped: why}
 	}
@@ -133,11 +134,11 @@ func (c *runCommand) one(ctx context.Context, h *house, s scenario) result.Scena
 }
 
 // unable says why a scenario cannot be measured here.
-func (c *runCommand) unable(ctx context.Context, h *house, s scenario) string {
-	if s.Name == payloadFile && s.Mix.File == "" {
+func (c *runCommand) unable(ctx context.Context, h *house, s scenario.Scenario) string {
+	if s.Name == scenario.PayloadFile && s.Mix.File == "" {
 		return "no file is given with --payloads"
 	}
-	special := s.ingesters() > 1 || s.stored() > 0 || s.CommitDelay > 0 || len(s.Flags) > 0 || s.Alter != ""
+	special := s.IngesterCount() > 1 || s.StoredRows() > 0 || s.CommitDelay > 0 || len(s.Flags) > 0 || s.Alter != ""
 	if h.given != nil {
 		if special {
 			return "a server given with --url is taken as it is"
@@ -176,23 +177,23 @@ func (c *runCommand) finish(s output, r *result.Result) error {
 }
 
 // chosen are the scenarios asked for, in the order of the table.
-func (c *runCommand) chosen() (chosen []scenario, err error) {
+func (c *runCommand) chosen() (chosen []scenario.Scenario, err error) {
 	wanted := map[string]bool{}
 	for _, name := range c.Scenarios {
-		if _, ok := find(name); !ok {
+		if _, ok := scenario.Find(name); !ok {
 			return nil, fmt.Errorf("there is no scenario %q: see bench list", name)
 		}
 		wanted[name] = true
 	}
-	for _, s := range scenarios() {
-		if s.Name == payloadFile {
+	for _, s := range scenario.All() {
+		if s.Name == scenario.PayloadFile {
 			s.Mix.File = c.Payloads
 		}
-		if s.Base == baseRows {
+		if s.Base == scenario.BaseRows {
 			s.Base = c.Rows
 			s.About = fmt.Sprintf("%s: %d rows", s.About, s.Base)
 		}
-		if wanted[s.Name] || len(wanted) == 0 && (s.Set == quick || c.Full && s.Set == full) {
+		if wanted[s.Name] || len(wanted) == 0 && (s.Set == scenario.Quick || c.Full && s.Set == scenario.Full) {
 			chosen = append(chosen, s)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"ingot/bench/internal/load"
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/scenario"
 )
 
 // A full table is measured in the state of a table in use. Right after a checkpoint, with which every limit on a fresh
@@ -22,7 +23,7 @@ const (
 // settle brings the full table of a scenario into the state of one in use: it reads the table, and loads it until that
 // state is reached. counts are those of this load.
 func (t *trial) settle(ctx context.Context) (counts load.Counts, err error) {
-	if !t.copies() {
+	if !t.FullTable() {
 		return counts, nil
 	}
 	step := *t
@@ -38,8 +39,8 @@ func (t *trial) settle(ctx context.Context) (counts load.Counts, err error) {
 const pourBatch = 1400
 
 // pour measures raw COPY into the table of a scenario, in the same state.
-func (h *house) pour(ctx context.Context, s scenario) (float64, error) {
-	t := &trial{house: h, scenario: s}
+func (h *house) pour(ctx context.Context, s scenario.Scenario) (float64, error) {
+	t := &trial{house: h, Scenario: s}
 	var err error
 	if t.encoder, err = mix.NewEncoder(t.Mix); err != nil {
 		return 0, err
@@ -54,7 +55,7 @@ func (h *house) pour(ctx context.Context, s scenario) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	rows, took, err := postgres.Pour(ctx, t.database, t.encoder, pourBatch, fullWindow)
+	rows, took, err := postgres.Pour(ctx, t.database, t.encoder, pourBatch, scenario.FullTableWindow)
 	return float64(rows) / took.Seconds(), err
 }
 

@@ -10,6 +10,7 @@ import (
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/server"
 	"ingot/bench/internal/slowpg"
 	"ingot/bench/internal/truth"
@@ -18,7 +19,7 @@ import (
 // trial is one round as it is set up and runs.
 type trial struct {
 	*house
-	scenario
+	scenario.Scenario
 	window
 	encoder  *mix.Encoder
 	database string // its URL; "" when it is not known
@@ -67,14 +68,14 @@ func (t *trial) startOwn(ctx context.Context) error {
 			return err
 		}
 	}
-	for range t.ingesters() {
+	for range t.IngesterCount() {
 		s, err := server.StartIngester(ctx, t.binary, t.logs, url, t.ingesterFlags())
 		if err != nil {
 			return err
 		}
 		t.servers = append(t.servers, s)
 	}
-	if t.copies() {
+	if t.FullTable() {
 		return nil // altered when it was copied
 	}
 	return t.alter(ctx) // the ingesters have made the tables
@@ -93,12 +94,12 @@ func (t *trial) alter(ctx context.Context) error {
 // openDatabase opens a fresh database, the scenario's copy of a kept one, or the one that is emptied.
 func (t *trial) openDatabase(ctx context.Context) (err error) {
 	switch {
-	case t.copies():
+	case t.FullTable():
 		return t.openCopy(ctx)
 	case t.Emptied:
 		return t.openEmptied(ctx)
 	}
-	if t.database, err = t.cluster.Create(ctx, t.scenario.database()); err != nil || t.stored() == 0 {
+	if t.database, err = t.cluster.Create(ctx, t.Scenario.Database()); err != nil || t.StoredRows() == 0 {
 		return err
 	}
 	return t.fill(ctx)
@@ -117,24 +118,24 @@ func (t *trial) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.room(int(have)); err != nil {
+	if err := t.checkDiskSpace(int(have)); err != nil {
 		return err
 	}
-	if int(have) < t.stored() {
-		t.progress.begin(fmt.Sprintf("load %d rows", t.stored()), t.stored())
+	if int(have) < t.StoredRows() {
+		t.progress.begin(fmt.Sprintf("load %d rows", t.StoredRows()), t.StoredRows())
 		defer t.progress.end()
-		if err := postgres.Fill(ctx, t.database, t.encoder, t.stored(), t.progress.set); err != nil {
+		if err := postgres.Fill(ctx, t.database, t.encoder, t.StoredRows(), t.progress.set); err != nil {
 			return err
 		}
 	}
 	if settled, err := postgres.Vacuumed(ctx, t.database); err != nil || settled {
 		return err
 	}
-	t.progress.say("vacuum %d rows", t.stored())
+	t.progress.say("vacuum %d rows", t.StoredRows())
 	return postgres.Vacuum(ctx, t.database)
 }
 
-func (t *trial) ingesterFlags() []string { return slices.Concat(t.scenario.Flags, t.flags) }
+func (t *trial) ingesterFlags() []string { return slices.Concat(t.Scenario.Flags, t.flags) }
 
 func (t *trial) stop() (err error) {
 	for _, s := range t.servers {
@@ -148,8 +149,8 @@ func (t *trial) tearDown(ctx context.Context) error {
 	if t.proxy != nil {
 		t.proxy.Close()
 	}
-	if t.given == nil && !t.copies() && !t.Emptied {
-		err = errors.Join(err, t.cluster.Drop(ctx, t.scenario.database()))
+	if t.given == nil && !t.FullTable() && !t.Emptied {
+		err = errors.Join(err, t.cluster.Drop(ctx, t.Scenario.Database()))
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 )
 
 // window is how long a run lasts.
@@ -14,8 +15,8 @@ type window struct{ warm, measure time.Duration }
 
 // stage measures a scenario: its limits, a round, its limits, a round, and so on.
 // The limits between two rounds belong to both.
-func (h *house) stage(ctx context.Context, s scenario, rounds int, w window) (result.Scenario, error) {
-	out := result.Scenario{Name: s.Name, About: s.About, Open: s.open(), Ratios: s.Against}
+func (h *house) stage(ctx context.Context, s scenario.Scenario, rounds int, w window) (result.Scenario, error) {
+	out := result.Scenario{Name: s.Name, About: s.About, Open: s.OpenLoop(), Ratios: s.Against}
 	if err := h.dropCopy(ctx, s); err != nil {
 		return out, err
 	}
@@ -37,14 +38,14 @@ func (h *house) stage(ctx context.Context, s scenario, rounds int, w window) (re
 			h.tell(s, round, len(out.Rounds), rounds)
 		}
 	}
-	if err == nil && s.copies() {
+	if err == nil && s.FullTable() {
 		err = h.verify(ctx, s)
 	}
 	return out, err
 }
 
 // openMeters opens each limit of a scenario once. After an error it returns the meters that are open, too, to be closed.
-func (h *house) openMeters(ctx context.Context, s scenario, w window) (map[string]*meter, error) {
+func (h *house) openMeters(ctx context.Context, s scenario.Scenario, w window) (map[string]*meter, error) {
 	meters := map[string]*meter{}
 	for _, ratio := range s.Against {
 		if meters[ratio.Limit] != nil {
@@ -63,7 +64,7 @@ func (h *house) openMeters(ctx context.Context, s scenario, w window) (map[strin
 }
 
 // tell shows a round as it ends.
-func (h *house) tell(s scenario, r result.Round, n, of int) {
+func (h *house) tell(s scenario.Scenario, r result.Round, n, of int) {
 	if h.progress.terminal {
 		h.progress.set(n)
 		return
@@ -82,7 +83,7 @@ func (h *house) tell(s scenario, r result.Round, n, of int) {
 }
 
 // between runs one round, and measures the limits after it.
-func (h *house) between(ctx context.Context, s scenario, w window, meters map[string]*meter, before map[string]float64) (result.Round, map[string]float64, error) {
+func (h *house) between(ctx context.Context, s scenario.Scenario, w window, meters map[string]*meter, before map[string]float64) (result.Round, map[string]float64, error) {
 	round := result.Round{Limits: map[string][2]float64{}}
 	var err error
 	if round.Run, err = h.round(ctx, s, w); err != nil {

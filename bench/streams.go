@@ -15,6 +15,7 @@ import (
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/monitor"
 	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/streams"
 )
 
@@ -83,7 +84,7 @@ func (c *streamsCommand) all(ctx context.Context, h *house, r *streamsResult) er
 
 // one measures a rate on a database and an ingester of its own.
 func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, rate, stopped int) (err error) {
-	t := &trial{house: h, scenario: scenario{Name: "streams", Flags: c.Flag}}
+	t := &trial{house: h, Scenario: scenario.Scenario{Name: "streams", Flags: c.Flag}}
 	if t.encoder, err = mix.NewEncoder(t.Mix); err != nil {
 		return err
 	}
