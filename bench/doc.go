@@ -10,41 +10,45 @@
 //	bench compare OLD NEW        did it get better or worse, or is it noise? (compare.go)
 //	bench report RESULT          the JSON of a run as one HTML file (report.go)
 //
-// A limit is what no ingester can beat on this machine, as a raw COPY of the same rows or a
-// server that stores nothing, or what a plain one reaches, with one INSERT for each request
-// (internal/limit).
+// The words: a scenario is a line of the table of what is measured. A run measures scenarios, each in rounds. A round sets up
+// a database and ingesters, warms up, and measures in a window. A limit, measured before and after each round, is what no
+// ingester can beat on this machine, as a raw COPY of the same rows or a server that stores nothing, or what a plain one
+// reaches, with one INSERT for each request. A figure by its limit is a ratio.
 //
-// A run, in the order of the files:
-//
-//	run.go          flags, then one scenario after another; resumes where it was cut
+//	run.go  pair.go  reads.go  streams.go      package main: a file a command, flags (flags.go), the command line (main.go)
 //	   │
-//	internal/scenario    the table of what is measured, and against which limit
-//	   │
-//	stage.go        a scenario on stage: limit, round, limit, round, .. limit
-//	   │  ├── meters.go    the limits a scenario is held against
-//	   │  └── round.go     load, watch, truth check
-//	   │        ├── setup.go   fresh database, ingesters
-//	   │        ├── kept.go    or a copy of a table that is full, if room.go finds room for it
-//	   │        ├── settle.go  in the state of one in use
-//	   │        └── rise.go    the open loop: rates up to where they are not kept up with
+//	   ├── internal/scenario      the table
+//	   ├── internal/environment   what all rounds share, in one data folder
 //	   ▼
-//	internal/result      every round of it, as JSON; table, comparison
-//	internal/report      the report
+//	internal/measure              limit, round, limit, round, .. limit
+//	   ├── internal/postgres      databases, and the rows in them; slowpg, one whose commits are slow
+//	   ├── internal/server        ingesters and the servers of limits, as processes
+//	   ├── internal/limit         what is measured of a limit
+//	   ├── internal/load          the load generator, closed and open loop; mix, the events it sends
+//	   ├── internal/monitor       processor time, memory, /stats
+//	   └── internal/truth         the rows against the answers
+//	   ▼
+//	internal/result               every round of it, as JSON; ratios, table, comparison; statistics, its arithmetic
+//	internal/report               the HTML file
 //
-// reads.go and streams.go set up the same way, and have readers of their own; pair.go keeps two
-// ingesters up and loads them in turn, without limits. Beside them:
+// Which file answers which question:
 //
-//	main.go         the command line; flags.go refuses what there is nothing to measure with
-//	house.go        what all scenarios share, in one folder
-//	lock.go         keeps another bench out of that folder
-//	logs.go         makes room in it
-//	machine.go      where the scenarios ran
-//	progress.go     what is said meanwhile
-//	profile.go      where the processor time went
-//	compare.go      two results against each other; once.go, of scenarios that were measured once
-//	limitserver.go  hidden subcommands: the servers of three limits
+//	what is measured, and against which limit?     internal/scenario/table.go
+//	where is Postgres started?                     internal/postgres/cluster.go, for internal/environment/environment.go
+//	where is an ingester started?                  internal/server/server.go, for internal/measure/setup.go
+//	where do the rows of a full table come from?   internal/measure/database.go, with internal/postgres/fill.go
+//	where is a round measured?                     internal/measure/round.go
+//	where is a limit measured?                     internal/measure/limit.go, with internal/limit
+//	where does the load come from?                 internal/load/closed.go and open.go
+//	where does a ratio come from?                  internal/result/ratio.go
+//	where is a figure called BROKEN?               internal/result/result.go, by internal/truth/check.go
+//	where is a result better, worse or noise?      internal/result/compare.go, by internal/statistics/differ.go
+//	which reads are measured, with which goals?    internal/reads/kinds.go
+//	when has a stream missed an event?             internal/streams/stream.go
 //
-// Machines drift by a factor of two within minutes. So each run stands between two
+// profiles.go says where profiles are, and limitserver.go has hidden commands: the servers of three limits.
+//
+// Machines drift by a factor of two within minutes. So each round stands between two
 // runs of its limit, a ratio is taken per round, and the median over the rounds and
 // their spread are what is shown. A figure of yesterday is compared by its ratio.
 //

@@ -2,18 +2,31 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"ingot/bench/internal/environment"
+	"ingot/bench/internal/progress"
 	"ingot/bench/internal/result"
 )
+
+// storesNothing is the address of a server that says "stored" to everything, until the test ends.
+func storesNothing(t *testing.T) (address string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"stored"}`) }))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
 
 // TestARunThatCannotBeSavedIsShown: as on a full disk, where it ends with its first scenario.
 func TestARunThatCannotBeSavedIsShown(t *testing.T) {
 	t.Parallel()
-	address := serveNothing(t)
+	address := storesNothing(t)
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "unfinished.json.new"), 0o755); err != nil {
 		t.Fatal(err)
@@ -46,7 +59,7 @@ func TestAResultThatCannotBeWrittenIsShown(t *testing.T) {
 func TestARunThatMeasuredNothingFails(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	args := []string{"run", "staged-100", "--data-dir", t.TempDir(), "--url", "http://" + serveNothing(t)}
+	args := []string{"run", "staged-100", "--data-dir", t.TempDir(), "--url", "http://" + storesNothing(t)}
 	if code := run(t.Context(), args, output{&out, &out}); code != exitBad || !strings.Contains(out.String(), "nothing was measured") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
@@ -68,13 +81,13 @@ func TestARunThatCannotGoOnSaysWhy(t *testing.T) {
 		"no result":     {"half", "begins anew: read result: ", 0},
 	} {
 		var said bytes.Buffer
-		run := runCommand{place: place{DataDir: t.TempDir()}, Resume: true}
+		run := runCommand{environmentFlags: environmentFlags{DataDir: t.TempDir()}, Resume: true}
 		if c.cut != nil {
-			if err := result.WriteJSON(run.state(), c.cut); err != nil {
+			if err := result.WriteJSON(run.unfinished(), c.cut); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r, err := run.begin(t.Context(), &house{progress: newProgress(&said)})
+		r, err := run.newResult(t.Context(), &environment.Environment{Progress: progress.New(&said)})
 		if err != nil || len(r.Scenarios) != c.done || !strings.Contains(said.String(), c.says) || c.says == "" && said.Len() > 0 {
 			t.Errorf("%s: %v, %q", name, err, said.String())
 		}

@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"ingot/bench/internal/environment"
+	"ingot/bench/internal/measure"
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/progress"
 	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/statistics"
 )
 
 type limitsCommand struct {
-	place
+	environmentFlags
 	Rounds int `default:"3" help:"Runs of each."`
 }
 
@@ -40,16 +43,16 @@ func limitLines() []limitLine {
 // Run implements kong's interface.
 func (c *limitsCommand) Run(ctx context.Context, s output) (err error) {
 	c.Ingest = "none" // no ingester is needed, so none is built
-	h, err := openHouse(ctx, c.place, newProgress(s.stderr))
+	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.close(ctx)) }()
+	defer func() { err = errors.Join(err, env.Close(ctx)) }()
 	t := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "LIMIT\tMEDIAN\tLEAST\tMOST")
 	for _, line := range limitLines() {
-		h.progress.say("%s", line.what)
-		v, err := c.line(ctx, h, line)
+		env.Progress.Say("%s", line.what)
+		v, err := c.measure(ctx, env, line)
 		if err != nil {
 			return errors.Join(t.Flush(), fmt.Errorf("%s: %w", line.what, err)) // shows what was measured before
 		}
@@ -58,15 +61,15 @@ func (c *limitsCommand) Run(ctx context.Context, s output) (err error) {
 	return t.Flush()
 }
 
-func (c *limitsCommand) line(ctx context.Context, h *house, line limitLine) (statistics.Summary, error) {
-	m, err := h.openMeter(ctx, line.limit, line.load, window{})
+func (c *limitsCommand) measure(ctx context.Context, env *environment.Environment, line limitLine) (statistics.Summary, error) {
+	l, err := measure.OpenLimit(ctx, env, line.limit, line.load, measure.Window{})
 	if err != nil {
 		return statistics.Summary{}, err
 	}
-	defer m.close()
+	defer l.Close()
 	var values []float64
 	for range c.Rounds {
-		v, err := m.measure(ctx)
+		v, err := l.Measure(ctx)
 		if err != nil {
 			return statistics.Summary{}, err
 		}

@@ -3,13 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"ingot/bench/internal/environment"
 	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/progress"
 	"ingot/internal/pgtest"
 )
 
@@ -17,12 +18,15 @@ import (
 func TestTwoBenchesInOneFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	unlock, err := lockFolder(dir)
+	open := func() (*environment.Environment, error) {
+		return environment.Open(t.Context(), environment.Options{DataDir: dir, URL: "http://127.0.0.1:1"}, progress.New(t.Output()))
+	}
+	first, err := open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := filepath.Join(dir, "logs", "ingest-1.log")
-	if err := errors.Join(os.Mkdir(filepath.Dir(log), 0o755), os.WriteFile(log, nil, 0o600)); err != nil {
+	log := filepath.Join(first.Logs, "ingest-1.log")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
@@ -36,11 +40,15 @@ func TestTwoBenchesInOneFolder(t *testing.T) {
 	if _, err := os.Stat(log); err != nil {
 		t.Errorf("the first one's log: %v", err)
 	}
-	unlock()
-	if unlock, err = lockFolder(dir); err != nil {
+	if err := first.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	unlock()
+	if first, err = open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestTwoBenchesOnOnePostgres: the second one, from another folder, leaves the databases of the first alone.

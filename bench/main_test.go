@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,42 +11,29 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
-	"ingot"
-	"ingot/bench/internal/limit"
-	"ingot/bench/internal/load"
 	"ingot/bench/internal/monitor"
-	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
-	"ingot/bench/internal/server"
 	"ingot/internal/buildtest"
 	"ingot/internal/pgtest"
 )
 
-// fasthttp's clean-up and clock goroutines look up from their sleep seconds after
-// the server has stopped; they end, or belong to the process.
-func TestMain(m *testing.M) {
-	pgtest.Main(m,
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
-}
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func TestQuickSetIsQuick(t *testing.T) {
 	t.Parallel()
 	c := runCommand{Rows: scenario.BaseRows}
-	chosen, err := c.chosen()
-	if err != nil || len(chosen) < 4 || len(chosen) > 6 {
-		t.Errorf("%d scenarios, %v", len(chosen), err)
+	quickSet, err := c.selectScenarios()
+	if err != nil || len(quickSet) < 4 || len(quickSet) > 6 {
+		t.Errorf("%d scenarios, %v", len(quickSet), err)
 	}
 	c.Full = true
 	want := slices.DeleteFunc(scenario.All(), func(s scenario.Scenario) bool { return s.Set == scenario.Named })
-	if all, _ := c.chosen(); len(all) != len(want) || len(all) <= len(chosen) {
+	if all, _ := c.selectScenarios(); len(all) != len(want) || len(all) <= len(quickSet) {
 		t.Errorf("--full chooses %d of %d", len(all), len(want))
 	}
 	c.Scenarios = []string{"index-all-100"}
-	if one, err := c.chosen(); err != nil || len(one) != 1 {
+	if one, err := c.selectScenarios(); err != nil || len(one) != 1 {
 		t.Errorf("by its name %d scenarios, %v", len(one), err)
 	}
 }
@@ -125,44 +111,6 @@ func TestReportAndCompareReadAResult(t *testing.T) {
 	}
 }
 
-// TestAnIngesterThatStoresNothing: a server that says "stored" to everything is the
-// fastest there is, and the round must not stand.
-func TestAnIngesterThatStoresNothing(t *testing.T) {
-	t.Parallel()
-	url := pgtest.New(t)
-	if err := postgres.Exec(t.Context(), url, ingot.Schema); err != nil {
-		t.Fatal(err)
-	}
-	h := &house{place: place{DatabaseURL: url}, given: server.Attach(serveNothing(t))}
-	r, err := h.round(t.Context(), scenario.Scenario{Name: "liar", Connections: 2}, window{0, 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := result.Scenario{Rounds: []result.Round{{Run: r}}}
-	if r.Truth.Missing == 0 || r.Truth.Missing != r.Counts.Stored || s.Bad() == "" {
-		t.Errorf("%+v: %q", r.Truth, s.Bad())
-	}
-}
-
-// serveNothing serves until the test ends, and answers without doing anything.
-func serveNothing(t *testing.T) (address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- limit.ServeNothing(ctx, l) }() // stopped and awaited in the cleanup
-	t.Cleanup(func() {
-		stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	return l.Addr().String()
-}
-
 // TestPair: twice the events in the same processor time are half of it an event.
 func TestPair(t *testing.T) {
 	t.Parallel()
@@ -210,20 +158,6 @@ func TestPairOfRealIngesters(t *testing.T) {
 	}
 	if code, out, said := pair(time.Nanosecond); code == 0 || !strings.Contains(said, "--measure") {
 		t.Errorf("a window without an answer: exit code %d:\n%s%s", code, out, said)
-	}
-}
-
-// TestWindowWithoutFigureSaysWhy: what went wrong most often is named, not the length of the window.
-func TestWindowWithoutFigureSaysWhy(t *testing.T) {
-	t.Parallel()
-	for want, r := range map[string]result.Run{
-		"3 times: no answer: EOF": {Counts: load.Counts{Refused: 4}, Failures: map[string]int{"no answer: EOF": 3, "no answer: reset": 2}},
-		"in 1s: 4 were refused":   {Counts: load.Counts{Refused: 4}},
-		"want a longer --measure": {},
-	} {
-		if err := nothingSettled(r, time.Second); !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("%v, want %s", err, want)
-		}
 	}
 }
 

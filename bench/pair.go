@@ -10,6 +10,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"ingot/bench/internal/environment"
+	"ingot/bench/internal/measure"
+	"ingot/bench/internal/progress"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/statistics"
@@ -38,16 +41,16 @@ func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
 	if chosen.Known > 0 {
 		return fmt.Errorf("%s is about the first moments after a start, and both stay up here: bench run measures it", chosen.Name)
 	}
-	h, err := openHouse(ctx, place{DataDir: c.DataDir, DatabaseURL: c.DatabaseURL, Ingest: c.Old}, newProgress(s.stderr))
+	env, err := environment.Open(ctx, environment.Options{DataDir: c.DataDir, DatabaseURL: c.DatabaseURL, Ingest: c.Old}, progress.New(s.stderr))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.close(ctx)) }()
+	defer func() { err = errors.Join(err, env.Close(ctx)) }()
 	newer, err := filepath.Abs(c.New)
 	if err != nil {
 		return fmt.Errorf("find the newer ingester: %w", err)
 	}
-	p := pair{house: h, scenario: chosen, window: window{c.Warm, c.Measure}, binaries: [2]string{h.binary, newer}}
+	p := pair{env: env, scenario: chosen, window: measure.Window{Warm: c.Warm, Measure: c.Measure}, binaries: [2]string{env.Binary, newer}}
 	if err := p.measure(ctx, c.Pairs); err != nil {
 		return err
 	}
@@ -57,36 +60,36 @@ func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
 // pair measures two ingesters in turn, a short window each, so that the drift of the machine's speed affects both alike.
 // Both stay up, on a database each. No limits are measured in between: they would take most of the time.
 type pair struct {
-	*house
+	env      *environment.Environment
 	scenario scenario.Scenario
-	window   window
+	window   measure.Window
 	binaries [2]string
-	trials   [2]*trial
+	rounds   [2]*measure.Round
 	runs     [2][]result.Run
 }
 
 // measure sets both ingesters up, loads them in turn, and checks the truth of each.
 func (p *pair) measure(ctx context.Context, pairs int) (err error) {
-	for i, own := range [2]string{"_old", "_new"} {
-		h, s := *p.house, p.scenario
-		h.binary, s.Suffix, s.Emptied = p.binaries[i], own, false
-		t, failed := h.begin(ctx, s, p.window)
-		defer func() { err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx))) }()
+	for i, suffix := range [2]string{"_old", "_new"} {
+		env, s := *p.env, p.scenario
+		env.Binary, s.Suffix, s.Emptied = p.binaries[i], suffix, false
+		r, failed := measure.SetUp(ctx, &env, s, p.window)
 		if failed != nil {
-			return fmt.Errorf("%s: %w", h.binary, failed)
+			return fmt.Errorf("%s: %w", env.Binary, failed)
 		}
-		p.trials[i] = t
+		defer func() { err = errors.Join(err, r.TearDown(context.WithoutCancel(ctx))) }()
+		p.rounds[i] = r
 	}
 	if err := p.load(ctx, pairs); err != nil {
 		return err
 	}
-	for i, t := range p.trials {
+	for i, r := range p.rounds {
 		var all result.Run
-		for _, r := range p.runs[i] {
-			all.Counts.Add(r.Counts)
+		for _, m := range p.runs[i] {
+			all.Counts.Add(m.Counts)
 		}
-		if err := errors.Join(t.check(ctx, &all), all.Truth.Err()); err != nil {
-			return fmt.Errorf("%s: %w", t.binary, err)
+		if err := errors.Join(r.Check(ctx, &all), all.Truth.Err()); err != nil {
+			return fmt.Errorf("%s: %w", r.Binary, err)
 		}
 	}
 	return nil
@@ -106,34 +109,22 @@ func orders(pairs int) [][2]int {
 
 // load loads both ingesters, a window each in every pair.
 func (p *pair) load(ctx context.Context, pairs int) error {
-	p.progress.begin(p.scenario.Name, pairs)
-	defer p.progress.end()
+	p.env.Progress.Begin(p.scenario.Name, pairs)
+	defer p.env.Progress.End()
 	for n, order := range orders(pairs) {
 		for _, i := range order {
-			r, err := p.trials[i].drive(ctx)
+			m, err := p.rounds[i].Load(ctx)
+			if err == nil {
+				err = measure.NothingSettled(m, p.window.Measure)
+			}
 			if err != nil {
-				return fmt.Errorf("%s: %w", p.trials[i].binary, err)
+				return fmt.Errorf("%s: %w", p.binaries[i], err)
 			}
-			if r.Events == 0 {
-				return fmt.Errorf("%s: %w", p.trials[i].binary, nothingSettled(r, p.window.measure))
-			}
-			p.runs[i] = append(p.runs[i], r)
+			p.runs[i] = append(p.runs[i], m)
 		}
-		p.progress.set(n + 1)
+		p.env.Progress.Set(n + 1)
 	}
 	return nil
-}
-
-// nothingSettled says why a window has no figure: what went wrong most often, or that it was too short.
-func nothingSettled(r result.Run, measure time.Duration) error {
-	worst, times := result.Worst(r.Failures)
-	switch {
-	case times > 0:
-		return fmt.Errorf("no event was settled in %s; %d times: %s", measure, times, worst)
-	case r.Counts.Refused > 0:
-		return fmt.Errorf("no event was settled in %s: %d were refused", measure, r.Counts.Refused)
-	}
-	return fmt.Errorf("nothing was answered in %s: want a longer --measure", measure)
 }
 
 // pairFigures are the lines of the table. A line is left out if its figure is not known: the processor time of a Postgres

@@ -9,9 +9,12 @@ import (
 	"path/filepath"
 	"time"
 
+	"ingot/bench/internal/environment"
 	"ingot/bench/internal/load"
+	"ingot/bench/internal/measure"
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/progress"
 	"ingot/bench/internal/reads"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
@@ -19,7 +22,7 @@ import (
 
 // readsCommand measures reads of a large table while an ingester writes to it at a part of its top speed.
 type readsCommand struct {
-	place
+	environmentFlags
 	Rows    int           `default:"10000000" help:"Rows that are there first; loaded once, and kept for the next run."`
 	Topics  int           `default:"1000" help:"Topics, by Zipf."`
 	Count   int           `default:"300" help:"Reads of each kind."`
@@ -60,108 +63,104 @@ func (c *readsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
 		return errors.New("reads are measured on an ingester and a table of their own: without --url")
 	}
-	h, err := openHouse(ctx, c.place, newProgress(s.stderr))
+	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.close(ctx)) }()
-	h.profiles = c.Profile
-	described, err := describe(ctx, h)
+	defer func() { err = errors.Join(err, env.Close(ctx)) }()
+	env.Profiles = c.Profile
+	empty, err := env.NewResult(ctx, command(os.Args[1:]))
 	if err != nil {
 		return err
 	}
-	described.Command = command(os.Args[1:])
-	r := &readsResult{Result: *described, Topics: c.Topics}
-	if err := c.measure(ctx, h, r); err != nil {
+	r := &readsResult{Result: *empty, Topics: c.Topics}
+	if err := c.measure(ctx, env, r); err != nil {
 		return err
 	}
 	return c.finish(s, r)
 }
 
 // measure brings everything up, finds the top speed, and reads at a part of it.
-func (c *readsCommand) measure(ctx context.Context, h *house, r *readsResult) (err error) {
-	t := &trial{house: h, Scenario: c.scenario(), window: window{c.Warm, c.Measure}}
-	if t.encoder, err = mix.NewEncoder(t.Mix); err != nil {
+func (c *readsCommand) measure(ctx context.Context, env *environment.Environment, r *readsResult) (err error) {
+	s := c.scenario()
+	if err := measure.DropDatabase(ctx, env, s); err != nil {
 		return err
 	}
-	if err := h.dropCopy(ctx, t.Scenario); err != nil {
+	defer func() { err = errors.Join(err, measure.DropDatabase(ctx, env, s)) }()
+	round, err := measure.SetUp(ctx, env, s, measure.Window{Warm: c.Warm, Measure: c.Measure})
+	if err != nil {
 		return err
 	}
-	defer func() {
-		err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx)), h.dropCopy(ctx, t.Scenario))
-	}()
-	if err := t.setUp(ctx); err != nil {
-		return fmt.Errorf("set up: %w", err)
-	}
-	if r.Rows, err = c.warm(ctx, t); err != nil {
+	defer func() { err = errors.Join(err, round.TearDown(context.WithoutCancel(ctx))) }()
+	if r.Rows, err = c.countRows(ctx, round); err != nil {
 		return err
 	}
 	began := time.Now()
-	top, err := c.topSpeed(ctx, t)
+	top, err := c.topSpeed(ctx, round)
 	if err != nil {
 		return err
 	}
 	r.Top = top.Events
-	h.progress.begin("read", c.Count)
-	defer h.progress.end()
+	env.Progress.Begin("read", c.Count)
+	defer env.Progress.End()
 	read := reads.Run{
-		Address: t.servers[0].Address, Encoder: t.encoder, Rows: c.Rows, Topics: c.Topics, Count: c.Count,
-		Began: began, Told: h.progress.set,
+		Address: round.Servers[0].Address, Encoder: round.Encoder, Rows: c.Rows, Topics: c.Topics, Count: c.Count,
+		Began: began, Told: env.Progress.Set,
 	}
-	if err := c.beside(ctx, t, read, r); err != nil {
+	if err := c.readWhileWriting(ctx, round, read, r); err != nil {
 		return err
 	}
 	r.Beside.Counts.Add(top.Counts) // the truth check is about both loads
-	return t.check(ctx, &r.Beside)
+	return round.Check(ctx, &r.Beside)
 }
 
-// warm reads the tables once, unless they are to be read cold, and counts their rows.
-func (c *readsCommand) warm(ctx context.Context, t *trial) (rows int, err error) {
+// countRows counts the rows of the tables, after it has read them once, unless they are to be read cold.
+func (c *readsCommand) countRows(ctx context.Context, round *measure.Round) (rows int, err error) {
 	if !c.Cold {
-		t.progress.say("read the tables once")
-		if err := postgres.ReadOnce(ctx, t.database); err != nil {
+		round.Progress.Say("read the tables once")
+		if err := postgres.ReadOnce(ctx, round.Database); err != nil {
 			return 0, err
 		}
 	}
-	return postgres.Rows(ctx, t.database)
+	return postgres.Rows(ctx, round.Database)
 }
 
 // topSpeed is a run of the load with nothing beside it.
-func (c *readsCommand) topSpeed(ctx context.Context, t *trial) (result.Run, error) {
-	top, err := t.drive(ctx)
-	if err == nil && top.Events == 0 {
-		err = nothingSettled(top, c.Measure)
+func (c *readsCommand) topSpeed(ctx context.Context, round *measure.Round) (result.Run, error) {
+	top, err := round.Load(ctx)
+	if err == nil {
+		err = measure.NothingSettled(top, c.Measure)
 	}
 	if err != nil {
 		return top, fmt.Errorf("top speed: %w", err)
 	}
-	t.progress.say("top speed %.0f events/s", top.Events)
+	round.Progress.Say("top speed %.0f events/s", top.Events)
 	return top, nil
 }
 
-// beside reads while an open loop writes, for as long as the reads take.
-func (c *readsCommand) beside(ctx context.Context, t *trial, read reads.Run, r *readsResult) error {
+// readWhileWriting reads while an open loop writes, for as long as the reads take.
+func (c *readsCommand) readWhileWriting(ctx context.Context, round *measure.Round, read reads.Run, r *readsResult) error {
 	rate := max(1, int(c.Share*r.Top/readArray))
 	open := load.Open{
-		Address: t.servers[0].Address, Rate: rate, Array: readArray, Measure: time.Hour,
-		Encoder: t.encoder, Source: t.source, Ack: t.acks.Add,
+		Address: round.Servers[0].Address, Rate: rate, Array: readArray, Measure: time.Hour,
+		Encoder: round.Encoder, Source: round.Source, Ack: round.Acks.Add,
 	}
 	writing, stop := context.WithCancel(ctx)
 	defer stop()
 	var err error
-	r.Beside, err = t.profiled(ctx, t.Name, func(ctx context.Context) (result.Run, error) {
+	r.Beside, err = round.Profiled(ctx, round.Name, func(ctx context.Context) (result.Run, error) {
 		var tally *load.Tally
 		written := make(chan struct{})
 		begin := time.Now()
-		t.openWindow()
+		round.OpenWindow()
 		go func() { tally, _ = open.Run(writing); close(written) }() // ends with stop, awaited below
 		var err error
 		r.Reads, err = read.Do(ctx)
-		t.closeWindow()
+		round.CloseWindow()
 		stop()
 		<-written
 		tally.Elapsed = time.Since(begin)
-		return t.summary(tally), err
+		return round.Summary(tally), err
 	})
 	r.Beside.Asked = float64(rate)
 	return err

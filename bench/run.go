@@ -13,6 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"ingot/bench/internal/environment"
+	"ingot/bench/internal/measure"
+	"ingot/bench/internal/progress"
 	"ingot/bench/internal/report"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
@@ -20,7 +23,7 @@ import (
 )
 
 type runCommand struct {
-	place
+	environmentFlags
 	Scenarios []string      `arg:"" optional:"" name:"scenario" help:"What to measure; see list."`
 	Full      bool          `help:"All scenarios, not just the quick set, but for those of the set named."`
 	Resume    bool          `help:"Go on where the last run with the same ingester and the same flags was cut."`
@@ -36,21 +39,21 @@ type runCommand struct {
 
 // Run implements kong's interface.
 func (c *runCommand) Run(ctx context.Context, s output) (err error) {
-	chosen, err := c.chosen()
+	selected, err := c.selectScenarios()
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(ctx, c.place, newProgress(s.stderr))
+	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.close(ctx)) }()
-	h.flags, h.profiles = c.Flag, c.Profile
-	r, err := c.begin(ctx, h)
+	defer func() { err = errors.Join(err, env.Close(ctx)) }()
+	env.IngesterFlags, env.Profiles = c.Flag, c.Profile
+	r, err := c.newResult(ctx, env)
 	if err != nil {
 		return err
 	}
-	if err := c.all(ctx, h, chosen, r); err != nil {
+	if err := c.measureAll(ctx, env, selected, r); err != nil {
 		if ctx.Err() == nil {
 			r.Table(s.stdout) // what could not be saved
 		}
@@ -59,28 +62,24 @@ func (c *runCommand) Run(ctx context.Context, s output) (err error) {
 	return c.finish(s, r)
 }
 
-// begin is an empty result or, with --resume, what a run that was cut has left.
-func (c *runCommand) begin(ctx context.Context, h *house) (*result.Result, error) {
-	r, err := describe(ctx, h)
-	if err != nil {
-		return nil, err
+// newResult is an empty result or, with --resume, what a run that was cut has left.
+func (c *runCommand) newResult(ctx context.Context, env *environment.Environment) (*result.Result, error) {
+	r, err := env.NewResult(ctx, command(os.Args[1:]))
+	if err != nil || !c.Resume {
+		return r, err
 	}
-	r.Command = command(os.Args[1:])
-	if !c.Resume {
-		return r, nil
-	}
-	cut, err := result.Read(c.state())
+	cut, err := result.Read(c.unfinished())
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // none was cut
 	case err != nil:
-		h.progress.say("begins anew: %v", err)
+		env.Progress.Say("begins anew: %v", err)
 	case cut.Ingester != r.Ingester:
-		h.progress.say("begins anew, with the first scenario over %s: that is of another build of the ingester", c.state())
+		env.Progress.Say("begins anew, with the first scenario over %s: that is of another build of the ingester", c.unfinished())
 	case cut.Command != r.Command:
-		h.progress.say("begins anew, with the first scenario over %s: that is of other flags: %s", c.state(), cut.Command)
+		env.Progress.Say("begins anew, with the first scenario over %s: that is of other flags: %s", c.unfinished(), cut.Command)
 	default:
 		cut.Scenarios = slices.DeleteFunc(cut.Scenarios, func(s result.Scenario) bool { return s.Error != "" || s.Skipped != "" })
-		h.progress.say("going on with the run of %s: %d scenarios are done", cut.Started.Format(time.DateTime), len(cut.Scenarios))
+		env.Progress.Say("going on with the run of %s: %d scenarios are done", cut.Started.Format(time.DateTime), len(cut.Scenarios))
 		return cut, nil
 	}
 	return r, nil
@@ -94,59 +93,59 @@ func command(args []string) string {
 	return regexp.MustCompile(`(://[^:/@ ]*:)[^@/ ]+(@)|(\bpassword=)[^& ]+`).ReplaceAllString(said, "${1}${3}xxxxx${2}")
 }
 
-// state is the file of the result so far.
-func (c *runCommand) state() string { return filepath.Join(c.DataDir, "unfinished.json") }
+// unfinished is the file of the result so far.
+func (c *runCommand) unfinished() string { return filepath.Join(c.DataDir, "unfinished.json") }
 
-// all measures what is not done yet, and saves after each scenario.
-func (c *runCommand) all(ctx context.Context, h *house, chosen []scenario.Scenario, r *result.Result) error {
-	for i, s := range chosen {
+// measureAll measures what is not done yet, and saves after each scenario.
+func (c *runCommand) measureAll(ctx context.Context, env *environment.Environment, selected []scenario.Scenario, r *result.Result) error {
+	for i, s := range selected {
 		if r.Find(s.Name) != nil {
 			continue
 		}
-		h.progress.say("[%d/%d] %s: %s", i+1, len(chosen), s.Name, s.About)
-		got := c.one(ctx, h, s)
+		env.Progress.Say("[%d/%d] %s: %s", i+1, len(selected), s.Name, s.About)
+		got := c.measureOne(ctx, env, s)
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s was under way; the same command with --resume goes on", s.Name)
 		}
 		if bad := cmp.Or(got.Skipped, got.Bad()); bad != "" {
-			h.progress.say("%s: %s", s.Name, bad)
+			env.Progress.Say("%s: %s", s.Name, bad)
 		}
 		r.Scenarios = append(r.Scenarios, got)
-		if err := r.Write(c.state()); err != nil {
+		if err := r.Write(c.unfinished()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// one measures a scenario. An error that breaks it is noted in its result, and the other scenarios go on.
-func (c *runCommand) one(ctx context.Context, h *house, s scenario.Scenario) result.Scenario {
-	if why := c.unable(ctx, h, s); why != "" {
+// measureOne measures a scenario. An error that breaks it is noted in its result, and the other scenarios go on.
+func (c *runCommand) measureOne(ctx context.Context, env *environment.Environment, s scenario.Scenario) result.Scenario {
+	if why := c.skipReason(ctx, env, s); why != "" {
 		return result.Scenario{Name: s.Name, About: s.About, Skipped: why}
 	}
-	h.progress.begin(s.Name, c.Rounds)
-	defer h.progress.end()
-	got, err := h.stage(ctx, s, c.Rounds, window{c.Warm, c.Measure})
+	env.Progress.Begin(s.Name, c.Rounds)
+	defer env.Progress.End()
+	got, err := measure.Scenario(ctx, env, s, c.Rounds, measure.Window{Warm: c.Warm, Measure: c.Measure})
 	if err != nil {
 		got.Error = err.Error()
 	}
 	return got
 }
 
-// unable says why a scenario cannot be measured here.
-func (c *runCommand) unable(ctx context.Context, h *house, s scenario.Scenario) string {
+// skipReason says why a scenario cannot be measured here.
+func (c *runCommand) skipReason(ctx context.Context, env *environment.Environment, s scenario.Scenario) string {
 	if s.Name == scenario.PayloadFile && s.Mix.File == "" {
 		return "no file is given with --payloads"
 	}
 	special := s.IngesterCount() > 1 || s.StoredRows() > 0 || s.CommitDelay > 0 || len(s.Flags) > 0 || s.Alter != ""
-	if h.given != nil {
+	if env.Attached != nil {
 		if special {
 			return "a server given with --url is taken as it is"
 		}
 		return ""
 	}
 	for _, flag := range slices.Concat(s.Flags, c.Flag) {
-		if !server.HasFlag(ctx, h.binary, flag) {
+		if !server.HasFlag(ctx, env.Binary, flag) {
 			return "the ingester has no flag " + flag
 		}
 	}
@@ -162,9 +161,9 @@ func (c *runCommand) finish(s output, r *result.Result) error {
 	if err != nil {
 		return err
 	}
-	_ = os.Remove(c.state())
+	_ = os.Remove(c.unfinished())
 	fmt.Fprintf(s.stdout, "result %s\nreport %s\n", path, html)
-	tellProfiles(s.stdout, r)
+	printProfiles(s.stdout, r)
 	for i := range r.Scenarios {
 		if bad := r.Scenarios[i].Bad(); bad != "" {
 			return fmt.Errorf("%s: %s", r.Scenarios[i].Name, bad)
@@ -176,8 +175,8 @@ func (c *runCommand) finish(s output, r *result.Result) error {
 	return nil
 }
 
-// chosen are the scenarios asked for, in the order of the table.
-func (c *runCommand) chosen() (chosen []scenario.Scenario, err error) {
+// selectScenarios returns the scenarios asked for, in the order of the table.
+func (c *runCommand) selectScenarios() (selected []scenario.Scenario, err error) {
 	wanted := map[string]bool{}
 	for _, name := range c.Scenarios {
 		if _, ok := scenario.Find(name); !ok {
@@ -194,8 +193,8 @@ func (c *runCommand) chosen() (chosen []scenario.Scenario, err error) {
 			s.About = fmt.Sprintf("%s: %d rows", s.About, s.Base)
 		}
 		if wanted[s.Name] || len(wanted) == 0 && (s.Set == scenario.Quick || c.Full && s.Set == scenario.Full) {
-			chosen = append(chosen, s)
+			selected = append(selected, s)
 		}
 	}
-	return chosen, nil
+	return selected, nil
 }

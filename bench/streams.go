@@ -12,8 +12,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"ingot/bench/internal/mix"
+	"ingot/bench/internal/environment"
+	"ingot/bench/internal/measure"
 	"ingot/bench/internal/monitor"
+	"ingot/bench/internal/progress"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/streams"
@@ -21,7 +23,7 @@ import (
 
 // streamsCommand measures how long events take from the publisher to the streams that follow.
 type streamsCommand struct {
-	place
+	environmentFlags
 	Streams int           `default:"1000" help:"Streams."`
 	Topics  int           `default:"100" help:"Topics that they are spread over; each follows one."`
 	Rates   []int         `default:"1000,2500,5000,10000" help:"Events a second, in turn."`
@@ -52,57 +54,54 @@ func (c *streamsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
 		return errors.New("streams are measured on an ingester and a table of their own: without --url")
 	}
-	h, err := openHouse(ctx, c.place, newProgress(s.stderr))
+	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.close(ctx)) }()
-	described, err := describe(ctx, h)
+	defer func() { err = errors.Join(err, env.Close(ctx)) }()
+	empty, err := env.NewResult(ctx, command(os.Args[1:]))
 	if err != nil {
 		return err
 	}
-	described.Command = command(os.Args[1:])
-	r := &streamsResult{Result: *described}
-	if err := c.all(ctx, h, r); err != nil {
+	r := &streamsResult{Result: *empty}
+	if err := c.measure(ctx, env, r); err != nil {
 		r.table(s.stdout) // what was measured before
 		return err
 	}
 	return c.finish(s, r)
 }
 
-func (c *streamsCommand) all(ctx context.Context, h *house, r *streamsResult) error {
+// measure measures each rate, and then the highest with streams that stop reading.
+func (c *streamsCommand) measure(ctx context.Context, env *environment.Environment, r *streamsResult) error {
 	for _, rate := range c.Rates {
-		if err := c.one(ctx, h, r, rate, 0); err != nil {
+		if err := c.measureRate(ctx, env, r, rate, 0); err != nil {
 			return err
 		}
 	}
 	if c.Stop == 0 {
 		return nil
 	}
-	return c.one(ctx, h, r, slices.Max(c.Rates), c.Stop)
+	return c.measureRate(ctx, env, r, slices.Max(c.Rates), c.Stop)
 }
 
-// one measures a rate on a database and an ingester of its own.
-func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, rate, stopped int) (err error) {
-	t := &trial{house: h, Scenario: scenario.Scenario{Name: "streams", Flags: c.Flag}}
-	if t.encoder, err = mix.NewEncoder(t.Mix); err != nil {
+// measureRate measures a rate on a database and an ingester of its own.
+func (c *streamsCommand) measureRate(ctx context.Context, env *environment.Environment, r *streamsResult, rate, stopped int) (err error) {
+	round, err := measure.SetUp(ctx, env, scenario.Scenario{Name: "streams", Flags: c.Flag}, measure.Window{})
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.tearDown(context.WithoutCancel(ctx))) }()
-	if err := t.setUp(ctx); err != nil {
-		return fmt.Errorf("set up: %w", err)
-	}
+	defer func() { err = errors.Join(err, round.TearDown(context.WithoutCancel(ctx))) }()
 	run := streams.Run{
-		Address: t.servers[0].Address, Name: "bench", Streams: c.Streams - stopped, Stopped: stopped, Topics: c.Topics,
-		Rate: rate, Array: streamArray, During: c.During, Told: h.progress.set,
+		Address: round.Servers[0].Address, Name: "bench", Streams: c.Streams - stopped, Stopped: stopped, Topics: c.Topics,
+		Rate: rate, Array: streamArray, During: c.During, Told: env.Progress.Set,
 	}
 	var opened time.Time
 	var seconds float64
-	run.Open = func() { opened = time.Now(); t.openWindow() }
-	run.Close = func() { seconds = time.Since(opened).Seconds(); t.closeWindow() }
+	run.Open = func() { opened = time.Now(); round.OpenWindow() }
+	run.Close = func() { seconds = time.Since(opened).Seconds(); round.CloseWindow() }
 	what := fmt.Sprintf("%d streams, %d of them stop reading, %d events/s", c.Streams, stopped, rate)
-	h.progress.begin(what, int(c.During.Seconds()*float64(rate)))
-	defer h.progress.end()
+	env.Progress.Begin(what, int(c.During.Seconds()*float64(rate)))
+	defer env.Progress.End()
 	o, err := run.Do(ctx)
 	if errors.Is(err, streams.ErrHasAll) {
 		err = fmt.Errorf("%w. That takes 10 s (--stream-stall) from when some 10,000 events have filled the buffers on the way: a longer --during or higher --rates publish more, and with --stop=0 none stops", err)
@@ -110,7 +109,7 @@ func (c *streamsCommand) one(ctx context.Context, h *house, r *streamsResult, ra
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	r.Runs = append(r.Runs, streamsRun{o, seconds, t.cpu, monitor.PeakMemory(t.pids())})
+	r.Runs = append(r.Runs, streamsRun{o, seconds, round.CPU, round.PeakMemory()})
 	return nil
 }
 

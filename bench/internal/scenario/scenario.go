@@ -70,9 +70,9 @@ func (s *Scenario) FullTable() bool { return s.Base > 0 }
 // StoredRows is how many rows are there before the first round; Known is how many of them the load may repeat.
 func (s *Scenario) StoredRows() int { return max(s.Base, s.Known) }
 
-// Database is the name of the database that the scenario runs on: one that is fresh for each round, or one that is emptied,
+// DatabaseName is the name of the database that the scenario runs on: one that is fresh for each round, or one that is emptied,
 // or the scenario's copy of its base.
-func (s *Scenario) Database() string {
+func (s *Scenario) DatabaseName() string {
 	switch {
 	case s.FullTable():
 		return "bench_copy_" + s.Name
@@ -82,9 +82,9 @@ func (s *Scenario) Database() string {
 	return "bench_run" + s.Suffix
 }
 
-// BaseDatabase is the name of the database that the scenario's is a copy of. It outlives the run, and once it is loaded nothing
+// BaseDatabaseName is the name of the database that the scenario's is a copy of. It outlives the run, and once it is loaded nothing
 // is written to it. There is one for each number of rows, kind of ids and number of topics.
-func (s *Scenario) BaseDatabase() string {
+func (s *Scenario) BaseDatabaseName() string {
 	name := fmt.Sprintf("bench_base_%d_%s", s.Base, cmp.Or(s.Mix.IDs, mix.UUIDv4))
 	if s.Mix.Topics > 0 {
 		name += fmt.Sprintf("_%d_topics", s.Mix.Topics)

@@ -31,10 +31,10 @@ func TestScenarioTable(t *testing.T) {
 		if s.Connections%s.IngesterCount() != 0 || s.OpenLoop() && s.IngesterCount() > 1 {
 			t.Errorf("%s: %d connections cannot be spread evenly over %d ingesters", s.Name, s.Connections, s.IngesterCount())
 		}
-		if strings.Contains(s.BaseDatabase(), "topics") != (s.Mix.Topics > 0) {
-			t.Errorf("%s: a table is kept for each number of topics: %s", s.Name, s.BaseDatabase())
+		if strings.Contains(s.BaseDatabaseName(), "topics") != (s.Mix.Topics > 0) {
+			t.Errorf("%s: a table is kept for each number of topics: %s", s.Name, s.BaseDatabaseName())
 		}
-		if s.FullTable() && (s.Database() == s.BaseDatabase() || s.Lasts == 0) {
+		if s.FullTable() && (s.DatabaseName() == s.BaseDatabaseName() || s.Lasts == 0) {
 			t.Errorf("%s: a full table is copied, and needs a longer window", s.Name)
 		}
 		if s.Base > 0 && s.Known > 0 {
@@ -54,7 +54,7 @@ func checkRatio(t *testing.T, s Scenario, r result.Ratio) {
 	other, isScenario := Find(r.Limit)
 	switch {
 	case isScenario:
-		sameTable := other.FullTable() && other.BaseDatabase() == s.BaseDatabase() && other.Alter != s.Alter
+		sameTable := other.FullTable() && other.BaseDatabaseName() == s.BaseDatabaseName() && other.Alter != s.Alter
 		if other.FullTable() && !sameTable || other.OpenLoop() || other.Array != s.Array || other.Connections != s.Connections || other.Mix.IDs != s.Mix.IDs || other.Mix.Topics != s.Mix.Topics {
 			t.Errorf("%s: %s is not the same thing in better circumstances", s.Name, r.Limit)
 		}

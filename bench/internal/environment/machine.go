@@ -1,4 +1,4 @@
-package main
+package environment
 
 import (
 	"context"
@@ -14,24 +14,24 @@ import (
 	"ingot/bench/internal/result"
 )
 
-// describe is a result without figures: where, when and on what they are measured.
-func describe(ctx context.Context, h *house) (*result.Result, error) {
-	r := &result.Result{Version: result.Version, Started: time.Now().UTC().Truncate(time.Second), Commit: sourceCommit(ctx)}
+// NewResult is a result without figures: where, when, on what and by which command they are measured.
+func (e *Environment) NewResult(ctx context.Context, command string) (*result.Result, error) {
+	r := &result.Result{Version: result.Version, Started: time.Now().UTC().Truncate(time.Second), Commit: sourceCommit(ctx), Command: command}
 	r.Machine = result.Machine{
 		Processor: after("/proc/cpuinfo", "model name"), Cores: runtime.NumCPU(), Memory: memory(),
 		System: firstLine("/proc/sys/kernel/ostype") + " " + firstLine("/proc/sys/kernel/osrelease"), Go: runtime.Version(),
 	}
-	if h.binary != "" {
-		b, err := os.ReadFile(h.binary)
+	if e.Binary != "" {
+		b, err := os.ReadFile(e.Binary)
 		if err != nil {
 			return nil, err
 		}
 		sum := sha256.Sum256(b)
 		r.Ingester = hex.EncodeToString(sum[:])
 	}
-	if h.cluster != nil {
+	if e.Cluster != nil {
 		var err error
-		if r.Machine.Postgres, err = h.cluster.Settings(ctx); err != nil {
+		if r.Machine.Postgres, err = e.Cluster.Settings(ctx); err != nil {
 			return nil, err
 		}
 	}

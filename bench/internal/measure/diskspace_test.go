@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"context"
@@ -6,34 +6,32 @@ import (
 	"testing"
 	"time"
 
-	"ingot/bench/internal/mix"
 	"ingot/bench/internal/scenario"
 )
 
 // TestADiskThatIsTooSmall is told before a row is loaded, with the folder and what to change; of a Postgres that was given it is not known.
 func TestADiskThatIsTooSmall(t *testing.T) {
 	t.Parallel()
-	h := profiling(t)
-	h.disk = t.TempDir()
+	env := profiling(t)
+	env.Disk = t.TempDir()
 	for set, mend := range map[string]string{scenario.Full: ", --rows fewer rows", scenario.Named: ": --data-dir names a folder on another disk"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // or it loads rows until the disk is full
 		defer cancel()
-		r := &trial{house: h, Scenario: scenario.Scenario{Name: "huge", Set: set, Base: 1_000_000_000_000}}
-		var err error
-		if r.encoder, err = mix.NewEncoder(r.Mix); err != nil {
+		r, err := newRound(env, scenario.Scenario{Name: "huge", Set: set, Base: 1_000_000_000_000}, Window{})
+		if err != nil {
 			t.Fatal(err)
 		}
 		err = r.openDatabase(ctx)
-		if err == nil || ctx.Err() != nil || !strings.HasPrefix(err.Error(), "the disk of "+h.disk+" has ") || !strings.HasSuffix(err.Error(), mend) || !strings.Contains(err.Error(), "take 1250000.0 GB") {
+		if err == nil || ctx.Err() != nil || !strings.HasPrefix(err.Error(), "the disk of "+env.Disk+" has ") || !strings.HasSuffix(err.Error(), mend) || !strings.Contains(err.Error(), "take 1250000.0 GB") {
 			t.Errorf("%s: %v", set, err)
 		}
 	}
-	h.disk = ""
-	if err := (&trial{house: h, Scenario: scenario.Scenario{Base: 1_000_000_000_000}}).checkDiskSpace(0); err != nil {
+	env.Disk = ""
+	if err := (&Round{Environment: env, Scenario: scenario.Scenario{Base: 1_000_000_000_000}}).checkDiskSpace(0); err != nil {
 		t.Errorf("a disk that is not known: %v", err)
 	}
-	h.disk = t.TempDir()
-	if err := (&trial{house: h, Scenario: scenario.Scenario{Base: 3000}}).checkDiskSpace(0); err != nil {
+	env.Disk = t.TempDir()
+	if err := (&Round{Environment: env, Scenario: scenario.Scenario{Base: 3000}}).checkDiskSpace(0); err != nil {
 		t.Errorf("few rows: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ func TestNothingTakesLongWithoutAWord(t *testing.T) {
 	for took, want := range map[time.Duration]string{sayAfter / 2: "", 2 * sayAfter: "Postgres is stopping\n"} {
 		synctest.Test(t, func(t *testing.T) {
 			var said bytes.Buffer
-			err := newProgress(&said).during("Postgres is stopping", func() error {
+			err := New(&said).During("Postgres is stopping", func() error {
 				time.Sleep(took)
 				return broken
 			})

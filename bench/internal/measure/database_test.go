@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"context"
@@ -7,8 +7,9 @@ import (
 	"testing"
 
 	"ingot"
-	"ingot/bench/internal/mix"
+	"ingot/bench/internal/environment"
 	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/progress"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
 	"ingot/internal/pgtest"
@@ -23,62 +24,61 @@ func TestAnEmptiedDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = cluster.Close(context.Background()) }()
-	h := &house{cluster: cluster, progress: newProgress(t.Output())}
+	env := &environment.Environment{Cluster: cluster, Progress: progress.New(t.Output())}
 	s := scenario.Scenario{Name: "emptied", Emptied: true}
 	for range 2 {
-		r := &trial{house: h, Scenario: s}
+		r := &Round{Environment: env, Scenario: s}
 		if err := r.openDatabase(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := postgres.Exec(t.Context(), r.database, ingot.Schema); err != nil {
+		if err := postgres.Exec(t.Context(), r.Database, ingot.Schema); err != nil {
 			t.Errorf("the tables are there already: %v", err)
 		}
-		if err := r.tearDown(t.Context()); err != nil {
+		if err := r.TearDown(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if there, err := cluster.Exists(t.Context(), s.Database()); !there || err != nil {
+	if there, err := cluster.Exists(t.Context(), s.DatabaseName()); !there || err != nil {
 		t.Errorf("after two rounds: %v, %v", there, err)
 	}
-	if err := h.dropCopy(t.Context(), s); err != nil {
+	if err := DropDatabase(t.Context(), env, s); err != nil {
 		t.Fatal(err)
 	}
-	if there, err := cluster.Exists(t.Context(), s.Database()); there || err != nil {
+	if there, err := cluster.Exists(t.Context(), s.DatabaseName()); there || err != nil {
 		t.Errorf("in the end: %v, %v", there, err)
 	}
 }
 
-// TestAKeptTableIsVacuumed, also by a run after one that was interrupted when all rows were there.
-func TestAKeptTableIsVacuumed(t *testing.T) {
+// TestABaseIsVacuumed, also by a run after one that was interrupted when all rows were there.
+func TestABaseIsVacuumed(t *testing.T) {
 	t.Parallel()
-	r := &trial{house: profiling(t), Scenario: scenario.Scenario{Name: "kept", Base: 3000}}
-	var err error
-	if r.encoder, err = mix.NewEncoder(r.Mix); err != nil {
+	r, err := newRound(profiling(t), scenario.Scenario{Name: "base", Base: 3000}, Window{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	vacuumed := func(when string, want bool) {
 		t.Helper()
-		if settled, err := postgres.Vacuumed(t.Context(), r.database); settled != want || err != nil {
-			t.Errorf("%s: vacuumed: %v, %v", when, settled, err)
+		if done, err := postgres.Vacuumed(t.Context(), r.Database); done != want || err != nil {
+			t.Errorf("%s: vacuumed: %v, %v", when, done, err)
 		}
 	}
-	if err := r.openKept(t.Context()); err != nil {
+	if err := r.openBase(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	vacuumed("loaded", true)
-	if err := postgres.Exec(t.Context(), r.database, "UPDATE ingot.events SET source = source"); err != nil { // on new pages, as rows are loaded
+	if err := postgres.Exec(t.Context(), r.Database, "UPDATE ingot.events SET source = source"); err != nil { // on new pages, as rows are loaded
 		t.Fatal(err)
 	}
 	vacuumed("written to", false)
-	if err := r.openKept(t.Context()); err != nil {
+	if err := r.openBase(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	vacuumed("opened again", true)
 }
 
-// TestSettleEnds: with the first step that brings few page images for its rows, with an
+// TestSteadyStateEnds: with the first step that brings few page images for its rows, with an
 // error of a step, or with the last one that may be.
-func TestSettleEnds(t *testing.T) {
+func TestSteadyStateEnds(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Durable(t).URL() // of its own, for one bench at a time uses a Postgres
 	cluster, err := postgres.OpenCluster(t.Context(), "", url)
@@ -89,17 +89,17 @@ func TestSettleEnds(t *testing.T) {
 	if err := postgres.Exec(t.Context(), url, ingot.Schema); err != nil {
 		t.Fatal(err)
 	}
-	h := &house{cluster: cluster}
+	env := &environment.Environment{Cluster: cluster}
 	steps := 0
-	if err := h.settleBy(t.Context(), url, func() (int, error) { steps++; return 1 << 40, nil }); err != nil || steps != 1 {
+	if err := loadUntilSteady(t.Context(), env, url, func() (int, error) { steps++; return 1 << 40, nil }); err != nil || steps != 1 {
 		t.Errorf("no images: %d steps, %v", steps, err)
 	}
 	broken := errors.New("broken")
-	if err := h.settleBy(t.Context(), url, func() (int, error) { return 0, broken }); !errors.Is(err, broken) {
+	if err := loadUntilSteady(t.Context(), env, url, func() (int, error) { return 0, broken }); !errors.Is(err, broken) {
 		t.Errorf("a step that fails: %v", err)
 	}
 	steps = 0
-	if err := h.settleBy(t.Context(), url, func() (int, error) { steps++; return -1 << 40, nil }); err == nil || steps != settleMost {
+	if err := loadUntilSteady(t.Context(), env, url, func() (int, error) { steps++; return -1 << 40, nil }); err == nil || steps != steadySteps {
 		t.Errorf("images without end: %d steps, %v", steps, err)
 	}
 }
@@ -108,12 +108,12 @@ func TestSettleEnds(t *testing.T) {
 func TestLimitsInOrder(t *testing.T) {
 	t.Parallel()
 	var order []string
-	meters := map[string]*meter{}
+	limits := map[string]*Limit{}
 	for _, name := range []string{"a", "b", "c"} {
-		meters[name] = &meter{measure: func(context.Context) (float64, error) { order = append(order, name); return 1, nil }}
+		limits[name] = &Limit{Measure: func(context.Context) (float64, error) { order = append(order, name); return 1, nil }}
 	}
 	ratios := []result.Ratio{{Limit: "c"}, {Limit: "none"}, {Limit: "a"}, {Limit: "c"}, {Limit: "b"}}
-	values, err := measureAll(t.Context(), ratios, meters)
+	values, err := measureLimits(t.Context(), ratios, limits)
 	if err != nil || len(values) != 3 || !slices.Equal(order, []string{"c", "a", "b"}) {
 		t.Errorf("%v in the order %v, %v", values, order, err)
 	}

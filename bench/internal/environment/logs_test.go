@@ -1,10 +1,12 @@
-package main
+package environment
 
 import (
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"ingot/bench/internal/progress"
 )
 
 // TestLogsOfTwoRuns: those of the run before are there, and older ones are not. A bench that cannot begin takes none away.
@@ -12,19 +14,19 @@ func TestLogsOfTwoRuns(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"first.log", "second.log", "third.log"} {
-		h, err := openHouse(t.Context(), place{DataDir: dir, URL: "http://127.0.0.1:1"}, newProgress(t.Output()))
+		e, err := Open(t.Context(), Options{DataDir: dir, URL: "http://127.0.0.1:1"}, progress.New(t.Output()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(h.logs, name), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(e.Logs, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.close(t.Context()); err != nil {
+		if err := e.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if h, err := openHouse(t.Context(), place{DataDir: dir, URL: "nowhere"}, newProgress(t.Output())); err == nil {
-		t.Errorf("began without a server: %+v", h)
+	if e, err := Open(t.Context(), Options{DataDir: dir, URL: "nowhere"}, progress.New(t.Output())); err == nil {
+		t.Errorf("began without a server: %+v", e)
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "logs*", "*.log"))
 	want := []string{filepath.Join(dir, "logs", "third.log"), filepath.Join(dir, "logs.before", "second.log")}

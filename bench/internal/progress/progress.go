@@ -1,4 +1,5 @@
-package main
+// Package progress tells whoever has started the bench how far it is.
+package progress
 
 import (
 	"fmt"
@@ -13,9 +14,9 @@ import (
 // quietFor is how often progress writes a line within one step, if it is not on a terminal.
 const quietFor = 5 * time.Second
 
-// progress shows how far a step is: a bar on a terminal, elsewhere plain lines. It
+// Progress shows how far a step is: a bar on a terminal, elsewhere plain lines. It
 // belongs to one goroutine.
-type progress struct {
+type Progress struct {
 	out      io.Writer
 	terminal bool
 	bar      *progressbar.ProgressBar
@@ -24,13 +25,17 @@ type progress struct {
 	told     time.Time
 }
 
-func newProgress(out io.Writer) *progress {
+// New shows progress on out.
+func New(out io.Writer) *Progress {
 	f, ok := out.(*os.File)
-	return &progress{out: out, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	return &Progress{out: out, terminal: ok && term.IsTerminal(int(f.Fd()))}
 }
 
-// say writes a line that stays.
-func (p *progress) say(format string, args ...any) {
+// OnTerminal tells whether somebody looks on: a bar is shown.
+func (p *Progress) OnTerminal() bool { return p.terminal }
+
+// Say writes a line that stays.
+func (p *Progress) Say(format string, args ...any) {
 	if p.bar != nil {
 		_ = p.bar.Clear() // the terminal is all it could fail on
 	}
@@ -40,21 +45,21 @@ func (p *progress) say(format string, args ...any) {
 // sayAfter is how long a step may take without a word. A guess.
 const sayAfter = 3 * time.Second
 
-// during does what mostly takes a moment, and says what it is when it takes longer.
-func (p *progress) during(what string, do func() error) error {
+// During does what mostly takes a moment, and says what it is when it takes longer.
+func (p *Progress) During(what string, do func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- do() }() // ends by itself, awaited below
 	select {
 	case err := <-done:
 		return err
 	case <-time.After(sayAfter):
-		p.say("%s", what)
+		p.Say("%s", what)
 		return <-done
 	}
 }
 
-// begin starts a step, within which set tells how much is done.
-func (p *progress) begin(what string, total int) {
+// Begin starts a step, within which Set tells how much is done.
+func (p *Progress) Begin(what string, total int) {
 	p.what, p.total, p.told = what, total, time.Now()
 	if !p.terminal {
 		return
@@ -65,7 +70,8 @@ func (p *progress) begin(what string, total int) {
 	_ = p.bar.RenderBlank()
 }
 
-func (p *progress) set(done int) {
+// Set says how much of the step is done.
+func (p *Progress) Set(done int) {
 	if p.bar != nil {
 		_ = p.bar.Set(min(done, p.total))
 		return
@@ -76,7 +82,8 @@ func (p *progress) set(done int) {
 	}
 }
 
-func (p *progress) end() {
+// End ends the step.
+func (p *Progress) End() {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 		p.bar = nil

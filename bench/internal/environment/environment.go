@@ -1,0 +1,123 @@
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/progress"
+	"ingot/bench/internal/server"
+)
+
+// Options say where and on what to measure: the flags that commands share.
+type Options struct {
+	DataDir     string // for Postgres, logs and results
+	DatabaseURL string // of a Postgres to use in place of a private one; "": none
+	Ingest      string // the ingester; "": it is built from the source
+	URL         string // of a server that runs already; "": none
+}
+
+// Environment is what all scenarios of a run share.
+type Environment struct {
+	Options
+	Cluster  *postgres.Cluster // nil with URL and no DatabaseURL
+	Disk     string            // the folder of its data; "": not known
+	Binary   string            // the ingester
+	Self     string            // this program
+	Logs     string            // the folder of what servers say
+	Attached *server.Server    // the server of URL; nil without it
+	Progress *progress.Progress
+
+	// What commands choose, once it is open.
+	IngesterFlags []string // for every ingester, beside those of the scenario
+	Profiles      bool     // take a CPU profile of the ingester in each round
+
+	unlock func() // of the data folder
+}
+
+// Open takes a data folder that no other bench is using, and brings up what all scenarios need.
+func Open(ctx context.Context, o Options, p *progress.Progress) (*Environment, error) {
+	e := &Environment{Options: o, Progress: p}
+	if err := os.MkdirAll(o.DataDir, 0o755); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	var err error
+	if e.unlock, err = lockFolder(o.DataDir); err != nil {
+		return nil, err
+	}
+	if err := e.start(ctx); err != nil {
+		e.unlock()
+		return nil, err
+	}
+	if e.Logs, err = freshLogs(o.DataDir); err != nil { // only now: a bench that cannot begin leaves those of the last one
+		return nil, errors.Join(err, e.Close(ctx))
+	}
+	return e, nil
+}
+
+// start builds the ingester and starts the database.
+func (e *Environment) start(ctx context.Context) (err error) {
+	if e.Self, err = os.Executable(); err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	if err := e.findIngester(ctx); err != nil {
+		return err
+	}
+	if e.URL != "" && e.DatabaseURL == "" {
+		return nil
+	}
+	return e.Progress.During("wait for Postgres: its first start makes its data, and after an end in disorder it recovers", func() (err error) {
+		if e.Cluster, err = postgres.OpenCluster(ctx, filepath.Join(e.DataDir, "postgres"), e.DatabaseURL); err == nil {
+			e.Disk = e.Cluster.DataDir()
+		}
+		return err
+	})
+}
+
+// findIngester sets the binary to start (and builds it, without --ingest), or the server of --url that runs already.
+func (e *Environment) findIngester(ctx context.Context) error {
+	if e.URL != "" {
+		u, err := url.Parse(e.URL)
+		if err != nil || u.Scheme != "http" || u.Port() == "" || u.Path != "" && u.Path != "/" {
+			return fmt.Errorf("--url %q: want http://host:port", e.URL)
+		}
+		e.Attached = server.Attach(u.Host)
+		return nil
+	}
+	if e.Ingest != "" {
+		var err error
+		e.Binary, err = filepath.Abs(e.Ingest)
+		return err
+	}
+	bin, err := filepath.Abs(filepath.Join(e.DataDir, "ingest"))
+	if err != nil {
+		return err
+	}
+	e.Binary = bin
+	return e.Progress.During("build the ingester", func() error {
+		build := exec.CommandContext(ctx, "go", "build", "-o", bin, "ingot/ingest")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build the ingester (or name one with --ingest): %w\n%s", err, out)
+		}
+		return nil
+	})
+}
+
+// Close stops what was opened, also when ctx has ended.
+func (e *Environment) Close(ctx context.Context) error {
+	defer e.unlock()
+	if e.Cluster == nil {
+		return nil
+	}
+	if e.DatabaseURL != "" {
+		return e.Cluster.Close(context.WithoutCancel(ctx))
+	}
+	return e.Progress.During("Postgres is stopping: it writes to disk what it has in memory, for two minutes at most", func() error {
+		return e.Cluster.Close(context.WithoutCancel(ctx))
+	})
+}

@@ -1,0 +1,115 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ingot/bench/internal/environment"
+	"ingot/bench/internal/result"
+	"ingot/bench/internal/scenario"
+)
+
+// Window is how long a round lasts: load before the window of measurement, and the window.
+type Window struct{ Warm, Measure time.Duration }
+
+// Scenario measures a scenario: its limits, a round, its limits, a round, and so on.
+// The limits between two rounds belong to both.
+func Scenario(ctx context.Context, env *environment.Environment, s scenario.Scenario, rounds int, w Window) (result.Scenario, error) {
+	out := result.Scenario{Name: s.Name, About: s.About, Open: s.OpenLoop(), Ratios: s.Against}
+	if err := DropDatabase(ctx, env, s); err != nil {
+		return out, err
+	}
+	defer func() { _ = DropDatabase(ctx, env, s) }() // the next run drops what is left
+	limits, err := openLimits(ctx, env, s, w)
+	defer func() {
+		for _, l := range limits {
+			l.Close()
+		}
+	}()
+	if err != nil {
+		return out, err
+	}
+	before, err := measureLimits(ctx, s.Against, limits)
+	for err == nil && len(out.Rounds) < rounds {
+		var r result.Round
+		if r, before, err = roundAndLimits(ctx, env, s, w, limits, before); err == nil {
+			out.Rounds = append(out.Rounds, r)
+			showRound(env, s, r, len(out.Rounds), rounds)
+		}
+	}
+	if err == nil && s.FullTable() {
+		err = verify(ctx, env, s)
+	}
+	return out, err
+}
+
+// openLimits opens each limit of a scenario once. After an error it returns the limits that are open, too, to be closed.
+func openLimits(ctx context.Context, env *environment.Environment, s scenario.Scenario, w Window) (map[string]*Limit, error) {
+	limits := map[string]*Limit{}
+	for _, ratio := range s.Against {
+		if limits[ratio.Limit] != nil {
+			continue
+		}
+		l, err := OpenLimit(ctx, env, ratio.Limit, s, w)
+		if errors.Is(err, errNoDatabase) {
+			continue // there is a figure, only no ratio
+		}
+		if err != nil {
+			return limits, fmt.Errorf("limit %s: %w", ratio.Limit, err)
+		}
+		limits[ratio.Limit] = l
+	}
+	return limits, nil
+}
+
+// roundAndLimits measures one round, and the limits after it.
+func roundAndLimits(ctx context.Context, env *environment.Environment, s scenario.Scenario, w Window, limits map[string]*Limit, before map[string]float64) (result.Round, map[string]float64, error) {
+	r := result.Round{Limits: map[string][2]float64{}}
+	var err error
+	if r.Run, err = measureRound(ctx, env, s, w); err != nil {
+		return r, before, err
+	}
+	after, err := measureLimits(ctx, s.Against, limits)
+	for name := range limits {
+		r.Limits[name] = [2]float64{before[name], after[name]}
+	}
+	return r, after, err
+}
+
+// measureLimits measures the limits in the order of the table. A limit may be in several ratios, or not be open.
+func measureLimits(ctx context.Context, ratios []result.Ratio, limits map[string]*Limit) (map[string]float64, error) {
+	values := map[string]float64{}
+	for _, ratio := range ratios {
+		l := limits[ratio.Limit]
+		if _, done := values[ratio.Limit]; done || l == nil {
+			continue
+		}
+		v, err := l.Measure(ctx)
+		if err != nil {
+			return values, fmt.Errorf("limit %s: %w", ratio.Limit, err)
+		}
+		values[ratio.Limit] = v
+	}
+	return values, nil
+}
+
+// showRound shows a round as it ends.
+func showRound(env *environment.Environment, s scenario.Scenario, r result.Round, n, of int) {
+	if env.Progress.OnTerminal() {
+		env.Progress.Set(n)
+		return
+	}
+	if err := r.Run.Untrue(); err != nil {
+		env.Progress.Say("  round %d of %d: %v", n, of, err)
+		return
+	}
+	line := fmt.Sprintf("  round %d of %d: %.0f events/s, p99 %.1f ms", n, of, r.Run.Events, float64(r.Run.Latency.P99)/1000)
+	for _, ratio := range s.Against {
+		if v, ok := ratio.Of(r); ok {
+			line += fmt.Sprintf(", %.2f %s", v, ratio.Label())
+		}
+	}
+	env.Progress.Say("%s", line)
+}
