@@ -41,7 +41,7 @@ func (c *compareCommand) Run(s output) error {
 // noFigures says which scenarios are left out because they did not hold.
 func noFigures(which string, r *result.Result) (err error) {
 	for i := range r.Scenarios {
-		if why := r.Scenarios[i].Bad(); why != "" {
+		if why := r.Scenarios[i].Broken(); why != "" {
 			err = errors.Join(err, fmt.Errorf("%s has no figure in the %s result: %s", r.Scenarios[i].Name, which, why))
 		}
 	}

@@ -41,7 +41,7 @@
 //	where is a limit measured?                     internal/measure/limit.go, with internal/limit
 //	where does the load come from?                 internal/load/closed.go and open.go
 //	where does a ratio come from?                  internal/result/ratio.go
-//	where is a figure called BROKEN?               internal/result/result.go, by internal/truth/check.go
+//	where is a figure called BROKEN?               internal/result/broken.go, by internal/truth/check.go
 //	where is a result better, worse or noise?      internal/result/compare.go, by internal/statistics/differ.go
 //	which reads are measured, with which goals?    internal/reads/kinds.go
 //	when has a stream missed an event?             internal/streams/stream.go

@@ -114,10 +114,10 @@ func TestReportAndCompareReadAResult(t *testing.T) {
 // TestPair: twice the events in the same processor time are half of it an event.
 func TestPair(t *testing.T) {
 	t.Parallel()
-	slow := result.Run{Events: 1000, Seconds: 2, CPU: monitor.CPU{Ingester: 40 * time.Millisecond, Postgres: 20 * time.Millisecond}}
+	slow := result.Measurement{Events: 1000, Seconds: 2, CPU: monitor.CPU{Ingester: 40 * time.Millisecond, Postgres: 20 * time.Millisecond}}
 	quick := slow
 	quick.Events = 2000
-	p := pair{scenario: scenario.Scenario{Name: "s"}, runs: [2][]result.Run{{slow, slow}, {quick, quick}}}
+	p := pair{scenario: scenario.Scenario{Name: "s"}, runs: [2][]result.Measurement{{slow, slow}, {quick, quick}}}
 	var out bytes.Buffer
 	if err := p.table(output{&out, &out}); err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ type pair struct {
 	window   measure.Window
 	binaries [2]string
 	rounds   [2]*measure.Round
-	runs     [2][]result.Run
+	runs     [2][]result.Measurement
 }
 
 // measure sets both ingesters up, loads them in turn, and checks the truth of each.
@@ -84,7 +84,7 @@ func (p *pair) measure(ctx context.Context, pairs int) (err error) {
 		return err
 	}
 	for i, r := range p.rounds {
-		var all result.Run
+		var all result.Measurement
 		for _, m := range p.runs[i] {
 			all.Counts.Add(m.Counts)
 		}
@@ -131,12 +131,12 @@ func (p *pair) load(ctx context.Context, pairs int) error {
 // that somebody else runs, or one that is less than a tick of /proc in any window.
 var pairFigures = []struct {
 	name string
-	of   func(r result.Run) float64
+	of   func(r result.Measurement) float64
 }{
-	{"events/s", func(r result.Run) float64 { return r.Events }},
-	{"ingester, µs of processor an event", func(r result.Run) float64 { return perEvent(r.CPU.Ingester, r) }},
-	{"Postgres, µs of processor an event", func(r result.Run) float64 { return perEvent(r.CPU.Postgres, r) }},
-	{"both, µs of processor an event", func(r result.Run) float64 {
+	{"events/s", func(r result.Measurement) float64 { return r.Events }},
+	{"ingester, µs of processor an event", func(r result.Measurement) float64 { return perEvent(r.CPU.Ingester, r) }},
+	{"Postgres, µs of processor an event", func(r result.Measurement) float64 { return perEvent(r.CPU.Postgres, r) }},
+	{"both, µs of processor an event", func(r result.Measurement) float64 {
 		if r.CPU.Postgres == 0 {
 			return 0
 		}
@@ -144,7 +144,7 @@ var pairFigures = []struct {
 	}},
 }
 
-func perEvent(d time.Duration, r result.Run) float64 {
+func perEvent(d time.Duration, r result.Measurement) float64 {
 	return float64(d.Microseconds()) / (r.Events * r.Seconds)
 }
 

@@ -14,7 +14,7 @@ func printProfiles(out io.Writer, r *result.Result) {
 		if len(s.Rounds) == 0 {
 			continue
 		}
-		last := s.Rounds[len(s.Rounds)-1].Run
+		last := s.Rounds[len(s.Rounds)-1].Measurement
 		if last.Profile == "" {
 			continue
 		}

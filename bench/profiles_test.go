@@ -12,8 +12,8 @@ func TestProfilesAreNamed(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	printProfiles(&out, &result.Result{Scenarios: []result.Scenario{
-		{Name: "open-knee", Rounds: []result.Round{{Run: result.Run{Profile: "knee-40.pprof", Asked: 40, Steps: make([]result.Step, 2)}}}},
-		{Name: "ingesters-4", Rounds: []result.Round{{Run: result.Run{Profile: "of-one.pprof"}}}},
+		{Name: "open-knee", Rounds: []result.Round{{Measurement: result.Measurement{Profile: "knee-40.pprof", Asked: 40, Steps: make([]result.Step, 2)}}}},
+		{Name: "ingesters-4", Rounds: []result.Round{{Measurement: result.Measurement{Profile: "of-one.pprof"}}}},
 		{Name: "array-100", Rounds: []result.Round{{}}},
 		{Name: "array-1000"},
 	}})

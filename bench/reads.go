@@ -38,11 +38,11 @@ type readsCommand struct {
 // readsResult is the result of bench reads: what was read, and what was written meanwhile (Beside).
 type readsResult struct {
 	result.Result
-	Rows   int            `json:"rows"` // when the reads began
-	Topics int            `json:"topics"`
-	Top    float64        `json:"top"` // events/s, closed loop
-	Beside result.Run     `json:"beside"`
-	Reads  []reads.Figure `json:"reads"`
+	Rows   int                `json:"rows"` // when the reads began
+	Topics int                `json:"topics"`
+	Top    float64            `json:"top"` // events/s, closed loop
+	Beside result.Measurement `json:"beside"`
+	Reads  []reads.Figure     `json:"reads"`
 }
 
 // readArray and readConnections are how many events a request to the ingester has, and how many connections write.
@@ -126,7 +126,7 @@ func (c *readsCommand) countRows(ctx context.Context, round *measure.Round) (row
 }
 
 // topSpeed is a run of the load with nothing beside it.
-func (c *readsCommand) topSpeed(ctx context.Context, round *measure.Round) (result.Run, error) {
+func (c *readsCommand) topSpeed(ctx context.Context, round *measure.Round) (result.Measurement, error) {
 	top, err := round.Load(ctx)
 	if err == nil {
 		err = measure.NothingSettled(top, c.Measure)
@@ -148,7 +148,7 @@ func (c *readsCommand) readWhileWriting(ctx context.Context, round *measure.Roun
 	writing, stop := context.WithCancel(ctx)
 	defer stop()
 	var err error
-	r.Beside, err = round.Profiled(ctx, round.Name, func(ctx context.Context) (result.Run, error) {
+	r.Beside, err = round.Profiled(ctx, round.Name, func(ctx context.Context) (result.Measurement, error) {
 		var tally *load.Tally
 		written := make(chan struct{})
 		begin := time.Now()

@@ -107,8 +107,8 @@ func (c *runCommand) measureAll(ctx context.Context, env *environment.Environmen
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s was under way; the same command with --resume goes on", s.Name)
 		}
-		if bad := cmp.Or(got.Skipped, got.Bad()); bad != "" {
-			env.Progress.Say("%s: %s", s.Name, bad)
+		if why := cmp.Or(got.Skipped, got.Broken()); why != "" {
+			env.Progress.Say("%s: %s", s.Name, why)
 		}
 		r.Scenarios = append(r.Scenarios, got)
 		if err := r.Write(c.unfinished()); err != nil {
@@ -165,8 +165,8 @@ func (c *runCommand) finish(s output, r *result.Result) error {
 	fmt.Fprintf(s.stdout, "result %s\nreport %s\n", path, html)
 	printProfiles(s.stdout, r)
 	for i := range r.Scenarios {
-		if bad := r.Scenarios[i].Bad(); bad != "" {
-			return fmt.Errorf("%s: %s", r.Scenarios[i].Name, bad)
+		if why := r.Scenarios[i].Broken(); why != "" {
+			return fmt.Errorf("%s: %s", r.Scenarios[i].Name, why)
 		}
 	}
 	if !slices.ContainsFunc(r.Scenarios, func(s result.Scenario) bool { return len(s.Rounds) > 0 }) {

@@ -12,8 +12,8 @@ import (
 )
 
 // Summary is a tally in the form that a result keeps.
-func (r *Round) Summary(tally *load.Tally) result.Run {
-	return result.Run{
+func (r *Round) Summary(tally *load.Tally) result.Measurement {
+	return result.Measurement{
 		Requests: tally.Rate(tally.Measured.Requests), Events: tally.Rate(tally.Measured.Events()),
 		Seconds: tally.Elapsed.Seconds(), CPU: r.CPU,
 		Counts: tally.Total, Failures: tally.Failures, Latency: latency(tally.Latency),
@@ -45,7 +45,7 @@ func meanBatch(samples []monitor.Sample) float64 {
 }
 
 // NothingSettled says why a window has no figure: what went wrong most often, or that it was too short. It is nil if it has one.
-func NothingSettled(m result.Run, window time.Duration) error {
+func NothingSettled(m result.Measurement, window time.Duration) error {
 	worst, times := result.Worst(m.Failures)
 	switch {
 	case m.Events > 0:

@@ -11,7 +11,7 @@ import (
 
 // Profiled runs load and, if profiles are wanted, takes one of the first ingester's processor time meanwhile: while it warms
 // up and is measured. The profile of the last round is kept.
-func (r *Round) Profiled(ctx context.Context, name string, load func(context.Context) (result.Run, error)) (result.Run, error) {
+func (r *Round) Profiled(ctx context.Context, name string, load func(context.Context) (result.Measurement, error)) (result.Measurement, error) {
 	if !r.Profiles {
 		return load(ctx)
 	}

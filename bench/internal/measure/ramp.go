@@ -18,7 +18,7 @@ const (
 
 // ramp runs the open loop at each rate in turn, until the ingester no longer keeps
 // up. The figures are those of the last rate it kept up with, or of the only one.
-func (r *Round) ramp(ctx context.Context) (best result.Run, err error) {
+func (r *Round) ramp(ctx context.Context) (best result.Measurement, err error) {
 	var counts load.Counts
 	failures := map[string]int{}
 	var steps []result.Step
@@ -27,7 +27,7 @@ func (r *Round) ramp(ctx context.Context) (best result.Run, err error) {
 		if len(r.Rates) > 1 {
 			name = fmt.Sprintf("%s-%d", r.Name, rate)
 		}
-		m, err := r.Profiled(ctx, name, func(ctx context.Context) (result.Run, error) { return r.loadAt(ctx, rate) })
+		m, err := r.Profiled(ctx, name, func(ctx context.Context) (result.Measurement, error) { return r.loadAt(ctx, rate) })
 		if err != nil {
 			return best, err
 		}
@@ -52,7 +52,7 @@ func (r *Round) ramp(ctx context.Context) (best result.Run, err error) {
 }
 
 // loadAt runs the open loop at one rate.
-func (r *Round) loadAt(ctx context.Context, rate int) (result.Run, error) {
+func (r *Round) loadAt(ctx context.Context, rate int) (result.Measurement, error) {
 	open := load.Open{
 		Address: r.Servers[0].Address, Rate: rate, Array: r.Array,
 		Warm: r.Warm, Measure: r.Measure,
@@ -61,7 +61,7 @@ func (r *Round) loadAt(ctx context.Context, rate int) (result.Run, error) {
 	}
 	tally, err := open.Run(ctx)
 	if err != nil {
-		return result.Run{}, err
+		return result.Measurement{}, err
 	}
 	m := r.Summary(tally)
 	m.Asked = float64(rate)

@@ -35,7 +35,7 @@ type Round struct {
 
 // measureRound measures a scenario once, on a fresh database or on its copy of a full one, and
 // checks the truth.
-func measureRound(ctx context.Context, env *environment.Environment, s scenario.Scenario, w Window) (m result.Run, err error) {
+func measureRound(ctx context.Context, env *environment.Environment, s scenario.Scenario, w Window) (m result.Measurement, err error) {
 	if s.Lasts > 0 {
 		w.Measure = s.Lasts
 	}
@@ -56,10 +56,10 @@ func measureRound(ctx context.Context, env *environment.Environment, s scenario.
 }
 
 // measure runs the load, and reads before and after it what the ingesters allocate.
-func (r *Round) measure(ctx context.Context) (result.Run, error) {
+func (r *Round) measure(ctx context.Context) (result.Measurement, error) {
 	before, err := monitor.Mallocs(ctx, r.Servers[0].Debug)
 	if err != nil {
-		return result.Run{}, err
+		return result.Measurement{}, err
 	}
 	m, err := r.loadAndWatch(ctx)
 	if err == nil {
@@ -76,7 +76,7 @@ func (r *Round) measure(ctx context.Context) (result.Run, error) {
 }
 
 // loadAndWatch runs the load, and beside it whatever else is wanted: samples of /stats, readers, a profile.
-func (r *Round) loadAndWatch(ctx context.Context) (m result.Run, err error) {
+func (r *Round) loadAndWatch(ctx context.Context) (m result.Measurement, err error) {
 	readers := load.Readers{Address: r.Servers[0].Address, Count: r.Readers}
 	sampler := monitor.StartSampler(ctx, r.addresses())
 	readers.Start(ctx)
@@ -93,7 +93,7 @@ func (r *Round) loadAndWatch(ctx context.Context) (m result.Run, err error) {
 }
 
 // Load runs the load, closed or open.
-func (r *Round) Load(ctx context.Context) (result.Run, error) {
+func (r *Round) Load(ctx context.Context) (result.Measurement, error) {
 	if r.OpenLoop() {
 		return r.ramp(ctx)
 	}
@@ -105,7 +105,7 @@ func (r *Round) Load(ctx context.Context) (result.Run, error) {
 	}
 	tally, err := closed.Run(ctx)
 	if tally == nil {
-		return result.Run{}, err
+		return result.Measurement{}, err
 	}
 	return r.Summary(tally), err
 }
@@ -142,7 +142,7 @@ func (r *Round) pids() (all []int) {
 }
 
 // Check stops the ingesters, so that nothing is under way, and then checks the truth.
-func (r *Round) Check(ctx context.Context, m *result.Run) error {
+func (r *Round) Check(ctx context.Context, m *result.Measurement) error {
 	if r.Database == "" {
 		m.Unchecked = errNoDatabase.Error()
 		return nil

@@ -40,7 +40,7 @@ func TestAServerThatSettlesNothing(t *testing.T) {
 // TestWindowWithoutFigureSaysWhy: what went wrong most often is named, not the length of the window.
 func TestWindowWithoutFigureSaysWhy(t *testing.T) {
 	t.Parallel()
-	for want, r := range map[string]result.Run{
+	for want, r := range map[string]result.Measurement{
 		"3 times: no answer: EOF": {Counts: load.Counts{Refused: 4}, Failures: map[string]int{"no answer: EOF": 3, "no answer: reset": 2}},
 		"in 1s: 4 were refused":   {Counts: load.Counts{Refused: 4}},
 		"want a longer --measure": {},
@@ -66,8 +66,8 @@ func TestAnIngesterThatStoresNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := result.Scenario{Rounds: []result.Round{{Run: m}}}
-	if m.Truth.Missing == 0 || m.Truth.Missing != m.Counts.Stored || s.Bad() == "" {
-		t.Errorf("%+v: %q", m.Truth, s.Bad())
+	s := result.Scenario{Rounds: []result.Round{{Measurement: m}}}
+	if m.Truth.Missing == 0 || m.Truth.Missing != m.Counts.Stored || s.Broken() == "" {
+		t.Errorf("%+v: %q", m.Truth, s.Broken())
 	}
 }

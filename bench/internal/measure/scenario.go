@@ -68,7 +68,7 @@ func openLimits(ctx context.Context, env *environment.Environment, s scenario.Sc
 func roundAndLimits(ctx context.Context, env *environment.Environment, s scenario.Scenario, w Window, limits map[string]*Limit, before map[string]float64) (result.Round, map[string]float64, error) {
 	r := result.Round{Limits: map[string][2]float64{}}
 	var err error
-	if r.Run, err = measureRound(ctx, env, s, w); err != nil {
+	if r.Measurement, err = measureRound(ctx, env, s, w); err != nil {
 		return r, before, err
 	}
 	after, err := measureLimits(ctx, s.Against, limits)
@@ -101,11 +101,11 @@ func showRound(env *environment.Environment, s scenario.Scenario, r result.Round
 		env.Progress.Set(n)
 		return
 	}
-	if err := r.Run.Untrue(); err != nil {
+	if err := r.TruthError(); err != nil {
 		env.Progress.Say("  round %d of %d: %v", n, of, err)
 		return
 	}
-	line := fmt.Sprintf("  round %d of %d: %.0f events/s, p99 %.1f ms", n, of, r.Run.Events, float64(r.Run.Latency.P99)/1000)
+	line := fmt.Sprintf("  round %d of %d: %.0f events/s, p99 %.1f ms", n, of, r.Events, float64(r.Latency.P99)/1000)
 	for _, ratio := range s.Against {
 		if v, ok := ratio.Of(r); ok {
 			line += fmt.Sprintf(", %.2f %s", v, ratio.Label())

@@ -25,20 +25,20 @@ func curves(s *result.Scenario) []template.HTML {
 		}),
 		latencies(s),
 	}
-	if len(s.Rounds[0].Run.Steps) > 0 {
+	if len(s.Rounds[0].Steps) > 0 {
 		charts = append(charts, knee(s))
 	}
 	return charts
 }
 
 // middle is the index of the round with the median figure, which is drawn strong.
-func middle(rounds []result.Round, figure func(result.Run) float64) int {
+func middle(rounds []result.Round, figure func(result.Measurement) float64) int {
 	order := make([]int, len(rounds))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		return int(math.Copysign(1, figure(rounds[a].Run)-figure(rounds[b].Run)))
+		return int(math.Copysign(1, figure(rounds[a].Measurement)-figure(rounds[b].Measurement)))
 	})
 	return order[(len(order)-1)/2]
 }
@@ -46,11 +46,11 @@ func middle(rounds []result.Round, figure func(result.Run) float64) int {
 // overTime draws what happened between each two samples of /stats, a line a round.
 func overTime(s *result.Scenario, title string, between func(a, b monitor.Sample) (float64, bool)) template.HTML {
 	c := chart{title: title, xName: "seconds"}
-	strong := middle(s.Rounds, func(r result.Run) float64 { return r.Events })
+	strong := middle(s.Rounds, func(r result.Measurement) float64 { return r.Events })
 	longest := 0.0
 	for i, round := range s.Rounds {
 		line := series{strong: i == strong}
-		samples := round.Run.Samples
+		samples := round.Samples
 		for k := 1; k < len(samples); k++ {
 			v, ok := between(samples[k-1], samples[k])
 			if !ok {
@@ -94,11 +94,11 @@ func latencies(s *result.Scenario) template.HTML {
 	for _, share := range []float64{0.5, 0.9, 0.99, 0.999, 0.9999} {
 		c.xTicks = append(c.xTicks, tick{nines(share), fmt.Sprintf("%g%%", share*100)})
 	}
-	strong := middle(s.Rounds, func(r result.Run) float64 { return float64(r.Latency.P99) })
+	strong := middle(s.Rounds, func(r result.Measurement) float64 { return float64(r.Latency.P99) })
 	least, largest := math.Inf(1), 0.0
 	for i, round := range s.Rounds {
 		line := series{strong: i == strong}
-		for _, q := range round.Run.Latency.Curve {
+		for _, q := range round.Latency.Curve {
 			if q.Share > 0.9999 || q.Micros == 0 {
 				continue
 			}
@@ -123,7 +123,7 @@ func knee(s *result.Scenario) template.HTML {
 	c := chart{title: "requests a second achieved", xName: "asked"}
 	for i, round := range s.Rounds {
 		line := series{strong: i == 0}
-		for _, step := range round.Run.Steps {
+		for _, step := range round.Steps {
 			label := fmt.Sprintf("asked %.0f, achieved %.0f, p99 %.1f ms, client %.2f cores", step.Asked, step.Achieved, float64(step.P99)/1000, step.Client)
 			line.points = append(line.points, point{step.Asked, step.Achieved, label})
 		}

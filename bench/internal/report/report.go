@@ -20,7 +20,7 @@ type view struct {
 	Rows      []row
 	Bars      []barGroup
 	Scenarios []scenarioView
-	Bad       int // scenarios that did not hold
+	Broken    int // scenarios that did not hold
 	Unchecked int // scenarios without a truth check
 }
 
@@ -52,25 +52,25 @@ func render(r *result.Result) ([]byte, error) {
 		return nil, fmt.Errorf("report template: %w", err)
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, look(r)); err != nil {
+	if err := t.Execute(&b, newView(r)); err != nil {
 		return nil, fmt.Errorf("render report: %w", err)
 	}
 	return b.Bytes(), nil
 }
 
-func look(r *result.Result) view {
+func newView(r *result.Result) view {
 	v := view{Result: r, Memory: fmt.Sprintf("%.0f GB", float64(r.Machine.Memory)/(1<<30)), Headings: result.Headings(), Bars: barGroups(r)}
 	for i := range r.Scenarios {
 		s := &r.Scenarios[i]
 		if len(s.Rounds) > 0 {
-			if s.Rounds[0].Run.Unchecked != "" {
+			if s.Rounds[0].Unchecked != "" {
 				v.Unchecked++
 			}
-			v.Rows = append(v.Rows, row{s.Cells(), s.Bad() != ""})
+			v.Rows = append(v.Rows, row{s.Cells(), s.Broken() != ""})
 		}
 		shown := scenarioView{Name: s.Name, About: s.About, Rounds: len(s.Rounds), Notes: notes(s)}
-		if s.Bad() != "" {
-			v.Bad++
+		if s.Broken() != "" {
+			v.Broken++
 		} else {
 			shown.Charts = curves(s)
 		}
@@ -84,7 +84,7 @@ func notes(s *result.Scenario) (all []string) {
 	if s.Skipped != "" {
 		all = append(all, "left out: "+s.Skipped)
 	}
-	for _, note := range []string{s.Bad(), s.WentWrong()} {
+	for _, note := range []string{s.Broken(), s.WentWrong()} {
 		if note != "" {
 			all = append(all, note)
 		}

@@ -82,7 +82,7 @@ func TestAResultWithNothingInIt(t *testing.T) {
 		{Name: "a", Skipped: "the ingester has no flag --x"},
 		{Name: "b", Error: "it <broke>"},
 		{Name: "c", Rounds: make([]result.Round, 1)},
-		{Name: "d", Rounds: []result.Round{{Run: result.Run{Failures: map[string]int{"no answer: EOF": 3}}}}},
+		{Name: "d", Rounds: []result.Round{{Measurement: result.Measurement{Failures: map[string]int{"no answer: EOF": 3}}}}},
 	}}
 	b, err := render(r)
 	if err != nil {

@@ -19,17 +19,17 @@ type Change struct {
 
 // Compare holds two results against each other, scenario by scenario. Where a scenario has ratios to limits in both the
 // ratios are compared, not the figure: the machine may have been twice as fast on the other day. A scenario that
-// is bad in either has no figure.
+// is broken in either has no figure.
 func Compare(old, new *Result) (changes []Change) {
 	for i := range new.Scenarios {
 		n := &new.Scenarios[i]
 		o := old.Find(n.Name)
-		if o == nil || len(o.Rounds) == 0 || len(n.Rounds) == 0 || o.Bad() != "" || n.Bad() != "" {
+		if o == nil || len(o.Rounds) == 0 || len(n.Rounds) == 0 || o.Broken() != "" || n.Broken() != "" {
 			continue
 		}
 		ratios := compareRatios(o, n)
 		if len(ratios) == 0 {
-			events := func(r Run) float64 { return r.Events }
+			events := func(m Measurement) float64 { return m.Events }
 			ratios = []Change{change(n.Name, string(Events), false, Each(o.Rounds, events), Each(n.Rounds, events))}
 		}
 		changes = append(changes, ratios...)

@@ -6,6 +6,6 @@
 //	ratio.go    a round against its limits
 //	file.go     read and write
 //	table.go    the table for a terminal
-//	failures.go what went wrong in it
+//	broken.go   which scenario has no figure, and what went wrong beside the figures
 //	compare.go  two documents
 package result

@@ -32,16 +32,16 @@ func (r Ratio) Of(round Round) (value float64, ok bool) {
 	}
 	switch r.Figure {
 	case P50:
-		return float64(round.Run.Latency.P50) / 1e6 * limit, true
+		return float64(round.Latency.P50) / 1e6 * limit, true
 	case P99:
-		return float64(round.Run.Latency.P99) / 1e6 * limit, true
+		return float64(round.Latency.P99) / 1e6 * limit, true
 	}
-	return round.Run.Events / limit, true
+	return round.Events / limit, true
 }
 
-// Shown are the ratios to show of a scenario: none if it is bad.
+// Shown are the ratios to show of a scenario: none if it is broken.
 func (s *Scenario) Shown() []Ratio {
-	if s.Bad() != "" {
+	if s.Broken() != "" {
 		return nil
 	}
 	return s.Ratios
@@ -78,10 +78,10 @@ func (r Ratio) Label() string {
 }
 
 // Each collects a figure over rounds.
-func Each(rounds []Round, figure func(Run) float64) []float64 {
+func Each(rounds []Round, figure func(Measurement) float64) []float64 {
 	values := make([]float64, len(rounds))
 	for i := range rounds {
-		values[i] = figure(rounds[i].Run)
+		values[i] = figure(rounds[i].Measurement)
 	}
 	return values
 }

@@ -43,14 +43,14 @@ type Scenario struct {
 	Error   string  `json:"error,omitempty"`   // what broke it
 }
 
-// Round is a run between two runs of each of its limits.
+// Round is a measurement between two of each of its limits.
 type Round struct {
-	Run    Run                   `json:"run"`
-	Limits map[string][2]float64 `json:"limits,omitempty"` // a second, before and after
+	Measurement `json:"run"`
+	Limits      map[string][2]float64 `json:"limits,omitempty"` // a second, before and after
 }
 
-// Run is one measurement. Figures are of its window of measurement; counts and truth are of the whole run.
-type Run struct {
+// Measurement is what a load came to. Figures are of its window; counts and truth are of the whole load.
+type Measurement struct {
 	Asked     float64          `json:"asked,omitempty"`    // requests a second, open loop
 	Requests  float64          `json:"requests"`           // answered, a second
 	Events    float64          `json:"events"`             // settled, a second
@@ -60,7 +60,7 @@ type Run struct {
 	Memory    int64            `json:"memory,omitempty"`   // peak of the ingester, bytes
 	Mallocs   float64          `json:"mallocs,omitempty"`  // an event, where the ingester tells
 	Batch     float64          `json:"batch,omitempty"`    // mean events a batch
-	Counts    load.Counts      `json:"counts"`             // of the whole run
+	Counts    load.Counts      `json:"counts"`             // of the whole load
 	Failures  map[string]int   `json:"failures,omitempty"` // what went wrong, and how often
 	Latency   Latency          `json:"latency"`            // of requests whose events are settled
 	Steps     []Step           `json:"steps,omitempty"`    // of a rising rate, up to the knee
@@ -102,25 +102,4 @@ func (r *Result) Find(name string) *Scenario {
 		}
 	}
 	return nil
-}
-
-// Bad says what of a scenario did not hold: an error, or a truth check. Such a scenario has no figure.
-func (s *Scenario) Bad() string {
-	if s.Error != "" {
-		return s.Error
-	}
-	for _, r := range s.Rounds {
-		if err := r.Run.Untrue(); err != nil {
-			return err.Error()
-		}
-	}
-	return ""
-}
-
-// Untrue is the error of the truth check, if there was one.
-func (r *Run) Untrue() error {
-	if r.Unchecked != "" {
-		return nil
-	}
-	return r.Truth.Err()
 }

@@ -24,8 +24,8 @@ func measured(speed float64, shares ...float64) *Result {
 	s := Scenario{Name: "array-1000", Ratios: []Ratio{{Figure: Events, Limit: "copy", Goal: 0.8}}}
 	for _, share := range shares {
 		s.Rounds = append(s.Rounds, Round{
-			Run:    Run{Events: share * speed, Seconds: 1, Counts: load.Counts{Stored: 7}, Truth: truth.Verdict{Rows: 7, Stored: 7, Settled: 7}},
-			Limits: map[string][2]float64{"copy": {0.9 * speed, 1.1 * speed}},
+			Measurement: Measurement{Events: share * speed, Seconds: 1, Counts: load.Counts{Stored: 7}, Truth: truth.Verdict{Rows: 7, Stored: 7, Settled: 7}},
+			Limits:      map[string][2]float64{"copy": {0.9 * speed, 1.1 * speed}},
 		})
 	}
 	return &Result{Version: Version, Commit: "abc", Scenarios: []Scenario{s}}
@@ -83,8 +83,8 @@ func TestALongerLatencyIsWorse(t *testing.T) {
 func TestRatioOfARound(t *testing.T) {
 	t.Parallel()
 	round := Round{
-		Run:    Run{Events: 60, Latency: Latency{P50: 2000, P99: 50_000}},
-		Limits: map[string][2]float64{"copy": {80, 120}, "commit": {900, 1100}},
+		Measurement: Measurement{Events: 60, Latency: Latency{P50: 2000, P99: 50_000}},
+		Limits:      map[string][2]float64{"copy": {80, 120}, "commit": {900, 1100}},
 	}
 	for _, c := range []struct {
 		ratio   Ratio
@@ -114,7 +114,7 @@ func TestRatioOfARound(t *testing.T) {
 func TestABrokenTruthIsShown(t *testing.T) {
 	t.Parallel()
 	r := measured(100, 0.5, 0.5)
-	r.Scenarios[0].Rounds[1].Run.Truth.Missing = 3
+	r.Scenarios[0].Rounds[1].Truth.Missing = 3
 	var out bytes.Buffer
 	r.Table(&out)
 	if !strings.Contains(out.String(), "BROKEN") || !strings.Contains(out.String(), "3 of 7 acknowledged events are not in the table") {
@@ -133,7 +133,7 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 	round := func(n float64, limit float64) Round {
 		return Round{
-			Run: Run{
+			Measurement: Measurement{
 				Asked: 10 * n, Requests: 20 * n, Events: 30 * n, Seconds: 2, Batch: 40 * n, Mallocs: n / 2, Memory: int64(50*n) << 20,
 				CPU:    monitor.CPU{Client: time.Duration(n) * time.Second, Ingester: 2 * time.Duration(n) * time.Second, Postgres: 3 * time.Duration(n) * time.Second},
 				Counts: load.Counts{Requests: 9, Stored: 5, Duplicates: 1, Refused: 2 * int(n), Failed: 4 - 2*int(n)}, Latency: Latency{P50: int64(1000 * n), P99: int64(2000 * n), P999: int64(3000 * n)},
@@ -145,11 +145,11 @@ func TestTable(t *testing.T) {
 	ratios := []Ratio{{Events, "copy", 0.5}, {Events, "commit", 0}, {P99, "commit", 1}, {P50, "commit", 0.5}, {Events, "nothing", 1}}
 	sound := Scenario{Name: "sound", Ratios: ratios, Rounds: []Round{round(1, 90), round(2, 110), round(1.5, 70)}}
 	for i := range sound.Rounds {
-		sound.Rounds[i].Run.Counts = load.Counts{Stored: 3, Duplicates: 2, Refused: 4, Failed: 1}
-		sound.Rounds[i].Run.Truth = truth.Verdict{Rows: 3, Stored: 3, Settled: 5}
-		sound.Rounds[i].Run.CPU = monitor.CPU{Client: 1 * time.Second, Ingester: 3 * time.Second, Postgres: 5 * time.Second}
+		sound.Rounds[i].Counts = load.Counts{Stored: 3, Duplicates: 2, Refused: 4, Failed: 1}
+		sound.Rounds[i].Truth = truth.Verdict{Rows: 3, Stored: 3, Settled: 5}
+		sound.Rounds[i].CPU = monitor.CPU{Client: 1 * time.Second, Ingester: 3 * time.Second, Postgres: 5 * time.Second}
 	}
-	quiet := Scenario{Name: "quiet", Rounds: []Round{{Run: Run{Events: 8, Seconds: 1, Unchecked: "no database"}}}}
+	quiet := Scenario{Name: "quiet", Rounds: []Round{{Measurement: Measurement{Events: 8, Seconds: 1, Unchecked: "no database"}}}}
 	broken := Scenario{Name: "broken", Ratios: ratios, Rounds: []Round{round(1, 90)}, Error: "it broke"}
 	r := Result{Scenarios: []Scenario{sound, quiet, broken, {Name: "none", Skipped: "too large"}}}
 	var out bytes.Buffer
@@ -192,13 +192,13 @@ func TestCompareWhatCanBe(t *testing.T) {
 	none := func(s *Scenario) { s.Rounds = nil }
 	slow := func(s *Scenario) {
 		for i := range s.Rounds {
-			s.Rounds[i].Run.Events /= 2
-			s.Rounds[i].Run.Latency.P99 = 1000
+			s.Rounds[i].Events /= 2
+			s.Rounds[i].Latency.P99 = 1000
 		}
 	}
 	quick := func(s *Scenario) {
 		for i := range s.Rounds {
-			s.Rounds[i].Run.Latency.P99 = 500
+			s.Rounds[i].Latency.P99 = 500
 		}
 	}
 	unlimited := func(s *Scenario) {

@@ -27,8 +27,8 @@ func (r *Result) Table(out io.Writer) {
 		if s.Skipped != "" {
 			fmt.Fprintf(out, "%s: left out: %s\n", s.Name, s.Skipped)
 		}
-		if bad := s.Bad(); bad != "" {
-			fmt.Fprintf(out, "%s: %s\n", s.Name, bad)
+		if why := s.Broken(); why != "" {
+			fmt.Fprintf(out, "%s: %s\n", s.Name, why)
 		}
 		if wrong := s.WentWrong(); wrong != "" {
 			fmt.Fprintf(out, "%s: %s\n", s.Name, wrong)
@@ -41,40 +41,40 @@ func Headings() []string {
 	return []string{"scenario", "asked/s", "requests/s", "events/s", "±", "refused", "p50 ms", "p99 ms", "p99.9 ms", "batch", "CPU client", "ingester", "Postgres", "RSS MB", "mallocs", "truth"}
 }
 
-// Cells are the figures of a scenario: medians over its rounds. They are empty if it is bad.
+// Cells are the figures of a scenario: medians over its rounds. They are empty if it is broken.
 func (s *Scenario) Cells() []string {
-	if s.Bad() != "" {
+	if s.Broken() != "" {
 		cells := make([]string, len(Headings()))
 		cells[0], cells[len(cells)-1] = s.Name, s.truth()
 		return cells
 	}
-	events := statistics.Summarize(Each(s.Rounds, func(r Run) float64 { return r.Events }))
-	median := func(figure func(Run) float64) float64 { return statistics.Median(Each(s.Rounds, figure)) }
+	events := statistics.Summarize(Each(s.Rounds, func(m Measurement) float64 { return m.Events }))
+	median := func(figure func(Measurement) float64) float64 { return statistics.Median(Each(s.Rounds, figure)) }
 	return []string{
 		s.Name,
-		count(median(func(r Run) float64 { return r.Asked })),
-		count(median(func(r Run) float64 { return r.Requests })),
+		count(median(func(m Measurement) float64 { return m.Asked })),
+		count(median(func(m Measurement) float64 { return m.Requests })),
 		count(events.Median),
 		percent(events.Spread()),
-		some(median(func(r Run) float64 { return r.refused() })),
-		millis(median(func(r Run) float64 { return float64(r.Latency.P50) })),
-		millis(median(func(r Run) float64 { return float64(r.Latency.P99) })),
-		millis(median(func(r Run) float64 { return float64(r.Latency.P999) })),
-		count(median(func(r Run) float64 { return r.Batch })),
-		percent(median(func(r Run) float64 { return r.Share(r.CPU.Client) })),
-		percent(median(func(r Run) float64 { return r.Share(r.CPU.Ingester) })),
-		percent(median(func(r Run) float64 { return r.Share(r.CPU.Postgres) })),
-		count(median(func(r Run) float64 { return float64(r.Memory) / (1 << 20) })),
-		few(median(func(r Run) float64 { return r.Mallocs })),
+		some(median(func(m Measurement) float64 { return m.refused() })),
+		millis(median(func(m Measurement) float64 { return float64(m.Latency.P50) })),
+		millis(median(func(m Measurement) float64 { return float64(m.Latency.P99) })),
+		millis(median(func(m Measurement) float64 { return float64(m.Latency.P999) })),
+		count(median(func(m Measurement) float64 { return m.Batch })),
+		percent(median(func(m Measurement) float64 { return m.Share(m.CPU.Client) })),
+		percent(median(func(m Measurement) float64 { return m.Share(m.CPU.Ingester) })),
+		percent(median(func(m Measurement) float64 { return m.Share(m.CPU.Postgres) })),
+		count(median(func(m Measurement) float64 { return float64(m.Memory) / (1 << 20) })),
+		few(median(func(m Measurement) float64 { return m.Mallocs })),
 		s.truth(),
 	}
 }
 
 func (s *Scenario) truth() string {
 	switch {
-	case s.Bad() != "":
+	case s.Broken() != "":
 		return "BROKEN"
-	case s.Rounds[0].Run.Unchecked != "":
+	case s.Rounds[0].Unchecked != "":
 		return "unchecked"
 	}
 	return "holds"
@@ -125,13 +125,13 @@ func (r Ratio) goal(rounds []Round) string {
 }
 
 // refused is the share of all events that were refused.
-func (r Run) refused() float64 {
-	c := r.Counts
+func (m Measurement) refused() float64 {
+	c := m.Counts
 	return float64(c.Refused) / float64(max(1, c.Events()+c.Refused+c.Failed))
 }
 
 // Share is CPU time as a share of one core over the window.
-func (r Run) Share(d time.Duration) float64 { return d.Seconds() / r.Seconds }
+func (m Measurement) Share(d time.Duration) float64 { return d.Seconds() / m.Seconds }
 
 func count(v float64) string {
 	if v == 0 || math.IsNaN(v) {

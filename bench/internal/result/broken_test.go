@@ -11,8 +11,8 @@ func TestWhatWentWrongIsShown(t *testing.T) {
 	t.Parallel()
 	r := measured(100, 0.5, 0.5)
 	for i := range r.Scenarios[0].Rounds {
-		r.Scenarios[0].Rounds[i].Run.Counts.Failed = 4
-		r.Scenarios[0].Rounds[i].Run.Failures = map[string]int{"no answer: EOF": 3, "status 500": 1}
+		r.Scenarios[0].Rounds[i].Counts.Failed = 4
+		r.Scenarios[0].Rounds[i].Failures = map[string]int{"no answer: EOF": 3, "status 500": 1}
 	}
 	var out bytes.Buffer
 	r.Table(&out)

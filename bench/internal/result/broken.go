@@ -2,6 +2,28 @@ package result
 
 import "fmt"
 
+// Broken says what of a scenario did not hold: an error, or a truth check. Such a scenario has no figure: the table calls
+// it BROKEN.
+func (s *Scenario) Broken() string {
+	if s.Error != "" {
+		return s.Error
+	}
+	for _, r := range s.Rounds {
+		if err := r.TruthError(); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+// TruthError is the error of the truth check, if there was one.
+func (m *Measurement) TruthError() error {
+	if m.Unchecked != "" {
+		return nil
+	}
+	return m.Truth.Err()
+}
+
 // Worst is what went wrong most often, and how often.
 func Worst(failures map[string]int) (worst string, times int) {
 	for failure, n := range failures {
@@ -16,8 +38,8 @@ func Worst(failures map[string]int) (worst string, times int) {
 func (s *Scenario) WentWrong() string {
 	all, failed := map[string]int{}, 0
 	for _, round := range s.Rounds {
-		failed += round.Run.Counts.Failed
-		for failure, n := range round.Run.Failures {
+		failed += round.Counts.Failed
+		for failure, n := range round.Failures {
 			all[failure] += n
 		}
 	}
