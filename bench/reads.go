@@ -105,7 +105,7 @@ func (c *readsCommand) measure(ctx context.Context, env *environment.Environment
 	defer env.Progress.End()
 	read := reads.Run{
 		Address: round.Servers[0].Address, Encoder: round.Encoder, Rows: c.Rows, Topics: c.Topics, Count: c.Count,
-		Began: began, Told: env.Progress.Set,
+		Began: began, Progress: env.Progress.Set,
 	}
 	if err := c.readWhileWriting(ctx, round, read, r); err != nil {
 		return err

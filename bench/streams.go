@@ -93,7 +93,7 @@ func (c *streamsCommand) measureRate(ctx context.Context, env *environment.Envir
 	defer func() { err = errors.Join(err, round.TearDown(context.WithoutCancel(ctx))) }()
 	run := streams.Run{
 		Address: round.Servers[0].Address, Name: "bench", Streams: c.Streams - stopped, Stopped: stopped, Topics: c.Topics,
-		Rate: rate, Array: streamArray, During: c.During, Told: env.Progress.Set,
+		Rate: rate, Array: streamArray, During: c.During, Progress: env.Progress.Set,
 	}
 	var opened time.Time
 	var seconds float64
@@ -103,7 +103,7 @@ func (c *streamsCommand) measureRate(ctx context.Context, env *environment.Envir
 	env.Progress.Begin(what, int(c.During.Seconds()*float64(rate)))
 	defer env.Progress.End()
 	o, err := run.Do(ctx)
-	if errors.Is(err, streams.ErrHasAll) {
+	if errors.Is(err, streams.ErrNotCutOff) {
 		err = fmt.Errorf("%w. That takes 10 s (--stream-stall) from when some 10,000 events have filled the buffers on the way: a longer --during or higher --rates publish more, and with --stop=0 none stops", err)
 	}
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"ingot/bench/internal/mix"
 )
 
-// patience is how long after the end of a run a response may still come.
-const patience = 60 * time.Second
+// answerTimeout is how long after the end of a run a response may still come.
+const answerTimeout = 60 * time.Second
 
 // Closed is a run of n connections, each of which sends its next request once the last one was answered.
 type Closed struct {
@@ -87,7 +87,7 @@ func broken(workers []worker) error {
 }
 
 func (c *Closed) dialAll(ctx context.Context) (conns []*conn, err error) {
-	deadline := time.Now().Add(c.Warm + c.Measure + patience)
+	deadline := time.Now().Add(c.Warm + c.Measure + answerTimeout)
 	for i := range c.Connections {
 		conn, err := dial(ctx, c.Addresses[i%len(c.Addresses)], deadline)
 		if err != nil {

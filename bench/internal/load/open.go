@@ -37,16 +37,16 @@ func (o *Open) Run(ctx context.Context) (*Tally, error) {
 	connections := &http.Transport{MaxIdleConnsPerHost: maxWorkers, MaxConnsPerHost: maxWorkers}
 	defer connections.CloseIdleConnections() // or they count against the ingester's limit in the next run
 	attacker := vegeta.NewAttacker(vegeta.MaxWorkers(maxWorkers),
-		vegeta.Client(&http.Client{Transport: connections, Timeout: patience}))
+		vegeta.Client(&http.Client{Transport: connections, Timeout: answerTimeout}))
 	begin := time.Now()
 	defer o.hooks(ctx)()
 	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
-	ledger := newPicks(o)
+	sent := newRequests(o)
 	pace := vegeta.ConstantPacer{Freq: o.Rate, Per: time.Second}
 	tally := newTally()
 	tally.Elapsed = o.Measure
-	for r := range attacker.Attack(ledger.target, pace, o.Warm+o.Measure, "") {
-		o.book(tally, r, ledger.take(r.Headers.Get(requestID)), begin)
+	for r := range attacker.Attack(sent.target, pace, o.Warm+o.Measure, "") {
+		o.book(tally, r, sent.take(r.Headers.Get(requestID)), begin)
 	}
 	return tally, ctx.Err()
 }
@@ -94,8 +94,8 @@ func (e errNoAnswer) Error() string { return "no answer: " + string(e) }
 // which vegeta does not.
 const requestID = "X-Request-Id"
 
-// picks makes vegeta's targets and remembers what was in them.
-type picks struct {
+// requests makes vegeta's targets and remembers what was in them.
+type requests struct {
 	run *Open
 
 	mu   sync.Mutex // guards what follows: vegeta's workers ask at the same time
@@ -104,33 +104,33 @@ type picks struct {
 	next int
 }
 
-func newPicks(o *Open) *picks {
-	return &picks{run: o, draw: o.Source.NewDraw(0), sent: map[string][]int{}}
+func newRequests(o *Open) *requests {
+	return &requests{run: o, draw: o.Source.NewDraw(0), sent: map[string][]int{}}
 }
 
 // target is a vegeta.Targeter.
-func (p *picks) target(t *vegeta.Target) error {
-	events, id := p.deal()
-	t.Method, t.URL = http.MethodPost, "http://"+p.run.Address+path
+func (r *requests) target(t *vegeta.Target) error {
+	events, id := r.deal()
+	t.Method, t.URL = http.MethodPost, "http://"+r.run.Address+path
 	t.Header = http.Header{"Content-Type": {"application/json"}, requestID: {id}}
-	t.Body = appendBody(nil, p.run.Encoder, events, p.run.Array > 0)
+	t.Body = appendBody(nil, r.run.Encoder, events, r.run.Array > 0)
 	return nil
 }
 
-func (p *picks) deal() (events []int, id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.next++
-	id = "bench-" + strconv.Itoa(p.next)
-	events = p.draw.Append(nil, max(1, p.run.Array))
-	p.sent[id] = events
+func (r *requests) deal() (events []int, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next++
+	id = "bench-" + strconv.Itoa(r.next)
+	events = r.draw.Append(nil, max(1, r.run.Array))
+	r.sent[id] = events
 	return events, id
 }
 
-func (p *picks) take(id string) []int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	events := p.sent[id]
-	delete(p.sent, id)
+func (r *requests) take(id string) []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	events := r.sent[id]
+	delete(r.sent, id)
 	return events
 }

@@ -55,7 +55,7 @@ func (r *Readers) Stop() (pages int, err error) {
 }
 
 func (r *Readers) loop(ctx context.Context, query url.Values) {
-	client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
+	client := &http.Client{Transport: &http.Transport{}, Timeout: answerTimeout}
 	defer client.CloseIdleConnections()
 	for ctx.Err() == nil {
 		events, next, err := r.page(ctx, client, query)

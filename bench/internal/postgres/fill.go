@@ -27,8 +27,8 @@ const (
 
 // Fill loads events 0..rows-1 into a database that an ingester has migrated. It loads them by COPY, in batches that have
 // their rows in the log, so that the tables look as if an ingester had written them. Events that are there already are not
-// loaded again. told is called with the number of rows that are loaded.
-func Fill(ctx context.Context, url string, e *mix.Encoder, rows int, told func(int)) error {
+// loaded again. progress is called with the number of rows that are loaded.
+func Fill(ctx context.Context, url string, e *mix.Encoder, rows int, progress func(int)) error {
 	conn, err := pgconn.Connect(ctx, url)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -37,7 +37,7 @@ func Fill(ctx context.Context, url string, e *mix.Encoder, rows int, told func(i
 	have, err := number(ctx, conn, "SELECT coalesce(max(last_id), 0) FROM ingot.batches")
 	for err == nil && have < rows {
 		have, err = fillOne(ctx, conn, e, have, min(fillChunk, rows-have))
-		told(have)
+		progress(have)
 	}
 	if err != nil {
 		return fmt.Errorf("fill: %w", err)

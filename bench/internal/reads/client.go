@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// patience bounds one request.
-const patience = 30 * time.Second
+// requestTimeout bounds one request.
+const requestTimeout = 30 * time.Second
 
 // client asks one server over one connection.
 type client struct {
@@ -20,7 +20,7 @@ type client struct {
 }
 
 func newClient(address string) *client {
-	return &client{address, &http.Client{Transport: &http.Transport{}, Timeout: patience}}
+	return &client{address, &http.Client{Transport: &http.Transport{}, Timeout: requestTimeout}}
 }
 
 // get decodes an answer into into, and says how long the answer took to come.

@@ -36,9 +36,9 @@ func (x *expect) same(got event, i int) error {
 	return nil
 }
 
-// begins checks that the events of a page are those with the first of these numbers. A page may be short, but never empty.
+// startsWith checks that the events of a page are those with the first of these numbers. A page may be short, but never empty.
 // Behind the last number events of later writers follow.
-func (x *expect) begins(got []event, want []int) error {
+func (x *expect) startsWith(got []event, want []int) error {
 	if len(got) == 0 {
 		return fmt.Errorf("no events, want %d", len(want))
 	}
@@ -50,9 +50,9 @@ func (x *expect) begins(got []event, want []int) error {
 	return nil
 }
 
-// from is the number of the event with this id, which has to be the first behind a place: the next event of the topic that
-// the place is of stands behind it, so that the page may begin there or before, not further on.
-func (x *expect) from(p place, id string) (int, error) {
+// from is the number of the event with this id, which has to be the first behind a position: the next event of the topic that
+// the position is of stands behind it, so that the page may begin there or before, not further on.
+func (x *expect) from(p position, id string) (int, error) {
 	for i := p.after + 1; i <= p.before; i++ {
 		if got, _ := x.encoder.Key(i); got == id {
 			return i, nil
@@ -61,8 +61,8 @@ func (x *expect) from(p place, id string) (int, error) {
 	return 0, fmt.Errorf("%s is not between event %d and event %d", id, p.after, p.before)
 }
 
-// unlike checks that all events are of one topic ("": of any) and that no key is there twice.
-func unlike(events []event, topic string) error {
+// distinct checks that all events are of one topic ("": of any) and that no key is there twice.
+func distinct(events []event, topic string) error {
 	seen := map[string]bool{}
 	for _, e := range events {
 		if topic != "" && e.Topic != topic {

@@ -65,7 +65,7 @@ func (r *run) first(k *kind, topic string) func(context.Context) (time.Duration,
 		if len(p.Events) < len(want) {
 			k.short++
 		}
-		return took, errors.Join(err, r.begins(p.Events, want), unlike(p.Events, topic))
+		return took, errors.Join(err, r.startsWith(p.Events, want), distinct(p.Events, topic))
 	}
 }
 
@@ -81,7 +81,7 @@ func (r *run) newest(ctx context.Context) (time.Duration, error) {
 			err = fmt.Errorf("(%s, %s) of %s is not among the newest", e.ID, e.Topic, e.ReceivedAt)
 		}
 	}
-	return took, errors.Join(err, unlike(p.Events, ""))
+	return took, errors.Join(err, distinct(p.Events, ""))
 }
 
 // byKey reads any of the events.
@@ -96,11 +96,11 @@ func (r *run) byKey(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
-// middle reads a page of all topics from a random place in the feed.
+// middle reads a page of all topics from a random position in the feed.
 func (r *run) middle(k *kind) func(context.Context) (time.Duration, error) {
 	return func(ctx context.Context) (time.Duration, error) {
 		var p page
-		from := r.places[rand.IntN(len(r.places))]
+		from := r.positions[rand.IntN(len(r.positions))]
 		took, err := r.get(ctx, "/events", url.Values{"order": {"asc"}, "cursor": {from.cursor}, "limit": {strconv.Itoa(pageLimit)}}, &p)
 		if err != nil || len(p.Events) == 0 {
 			return took, errors.Join(err, errors.New("an empty page"))
@@ -153,6 +153,6 @@ func (r *run) walk(topic string) func(context.Context) (time.Duration, error) {
 			query.Set("cursor", p.Next)
 			got = append(got, p.Events...)
 		}
-		return all, errors.Join(r.begins(got, want), unlike(got, topic))
+		return all, errors.Join(r.startsWith(got, want), distinct(got, topic))
 	}
 }

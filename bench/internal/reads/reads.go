@@ -15,13 +15,13 @@ const walks = 20
 
 // Run says what is read, from where.
 type Run struct {
-	Address string
-	Encoder *mix.Encoder // of a mix with many topics
-	Rows    int          // events 0..Rows-1 are the first in the feed
-	Topics  int
-	Count   int       // reads of each kind
-	Began   time.Time // when the writing beside began: the newest events are younger
-	Told    func(done int)
+	Address  string
+	Encoder  *mix.Encoder // of a mix with many topics
+	Rows     int          // events 0..Rows-1 are the first in the feed
+	Topics   int
+	Count    int       // reads of each kind
+	Began    time.Time // when the writing beside began: the newest events are younger
+	Progress func(done int)
 }
 
 // run is a Run under way.
@@ -29,12 +29,12 @@ type run struct {
 	Run
 	*client
 	expect
-	places   []place
-	received int64 // events received, as the totals last said
+	positions []position
+	received  int64 // events received, as the totals last said
 }
 
-// place is a cursor of the feed, the number of an event that stands before it, and of one that does not.
-type place struct {
+// position is a cursor of the feed, the number of an event that stands before it, and of one that does not.
+type position struct {
 	cursor        string
 	after, before int
 }
@@ -44,7 +44,7 @@ type place struct {
 func (r Run) Do(ctx context.Context) ([]Figure, error) {
 	u := &run{Run: r, client: newClient(r.Address), expect: expect{r.Encoder, r.Rows}}
 	defer u.http.CloseIdleConnections()
-	if err := u.findPlaces(ctx); err != nil {
+	if err := u.findPositions(ctx); err != nil {
 		return nil, fmt.Errorf("find places in the feed: %w", err)
 	}
 	kinds := u.kinds()
@@ -60,7 +60,7 @@ func (r Run) Do(ctx context.Context) ([]Figure, error) {
 			}
 			took[n] = append(took[n], d)
 		}
-		r.Told(turn + 1)
+		r.Progress(turn + 1)
 	}
 	var figures []Figure
 	for n, k := range kinds {
@@ -69,8 +69,8 @@ func (r Run) Do(ctx context.Context) ([]Figure, error) {
 	return figures, nil
 }
 
-// findPlaces walks a topic in feed order. The cursor behind each page that is not empty is a place in the feed of all topics.
-func (r *run) findPlaces(ctx context.Context) error {
+// findPositions walks a topic in feed order. The cursor behind each page that is not empty is a position in the feed of all topics.
+func (r *run) findPositions(ctx context.Context) error {
 	topic := mix.TopicName(r.Topics / 10)
 	want := r.ofTopic(topic, r.rows)
 	query := url.Values{"order": {"asc"}, "topic": {topic}, "limit": {strconv.Itoa(pageLimit)}}
@@ -86,15 +86,15 @@ func (r *run) findPlaces(ctx context.Context) error {
 			return fmt.Errorf("%d events, the limit is %d", len(p.Events), pageLimit)
 		}
 		if len(p.Events) > 0 {
-			if err := r.begins(p.Events, want); err != nil {
+			if err := r.startsWith(p.Events, want); err != nil {
 				return err
 			}
-			r.places = append(r.places, place{p.Next, want[len(p.Events)-1], want[len(p.Events)]})
+			r.positions = append(r.positions, position{p.Next, want[len(p.Events)-1], want[len(p.Events)]})
 		}
 		query.Set("cursor", p.Next)
 		want = want[len(p.Events):]
 	}
-	if len(r.places) == 0 {
+	if len(r.positions) == 0 {
 		return fmt.Errorf("%d rows are too few", r.rows)
 	}
 	return nil

@@ -102,7 +102,7 @@ func read(t *testing.T, spoil func(string, string, []map[string]any) []map[strin
 	told := 0
 	run := Run{
 		Address: strings.TrimPrefix(server.URL, "http://"), Encoder: e, Rows: testRows, Topics: testTopics, Count: 5, Began: s.began,
-		Told: func(done int) { told = done },
+		Progress: func(done int) { told = done },
 	}
 	figures, err := run.Do(t.Context())
 	if err == nil && told != 5 {
@@ -220,7 +220,7 @@ func TestAnAnswerThatIsNone(t *testing.T) {
 				}
 				_, _ = w.Write([]byte(body))
 			}))
-			run := Run{Address: strings.TrimPrefix(server.URL, "http://"), Encoder: e, Rows: testRows, Topics: testTopics, Count: 1, Began: s.began, Told: func(int) {}}
+			run := Run{Address: strings.TrimPrefix(server.URL, "http://"), Encoder: e, Rows: testRows, Topics: testTopics, Count: 1, Began: s.began, Progress: func(int) {}}
 			if figures, err := run.Do(t.Context()); err == nil || len(figures) > 0 {
 				t.Errorf("%s of %s: %+v, %v", name, path, figures, err)
 			}

@@ -28,8 +28,8 @@ func (p *publisher) publish(ctx context.Context) error {
 		if err := p.post(ctx, n); err != nil {
 			return fmt.Errorf("publish: %w", err)
 		}
-		if p.Told != nil {
-			p.Told(n + p.Array)
+		if p.Progress != nil {
+			p.Progress(n + p.Array)
 		}
 	}
 	return nil

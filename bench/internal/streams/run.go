@@ -11,20 +11,20 @@ import (
 	"ingot/bench/internal/latency"
 )
 
-// patience is how long the last events may take after the last answer.
-const patience = time.Minute
+// lastEventsTimeout is how long the last events may take after the last answer.
+const lastEventsTimeout = time.Minute
 
 // Run publishes events while streams follow them.
 type Run struct {
-	Address string
-	Name    string // begins the ids of its events: unlike that of any other run on the database
-	Streams int    // streams that are read, spread over the topics
-	Stopped int    // streams that stop reading; they follow all topics
-	Topics  int
-	Rate    int // events a second
-	Array   int // events in a request
-	During  time.Duration
-	Told    func(sent int) // called after each request; may be nil
+	Address  string
+	Name     string // begins the ids of its events: unlike that of any other run on the database
+	Streams  int    // streams that are read, spread over the topics
+	Stopped  int    // streams that stop reading; they follow all topics
+	Topics   int
+	Rate     int // events a second
+	Array    int // events in a request
+	During   time.Duration
+	Progress func(sent int) // called after each request; may be nil
 
 	// Open and Close are called when the first event is sent, and when the last one has
 	// been received.
@@ -76,7 +76,7 @@ func (r *Run) Do(ctx context.Context) (Outcome, error) {
 	}
 	o := r.outcome(read, sent, elapsed)
 	for _, s := range stopped {
-		before, err := s.comeBack(ctx)
+		before, err := s.reconnect(ctx)
 		if err != nil {
 			return o, err
 		}
@@ -116,12 +116,12 @@ func (r *Run) follow(ctx context.Context, read []*stream) (sent time.Duration, e
 			}
 		})
 	}
-	client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
+	client := &http.Client{Transport: &http.Transport{}, Timeout: lastEventsTimeout}
 	defer client.CloseIdleConnections()
 	begin := time.Now()
 	err = (&publisher{r, client}).publish(ctx)
 	sent = time.Since(begin)
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(lastEventsTimeout)
 	if err != nil {
 		deadline = time.Now()
 	}

@@ -7,30 +7,30 @@ import (
 	"net"
 )
 
-// kernelTakes bounds what the kernel receives for a stream that nobody reads.
-const kernelTakes = 256 << 10
+// kernelBuffer bounds what the kernel receives for a stream that nobody reads.
+const kernelBuffer = 256 << 10
 
-// ErrHasAll is the error of a Run in which a stream that stopped reading has got everything: so little fits into the buffers on
+// ErrNotCutOff is the error of a Run in which a stream that stopped reading has got everything: so little fits into the buffers on
 // the way, or the Run was over before the stream was cut off, or nobody cuts such streams off.
-var ErrHasAll = errors.New("a stream that nobody read has everything: it was not cut off")
+var ErrNotCutOff = errors.New("a stream that nobody read has everything: it was not cut off")
 
 // stopReading prepares the stream for not being read from now on: it bounds the kernel's buffer.
 func (s *stream) stopReading() {
 	if c, ok := s.conn.(*net.TCPConn); ok {
-		_ = c.SetReadBuffer(kernelTakes)
+		_ = c.SetReadBuffer(kernelBuffer)
 	}
 }
 
-// comeBack reads what was still on its way when the stream was cut off. Then it connects again with the last id, and reads
+// reconnect reads what was still on its way when the stream was cut off. Then it connects again with the last id, and reads
 // the rest. before is how many events came over the first connection.
-func (s *stream) comeBack(ctx context.Context) (before int, err error) {
+func (s *stream) reconnect(ctx context.Context) (before int, err error) {
 	for err == nil && s.next < s.total() {
-		err = s.block()
+		err = s.readBlock()
 	}
 	_ = s.conn.Close()
 	before = s.next
 	if err == nil {
-		return before, ErrHasAll
+		return before, ErrNotCutOff
 	}
 	if errors.Is(err, errMissing) {
 		return before, err

@@ -21,7 +21,7 @@ type stream struct {
 	topic  string // "": all
 	next   int
 	stride int
-	place  string // the last id (a cursor) that came
+	lastID string // the last id (a cursor) that came
 
 	conn    net.Conn
 	lines   *bufio.Reader
@@ -41,8 +41,8 @@ func (s *stream) open(ctx context.Context) error {
 		query += "&topic=" + s.topic
 	}
 	resume := ""
-	if s.place != "" {
-		resume = "Last-Event-ID: " + s.place + "\r\n"
+	if s.lastID != "" {
+		resume = "Last-Event-ID: " + s.lastID + "\r\n"
 	}
 	if _, err := fmt.Fprintf(conn, "GET /events/stream?%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", query, resume); err != nil {
 		return err
@@ -60,8 +60,8 @@ func (s *stream) open(ctx context.Context) error {
 
 // begin reads up to the first id. From there on no event may be missing.
 func (s *stream) begin() error {
-	for s.place == "" {
-		if err := s.block(); err != nil {
+	for s.lastID == "" {
+		if err := s.readBlock(); err != nil {
 			return err
 		}
 	}
@@ -70,9 +70,9 @@ func (s *stream) begin() error {
 
 var errMissing = errors.New("an event is missing")
 
-// block reads one block of the stream, up to an empty line, and checks its event. Half a block, as when a stream is cut off,
+// readBlock reads one block of the stream, up to an empty line, and checks its event. Half a block, as when a stream is cut off,
 // does not count: neither its event nor its id.
-func (s *stream) block() error {
+func (s *stream) readBlock() error {
 	var id string
 	var data []byte
 	for {
@@ -92,17 +92,17 @@ func (s *stream) block() error {
 		}
 	}
 	if len(data) > 0 {
-		if err := s.event(data); err != nil {
+		if err := s.checkEvent(data); err != nil {
 			return err
 		}
 	}
 	if id != "" {
-		s.place = id
+		s.lastID = id
 	}
 	return nil
 }
 
-func (s *stream) event(data []byte) error {
+func (s *stream) checkEvent(data []byte) error {
 	n, err := field(data, numberField)
 	if err != nil || int(n) != s.next {
 		return fmt.Errorf("%w: %d came, want %d (%v)", errMissing, n, s.next, err)
@@ -122,7 +122,7 @@ func (s *stream) event(data []byte) error {
 func (s *stream) follow() error {
 	defer s.conn.Close()
 	for s.next < s.total() {
-		if err := s.block(); err != nil {
+		if err := s.readBlock(); err != nil {
 			return fmt.Errorf("stream of %q: %w", s.topic, err)
 		}
 	}
