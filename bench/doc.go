@@ -18,18 +18,21 @@
 //	run.go  pair.go  reads.go  streams.go      package main: a file a command, flags (flags.go), the command line (main.go)
 //	   │
 //	   ├── internal/scenario      the table
-//	   ├── internal/environment   what all rounds share, in one data folder
+//	   ├── internal/environment   what all rounds share, in one data folder; progress, what is said meanwhile
 //	   ▼
 //	internal/measure              limit, round, limit, round, .. limit
 //	   ├── internal/postgres      databases, and the rows in them; slowpg, one whose commits are slow
 //	   ├── internal/server        ingesters and the servers of limits, as processes
 //	   ├── internal/limit         what is measured of a limit
-//	   ├── internal/load          the load generator, closed and open loop; mix, the events it sends
+//	   ├── internal/load          the load generator, closed and open loop; mix, the events it sends; latency, how long they took
 //	   ├── internal/monitor       processor time, memory, /stats
 //	   └── internal/truth         the rows against the answers
 //	   ▼
 //	internal/result               every round of it, as JSON; ratios, table, comparison; statistics, its arithmetic
 //	internal/report               the HTML file
+//
+// reads.go and streams.go set up as a round is, and have clients of their own, internal/reads and internal/streams. pair.go
+// keeps two ingesters up and loads them in turn, without limits.
 //
 // Which file answers which question:
 //
@@ -39,7 +42,7 @@
 //	where do the rows of a full table come from?   internal/measure/database.go, with internal/postgres/fill.go
 //	where is a round measured?                     internal/measure/round.go
 //	where is a limit measured?                     internal/measure/limit.go, with internal/limit
-//	where does the load come from?                 internal/load/closed.go and open.go
+//	where does the load come from?                 internal/load/closed.go and internal/load/open.go
 //	where does a ratio come from?                  internal/result/ratio.go
 //	where is a figure called BROKEN?               internal/result/broken.go, by internal/truth/check.go
 //	where is a result better, worse or noise?      internal/result/compare.go, by internal/statistics/differ.go
