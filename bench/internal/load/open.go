@@ -46,7 +46,7 @@ func (o *Open) Run(ctx context.Context) (*Tally, error) {
 	tally := newTally()
 	tally.Elapsed = o.Measure
 	for r := range attacker.Attack(sent.target, pace, o.Warm+o.Measure, "") {
-		o.book(tally, r, sent.take(r.Headers.Get(requestID)), begin)
+		o.settle(tally, r, sent.take(r.Headers.Get(requestID)), begin)
 	}
 	return tally, ctx.Err()
 }
@@ -71,9 +71,9 @@ func (o *Open) hooks(ctx context.Context) (wait func()) {
 	return func() { <-done }
 }
 
-// book settles one result. picks is nil when the answer did not say which request
+// settle settles one result. picks is nil when the answer did not say which request
 // it belongs to; a lost answer is counted all the same.
-func (o *Open) book(t *Tally, r *vegeta.Result, picks []int, begin time.Time) {
+func (o *Open) settle(t *Tally, r *vegeta.Result, picks []int, begin time.Time) {
 	n := max(1, o.Array)
 	if r.Code == 0 {
 		t.fail(errNoAnswer(r.Error), n)

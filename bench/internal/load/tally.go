@@ -43,7 +43,7 @@ func newTally() *Tally {
 	return &Tally{Latency: latency.New(), Failures: map[string]int{}}
 }
 
-// settle books a response to n events, and how long it took. It says whether all of the events are settled. Only then does
+// settle counts a response to n events, and how long it took. It says whether all of the events are settled. Only then does
 // the time count for the latency, since a refusal is quick.
 func (t *Tally) settle(status int, body []byte, n int, measured bool, took time.Duration) bool {
 	c := Counts{Requests: 1}
@@ -73,7 +73,7 @@ func (t *Tally) settle(status int, body []byte, n int, measured bool, took time.
 	return settled
 }
 
-// fail notes what went wrong, and counts n events as failed that were not booked otherwise.
+// fail notes what went wrong, and counts n events as failed that were not counted otherwise.
 func (t *Tally) fail(err error, n int) {
 	t.Failures[err.Error()]++
 	t.Total.Failed += n

@@ -107,8 +107,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestBook: an answer counts for the window in which it came, and what was in its request is noted once it is settled.
-func TestBook(t *testing.T) {
+// TestOpenLoopCountsTheWindow: an answer counts for the window in which it came, and what was in its request is noted once it is settled.
+func TestOpenLoopCountsTheWindow(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
 	for name, c := range map[string]struct {
@@ -130,7 +130,7 @@ func TestBook(t *testing.T) {
 		noted := 0
 		o := Open{Warm: 10 * time.Second, Measure: 20 * time.Second, Ack: func(picks []int) { noted += picks[0] }}
 		tally := newTally()
-		o.book(tally, &vegeta.Result{Timestamp: begin.Add(c.sent), Latency: c.took, Code: c.code, Error: "EOF", Body: []byte(`{"status":"stored"}`)}, []int{7}, begin)
+		o.settle(tally, &vegeta.Result{Timestamp: begin.Add(c.sent), Latency: c.took, Code: c.code, Error: "EOF", Body: []byte(`{"status":"stored"}`)}, []int{7}, begin)
 		if tally.Measured.Requests != c.measured || (noted == 7) != c.noted || tally.Total.Failed != c.failed {
 			t.Errorf("%s: %+v, measured %+v, noted %d", name, tally.Total, tally.Measured, noted)
 		}
