@@ -52,7 +52,7 @@
 // profiles.go says where profiles are, and limitserver.go has hidden commands: the servers of three limits.
 //
 // Machines drift by a factor of two within minutes. So each round stands between two
-// runs of its limit, a ratio is taken per round, and the median over the rounds and
+// measurements of its limit, a ratio is taken per round, and the median over the rounds and
 // their spread are what is shown. A figure of yesterday is compared by its ratio.
 //
 // In every round the rows of the table are held against the answers (package

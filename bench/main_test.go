@@ -117,7 +117,7 @@ func TestPair(t *testing.T) {
 	slow := result.Measurement{Events: 1000, Seconds: 2, CPU: monitor.CPU{Ingester: 40 * time.Millisecond, Postgres: 20 * time.Millisecond}}
 	quick := slow
 	quick.Events = 2000
-	p := pair{scenario: scenario.Scenario{Name: "s"}, runs: [2][]result.Measurement{{slow, slow}, {quick, quick}}}
+	p := pair{scenario: scenario.Scenario{Name: "s"}, measured: [2][]result.Measurement{{slow, slow}, {quick, quick}}}
 	var out bytes.Buffer
 	if err := p.table(output{&out, &out}); err != nil {
 		t.Fatal(err)

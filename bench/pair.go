@@ -65,7 +65,7 @@ type pair struct {
 	window   measure.Window
 	binaries [2]string
 	rounds   [2]*measure.Round
-	runs     [2][]result.Measurement
+	measured [2][]result.Measurement
 }
 
 // measure sets both ingesters up, loads them in turn, and checks the truth of each.
@@ -85,7 +85,7 @@ func (p *pair) measure(ctx context.Context, pairs int) (err error) {
 	}
 	for i, r := range p.rounds {
 		var all result.Measurement
-		for _, m := range p.runs[i] {
+		for _, m := range p.measured[i] {
 			all.Counts.Add(m.Counts)
 		}
 		if err := errors.Join(r.Check(ctx, &all), all.Truth.Err()); err != nil {
@@ -120,7 +120,7 @@ func (p *pair) load(ctx context.Context, pairs int) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.binaries[i], err)
 			}
-			p.runs[i] = append(p.runs[i], m)
+			p.measured[i] = append(p.measured[i], m)
 		}
 		p.env.Progress.Set(n + 1)
 	}
@@ -150,11 +150,11 @@ func perEvent(d time.Duration, r result.Measurement) float64 {
 
 func (p *pair) table(s output) error {
 	t := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s, %d PAIRS\tOLD, MEDIAN\tNEW\tRATIO\tSTANDARD ERROR\n", p.scenario.Name, len(p.runs[0]))
+	fmt.Fprintf(t, "%s, %d PAIRS\tOLD, MEDIAN\tNEW\tRATIO\tSTANDARD ERROR\n", p.scenario.Name, len(p.measured[0]))
 	for _, f := range pairFigures {
 		var values [2][]float64
-		for i, runs := range p.runs {
-			for _, r := range runs {
+		for i, all := range p.measured {
+			for _, r := range all {
 				values[i] = append(values[i], f.of(r))
 			}
 		}

@@ -12,10 +12,10 @@ import (
 	"ingot/bench/internal/mix"
 )
 
-// answerTimeout is how long after the end of a run a response may still come.
+// answerTimeout is how long after the end of a load a response may still come.
 const answerTimeout = 60 * time.Second
 
-// Closed is a run of n connections, each of which sends its next request once the last one was answered.
+// Closed is the load of n connections, each of which sends its next request once the last one was answered.
 type Closed struct {
 	Addresses   []string // connections are spread over them in turn
 	Connections int
@@ -30,7 +30,7 @@ type Closed struct {
 	Open, Close func()
 }
 
-// The phases of a run.
+// The phases of a load.
 const (
 	warming int32 = iota
 	measuring

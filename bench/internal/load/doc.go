@@ -19,5 +19,5 @@
 //	readers.go               readers of pages, beside either client
 //
 // Both deal events from a mix.Source and hand each request that was answered to
-// Ack, for the truth check. Goroutines end with the run that started them.
+// Ack, for the truth check. Goroutines end with the Run that started them.
 package load

@@ -16,7 +16,7 @@ import (
 // achieved falls below the rate asked then: that is the sign to look for.
 const maxWorkers = 4096
 
-// Open is a run at a fixed rate, whether or not answers come.
+// Open is a load at a fixed rate, whether or not answers come.
 type Open struct {
 	Address string
 	Rate    int // requests a second
@@ -35,7 +35,7 @@ type Open struct {
 // for the window in which their answer came.
 func (o *Open) Run(ctx context.Context) (*Tally, error) {
 	connections := &http.Transport{MaxIdleConnsPerHost: maxWorkers, MaxConnsPerHost: maxWorkers}
-	defer connections.CloseIdleConnections() // or they count against the ingester's limit in the next run
+	defer connections.CloseIdleConnections() // or they count against the ingester's limit in the next load
 	attacker := vegeta.NewAttacker(vegeta.MaxWorkers(maxWorkers),
 		vegeta.Client(&http.Client{Transport: connections, Timeout: answerTimeout}))
 	begin := time.Now()

@@ -30,9 +30,9 @@ func (c *Counts) Add(o Counts) {
 	c.Failed += o.Failed
 }
 
-// Tally is what a run of load came to.
+// Tally is what a load came to.
 type Tally struct {
-	Total    Counts        // of the whole run
+	Total    Counts        // of the whole load
 	Measured Counts        // of the window alone
 	Elapsed  time.Duration // of the window
 	Latency  *hdrhistogram.Histogram

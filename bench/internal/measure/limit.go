@@ -150,7 +150,7 @@ func serverLimit(srv *server.Server, e *mix.Encoder, s scenario.Scenario, prepar
 	return &Limit{Measure: measure, Close: func() { _ = srv.Stop() }}
 }
 
-// scenarioMeter measures another scenario as the limit: for example the same load on an empty table, with fewer indexes, or
+// scenarioLimit measures another scenario as the limit: for example the same load on an empty table, with fewer indexes, or
 // with one ingester.
 func scenarioLimit(env *environment.Environment, other scenario.Scenario, w Window) *Limit {
 	measure := func(ctx context.Context) (float64, error) {

@@ -40,7 +40,7 @@ func (r *Round) setUp(ctx context.Context) (err error) {
 	} else if err := r.startServers(ctx); err != nil {
 		return err
 	}
-	// Which numbers of events are free is taken from the time, unless the log can be asked: a run deals less than a
+	// Which numbers of events are free is taken from the time, unless the log can be asked: a round deals less than a
 	// thousand events a millisecond.
 	first, known := int(time.Now().UnixMilli())<<10, 0
 	if r.Database != "" {

@@ -16,7 +16,7 @@
 //	source.go                        the Source
 //
 // Event i of a mix is a pure function of i, so nobody has to remember what was
-// sent, and a run can go on where another one ended. Encoding is a copy and 36
+// sent, and a round can go on where another one ended. Encoding is a copy and 36
 // bytes of id: the client must not be what is measured.
 //
 // The package starts nothing. An Encoder may be shared between goroutines, a

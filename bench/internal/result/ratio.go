@@ -2,7 +2,7 @@ package result
 
 import "ingot/bench/internal/statistics"
 
-// Figure names the figure of a run that is held against a limit.
+// Figure names the figure of a round that is held against a limit.
 type Figure string
 
 // The figures. A latency is held against the time of a commit.
@@ -22,7 +22,7 @@ type Ratio struct {
 // LowerIsBetter is true of latencies.
 func (r Ratio) LowerIsBetter() bool { return r.Figure != Events }
 
-// Of is the ratio in one round: the limit is the mean of the runs on both sides.
+// Of is the ratio in one round: the limit is the mean of its measurements on both sides.
 // ok is false when a round has no such limit.
 func (r Ratio) Of(round Round) (value float64, ok bool) {
 	sides, ok := round.Limits[r.Limit]

@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// capacity is how many fresh events a run may deal: minutes at any rate seen.
+// capacity is how many fresh events a round may deal: minutes at any rate seen.
 const capacity = 1 << 27
 
-// Acks remembers which events of a run are settled, in a bit each. It may be used
+// Acks remembers which events of a round are settled, in a bit each. It may be used
 // by many goroutines.
 type Acks struct {
 	first int
@@ -19,7 +19,7 @@ type Acks struct {
 // NewAcks remembers events from first on.
 func NewAcks(first int) *Acks { return &Acks{first: first, words: make([]uint64, capacity/64)} }
 
-// Add notes that events are settled. Events before the first are passed over: they were there when the run began.
+// Add notes that events are settled. Events before the first are passed over: they were there when the round began.
 func (a *Acks) Add(picks []int) {
 	for _, i := range picks {
 		if n := i - a.first; n >= 0 {

@@ -14,11 +14,11 @@ import (
 
 // Verdict is what Check found.
 type Verdict struct {
-	Rows    int `json:"rows"`    // rows that the run added
+	Rows    int `json:"rows"`    // rows that the round added
 	Stored  int `json:"stored"`  // events that were answered stored
 	Settled int `json:"settled"` // different events that were answered stored or duplicate
 	Missing int `json:"missing"` // settled events that are not in the table
-	Twice   int `json:"twice"`   // rows of the run over one per key, those of keys that were there before it among them
+	Twice   int `json:"twice"`   // rows of the round over one per key, those of keys that were there before it among them
 	Unknown int `json:"unknown"` // events that may be stored, though no answer said so
 }
 

@@ -1,4 +1,4 @@
-// Package truth holds what a run was told against what the database holds. A fast
+// Package truth holds what the clients of a round were told against what the database holds. A fast
 // ingester that loses a row is not fast. (acks.go, check.go)
 //
 //	Acks    every event that was settled, noted by the clients as they go
@@ -7,6 +7,6 @@
 //	Check   rows = answers that said stored
 //	        every settled event is there, and no key is there twice
 //
-// Only rows that the run itself added are counted, so that a check works on a table
+// Only rows that the round itself added are counted, so that a check works on a table
 // that was full before.
 package truth
