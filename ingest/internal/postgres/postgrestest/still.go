@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"ingot/ingest/internal/postgres"
 )
 
@@ -17,7 +15,7 @@ func StandStill(t testing.TB, pool *postgres.Pool, lock int64) {
 	for end := time.Now().Add(time.Minute); ; {
 		conn, err := pool.Acquire(t.Context())
 		if err == nil {
-			_, err = conn.Exec(t.Context(), fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", lock), pgx.QueryExecModeSimpleProtocol)
+			_, err = conn.Conn().PgConn().Exec(t.Context(), fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", lock)).ReadAll()
 			if err == nil {
 				t.Cleanup(conn.Release)
 				return
