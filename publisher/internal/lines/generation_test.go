@@ -66,13 +66,14 @@ func meanwhile(t *testing.T, begins string, room int, do func(unread)) (said []s
 	return said
 }
 
-// write writes the file anew, with time for a look.
+// write writes the file anew, with time for a look. No two moments of writing are those of a look, which could see the file
+// without its old bytes and not yet with its new ones.
 func (u unread) write(text string) {
 	u.Helper()
 	if err := os.WriteFile(u.path, []byte(text), 0o644); err != nil {
 		u.Fatal(err)
 	}
-	time.Sleep(2 * poll)
+	time.Sleep(2*poll + time.Millisecond)
 }
 
 func (u unread) move(to string) {
