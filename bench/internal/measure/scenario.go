@@ -34,10 +34,16 @@ func Scenario(ctx context.Context, env *environment.Environment, s scenario.Scen
 	before, err := measureLimits(ctx, s.Against, limits)
 	for err == nil && len(out.Rounds) < rounds {
 		var r result.Round
-		if r, before, err = roundAndLimits(ctx, env, s, w, limits, before); err == nil {
-			out.Rounds = append(out.Rounds, r)
-			showRound(env, s, r, len(out.Rounds), rounds)
+		if r.Measurement, err = measureRound(ctx, env, s, w); err != nil {
+			break
 		}
+		var after map[string]float64
+		if after, err = measureLimits(ctx, s.Against, limits); err != nil {
+			break
+		}
+		r.Limits, before = sides(before, after), after
+		out.Rounds = append(out.Rounds, r)
+		showRound(env, s, r, len(out.Rounds), rounds)
 	}
 	if err == nil && s.FullTable() {
 		err = verify(ctx, env, s)
@@ -64,20 +70,6 @@ func openLimits(ctx context.Context, env *environment.Environment, s scenario.Sc
 	return limits, nil
 }
 
-// roundAndLimits measures one round, and the limits after it.
-func roundAndLimits(ctx context.Context, env *environment.Environment, s scenario.Scenario, w Window, limits map[string]*Limit, before map[string]float64) (result.Round, map[string]float64, error) {
-	r := result.Round{Limits: map[string][2]float64{}}
-	var err error
-	if r.Measurement, err = measureRound(ctx, env, s, w); err != nil {
-		return r, before, err
-	}
-	after, err := measureLimits(ctx, s.Against, limits)
-	for name := range limits {
-		r.Limits[name] = [2]float64{before[name], after[name]}
-	}
-	return r, after, err
-}
-
 // measureLimits measures the limits in the order of the table. A limit may be in several ratios, or not be open.
 func measureLimits(ctx context.Context, ratios []result.Ratio, limits map[string]*Limit) (map[string]float64, error) {
 	values := map[string]float64{}
@@ -93,6 +85,15 @@ func measureLimits(ctx context.Context, ratios []result.Ratio, limits map[string
 		values[ratio.Limit] = v
 	}
 	return values, nil
+}
+
+// sides puts the limits before and after a round side by side.
+func sides(before, after map[string]float64) map[string][2]float64 {
+	both := map[string][2]float64{}
+	for name, v := range after {
+		both[name] = [2]float64{before[name], v}
+	}
+	return both
 }
 
 // showRound shows a round as it ends.
