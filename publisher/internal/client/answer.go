@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"ingot/internal/event"
@@ -27,7 +28,7 @@ func settle(a answer, events []event.Event) (settled, error) {
 	case a.err != nil:
 		return settled{}, errNotSettled
 	case a.status == http.StatusUnprocessableEntity && ofIngot(a):
-		return settled{allInvalid(len(events)), faultsOf(a, len(events))}, problem(a)
+		return settled{slices.Repeat([]Status{Invalid}, len(events)), faultsOf(a, len(events))}, problem(a)
 	case a.status != http.StatusOK && a.status != http.StatusMultiStatus:
 		return settled{}, errNotSettled
 	}
@@ -69,10 +70,7 @@ func (s said) single(e event.Event) (settled, error) {
 
 // batch starts from "all stored", because results lists only the others.
 func (s said) batch(events []event.Event) (settled, error) {
-	statuses, faults := make([]Status, len(events)), map[int][]Fault{}
-	for i := range statuses {
-		statuses[i] = Stored
-	}
+	statuses, faults := slices.Repeat([]Status{Stored}, len(events)), map[int][]Fault{}
 	var err error
 	for _, r := range s.Results {
 		status, ok := statusOf(r.Status)
@@ -122,14 +120,6 @@ func statusOf(word string) (Status, bool) {
 		return Invalid, true
 	}
 	return Failed, false
-}
-
-func allInvalid(n int) []Status {
-	statuses := make([]Status, n)
-	for i := range statuses {
-		statuses[i] = Invalid
-	}
-	return statuses
 }
 
 // problem puts an RFC 9457 document, or whatever came in its place, in one line.

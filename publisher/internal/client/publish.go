@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"ingot/internal/event"
@@ -110,10 +111,7 @@ func (res Result) abandon(n int, last refusal) Result {
 	if last.open || res.Reopened {
 		status = Unknown
 	}
-	res.Statuses = make([]Status, n)
-	for i := range res.Statuses {
-		res.Statuses[i] = status
-	}
+	res.Statuses = slices.Repeat([]Status{status}, n)
 	res.GaveUp, res.Barred, res.Cause, res.Err = last.again, last.bars, last.cause, last.err
 	res.Divisible = last.large
 	return res

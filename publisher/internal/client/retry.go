@@ -132,11 +132,7 @@ func retryAfter(h http.Header) time.Duration {
 // wait is how long to wait before retry n, counted from 0. What the server asks
 // for is a minimum, with the jitter on top.
 func (r refusal) wait(n int) time.Duration {
-	ceiling := maxWait
-	if n < 10 {
-		ceiling = min(maxWait, firstWait<<n)
-	}
-	return r.after + rand.N(ceiling)
+	return r.after + rand.N(min(maxWait, firstWait<<min(n, 10)))
 }
 
 // pause waits before retry n and reports whether to go on: not after a final refusal, nor from the deadline on, nor
