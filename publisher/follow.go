@@ -60,12 +60,7 @@ func (f *follow) validateSubscription() error {
 	return nil
 }
 
-func (f *follow) after() string {
-	if f.After == "" {
-		return "now"
-	}
-	return f.After
-}
+func (f *follow) after() string { return cmp.Or(f.After, "now") }
 
 func (f *follow) patience() time.Duration {
 	if f.GiveUpAfter != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,24 +52,24 @@ func (r *following) outcome(err error) string {
 
 // hint says what to type next.
 func (r *following) hint(err error) string {
-	var no *client.Refused
+	no, refused := errors.AsType[*client.Refused](err)
 	switch {
-	case !errors.As(err, &no) && r.Subscription != "":
+	case !refused && r.Subscription != "":
 		return "" // the server knows where to go on
 	case errors.Is(err, errNotPrinted):
 		return r.afterPrinted() // r.at is behind events that nobody has seen
-	case !errors.As(err, &no) && r.at == "":
+	case !refused && r.at == "":
 		return ""
-	case no == nil:
+	case !refused:
 		return "to go on behind the last event: --after=" + r.at
 	case no.Status == http.StatusUnauthorized:
 		return "the server wants a key, which goes into INGOT_KEY; ingest key makes one"
 	case no.Status == http.StatusForbidden:
 		return "the key in INGOT_KEY must be one to read with"
 	case no.Status == http.StatusGone && r.Subscription != "":
-		return fmt.Sprintf("the database was restored or cut, and the place of the subscription is gone: curl -X DELETE %s/subscriptions/%s, then publisher follow --subscription=%s --create --after=%s", r.URL, r.Subscription, r.Subscription, r.oldest(no))
+		return fmt.Sprintf("the database was restored or cut, and the place of the subscription is gone: curl -X DELETE %s/subscriptions/%s, then publisher follow --subscription=%s --create --after=%s", r.URL, r.Subscription, r.Subscription, cmp.Or(no.Oldest, "beginning"))
 	case no.Status == http.StatusGone:
-		return "the database was restored or cut, and the place is gone: --after=" + r.oldest(no) + " begins with the oldest event that is left"
+		return "the database was restored or cut, and the place is gone: --after=" + cmp.Or(no.Oldest, "beginning") + " begins with the oldest event that is left"
 	case no.Status == http.StatusNotFound && r.Subscription != "":
 		return fmt.Sprintf("publisher follow --subscription=%s --create --after=beginning makes it (or --after=now; --topic and --source if it is to have some)", r.Subscription)
 	case no.Kind == "urn:ingot:problem:too-many-subscriptions":
@@ -92,13 +93,6 @@ func (r *following) afterPrinted() string {
 		return ""
 	}
 	return "to go on behind what was printed: --after=" + place
-}
-
-func (r *following) oldest(no *client.Refused) string {
-	if no.Oldest == "" {
-		return "beginning"
-	}
-	return no.Oldest
 }
 
 func (p *pace) rows(t *table, now time.Time) {

@@ -108,8 +108,8 @@ func (in *intake) ended(ctx context.Context, f *file, err error) {
 
 // lost tells of lines that are lost, of a file that goes on. It reports whether err says so.
 func (in *intake) lost(f *file, err error) bool {
-	var missed *lines.MissedError
-	isMissed, isCut := errors.As(err, &missed), errors.As(err, new(*lines.CutError))
+	missed, isMissed := errors.AsType[*lines.MissedError](err)
+	_, isCut := errors.AsType[*lines.CutError](err)
 	if !isMissed && !isCut {
 		return false
 	}

@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 const (
@@ -43,9 +41,8 @@ type meter struct {
 // newMeter returns a meter on stderr. A bar needs the terminal itself, to know its width; plain lines stand between those
 // of words.
 func newMeter(out surroundings) *meter {
-	f, ok := out.stderr.(*os.File)
-	if ok && term.IsTerminal(int(f.Fd())) {
-		return &meter{out: f, terminal: true}
+	if widthOf(out.stderr) > 0 {
+		return &meter{out: out.stderr, terminal: true}
 	}
 	return &meter{out: drawing{out.words}}
 }
