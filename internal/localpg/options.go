@@ -1,6 +1,9 @@
 package localpg
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Options say where the data lie and how long each step may take. Only DataDir is required.
 type Options struct {
@@ -31,15 +34,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.StartTimeout = orDefault(o.StartTimeout, 5*time.Minute)
-	o.StopTimeout = orDefault(o.StopTimeout, 20*time.Second)
-	o.HandoverTimeout = orDefault(o.HandoverTimeout, 10*time.Second)
+	o.StartTimeout = cmp.Or(o.StartTimeout, 5*time.Minute)
+	o.StopTimeout = cmp.Or(o.StopTimeout, 20*time.Second)
+	o.HandoverTimeout = cmp.Or(o.HandoverTimeout, 10*time.Second)
 	return o
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return otherwise
 }
