@@ -12,12 +12,11 @@ import (
 // (class 57), it is out of connections, memory or disk (class 53), another process is bringing the schema up to
 // date, or somebody's transaction is in the way of that. A wrong password or database name is none of these.
 func NotUpYet(err error) bool {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return LockTimedOut(err) || strings.HasPrefix(pgErr.Code, "57") || strings.HasPrefix(pgErr.Code, "53")
 	}
-	var connectErr *pgconn.ConnectError
-	return errors.As(err, &connectErr)
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return connecting
 }
 
 // MissingRight is the SQLSTATE of a statement for which the role lacks a right, and of a row that row security keeps out.
@@ -25,11 +24,10 @@ const MissingRight = "42501"
 
 // SQLState is the code of the server's error in err; "": err is none of the server's.
 func SQLState(err error) string {
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) {
-		return ""
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code
 	}
-	return pgErr.Code
+	return ""
 }
 
 // deadlocked recognizes the error of the transaction that the server ended to resolve a deadlock.

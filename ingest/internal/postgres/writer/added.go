@@ -17,15 +17,16 @@ import (
 // NOT NULL is none of them: an added column without a default refuses every row, and whoever is told that for good
 // gives the events up.
 func refusedBy(err error) string {
-	var pgErr *pgconn.PgError
-	switch {
-	case !errors.As(err, &pgErr) || ofTheKey(pgErr):
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || ofTheKey(pgErr) {
 		return ""
-	case constraint(err) && pgErr.ConstraintName != "" && pgErr.Code != notNull:
+	}
+	switch constraint := ofClass(pgErr.Code, "23") && pgErr.Code != notNull; {
+	case constraint && pgErr.ConstraintName != "":
 		return "the constraint " + pgErr.ConstraintName
 	case raised(pgErr):
 		return "a trigger"
-	case constraint(err) && pgErr.Code != notNull:
+	case constraint:
 		return "a constraint"
 	case violatesPolicy(err):
 		return "a policy of row security"
@@ -36,8 +37,8 @@ func refusedBy(err error) string {
 // refusedAtCommit does so for the error of a commit Query, where only what is deferred and names the table of events is
 // the fault of a row. A constraint always names its table; a trigger has to (RAISE .. USING SCHEMA, TABLE).
 func refusedAtCommit(err error) string {
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) || pgErr.SchemaName != "ingot" || pgErr.TableName != "events" {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pgErr.SchemaName != "ingot" || pgErr.TableName != "events" {
 		return ""
 	}
 	return refusedBy(err)

@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -13,15 +14,13 @@ import (
 // classify turns the error of a statement that ships or merges rows into the fate of the batch. The error of any
 // other statement has its class already, and is returned as it is. Whichever it is, nothing of the batch is stored.
 func classify(err error) error {
-	var classed *event.NotStoredError
-	if errors.As(err, &classed) {
+	if _, classed := errors.AsType[*event.NotStoredError](err); classed {
 		return err
 	}
 	if by := refusedBy(err); by != "" {
 		return &event.BadDataError{Err: err, By: by}
 	}
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && isBadData(pgErr.Code) && !slices.Contains(atTheirEnd, pgErr.Routine) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && isBadData(pgErr.Code) && !slices.Contains(atTheirEnd, pgErr.Routine) {
 		return &event.BadDataError{Err: err}
 	}
 	if tookTooLong(err) {
@@ -75,16 +74,6 @@ var atTheirEnd = []string{"GetNewTransactionId", "mdextend", "mdzeroextend", "Ex
 
 // isError tells an ERROR, after which the session goes on, from a FATAL or a PANIC, after which it does not.
 func isError(err error) bool {
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) {
-		return false
-	}
-	severity := pgErr.SeverityUnlocalized
-	if severity == "" {
-		severity = pgErr.Severity
-	}
-	return severity == "ERROR"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && cmp.Or(pgErr.SeverityUnlocalized, pgErr.Severity) == "ERROR"
 }
-
-// constraint recognizes the error of a statement whose rows a constraint of the tables refuses.
-func constraint(err error) bool { return ofClass(postgres.SQLState(err), "23") }

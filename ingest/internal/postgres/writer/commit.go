@@ -19,8 +19,7 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 	if err == nil {
 		return nil
 	}
-	var unknown *event.UnknownError
-	if errors.As(err, &unknown) {
+	if _, unknown := errors.AsType[*event.UnknownError](err); unknown {
 		return w.doubt(ctx, b, w.session, err)
 	}
 	w.rollback(ctx)
@@ -33,8 +32,8 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 
 // ofTheLog recognizes the error of a constraint of the commit log.
 func ofTheLog(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && constraint(err) && pgErr.SchemaName == "ingot" && pgErr.TableName == "batches"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && ofClass(pgErr.Code, "23") && pgErr.SchemaName == "ingot" && pgErr.TableName == "batches"
 }
 
 // doubt gives up the connection that the batch was sent over, since nothing that still comes over it can be

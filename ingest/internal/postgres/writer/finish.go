@@ -20,8 +20,8 @@ func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func())
 		})
 		return nil
 	}
-	var unknown *event.UnknownError
-	inDoubt, begun := errors.As(err, &unknown), false
+	begun := false
+	_, inDoubt := errors.AsType[*event.UnknownError](err)
 	settled := w.inTurn(ctx, func() error {
 		if err := w.alone(ctx); err != nil {
 			return err

@@ -107,8 +107,7 @@ func (s *session) shrink() {
 // error has a context, in whichever language. A lock of the whole table, which is waited for before there is a row, has none
 // and keeps everybody out. The same SQLSTATE from another statement says nothing about keys.
 func mergeFailure(err error) error {
-	var pgErr *pgconn.PgError
-	if postgres.LockTimedOut(err) && errors.As(err, &pgErr) && pgErr.Where != "" {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && postgres.LockTimedOut(err) && pgErr.Where != "" {
 		return &event.NotStoredError{Reason: event.ReasonKeyHeld, Err: err}
 	}
 	return err

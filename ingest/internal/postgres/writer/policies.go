@@ -13,8 +13,8 @@ import (
 // violatesPolicy recognizes the error of a row that policies of row security keep out. A missing right has the same
 // SQLSTATE, but comes from other functions of the server (aclcheck_error).
 func violatesPolicy(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == postgres.MissingRight && pgErr.Routine == "ExecWithCheckOptions"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == postgres.MissingRight && pgErr.Routine == "ExecWithCheckOptions"
 }
 
 // policiesQuery names the policies of the table of events, each as it is since it was last changed. It names none if they
