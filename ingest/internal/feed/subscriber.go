@@ -116,7 +116,7 @@ func (s *Subscriber) catchUp(ctx, waiting context.Context) ([]*event.Stored, err
 	q := s.query
 	q.Cursor, q.Limit, q.MaxBytes = s.at.Cursor(), pageEvents, s.hub.config.CatchUpBytes
 	page, err := s.hub.read(ctx, s.hub.pages, q)
-	if gone := (*event.CursorError)(nil); errors.As(err, &gone) {
+	if _, gone := errors.AsType[*event.CursorError](err); gone {
 		return nil, err
 	}
 	if err != nil {

@@ -55,8 +55,7 @@ const (
 // cursorError turns the error of a cursor that cannot be used into a refusal that names where the cursor came
 // from: a parameter, a member or a header. It leaves other errors as they are, also that of a cursor that is gone.
 func cursorError(name, wanted string, err error) error {
-	var cursor *event.CursorError
-	if errors.As(err, &cursor) && !cursor.Gone {
+	if cursor, ok := errors.AsType[*event.CursorError](err); ok && !cursor.Gone {
 		return &refusal{problemBadCursor, name + ": " + cursor.Detail + "; " + wanted}
 	}
 	return err

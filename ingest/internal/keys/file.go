@@ -82,7 +82,7 @@ func (f *File) Refresh() (changed bool, err error) {
 
 func (f *File) read() ([]byte, error) {
 	text, err := ReadFile(f.path)
-	if path := new(os.PathError); errors.As(err, &path) {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
 		err = path.Err // the caller names the file
 	}
 	return text, err

@@ -52,10 +52,10 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 
 // hasFate tells whether an error says what became of the batch.
 func hasFate(err error) bool {
-	var notStored *event.NotStoredError
-	var badData *event.BadDataError
-	var unknown *event.UnknownError
-	return errors.As(err, &notStored) || errors.As(err, &badData) || errors.As(err, &unknown)
+	_, notStored := errors.AsType[*event.NotStoredError](err)
+	_, badData := errors.AsType[*event.BadDataError](err)
+	_, unknown := errors.AsType[*event.UnknownError](err)
+	return notStored || badData || unknown
 }
 
 // startAttempt notes which requests of the batch an attempt begins for, the first so many of those that still wait

@@ -124,8 +124,7 @@ func badDataStoresNothing(t *testing.T, s Opened) {
 	poisoned := Event("b")
 	poisoned.Source = Poison
 	_, err := s.Store.Merge(t.Context(), event.Batch{Groups: []event.Group{Group(Event("a")), Group(poisoned)}}, func() {})
-	var badData *event.BadDataError
-	if !errors.As(err, &badData) {
+	if _, ok := errors.AsType[*event.BadDataError](err); !ok {
 		t.Fatalf("got %v, want a *event.BadDataError", err)
 	}
 	want(t, len(s.Rows()), 0)
@@ -136,8 +135,7 @@ func endedContext(t *testing.T, s Opened) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := s.Store.Merge(ctx, event.Batch{Groups: []event.Group{Group(Event("a"))}}, func() { t.Error("COMMIT was sent") })
-	var notStored *event.NotStoredError
-	if !errors.As(err, &notStored) {
+	if _, ok := errors.AsType[*event.NotStoredError](err); !ok {
 		t.Fatalf("got %v, want a *event.NotStoredError", err)
 	}
 	want(t, len(s.Rows()), 0)

@@ -33,7 +33,7 @@ func (r *Reader) feed(ctx context.Context, q event.Query) (event.Page, error) {
 		return event.Page{}, err
 	}
 	page, err := r.feedFrom(ctx, q, at)
-	if gone := (*event.CursorError)(nil); at.Commit == 0 && errors.As(err, &gone) {
+	if _, gone := errors.AsType[*event.CursorError](err); gone && at.Commit == 0 {
 		return page, errMoved // the query has no cursor that could be gone: the log's beginning was deleted meanwhile
 	}
 	return page, err
