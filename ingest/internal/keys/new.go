@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -78,21 +79,13 @@ func appendTo(path, line string) error {
 	if err != nil {
 		return err
 	}
-	before, err := sizeOf(file)
+	before, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
 	n, err := file.WriteString(line)
-	if now, unknown := sizeOf(file); err != nil && unknown == nil && now == before+int64(n) {
+	if now, unknown := file.Seek(0, io.SeekEnd); err != nil && unknown == nil && now == before+int64(n) {
 		err = errors.Join(err, file.Truncate(before))
 	}
 	return errors.Join(err, file.Close())
-}
-
-func sizeOf(file *os.File) (int64, error) {
-	info, err := file.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
 }
