@@ -62,16 +62,14 @@ func (d *decoder) misshapen(detail string) int {
 // document reads a JSON body.
 func (d *decoder) document() error {
 	i := d.space(0)
-	switch d.at(i) {
+	if i == len(d.src) {
+		return &SyntaxError{Offset: i, Detail: "the body is empty; want an event object, an array of them, or {\"events\":[..]}"}
+	}
+	switch d.src[i] {
 	case '{':
 		i = d.object(i)
 	case '[':
 		i = d.array(i)
-	case 0:
-		if i >= len(d.src) {
-			return &SyntaxError{Offset: i, Detail: "the body is empty; want an event object, an array of them, or {\"events\":[..]}"}
-		}
-		fallthrough
 	default:
 		i = d.fail(i, "want an event object, an array of them, or {\"events\":[..]}, found %s", d.found(i))
 	}
