@@ -14,10 +14,10 @@ func (p *Pipeline) deliverStored(f *flight, live []*request, stored []bool) {
 	defer p.mu.Unlock()
 	f.attempted = nil
 	p.downSince = time.Time{}
-	now := time.Now()
-	p.tookLocked(now.Sub(f.begun))
-	p.storedLocked(live, now.Sub(f.begun))
-	p.awaitLocked(crowded, len(stored), now, now.Sub(f.begun))
+	took := time.Since(f.begun)
+	p.tookLocked(took)
+	p.storedLocked(live, took)
+	p.awaitLocked(crowded, len(stored), took)
 	p.stats.Batches++
 	p.stats.LastBatch = len(stored)
 	for _, r := range live {

@@ -19,12 +19,12 @@ const lingerOfDeadline = 8
 
 // awaitLocked notes, when a batch is answered, how long the next is worth waiting for, and until how many events are
 // there.
-func (p *Pipeline) awaitLocked(crowded bool, events int, now time.Time, took time.Duration) {
+func (p *Pipeline) awaitLocked(crowded bool, events int, took time.Duration) {
 	p.crowded, p.awaited = crowded && p.config.Linger > 0, 0
 	if p.crowded {
 		p.stats.Lingered++
 		p.awaited = p.queued + events
-		p.lingerEnd = now.Add(min(took/lingerShare, p.config.Linger, p.config.Deadline/lingerOfDeadline))
+		p.lingerEnd = time.Now().Add(min(took/lingerShare, p.config.Linger, p.config.Deadline/lingerOfDeadline))
 	}
 }
 
