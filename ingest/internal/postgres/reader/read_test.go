@@ -812,8 +812,11 @@ func TestFeedGoesOn(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	empty, err := r.Events(t.Context(), q)
-	if err != nil || len(empty.Events) != 0 || empty.Next != q.Cursor {
+	if err != nil || len(empty.Events) != 0 || empty.Next != q.Cursor || !empty.End {
 		t.Errorf("at the end: %+v %v", empty, err)
+	}
+	if first, err := r.Events(t.Context(), event.Query{Feed: true, Limit: 1, MaxBytes: 1 << 20}); err != nil || len(first.Events) != 1 || first.End {
+		t.Errorf("at the beginning: %+v %v", first, err)
 	}
 }
 
