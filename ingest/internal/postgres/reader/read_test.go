@@ -872,6 +872,43 @@ func TestAFailedReadIsNoPage(t *testing.T) {
 	}
 }
 
+// TestAReadThatBreaksOffIsNoPage: where a query fails behind some of its rows the page is an error, and no shorter one. A
+// policy of row security is what fails at one row.
+func TestAReadThatBreaksOffIsNoPage(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	conn := pgtest.Client(t, url)
+	storetest.Merge(t, newWriter(t, url), "0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+	role := pgx.Identifier{"breaks_" + conn.Config().Database}.Sanitize()
+	pgtest.Exec(t, conn, `CREATE TABLE ingot.breaks (query text);
+		CREATE FUNCTION ingot.whole(id bigint) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+			IF id = 5 AND EXISTS (SELECT FROM ingot.breaks WHERE position(query IN current_query()) > 0) THEN RAISE EXCEPTION 'broken off'; END IF;
+			RETURN true;
+		END $$;
+		ALTER TABLE ingot.events ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON ingot.events USING (ingot.whole(id));
+		CREATE ROLE `+role+"; GRANT USAGE ON SCHEMA ingot TO "+role+"; GRANT SELECT ON ingot.events, ingot.batches, ingot.topics TO "+role)
+	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	r := newReader(t, url+"&role="+strings.Trim(role, `"`))
+	for query, fails := range map[string]int{"nothing": 0, "e.ctid, e.id, true FROM": 4, "ORDER BY e.id DESC": 1, "e.ctid >=": 2, "e.payload": 4} {
+		pgtest.Exec(t, conn, "DELETE FROM ingot.breaks")
+		pgtest.Exec(t, conn, "INSERT INTO ingot.breaks VALUES ($1)", query)
+		failed := 0
+		for _, q := range []event.Query{{Feed: true}, {}, {Feed: true, Topics: []string{"t"}}, {Topics: []string{"t"}}} {
+			q.Limit, q.MaxBytes = 100, 1<<20
+			page, err := r.Events(t.Context(), q)
+			if err == nil && len(page.Events) != 10 {
+				t.Errorf("%q breaks off: the page of %+v has %d events", query, q, len(page.Events))
+			}
+			if err != nil {
+				failed++
+			}
+		}
+		if failed != fails {
+			t.Errorf("%q breaks off: %d pages fail, want %d", query, failed, fails) // or nothing was shown
+		}
+	}
+}
+
 // TestRewoundLog: a cursor from a history that a restore took back is refused, not
 // followed into another one.
 func TestRewoundLog(t *testing.T) {
