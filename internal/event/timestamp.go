@@ -20,6 +20,7 @@ const maxTimestampBytes = 64
 // Each text goes on with a sentence that begins with the name of the value.
 var (
 	errTimestampForm  = errors.New(`is not RFC 3339; want for example "2025-12-19T10:00:00Z"`)
+	errTimestampLong  = fmt.Errorf("is longer than %d bytes; send a fraction of at most 9 digits, of which 6 are kept", maxTimestampBytes)
 	errTimestampDay   = errors.New("names a day that does not exist")
 	errTimestampRange = fmt.Errorf("lies outside the years %d to %d", MinYear, MaxYear)
 )
@@ -53,7 +54,10 @@ func (d *decoder) timestamp(start, end int) {
 // minute, as in Postgres, and is taken only where one can be: at 23:59:60 UTC.
 // The text of an error goes on with a sentence: "is not RFC 3339; ..".
 func ParseTimestamp(s string) (time.Time, error) {
-	if len(s) < len("2006-01-02T15:04:05") || len(s) > maxTimestampBytes {
+	if len(s) > maxTimestampBytes {
+		return time.Time{}, errTimestampLong
+	}
+	if len(s) < len("2006-01-02T15:04:05") {
 		return time.Time{}, errTimestampForm
 	}
 	year, ok1 := digits(s, 0, 4)
