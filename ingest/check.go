@@ -14,6 +14,9 @@ const (
 	// maxTimeout is the longest that a timeout of Postgres (statement_timeout) may be: 31 bits of milliseconds, in whole hours.
 	maxTimeout = 596 * time.Hour
 
+	// minPause bounds pauses between two looks, or two tries: with shorter ones a processor would do nothing else. A guess.
+	minPause = time.Millisecond
+
 	// maxReadConnections is the most that Postgres' max_connections may be.
 	maxReadConnections = 262_143
 )
@@ -82,6 +85,8 @@ func (c *config) checkSizes() (errs []error) {
 	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres takes no message of 1 GB")
 	wants(c.MaxHeader >= 4<<10 && c.MaxHeader <= 1<<20, "--max-header must be 4KiB to 1MiB: each of --max-connections has a buffer of this size")
 	wants(c.Linger >= 0, "--linger must be 0s or more")
+	wants(c.FeedPoll <= 0 || c.FeedPoll >= minPause, "--feed-poll must be at least %s", minPause)
+	wants(c.RetryMax <= 0 || c.RetryMax >= minPause, "--retry-max must be at least %s", minPause)
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
 	wants(c.AttemptTimeout <= maxTimeout, "--attempt-timeout may be at most %s: Postgres takes no longer timeout", maxTimeout)
 	wants(c.QueryTimeout <= maxTimeout, "--query-timeout may be at most %s: Postgres takes no longer timeout", maxTimeout)

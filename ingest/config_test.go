@@ -198,6 +198,8 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		"--retention=59m":                                                          "--retention",
 		"--retention=-1h":                                                          "--retention",
 		"--splits-per-second=0":                                                    "--splits-per-second",
+		"--feed-poll=999us":                                                        "--feed-poll",
+		"--retry-max=1ns":                                                          "--retry-max",
 		"--linger=-1ms":                                                            "--linger",
 		"--attempt-timeout=596h0m1s":                                               "--attempt-timeout",
 		"--query-timeout=597h":                                                     "--query-timeout",
@@ -226,7 +228,7 @@ func TestTheLastThatIsTaken(t *testing.T) {
 	for _, args := range []string{
 		"--max-header=4KiB", "--max-header=1MiB", "--max-events=65536", "--batch-events=65536", "--queue-events=10000",
 		"--max-payload=64MiB", "--batch-bytes=512MiB", "--max-reads-in-flight=16MiB", "--retention=1h",
-		"--attempt-timeout=596h", "--query-timeout=596h", "--read-connections=262143",
+		"--attempt-timeout=596h", "--query-timeout=596h", "--feed-poll=1ms", "--retry-max=1ms", "--read-connections=262143",
 	} {
 		c, err := parse(t, args)
 		if err != nil {

@@ -86,7 +86,7 @@ func TestWhatIsWrong(t *testing.T) {
 		good("timestamp", `null`):              "timestamp must be a string, found null",
 		good("topic", `null`):                  "topic must be a string, found null",
 		good("topic", "\"ä\u0085\""):           "topic has the control character U+0085 at its byte 2; leave it out",
-		good("payload", nested(66)):            "payload nests too deeply at its byte 64; send deeper structures as a string",
+		good("payload", nested(66)):            "payload nests more than 64 deep at its byte 64; send deeper structures as a string",
 		good("payload", `["`+"\xff"+`"]`):      "payload is not UTF-8 at its byte 2; send UTF-8",
 	} {
 		d, err := Decode("["+event+"]", JSON, DefaultLimits())

@@ -8,7 +8,7 @@ type flaw struct {
 	at   int
 }
 
-func (f flaw) sentence(field string, start int) string {
+func (f flaw) sentence(field string, start, maxDepth int) string {
 	at := f.at - start
 	switch f.code {
 	case CodeInvalidUTF8:
@@ -20,7 +20,7 @@ func (f flaw) sentence(field string, start int) string {
 	case CodeNumberOutOfRange:
 		return fmt.Sprintf("%s has a number at its byte %d that jsonb cannot hold (131072 digits before the point, 16383 behind it); send it as a string", field, at)
 	case CodePayloadTooDeep:
-		return fmt.Sprintf("%s nests too deeply at its byte %d; send deeper structures as a string", field, at)
+		return fmt.Sprintf("%s nests more than %d deep at its byte %d; send deeper structures as a string", field, maxDepth, at)
 	}
 	return field + " cannot be stored"
 }
