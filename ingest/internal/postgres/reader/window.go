@@ -3,7 +3,6 @@ package reader
 import (
 	"cmp"
 	"slices"
-	"sort"
 )
 
 // gapRead is how many ids of batches that are not in the window are read in vain before a range is split. A guess.
@@ -37,7 +36,7 @@ func newWindow(log []logRow) *window {
 
 // rowOf is the batch of the window that an id belongs to, or nil.
 func (w *window) rowOf(id int64) *logRow {
-	i := sort.Search(len(w.rows), func(i int) bool { return w.rows[i].last >= id })
+	i, _ := slices.BinarySearchFunc(w.rows, id, func(l *logRow, id int64) int { return cmp.Compare(l.last, id) })
 	if i == len(w.rows) || w.rows[i].first > id {
 		return nil
 	}
