@@ -29,15 +29,15 @@ const catalogAlone = "SET search_path = pg_catalog; "
 const waitsForNobody = "SET default_transaction_isolation = 'read committed'; "
 
 // Connect opens one connection and runs setup on it, as one simple Query. unanswered bounds how long the network
-// may leave sent data without an acknowledgement: see dial.
-func Connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice func(*pgconn.Notice)) (*pgconn.PgConn, error) {
+// may leave sent data without an acknowledgement: see dial. onNotice may be nil.
+func Connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice pgconn.NoticeHandler) (*pgconn.PgConn, error) {
 	config, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
 	up := false
 	config.DialFunc = dialOnce(&up, dial(unanswered))
-	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { onNotice(n) }
+	config.OnNotice = onNotice
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Postgres: %w", err)

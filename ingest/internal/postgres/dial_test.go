@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingot/internal/pgtest"
 )
@@ -20,7 +19,7 @@ func TestNoTransactionTimeout(t *testing.T) {
 		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET transaction_timeout = '300ms'")
 	}
 	const takesLong = "BEGIN; SELECT 1 FROM pg_sleep(0.5); COMMIT"
-	one, err := Connect(t.Context(), url, setupOpen, unansweredDefault, func(*pgconn.Notice) {})
+	one, err := Connect(t.Context(), url, setupOpen, unansweredDefault, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ const setupOpen = "SET client_min_messages = warning; SET lock_timeout = 0; SET 
 // Open brings the database at url to the newest schema, whoever starts first,
 // and reports what the server promises about a commit.
 func Open(ctx context.Context, url string) (Durability, error) {
-	conn, err := Connect(ctx, url, setupOpen, unansweredDefault, func(*pgconn.Notice) {})
+	conn, err := Connect(ctx, url, setupOpen, unansweredDefault, nil)
 	if err != nil {
 		return Durability{}, err
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"ingot"
 	"ingot/internal/pgtest"
@@ -84,7 +83,7 @@ func TestOpenWhateverTheDatabaseHas(t *testing.T) {
 // TestAStartThatStandsStill does not keep others from starting for ever, whatever the database has for its sessions.
 func TestAStartThatStandsStill(t *testing.T) {
 	t.Parallel()
-	conn, err := Connect(t.Context(), pgtest.New(t), setupOpen, unansweredDefault, func(*pgconn.Notice) {})
+	conn, err := Connect(t.Context(), pgtest.New(t), setupOpen, unansweredDefault, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

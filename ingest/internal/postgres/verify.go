@@ -75,7 +75,7 @@ func (v Verification) String() string {
 // Verify counts the rows of the tables and compares the tables with each other, in one snapshot. It reads
 // everything: that takes minutes on a large database.
 func Verify(ctx context.Context, url string) (Verification, error) {
-	conn, err := Connect(ctx, url, "SET statement_timeout = 0; SET jit = off; SET work_mem = '64MB'", unansweredDefault, func(*pgconn.Notice) {})
+	conn, err := Connect(ctx, url, "SET statement_timeout = 0; SET jit = off; SET work_mem = '64MB'", unansweredDefault, nil)
 	if err != nil {
 		return Verification{}, err
 	}

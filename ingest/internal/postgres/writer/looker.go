@@ -122,7 +122,7 @@ func (l *looker) open(ctx context.Context, to *lookers) error {
 	}
 	if l.conn == nil {
 		setup := fmt.Sprintf("%sSET statement_timeout = %d", setupLooker, postgres.Milliseconds(to.timeout))
-		conn, err := postgres.Connect(ctx, to.url, setup, to.timeout, func(*pgconn.Notice) {})
+		conn, err := postgres.Connect(ctx, to.url, setup, to.timeout, nil)
 		if err != nil {
 			now := time.Now()
 			to.refused.Store(&now)

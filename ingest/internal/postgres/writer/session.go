@@ -78,7 +78,7 @@ func openSession(ctx context.Context, url string, t Timeouts, instance string) (
 	s := &session{opened: time.Now(), topics: map[string]int64{}, unfolded: unfoldedAtFirst}
 	setup := fmt.Sprintf(setupSession+prepareLock+prepareLog+"SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
 		postgres.LogLock, instance, postgres.Milliseconds(t.Statement), postgres.Milliseconds(t.Lock), postgres.Milliseconds(t.Idle))
-	conn, err := postgres.Connect(ctx, url, setup, t.Statement, func(n *pgconn.Notice) { s.warned = true })
+	conn, err := postgres.Connect(ctx, url, setup, t.Statement, func(*pgconn.PgConn, *pgconn.Notice) { s.warned = true })
 	if err != nil {
 		return nil, err
 	}
