@@ -28,6 +28,10 @@ const catalogAlone = "SET search_path = pg_catalog; "
 // transactions that write, anybody's, have ended. In any other isolation nothing is deferrable.
 const waitsForNobody = "SET default_transaction_isolation = 'read committed'; "
 
+// Begin opens a transaction that writes, and says what the truth of its outcome relies on, whatever the role or the database
+// have for their transactions.
+const Begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
 // Connect opens one connection and runs setup on it, as one simple Query. unanswered bounds how long the network
 // may leave sent data without an acknowledgement: see dial. onNotice may be nil.
 func Connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice pgconn.NoticeHandler) (*pgconn.PgConn, error) {

@@ -69,7 +69,7 @@ var errNoSchema = errors.New("make the schema ingot")
 
 func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 	// All is one transaction: a crash in the middle leaves the old version whole.
-	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", Milliseconds(migrationWait), migrationLock)
+	begin := fmt.Sprintf(Begin+"; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", Milliseconds(migrationWait), migrationLock)
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
 		if LockTimedOut(err) {
 			return fmt.Errorf("another process has been bringing the schema up to date for %s: %w", migrationWait, err)

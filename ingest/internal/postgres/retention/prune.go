@@ -32,12 +32,9 @@ type Pruner struct {
 	events  int           // how many the next step may delete
 }
 
-// begin says what the truth of a step relies on, whatever the database has for its transactions.
-const begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-
 // mayDelete fails for a role that may not delete. It runs as the connection is set up, so that the missing right is
 // told before any batch is old.
-const mayDelete = begin + `; DELETE FROM ingot.events WHERE false; DELETE FROM ingot.batches WHERE false; DELETE FROM ingot.topics WHERE false; COMMIT;`
+const mayDelete = postgres.Begin + `; DELETE FROM ingot.events WHERE false; DELETE FROM ingot.batches WHERE false; DELETE FROM ingot.topics WHERE false; COMMIT;`
 
 // Open makes the pool; it connects when it is first used.
 func Open(url string, timeout time.Duration) (*Pruner, error) {
@@ -67,7 +64,7 @@ func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err
 	begun := time.Now()
 	defer func() { p.took(time.Since(begun), done, err) }()
 	err = p.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { // the pool closes a connection that is left in a transaction
-		if _, err := conn.Exec(ctx, begin); err != nil {
+		if _, err := conn.Exec(ctx, postgres.Begin); err != nil {
 			return err
 		}
 		done, err = prune(ctx, conn.Conn(), age, p.events)

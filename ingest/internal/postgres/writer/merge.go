@@ -45,7 +45,7 @@ func (s *session) prepareMerge(ctx context.Context, d postgres.Durability) error
 		name, query string
 		params      []uint32
 	}{
-		{beginName, beginTransaction, nil},
+		{beginName, postgres.Begin, nil},
 		{settingsName, settingsQuery(d), []uint32{pgtype.TextOID}},
 		{mergeName, mergeQuery, []uint32{texts, texts, pgtype.Int8ArrayOID, texts, times, times, pgtype.JSONArrayOID}},
 	} {

@@ -98,7 +98,7 @@ func (s *session) prepare(ctx context.Context) error {
 		return err
 	}
 	s.promise = d
-	s.begin = beginTransaction + "; SET LOCAL synchronous_commit = " + commitLevel(d)
+	s.begin = postgres.Begin + "; SET LOCAL synchronous_commit = " + commitLevel(d)
 	results, err := s.conn.Exec(ctx, backendQuery).ReadAll()
 	if err != nil {
 		return fmt.Errorf("ask for the backend's name: %w", err)
@@ -120,12 +120,9 @@ func (s *session) prepare(ctx context.Context) error {
 	return s.prepareMerge(ctx, d)
 }
 
-// beginTransaction, and the synchronous_commit behind it, are what the truth of an answer relies on, so each
-// transaction says them. The timeouts are set on the session, as the prepared statements are: each would cost a
+// commitLevel is the synchronous_commit of a batch. The truth of an answer relies on it as on postgres.Begin, so each
+// transaction says both. The timeouts are set on the session, as the prepared statements are: each would cost a
 // batch some 8 µs. Only the merge sets its own lock_timeout, which is a shorter one for a brief batch.
-const beginTransaction = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-
-// commitLevel is the synchronous_commit of a batch.
 func commitLevel(d postgres.Durability) string {
 	commit := "on"
 	if d.SynchronousCommit == "remote_apply" {
