@@ -42,9 +42,9 @@ func fieldsOf(raw []byte) int { return bytes.Count(bytes.TrimRight(raw, "\r\n"),
 // A proxy in front may have taken the other reading, and would then pass on a
 // part of one client's body as another client's request. The lines are read as
 // they were sent: fasthttp forgets a Content-Length beside chunked, and forgets
-// Transfer-Encoding: identity altogether.
+// Transfer-Encoding: identity altogether. What is there twice it refuses itself.
 func smuggled(raw []byte) string {
-	lengths, codings := 0, 0
+	length, coding := false, false
 	for len(raw) > 0 {
 		var name, value []byte
 		name, value, raw = cutHeaderLine(raw)
@@ -52,18 +52,15 @@ func smuggled(raw []byte) string {
 		case bytes.IndexByte(name, ' ') >= 0, bytes.IndexByte(name, '\t') >= 0:
 			return "a header's name has no blank in it"
 		case isHeader(name, "Content-Length"):
-			lengths++
+			length = true
 		case isHeader(name, "Transfer-Encoding"):
-			if codings++; !bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked")) {
+			if coding = true; !bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked")) {
 				return onlyChunked
 			}
 		}
 	}
-	switch {
-	case lengths > 0 && codings > 0:
+	if length && coding {
 		return "send Content-Length or Transfer-Encoding, not both"
-	case lengths > 1 || codings > 1:
-		return "send Content-Length or Transfer-Encoding once"
 	}
 	return ""
 }
