@@ -40,7 +40,8 @@ func (c *limitsCommand) Validate() error {
 // Validate has at least two pairs: with one there is no error to tell.
 func (c *pairCommand) Validate() error {
 	return errors.Join(
-		wants(c.Pairs >= 2, "pairs", c.Pairs, "at least 2, or there is no error to tell"),
+		wants(c.Starts >= 2, "starts", c.Starts, "at least 2, or there is no error to tell"),
+		wants(c.Pairs >= c.Starts, "pairs", c.Pairs, "at least as many as --starts"),
 		wants(c.Warm >= 0, "warm", c.Warm, "0s or more"),
 		wants(c.Measure > 0, "measure", c.Measure, "more than 0s"),
 	)

@@ -54,7 +54,8 @@ func TestCommandLine(t *testing.T) {
 		"a pair of nothing":  {[]string{"pair", "single-65", "a", "b"}, 1, `there is no scenario "single-65"`},
 		"a pair on a table":  {[]string{"pair", "rows-uuid4", "a", "b"}, 1, "bench run measures it"},
 		"a pair of starts":   {[]string{"pair", "replay", "a", "b"}, 1, "first moments after a start"},
-		"one pair":           {[]string{"pair", "single-64", "a", "b", "--pairs=1"}, 2, "want at least 2"},
+		"one start":          {[]string{"pair", "single-64", "a", "b", "--starts=1"}, 2, "want at least 2"},
+		"a start without":    {[]string{"pair", "single-64", "a", "b", "--pairs=5"}, 2, "want at least as many as --starts"},
 		"no rounds":          {[]string{"run", "--rounds=0"}, 2, "--rounds 0: want at least 1"},
 		"no window":          {[]string{"run", "--measure=0s"}, 2, "--measure 0s: want more than 0s"},
 		"an empty table":     {[]string{"run", "rows-uuid4", "--rows=0"}, 2, "--rows 0: want at least 1"},
@@ -117,15 +118,30 @@ func TestPair(t *testing.T) {
 	slow := result.Measurement{Events: 1000, Seconds: 2, CPU: monitor.CPU{Ingester: 40 * time.Millisecond, Postgres: 20 * time.Millisecond}}
 	quick := slow
 	quick.Events = 2000
-	p := pair{scenario: scenario.Scenario{Name: "s"}, measured: [2][]result.Measurement{{slow, slow}, {quick, quick}}}
+	even := [2][]result.Measurement{{slow, slow}, {quick, quick}}
+	p := pair{scenario: scenario.Scenario{Name: "s"}, starts: []start{{measured: even}, {measured: even}}}
 	var out bytes.Buffer
 	if err := p.table(output{&out, &out}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"s, 2 PAIRS", "1000.00  2000.00", "20.00", "10.00", "2.000  0.000", "0.500  0.000"} {
+	for _, want := range []string{"s, 4 PAIRS, 2 STARTS", "1000.00  2000.00", "20.00", "10.00", "2.000  0.000", "0.500  0.000"} {
 		if !strings.Contains(strings.Join(strings.Fields(out.String()), "  "), strings.Join(strings.Fields(want), "  ")) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
+	}
+}
+
+// TestThePairsOfAStartCountOnce: what a start has given to a process is in all of its pairs.
+func TestThePairsOfAStartCountOnce(t *testing.T) {
+	t.Parallel()
+	slow, quick := result.Measurement{Events: 1000, Seconds: 1}, result.Measurement{Events: 2000, Seconds: 1}
+	p := pair{starts: []start{
+		{measured: [2][]result.Measurement{{slow, slow, slow}, {quick, quick, quick}}},
+		{measured: [2][]result.Measurement{{quick, quick, quick}, {slow, slow, slow}}},
+	}}
+	var out bytes.Buffer
+	if err := p.table(output{&out, &out}); err != nil || !strings.Contains(strings.Join(strings.Fields(out.String()), " "), "1500.00 1500.00 1.000 0.693") {
+		t.Errorf("%v\n%s", err, out.String()) // 0.693 is ln 2; six pairs by themselves had 0.310
 	}
 }
 
@@ -138,11 +154,13 @@ func TestPairOfRealIngesters(t *testing.T) {
 	}
 	ingester := filepath.Join(dir, "ingest")
 	cluster := pgtest.Durable(t)
+	var data string
 	pair := func(measure time.Duration) (code int, out, said string) {
+		data = t.TempDir()
 		var stdout, stderr bytes.Buffer
 		code = run(t.Context(), []string{
-			"pair", "single-64", ingester, ingester, "--pairs=2", "--warm=20ms", "--measure=" + measure.String(),
-			"--data-dir", t.TempDir(), "--database-url", cluster.URL(),
+			"pair", "single-64", ingester, ingester, "--pairs=2", "--starts=2", "--warm=20ms", "--measure=" + measure.String(),
+			"--data-dir", data, "--database-url", cluster.URL(),
 		}, output{&stdout, &stderr})
 		return code, stdout.String(), stderr.String()
 	}
@@ -153,8 +171,9 @@ func TestPairOfRealIngesters(t *testing.T) {
 		code, out, said = pair(measure)
 	}
 	// Of the ingester's processor time there may be no tick in a window, and no line then.
-	if code != 0 || !strings.Contains(out, "\nevents/s ") || strings.Contains(out, "Postgres") || strings.Contains(out, "NaN") {
-		t.Errorf("exit code %d, want events/s, and nothing of a Postgres that is not its own:\n%s%s", code, out, said)
+	logs, _ := filepath.Glob(filepath.Join(data, "logs", "ingest-*.log"))
+	if code != 0 || len(logs) < 3 || !strings.Contains(out, "\nevents/s ") || strings.Contains(out, "Postgres") || strings.Contains(out, "NaN") {
+		t.Errorf("exit code %d, logs of %d ingesters; want events/s, those of each start, and nothing of a Postgres that is not its own:\n%s%s", code, len(logs), out, said)
 	}
 	if code, out, said := pair(time.Nanosecond); code == 0 || !strings.Contains(said, "--measure") {
 		t.Errorf("a window without an answer: exit code %d:\n%s%s", code, out, said)

@@ -24,7 +24,8 @@ type pairCommand struct {
 	Scenario    string        `arg:"" help:"What to measure; see list."`
 	Old         string        `arg:"" help:"The ingester from before."`
 	New         string        `arg:"" help:"The ingester from after."`
-	Pairs       int           `default:"60" help:"Windows of each, in turn; the standard error falls with the root of it."`
+	Pairs       int           `default:"60" help:"Windows of each, in turn."`
+	Starts      int           `default:"6" help:"How often both are started anew, on empty databases; the pairs are spread over the starts, and the standard error is that of the starts."`
 	Warm        time.Duration `default:"150ms" help:"Load before a window of measurement."`
 	Measure     time.Duration `default:"500ms" help:"Window of measurement; for arrays of 1,000 better 1s or more."`
 }
@@ -51,41 +52,65 @@ func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
 		return fmt.Errorf("find the newer ingester: %w", err)
 	}
 	p := pair{env: env, scenario: chosen, window: measure.Window{Warm: c.Warm, Measure: c.Measure}, binaries: [2]string{env.Binary, newer}}
-	if err := p.measure(ctx, c.Pairs); err != nil {
+	if err := p.measure(ctx, c.Pairs, c.Starts); err != nil {
 		return err
 	}
 	return p.table(s)
 }
 
 // pair measures two ingesters in turn, a short window each, so that the drift of the machine's speed affects both alike.
-// Both stay up, on a database each. No limits are measured in between: they would take most of the time.
+// Both stay up meanwhile, on a database each. No limits are measured in between: they would take most of the time.
+//
+// What a process got from the kernel as it started stays with it: where its memory lies, which thread runs where. So both are
+// started anew several times, and each start counts as one figure. With a single start the same two builds came to 0.951
+// (0.016) of each other in one call and to 1.025 (0.015) in the next (docs/benchmarks.md).
 type pair struct {
 	env      *environment.Environment
 	scenario scenario.Scenario
 	window   measure.Window
 	binaries [2]string
+	starts   []start
+}
+
+// start is what is measured of the two between one start and the next.
+type start struct {
 	rounds   [2]*measure.Round
 	measured [2][]result.Measurement
 }
 
-// measure sets both ingesters up, loads them in turn, and checks the truth of each.
-func (p *pair) measure(ctx context.Context, pairs int) (err error) {
-	for i, suffix := range [2]string{"_old", "_new"} {
+// measure spreads the pairs over the starts.
+func (p *pair) measure(ctx context.Context, pairs, starts int) error {
+	p.env.Progress.Begin(p.scenario.Name, pairs)
+	defer p.env.Progress.End()
+	firsts := orders(starts)
+	for n := range starts {
+		if err := p.start(ctx, firsts[n], pairs*n/starts, pairs*(n+1)/starts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start sets both ingesters up, in that order, loads them in turn, and checks the truth of each. done and until number the pairs.
+func (p *pair) start(ctx context.Context, order [2]int, done, until int) (err error) {
+	var begun start
+	for _, i := range order {
 		env, s := *p.env, p.scenario
-		env.Binary, s.Suffix, s.Emptied = p.binaries[i], suffix, false
+		env.Binary, s.Suffix, s.Emptied = p.binaries[i], [2]string{"_old", "_new"}[i], false
 		r, failed := measure.SetUp(ctx, &env, s, p.window)
 		if failed != nil {
 			return fmt.Errorf("%s: %w", env.Binary, failed)
 		}
 		defer func() { err = errors.Join(err, r.TearDown(context.WithoutCancel(ctx))) }()
-		p.rounds[i] = r
+		begun.rounds[i] = r
 	}
-	if err := p.load(ctx, pairs); err != nil {
+	if err := p.load(ctx, &begun, done, until); err != nil {
 		return err
 	}
-	for i, r := range p.rounds {
+	p.starts = append(p.starts, begun)
+	for i, r := range begun.rounds {
 		var all result.Measurement
-		for _, m := range p.measured[i] {
+		for _, m := range begun.measured[i] {
 			all.Counts.Add(m.Counts)
 		}
 		if err := errors.Join(r.Check(ctx, &all), all.Truth.Err()); err != nil {
@@ -95,7 +120,7 @@ func (p *pair) measure(ctx context.Context, pairs int) (err error) {
 	return nil
 }
 
-// orders says which ingester goes first in each pair: each as often as the other, in random order. If they went first by
+// orders says which ingester goes first in each pair, and in each start: each as often as the other, in random order. If they went first by
 // turns, that would fall into step with whatever recurs on the machine: where every fourth run was slower by 8 %, a build
 // came out 1.05 to 1.1 times as fast as itself (docs/benchmarks.md).
 func orders(pairs int) [][2]int {
@@ -108,21 +133,19 @@ func orders(pairs int) [][2]int {
 }
 
 // load loads both ingesters, a window each in every pair.
-func (p *pair) load(ctx context.Context, pairs int) error {
-	p.env.Progress.Begin(p.scenario.Name, pairs)
-	defer p.env.Progress.End()
-	for n, order := range orders(pairs) {
+func (p *pair) load(ctx context.Context, begun *start, done, until int) error {
+	for n, order := range orders(until - done) {
 		for _, i := range order {
-			m, err := p.rounds[i].Load(ctx)
+			m, err := begun.rounds[i].Load(ctx)
 			if err == nil {
 				err = measure.NothingSettled(m, p.window.Measure)
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.binaries[i], err)
 			}
-			p.measured[i] = append(p.measured[i], m)
+			begun.measured[i] = append(begun.measured[i], m)
 		}
-		p.env.Progress.Set(n + 1)
+		p.env.Progress.Set(done + n + 1)
 	}
 	return nil
 }
@@ -149,16 +172,25 @@ func perEvent(d time.Duration, r result.Measurement) float64 {
 }
 
 func (p *pair) table(s output) error {
+	pairs := 0
+	for _, begun := range p.starts {
+		pairs += len(begun.measured[0])
+	}
 	t := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s, %d PAIRS\tOLD, MEDIAN\tNEW\tRATIO\tSTANDARD ERROR\n", p.scenario.Name, len(p.measured[0]))
+	fmt.Fprintf(t, "%s, %d PAIRS, %d STARTS\tOLD, MEDIAN\tNEW\tRATIO\tSTANDARD ERROR\n", p.scenario.Name, pairs, len(p.starts))
 	for _, f := range pairFigures {
-		var values [2][]float64
-		for i, all := range p.measured {
-			for _, r := range all {
-				values[i] = append(values[i], f.of(r))
+		var values, means [2][]float64
+		for _, begun := range p.starts {
+			for i, measured := range begun.measured {
+				var of []float64
+				for _, m := range measured {
+					of = append(of, f.of(m))
+				}
+				values[i] = append(values[i], of...)
+				means[i] = append(means[i], statistics.GeometricMean(of))
 			}
 		}
-		if ratio, spread := statistics.PairRatio(values[0], values[1]); !math.IsNaN(ratio) {
+		if ratio, spread := statistics.PairRatio(means[0], means[1]); !math.IsNaN(ratio) {
 			fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3f\t%.3f\n", f.name, statistics.Median(values[0]), statistics.Median(values[1]), ratio, spread)
 		}
 	}
