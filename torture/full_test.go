@@ -17,7 +17,7 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 	for name, flags := range map[string][]string{
 		"in events": {"--queue-events=100", "--max-events=100"},
 		"in bytes":  {"--max-body=20KiB", "--max-decompressed=20KiB", "--queue-bytes=110000", "--max-bodies-in-flight=1MiB"},
-		"in bodies": {"--max-body=20KiB", "--max-decompressed=20KiB", "--max-bodies-in-flight=110000"},
+		"in bodies": {"--max-body=20KiB", "--max-decompressed=20KiB", "--max-events=100", "--max-bodies-in-flight=110000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := pgtest.Durable(t)
