@@ -86,6 +86,22 @@ func TestAnEventLargerThanAllPages(t *testing.T) {
 	}
 }
 
+// TestLargeEventsInOnePacket: who asks for the second before the first is answered has taken the first when the second comes.
+func TestLargeEventsInOnePacket(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.Reads = 1 << 20 })
+	large := *storedAt(1)
+	large.Payload = `"` + strings.Repeat("x", 2<<20) + `"`
+	g.reader.page = event.Page{Events: []event.Stored{large}}
+	w := g.dial(t)
+	w.send(strings.Repeat(request{method: "GET", target: "/events"}.text(), 3))
+	for n := range 3 {
+		if a := w.answer("GET"); a.status != 200 || len(a.body) < 2<<20 {
+			t.Errorf("%d: got %d %.300s", n, a.status, a.body)
+		}
+	}
+}
+
 // TestLongListsCount as pages do, short ones never.
 func TestLongListsCount(t *testing.T) {
 	t.Parallel()

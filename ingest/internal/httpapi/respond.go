@@ -17,11 +17,12 @@ func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) error {
 
 // respondCounted answers with what was read. Its bytes count (Limits.Reads) until the client has taken them.
 func (s *Server) respondCounted(ctx *fasthttp.RequestCtx, body []byte, bytes int64) error {
-	held := &account{budget: &s.reads}
+	client, held := ctx.Conn().(*conn), &account{budget: &s.reads}
+	client.settle() // a pipelined request: the answer before this one has been written, but nothing was read since
 	if !held.take(bytes) {
 		return &refusal{problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less"}
 	}
-	ctx.Conn().(*conn).afterAnswer(held.close)
+	client.afterAnswer(held.close)
 	s.respond(ctx, fasthttp.StatusOK, body)
 	return nil
 }
