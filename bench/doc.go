@@ -32,7 +32,7 @@
 //	internal/report               the HTML file
 //
 // reads.go and streams.go set up as a round is, and have clients of their own, internal/reads and internal/streams. pair.go
-// keeps two ingesters up and loads them in turn, without limits.
+// keeps two ingesters up and loads them in turn, without limits, and starts both anew several times.
 //
 // Which file answers which question:
 //
