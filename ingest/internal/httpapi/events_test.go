@@ -33,27 +33,45 @@ var storedPage = event.Page{
 	Next: "abc",
 }
 
-// TestPagesOnTheirWayAreBounded: what a client does not take counts, until it is gone.
-func TestPagesOnTheirWayAreBounded(t *testing.T) {
-	t.Parallel()
-	g := open(t, func(l *Limits) { l.Reads = 20 << 20 })
+// largePage is a page of one event with so many bytes.
+func largePage(bytes int) event.Page {
 	large := *storedAt(1)
-	large.Payload = `"` + strings.Repeat("x", 16<<20) + `"`
-	g.reader.page = event.Page{Events: []event.Stored{large}}
+	large.Payload = `"` + strings.Repeat("x", bytes) + `"`
+	return event.Page{Events: []event.Stored{large}}
+}
+
+// untaken is a connection that has asked for a page, and does not take more than the first bytes of it.
+func (g *gate) untaken(t *testing.T) *wire {
+	t.Helper()
 	w := g.dial(t)
 	w.send(request{method: "GET", target: "/events"}.text())
-	if _, err := w.r.Peek(1); err != nil { // it is being written
-		t.Fatal(err)
+	if start, err := w.r.Peek(12); err != nil || !strings.HasSuffix(string(start), "200") { // it is being written
+		t.Fatalf("%q %v", start, err)
 	}
-	if a := g.get(t, "/events"); a.status != 503 || a.kind() != "too-many-reads" {
-		t.Errorf("a second: got %d %.300s", a.status, a.body)
-	}
-	_ = w.Close()
+	return w
+}
+
+// awaitNoReads waits until no page counts.
+func (g *gate) awaitNoReads(t *testing.T) {
+	t.Helper()
 	for begin := time.Now(); g.reads.used.Load() > 0; time.Sleep(time.Millisecond) {
 		if time.Since(begin) > patience {
 			t.Fatal("a page that nobody takes any more still counts")
 		}
 	}
+}
+
+// TestPagesOnTheirWayAreBounded: what a client does not take counts, until it is gone.
+func TestPagesOnTheirWayAreBounded(t *testing.T) {
+	t.Parallel()
+	g := open(t, func(l *Limits) { l.Reads = 20 << 20 })
+	g.reader.page = largePage(16 << 20)
+	w := g.untaken(t)
+	if a := g.get(t, "/events"); a.status != 503 || a.kind() != "too-many-reads" {
+		t.Errorf("a second: got %d %.300s", a.status, a.body)
+	}
+	_ = w.Close()
+	g.awaitNoReads(t)
 	w = g.dial(t)
 	for range 3 { // over one connection: what was taken does not count
 		_ = w.SetDeadline(time.Now().Add(patience)) // 16 MiB over TLS, beside all other tests
@@ -69,17 +87,12 @@ func TestPagesOnTheirWayAreBounded(t *testing.T) {
 func TestAnEventLargerThanAllPages(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(l *Limits) { l.Reads = 4 << 20 })
-	large := *storedAt(1)
-	large.Payload = `"` + strings.Repeat("x", 16<<20) + `"`
-	g.reader.page = event.Page{Events: []event.Stored{large}}
+	g.reader.page = largePage(16 << 20)
 	if a := g.get(t, "/events"); a.status != 200 || len(a.body) < 16<<20 {
 		t.Fatalf("got %d %.300s", a.status, a.body)
 	}
-	w := g.dial(t)
-	w.send(request{method: "GET", target: "/events"}.text())
-	if _, err := w.r.Peek(1); err != nil { // it is being written
-		t.Fatal(err)
-	}
+	g.awaitNoReads(t)
+	g.untaken(t)
 	g.reader.page = event.Page{}
 	if a := g.get(t, "/events"); a.status != 503 || a.kind() != "too-many-reads" {
 		t.Errorf("beside it: got %d %.300s", a.status, a.body)
@@ -90,9 +103,7 @@ func TestAnEventLargerThanAllPages(t *testing.T) {
 func TestLargeEventsInOnePacket(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(l *Limits) { l.Reads = 1 << 20 })
-	large := *storedAt(1)
-	large.Payload = `"` + strings.Repeat("x", 2<<20) + `"`
-	g.reader.page = event.Page{Events: []event.Stored{large}}
+	g.reader.page = largePage(2 << 20)
 	w := g.dial(t)
 	w.send(strings.Repeat(request{method: "GET", target: "/events"}.text(), 3))
 	for n := range 3 {
