@@ -113,3 +113,22 @@ func TestRestoreBeneathASession(t *testing.T) {
 		})
 	}
 }
+
+// TestAVoidRowHidesNoTakenIDs: the batch whose ids are taken is not the one before in the order of ids, where a fence has left its
+// row between them.
+func TestAVoidRowHidesNoTakenIDs(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	conn := pgtest.Client(t, url)
+	w := newWriter(t, url, writer.PathAuto)
+	storetest.Merge(t, w, "forgotten", "too")
+	pgtest.Exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; SELECT setval('ingot.id_blocks', 1, false)")
+	storetest.Merge(t, newWriter(t, url, writer.PathAuto), "1", "2", "3", "4")
+	pgtest.Exec(t, conn, `INSERT INTO ingot.batches
+		SELECT 2, first_id + 1, first_id, 0, 0, total_received, total_stored, gen_random_uuid(), now() FROM ingot.batches`)
+	if _, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("5")}, func() {}); err == nil || !strings.Contains(err.Error(), "restore") {
+		t.Errorf("with ids that are taken: %v", err)
+	}
+	storetest.Merge(t, w, "5")
+	postgrestest.CheckLog(t, url)
+}

@@ -22,12 +22,13 @@ const prepareLock = `PREPARE ingot_lock AS
 // prepareLog prepares the statement that writes a batch's row of the log. Its parameters are the first id, how many
 // events the batch received and stored, its topics as JSON in hex, and whether it folds. The instance has to be
 // filled into the text. If another batch has ids of this one, first_id becomes NULL, which the table refuses:
-// somebody has put other tables in the place of those that the block belongs to.
+// somebody has put other tables in the place of those that the block belongs to. A void row has no ids, and may stand
+// between those of a batch.
 const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
 		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
 	SELECT coalesce(last.commit_seq, 0) + 1,
-		CASE WHEN $1 > coalesce((SELECT b.last_id FROM ingot.batches AS b WHERE b.first_id < $1 + $2 ORDER BY b.first_id DESC LIMIT 1), 0) THEN $1 END,
+		CASE WHEN $1 > coalesce((SELECT b.last_id FROM ingot.batches AS b WHERE b.first_id < $1 + $2 AND b.received > 0 ORDER BY b.first_id DESC LIMIT 1), 0) THEN $1 END,
 		$1 + $2 - 1, $2, $3, coalesce(last.total_received, 0) + $2, coalesce(last.total_stored, 0) + $3, '%s'::uuid, clock_timestamp(),
 		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, convert_from(decode($4, 'hex'), 'UTF8')::json, $5
 	FROM (VALUES (1)) AS one LEFT JOIN (
