@@ -172,7 +172,7 @@ func (d *decoder) payload(start, end int) {
 		return
 	}
 	if d.flaw.code != "" {
-		d.event.refuse("payload", d.flaw.code, d.flaw.sentence("payload", start, d.limits.MaxDepth))
+		d.event.refuse("payload", d.flaw.code, d.sentence("payload", start))
 		return
 	}
 	d.event.Payload = raw

@@ -8,9 +8,10 @@ type flaw struct {
 	at   int
 }
 
-func (f flaw) sentence(field string, start, maxDepth int) string {
-	at := f.at - start
-	switch f.code {
+// sentence says what is wrong with a field that begins at start, and what to send instead.
+func (d *decoder) sentence(field string, start int) string {
+	at := d.flaw.at - start
+	switch d.flaw.code {
 	case CodeInvalidUTF8:
 		return fmt.Sprintf("%s is not UTF-8 at its byte %d; send UTF-8", field, at)
 	case CodeLoneSurrogate:
@@ -20,7 +21,7 @@ func (f flaw) sentence(field string, start, maxDepth int) string {
 	case CodeNumberOutOfRange:
 		return fmt.Sprintf("%s has a number at its byte %d that jsonb cannot hold (131072 digits before the point, 16383 behind it); send it as a string", field, at)
 	case CodePayloadTooDeep:
-		return fmt.Sprintf("%s nests more than %d deep at its byte %d; send deeper structures as a string", field, maxDepth, at)
+		return fmt.Sprintf("%s nests more than %d deep at its byte %d; send deeper structures as a string", field, d.limits.MaxDepth, at)
 	}
 	return field + " cannot be stored"
 }

@@ -16,7 +16,7 @@ func (d *decoder) shortText(m member, start, end int) string {
 		return ""
 	}
 	if code := d.flaw.code; code == CodeInvalidUTF8 || code == CodeLoneSurrogate {
-		d.event.refuse(field, code, d.flaw.sentence(field, start+1, d.limits.MaxDepth))
+		d.event.refuse(field, code, d.sentence(field, start+1))
 		return ""
 	}
 	text := d.text(start, end)

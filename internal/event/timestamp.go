@@ -32,7 +32,7 @@ func (d *decoder) timestamp(start, end int) {
 		return
 	}
 	if code := d.flaw.code; code == CodeInvalidUTF8 || code == CodeLoneSurrogate {
-		d.event.refuse("timestamp", code, d.flaw.sentence("timestamp", start+1, d.limits.MaxDepth))
+		d.event.refuse("timestamp", code, d.sentence("timestamp", start+1))
 		return
 	}
 	text := d.text(start, end)
