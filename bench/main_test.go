@@ -118,8 +118,8 @@ func TestPair(t *testing.T) {
 	slow := result.Measurement{Events: 1000, Seconds: 2, CPU: monitor.CPU{Ingester: 40 * time.Millisecond, Postgres: 20 * time.Millisecond}}
 	quick := slow
 	quick.Events = 2000
-	even := [2][]result.Measurement{{slow, slow}, {quick, quick}}
-	p := pair{scenario: scenario.Scenario{Name: "s"}, starts: []start{{measured: even}, {measured: even}}}
+	even := start{{slow, slow}, {quick, quick}}
+	p := pair{scenario: scenario.Scenario{Name: "s"}, starts: []start{even, even}}
 	var out bytes.Buffer
 	if err := p.table(output{&out, &out}); err != nil {
 		t.Fatal(err)
@@ -136,8 +136,8 @@ func TestThePairsOfAStartCountOnce(t *testing.T) {
 	t.Parallel()
 	slow, quick := result.Measurement{Events: 1000, Seconds: 1}, result.Measurement{Events: 2000, Seconds: 1}
 	p := pair{starts: []start{
-		{measured: [2][]result.Measurement{{slow, slow, slow}, {quick, quick, quick}}},
-		{measured: [2][]result.Measurement{{quick, quick, quick}, {slow, slow, slow}}},
+		{{slow, slow, slow}, {quick, quick, quick}},
+		{{quick, quick, quick}, {slow, slow, slow}},
 	}}
 	var out bytes.Buffer
 	if err := p.table(output{&out, &out}); err != nil || !strings.Contains(strings.Join(strings.Fields(out.String()), " "), "1500.00 1500.00 1.000 0.693") {

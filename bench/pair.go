@@ -72,11 +72,8 @@ type pair struct {
 	starts   []start
 }
 
-// start is what is measured of the two between one start and the next.
-type start struct {
-	rounds   [2]*measure.Round
-	measured [2][]result.Measurement
-}
+// start is what was measured of the two between one start and the next.
+type start [2][]result.Measurement
 
 // measure spreads the pairs over the starts.
 func (p *pair) measure(ctx context.Context, pairs, starts int) error {
@@ -84,16 +81,16 @@ func (p *pair) measure(ctx context.Context, pairs, starts int) error {
 	defer p.env.Progress.End()
 	firsts := orders(starts)
 	for n := range starts {
-		if err := p.start(ctx, firsts[n], pairs*n/starts, pairs*(n+1)/starts); err != nil {
+		if err := p.measureStart(ctx, firsts[n], pairs*n/starts, pairs*(n+1)/starts); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// start sets both ingesters up, in that order, loads them in turn, and checks the truth of each. done and until number the pairs.
-func (p *pair) start(ctx context.Context, order [2]int, done, until int) (err error) {
-	var begun start
+// measureStart sets both ingesters up, in that order, loads them in turn, and checks the truth of each. done and until number the pairs.
+func (p *pair) measureStart(ctx context.Context, order [2]int, done, until int) (err error) {
+	var rounds [2]*measure.Round
 	for _, i := range order {
 		env, s := *p.env, p.scenario
 		env.Binary, s.Suffix, s.Emptied = p.binaries[i], [2]string{"_old", "_new"}[i], false
@@ -102,15 +99,16 @@ func (p *pair) start(ctx context.Context, order [2]int, done, until int) (err er
 			return fmt.Errorf("%s: %w", env.Binary, failed)
 		}
 		defer func() { err = errors.Join(err, r.TearDown(context.WithoutCancel(ctx))) }()
-		begun.rounds[i] = r
+		rounds[i] = r
 	}
-	if err := p.load(ctx, &begun, done, until); err != nil {
+	measured, err := p.load(ctx, rounds, done, until)
+	if err != nil {
 		return err
 	}
-	p.starts = append(p.starts, begun)
-	for i, r := range begun.rounds {
+	p.starts = append(p.starts, measured)
+	for i, r := range rounds {
 		var all result.Measurement
-		for _, m := range begun.measured[i] {
+		for _, m := range measured[i] {
 			all.Counts.Add(m.Counts)
 		}
 		if err := errors.Join(r.Check(ctx, &all), all.Truth.Err()); err != nil {
@@ -120,9 +118,9 @@ func (p *pair) start(ctx context.Context, order [2]int, done, until int) (err er
 	return nil
 }
 
-// orders says which ingester goes first in each pair, and in each start: each as often as the other, in random order. If they went first by
-// turns, that would fall into step with whatever recurs on the machine: where every fourth run was slower by 8 %, a build
-// came out 1.05 to 1.1 times as fast as itself (docs/benchmarks.md).
+// orders says which ingester goes first in each pair, and in each start: each as often as the other, in random order. If they
+// went first by turns, that would fall into step with whatever recurs on the machine: where every fourth run was slower by 8 %,
+// a build came out 1.05 to 1.1 times as fast as itself (docs/benchmarks.md).
 func orders(pairs int) [][2]int {
 	all := make([][2]int, pairs)
 	for n := range all {
@@ -133,21 +131,21 @@ func orders(pairs int) [][2]int {
 }
 
 // load loads both ingesters, a window each in every pair.
-func (p *pair) load(ctx context.Context, begun *start, done, until int) error {
+func (p *pair) load(ctx context.Context, rounds [2]*measure.Round, done, until int) (measured start, err error) {
 	for n, order := range orders(until - done) {
 		for _, i := range order {
-			m, err := begun.rounds[i].Load(ctx)
+			m, err := rounds[i].Load(ctx)
 			if err == nil {
 				err = measure.NothingSettled(m, p.window.Measure)
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %w", p.binaries[i], err)
+				return measured, fmt.Errorf("%s: %w", p.binaries[i], err)
 			}
-			begun.measured[i] = append(begun.measured[i], m)
+			measured[i] = append(measured[i], m)
 		}
 		p.env.Progress.Set(done + n + 1)
 	}
-	return nil
+	return measured, nil
 }
 
 // pairFigures are the lines of the table. A line is left out if its figure is not known: the processor time of a Postgres
@@ -173,17 +171,17 @@ func perEvent(d time.Duration, r result.Measurement) float64 {
 
 func (p *pair) table(s output) error {
 	pairs := 0
-	for _, begun := range p.starts {
-		pairs += len(begun.measured[0])
+	for _, measured := range p.starts {
+		pairs += len(measured[0])
 	}
 	t := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s, %d PAIRS, %d STARTS\tOLD, MEDIAN\tNEW\tRATIO\tSTANDARD ERROR\n", p.scenario.Name, pairs, len(p.starts))
 	for _, f := range pairFigures {
 		var values, means [2][]float64
-		for _, begun := range p.starts {
-			for i, measured := range begun.measured {
+		for _, measured := range p.starts {
+			for i, all := range measured {
 				var of []float64
-				for _, m := range measured {
+				for _, m := range all {
 					of = append(of, f.of(m))
 				}
 				values[i] = append(values[i], of...)
