@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,14 +18,14 @@ type History struct {
 	tick       int64
 	attempts   []*Attempt // by number
 	keys       map[Key][]*Attempt
-	excuses    map[string][]span // by ingester
+	excuses    map[string][]int64 // by ingester: the tick at which each is over
 	violations []Violation
 }
 
 // New makes an empty history, which writes a line for each entry to out. during names
 // the fault that is on; it is called while an entry is made and must not call back.
 func New(out io.Writer, during func() string) *History {
-	return &History{out: out, during: during, broken: make(chan struct{}), keys: map[Key][]*Attempt{}, excuses: map[string][]span{}}
+	return &History{out: out, during: during, broken: make(chan struct{}), keys: map[Key][]*Attempt{}, excuses: map[string][]int64{}}
 }
 
 // Reserve gives out n numbers in a row, so that the events of n attempts can be made.
@@ -59,6 +60,10 @@ func (h *History) Send(first, request int, to string, events []Event) {
 func (h *History) Tell(first int, fates []Fate, answer string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.tellLocked(first, fates, answer)
+}
+
+func (h *History) tellLocked(first int, fates []Fate, answer string) {
 	tick, now, during := h.nextLocked(), time.Now(), h.during()
 	fmt.Fprintf(h.out, "%d %s told %d..%d %s %v (%s)\n", tick, clock(now), first, first+len(fates)-1, answer, fates, during)
 	for i, f := range fates {
@@ -72,17 +77,13 @@ func (h *History) Tell(first int, fates []Fate, answer string) {
 	}
 }
 
-// Lost writes down that a sending has no answer. There must be an excuse for that at some moment since the tick
-// since: that of the last answer on the same connection, which may have died while it was idle.
+// Lost writes down that a sending has no answer. There must be an excuse for that at some moment after the tick
+// since, at which the connection had not failed yet: it may have died while it was idle.
 func (h *History) Lost(first, n int, since int64, why string) {
-	fates := make([]Fate, n)
-	for i := range fates {
-		fates[i] = Unknown
-	}
-	h.Tell(first, fates, "none: "+why)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if a := h.attempts[first]; !h.excusedLocked(a.To, min(since, a.Sent), a.Told) {
+	h.tellLocked(first, slices.Repeat([]Fate{Unknown}, n), "none: "+why)
+	if a := h.attempts[first]; !h.excusedLocked(a.To, since) {
 		h.violateLocked("every request is answered", a.Key, why, []*Attempt{a})
 	}
 }

@@ -73,6 +73,11 @@ func TestLost(t *testing.T) {
 			since := h.Now()
 			h.Lost(send(h), 1, since, "cut")
 		}, false},
+		"over just before that": {func(h *History) {
+			h.Excuse("A")()
+			since := h.Now()
+			h.Lost(send(h), 1, since, "cut")
+		}, false},
 		"another ingester's": {func(h *History) {
 			h.Excuse("B")
 			h.Lost(send(h), 1, h.Now(), "cut")
@@ -87,6 +92,9 @@ func TestLost(t *testing.T) {
 		if got := broken(h); (got == nil) != c.ok {
 			t.Errorf("an excuse: %s: %q", name, got)
 		}
+		if last := h.attempts[len(h.attempts)-1]; last.Told == 0 || last.Fate != Unknown || last.Answer != "none: cut" {
+			t.Errorf("an excuse: %s: %v", name, last)
+		}
 	}
 }
 
@@ -97,18 +105,43 @@ func TestViolationTellsAll(t *testing.T) {
 	h := New(&log, func() string { return "COMMIT lost: A" })
 	tell(h, []told{at(Unknown), at(Stored), at(Stored)})
 	text := h.Violations()[0].String()
-	for _, want := range []string{`"id"`, `"topic"`, "attempt 0", "attempt 1", "attempt 2", "to A", "sent ", "told ", "stored (answer)", "during COMMIT lost: A"} {
+	for _, want := range []string{`"id"`, `"topic"`, "attempt 0", "attempt 1 (request 1, sending 1) to A: ", "attempt 2", "sent ", "told ", "stored (answer)", "during COMMIT lost: A"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	for _, want := range []string{"send 0..0", "told 0..0", "violation: "} {
+	for _, want := range []string{"send 0..0 request 0 to A \"id\"/\"topic\"\n", "told 0..0", "violation: "} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %q in the log\n%s", want, log.String())
 		}
 	}
 	if c := h.Counts(); c != (Counts{Attempts: 3, Stored: 2, Unknown: 1}) {
 		t.Errorf("counts %+v", c)
+	}
+}
+
+// TestAReportIsBounded: of many attempts the first are listed, of many violations the first are kept. Whose bytes a row has is
+// said in any case.
+func TestAReportIsBounded(t *testing.T) {
+	t.Parallel()
+	h := newHistory()
+	h.Send(h.Reserve(1), 0, "A", []Event{{key, 7}})
+	tell(h, append(slices.Repeat([]told{at(Unknown)}, attemptsShown+8), at(Stored)))
+	h.CheckAll(rows(attemptsShown))
+	text := h.Violations()[0].String()
+	for _, want := range []string{": the row's are those of attempt 29 (", "tick 1, no answer yet", "\n    and 10 more"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if n := strings.Count(text, "\n    attempt "); n != attemptsShown {
+		t.Errorf("%d attempts are listed", n)
+	}
+	for range 3 * violationsKept {
+		h.Violate("another", "")
+	}
+	if n := len(h.Violations()); n != violationsKept {
+		t.Errorf("%d violations are kept", n)
 	}
 }
 
