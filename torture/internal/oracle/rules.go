@@ -72,7 +72,7 @@ func preceded(d *Attempt, attempts []*Attempt) bool {
 	for _, x := range attempts {
 		possible := x.Fate == Stored || x.Fate.undecided()
 		later := x.Sending == d.Sending && x.Number > d.Number
-		if x != d && possible && !later && x.Sent < d.Told {
+		if possible && !later && x.Sent < d.Told {
 			return true
 		}
 	}
