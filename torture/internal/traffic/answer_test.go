@@ -1,11 +1,15 @@
 package traffic
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -47,6 +51,7 @@ func TestRead(t *testing.T) {
 		{"one is missing", list(2), 200, `{"received":2,"results":[{"index":1,"status":"duplicate"}]}`, "[unknown duplicate]", true, false},
 		{"of another length", list(2), 200, `{"received":1,"results":[]}`, "[unknown unknown]", true, false},
 		{"not JSON", list(1), 200, `oops`, "[unknown]", true, false},
+		{"a count that is no number", list(1), 200, `{"received":1,"stored":1,"results":[{"index":0,"status":"stored"}],"invalid":"none"}`, "[unknown]", true, false},
 		{"one is bad", bad, 207, `{"received":2,"stored":1,"invalid":1,"results":[{"index":0,"status":"stored"},{"index":1,"status":"invalid"}]}`, "[stored refused]", false, true},
 		{"a bad one is taken", bad, 200, `{"received":2,"results":[{"index":0,"status":"stored"},{"index":1,"status":"stored"}]}`, "[stored stored]", true, true},
 		{"a good one is refused", list(1), 207, `{"received":1,"results":[{"index":0,"status":"invalid"}]}`, "[refused]", true, true},
@@ -90,8 +95,12 @@ func TestRead(t *testing.T) {
 		{"bad and refused for its data", bad, 422, problem("refused-by-postgres"), "[refused refused]", false, true},
 		{"no problem document", list(1), 503, `busy`, "[refused]", true, false},
 	} {
-		a := c.r.Read(Response{Status: c.status, RetryAfter: "1", Body: []byte(c.body)})
-		if got := fmt.Sprint(a.Fates); got != c.fates || (a.Wrong != "") != c.wrong || c.r.Settled(a) != c.settled {
+		after := ""
+		if c.status == 503 {
+			after = "1"
+		}
+		a := c.r.Read(Response{Status: c.status, RetryAfter: after, Body: []byte(c.body)})
+		if got := fmt.Sprint(a.Fates); got != c.fates || !strings.HasPrefix(a.Name, fmt.Sprint(c.status)) || (a.Wrong != "") != c.wrong || c.r.Settled(a) != c.settled {
 			t.Errorf("%s: %+v, settled %v", c.name, a, c.r.Settled(a))
 		}
 	}
@@ -107,8 +116,11 @@ func TestClient(t *testing.T) {
 	t.Parallel()
 	connections := 0
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, got *http.Request) {
-		if got.URL.Path == "/panic" {
+		switch got.URL.Path {
+		case "/panic":
 			panic(http.ErrAbortHandler)
+		case "/last":
+			w.Header().Set("Connection", "close")
 		}
 		w.WriteHeader(207)
 	}))
@@ -119,10 +131,7 @@ func TestClient(t *testing.T) {
 	}
 	server.Start()
 	c := Client{Address: server.Listener.Addr().String(), Patience: 10 * time.Second}
-	request := func(path string) []byte {
-		return []byte(strings.ReplaceAll("POST "+path+" HTTP/1.1\nHost: x\nContent-Length: 0\n\n", "\n", "\r\n"))
-	}
-	for _, path := range []string{"/", "/", "/panic", "/"} {
+	for _, path := range []string{"/", "/", "/panic", "/", "/last", "/"} {
 		got, err := c.Exchange(request(path))
 		if (err != nil) != (path == "/panic") || err == nil && got.Status != 207 {
 			t.Errorf("%s: %+v %v", path, got, err)
@@ -132,10 +141,68 @@ func TestClient(t *testing.T) {
 		t.Errorf("leave: %v", err)
 	}
 	server.Close()
-	if connections != 2 {
-		t.Errorf("%d connections, want 2", connections)
+	if connections != 3 {
+		t.Errorf("%d connections, want 3", connections)
 	}
-	if _, err := c.Exchange(request("/")); err == nil || !strings.Contains(err.Error(), ErrNotSent.Error()) {
+	if _, err := c.Exchange(request("/")); !errors.Is(err, ErrNotSent) {
 		t.Errorf("nobody listens: %v", err)
+	}
+	if err := c.Leave(request("/"), 5); !errors.Is(err, ErrNotSent) {
+		t.Errorf("nobody listens: %v", err)
+	}
+	c.Close() // what is not open
+}
+
+func request(path string) []byte {
+	return []byte(strings.ReplaceAll("POST "+path+" HTTP/1.1\nHost: x\nContent-Length: 0\n\n", "\n", "\r\n"))
+}
+
+// TestClientIsCutShort: half an answer is none, nor is one that does not come in time, and who leaves resets the connection.
+func TestClientIsCutShort(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	left := make(chan error, 1)
+	go func() { // ends once the client has left its third connection
+		for _, answer := range []string{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""} {
+			conn, err := listener.Accept()
+			if err != nil {
+				left <- err
+				return
+			}
+			_ = conn.SetDeadline(time.Now().Add(time.Minute)) // many times what it takes
+			if answer != "" {
+				_, _ = io.ReadFull(conn, make([]byte, len(request("/"))))
+				_, _ = io.WriteString(conn, answer)
+			}
+			if !strings.HasSuffix(answer, "half") {
+				_, err = io.Copy(io.Discard, conn)
+			}
+			_ = conn.Close()
+			if answer == "" {
+				left <- err
+			}
+		}
+	}()
+	c := Client{Address: listener.Addr().String(), Patience: time.Minute}
+	if got, err := c.Exchange(request("/")); err == nil || c.Open() {
+		t.Errorf("half an answer: %+v", got)
+	}
+	if _, err := c.Exchange(request("/")); err != nil {
+		t.Error(err)
+	}
+	c.Patience = time.Millisecond
+	if got, err := c.Exchange(request("/")); !errors.Is(err, os.ErrDeadlineExceeded) || c.Open() {
+		t.Errorf("no answer: %+v, %v", got, err)
+	}
+	c.Patience = time.Minute
+	if err := c.Leave(request("/"), 5); err != nil {
+		t.Error(err)
+	}
+	if err := <-left; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the server saw %v", err)
 	}
 }

@@ -38,7 +38,7 @@ func (c *Client) Exchange(request []byte) (Response, error) {
 		return Response{}, err
 	}
 	r, last, err := c.exchange(request)
-	if err != nil || last {
+	if last {
 		c.Close()
 	}
 	return r, err
@@ -69,6 +69,7 @@ func (c *Client) open() error {
 	return nil
 }
 
+// exchange is the last on its connection if anything went wrong, or if the server says so.
 func (c *Client) exchange(request []byte) (r Response, last bool, err error) {
 	_ = c.conn.SetDeadline(time.Now().Add(c.Patience))
 	if _, err := c.conn.Write(request); err != nil {
