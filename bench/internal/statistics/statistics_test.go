@@ -24,26 +24,42 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// near is false of NaN.
+func near(got, want float64) bool { return math.Abs(got-want) <= 1e-9 }
+
 func TestPairRatio(t *testing.T) {
 	t.Parallel()
 	// The logs of 2 and 8 lie ln 2 to either side of that of 4.
 	mean, err := PairRatio([]float64{1, 10}, []float64{2, 80})
-	if math.Abs(mean-4) > 1e-9 || math.Abs(err-math.Ln2) > 1e-9 {
+	if !near(mean, 4) || !near(err, math.Ln2) {
 		t.Errorf("%v, %v", mean, err)
 	}
 	// Logs of -1, 0 and 1: their variance is 1, of which the mean of three has a third.
-	if mean, err := PairRatio([]float64{1, 1, 1}, []float64{1 / math.E, 1, math.E}); math.Abs(mean-1) > 1e-9 || math.Abs(err-math.Sqrt(1.0/3)) > 1e-9 {
+	if mean, err := PairRatio([]float64{1, 1, 1}, []float64{1 / math.E, 1, math.E}); !near(mean, 1) || !near(err, math.Sqrt(1.0/3)) {
 		t.Errorf("%v, %v", mean, err)
 	}
 	if mean, err := PairRatio([]float64{0.5, 0.25}, []float64{0.5, 0.25}); mean != 1 || err != 0 {
 		t.Errorf("%v, %v", mean, err)
 	}
-	if mean, err := PairRatio([]float64{3, 5, 7}, []float64{6, 10, 14}); mean != 2 || err > 1e-7 {
+	// Alike, and the sum of their squares is rounded to less than it takes.
+	if mean, err := PairRatio([]float64{3, 5, 7}, []float64{18, 30, 42}); !near(mean, 6) || err != 0 {
 		t.Errorf("%v, %v", mean, err)
 	}
 	for _, bad := range [][2][]float64{{{1}, {2}}, {{1, 2}, {1}}, {}, {{1, 2}, {1, 0}}, {{0, 2}, {1, 2}}, {{0, 2}, {0, 2}}} {
 		if mean, err := PairRatio(bad[0], bad[1]); !math.IsNaN(mean) || !math.IsNaN(err) {
 			t.Errorf("%v: %v, %v", bad, mean, err)
+		}
+	}
+}
+
+func TestGeometricMean(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		of   []float64
+		want float64
+	}{{[]float64{2, 8}, 4}, {[]float64{0.5, 1, 2}, 1}, {[]float64{7}, 7}, {nil, 0}, {[]float64{2, 0, 8}, 0}, {[]float64{2, -8}, 0}} {
+		if got := GeometricMean(c.of); !near(got, c.want) {
+			t.Errorf("%v: %v, want %v", c.of, got, c.want)
 		}
 	}
 }
@@ -55,7 +71,7 @@ func TestWorseByAFifthIsFlagged(t *testing.T) {
 	for i := range old {
 		worse[i] = 0.8 * old[i]
 	}
-	if d := Compare(old, worse); !d.Different || math.Abs(d.Change+0.2) > 1e-9 || math.Abs(d.Chance-2.0/252) > 1e-9 {
+	if d := Compare(old, worse); !d.Different || !near(d.Change, -0.2) || !near(d.Chance, 2.0/252) {
 		t.Errorf("%+v", d)
 	}
 }
@@ -90,6 +106,9 @@ func TestASmallChangeIsNoise(t *testing.T) {
 	}
 	if d := Compare(old, old); d.Different || d.Chance != 1 {
 		t.Errorf("a run against itself: %+v", d)
+	}
+	if d := Compare(make([]float64, 5), old); d.Different || d.Change != 0 {
+		t.Errorf("a share of nothing: %+v", d)
 	}
 }
 
@@ -162,7 +181,7 @@ func TestRankChance(t *testing.T) {
 				asFar++
 			}
 		}
-		if got := rankChance(all[:k], all[k:]); math.Abs(got-asFar/ways) > 1e-12 {
+		if got := rankChance(all[:k], all[k:]); !near(got, asFar/ways) {
 			t.Fatalf("%v against %v: %v, want %v of %v", all[:k], all[k:], got, asFar, ways)
 		}
 	}
