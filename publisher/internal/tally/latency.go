@@ -37,7 +37,7 @@ func (h *Latency) Count() int64 { return h.total }
 func (h *Latency) Percentile(p int64) time.Duration {
 	rank := (h.total*p + 99) / 100
 	for b, n := range h.buckets {
-		if rank -= n; n > 0 && rank <= 0 {
+		if rank -= n; rank <= 0 { // at once if nothing was counted
 			return time.Duration(upperEnd(b)) * time.Microsecond
 		}
 	}

@@ -47,7 +47,7 @@ func (r Report) notes(again string) []string {
 			said = append(said, fmt.Sprintf("at least %d of them were already there: %s", before, again))
 		}
 		return said
-	case r.Stored == 0 && r.Duplicates == r.SendsDone:
+	case r.Duplicates == r.SendsDone:
 		return []string{fmt.Sprintf("all %d events were already there: %s", r.UniqueEvents, again)}
 	}
 	return []string{fmt.Sprintf("%d events were already there: %s", missing, again)}
