@@ -46,7 +46,7 @@ type Subject struct {
 	Events  Events
 	Unique  int // how many events there are
 	Ledger  Ledger
-	Workers int // parallel look-ups
+	Workers int // parallel look-ups, at least 1
 }
 
 // Verdict is what an audit found. The JSON names are an interface.

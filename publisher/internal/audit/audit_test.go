@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,7 +59,7 @@ func TestAnHonestServerPasses(t *testing.T) {
 		c, subject := publish(t, srv)
 		var m quiet
 		v, err := Run(t.Context(), c, subject, &m)
-		if err != nil || !v.OK() || v.Method != method || v.Expected != unique || v.Found != unique {
+		if err != nil || !v.OK() || v.Method != method || v.Expected != unique || v.Found != unique || v.Findings == nil {
 			t.Errorf("%+v (%v), want %d found by %s", v, err, unique, method)
 		}
 		if m.done != unique || m.total != unique || m.ended != 1 {
@@ -93,7 +94,7 @@ func TestADishonestServerIsCaught(t *testing.T) {
 	}{
 		{"an event is lost", func(ingottest.Event) rows { return nil }, Verdict{Missing: 1}, "missing: event " + victim.ID},
 		{"an event is there twice", func(e ingottest.Event) rows { return rows{e, e} }, Verdict{Repeated: 1}, "repeated: event " + victim.ID},
-		{"an event is there four times", func(e ingottest.Event) rows { return rows{e, e, e, e} }, Verdict{Repeated: 1}, "repeated: "},
+		{"an event is there more often than a byte can count", func(e ingottest.Event) rows { return slices.Repeat(rows{e}, 300) }, Verdict{Repeated: 1}, "repeated: "},
 		{"a space is lost from the payload", func(e ingottest.Event) rows {
 			e.Payload = []byte(strings.Replace(string(e.Payload), ":", ": ", 1))
 			return rows{e}
@@ -173,7 +174,12 @@ func (f fixed) Sent(int) bool      { return f.sent }
 func (f fixed) Acked(int) bool     { return f.acked }
 func (f fixed) ToldTwice(int) bool { return false }
 
-// TestEventsNeverAcknowledgedAreNotMissed: they may be there or not.
+// others are events of which somebody else has sent the keys, with something else.
+type others struct{ Events }
+
+func (others) Diff(int, client.Row) string { return "all is different" }
+
+// TestEventsNeverAcknowledgedAreNotMissed: they may be there or not. What was never sent is somebody else's.
 func TestEventsNeverAcknowledgedAreNotMissed(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, _ string, foreign int) {
@@ -185,8 +191,8 @@ func TestEventsNeverAcknowledgedAreNotMissed(t *testing.T) {
 		if err != nil || !v.OK() || v.Expected != 0 || v.OpenFound != unique-1 || v.OpenLost != 1 {
 			t.Errorf("%+v (%v), want %d open found and one lost", v, err, unique-1)
 		}
-		subject.Ledger = fixed{}
-		if v, err := Run(t.Context(), c, subject, &quiet{}); err != nil || v.OpenFound+v.OpenLost+v.Expected != 0 {
+		subject.Ledger, subject.Events = fixed{}, others{subject.Events}
+		if v, err := Run(t.Context(), c, subject, &quiet{}); err != nil || !v.OK() || v.OpenFound+v.OpenLost+v.Expected != 0 {
 			t.Errorf("%+v (%v), want nothing of events that were never sent", v, err)
 		}
 	})

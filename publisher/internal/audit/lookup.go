@@ -23,7 +23,7 @@ func (c *check) lookup(ctx context.Context, r Reader, m Meter) error {
 		return next - 1, next <= c.Unique && ctx.Err() == nil
 	}
 	var workers sync.WaitGroup
-	for range max(1, c.Workers) {
+	for range c.Workers {
 		workers.Go(func() { // stops when no index is left or ctx is done
 			for i, ok := take(); ok; i, ok = take() {
 				if err := c.ask(ctx, r, m, i, &mu); err != nil {
