@@ -217,17 +217,18 @@ func TestMigrationBesideAWriter(t *testing.T) {
 	}
 }
 
-// describe lists columns, indexes, constraints, sequences and options.
+// describe lists columns with their defaults, indexes, constraints, sequences, options and comments.
 func describe(t *testing.T, url string) []string {
 	t.Helper()
 	rows, err := pgtest.Client(t, url).Query(context.Background(), `
-		SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation)
-		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+		SELECT format('%s.%s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation, pg_get_expr(adbin, adrelid))
+		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 		WHERE c.relnamespace = 'ingot'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
 		UNION ALL SELECT format('%s %s %s', relname, relkind, reloptions) FROM pg_class WHERE relnamespace = 'ingot'::regnamespace
 		UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = 'ingot'::regnamespace
 		UNION ALL SELECT format('%s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint WHERE connamespace = 'ingot'::regnamespace
-		UNION ALL SELECT format('%s %s %s', seqrelid::regclass, seqincrement, seqstart) FROM pg_sequence
+		UNION ALL SELECT format('%s %s', seqrelid::regclass, to_jsonb(s) - 'seqrelid') FROM pg_sequence AS s
+		UNION ALL SELECT format('%s %s %s', objoid::regclass, objsubid, description) FROM pg_description JOIN pg_class c ON c.oid = objoid AND classoid = 'pg_class'::regclass WHERE c.relnamespace = 'ingot'::regnamespace
 		ORDER BY 1`)
 	if err != nil {
 		t.Fatal(err)
