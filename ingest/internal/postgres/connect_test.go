@@ -42,6 +42,20 @@ func TestConnectTimeout(t *testing.T) {
 	}
 }
 
+// TestNoCancelRequest is sent by a connection that breaks: it would end the wait of a COMMIT for a standby, and what could still be
+// lost would be there for readers.
+func TestNoCancelRequest(t *testing.T) {
+	t.Parallel()
+	conn, err := Connect(t.Context(), database(t), setupOpen, unansweredDefault, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Discard(conn)
+	if err := conn.CancelRequest(t.Context()); !errors.Is(err, errNoSecondDial) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestTimeoutsAreNeverNone: 0 would be none to Postgres.
 func TestTimeoutsAreNeverNone(t *testing.T) {
 	t.Parallel()
