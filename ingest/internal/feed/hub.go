@@ -104,26 +104,21 @@ func (h *Hub) Run(ctx context.Context) {
 		case <-h.wake:
 		case <-poll.C:
 		}
-		if h.readOn(ctx) {
-			sleep(ctx, breath)
-		}
+		h.readOn(ctx)
+		sleep(ctx, breath)
 	}
 }
 
-// readOn reads to the end of the log, if anybody listens. It tells whether Run is to rest before it reads again.
-func (h *Hub) readOn(ctx context.Context) bool {
+// readOn reads to the end of the log, if anybody listens.
+func (h *Hub) readOn(ctx context.Context) {
 	for at, ok := h.begin(); ok && ctx.Err() == nil; {
 		page, err := h.read(ctx, h.tail, event.Query{Cursor: at.Cursor(), Limit: pageEvents, MaxBytes: h.config.PageBytes})
 		if err != nil {
 			h.failed(ctx, err)
-			return true
+			return
 		}
-		at = page.At
-		if h.publish(page) {
-			return true
-		}
+		at, ok = page.At, !h.publish(page)
 	}
-	return false
 }
 
 // begin returns the place that Run reads on from, and claims it: a subscriber that joins from now on does not move
