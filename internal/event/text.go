@@ -11,28 +11,35 @@ import (
 // shortText takes the value start..end as event_id, topic or source. It returns "" if it has refused the value.
 func (d *decoder) shortText(m member, start, end int) string {
 	field := m.String()
-	if d.src[start] != '"' {
-		d.event.refuse(field, CodeWrongType, field+" must be a string, found "+d.found(start))
+	text, ok := d.stringMember(field, start, end)
+	if !ok {
 		return ""
 	}
-	if code := d.flaw.code; code == CodeInvalidUTF8 || code == CodeLoneSurrogate {
-		d.event.refuse(field, code, d.sentence(field, start+1))
-		return ""
-	}
-	text := d.text(start, end)
+	r, at := controlCharacter(text)
 	switch {
 	case text == "":
 		d.event.refuse(field, CodeEmpty, fmt.Sprintf("%s is empty; 1 to %d bytes are taken", field, MaxTextBytes))
 	case len(text) > MaxTextBytes:
 		d.event.refuse(field, CodeTooLong, fmt.Sprintf("%s is %d bytes long, at most %d are taken", field, len(text), MaxTextBytes))
+	case at >= 0:
+		d.event.refuse(field, CodeControlCharacter, fmt.Sprintf("%s has the control character U+%04X at its byte %d; leave it out", field, r, at))
 	default:
-		if r, at := controlCharacter(text); at >= 0 {
-			d.event.refuse(field, CodeControlCharacter, fmt.Sprintf("%s has the control character U+%04X at its byte %d; leave it out", field, r, at))
-			return ""
-		}
 		return text
 	}
 	return ""
+}
+
+// stringMember takes the value start..end as a member that must be a string. ok is false if it has refused the value.
+func (d *decoder) stringMember(field string, start, end int) (text string, ok bool) {
+	if d.src[start] != '"' {
+		d.event.refuse(field, CodeWrongType, field+" must be a string, found "+d.found(start))
+		return "", false
+	}
+	if code := d.flaw.code; code == CodeInvalidUTF8 || code == CodeLoneSurrogate {
+		d.event.refuse(field, code, d.sentence(field, start+1))
+		return "", false
+	}
+	return d.text(start, end), true
 }
 
 // controlCharacter finds the first of C0, DEL and C1; at is -1 without one.

@@ -27,15 +27,10 @@ var (
 
 // timestamp takes the value start..end as the event's timestamp.
 func (d *decoder) timestamp(start, end int) {
-	if d.src[start] != '"' {
-		d.event.refuse("timestamp", CodeWrongType, "timestamp must be a string, found "+d.found(start))
+	text, ok := d.stringMember("timestamp", start, end)
+	if !ok {
 		return
 	}
-	if code := d.flaw.code; code == CodeInvalidUTF8 || code == CodeLoneSurrogate {
-		d.event.refuse("timestamp", code, d.sentence("timestamp", start+1))
-		return
-	}
-	text := d.text(start, end)
 	t, err := ParseTimestamp(text)
 	switch {
 	case errors.Is(err, errTimestampRange):
