@@ -101,7 +101,7 @@ func command(args []string) int {
 	}
 	if err := line.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "ingest:", err)
-		if errors.As(err, new(wrongSetting)) {
+		if _, wrong := errors.AsType[wrongSetting](err); wrong {
 			return exitUsage
 		}
 		return 1

@@ -178,7 +178,7 @@ func (d *decoder) line(i int) {
 		}
 	}
 	if end == stop {
-		d.event.reset()
+		d.event = eventState{}
 		d.event.refuse("", CodeSyntax, d.err.Error())
 	}
 }

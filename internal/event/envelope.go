@@ -42,8 +42,6 @@ type eventState struct {
 	errors  []FieldError
 }
 
-func (e *eventState) reset() { *e = eventState{} }
-
 func (e *eventState) refuse(field string, code Code, detail string) {
 	if len(e.errors) < maxErrorsPerEvent {
 		e.errors = append(e.errors, FieldError{Field: field, Code: code, Detail: detail})
@@ -53,7 +51,7 @@ func (e *eventState) refuse(field string, code Code, detail string) {
 // oneEvent reads the value at i as an event into d.event. It stops only where the JSON is broken; a broken
 // rule of an event is collected in d.event.errors, and reading goes on.
 func (d *decoder) oneEvent(i int) int {
-	d.event.reset()
+	d.event = eventState{}
 	if d.at(i) != '{' {
 		end := d.value(i)
 		if end != stop {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
+	"math"
 	"strings"
 )
 
@@ -76,7 +77,7 @@ func BrowseCursor(id int64) string {
 // fails with *CursorError.
 func ParseBrowseCursor(cursor string) (int64, error) {
 	if cursor == "" {
-		return 1<<63 - 1, nil
+		return math.MaxInt64, nil
 	}
 	b, err := unseal(cursor, kindBrowse, 9)
 	if err != nil {

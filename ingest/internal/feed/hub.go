@@ -160,9 +160,9 @@ func (h *Hub) failed(ctx context.Context, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.reading = false
-	var gone *event.CursorError
+	_, gone := errors.AsType[*event.CursorError](err)
 	switch {
-	case errors.As(err, &gone):
+	case gone:
 		h.log.Warn("the commit log was rewound: streams end", zap.Int32("streams", h.live.Load()), zap.Error(err))
 		h.endLocked(err)
 	case ctx.Err() == nil && time.Since(h.warned) >= warnEvery:

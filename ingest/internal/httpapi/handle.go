@@ -148,11 +148,11 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 		hangUp(ctx) // an answer would not reach the client, but what TLS has said of the handshake should
 		return
 	}
-	var small *fasthttp.ErrSmallBuffer
+	_, small := errors.AsType[*fasthttp.ErrSmallBuffer](err)
 	switch {
 	case errors.Is(err, errWithoutTLS):
 		s.problem(ctx, problemBadRequest, "this is HTTP without TLS, which is spoken here; use https://")
-	case errors.As(err, &small):
+	case small:
 		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request's header is too large; at most %d bytes are taken (--max-header)", s.Limits.Header))
 	case isTimeout(err):
 		s.problem(ctx, problemTimeout, fmt.Sprintf("the request did not arrive in time; %s are given (--body-timeout)", s.Limits.ReadTimeout))

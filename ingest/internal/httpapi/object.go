@@ -116,8 +116,8 @@ func known(names []string) string {
 // wrongType says which member has a type that cannot be used, and what was wanted: a
 // string everywhere but in topics.
 func wrongType(err error) string {
-	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
 		return "a member cannot be used"
 	}
 	found := map[string]string{"string": "a string", "number": "a number", "bool": "a boolean", "array": "an array", "object": "an object"}[wrong.Value]

@@ -37,9 +37,9 @@ func (e *unreadError) Unwrap() error { return e.err }
 // readError leaves an error as it is if the client or the feed is its cause. Any other error means that the
 // database could not be asked, and becomes an *unreadError.
 func readError(err error) error {
-	var cursor *event.CursorError
-	var refused *refusal
-	if errors.As(err, &cursor) || errors.As(err, &refused) || ofFeed(err) {
+	_, cursor := errors.AsType[*event.CursorError](err)
+	_, refused := errors.AsType[*refusal](err)
+	if cursor || refused || ofFeed(err) {
 		return err
 	}
 	return &unreadError{err}

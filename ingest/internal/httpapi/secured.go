@@ -76,11 +76,11 @@ func (s *secured) Read(p []byte) (int, error) {
 func (s *secured) handshake() error {
 	err := s.Conn.Handshake()
 	_ = s.below.SetWriteDeadline(time.Time{})
-	var other tls.RecordHeaderError
+	other, noRecord := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
 		return err
-	case errors.As(err, &other) && isText(other.RecordHeader[:]):
+	case noRecord && isText(other.RecordHeader[:]):
 		s.plain = true
 		return errWithoutTLS
 	}

@@ -73,8 +73,8 @@ func (s *Server) startStream(after string) (event.Position, error) {
 		return at, nil
 	}
 	err = readError(err)
-	var unread *unreadError
-	if place, none := event.ParsePosition(after); none == nil && errors.As(err, &unread) {
+	_, unread := errors.AsType[*unreadError](err)
+	if place, invalid := event.ParsePosition(after); invalid == nil && unread {
 		return place, nil
 	}
 	return at, err
@@ -157,9 +157,9 @@ func dataLines(text []byte) []byte {
 // appendEnd says why a stream ends. A place that is gone is told as an event: the
 // next request would be answered 410, and an EventSource does not show that.
 func appendEnd(b []byte, err error) []byte {
-	var gone *event.CursorError
+	gone, ok := errors.AsType[*event.CursorError](err)
 	switch {
-	case errors.As(err, &gone):
+	case ok:
 		b = append(b, "event: gone\ndata: "...)
 		b = append(b, appendGone(nil, gone)...)
 		return append(b, "\n\n"...)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -67,7 +68,7 @@ func (p *Pipeline) headLocked() []*request {
 		p.queued -= len(r.group.Events)
 		p.queuedBytes -= r.bytes
 	}
-	batch := append([]*request(nil), p.queue[:n]...)
+	batch := slices.Clone(p.queue[:n])
 	p.queue = dropFront(p.queue, n)
 	return batch
 }

@@ -107,19 +107,16 @@ const (
 
 // whatNow is the one table from the end of an attempt to what follows.
 func whatNow(err error) verdict {
-	if err == nil {
-		return done
-	}
-	var notStored *event.NotStoredError
-	var badData *event.BadDataError
+	notStored, certain := errors.AsType[*event.NotStoredError](err)
+	_, badData := errors.AsType[*event.BadDataError](err)
 	switch {
-	case errors.As(err, &badData):
+	case err == nil:
+		return done
+	case badData, certain && notStored.Reason == event.ReasonKeyHeld:
 		return isolate
-	case errors.As(err, &notStored) && notStored.Reason == event.ReasonKeyHeld:
-		return isolate
-	case errors.As(err, &notStored) && notStored.Reason == event.ReasonUnexplained:
+	case certain && notStored.Reason == event.ReasonUnexplained:
 		return narrow
-	case errors.As(err, &notStored):
+	case certain:
 		return retry
 	}
 	return giveUp

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func parse(url string) (*pgconn.Config, error) {
 	}
 	saysWho(config, "ingot")
 	passesStandbys(config)
-	config.ConnectTimeout = orConnectTimeout(config.ConnectTimeout)
+	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
 	return config, nil
 }
 

@@ -77,14 +77,6 @@ func major(version string) int {
 	return n
 }
 
-// orConnectTimeout is the URL's timeout if it has one, or else connectTimeout.
-func orConnectTimeout(ofURL time.Duration) time.Duration {
-	if ofURL > 0 {
-		return ofURL
-	}
-	return connectTimeout
-}
-
 // dialOnce lets one attempt to connect dial all hosts of the URL. It refuses every dial once the connection is open
 // (closed is set).
 func dialOnce(closed *bool, next pgconn.DialFunc) pgconn.DialFunc {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -55,7 +56,7 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 		saysWho(&next.Config, name)
 		passesStandbys(&next.Config)
 		next.DialFunc = sockets.dial(dial(config.Timeout))
-		next.ConnectTimeout = orConnectTimeout(next.ConnectTimeout)
+		next.ConnectTimeout = cmp.Or(next.ConnectTimeout, connectTimeout)
 		return nil
 	}
 	// Statements are prepared and answers come in the binary format, whatever the URL asks for. A pooler in between

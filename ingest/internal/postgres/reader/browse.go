@@ -64,7 +64,7 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 // it.
 func (r *Reader) browseIndex(ctx context.Context, b *pageBuilder, lo, below int64) (settled int64, more bool, err error) {
 	b.steps++
-	s := newStatement(b.query)
+	s := &statement{query: b.query}
 	limit := b.room()
 	wanted := s.filters()
 	if wanted != "true" {

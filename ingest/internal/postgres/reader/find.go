@@ -53,7 +53,7 @@ func (r *Reader) find(ctx context.Context, q event.Query, window []logRow) (foun
 }
 
 func (r *Reader) findByIndex(ctx context.Context, q event.Query, w *window) (found []place, tooMany bool, err error) {
-	s := newStatement(q)
+	s := &statement{query: q}
 	limit := maxFound + 1
 	if len(w.rows) == 1 {
 		limit = postgres.BlockSize
@@ -66,7 +66,7 @@ func (r *Reader) findByIndex(ctx context.Context, q event.Query, w *window) (fou
 // looks into their slices.
 func (r *Reader) findByHeap(ctx context.Context, q event.Query, w *window) (found []place, err error) {
 	for _, where := range []func(*statement, *window) string{byHeap, bySlices} {
-		s := newStatement(q)
+		s := &statement{query: q}
 		sql := where(s, w)
 		if sql == "" {
 			continue

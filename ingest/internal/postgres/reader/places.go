@@ -145,8 +145,6 @@ type statement struct {
 	args  []any
 }
 
-func newStatement(q event.Query) *statement { return &statement{query: q} }
-
 func (s *statement) arg(value any) string {
 	s.args = append(s.args, value)
 	return fmt.Sprintf("$%d", len(s.args))

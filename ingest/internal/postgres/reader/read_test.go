@@ -289,7 +289,7 @@ func TestSlicesAreFoundByTheirIndex(t *testing.T) {
 		"blocks of topics":       {few, func(s *statement) string { return s.newest("true", 1, 1<<20, 10) }, "&& ARRAY(SELECT hashtextextended"},
 		"slices":                 {few, func(s *statement) string { return bySlices(s, w) }, "&& ARRAY(SELECT DISTINCT piece"},
 	} {
-		s := newStatement(event.Query{Topics: c.topics})
+		s := &statement{query: event.Query{Topics: c.topics}}
 		sql := c.query(s)
 		rows, err := r.pool.Query(t.Context(), "EXPLAIN "+sql, s.args...)
 		if err != nil {
