@@ -33,6 +33,9 @@ func parseQuery(uri *fasthttp.URI) (event.Query, error) {
 // eachParameter calls take for each parameter until one is refused, and then fails with a *refusal. Only topic may
 // be there more than once.
 func eachParameter(uri *fasthttp.URI, take func(name, text string) error) error {
+	if len(uri.QueryString()) == 0 {
+		return nil // as nearly always: nothing is parsed then
+	}
 	for part := range strings.SplitSeq(string(uri.QueryString()), "&") {
 		if _, err := url.QueryUnescape(part); err != nil { // fasthttp would take a broken escape as it stands
 			name, _, _ := strings.Cut(part, "=")

@@ -20,16 +20,8 @@ const (
 	showNone
 )
 
-// resultsWanted tells which events the answer is to list. Nearly always there is no parameter, and none is parsed
-// then.
-func resultsWanted(uri *fasthttp.URI) (resultsShown, error) {
-	if len(uri.QueryString()) == 0 {
-		return showNotStored, nil
-	}
-	return parseResults(uri)
-}
-
-func parseResults(uri *fasthttp.URI) (show resultsShown, err error) {
+// resultsWanted reads which events the answer is to list.
+func resultsWanted(uri *fasthttp.URI) (show resultsShown, err error) {
 	err = eachParameter(uri, func(name, text string) error {
 		switch {
 		case name != "results":
@@ -93,23 +85,22 @@ func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown)
 }
 
 func appendList(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
-	invalid := d.Invalid
 	first := true
-	explain := func(inv *event.Invalid) {
-		b = appendInvalid(b, inv, len(d.Invalid)-len(invalid) < listedInvalid)
-	}
 	comma := func() {
 		if !first {
 			b = append(b, ',')
 		}
 		first = false
 	}
-	for i := range stored {
-		for len(invalid) > 0 && invalid[0].Index < d.Position(i) {
+	told := 0 // of the invalid ones
+	tellInvalid := func(before int) {
+		for ; told < len(d.Invalid) && d.Invalid[told].Index < before; told++ {
 			comma()
-			explain(&invalid[0])
-			invalid = invalid[1:]
+			b = appendInvalid(b, &d.Invalid[told], told < listedInvalid)
 		}
+	}
+	for i := range stored {
+		tellInvalid(d.Position(i))
 		if stored[i] && show != showAll {
 			continue
 		}
@@ -117,11 +108,7 @@ func appendList(b []byte, d *event.Decoded, stored []bool, show resultsShown) []
 		b = appendResult(b, d.Position(i), d.Events[i].ID, statusWord(stored[i]))
 		b = append(b, '}')
 	}
-	for len(invalid) > 0 {
-		comma()
-		explain(&invalid[0])
-		invalid = invalid[1:]
-	}
+	tellInvalid(d.Total)
 	return b
 }
 
