@@ -16,11 +16,11 @@ var keys = []Mutant{
 		Breaks: "what the filter suspects is a duplicate, and Postgres is not asked",
 		Caught: "duplicate means a row: an ingester with a small filter",
 		Edits: []Edit{
-			{"ingest/internal/postgres/writer/lookup.go", `	for _, at := range asked.positions {
-`, `	for i, suspected := range b.suspects {
+			{"ingest/internal/postgres/writer/lookup.go", `	b.knownTo, err = w.lookers.find(ctx, asked, b.known)
+`, `	b.knownTo, err = w.lookers.find(ctx, asked, b.known)
+	for i, suspected := range b.suspects {
 		b.known[i] = b.known[i] || suspected
 	}
-	for _, at := range asked.positions {
 `},
 			{"ingest/internal/postgres/writer/lookup.go", `SELECT 1 / (0 * coalesce(length(k.event_id), 1))`, `SELECT length(k.event_id)`},
 			{"ingest/internal/postgres/writer/staged.go", `if b.costOfSuspects() > w.lookUpBytes {`, `if b.suspects != nil {`},

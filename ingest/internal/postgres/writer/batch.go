@@ -9,15 +9,12 @@ type batch struct {
 	brief       bool   // waits for a held key only as long as briefLock
 	received    int
 	first       int64    // first id; the others follow it; 0 before ids are taken
-	from        *session // the session whose block the ids belong to
+	from        *session // the session whose block the ids belong to; nil: it has none, or they were sent on the direct path
 	known       []bool   // keys that the look-up found, or that are believed to exist; nil when there are none
-	knownCount  int
-	knownTo     string // the server that looked the keys up; "" when none were looked up
-	believed    []bool // those of known that the direct path's Query has to check; nil when there are none
-	stored      []bool // events that became rows
+	knownTo     string   // the server that looked the keys up; "" when none were looked up
+	believed    []bool   // those of known that the direct path's Query has to check; nil when there are none
+	stored      []bool   // events that became rows
 	storedCount int
-	tried       bool // was sent on the direct path
-	begun       bool // its transaction is open
 	folds       bool // its commit Query folds: it brings ingot.topics up to date
 	sinceFold   int  // then: the batches that its connection has sent since the last that folded; 0: it was the first
 }
@@ -66,7 +63,7 @@ func (b *batch) costOfSuspects() (bytes int) {
 // check.
 func (b *batch) believe() {
 	if n := b.suspected(); n > 0 && n <= checkedKeys {
-		b.known, b.knownCount, b.believed = b.suspects, n, b.suspects
+		b.known, b.believed = b.suspects, b.suspects
 	}
 }
 
@@ -85,31 +82,16 @@ func (b *batch) believeIn(before *batch, k keys) {
 	}
 	for _, e := range event.Each(before.groups) {
 		for _, at := range missing[key{e.ID, e.Topic}] {
-			b.believeAt(at)
+			if b.believed == nil {
+				b.believed = make([]bool, b.received)
+			}
+			b.known[at], b.believed[at] = true, true
 		}
 	}
 }
 
-func (b *batch) believeAt(at int) {
-	if b.known[at] {
-		return
-	}
-	if b.believed == nil {
-		b.believed = make([]bool, b.received)
-	}
-	b.known[at], b.believed[at] = true, true
-	b.knownCount++
-}
-
-// doubtKnown forgets what is known if some of it was only believed.
-func (b *batch) doubtKnown() {
-	if b.believed != nil {
-		b.forgetKnown()
-	}
-}
-
 func (b *batch) forgetKnown() {
-	b.known, b.knownCount, b.knownTo, b.believed = nil, 0, "", nil
+	b.known, b.knownTo, b.believed = nil, "", nil
 }
 
 // countTopics adds up the stored events of each topic.

@@ -95,10 +95,11 @@ func lastTag(results []*pgconn.Result) string {
 // commitQuery is the Query that ends a staged batch. If no transaction is open, as for a batch of nothing but known
 // keys, it begins one, and is all that is sent.
 func (w *Writer) commitQuery(b *batch) string {
-	if b.begun {
-		return string(w.appendCommit(nil, b))
+	var begin []byte
+	if w.session.conn.TxStatus() == 'I' {
+		begin = []byte(w.session.begin + "; ")
 	}
-	return string(w.appendCommit([]byte(w.session.begin+"; "), b))
+	return string(w.appendCommit(begin, b))
 }
 
 // judgeCommit decides what the answer to the commit Query means. Only a COMMIT tag to which no warning belongs is a

@@ -111,7 +111,7 @@ func (w *Writer) sendDirect(ctx context.Context, b *batch, sent func()) *exchang
 	for _, r := range s.rows {
 		b.stored[r.at] = true
 	}
-	b.storedCount, b.tried = len(s.rows), true
+	b.storedCount, b.from = len(s.rows), nil
 	s.buf = w.appendDirect(s.buf[:0], b)
 	clear(s.rows) // else they hold on to the batch
 	defer s.shrink()

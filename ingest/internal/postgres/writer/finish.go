@@ -44,7 +44,9 @@ func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func())
 func (w *Writer) refused(ctx context.Context, b *batch, err error, sent func()) error {
 	w.log.Debug("direct path refused, staging the batch", zap.Error(err))
 	believed := b.believed != nil
-	b.doubtKnown()
+	if believed {
+		b.forgetKnown()
+	}
 	if err := w.staged(ctx, b, sent); err != nil {
 		return err
 	}

@@ -62,15 +62,8 @@ func (w *Writer) lookUp(ctx context.Context, b *batch, lookUpAll bool) (asked ke
 		return asked, nil
 	}
 	b.known = make([]bool, b.received)
-	if b.knownTo, err = w.lookers.find(ctx, asked, b.known); err != nil {
-		return asked, err
-	}
-	for _, at := range asked.positions {
-		if b.known[at] {
-			b.knownCount++
-		}
-	}
-	return asked, nil
+	b.knownTo, err = w.lookers.find(ctx, asked, b.known)
+	return asked, err
 }
 
 // cannotLookUp has the batch go on without a look-up: no answer depends on one.

@@ -64,7 +64,6 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 	s.buf = appendMerge(s.buf[:0], b, s.rows, lockTimeout)
 	defer s.shrink()
 	clear(s.rows) // else they hold on to the batch
-	b.begun = true
 
 	defer context.AfterFunc(ctx, s.giveUp)()
 	if _, err := s.conn.Conn().Write(s.buf); err != nil {

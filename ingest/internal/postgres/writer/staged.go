@@ -1,6 +1,9 @@
 package writer
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // The staged path writes a batch in two stages, the merge and the commit, with one round trip each. On it a key
 // that exists is no failure, and the primary key decides every answer. Where a batch has enough suspects they are
@@ -55,12 +58,12 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 		b.forgetKnown()
 		w.lookers.stale.Store(true)
 	}
-	if b.tried || b.from != s { // it has no ids of this session, or they were sent before
+	if b.from != s {
 		if err := s.number(ctx, b); err != nil {
 			return unavailable(err)
 		}
 	}
-	if b.knownCount == b.received {
+	if b.known != nil && !slices.Contains(b.known, false) {
 		return nil
 	}
 	lockTimeout := w.timeouts.Lock
