@@ -183,8 +183,8 @@ func (d *decoder) line(i int) {
 	}
 }
 
-// settle puts the event just read where it belongs: Events or Invalid. The list took so many bytes up to here, and as
-// many of the body are left.
+// settle puts the event just read where it belongs: Events or Invalid. read is how many bytes the list has taken so
+// far, left how many the body still has.
 func (d *decoder) settle(read, left int) {
 	at := d.out.Total
 	d.out.Total++
@@ -206,16 +206,16 @@ func (d *decoder) settle(read, left int) {
 	d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: e.ID, Errors: e.errors})
 }
 
-// smallestEvent is what the shortest event takes in a list. An Event takes as much, so the list of events takes about as
-// much as the body at most, whatever stands in that.
+// smallestEvent is how many bytes the shortest valid event takes in a list. The struct Event is about as large, so
+// Decoded.Events never takes much more memory than the body, whatever the body holds.
 const smallestEvent = len(`{"event_id":"e","topic":"t","source":"s","timestamp":"2006-01-02T15:04:05","payload":0},`)
 
-// reserve makes room for the event just read and, when there is none, for as many more as the bytes that are left may
-// hold, if they are as large as those so far. Growing by doubling would copy each event once more.
+// reserve makes room for the event just read. When the slice is full it also makes room for all events that the rest of
+// the body can hold if they are as large as those so far: growing by doubling would copy each event once more.
 func (d *decoder) reserve(read, left int) {
 	if len(d.out.Events) < cap(d.out.Events) {
 		return
 	}
-	each := max(read/d.out.Total+1, smallestEvent) // as small as 0,0,0 is nothing valid
+	each := max(read/d.out.Total+1, smallestEvent) // a list such as 0,0,0 has smaller items, none of them valid
 	d.out.Events = slices.Grow(d.out.Events, 1+min(left/each, d.limits.MaxEvents-d.out.Total))
 }

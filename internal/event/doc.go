@@ -1,8 +1,8 @@
 // Package event holds what flows through Ingot: the event (event.go), the rules it must
-// satisfy, and the decoder that turns the bytes of a request into events; what becomes
-// of them, and how they are asked for.
+// satisfy, the decoder that turns the bytes of a request into events, and the types that
+// the packages of the server share: what became of a batch, and how events are asked for.
 //
-// The HTTP gate calls Decode; everything behind it passes Events on and never
+// The HTTP gate calls DecodeInto; everything behind it passes Events on and never
 // looks into a payload again. The package owns no state and starts nothing.
 //
 //	one object | array | {"events":[..]} | NDJSON
@@ -18,11 +18,11 @@
 // The decoder refuses, event by event, whatever Postgres could reject later:
 // once an event is accepted here, its row must be storable and its payload must
 // cast to jsonb. Nothing is repaired or replaced on the way; the payload is kept
-// byte for byte. quote.go is the way back: a text as JSON. What the rules are called stands
-// in rules.go, how much is taken in limits.go.
+// byte for byte. rules.go names the rules, limits.go has the limits; quote.go is the way
+// back, from a text to JSON.
 //
-// What the packages below ingest/internal say to each other is here, since they do not
-// import each other:
+// The packages below ingest/internal do not import each other, so the types that they
+// exchange are here:
 //
 //	fate.go             a batch, and the three ways in which storing can fail
 //	page.go             a page of stored events, what asks for one, and its errors

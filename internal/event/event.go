@@ -15,5 +15,5 @@ type Event struct {
 	Payload   string    // any JSON value, the bytes the client sent
 }
 
-// Size is how many bytes its texts and its payload have together: bounds on bytes of events count these.
+// Size is the length of its texts and its payload together, in bytes. All bounds on the bytes of events count these.
 func (e *Event) Size() int { return len(e.ID) + len(e.Topic) + len(e.Source) + len(e.Payload) }

@@ -31,8 +31,8 @@ func Each(groups []Group) iter.Seq2[int, *Event] {
 type Batch struct {
 	Groups   []Group
 	Suspects []bool // for each event, whether its key is likely to exist already; nil: not known. No result depends on it.
-	Brief    bool   // wait only for a moment for a key that another transaction holds
-	Ahead    func() // nil, or called once the store takes the next batch, before it has answered this one; the next is written behind this one
+	Brief    bool   // wait only a moment for a key that another transaction holds
+	Ahead    func() // called, unless nil, once the store can take the next batch although this one is not answered yet; it writes the next after this one
 }
 
 // Storing a group fails in one of three ways: NotStoredError, UnknownError or BadDataError. The store returns

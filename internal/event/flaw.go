@@ -8,7 +8,7 @@ type flaw struct {
 	at   int
 }
 
-// sentence says what is wrong with a field that begins at start, and what to send instead.
+// sentence says which flaw was found in a field that begins at start, and what to send instead.
 func (d *decoder) sentence(field string, start int) string {
 	at := d.flaw.at - start
 	switch d.flaw.code {

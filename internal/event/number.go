@@ -48,7 +48,7 @@ func (d *decoder) number(start int) int {
 type numeral struct {
 	whole, fraction int // a 0 before the point does not count
 	exponent        int // saturates far outside the bounds
-	zeros           int // how many zeros stand behind that 0 and in front of the first digit that is not 0
+	zeros           int // zeros in front of the first digit that is not 0; the 0 before the point does not count
 	nonzero         bool
 }
 

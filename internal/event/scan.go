@@ -107,12 +107,12 @@ func (d *decoder) value(i int) int {
 	}
 }
 
-// brackets is a stack of open brackets. The first 64 are bits of one word, so that a value which nests as deep
-// as a payload may costs no allocation.
+// brackets is a stack of open brackets. The first 64 are bits of one word, so that no value within the default
+// nesting limit costs an allocation.
 type brackets struct {
 	depth int
 	outer uint64 // a bit for each of the first 64: 1 is a brace
-	inner []byte // those behind the first 64
+	inner []byte // the others
 }
 
 func (b *brackets) push(c byte) {

@@ -38,9 +38,9 @@ func (d *decoder) str(start int) int {
 }
 
 // plain passes over characters that stand for themselves, eight at a time. It stops at or before the first one
-// that may not: a quote, a backslash, a control character, or a byte that is not ASCII. Of each byte of found
-// the high bit tells whether such a character stands there. A subtraction may borrow from the next byte and
-// set its bit wrongly, but only behind a byte that was found rightly, and only the first one counts.
+// that may not: a quote, a backslash, a control character, or a byte that is not ASCII. The high bit of each byte
+// of found tells whether such a character stands there. A borrow may set the bits of the bytes behind it wrongly, but
+// the first borrow is at a byte that was found rightly, and only the first byte found counts.
 func plain(s string, i int) int {
 	const each = 0x0101010101010101
 	for ; i+8 <= len(s); i += 8 {

@@ -65,8 +65,8 @@ func (d *decoder) text(start, end int) string {
 	return unescape(raw)
 }
 
-// unescape undoes the escapes of a string that str has accepted. Half
-// surrogates become U+FFFD here, but they are flaws and refused by the caller.
+// unescape undoes the escapes of a string that str has accepted. A lone surrogate
+// becomes U+FFFD here, but it is a flaw, and the caller refuses the value.
 func unescape(raw string) string {
 	var b strings.Builder
 	b.Grow(len(raw))

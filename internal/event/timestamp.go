@@ -7,7 +7,7 @@ import (
 )
 
 // MinYear and MaxYear are the first and the last year an event's timestamp may lie in, after
-// conversion to UTC. Outside of them a value is nearly always a unit mistaken (milliseconds for
+// conversion to UTC. A value outside of them is nearly always in the wrong unit (milliseconds for
 // seconds).
 const (
 	MinYear = 1970
@@ -17,7 +17,7 @@ const (
 // maxTimestampBytes bounds the text; 9 digits of fraction need 35.
 const maxTimestampBytes = 64
 
-// Each text goes on with a sentence that begins with the name of the value.
+// Each text continues a sentence that begins with the name of the value.
 var (
 	errTimestampForm  = errors.New(`is not RFC 3339; want for example "2025-12-19T10:00:00Z"`)
 	errTimestampLong  = fmt.Errorf("is longer than %d bytes; send a fraction of at most 9 digits, of which 6 are kept", maxTimestampBytes)
@@ -47,7 +47,7 @@ func (d *decoder) timestamp(start, end int) {
 // time is UTC, as clients of the old service send it. A fraction is cut, not
 // rounded, to microseconds. A leap second is the first second of the next
 // minute, as in Postgres, and is taken only where one can be: at 23:59:60 UTC.
-// The text of an error goes on with a sentence: "is not RFC 3339; ..".
+// The text of an error continues a sentence that begins with the name of the value: "is not RFC 3339; ..".
 func ParseTimestamp(s string) (time.Time, error) {
 	if len(s) > maxTimestampBytes {
 		return time.Time{}, errTimestampLong
