@@ -15,8 +15,8 @@ const (
 	lastLinesTimeout = time.Second
 )
 
-// asyncWriter writes the lines of the log in a goroutine of its own, so that whoever logs never waits for a terminal that stands
-// still (Ctrl-S) or a pipe that nobody reads. A line that finds no room is lost, and counted.
+// asyncWriter writes the lines of the log in a goroutine of its own, so that logging never blocks on a stopped terminal (Ctrl-S)
+// or on a pipe that nobody reads. A line that finds no room is dropped, and counted.
 type asyncWriter struct {
 	to       io.Writer
 	tellLost func(lines int64) // called between two lines, where the lost ones would stand

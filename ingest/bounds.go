@@ -28,10 +28,10 @@ func (c *config) pipeline() pipeline.Config {
 	}
 }
 
-// timeouts are those that Postgres keeps: by them it notices a dead ingester, and ends a statement that the ingester has
+// timeouts are those that Postgres enforces: with them it notices a dead ingester, and ends a statement that the ingester has
 // stopped waiting for. Lock is at most a quarter of an attempt, because a batch may wait for a held key twice: on the direct
 // path, which has half of the attempt's time, and then on the staged path. If the attempt ended before both waits were over,
-// the whole batch would be tried again and again, and none of its events stored while the key is held.
+// the whole batch would be retried over and over, and none of its events stored for as long as the key is held.
 func (c *config) timeouts() writer.Timeouts {
 	return writer.Timeouts{Statement: c.AttemptTimeout, Lock: min(c.LockTimeout, c.AttemptTimeout/4), Idle: c.AttemptTimeout}
 }
@@ -49,11 +49,11 @@ func (c *config) limits() httpapi.Limits {
 	}
 }
 
-// catchUpBytes bounds a page that a stream reads while it catches up. Each of a thousand slow clients may hold such a page.
-// With small events a page ends at a thousand events before it is so large.
+// catchUpBytes bounds a page that a stream reads while it catches up, since each of a thousand slow clients may hold one.
+// A page of small events reaches its limit of a thousand events first.
 const catchUpBytes = 256 << 10
 
-// feed bounds the hub. The hub reads small pages, so that streams get one page while it reads the next.
+// feed bounds the hub. Its pages are small, so that streams can send one while the hub reads the next.
 func (c *config) feed() feed.Config {
 	return feed.Config{
 		Streams: c.MaxStreams, Buffer: c.StreamBuffer, BufferBytes: int(c.StreamBytes), PageBytes: min(2<<20, int(c.MaxPage)), CatchUpBytes: min(catchUpBytes, int(c.MaxPage)),

@@ -14,7 +14,7 @@ const (
 	// maxTimeout is the longest that a timeout of Postgres (statement_timeout) may be: 31 bits of milliseconds, in whole hours.
 	maxTimeout = 596 * time.Hour
 
-	// minPause bounds pauses between two looks, or two tries: with shorter ones a processor would do nothing else. A guess.
+	// minPause is the shortest pause between two polls, or two tries: a shorter one would keep a core busy. A guess.
 	minPause = time.Millisecond
 
 	// maxReadConnections is the most that Postgres' max_connections may be.
@@ -68,7 +68,7 @@ func checkDatabaseURL(url string) error {
 	return nil
 }
 
-// checkSizes finds bounds that do not hold even one of what they bound, and bounds that are outside of a fixed range.
+// checkSizes finds bounds that have no room for even one of what they bound, and bounds outside a fixed range.
 func (c *config) checkSizes() (errs []error) {
 	wants := func(ok bool, format string, args ...any) {
 		if !ok {

@@ -10,10 +10,10 @@ import (
 // are read again, the poller. A guess, several times what is used.
 const spareDescriptors = 128
 
-// fitDescriptors lowers --max-connections to what the limit of open files has room for, and warns of it. Otherwise clients
-// that do nothing but stay connected could take the descriptors that the database needs: after a restart of the database,
-// each descriptor that its connections have left would go to the next client that waits to be accepted, and none would be
-// had for a new connection to the database. Go has raised the limit as far as this process may (syscall, since 1.19).
+// fitDescriptors lowers --max-connections to what the limit on open files leaves room for, and warns if it does. Otherwise
+// idle clients could use up the descriptors that the database needs: when the database restarts, each descriptor that its
+// connections free would go to the next client waiting to be accepted, and the server could not reconnect. Go has already
+// raised the limit as far as this process may (package syscall, since 1.19).
 func fitDescriptors(c config, log *zap.Logger) config {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -28,8 +28,7 @@ func fitDescriptors(c config, log *zap.Logger) config {
 	return c
 }
 
-// connectionsIn is how many clients there is room for. Half of a limit that is smaller than what should be spared is
-// theirs.
+// connectionsIn is how many clients there is room for. They get at least half of the limit, even if less is spared then.
 func connectionsIn(files uint64, readConnections int) uint64 {
 	spare := uint64(readConnections + spareDescriptors)
 	return max(1, files-min(spare, files/2))

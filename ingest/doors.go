@@ -23,10 +23,10 @@ func ofThisMachine(at net.Addr) bool {
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// hosts are the names that requests may come for (Host), beside the names that nobody else can have, which httpapi knows;
-// nil: any name. Without --allowed-hosts a server checks names only if it listens for this machine alone and has neither keys
-// nor TLS (decisions/0027). Where keys are asked for, a web page whose name was made to lead here has none. Where HTTPS is
-// spoken, it has no certificate for its name that its visitors trust.
+// hosts are the names that requests may ask for (Host), besides those that nobody else can own, which httpapi knows; nil: any
+// name. Without --allowed-hosts names are checked only if the server listens on this machine alone and has neither keys nor
+// TLS (decisions/0027). These stop a web page whose name was pointed here as well: it has no key, or no certificate for its
+// name that a browser trusts.
 func (c *config) hosts(at net.Addr) []string {
 	guarded := c.KeysFile != "" || c.TLSCert != "" || !ofThisMachine(at)
 	if slices.Contains(c.AllowedHosts, anyHost) || len(c.AllowedHosts) == 0 && guarded {

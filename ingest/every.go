@@ -2,9 +2,9 @@ package main
 
 import "time"
 
-// filesPeriod is how often those files are read that may change while the server runs: the keys, the certificate. Only the
-// content of a file tells whether it has changed: symbolic links are swapped, and clocks of file systems are coarse. Reading
-// such small files costs nothing. A guess.
+// filesPeriod is how often the files that may change while the server runs, keys and certificate, are read again. They are
+// compared by content, because symbolic links get swapped and file systems have coarse clocks; reading such small files costs
+// nothing. A guess.
 const filesPeriod = 5 * time.Second
 
 // every calls do once a period until stop is called. stop waits for a call that is under way.

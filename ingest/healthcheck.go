@@ -27,8 +27,8 @@ func (c *healthcheckCommand) Run() error {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost" // it listens everywhere, so also here
 	}
-	// Any certificate is accepted: nothing secret is sent, and nothing is believed but the answer. If the certificate has
-	// expired, or the server has refused the pair that is in the files now, a server that stores events must not be ended for it.
+	// Any certificate is accepted: nothing secret is sent, and only the answer counts. A server that stores events must not be
+	// restarted because its certificate has expired, or because the files now hold a pair that it has refused.
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	client := http.Client{Timeout: c.Timeout, Transport: transport}
 	answer, err := client.Get(scheme(c.TLSCert) + net.JoinHostPort(host, port) + "/readyz")

@@ -10,8 +10,8 @@ import (
 	"ingot/internal/event"
 )
 
-// lagTimeout is how long a request for /metrics waits for the database. The other figures are wanted most when the database
-// does not answer. A guess.
+// lagTimeout is how long a request for /metrics waits for the database. It is short because the other figures are needed most
+// while the database does not answer. A guess.
 const lagTimeout = time.Second
 
 // lag shows how far each subscription is behind. It asks the database at each request for /metrics. If the database does not

@@ -31,9 +31,9 @@ const (
 	memoryPeriod = time.Second
 )
 
-// limitMemory tells the garbage collector, until stop is called, how much this process may hold by its own bounds, so that
-// garbage does not double that. Only connections and streams that are open count: all that may be opened would come to more
-// than everything else. GOMEMLIMIT, if set, wins.
+// limitMemory keeps the garbage collector's memory limit, until stop is called, at what this process may hold by its own
+// bounds, so that garbage does not double that. It counts the connections and streams that are open, not all that may be
+// opened, which would come to more than everything else. GOMEMLIMIT, if set, wins.
 func limitMemory(c config, open func() (connections, streams int64)) (stop func()) {
 	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return func() {}
@@ -50,9 +50,12 @@ func limitMemory(c config, open func() (connections, streams int64)) (stop func(
 	})
 }
 
-// memoryLimit is in bytes. It is the sum of half as much again as the queue and the bodies in flight may hold, 64 MiB for
-// all that is small, the pages on their way to clients, the pages that are being read and their JSON, exports, and what
-// open streams and connections hold.
+// memoryLimit is in bytes. It is the sum of
+//
+//   - one and a half times what the queue and the bodies in flight may hold,
+//   - 64 MiB for everything small,
+//   - the pages on their way to clients, those being read with their JSON, and exports,
+//   - what open streams and connections hold.
 func memoryLimit(c config, connections, streams int64) int64 {
 	pages := int64(c.MaxReadsInFlight) + int64(c.ReadConnections)*2*int64(c.MaxPage) + int64(c.MaxExports)*exportBytes
 	connection := connectionBytes + int64(c.MaxHeader)

@@ -38,8 +38,8 @@ func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*databa
 	}}, nil
 }
 
-// forgetServers takes those variables (PG..) out of the environment that lead Postgres clients to some server or have them
-// refuse one (PGSERVICE, PGTARGETSESSIONATTRS): they are not about the private Postgres.
+// forgetServers unsets the variables (PG..) that point Postgres clients at a server, or make them refuse one (PGSERVICE,
+// PGTARGETSESSIONATTRS): they are not meant for the private Postgres.
 func forgetServers() {
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "PG") && name != "PG_BIN" {

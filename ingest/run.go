@@ -23,14 +23,14 @@ import (
 // closeTimeout bounds the time for closing the connections of clients in a stop.
 const closeTimeout = 3 * time.Second
 
-// entrance is where requests come in, and what is asked of them there.
+// entrance is where requests come in, and what they have to pass there.
 type entrance struct {
 	listener net.Listener
 	tls      *tls.Config  // nil: plain HTTP
 	keys     httpapi.Keys // nil: anyone may do everything
 }
 
-// run opens the server, downstream first, but for what may find a wrong setting: that comes before the database. It waits
+// run opens everything downstream first, except for what can reveal a wrong setting, which comes before the database. It waits
 // for the stop, and then closes the parts in the order of the flow (serve).
 func run(ctx context.Context, c config, log *zap.Logger) error {
 	listener, err := listen("--listen", c.Listen)

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// expirySoon is the time left at which somebody has to look: whoever renews by a machine does it weeks before.
+	// expirySoon is how long before the expiry warnings begin: what is renewed automatically is renewed weeks before.
 	expirySoon  = 7 * 24 * time.Hour
-	expiryAgain = 24 * time.Hour
+	expiryAgain = 24 * time.Hour // between two warnings
 )
 
 // certificate is the pair of --tls-cert and --tls-key that is served in handshakes. All fields but serving belong to the
@@ -29,7 +29,7 @@ type certificate struct {
 	log               *zap.Logger
 	serving           atomic.Pointer[tls.Certificate]
 	seen              [sha256.Size]byte // hash of what the files held at the last look
-	warnAgain         time.Time         // no warning of the expiry before
+	warnAgain         time.Time         // when the next warning of the expiry is due
 }
 
 // startTLS returns what the gate speaks TLS with, nil for plain HTTP. The files are read again while the

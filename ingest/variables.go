@@ -14,9 +14,9 @@ func variable(flag string) string {
 	return "INGOT_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
 }
 
-// named reads the value of a flag or variable that may be left out, but must not be empty, or a list of such values. If an
-// empty value counted as not set, INGOT_KEYS_FILE=$KEYS without a KEYS would open the door to everybody, and
-// DATABASE_URL=$URL without a URL would have the server begin a database of its own.
+// named reads the value of a flag or variable that may be left out but not empty, or a list of such values. If an empty value
+// counted as not set, INGOT_KEYS_FILE=$KEYS with KEYS unset would let everybody in, and DATABASE_URL=$URL with URL unset would
+// make the server create a database of its own.
 func named(d *kong.DecodeContext, target reflect.Value) error {
 	t, err := d.Scan.PopValue("file")
 	if err != nil {
@@ -40,10 +40,10 @@ func named(d *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// unknownVariables are those variables of the environment that begin with INGOT_, as settings do, but are no setting: a
-// misspelt setting would be passed over without a word. INGOT_POSTGRES is known: it says where `make postgres` has put a
-// Postgres. So are INGOT_URL and INGOT_CA, which are the publisher's. The publisher's INGOT_KEY is told of all the same:
-// whoever means INGOT_KEYS_FILE must not find the door open.
+// unknownVariables are the variables of the environment that begin with INGOT_ and are no settings: otherwise a misspelt
+// setting would be ignored silently. INGOT_POSTGRES is known, which says where `make postgres` has put a Postgres; so are
+// INGOT_URL and INGOT_CA, which are the publisher's. Its INGOT_KEY is reported all the same: somebody may have meant
+// INGOT_KEYS_FILE, without which the server lets everybody in.
 func unknownVariables(environment []string, flags []*kong.Flag) (unknown []string) {
 	known := []string{"INGOT_POSTGRES", "INGOT_URL", "INGOT_CA"}
 	for _, f := range flags {
