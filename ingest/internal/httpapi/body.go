@@ -30,8 +30,8 @@ var (
 )
 
 // readBody reads the body of a request into memory of its own, which is taken from the budget before it is filled.
-// limit bounds the bytes of a body without a length; of others the caller has checked the length. A body read to
-// its end is closed, so that a stream that is still there when the handler is done is an unread body.
+// limit bounds a body sent without a length; the caller has checked the length of any other. A body read to its end is
+// closed, so that a stream that is still there when the handler is done is an unread body.
 //
 // room is for event.DecodeInto, and may have no capacity.
 func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, limit int, a *account) (body string, room []event.Event, err error) {
@@ -67,14 +67,14 @@ func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) (sent []byte, roo
 	return sent, room, err
 }
 
-// short is a short body with room for the event in it. Most requests hold one event, and take one object of the heap
-// so, not two.
+// short is a short body together with room for its event: most requests hold one event, and so take one allocation
+// instead of two.
 type short struct {
 	event [1]event.Event
 	body  [shortBody]byte
 }
 
-// shortBody makes a short as large as a size class of Go's allocator, 512 bytes.
+// shortBody is such that a short fills a size class of Go's allocator, 512 bytes.
 const shortBody = int(512 - unsafe.Sizeof(event.Event{}))
 
 // allocate makes memory for a body of that length, and room for an event where that costs little.
@@ -86,8 +86,8 @@ func allocate(length int) (body []byte, room []event.Event) {
 	return s.body[:length:length], s.event[:0]
 }
 
-// readChunked reads a body without a length, and bounds the fields behind it: fasthttp keeps them as it keeps
-// those of the header.
+// readChunked reads a body without a length, and bounds the trailer fields behind it: fasthttp keeps their memory, as
+// it does for the header's.
 func readChunked(ctx *fasthttp.RequestCtx, g growing) ([]byte, error) {
 	header := &ctx.Request.Header
 	err := g.readAll(ctx.RequestBodyStream(), growStart)
@@ -165,8 +165,7 @@ func peak(limit int64) int64 {
 	return limit + min(size, limit)
 }
 
-// text turns a buffer into a string without copying it. The caller gives the buffer up: nobody writes to it any
-// more.
+// text turns a buffer into a string without copying it. The caller gives the buffer up: nobody may write to it again.
 func text(buf []byte) string { return unsafe.String(unsafe.SliceData(buf), len(buf)) }
 
 // bodyError says why a body could not be read to its end.
@@ -181,8 +180,8 @@ func bodyError(ctx *fasthttp.RequestCtx, err error) error {
 	return errBodyBroken
 }
 
-// abandon makes sure that an unread body is not taken for the next request. It reads a small one and throws it
-// away; for any other the connection ends after the answer.
+// abandon makes sure that an unread body is not taken for the next request. It discards a small one; after any other
+// the connection ends with the answer.
 func abandon(ctx *fasthttp.RequestCtx) {
 	length := ctx.Request.Header.ContentLength()
 	if length >= 0 && length <= prefetched {

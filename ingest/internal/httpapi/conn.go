@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// A refused client may still be sending. Closing at once would reset the connection and take the answer with
-	// it; so the server reads on and throws away what it reads for a while. Guesses: a client that reads notices
-	// the answer within a round trip, and 64 MiB is the largest body anybody sets out to send.
+	// A refused client may still be sending. Closing at once would reset the connection, and the client would lose the
+	// answer; so the server goes on reading for a while, and discards what it reads. Guesses: a client that reads
+	// notices the answer within a round trip, and 64 MiB is the largest body anybody sets out to send.
 	lingerTime = 2 * time.Second
 	lingerMax  = 64 << 20
 )
@@ -30,19 +30,19 @@ type conn struct {
 	late    atomic.Bool // a read ran into its deadline
 	ended   func()      // called once when it is closed; nil: nothing to do
 
-	// withheld: an answer is done, and nothing was read since. While there is a request behind it, fasthttp keeps
-	// the answer or its end back. Only the goroutine that serves the connection uses this.
+	// withheld: an answer is done, and nothing was read since. fasthttp does not flush an answer while the next,
+	// pipelined request is in its buffer already. Only the goroutine that serves the connection uses this.
 	withheld bool
 
-	holder string // of the key of the request under way, once it has its right; likewise
+	holder string // whose key the request under way carries, once authorized; likewise
 
 	answered atomic.Pointer[func()] // called once when the answer has been written; nil: nothing to do
 }
 
-// afterAnswer runs f once the answer under way has been written: when the next request is read, or the connection
-// is closed.
+// afterAnswer runs f once the answer under way has been written, which shows when the next request is read or the
+// connection is closed.
 func (c *conn) afterAnswer(f func()) {
-	c.settle() // a pipelined request: nothing was read in between
+	c.settle() // before a pipelined request nothing was read
 	c.answered.Store(&f)
 }
 
@@ -99,8 +99,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// gone tells whether the client has hung up. It only looks at the bytes that are there to be read: to take them
-// would take the next request. The goroutine that serves the connection calls it.
+// gone tells whether the client has hung up. It only peeks at the bytes that have arrived, since they may be the next
+// request. The goroutine that serves the connection calls it.
 func (c *conn) gone() (gone bool) {
 	own, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -132,7 +132,7 @@ func (c *conn) linger() {
 }
 
 // breakOff resets the connection instead of closing it: an HTTP/1.0 client takes a close for the end of the
-// answer, and a proxy would pass the broken answer on as a whole one. TLS sends no farewell either.
+// answer, and a proxy would pass the broken answer on as a complete one. TLS sends no close_notify either.
 func (c *conn) breakOff() {
 	if socket, ok := c.Conn.(interface{ SetLinger(seconds int) error }); ok {
 		_ = socket.SetLinger(0)

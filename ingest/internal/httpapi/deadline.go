@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// deadline is the deadline of a connection for reading, or the one for writing. fasthttp sets three of them with
-// each request, and each would move a timer of the runtime. So a deadline that is put off is only noted, and the
-// timer stays where it is. A read or write that the timer cuts short before the deadline is begun again.
+// deadline is the read or the write deadline of a connection. fasthttp sets three deadlines per request, and each would
+// move a timer of the runtime. So a deadline that is put off is only noted, and the timer stays where it is. A read or
+// write that the timer interrupts too early is tried again.
 type deadline struct {
 	wanted atomic.Int64 // since epoch; never: there is none
-	armed  atomic.Int64 // what the timer is set to: at most wanted, but while it is moved
-	moving sync.Mutex   // held while the timer is moved
+	armed  atomic.Int64 // what the timer is set to: at most wanted, except while it is being moved
+	moving sync.Mutex   // held while the timer is being moved
 }
 
 const never = math.MaxInt64
 
-// epoch is a moment with a monotonic reading: deadlines do not move with the wall clock.
+// epoch has a monotonic clock reading, so that deadlines do not move with the wall clock.
 var epoch = time.Now()
 
 func (d *deadline) init() {
@@ -59,7 +59,7 @@ func (d *deadline) arm(move func(time.Time) error) error {
 	}
 }
 
-// again tells whether a timeout came before the deadline that is wanted. If so, it moves the timer to that
+// again tells whether a timeout came before the deadline that is wanted. If so, it has moved the timer to that
 // deadline.
 func (d *deadline) again(move func(time.Time) error) bool {
 	return int64(time.Since(epoch)) < d.wanted.Load() && d.arm(move) == nil

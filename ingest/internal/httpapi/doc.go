@@ -50,20 +50,20 @@
 // Invariants:
 //
 //   - No body is read before its bytes are taken from the budget; fasthttp reads ahead
-//     at most 8 KiB of it. So what senders make the server hold is bounded by
-//     connections × (8 KiB + buffers) + the budget + one inflater a core.
+//     at most 8 KiB of it. So the memory that senders can make the server hold is bounded
+//     by connections × (8 KiB + buffers) + the budget + one inflater a core.
 //   - An answer to POST /publish over 64 KiB counts in the budget until the next request
 //     of its connection is read, or the connection is closed. Room for the answer to more
 //     than 100 events is taken before anything is stored.
-//   - What readers make the server hold is bounded by exports × two pages of 1 MiB +
-//     streams × what the feed lets wait for one + Limits.Reads of pages on their way to
-//     clients, which count for as long as those answers do. A single event that is larger
-//     goes when no page is on its way.
-//   - What is written without an end (streams, exports) has a bound on its number, a
-//     deadline for each write, and ends when the client leaves or the server drains.
+//   - The memory that readers can make the server hold is bounded by exports × two pages of
+//     1 MiB + streams × what the feed lets wait for one + Limits.Reads of pages on their way
+//     to clients, which count for as long as those answers do. A single event that is larger
+//     than Limits.Reads goes when no other page is on its way.
+//   - Answers of no fixed length (streams, exports) are bounded in number, have a
+//     deadline for each write, and end when the client leaves or the server drains.
 //   - A connection whose body was not read to its end is never used again: what is
 //     left of the body would be taken for the next request. A body read to its end
 //     is closed, so that a stream still there when the handler is done is unread.
-//   - Nothing of a request is kept after its handler returns, except the body,
-//     which the events point into and which is never reused.
+//   - Nothing of a request is kept after its handler returns except the body,
+//     which the events point into and whose memory is never reused.
 package httpapi

@@ -44,7 +44,7 @@ func wantsLines(ctx *fasthttp.RequestCtx) bool {
 	return lines > 0 && lines >= page
 }
 
-// weightOf is how well something is liked, from 0, which is not wanted, to 1 (RFC 9110, 12.4.2).
+// weightOf is a weight in Accept (q), from 0 for what is not wanted to 1 (RFC 9110, 12.4.2).
 func weightOf(q string) float64 {
 	weight, err := strconv.ParseFloat(q, 64)
 	if err != nil {
@@ -53,9 +53,9 @@ func weightOf(q string) float64 {
 	return weight
 }
 
-// export answers all events from the cursor to where the feed ends now, in feed order, one a line as POST /publish
-// takes it. An answer that cannot be finished is broken off: only a whole one has its last chunk, or in HTTP/1.0
-// an end without a reset.
+// export answers with all events from the cursor to where the feed ends now, in feed order, one per line, in the form
+// that POST /publish takes. An answer that cannot be finished is broken off: only a complete one has its last chunk,
+// or, in HTTP/1.0, ends without a reset.
 func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) (err error) {
 	if ctx.QueryArgs().Has("limit") || string(ctx.QueryArgs().Peek("order")) == "desc" {
 		return &refusal{problemBadParameter, "lines come in feed order and to the end: order=desc and limit do not go with them"}
@@ -80,7 +80,7 @@ func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun boo
 	end, err := s.start("now")
 	var page event.Page
 	if err == nil {
-		page, err = s.pageOf(q) // so that what is wrong with the request is told by a status
+		page, err = s.pageOf(q) // before the header goes out: what is wrong with the request needs a status
 	}
 	if err != nil {
 		return false, readError(cursorError("cursor", wantedCursor, err))

@@ -13,8 +13,8 @@ import (
 	"ingot/internal/event"
 )
 
-// A flood of refusals must not become a flood of log lines: of each kind of
-// problem the first ten of a second are logged, then each thousandth.
+// sampled keeps a flood of refusals from becoming a flood of log lines: of each kind
+// of problem the first ten of a second are logged, then every thousandth.
 func sampled(core zapcore.Core) zapcore.Core {
 	return zapcore.NewSamplerWithOptions(core, time.Second, 10, 1000)
 }
@@ -28,8 +28,8 @@ type failure struct {
 
 type failureKey struct{}
 
-// logFailure writes the line of the log by which an answer of 5xx, or one of what Postgres refuses, is found again. The line
-// holds nothing of the body, and of the path only what is fit for a line.
+// logFailure logs a request that was answered 5xx, or whose data Postgres refused. The line has nothing of the body, and of
+// the path only what is fit for a line.
 func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	f, _ := ctx.UserValue(failureKey{}).(failure)
 	status := ctx.Response.StatusCode()
@@ -39,7 +39,7 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	}
 	level := zap.ErrorLevel
 	if status == fasthttp.StatusServiceUnavailable || refused && badData.By != "" {
-		level = zap.WarnLevel // nobody's fault, or that of who publishes
+		level = zap.WarnLevel // nobody's fault, or the publisher's
 	}
 	s.failures.Log(level, "request failed: "+f.kind,
 		zap.String("request_id", string(id)), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),

@@ -7,18 +7,18 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// maxFields bounds the fields of a request: those of its header together with those behind a chunked body. The
-// memory that fasthttp takes for them stays with the connection: 1,000 connections held 342 KB each after 16 KiB
-// of fields of 5 bytes. Apache takes as many fields (LimitRequestFields).
+// maxFields bounds the fields of a request: those of its header together with the trailer fields of a chunked body.
+// The memory that fasthttp takes for them stays with the connection: 1,000 connections held 342 KB each after 16 KiB
+// of 5-byte fields. Apache has the same limit (LimitRequestFields).
 const maxFields = 100
 
 // maxParameters bounds the parameters of a request's target. Their memory stays with the connection, too: 100
-// connections held 638 KB each after 16 KiB of parameters of a byte. A filter takes 100 topics, and some other
+// connections held 638 KB each after 16 KiB of 1-byte parameters. A filter may have 100 topics, and some other
 // parameters.
 const maxParameters = 128
 
-// tooMany says what a request's header has too much of; "" when nothing. Fields that are announced for behind the
-// body are a list in the one field Trailer, and are counted by themselves.
+// tooMany says what a request's header has too many of; "" when nothing. The field Trailer lists the fields that are
+// to come behind the body; these are counted by themselves.
 func tooMany(h *fasthttp.RequestHeader) string {
 	fields, parameters, announced := fieldsOf(h.RawHeaders()), bytes.Count(h.RequestURI(), []byte("&"))+1, 0
 	for range h.Trailers() {
@@ -39,10 +39,10 @@ func tooMany(h *fasthttp.RequestHeader) string {
 func fieldsOf(raw []byte) int { return bytes.Count(bytes.TrimRight(raw, "\r\n"), []byte("\n")) + 1 }
 
 // smuggled names what makes the end of a request ambiguous; "" when nothing does.
-// A proxy in front may have taken the other reading, and would then pass on a
-// part of one client's body as another client's request. The lines are read as
-// they were sent: fasthttp forgets a Content-Length beside chunked, and forgets
-// Transfer-Encoding: identity altogether. What is there twice it refuses itself.
+// A proxy in front may read it the other way, and would then pass on a part of
+// one client's body as another client's request. The lines are read as they were
+// sent: fasthttp drops a Content-Length beside chunked, and drops
+// Transfer-Encoding: identity altogether. It refuses repeated ones itself.
 func smuggled(raw []byte) string {
 	length, coding := false, false
 	for len(raw) > 0 {
@@ -70,8 +70,8 @@ func isHeader(name []byte, header string) bool {
 	return len(name) == len(header) && bytes.EqualFold(name, []byte(header))
 }
 
-// cutHeaderLine takes the first line off a header as it was sent; blanks around the value
-// are left. A line without a colon, as the empty one at the end, has no name.
+// cutHeaderLine takes the first line off a header as it was sent, and leaves blanks around the
+// value. A line without a colon, such as the empty one at the end, has no name.
 func cutHeaderLine(raw []byte) (name, value, rest []byte) {
 	line := raw
 	if end := bytes.IndexByte(raw, '\n'); end >= 0 {
@@ -84,7 +84,7 @@ func cutHeaderLine(raw []byte) (name, value, rest []byte) {
 	return line[:colon], line[colon+1:], rest
 }
 
-// repeated tells whether a header that must stand alone is there twice: fasthttp
+// repeated tells whether a header that must be unique is there twice: fasthttp
 // takes the last one, a proxy in front perhaps the first.
 func repeated(raw []byte, header string) bool {
 	n := 0

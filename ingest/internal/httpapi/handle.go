@@ -60,8 +60,8 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 
 var requestIDHeader = []byte("X-Request-Id")
 
-// finish ends each request: it answers for a handler that has panicked, so that the process goes on, sees to a
-// body that nobody has read, keeps caches from keeping what is true only now, and gives the answer its id.
+// finish ends each request: it answers in place of a handler that has panicked, so that the process goes on; it deals
+// with an unread body, keeps caches from storing the answer, and gives the answer its id.
 func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 	if panic != nil {
 		ctx.Response.Reset()
@@ -72,10 +72,10 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 		abandon(ctx)
 	}
 	if s.draining.Load() {
-		ctx.SetConnectionClose() // or the client's next request meets the end of the server
+		ctx.SetConnectionClose() // or the client's next request would run into the server's end
 	}
 	if (ctx.IsGet() || ctx.IsHead()) && len(ctx.Response.Header.Peek(fasthttp.HeaderCacheControl)) == 0 {
-		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store") // a cache in between that is not told so may keep the answer for a while
+		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store") // without it a cache in between may keep the answer for a while
 	}
 	ctx.Response.Header.SetCanonical(requestIDHeader, id)
 	if c, ok := ctx.Conn().(*conn); ok {
@@ -88,8 +88,8 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
 // request already.
 //
 // It checks the framing first, because a request that cannot be told apart from the next one must end the
-// connection; then the host; the key last, since only a route knows what right it needs. It compares paths as they
-// were sent: a proxy in front compares, and lets pass, the same text.
+// connection; then the host; the key last, since only a route knows which right it needs. It compares paths as they
+// were sent, because a proxy in front decides by the same text what to let pass.
 func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle handler) {
 	if excess := tooMany(&ctx.Request.Header); excess != "" {
 		s.problem(ctx, problemHeaderTooLarge, excess)
@@ -145,7 +145,7 @@ func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
 // connection afterwards.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	if c, ok := ctx.Conn().(*conn); ok && c.tls != nil && c.tls.broken {
-		hangUp(ctx) // an answer would not reach the client, but what TLS has said of the handshake should
+		hangUp(ctx) // no answer would reach the client, but the alert that TLS has sent should
 		return
 	}
 	_, small := errors.AsType[*fasthttp.ErrSmallBuffer](err)

@@ -8,8 +8,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// foreign returns the name that a request came for if it is none of the server's. Beside Host the target may name one
-// (POST http://name/publish), and that one counts for more (RFC 9112, 3.2.2); a client that is honest sends the same twice.
+// foreign returns the name that a request asks for if it is none of the server's. Besides Host the target may have one
+// (POST http://name/publish), which takes precedence (RFC 9112, 3.2.2); an honest client sends the same name in both.
 func (s *Server) foreign(ctx *fasthttp.RequestCtx) (host []byte, foreign bool) {
 	if host = ctx.Request.Header.Host(); !s.knows(host) {
 		return host, true
@@ -18,11 +18,11 @@ func (s *Server) foreign(ctx *fasthttp.RequestCtx) (host []byte, foreign bool) {
 	return host, !s.knows(host)
 }
 
-// knows tells whether a request may come for the host that it names. It guards a server that only this machine can
-// reach against DNS rebinding: a web page whose own name was made to lead here has its visitor's browser ask the
-// server. To the browser the page and the server are one site, so that the page could read events, and send some.
+// knows tells whether a request may ask for this host. It guards a server that only this machine can reach against DNS
+// rebinding: a web page whose own name was pointed at this server makes its visitor's browser send requests here. To
+// the browser the page and the server are one site, so the page could read events, and publish some.
 //
-// Anybody can have a name with a dot made. An address, localhost (RFC 6761, 6.3) or a name of one word belongs to
+// Anybody can register a name with a dot. An address, localhost (RFC 6761, 6.3) or a name of one label belongs to
 // nobody on the internet, and may always be asked for.
 func (s *Server) knows(host []byte) bool {
 	if s.Hosts == nil || len(host) == 0 || host[0] == '[' {

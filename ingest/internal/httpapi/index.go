@@ -20,7 +20,7 @@ var (
 const indexPolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// index answers with the page, which asks for a key only when somebody wants to see figures.
+// index answers with the page, which asks for a key only once its visitor wants to see figures.
 func (s *Server) index() handler {
 	page := indexPage
 	if s.Keys != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdWindow is the largest window of a zstd frame: what RFC 9659 lets an encoder
-// use for HTTP. An inflater may hold that much beside the budget.
+// zstdWindow is the largest window of a zstd frame that is taken: RFC 9659 allows encoders
+// no larger one for HTTP. An inflater may hold that much outside the budget.
 const zstdWindow = 8 << 20
 
 // zstdMagic begins a zstd frame.
@@ -23,8 +23,8 @@ const zstdMagic = "\x28\xb5\x2f\xfd"
 
 var errInflatedTooLarge = errors.New("body too large once decompressed")
 
-// errInflationTimeout ends a decompression that would take a core for long: 31 MiB of gzip blocks that hold next
-// to nothing took 18 s.
+// errInflationTimeout ends a decompression that would keep a core busy for long: 31 MiB of nearly empty gzip blocks
+// took 18 s.
 var errInflationTimeout = errors.New("decompression too slow")
 
 // inflater holds the readers of one inflation at a time, made when they are first
@@ -36,8 +36,8 @@ type inflater struct {
 	zstd *zstd.Decoder
 }
 
-// timedReader reads a compressed body until its time is over. A decoder may read much of it for every byte that it
-// gives.
+// timedReader reads a compressed body until its time is over. The limit must be on the reads: a decoder may read much
+// input for each byte of output.
 type timedReader struct {
 	bytes.Reader
 	until time.Time
@@ -63,10 +63,11 @@ func newInflaters() chan *inflater {
 }
 
 // inflate undoes the one layer of compression of a body. The decompressed bytes are taken from the budget as they
-// come, so that a bomb costs what was inflated before a limit was met, and no more.
+// come, so that a decompression bomb costs no more than what was inflated before it met a limit.
 //
-// The body must be whole, each checksum right, with nothing behind its end. A gzip body is one or more members and
-// a zstd body one or more frames: both formats say that this is their concatenation, and log shippers send it.
+// The body must be complete, with correct checksums and nothing behind its end. A gzip body may have several members
+// and a zstd body several frames: both formats define this as the concatenation of their contents, and log shippers
+// send it.
 func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
 	if len(sent) > 0 && looksLike(text(sent)) != c {
 		return nil, notDecompressed("the body does not begin like " + c.String() + "; if it is not compressed, leave Content-Encoding out")
@@ -104,7 +105,7 @@ func (s *Server) takeInflater() (*inflater, error) {
 }
 
 // looksLike tells by the first bytes of a body how it is compressed; identity: in no way that is known here. A
-// zstd body begins with a frame, or with a frame to be skipped.
+// zstd body begins with a frame or a skippable frame.
 func looksLike(body string) coding {
 	switch {
 	case strings.HasPrefix(body, "\x1f\x8b"):
@@ -115,8 +116,8 @@ func looksLike(body string) coding {
 	return identity
 }
 
-// stillCompressed tells why a body holds no event if it looks compressed, though c, the coding that
-// Content-Encoding names, has been undone. It is nil for other bodies.
+// stillCompressed is the error for a body that looks compressed although c, the coding that Content-Encoding names,
+// has been undone; nil for any other body.
 func stillCompressed(body string, c coding) error {
 	looks := looksLike(body)
 	switch {
@@ -129,7 +130,7 @@ func stillCompressed(body string, c coding) error {
 }
 
 // firstSize is the size of the first buffer: at least four times the compressed bytes, which is what JSON commonly
-// inflates to. It is one of the sizes that doubling growStart comes to, as peak wants it.
+// inflates to, and growStart times a power of two, as peak assumes.
 func firstSize(sent int) int {
 	size := growStart
 	for size < 4*sent {

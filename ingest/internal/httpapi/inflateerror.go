@@ -9,11 +9,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdMost is how many bytes a byte of a zstd frame becomes at most: a block holds 128 KiB, and takes four bytes.
+// zstdMost is the most that a byte of a zstd frame can inflate to: a block of four bytes can hold 128 KiB.
 const zstdMost = 128 << 10 / 4
 
-// inflateError says what is wrong with a compressed body whose last bytes, so many as unread says, the decoder has
-// not taken.
+// inflateError says what is wrong with a compressed body, of which the decoder has left the last unread bytes.
 func (s *Server) inflateError(err error, sent []byte, unread int) error {
 	switch {
 	case errors.Is(err, errNoRoom), errors.Is(err, errInflationTimeout):
@@ -34,9 +33,9 @@ func (s *Server) inflateError(err error, sent []byte, unread int) error {
 
 var errDamaged = notDecompressed("the compressed body is damaged, or something follows it")
 
-// windowError says what is wrong with a zstd frame that goes beyond a window. Where the decoder has stopped right
-// behind the frame's header, the header asks for a window over zstdWindow, or for room for a whole content that is
-// as large. Anywhere else it is a block that goes beyond the window of its frame.
+// windowError says what is wrong with a zstd frame that exceeds a window. If the decoder has stopped right behind the
+// frame's header, the header asks for a window over zstdWindow, or for room for a content of more than that. Anywhere
+// else a block exceeds the window of its frame.
 func (s *Server) windowError(read []byte, unread int) error {
 	header, stopped := lastHeader(read)
 	switch {
@@ -48,8 +47,8 @@ func (s *Server) windowError(read []byte, unread int) error {
 	return &refusal{problemEncoding, "zstd with a window over 8 MiB is not taken; compress with a smaller one"}
 }
 
-// lastHeader returns the header of a zstd frame that ends where read ends; false: none does. A frame that does not
-// tell the size of its content has 0 there.
+// lastHeader returns the header of a zstd frame if it ends where read ends; false: none does. FrameContentSize is 0 if
+// the frame does not tell it.
 func lastHeader(read []byte) (h zstd.Header, found bool) {
 	begin := bytes.LastIndex(read, []byte(zstdMagic))
 	found = begin >= 0 && h.Decode(read[begin:]) == nil && begin+h.HeaderSize == len(read)

@@ -22,7 +22,7 @@ type Keys interface {
 	Take(name string, events int) (perSecond int, wait time.Duration)
 }
 
-// The rights that routes need. A route for anyone needs none: it tells nothing of events.
+// The rights that routes need. A route for anyone needs none, because it tells nothing about events.
 const (
 	toPublish = "publish"
 	toRead    = "read"
@@ -71,8 +71,8 @@ func (s *Server) charge(ctx *fasthttp.RequestCtx, events int) error {
 // keyRoom is the length of the longest key that is looked at.
 const keyRoom = 256
 
-// appendKey appends the key in the value of Authorization; nothing, if there is none. Basic carries a name, which
-// is ignored, and the key as the password: browsers and older tools can send nothing else.
+// appendKey appends the key in the value of Authorization; nothing, if there is none. Basic, which is all that browsers
+// and older tools can send, carries the key as the password; the name is ignored.
 func appendKey(b, authorization []byte) []byte {
 	scheme, key, _ := bytes.Cut(authorization, []byte(" "))
 	key = bytes.TrimSpace(key)
@@ -108,7 +108,7 @@ func (s *Server) stillMay(ctx *fasthttp.RequestCtx, right string) func() bool {
 	}
 }
 
-// challenge says in the answer how a key is sent. Two headers: browsers do not look behind a comma.
+// challenge says in the answer how a key is sent, in two headers: browsers read none behind a comma.
 func challenge(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Add(fasthttp.HeaderWWWAuthenticate, `Bearer realm="ingot"`)
 	ctx.Response.Header.Add(fasthttp.HeaderWWWAuthenticate, `Basic realm="ingot", charset="UTF-8"`)

@@ -16,8 +16,8 @@ import (
 // acceptPause is slept when the process is out of file descriptors. A guess.
 const acceptPause = 50 * time.Millisecond
 
-// listener hands out connections that can linger, at most Limits.Connections at a time. It goes on after errors of
-// accept that pass: fasthttp stops serving for good at the first accept that fails.
+// listener hands out connections that can linger, at most Limits.Connections at a time. It retries after temporary
+// errors of accept, since fasthttp stops serving for good at the first one.
 type listener struct {
 	net.Listener
 	server *Server
@@ -54,8 +54,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// turnAway answers a connection over the limit without reading from it. It runs in the goroutine that accepts, and
-// does not hold it up: what it writes fits into the socket's empty buffer.
+// turnAway answers a connection over the limit without reading from it. It runs in the goroutine that accepts, but
+// does not delay it: what it writes fits into the socket's empty buffer.
 func (s *Server) turnAway(c net.Conn) {
 	s.turnedAway.Add(1)
 	p := problemConnections

@@ -38,8 +38,8 @@ func (a *answers) observe(status int, took time.Duration) {
 	(*o).Observe(took.Seconds())
 }
 
-// watched are the statuses of a route that docs/metrics.md has an alert for. Their series are there from the
-// start, at 0: a series that begins with its first answer has not risen, and nobody would be told of it.
+// watched are the statuses of a route that docs/metrics.md has an alert for. Their series exist from the start, at 0:
+// an alert sees a counter rise, and one that first appears with the value 1 has not risen.
 func watched(pattern string) []string {
 	switch {
 	case pattern == "/publish":
@@ -50,7 +50,7 @@ func watched(pattern string) []string {
 	return nil
 }
 
-// register tells the registry of all that the gate counts.
+// register registers all that the gate counts.
 func (s *Server) register() {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "ingot_http_answer_seconds", Buckets: answerSeconds,

@@ -19,8 +19,8 @@ import (
 // maxObject bounds the bodies that are no events: a hundred topics fit.
 const maxObject = 128 << 10
 
-// readObject reads a small JSON object. It takes only the given names, as they are written, each at most once:
-// encoding/json would take the last of several, and a name in other capitals.
+// readObject reads a small JSON object. It takes only the given names, spelt exactly so, each at most once:
+// encoding/json ignores case, and takes the last of several.
 func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string) error {
 	if err := noParameter(ctx.URI()); err != nil {
 		return err
@@ -57,8 +57,8 @@ func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string)
 	return nil
 }
 
-// halfPair tells whether a string of a JSON text that was understood has the escape of half a surrogate pair.
-// encoding/json would make U+FFFD of it, and so a topic that nobody has named.
+// halfPair tells whether a valid JSON text has the escape of half a surrogate pair in a string. encoding/json would
+// turn that into U+FFFD, and so make a topic that the client has not named.
 func halfPair(text string) bool {
 	for {
 		_, escape, found := strings.Cut(text, `\`)
@@ -82,11 +82,11 @@ func halfPair(text string) bool {
 
 // hexRune is the number of an escape's four hex digits.
 func hexRune(text string) rune {
-	n, _ := strconv.ParseUint(text[:4], 16, 16) // it was understood once already
+	n, _ := strconv.ParseUint(text[:4], 16, 16) // no error: encoding/json has checked the text
 	return rune(n)
 }
 
-// wantJSON refuses a body that is not said to be JSON, or said to be compressed.
+// wantJSON refuses a body that is not declared as JSON, or is declared as compressed.
 func wantJSON(h *fasthttp.RequestHeader) error {
 	sent := string(h.ContentType())
 	format, err := mediaType(sent)
@@ -142,10 +142,10 @@ func (s *Server) readSmall(ctx *fasthttp.RequestCtx, held *account) (body string
 	return body, err
 }
 
-// namesIn lists the names of a JSON object as they stand there.
+// namesIn lists the names of a valid JSON object in their order, with repetitions.
 func namesIn(object string) (names []string) {
 	d := json.NewDecoder(strings.NewReader(object))
-	_, _ = d.Token() // no error here nor below: the object was read once already
+	_, _ = d.Token() // no error here nor below: encoding/json has checked the object
 	for d.More() {
 		var value json.RawMessage
 		name, _ := d.Token()

@@ -10,7 +10,7 @@ import (
 	"ingot/internal/event"
 )
 
-// goneAfter is how long a poll may keep its place after its client has hung up.
+// goneAfter is how often a poll checks whether its client has hung up.
 const goneAfter = time.Second
 
 // maxWait bounds a long poll: it is shorter than what proxies usually wait for.
@@ -34,7 +34,7 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	client := ctx.Conn().(*conn)
-	if ctx.IsHead() || client.withheld { // while it waited, the answer before it would be kept back
+	if ctx.IsHead() || client.withheld { // while it waited, the answer before it would not go out
 		poll.wait = 0
 	}
 	page, err := s.poll(client, name, poll)
@@ -90,8 +90,8 @@ func (s *Server) poll(client *conn, name string, p pollQuery) (page event.Page, 
 	return s.awaitPage(client, q, page.At, p.wait)
 }
 
-// awaitPage waits until an event is there, and makes a page of the events that the feed brought. To read them
-// again, from the place before, could take more work than one page may.
+// awaitPage waits until events come, and makes a page of what the feed brought. To read them again from the table
+// could take more work than one page may.
 func (s *Server) awaitPage(client *conn, q event.Query, from event.Position, wait time.Duration) (event.Page, error) {
 	subscriber, err := s.Feed.Subscribe(q, from)
 	if err != nil {

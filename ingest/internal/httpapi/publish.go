@@ -46,7 +46,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) error {
 		s.invalid(ctx, &decoded)
 		return nil
 	}
-	w.body = w.held.held // the queue counts the body, not the room for the answer
+	w.body = w.held.held // the body alone, without the room for the answer: the queue counts this
 	if decoded.Total > listedInvalid && !w.held.take(int64(decoded.Total)*answerBytes) {
 		return errNoRoom
 	}
@@ -64,8 +64,8 @@ type work struct {
 // that keeps the pool small and serves all but lists of a thousand duplicates.
 const answerKept = 64 << 10
 
-// answerBytes is how much of an answer an event takes beside its id; the body, which is counted already, has room
-// for the id. The room is taken before anything is stored: an answer may be ten times as large as its body.
+// answerBytes is how much an event takes in an answer, besides its id, which is as long in the body and counted there.
+// The room is taken before anything is stored, because an answer may be ten times as large as its body.
 const answerBytes = 64
 
 func (s *Server) takeWork() *work {

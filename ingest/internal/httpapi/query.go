@@ -22,8 +22,8 @@ const (
 	maxTopics = 100
 )
 
-// parseQuery reads the parameters of GET /events. A name it does not know is
-// refused: a filter misspelt would answer with everything.
+// parseQuery reads the parameters of GET /events. It refuses unknown names: with a
+// misspelt filter the answer would be everything.
 func parseQuery(uri *fasthttp.URI) (event.Query, error) {
 	q := event.Query{Limit: defaultPageLimit}
 	err := eachParameter(uri, func(name, text string) error { return setParameter(&q, name, text) })
@@ -77,7 +77,7 @@ func setParameter(q *event.Query, name, text string) (err error) {
 	case "event_id":
 		q.EventID = text
 	case "cursor":
-		if q.Cursor = text; text == "" { // a client at the end of the pages may send this: to begin again would have no end
+		if q.Cursor = text; text == "" { // a client may send this at the end of the pages: starting over would never end
 			return errors.New("cursor is empty; " + wantedCursor + ", or leave it out to begin")
 		}
 		return nil

@@ -45,7 +45,7 @@ func readError(err error) error {
 	return &unreadError{err}
 }
 
-// What may stand where a cursor that cannot be used was sent.
+// What to send in place of a cursor that cannot be used.
 const (
 	wantedCursor = "send next_cursor as it was given"
 	wantedPlace  = "send now, beginning, or a cursor as it was given"
@@ -66,8 +66,8 @@ func ofFeed(err error) bool {
 	return errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) || errors.Is(err, event.ErrSubscriptionsFull)
 }
 
-// listing waits for the request's turn to make a list that may be long. Only one such list is made at a time: it
-// is held whole, some three times over, until it has become JSON. done ends the turn.
+// listing waits for the request's turn to make a list that may be long. Only one such list is made at a time, because
+// it takes some three times its size until it has become JSON. done ends the turn.
 func (s *Server) listing(ctx context.Context) (done func(), err error) {
 	select {
 	case s.lists <- struct{}{}:

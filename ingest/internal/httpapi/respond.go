@@ -9,8 +9,8 @@ func (s *Server) respond(ctx *fasthttp.RequestCtx, status int, body []byte) {
 	ctx.Response.SetBodyRaw(body)
 }
 
-// respondRead answers with events. One that is larger than all that may be on its way (a page that is a single event) goes when
-// nothing else is: refused, it would be refused for ever, and whoever follows the feed could never get past it.
+// respondRead answers with events. A page larger than Limits.Reads, which is a single event, counts as Limits.Reads, and so goes
+// when no other page is on its way: otherwise it would be refused for ever, and no follower of the feed could get past it.
 func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) error {
 	return s.respondCounted(ctx, body, min(int64(len(body)), s.Limits.Reads))
 }
@@ -18,7 +18,7 @@ func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) error {
 // respondCounted answers with what was read. Its bytes count (Limits.Reads) until the client has taken them.
 func (s *Server) respondCounted(ctx *fasthttp.RequestCtx, body []byte, bytes int64) error {
 	client, held := ctx.Conn().(*conn), &account{budget: &s.reads}
-	client.settle() // a pipelined request: the answer before this one has been written, but nothing was read since
+	client.settle() // before a pipelined request nothing was read: the answer before still counts
 	if !held.take(bytes) {
 		return &refusal{problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less"}
 	}
@@ -37,7 +37,7 @@ func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) error {
 	return nil
 }
 
-// file answers with a part of the binary: the same until the next start.
+// file answers with a file that is embedded in the binary, and so stays the same until the next start.
 func file(ctx *fasthttp.RequestCtx, contentType string, content []byte) {
 	ctx.Response.Header.SetContentType(contentType)
 	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")

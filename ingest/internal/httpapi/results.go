@@ -56,14 +56,14 @@ func appendSingle(b []byte, e *event.Event, stored bool) []byte {
 	return append(b, '}')
 }
 
-// listedInvalid is how many invalid events an answer explains, with 8 errors each at most. Of the others it only
-// says that they are invalid. A guess: nobody reads more before the first are mended.
+// listedInvalid is how many invalid events an answer explains, with at most 8 errors each. Of the others it only
+// says that they are invalid. A guess: nobody reads more before fixing the first.
 const listedInvalid = 100
 
 // appendResults is the answer to a list of events. Events and invalid ones are
 // merged back into the order of the body.
 func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
-	n, listed := 0, 0 // listed: bytes of the results, about
+	n, listed := 0, 0 // listed: about how many bytes the results take
 	for i, s := range stored {
 		if s {
 			n++

@@ -37,9 +37,8 @@ func (h handlers) allow() string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(methods), unknown), ", ")
 }
 
-// route finds the route of a request: the one with its path, or one whose pattern has as many parts and fits; nil:
-// there is none. A path is split into parts before their escapes are undone, so that a %2F belongs to the part it
-// stands in.
+// route finds the route of a request, by its path or by a pattern that matches it; nil: there is none. A path is split
+// before its escapes are undone, so that a %2F is part of a name.
 func (s *Server) route(ctx *fasthttp.RequestCtx) *route {
 	path := ctx.URI().PathOriginal()
 	if r, found := s.routes[string(path)]; found && !bytes.Contains(path, []byte("{")) {

@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// lastWord bounds how long TLS's farewell may take. The farewell fits into the socket's buffer unless the
-	// client reads nothing. crypto/tls would wait five seconds, and a stop closes one connection after the other.
+	// lastWord bounds how long sending close_notify, TLS's farewell, may take. It fits into the socket's buffer unless
+	// the client reads nothing. crypto/tls would wait five seconds, and a stop closes one connection after the other.
 	// A guess.
 	lastWord = 250 * time.Millisecond
 
-	// glance is how long farewell, which only wants to know whether the client is still there, waits for the rest
-	// of a record that has begun to arrive. A guess.
+	// glance is how long farewell, which only checks whether the client is still there, waits for the rest of a record
+	// that has begun to arrive. A guess.
 	glance = 50 * time.Millisecond
 )
 
-// turnedAwayTLS is the alert internal_error: all that can be said before a handshake, and TLS has none
+// turnedAwayTLS is the alert internal_error: before a handshake only an alert can be sent, and TLS has none
 // for a server that is full.
 const turnedAwayTLS = "\x15\x03\x03\x00\x02\x02\x50"
 
-// secured is TLS on a connection. It lies above the deadlines (timed), which hide from it the timers that fire
-// early: after a write that timed out crypto/tls writes no more.
+// secured is TLS on a connection. It lies above the deadlines (timed), which hide timers that fire early: crypto/tls
+// refuses to write after a write that timed out.
 //
 // The handshake is part of the first Read, in the goroutine that serves the connection. Until it is over, other
 // goroutines call nothing but Close.
@@ -40,8 +40,8 @@ type secured struct {
 	ahead  []byte // read by farewell, and not by Read yet
 }
 
-// secure begins TLS on a connection just accepted. within bounds how long a client that takes nothing may hold the
-// handshake up. One that sends nothing is bounded by the deadline of reading.
+// secure begins TLS on a connection just accepted. within bounds how long a client that reads nothing may delay the
+// handshake. For one that sends nothing the read deadline does.
 func (c *conn) secure(config *tls.Config, within time.Duration, failed *atomic.Int64) {
 	c.tls = &secured{Conn: tls.Server(unhurried{&c.timed}, config), below: &c.timed, failed: failed}
 	_ = c.SetWriteDeadline(time.Now().Add(within))
@@ -72,7 +72,7 @@ func (s *secured) Read(p []byte) (int, error) {
 	return s.Conn.Read(p)
 }
 
-// handshake fails with io.EOF for a client that went without a word, as probes of a port do.
+// handshake fails with io.EOF for a client that has closed the connection without sending anything, as port probes do.
 func (s *secured) handshake() error {
 	err := s.Conn.Handshake()
 	_ = s.below.SetWriteDeadline(time.Time{})
@@ -107,8 +107,8 @@ func (s *secured) Write(p []byte) (int, error) {
 	return s.Conn.Write(p)
 }
 
-// farewell tells whether the bytes that are there to be read are TLS's farewell, which the client sends before it
-// ends the connection. Only decrypting tells a farewell from a request. A byte of a request is kept for Read.
+// farewell tells whether what has arrived is close_notify, which a client sends before it ends the connection. Only
+// decrypting tells that from a request, whose first byte is kept for Read.
 func (s *secured) farewell() bool {
 	if len(s.ahead) > 0 {
 		return false
@@ -117,7 +117,7 @@ func (s *secured) farewell() bool {
 	_ = s.below.SetReadDeadline(time.Now().Add(glance))
 	b := make([]byte, 1)
 	n, err := s.Conn.Read(b)
-	s.below.reading.wanted.Store(due) // the timer stays early, which cuts nothing short
+	s.below.reading.wanted.Store(due) // the timer stays early, which does no harm (deadline)
 	s.ahead = b[:n]
 	return n == 0 && err != nil && !isTimeout(err)
 }
@@ -128,7 +128,7 @@ func (s *secured) Close() error {
 	return s.Conn.Close()
 }
 
-// CloseWrite sends the server's farewell; the connection itself stays open.
+// CloseWrite sends close_notify; the connection itself stays open.
 func (s *secured) CloseWrite() {
 	_ = s.below.SetWriteDeadline(time.Now().Add(lastWord))
 	_ = s.Conn.CloseWrite() // fails where there was no handshake, or the client is gone

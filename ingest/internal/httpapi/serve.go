@@ -23,8 +23,8 @@ func (s *Server) Serve(l net.Listener) error {
 // Connections is how many connections are open.
 func (s *Server) Connections() int64 { return s.connections.Load() }
 
-// Drain refuses new events from now on and makes /readyz say so; requests that
-// wait for their answer still get it. Streams end.
+// Drain refuses new events from now on, and /readyz says so; requests that are
+// waiting still get their answer. Streams end.
 func (s *Server) Drain() {
 	s.draining.Store(true)
 	s.endStreams()
@@ -37,7 +37,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopped = true
 	if s.listener != nil {
-		_ = s.listener.Close() // fasthttp may not know of it yet, and would serve for ever
+		_ = s.listener.Close() // fasthttp may not know of it yet, and would never stop serving it
 	}
 	s.mu.Unlock()
 	if err := s.fast.ShutdownWithContext(ctx); err != nil {

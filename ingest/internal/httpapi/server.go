@@ -32,9 +32,9 @@ type Reader interface {
 	// Start finds the place that "beginning", "now" or a cursor of the feed stands for; it
 	// fails as Events does.
 	Start(ctx context.Context, after string) (event.Position, error)
-	// Totals returns the totals of the commit log, of all instances, since ever. With them come the counts of
-	// topics: of the topics with the most events, as many as most says, or of all if most is negative. It fails
-	// with event.ErrTooManyTopics when the counts are longer than maxBytes.
+	// Totals returns the totals of the commit log, of all instances and all time. With them come the counts of the
+	// most topics that have the most events, or of all topics if most is negative. It fails with
+	// event.ErrTooManyTopics when the counts take more than maxBytes.
 	Totals(ctx context.Context, most int, maxBytes int64) (event.Totals, error)
 	// Ping asks whether the database answers.
 	Ping(ctx context.Context) error
@@ -56,14 +56,14 @@ type Limits struct {
 	WriteTimeout   time.Duration // one answer
 	IdleTimeout    time.Duration // between two requests of a connection
 	QueryTimeout   time.Duration // one read from the database
-	Heartbeat      time.Duration // a stream is told its place at least this often, or once a reading that takes longer is over
-	Stall          time.Duration // a stream's client must take what it is sent within this
+	Heartbeat      time.Duration // a stream is told its place at least this often, or once a query that takes longer is done
+	Stall          time.Duration // a stream's client must take each write within this
 	Events         event.Limits
 }
 
-// Peak is the most that one request can take of BodiesInFlight: bodies grow into
-// buffers of twice the size, and a compressed one is held beside what becomes of it.
-// Then a body is held beside the room for its answer.
+// Peak is the most that one request can take of BodiesInFlight: a growing body is copied
+// into a buffer of twice the size, a compressed body is held until it is inflated, and
+// in the end the body is held together with the room for its answer.
 func (l Limits) Peak() int64 {
 	answer := int64(l.Events.MaxEvents) * answerBytes
 	return max(peak(int64(l.Body)), int64(l.Body)+peak(int64(l.Decompressed)), int64(max(l.Body, l.Decompressed))+answer)
@@ -100,7 +100,7 @@ type Server struct {
 	requests    atomic.Uint64  // for request ids
 	rejected    atomic.Int64   // events refused as invalid since the start
 	failures    *zap.Logger    // for answers of 5xx
-	inflaters   chan *inflater // one for each core: inflating only computes
+	inflaters   chan *inflater // one per core, since inflating waits for nothing
 	lists       chan struct{}  // one slot: taken while all topics, or all subscriptions, are listed
 	works       sync.Pool      // of *work
 	turnedAway  atomic.Int64   // connections refused since the start
@@ -159,7 +159,8 @@ func New(config Config) *Server {
 		DisablePreParseMultipartForm: true,
 		MaxRequestBodySize:           config.Limits.Body,
 		ReadBufferSize:               config.Limits.Header,
-		// The listener bounds the connections. A worker is free only a moment after its connection is closed.
+		// The listener bounds the connections; this is larger because a worker is busy for a moment after its connection
+		// is closed.
 		Concurrency:           2 * config.Limits.Connections,
 		ReadTimeout:           config.Limits.ReadTimeout,
 		WriteTimeout:          config.Limits.WriteTimeout,

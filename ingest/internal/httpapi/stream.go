@@ -22,9 +22,9 @@ type Feed interface {
 
 // Subscriber follows the feed for one stream or long poll. It belongs to one goroutine.
 type Subscriber interface {
-	// Next waits for events until wait is over or ctx ends; it also waits for the end of a reading that is under
-	// way then. It returns the place up to which everything is seen now. It fails with *event.CursorError,
-	// event.ErrCutOff and event.ErrFeedClosed.
+	// Next waits for events until wait is over or ctx ends, and then for the query that is under way, if any. It
+	// returns the place up to which everything is seen now. It fails with *event.CursorError, event.ErrCutOff and
+	// event.ErrFeedClosed.
 	Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error)
 	// Close ends it, and gives its place among Limits.Streams to another; it may be called again.
 	Close()
@@ -64,9 +64,9 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) error {
 
 const eventStream = "text/event-stream"
 
-// startStream finds the place where a stream begins. From a cursor a stream begins also while the database is
-// away: an EventSource never comes back after any answer but 200, and the feed waits for the database. If the
-// cursor turns out to be gone, the stream ends with that.
+// startStream finds the place where a stream begins. A stream that starts from a cursor begins even while the database
+// is away, because an EventSource gives up for good after any answer but 200, and the feed waits for the database. If
+// the cursor turns out to be gone, the stream ends by saying so.
 func (s *Server) startStream(after string) (event.Position, error) {
 	at, err := s.start(after)
 	if err == nil {
@@ -101,7 +101,7 @@ func streamQuery(uri *fasthttp.URI) (q event.Query, after string, err error) {
 // sendEvents writes events as they come until the client leaves, the server drains,
 // or the feed ends. It returns whether the end was a clean one.
 func (s *Server) sendEvents(ctx context.Context, w *streamed, subscriber Subscriber, at event.Position) bool {
-	// The place first, so that a client that is gone before the first event can resume.
+	// The place comes first, so that a client that loses the connection before the first event can resume.
 	opening := append(w.room(), "retry: 1000\n"...)
 	if w.put(appendPlace(opening, at)) != nil || w.flush() != nil {
 		return false
@@ -127,8 +127,8 @@ func (s *Server) sendEvents(ctx context.Context, w *streamed, subscriber Subscri
 	}
 }
 
-// appendPlace is a block without data: it dispatches nothing, and moves the place to
-// resume from.
+// appendPlace appends a block without data, which moves the place to resume from and
+// dispatches no event.
 func appendPlace(b []byte, at event.Position) []byte {
 	b = append(b, "id: "...)
 	b = append(b, at.Cursor()...)
@@ -141,7 +141,7 @@ func appendStreamed(b []byte, e *event.Stored) []byte {
 	b = append(b, "\ndata: "...)
 	start := len(b)
 	b = appendEvent(b, e)
-	if lines := b[start:]; bytes.ContainsAny(lines, "\r\n") { // white space of the payload: nowhere else JSON has them
+	if lines := b[start:]; bytes.ContainsAny(lines, "\r\n") { // only white space in the payload can be these
 		b = append(b[:start], dataLines(slices.Clone(lines))...)
 	}
 	return append(b, "\n\n"...)
@@ -154,8 +154,8 @@ func dataLines(text []byte) []byte {
 	return bytes.ReplaceAll(text, []byte("\n"), []byte("\ndata: "))
 }
 
-// appendEnd says why a stream ends. A place that is gone is told as an event: the
-// next request would be answered 410, and an EventSource does not show that.
+// appendEnd says why a stream ends. A place that is gone is sent as an event, because an
+// EventSource hides the 410 that its next request would be answered with.
 func appendEnd(b []byte, err error) []byte {
 	gone, ok := errors.AsType[*event.CursorError](err)
 	switch {

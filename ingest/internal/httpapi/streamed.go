@@ -15,34 +15,35 @@ import (
 // flushBytes is how much of a streamed answer is gathered before it is written. A guess.
 const flushBytes = 32 << 10
 
-// maxUnasked is how many bytes a client may send behind a request that is answered by a stream. Nothing of it is wanted
-// (at most the body of a GET, which means nothing), and one that never stops kept three quarters of a core busy. A guess.
+// maxUnasked is how many bytes a client may send after a request that is answered by a stream. They are discarded: at most
+// they are the body of a GET, which has no meaning. A client that never stopped sending kept three quarters of a core busy.
+// A guess.
 const maxUnasked = 64 << 10
 
-// streamed is an answer whose end is not known beforehand. It takes the connection over from fasthttp, which would
-// bound the whole answer by one timeout and would not notice that the client has left.
+// streamed is an answer whose length is not known beforehand. It takes the connection over from fasthttp, which would
+// limit the whole answer by one timeout and would not notice that the client has left.
 type streamed struct {
 	conn    net.Conn
-	chunked bool          // HTTP/1.1; otherwise the end of the connection is the end
+	chunked bool          // HTTP/1.1; otherwise the answer ends with the connection
 	stall   time.Duration // one write
-	may     func() bool   // asked before each write whether the client still may; nil: it may
+	may     func() bool   // asked before each write whether the key still has the right; nil: the server has no keys
 	out     []byte        // room for the line with the chunk's size, and behind it what is not written yet
 }
 
 // sizeRoom is what a chunk's size in hex and its line end take.
 const sizeRoom = 10
 
-// streamedHeader is what an answer without an end says of itself, to a HEAD too.
+// streamedHeader sets the header fields of a streamed answer, also for HEAD.
 func streamedHeader(ctx *fasthttp.RequestCtx, contentType string) {
 	h := &ctx.Response.Header
 	h.SetContentType(contentType)
 	h.Set("X-Accel-Buffering", "no") // or nginx gathers what should go out
 }
 
-// stream answers with what write writes. Its context ends when the client leaves and
-// when the server drains; if it returns true the answer is whole, otherwise it is
-// broken off, so that the client can tell. closed is called exactly once, whatever
-// becomes of the connection. It returns false, and calls nothing, when the server stops.
+// stream answers with what write writes. write's context ends when the client leaves and
+// when the server drains. If write returns true the answer is complete, otherwise it is
+// broken off, so that the client can tell. closed is called exactly once, whatever becomes
+// of the connection. stream returns false, and calls neither, when the server is stopping.
 func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context, w *streamed) bool, closed func()) bool {
 	if s.draining.Load() {
 		return false
@@ -74,8 +75,7 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 	return true
 }
 
-// recoverStream keeps a panic from taking the process down, as finish does for handlers. The answer has no end
-// then, as any that is broken off.
+// recoverStream keeps a panic from taking the process down, as finish does for handlers. The answer is broken off.
 func (s *Server) recoverStream(h *fasthttp.ResponseHeader) {
 	if p := recover(); p != nil {
 		s.failures.Error("a streamed answer broke off", zap.ByteString("request_id", h.Peek("X-Request-Id")), zap.Error(&panicked{p, debug.Stack()}))
@@ -83,7 +83,7 @@ func (s *Server) recoverStream(h *fasthttp.ResponseHeader) {
 }
 
 // watch returns a context that ends when the client closes its side or sends more than maxUnasked, or the server
-// drains. What the client sends is thrown away. stop waits for the goroutine that reads.
+// drains. It discards what the client sends. stop waits for the goroutine that reads.
 func (s *Server) watch(c net.Conn) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(s.serving)
 	var reader sync.WaitGroup
@@ -145,7 +145,7 @@ func (w *streamed) flush() error {
 	return err
 }
 
-// raw writes to a client that must take it within the time of a stall.
+// raw writes b, which the client must take within stall.
 func (w *streamed) raw(b []byte) error {
 	_ = w.conn.SetWriteDeadline(time.Now().Add(w.stall))
 	_, err := w.conn.Write(b)

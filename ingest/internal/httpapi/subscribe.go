@@ -52,8 +52,8 @@ func (s *Server) create(ctx context.Context, sub event.Subscription) (event.Subs
 	return kept, err
 }
 
-// wantedSubscription reads what a subscription is to be made as. A member that is there and empty is refused: a
-// template that lacks a value would make a subscription for all sources, or from now on.
+// wantedSubscription reads the subscription that the request asks for. A member that is there and empty is refused:
+// otherwise a template that lacks a value would make a subscription for all sources, or from now on.
 func (s *Server) wantedSubscription(ctx *fasthttp.RequestCtx) (sub event.Subscription, err error) {
 	var body struct {
 		After  string   `json:"after"`

@@ -47,8 +47,8 @@ func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) error {
 var errListTooLong = &refusal{problemReads, "all subscriptions are more than one answer may hold (--max-reads-in-flight); DELETE some, or make them again with fewer topics"}
 
 // listed makes the list of all subscriptions. It stops reading once the list is longer than an answer may be: a
-// thousand subscriptions with as many topics as there may be are 100 MB. It keeps what it has read in parts, for
-// one buffer that grows leaves some five times its length behind.
+// thousand subscriptions with the most topics allowed are 100 MB. It gathers the parts and joins them at the end,
+// because a buffer that grows leaves some five times its length behind as garbage.
 func (s *Server) listed(ctx context.Context) ([]byte, error) {
 	var parts [][]byte
 	var part []byte

@@ -51,8 +51,8 @@ func (s *Server) docsFile(contentType string, content []byte) handler {
 	}
 }
 
-// zipped serves a file that is compressed in the binary. For a client that does not take gzip the file is inflated
-// on the way: the whole of it is never in memory.
+// zipped serves a file that is embedded compressed. For a client that does not accept gzip the file is inflated while
+// it is sent, and never whole in memory.
 func (s *Server) zipped(contentType string, content []byte) handler {
 	size := binary.LittleEndian.Uint32(content[len(content)-4:]) // gzip ends with the size
 	return func(ctx *fasthttp.RequestCtx) error {

@@ -38,8 +38,8 @@ func appendEvent(b []byte, e *event.Stored) []byte {
 	return append(b, '}')
 }
 
-// appendLine writes an event as it was sent, with its five members, in one line. Line breaks between the tokens of
-// the payload become blanks; JSON has line breaks nowhere else.
+// appendLine writes an event with the five members that were sent, in one line. Line breaks in the payload become
+// blanks, which changes no value: JSON has line breaks only between tokens.
 func appendLine(b []byte, e *event.Stored) []byte {
 	b = appendEnvelope(b, e)
 	b = append(b, `,"payload":`...)
@@ -52,7 +52,7 @@ func appendLine(b []byte, e *event.Stored) []byte {
 	return append(b, "}\n"...)
 }
 
-// appendEnvelope begins an event with what was sent beside the payload.
+// appendEnvelope begins an event: all that was sent but the payload.
 func appendEnvelope(b []byte, e *event.Stored) []byte {
 	b = append(b, `{"event_id":`...)
 	b = event.AppendQuoted(b, e.Event.ID)
