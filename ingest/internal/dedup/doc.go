@@ -4,12 +4,12 @@
 // A committer of the pipeline asks the filter once for each event (Suspect). It adds the keys of
 // a batch that the filter did not suspect (Add) as soon as another batch may come behind that
 // batch, at the latest when the batch has committed. A guess picks a path, never an answer: a
-// key that the filter suspects is looked for in Postgres, every other takes the path of new
+// key that the filter suspects is looked for in Postgres, any other takes the path of new
 // rows, and the primary key decides. So a filter may be wrong in both directions and cost
 // nothing but time; the variants that are wrong on purpose (see Parse) prove it.
 //
-// One goroutine at a time uses a Filter; its figures may be read by others. Nothing
-// runs here, nothing has to be closed.
+// One goroutine at a time uses a Filter; others may read its figures. The package starts
+// nothing, and nothing has to be closed.
 //
 //	filter.go     the filter
 //	variants.go   the one that the flag asks for, and those that are wrong on purpose

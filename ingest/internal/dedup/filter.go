@@ -33,12 +33,12 @@ func (c Config) Check() error {
 	return nil
 }
 
-// maxBytes is more than anybody's keys need: a filter of this size holds 44 billion of them at a rate of 0.01. A larger one is
-// a slip of the hand, and asking for its memory would end the process.
+// maxBytes is more than anybody needs: a filter of this size holds 44 billion keys at a rate of 0.01. A larger one is a typing
+// mistake, and allocating it would end the process.
 const maxBytes = 64 << 30
 
-// Bytes is the memory that a filter of this configuration takes, whatever goes
-// in.
+// Bytes is the memory that a filter of this configuration takes, however many keys
+// it holds.
 func (c Config) Bytes() int64 {
 	m, _ := bloom.EstimateParameters(c.Capacity, c.perGeneration())
 	return int64(m+63)/64*8*int64(c.Generations) + 8*recentKeys
@@ -48,8 +48,8 @@ func (c Config) Bytes() int64 {
 // does.
 func (c Config) perGeneration() float64 { return c.FalsePositive / float64(c.Generations) }
 
-// recentKeys is how many keys have their hash kept beside the generations. Most repeats are of a key that came or was
-// asked about shortly before: one word of memory tells that, where a generation tells it by some fifteen. A guess; 2 MB.
+// recentKeys is how many keys have their hash kept besides the generations. Most repeats are of a key that came shortly
+// before: one word of memory tells that, where a generation takes some fifteen. A guess; 2 MB.
 const recentKeys = 1 << 18
 
 // Filter is a Bloom filter over the keys seen last.
@@ -74,8 +74,8 @@ func New(config Config) *Filter {
 	return f
 }
 
-// Suspect tells whether the event's key may have been added. A key met again moves to the newest generation: what is
-// repeated is likely to be repeated again.
+// Suspect tells whether the event's key may have been added. A key that is met again moves to the newest generation,
+// since what is repeated is likely to be repeated again.
 func (f *Filter) Suspect(e *event.Event) bool {
 	f.locate(e)
 	if f.recent[f.h1%recentKeys] == f.h1 {
@@ -92,7 +92,7 @@ func (f *Filter) Suspect(e *event.Event) bool {
 	return true
 }
 
-// Add takes in the key of an event that is committed, or about to be.
+// Add adds the key of an event that is committed, or about to be.
 func (f *Filter) Add(e *event.Event) {
 	f.locate(e)
 	if !f.isIn(f.generations[newest]) {
@@ -145,8 +145,8 @@ func (f *Filter) isIn(g *bloom.BloomFilter) bool {
 }
 
 // place is the bit of the i-th hash of the key that was located last: it scales the hash from its own range, 2^64,
-// to the number of the generation's bits. That takes a multiplication, where the library's own locations take a
-// division each (Lemire, Fast Random Integer Generation in an Interval, 2019).
+// to the number of the generation's bits. That takes a multiplication, where the library takes a division for each
+// (Lemire, Fast Random Integer Generation in an Interval, 2019).
 func (f *Filter) place(g *bloom.BloomFilter, i uint) uint {
 	at, _ := bits.Mul64(f.h1+uint64(i)*f.h2, uint64(g.Cap()))
 	return uint(at)

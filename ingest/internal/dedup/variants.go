@@ -10,8 +10,8 @@ import (
 // Guesser is the filter that the pipeline's committers ask. Any goroutine may call Stats; one at a time calls the
 // rest.
 type Guesser interface {
-	Suspect(e *event.Event) bool // whether the event's key may exist already; it is kept then, as if it were added
-	Add(e *event.Event)          // the event's key exists, or will before Suspect is called for another batch
+	Suspect(e *event.Event) bool // tells whether the event's key may exist already, and if so keeps it, as Add does
+	Add(e *event.Event)          // adds the key of an event, which exists, or will before Suspect is called for another batch
 	Stats() Stats
 }
 

@@ -49,8 +49,8 @@ func (f *File) Len() int { return len(f.current.Load().holders) }
 // when it is understood again after an error.
 //
 // While the file cannot be read or understood the keys from before hold. The error is returned once, and not again
-// until it is another one. A file without a key may be one that is being written: only if it has none the next
-// time either, nobody has a key any more.
+// until it is another one. A file without a key may just be being written: only if it has none at the next reading
+// either are all keys revoked.
 func (f *File) Refresh() (changed bool, err error) {
 	text, err := f.read()
 	if err == nil && f.current.Load() != nil && f.failure == "" && bytes.Equal(text, f.text) {
@@ -88,9 +88,9 @@ func (f *File) read() ([]byte, error) {
 	return text, err
 }
 
-// ReadFile reads a regular file of at most 1 MiB (maxFile). Package main reads its certificate with it, too. The
-// callers read such a file again and again, and must not wait for ever for the writer of a named pipe or the end
-// of a device. The errors are *os.PathError.
+// ReadFile reads a regular file of at most 1 MiB (maxFile); package main also reads its certificate with it. It refuses
+// other files, since its callers read the file again and again, and must not wait for the writer of a named pipe or
+// the end of a device. The errors are *os.PathError.
 func ReadFile(path string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {

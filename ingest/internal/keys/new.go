@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// keyPrefix begins every key, so that programs that look for secrets in the wrong places can find it.
+// keyPrefix begins every key, so that programs that scan for leaked secrets can recognize one.
 const keyPrefix = "ingot_"
 
 // Check tells what is wrong with the name of a key, with its rights, or with its rate in events a second (0: as
@@ -69,11 +69,11 @@ func hashOf(key string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// appendTo writes the line in one go: a process that reads the file meanwhile sees all of the line or nothing of
-// it. The file may be read by everybody, for it holds no key, and a server that runs as another user has to read
-// it.
+// appendTo writes the line in one write, so that a process that reads the file meanwhile sees all of the line or
+// nothing of it. A new file is readable by everybody: it holds no key, and a server that runs as another user has to
+// read it.
 //
-// If the disk has taken only a part of the line, that part is taken back, unless another line stands behind it.
+// If the disk has taken only a part of the line, that part is removed again, unless another line was added behind it.
 func appendTo(path, line string) error {
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// rate bounds how many events a name may send in a second, over all of its keys. What the name has not sent within
-// the last second it may send now. A request is taken whole as long as one event is left. So a request may be
-// larger than the rate; the next one has to wait then until it is paid for.
+// rate bounds how many events a name may send in a second, over all of its keys: a token bucket that holds the events
+// of one second. A request is taken whole as long as one event is left, so it may be larger than the rate; the next one
+// then has to wait until it is paid for.
 type rate struct {
 	perSecond int
 
 	mu   sync.Mutex // guards what is below
-	left float64    // events that may be sent; less than 0: events sent too many
+	left float64    // events that may be sent; below 0: how many were sent too many
 	at   time.Time  // when left was computed
 }
 

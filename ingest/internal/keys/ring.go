@@ -99,8 +99,8 @@ func (r *ring) add(h hash, of holder, senders map[string]holder) error {
 	return nil
 }
 
-// inherit takes over from the ring before what each name has left of its rate, if the rate is the same: to read
-// the file again gives nobody new events to send.
+// inherit takes over from the ring before what each name has left, if its rate is the same: reading the file again
+// must not refill anybody's bucket.
 func (r *ring) inherit(from *ring) {
 	for name, rate := range r.rates {
 		if before := from.rates[name]; before != nil && before.perSecond == rate.perSecond {
@@ -152,7 +152,7 @@ func checkRate(perSecond int, rights []string) error {
 	return nil
 }
 
-// checkName refuses a key in place of a name, too: names stand in the file for everybody to read.
+// checkName also refuses a key in place of a name, since everybody may read the names in the file.
 func checkName(name string) error {
 	switch {
 	case !nameForm.MatchString(name):

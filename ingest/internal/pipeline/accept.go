@@ -8,9 +8,9 @@ import (
 	"ingot/internal/event"
 )
 
-// request is one group of events with the caller of Submit that waits for its answer. That caller and the flight
-// hold the request; whichever lets go last puts it back into the pool. A request that leaves without a flight
-// (refused, or expired in a lane) never goes back: the garbage collector takes it.
+// request is one group of events and the caller of Submit that waits for its answer. That caller and the flight hold
+// the request; whichever lets go last puts it back into the pool. A request that never had a flight (refused, or
+// expired in a lane) is left to the garbage collector.
 type request struct {
 	group    event.Group
 	bytes    int64
@@ -70,9 +70,9 @@ func (p *Pipeline) Submit(group event.Group, bytes int64) ([]bool, error) {
 	return a.stored, a.err
 }
 
-// outageLocked tells whether attempts have failed for longer than Config.OutageGrace and what a commit takes these days:
-// where that is long, the store may work and the next attempt take as long to say so. Submit refuses requests at
-// once then. It lets one in only while the queue is empty and no flight is in its way: that request tries the store.
+// outageLocked tells whether attempts have failed for longer than Config.OutageGrace and the time that a commit takes
+// lately: where commits are slow, the store may work and the next attempt take that long to show it. In an outage Submit
+// refuses requests at once, except for one at a time, which it lets in while nothing else waits, to try the store.
 func (p *Pipeline) outageLocked() bool {
 	return !p.downSince.IsZero() && time.Since(p.downSince) > p.config.OutageGrace+p.commitTime
 }
@@ -88,7 +88,7 @@ func (p *Pipeline) busyLocked() bool {
 	return len(p.queue) > 0 || slices.ContainsFunc(p.flights, func(f *flight) bool { return !f.yields })
 }
 
-// accept queues a request, and tells whether a committer is to be woken for it.
+// accept queues a request, and tells whether to wake a committer for it.
 func (p *Pipeline) accept(r *request) (wanted bool, err error) {
 	n := len(r.group.Events)
 	p.mu.Lock()

@@ -14,7 +14,7 @@ import (
 // attempt runs one Merge under its own time limit, and answers the requests if it succeeds. When the store calls
 // b.Ahead, the next batch may come behind this one and may hold the same keys, so the filter learns the keys of
 // this batch at once. A flight that was tried before gets no suspects, so that the store takes the path that needs
-// no guesses. Nothing comes behind such a flight, nor behind a brief attempt, which may well fail.
+// no guesses. Nothing is sent behind such a flight, nor behind a brief attempt, which may well fail.
 func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brief bool) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.AttemptTimeout)
 	defer cancel()
@@ -58,8 +58,8 @@ func hasFate(err error) bool {
 	return notStored || badData || unknown
 }
 
-// startAttempt notes which requests of the batch an attempt begins for, the first so many of those that still wait
-// and have the time to be answered. It returns them, and the rest. It refuses those that have too little time left.
+// startAttempt notes the requests that an attempt begins with: the first size of the batch that still wait and have
+// enough time left. It returns them, and the rest of these. It refuses those that have too little time left.
 func (p *Pipeline) startAttempt(f *flight, batch []*request, size int) (tried, rest []*request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +82,7 @@ func (p *Pipeline) startAttempt(f *flight, batch []*request, size int) (tried, r
 }
 
 // endAttempt notes that an attempt failed and certainly committed nothing. A request whose deadline passes before
-// the next attempt is "not stored" again, not unknown.
+// the next attempt is told "not stored", not unknown.
 func (p *Pipeline) endAttempt(f *flight, err error) {
 	p.mu.Lock()
 	f.attempted = nil

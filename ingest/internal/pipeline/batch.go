@@ -30,7 +30,7 @@ func (p *Pipeline) next(ctx context.Context, f *flight) bool {
 
 // take makes f a flight of a parcel that is due, or of the head of the queue, if a flight may begin. Before that
 // it refuses the queued requests that have too little time left for an attempt. drained says that nothing is left
-// to do; again is how long until it is worth looking again though nobody calls, zero or less for never.
+// to do; again is when to look again even if nobody calls notify, zero or less for never.
 func (p *Pipeline) take(f *flight) (taken, drained bool, again time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,8 +73,8 @@ func (p *Pipeline) headLocked() []*request {
 	return batch
 }
 
-// dropFront removes the first n requests, and lets the queue's array keep none of them alive. If no more are left than
-// went, they move to the front of the array, so that there is room behind them again.
+// dropFront removes the first n requests, of which the queue's array keeps none alive. If at most n are left, it moves
+// them to the front of the array, to make room behind them again.
 func dropFront(queue []*request, n int) []*request {
 	left := len(queue) - n
 	if left > n {

@@ -10,7 +10,7 @@ import (
 
 // commitAll is one of the committers: it commits one flight after the other until next returns false.
 func (p *Pipeline) commitAll(ctx context.Context) {
-	defer p.notify() // wakes the other committer: it may be done as well
+	defer p.notify() // the other committer may be done as well
 	f := &flight{}
 	for p.next(ctx, f) {
 		p.commit(ctx, f, f.batch, f.parcel)
@@ -18,8 +18,8 @@ func (p *Pipeline) commitAll(ctx context.Context) {
 	}
 }
 
-// commit brings each request of a batch to an answer. As long as the attempts certainly committed nothing and
-// somebody waits for an answer, the committer makes another attempt, after a pause.
+// commit brings each request of a batch to an answer. As long as attempts certainly committed nothing and somebody
+// still waits for an answer, it makes another attempt, after a pause.
 //
 // If the data of a request, or a key that another transaction holds, keeps the batch from being written, the
 // committer halves the batch, by request, until the request to blame is alone. Bad data is then refused, a held
@@ -57,8 +57,8 @@ func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brie
 	}
 }
 
-// try makes an attempt on the first of a batch's requests, size of those that still wait. It returns these, and the
-// rest: both empty if nobody waits.
+// try makes an attempt on the first size requests of a batch that still wait. It returns these, and the rest: both
+// are empty if nobody waits.
 func (p *Pipeline) try(ctx context.Context, f *flight, batch []*request, size int, brief bool) (tried, rest []*request, err error) {
 	err = p.store.Ready(ctx, p.config.AttemptTimeout) // connecting is no attempt yet
 	tried, rest = p.startAttempt(f, batch, size)
@@ -68,13 +68,13 @@ func (p *Pipeline) try(ctx context.Context, f *flight, batch []*request, size in
 	return tried, rest, err
 }
 
-// settle deals with the requests of an attempt that has ended. It returns what it leaves to its caller: retry or
-// narrow, or done for nothing.
+// settle deals with the requests of an attempt that has ended. It returns what is left to its caller: retry, narrow,
+// or done if nothing is.
 func (p *Pipeline) settle(ctx context.Context, f *flight, tried []*request, err error) verdict {
 	v := whatNow(err)
 	switch {
 	case v == isolate:
-		p.works() // the attempt has got as far as the data, or the keys
+		p.works() // the store works: the attempt got as far as the data, or the keys
 	case v == narrow && p.accuse(tried, err):
 		v = isolate
 	}
@@ -123,7 +123,7 @@ func whatNow(err error) verdict {
 }
 
 // isolate halves a batch to find the request that is to blame, or deals with that request once it is alone. The
-// halves wait for held keys only briefly, for one of the halves will fail again. When too many batches were halved
+// halves wait for held keys only briefly, since one of them will fail again. When too many batches were halved
 // lately, the halves are parked in the side lane instead, and all other requests go on.
 func (p *Pipeline) isolate(ctx context.Context, f *flight, live []*request, err error) {
 	var badData *event.BadDataError

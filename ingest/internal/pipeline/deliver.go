@@ -38,13 +38,13 @@ func (p *Pipeline) deliverError(f *flight, live []*request, err error) {
 	}
 }
 
-// giveUp refuses a batch that is certainly not stored when the time for draining is over.
+// giveUp refuses requests that are certainly not stored when the time for draining is over.
 func (p *Pipeline) giveUp(f *flight, live []*request, err error) {
 	p.deliverError(f, live, &event.NotStoredError{Reason: event.ReasonDraining, Err: err})
 	p.leave(live, &p.left.Refused)
 }
 
-// leave counts the events of a batch that was left over when the time for draining was over.
+// leave counts the events of requests that were left over when the time for draining was over.
 func (p *Pipeline) leave(live []*request, as *int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -5,14 +5,14 @@
 //
 // A batch is some requests whose events are stored in one transaction, an attempt one
 // try at that. A flight is a batch in the hands of the committer that took it. A parked
-// request waits in the side lane for a try later. A parcel is what is tried together there: one
-// such request, or part of a batch.
+// request waits in the side lane for a later try. A parcel is what is tried together from
+// there: one such request, or part of a batch.
 //
 //	Submit ──► accept.go    the queue: bounded in events and bytes; full -> refused now
 //	              │
 //	              ▼
 //	           batch.go     what has queued up while the committers were busy
-//	           linger.go    what a batch waits for while other processes write most of them
+//	           linger.go    what a batch waits for while other processes write most batches
 //	           flight.go    a batch under way, and when the next may begin behind it
 //	              │
 //	              ▼
@@ -37,30 +37,30 @@
 //     batch is large enough or the queue is empty. It never splits a request. While other
 //     processes write most batches it waits a moment first, for clients that were just answered.
 //     Requests that have too little time left for an attempt are refused first.
-//  3. It sees to it that the store has a connection, marks the requests as attempted and
-//     calls Store.Merge. Merge tells when COMMIT is sent. It also tells when the store
-//     takes another batch though this one is not answered yet: then the other committer
+//  3. It makes sure that the store has a connection, marks the requests as attempted and
+//     calls Store.Merge. Merge tells when COMMIT is sent. It also tells when the store can
+//     take another batch although this one is not answered yet: then the other committer
 //     may take one, if as much is queued. The store writes them one after the other, but
-//     the second is got ready, and may be sent, while the first is written.
+//     the second is prepared, and may be sent, while the first is written.
 //  4. It settles the outcome: results, a retry after a pause, fewer requests first, two halves, or an error.
 //  5. The reaper answers requests whose deadline has passed: not stored while they
 //     are queued or between attempts, unknown while an attempt is under way (it
 //     may still commit; the committer finishes it all the same).
 //  6. At the stop the queue is closed, and the committers go on until queue and side lane
-//     are empty. When the time for draining is over their work is cut short: a batch whose
-//     COMMIT was sent is unknown then, and all other requests are refused.
+//     are empty. When the time for draining is over their work is cut short: the outcome of
+//     a batch whose COMMIT was sent is unknown then, and all other requests are refused.
 //
 // Invariants:
 //
-//   - Each request is answered exactly once. The answered flag is guarded by the
-//     mutex, the slot has room for one, so nobody blocks on a waiter.
-//   - A request is told "not stored" only when each attempt on it that has begun
+//   - Each request is answered exactly once: the mutex guards its answered flag. Its
+//     slot has room for one answer, so that nobody blocks on a waiter.
+//   - A request is told "not stored" only when every attempt on it that has begun
 //     certainly did not commit.
 //   - Events and bytes of a request count against the queue's bounds until its
 //     committer is done with it, answered or not.
 //   - A request that is to blame for a failed attempt (bad data, a held key, an error that
-//     comes with no other) hurts no other one: its batch is halved until it is alone. Only
-//     so many batches are halved at once in a second; the halves of more are parked.
+//     comes with no other request) hurts no other: its batch is halved until it is alone.
+//     Only so many batches a second are halved at once; the halves of any more are parked.
 //   - A flight is ahead once the store takes another batch behind it; its committer has
 //     asked the filter by then, and taught it. The next flight begins only then. So one
 //     committer at a time uses the filter, and a batch suspects the keys of the one before.

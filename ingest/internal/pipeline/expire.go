@@ -61,14 +61,14 @@ func (p *Pipeline) expireQueueLocked(at time.Time) {
 	}
 }
 
-// horizonLocked is the earliest deadline that an attempt begun now is likely to meet. A request with less time
-// would most likely be stored and yet be told that nobody knows (504). Refused now, it is certainly not stored
+// horizonLocked is the earliest deadline that an attempt begun now is likely to meet. A request with less time left
+// would most likely be stored, but be told that nobody knows (504). If it is refused now, it is certainly not stored
 // (503), and leaves its place to a request that can still be answered.
 func (p *Pipeline) horizonLocked() time.Time { return time.Now().Add(p.commitTime) }
 
-// tookLocked learns commitTime, what a commit takes, from a commit that took so long: it is the longest of late,
-// and shrinks by a tenth with each commit. It is at most half of the deadline, so that a request that has just
-// come is tried however long commits take.
+// tookLocked learns from a commit how long commits take. commitTime is the longest of the latest commits: it shrinks by
+// a tenth with each. It is at most half of the deadline, so that a request that has just come is tried however long
+// commits take.
 func (p *Pipeline) tookLocked(took time.Duration) {
 	p.commitTime = min(max(took, p.commitTime*9/10), p.config.Deadline/2)
 }

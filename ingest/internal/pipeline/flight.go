@@ -13,7 +13,7 @@ type flight struct {
 	events    int        // of all requests of the batch
 	attempted []*request // Merge is under way with them: they may be committed
 	ahead     bool       // the store takes the next batch behind this one, which has not failed since
-	yields    bool       // it goes to the side lane as soon as another request comes: yield
+	yields    bool       // it gives way as soon as another request comes: see yield
 
 	begun   time.Time     // the committer's: when the attempt under way, or the last one, began
 	inVain  time.Duration // the committer's: what attempts took that failed because of a request
@@ -22,22 +22,22 @@ type flight struct {
 	guesses []bool        // the committer's: whether the filter suspects each event; the array is used again
 }
 
-// committers is how many flights there may be at a time: while the answer to one is awaited, the next is got ready
+// committers is how many flights there may be at a time: while the answer to one is awaited, the next is prepared
 // and sent. The store runs one after the other.
 const committers = 2
 
-// slowShare: commits that take more than a quarter of the time that an attempt, or a request, has are slow. Nothing begins
-// behind another flight then: it waits for two commits in the time of one attempt, and would be given up though the store
-// works. And the milliseconds that are gained by beginning early are nothing to seconds. A guess.
+// slowShare: commits that take more than a quarter of the time that an attempt, or a request, has are slow. No flight begins
+// behind another then: it would wait for two commits in the time of one attempt, and be given up although the store works.
+// Beginning early gains only milliseconds anyway. A guess.
 const slowShare = 4
 
-// slowLocked tells whether commits are slow these days.
+// slowLocked tells whether commits are slow lately.
 func (p *Pipeline) slowLocked() bool {
 	return p.commitTime > min(p.config.AttemptTimeout, p.config.Deadline)/slowShare
 }
 
-// roomLocked tells whether another flight may begin: a committer is free, and the last flight, if there is one, is
-// ahead, and commits are short.
+// roomLocked tells whether another flight may begin: a committer is free, and there is no flight, or the last one is
+// ahead and commits are not slow.
 func (p *Pipeline) roomLocked() bool {
 	return len(p.flights) < committers && (len(p.flights) == 0 || p.flights[len(p.flights)-1].ahead && !p.slowLocked())
 }
@@ -62,8 +62,8 @@ func (p *Pipeline) fullLocked() bool {
 	return p.queued >= p.config.BatchEvents || p.queuedBytes >= p.size.most
 }
 
-// notAhead notes that an attempt of the flight has failed: no other flight begins behind this one any more. The
-// keys that the filter has learnt of it may never be stored.
+// notAhead notes that an attempt of the flight has failed: no other flight may begin behind it any more. The keys that
+// the filter has learnt from it may never be stored.
 func (p *Pipeline) notAhead(f *flight) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +84,7 @@ func (p *Pipeline) sentAhead(f *flight) {
 	}
 }
 
-// land ends a flight and gives its room in the queue's bounds back.
+// land ends a flight; its requests no longer count against the queue's bounds.
 func (p *Pipeline) land(f *flight) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -6,25 +6,25 @@ import (
 	"go.uber.org/zap"
 )
 
-// An error that nobody can explain, such as that of a trigger which asks for a table that is not there, may be the fault of one
-// request, or everybody's. Only other requests can tell. So the committer
+// An error that nobody can explain, such as that of a trigger which asks for a table that is not there, may be caused by one
+// request, or meet all of them. Only other requests can tell. So the committer
 //
 //  1. makes its attempts smaller, half as large each time, and tries other requests first, with a pause between;
 //  2. goes on with all others once some are stored;
-//  3. takes requests for guilty with which an attempt failed before and after others were stored. It halves them, as
-//     for bad data, but tries one of each half first, until each that is guilty is alone, and parks it: the side lane tries it
-//     by itself until its deadline. Nothing says that it would fail for ever, so it is never refused for good.
+//  3. considers requests guilty if attempts with them failed both before and after others were stored. It halves them, as
+//     for bad data, but tries one of each half first, until each guilty one is alone, and parks it: the side lane tries it
+//     by itself until its deadline. Since the error may pass, it is never refused for good.
 //  4. As long as nothing is stored it is an outage. An attempt takes one request at a time by then, and what waits in the
-//     queue is tried first: the requests under way go to the side lane, all as one parcel, of which each try takes another.
+//     queue is tried first: the requests under way go to the side lane as one parcel, of which each try takes another.
 
-// pace is how the attempts on a batch follow each other.
+// pace is the size of the attempts on a batch, and the pause between them.
 type pace struct {
 	size  int           // requests that an attempt takes
-	pause time.Duration // before the next but the first
+	pause time.Duration // before the next attempt, jitter aside
 }
 
-// afresh is how attempts on a batch begin: with all of it, but with one request if nothing was stored since an attempt on some
-// of it failed. If that is stored the rest follows; if not, it is out of the others' way.
+// afresh is the pace at which attempts on a batch begin: with all of it, or with one request if nothing was stored since an
+// attempt on any of it failed. If that one is stored the rest follows; if not, it is out of the others' way.
 func (p *Pipeline) afresh(batch []*request) pace {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -37,9 +37,9 @@ func (p *Pipeline) afresh(batch []*request) pace {
 	return how
 }
 
-// slower sets the pace after an attempt on so many requests has failed, with so many left aside, and returns the pause before the
-// next. Pauses grow, but not while each attempt takes other requests; in an outage they are the longest at once, for
-// whoever yields lets another request in.
+// slower sets the pace after an attempt on tried requests has failed, and returns the pause before the next; rest is how many
+// requests the attempt left out. Pauses grow, but not while each attempt takes other requests. In an outage they are the longest
+// at once, since each flight that yields lets another request in.
 func (p *Pipeline) slower(how *pace, left verdict, tried, rest int) time.Duration {
 	if left == narrow {
 		how.size = max(1, tried/2)
@@ -57,16 +57,16 @@ func (p *Pipeline) slower(how *pace, left verdict, tried, rest int) time.Duratio
 	return jitter(pause)
 }
 
-// blame is what unexplained errors say of a request.
+// blame is what unexplained errors say about a request.
 type blame struct {
 	failed    bool  // an attempt with it has failed
-	batches   int64 // that were stored by then
+	batches   int64 // how many batches were stored by then
 	guilty    bool  // attempts with it failed before and after another batch was stored
-	convicted bool  // and it was alone
+	convicted bool  // it was guilty, and alone
 }
 
 // accuse notes that an attempt with these requests failed by an error that nobody can explain, and tells whether they
-// are taken for guilty. Guilty they stay.
+// are considered guilty. They stay guilty.
 func (p *Pipeline) accuse(tried []*request, err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,8 +85,8 @@ func (p *Pipeline) accuse(tried []*request, err error) bool {
 	return guilty
 }
 
-// yield has a flight whose attempts take one request at a time, and store none, make room for whoever waits: what is
-// left of its batch goes to the side lane. It returns false if nobody waits.
+// yield makes a flight whose attempts take one request at a time, and store none, give way to whoever waits: the rest of
+// its batch goes to the side lane. It returns false if nobody waits.
 func (p *Pipeline) yield(f *flight, batch []*request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

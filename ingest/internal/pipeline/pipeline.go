@@ -13,7 +13,7 @@ import (
 // Store writes batches, for the committers alone.
 type Store interface {
 	// Ready connects to the database, within that time, if there is no connection. It fails with
-	// *event.NotStoredError. Nothing of the batch at hand is under way meanwhile.
+	// *event.NotStoredError.
 	Ready(ctx context.Context, within time.Duration) error
 
 	// Merge stores a batch in one transaction and returns, event by event in order, whether it was stored (true)
@@ -21,25 +21,24 @@ type Store interface {
 	// soon.
 	//
 	// Once Merge has called b.Ahead it may be called for the next batch while this one is under way. It writes the
-	// next batch behind this one; only what of this one it has to write once more may come after the next.
+	// next batch after this one, unless it has to write this one once more.
 	//
 	// Merge fails with *event.NotStoredError or *event.BadDataError when certainly nothing was committed, and with
 	// *event.UnknownError when that is not known. The reason event.ReasonKeyHeld says that a key of the batch
 	// cannot be written now.
 	Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error)
 
-	// Crowded tells whether most of the batches that were stored of late came from other processes. An estimate.
+	// Crowded tells whether most of the batches stored lately came from other processes. It is an estimate.
 	Crowded() bool
 }
 
 // Filter guesses which keys exist already. It may be wrong in both directions. One committer at a time calls it:
 // the one whose flight is not ahead yet.
 type Filter interface {
-	// Suspect tells whether the event's key may exist. What it suspects it keeps, as if it were added.
+	// Suspect tells whether the event's key may exist, and if so keeps it, as Add does.
 	Suspect(e *event.Event) bool
 
-	// Add takes in a key that was not suspected, or not asked about. It is committed, or will be before the next
-	// batch.
+	// Add adds a key that was not suspected, or not asked about. It is committed, or will be before the next batch.
 	Add(e *event.Event)
 }
 
@@ -52,7 +51,7 @@ type Config struct {
 	Linger          time.Duration // the longest wait before a batch while the store is crowded; 0: none
 	Deadline        time.Duration // a request is answered within this, give or take reaperGrain
 	AttemptTimeout  time.Duration // one try at committing a batch
-	OutageGrace     time.Duration // after this long without the store, and what a commit takes these days, one request at a time is let in
+	OutageGrace     time.Duration // after this long without the store, plus the time of a commit, one request at a time is let in
 	RetryBase       time.Duration // first pause between attempts; doubles up to RetryMax
 	RetryMax        time.Duration
 	DrainTimeout    time.Duration // from the stop to the last answer
@@ -79,13 +78,13 @@ type Pipeline struct {
 	flights     []*flight    // under way, oldest first: at most one for each committer
 	side        [][]*request // parked: sidelane.go
 	sideAgain   time.Time    // the next parcel is tried then
-	sideMany    bool         // the last parcel was taken as one of several requests
-	splits      float64      // batches that may be halved at once; grows with the time since splitAt
+	sideMany    bool         // whether a parcel of several requests was preferred the last time; alternates
+	splits      float64      // batches that may be halved at once, as of splitAt
 	splitAt     time.Time
-	commitTime  time.Duration // what a commit takes these days: tookLocked
+	commitTime  time.Duration // how long commits take lately: tookLocked
 	size        sizing        // a batch stops growing here: Config.BatchBytes, or less (size.go)
 	crowded     bool          // others write most batches, and this pipeline may linger
-	awaited     int           // events that the next batch is waited for, until lingerEnd
+	awaited     int           // how many queued events the next batch waits for, until lingerEnd
 	lingerEnd   time.Time
 	downSince   time.Time // when the first of the attempts that have failed in a row failed; zero: the store works
 	draining    bool

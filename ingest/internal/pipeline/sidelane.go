@@ -7,7 +7,7 @@ import (
 	"ingot/internal/event"
 )
 
-// The side lane holds parcels: requests that a committer is to try together, by themselves, later. A parcel is
+// The side lane holds parcels: requests that a committer is to try later, together, apart from all others. A parcel is
 // one of these:
 //
 //   - a request with a key that somebody else's transaction holds, for nobody knows how long;
@@ -18,14 +18,14 @@ import (
 // All other requests go on. Between batches a committer tries one parcel, briefly. A parcel is tried until it gets
 // through or its deadlines pass.
 
-// sidePause is the least time between two tries of parcels, and sideShare how many times as long as the last took in vain
-// while the store works: so at most a sixth of the committers' time is lost in the side lane. A try waits for a key for 10 ms.
+// sidePause is the least time between two tries of parcels. After a try in vain the pause is also at least sideShare times as
+// long as the try: so at most a sixth of the committers' time is lost to the side lane. A try waits 10 ms for a key.
 const (
 	sidePause = 50 * time.Millisecond
 	sideShare = 5
 )
 
-// restSideLocked has the side lane wait after a try that took so long in vain.
+// restSideLocked makes the side lane wait after a try that took inVain without success.
 func (p *Pipeline) restSideLocked(inVain time.Duration) {
 	p.sideAgain = time.Now().Add(max(sidePause, sideShare*inVain))
 }
@@ -57,8 +57,8 @@ func (p *Pipeline) sideDueLocked() bool {
 	return len(p.side) > 0 && !time.Now().Before(p.sideAgain)
 }
 
-// unparkLocked takes the next parcel of the side lane. Every other time that is the first of several requests, if there
-// is one: most of them only share a parcel with the one to blame.
+// unparkLocked takes the next parcel of the side lane. Every other time it prefers one of several requests, since most of
+// those only share a parcel with the one to blame.
 func (p *Pipeline) unparkLocked() []*request {
 	next := 0
 	if p.sideMany = !p.sideMany; p.sideMany {
@@ -72,8 +72,8 @@ func (p *Pipeline) unparkLocked() []*request {
 	return parcel
 }
 
-// maySplitLocked tells whether a batch may be halved at once. It takes a drop from a bucket that SplitsPerSecond
-// fills and that holds no more than that.
+// maySplitLocked tells whether a batch may be halved at once: it takes a token from a bucket that SplitsPerSecond
+// tokens a second fill, and that holds as many.
 func (p *Pipeline) maySplitLocked() bool {
 	now, rate := time.Now(), float64(p.config.SplitsPerSecond)
 	p.splits = min(rate, p.splits+now.Sub(p.splitAt).Seconds()*rate)
@@ -101,7 +101,7 @@ func (p *Pipeline) expireSideLocked(now time.Time) {
 	p.side = slices.DeleteFunc(p.side, func(parcel []*request) bool { return len(parcel) == 0 })
 }
 
-// dropLocked refuses a request that is in no batch, and gives its room back.
+// dropLocked refuses a request that is in no batch, which then no longer counts against the queue's bounds.
 func (p *Pipeline) dropLocked(r *request, reason event.Reason) {
 	p.events -= len(r.group.Events)
 	p.bytes -= r.bytes

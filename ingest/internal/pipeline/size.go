@@ -2,23 +2,23 @@ package pipeline
 
 import "time"
 
-// A batch may be more than the store writes in the time of an attempt, where a disk is slow, or a trigger. Every attempt on
-// it would be given up then, and so would each after it, while one on a part of it would be stored. So
+// Where a disk or a trigger is slow, a batch may be more than the store writes in the time of an attempt. Every attempt on it
+// would then be given up, although a part of it would be stored. So
 //
-//  1. where an attempt has failed and taken half of its time or longer, the next takes half as many requests, and batches
+//  1. after an attempt that failed and took half of its time or longer, the next takes half as many requests, and batches
 //     are at most half as large from then on;
 //  2. each batch of about that size that is stored lets batches be twice as large again, but
-//  3. where that took a quarter of an attempt's time or longer, twice as much may fail: one after such a failure, three
-//     after the next, and so on, have to be stored before.
+//  3. if storing it took a quarter of an attempt's time or longer, twice as much may fail: then one such batch has to be
+//     stored first, after the next failure three, and so on.
 //
-// What is slow and stored is not made smaller: where a commit itself takes seconds, as for a flush, smaller batches would
-// only be fewer events in the same time. That is also why what is slow lets batches grow at all.
+// A slow batch that is stored makes batches no smaller: where the commit itself takes seconds, as for a flush, smaller batches
+// would only store fewer events in the same time. For the same reason slow batches let batches grow at all.
 
 const (
 	longShare = 2 // an attempt whose COMMIT is not answered is given up after half of its time (writer)
 
-	// mostPatience bounds how many slow batches are stored before a larger one is tried again. A guess: with half of an
-	// attempt lost for 15 that took a quarter or more, that is an eighth of the time at most.
+	// mostPatience bounds how many slow batches are stored before a larger one is tried again. A guess: half of an attempt is
+	// lost for every 15 that took a quarter of one or more, which is an eighth of the time at most.
 	mostPatience = 15
 )
 
@@ -26,8 +26,8 @@ const (
 type sizing struct {
 	most     int64 // bytes of a batch's requests
 	limit    int64 // Config.BatchBytes
-	patience int   // slow batches that have to be stored before most grows
-	slow     int   // those that were stored since one was too large
+	patience int   // how many slow batches have to be stored before most grows
+	slow     int   // how many were stored since one was too large
 }
 
 func (s *sizing) tooLarge(bytes int64) {

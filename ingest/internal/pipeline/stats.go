@@ -12,8 +12,8 @@ type Stats struct {
 	Parked             int64 // times a request went to the side lane (sidelane.go)
 	DecoderMisses      int64 // requests that Postgres had to refuse though the decoder had let them pass
 	ConstraintRefusals int64 // requests that a constraint, trigger or policy refused which somebody has added to the tables
-	Unexplained        int64 // requests that fail by an error nobody can explain though the store works
-	Lingered           int64 // times the next batch was waited for, since the store was crowded
+	Unexplained        int64 // requests that fail by an error nobody can explain although the store works
+	Lingered           int64 // times the next batch had to wait because the store was crowded
 	FailedBatches      int64 // batches whose requests were told an error
 	Refused            int64 // events refused at once: the queue is full, or the store is away
 	Expired            int64 // requests whose deadline passed, or left no time for an attempt

@@ -15,8 +15,8 @@ func (p *Pipeline) suspects(f *flight, groups []event.Group) []bool {
 	return suspects
 }
 
-// learn tells the filter keys that are committed, or about to be, but for those that it suspected already: these it
-// has. suspects is nil when it was not asked about this batch.
+// learn adds to the filter keys that are committed, or about to be, except those that it suspected, which it has
+// already. suspects is nil if it was not asked about this batch.
 func (p *Pipeline) learn(groups []event.Group, suspects []bool) {
 	if p.filter == nil {
 		return
