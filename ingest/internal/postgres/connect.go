@@ -18,19 +18,18 @@ import (
 // whenever a connection breaks.
 var errNoSecondDial = errors.New("cancel requests are not sent")
 
-// catalogAlone has names without a schema looked for in pg_catalog alone. Statements name Postgres' own functions
-// and operators so; Ingot's tables are always named with their schema. In any other schema, public for one,
-// somebody may have made a function or an operator that fits the call better, and it would run with this role's
-// rights.
+// catalogAlone makes Postgres look up names without a schema in pg_catalog alone, for its own functions and operators;
+// Ingot's tables are always named with their schema. In another schema, such as public, somebody may have made a
+// function or an operator that matches a call better, and it would run with this role's rights.
 const catalogAlone = "SET search_path = pg_catalog; "
 
-// waitsForNobody has a statement see what is committed as it begins, and begin at once. Where somebody has made
-// serializable and deferrable the defaults, a transaction that only reads would wait until all serializable
-// transactions that write, anybody's, have ended. In any other isolation nothing is deferrable.
+// waitsForNobody makes each statement see what is committed as it begins, and begin at once. If somebody has made
+// serializable and deferrable the defaults, a transaction that only reads would wait for the end of everybody's
+// serializable transactions that write. In any other isolation level nothing is deferred.
 const waitsForNobody = "SET default_transaction_isolation = 'read committed'; "
 
-// Begin opens a transaction that writes, and says what the truth of its outcome relies on, whatever the role or the database
-// have for their transactions.
+// Begin opens a transaction that writes. It states what the answers rely on, whatever the defaults of the role or the
+// database are.
 const Begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 // Connect opens one connection and runs setup on it, as one simple Query. unanswered bounds how long the network
@@ -73,15 +72,15 @@ func CheckURL(url string) error {
 }
 
 // saysWho names a connection, and sets its encoding to UTF8, whatever the role, the database or the URL say: all
-// text that is sent is UTF-8. In another encoding a key would become another key.
+// text that is sent is UTF-8, and in another encoding a key would become another key.
 func saysWho(config *pgconn.Config, name string) {
 	config.RuntimeParams["application_name"] = name
 	config.RuntimeParams["client_encoding"] = "UTF8"
 }
 
-// passesStandbys has a connection go on to the next host at a standby, where the URL names several hosts and says
-// nothing of their kind (target_session_attrs). After a failover the standby may be the first of them: an old primary
-// that has come back as one. The server tells what it is as the session begins.
+// passesStandbys makes a connection skip standbys if the URL names several hosts and no target_session_attrs. After a
+// failover the first host may be a standby: the old primary that has come back as one. The server tells what it is as
+// the session begins.
 func passesStandbys(config *pgconn.Config) {
 	another := func(f *pgconn.FallbackConfig) bool { return f.Host != config.Host || f.Port != config.Port }
 	if config.ValidateConnect != nil || !slices.ContainsFunc(config.Fallbacks, another) {

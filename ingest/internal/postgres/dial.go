@@ -12,26 +12,26 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A peer may be gone without a word (a machine without power, a firewall that drops). On an idle connection
-// keepalive probes find that out; where something was sent, the missing acknowledgement does. Both sides look: a
-// server that never learns that its client is gone keeps the locks of that client. Guesses: an idle connection is
-// given up after half a minute.
+// A peer may disappear silently (a machine loses power, a firewall drops packets). On an idle connection keepalive
+// probes find that out; where data was sent, the missing acknowledgement does. Both sides do this: a server that never
+// learns that its client is gone keeps that client's locks. The numbers are guesses: an idle connection is given up
+// after half a minute.
 const (
 	keepAliveIdle     = 15 * time.Second // whole seconds: the server's settings know no less
 	keepAliveInterval = 5 * time.Second
 	keepAliveCount    = 3
 
-	// connectTimeout bounds the connecting to one host, unless the URL says connect_timeout. Where the URL names
-	// several hosts, a silent one must not take all of an attempt's time. A guess.
+	// connectTimeout bounds connecting to one host, unless the URL has a connect_timeout. If the URL names several
+	// hosts, a silent one must not take all of an attempt's time. A guess.
 	connectTimeout = 5 * time.Second
 
 	// unansweredDefault is the unanswered (see dial) of connections whose statements have no timeout.
 	unansweredDefault = time.Minute
 )
 
-// dial returns the function that opens all connections (startupConn). unanswered is how long sent data may stay without an
-// acknowledgement. It is no less than the longest statement takes: a server that waits for a lock does not read
-// what is sent meanwhile.
+// dial returns the function that opens all connections. unanswered is how long sent data may stay unacknowledged. It is
+// no less than the longest statement may take, since a server that waits for a lock does not read what is sent
+// meanwhile.
 func dial(unanswered time.Duration) pgconn.DialFunc {
 	dialer := net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveCount},
@@ -55,11 +55,11 @@ func dial(unanswered time.Duration) pgconn.DialFunc {
 	}
 }
 
-// serverTimeouts are settings that have the server use the same timeouts on its side; over a unix socket it ignores
-// them. They begin with a semicolon, since they stand behind other statements.
+// serverTimeouts makes the server use the same timeouts on its side, which it ignores over a unix socket. The text
+// begins with a semicolon, since it follows other statements.
 //
-// transaction_timeout, which Postgres has from 17 on, is switched off. It ends the session: a migration or a
-// verification that takes longer could never be done. What a batch waits for has bounds of its own.
+// transaction_timeout, which Postgres has from 17 on, is switched off. It ends the session, so that a longer migration
+// or verification could never complete. What a batch waits for has bounds of its own.
 func serverTimeouts(conn *pgconn.PgConn, unanswered time.Duration) string {
 	set := fmt.Sprintf("; SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = %d; SET tcp_user_timeout = %d",
 		int(keepAliveIdle.Seconds()), int(keepAliveInterval.Seconds()), keepAliveCount, Milliseconds(unanswered))
@@ -69,8 +69,7 @@ func serverTimeouts(conn *pgconn.PgConn, unanswered time.Duration) string {
 	return set
 }
 
-// major is the major version in a version as servers tell it: 15.18 (Debian 15.18-0+deb12u1), 18beta1. 0: not
-// known.
+// major is the major version of a server_version, such as "15.18 (Debian 15.18-0+deb12u1)" or "18beta1"; 0: not known.
 func major(version string) int {
 	digits := strings.IndexFunc(version+".", func(r rune) bool { return r < '0' || r > '9' })
 	n, _ := strconv.Atoi(version[:digits])

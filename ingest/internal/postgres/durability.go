@@ -15,7 +15,7 @@ const minVersion = 15
 // ErrStandby is in the error of Open if the server is a standby, or has not come to the end of its recovery.
 var ErrStandby = errors.New("the server is a standby in recovery; point DATABASE_URL at the primary")
 
-// Durability is what the server was found to promise about a commit: its settings as it writes them, "on" or "off".
+// Durability is what the server promises about a commit: its settings as it reports them, such as "on" or "off".
 type Durability struct {
 	ServerVersion     string
 	Fsync             string
@@ -29,8 +29,8 @@ func (d Durability) Safe() bool {
 	return d.Fsync == "on" && d.FullPageWrites == "on" && d.SynchronousCommit != "off"
 }
 
-// durabilityQuery asks for the synchronous_commit that the session began with (reset_val), since the writing
-// session sets its own.
+// durabilityQuery asks for the synchronous_commit that the session began with (reset_val), because the session that
+// writes changes it.
 const durabilityQuery = `SELECT current_setting('server_version'), current_setting('server_version_num'),
 	current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
 	(SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'), pg_is_in_recovery()::text`

@@ -19,7 +19,7 @@ func NotUpYet(err error) bool {
 	return connecting
 }
 
-// MissingRight is the SQLSTATE of a statement for which the role lacks a right, and of a row that row security keeps out.
+// MissingRight is the SQLSTATE of a statement for which the role lacks a right, and of a row that row security refuses.
 const MissingRight = "42501"
 
 // SQLState is the code of the server's error in err; "": err is none of the server's.

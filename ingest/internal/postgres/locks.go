@@ -1,15 +1,15 @@
 package postgres
 
-// The advisory locks, one number for all processes that use a database: "ingot" in ASCII, and a count. Each ends with its
-// transaction. No transaction takes two of them but a pruner's, which takes PruneLock and then LogLock, and a migration's,
-// which may take LogLock as well.
+// The advisory locks, the same numbers for all processes that use a database: "ingot" in ASCII, and a count. Each lock ends
+// with its transaction. Only two kinds of transaction take two of them: a pruner's takes PruneLock and then LogLock, and a
+// migration's may take LogLock after migrationLock.
 const (
 	// migrationLock keeps processes that start together from creating the schema twice (CREATE .. IF NOT EXISTS fails
 	// under concurrency).
 	migrationLock = 0x696e676f74_01
 
 	// LogLock makes commit_seq the order in which batches become visible. A fold and a step of retention hold it too.
-	// Migrations have its number in their text.
+	// Some migrations have its number in their text.
 	LogLock = 0x696e676f74_02
 
 	// CreationLock is held while subscriptions are counted and one is made.

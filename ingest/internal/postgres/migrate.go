@@ -21,15 +21,15 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrationWait bounds one wait for that lock, and one wait for a table that another transaction holds. While a
-// migration waits for a table, everybody who writes to that table waits behind it; between two tries they get on.
-// NotUpYet recognizes both timeouts, so that a caller who wants to wait longer can: a migration of a large table
-// takes minutes, a backup longer.
+// migrationWait bounds one wait for migrationLock, and one wait for a table that another transaction holds. While a
+// migration waits for a table, everybody who writes to that table waits behind it; between two tries they go on.
+// NotUpYet recognizes both timeouts, so that callers can wait longer: a migration of a large table takes minutes, a
+// backup longer.
 const migrationWait = 5 * time.Second
 
-// setupOpen lets statements take all the time they need, as creating an index on a large table does. But a process
-// that stands still between two statements of a migration holds the migration's lock, which every start waits for:
-// its session is ended after a minute, which is also how long the network may be silent (unansweredDefault).
+// setupOpen lets statements take all the time they need, such as for an index on a large table. But a process that
+// hangs between two statements of a migration holds migrationLock, which every start waits for: its session is ended
+// after a minute, which is also how long the network may be silent (unansweredDefault).
 const setupOpen = "SET client_min_messages = warning; SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '1min'"
 
 // Open brings the database at url to the newest schema, whoever starts first,
@@ -59,16 +59,16 @@ func Open(ctx context.Context, url string) (Durability, error) {
 	return durability, err
 }
 
-// migrationTries bounds how often a migration is begun. A migration locks tables in another order than batches do,
-// so it can deadlock with ingesters of an older version that write meanwhile. After each deadlock one of the two
-// sides gets through. A guess.
+// migrationTries bounds how often a migration is tried. A migration locks tables in another order than batches do, so
+// it can deadlock with ingesters of an older version that write meanwhile. After each deadlock one of the two sides
+// gets through. A guess.
 const migrationTries = 20
 
 // errNoSchema is in the error of the very first start if it cannot make the schema.
 var errNoSchema = errors.New("make the schema ingot")
 
 func migrate(ctx context.Context, conn *pgconn.PgConn) error {
-	// All is one transaction: a crash in the middle leaves the old version whole.
+	// It is all one transaction: a crash in the middle leaves the old version intact.
 	begin := fmt.Sprintf(Begin+"; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", Milliseconds(migrationWait), migrationLock)
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
 		if LockTimedOut(err) {

@@ -17,12 +17,12 @@ type PoolConfig struct {
 	Timeout     time.Duration // statement_timeout
 }
 
-// lastReads is how long the end of a pool waits for the queries under way, and for cancel requests. Whoever reads
-// at the end of the process has had the time of its stop already. A guess.
+// lastReads is how long closing a pool waits for the queries under way, and for cancel requests. Pools are closed at
+// the end of the stop, during which queries had time to end. A guess.
 const lastReads = time.Second
 
-// Pool is a pool of connections whose end does not wait for a server that stands still. pgx gives each connection
-// 15 s to be closed, behind the timeout of its query.
+// Pool is a pool of connections whose Close does not wait for a server that hangs. pgx gives each connection 15 s to
+// be closed, after the timeout of its query.
 type Pool struct {
 	*pgxpool.Pool
 	sockets *sockets
@@ -45,8 +45,8 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 	}
 	c.MaxConns = int32(config.Connections)
 	c.MaxConnLifetime = SessionLifetime
-	// A password, a certificate or an authority may stand in a file that the URL or the environment names, and that
-	// file may be renewed. So it is read again for each connection, as it is for the connections that write.
+	// The URL or the environment may name files with the password, the certificate or the CA, and these may be renewed.
+	// So they are read again for each connection, as they are for the connections that write.
 	c.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
 		fresh, err := pgx.ParseConfig(url)
 		if err != nil {
@@ -59,8 +59,8 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 		next.ConnectTimeout = cmp.Or(next.ConnectTimeout, connectTimeout)
 		return nil
 	}
-	// Statements are prepared and answers come in the binary format, whatever the URL asks for. A pooler in between
-	// that does not allow this would not keep the session's settings either.
+	// Statements are prepared, and results come in the binary format, whatever the URL asks for. A pooler in between that
+	// does not support this would not keep the session's settings either.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	c.ConnConfig.StatementCacheCapacity = statementsKept
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
@@ -80,7 +80,7 @@ func setUp(ctx context.Context, conn *pgconn.PgConn, setup string, timeout time.
 	if _, err := conn.Exec(ctx, settings).ReadAll(); err != nil {
 		return err
 	}
-	// A standby lags. With one in the pool a page of the primary's log would lack rows, and a good cursor be told gone.
+	// A standby lags: with one in the pool, a page would lack rows, and a valid cursor would be answered "gone".
 	if _, err := ReadDurability(ctx, conn); err != nil {
 		return err
 	}
@@ -92,9 +92,9 @@ func setUp(ctx context.Context, conn *pgconn.PgConn, setup string, timeout time.
 // some dozen different texts.
 const statementsKept = 512
 
-// PlannedByIndex has every statement of a session planned by an index, row by row, whatever the statistics of a growing
-// table say. It may end the setup of a pool. Planning each time costs a tenth of a millisecond; a plan that was made for
-// other filters would cost seconds. Parallel workers take longer to start (8 ms) than they save.
-// gin_fuzzy_search_limit, which somebody may have set for a text search, would have the index leave rows out.
+// PlannedByIndex makes a session plan every statement with an index, row by row, whatever the statistics of a growing
+// table say. It may end the setup of a pool. Planning each time costs a tenth of a millisecond; a plan made for other
+// filters could cost seconds. Parallel workers take longer to start (8 ms) than they save. gin_fuzzy_search_limit,
+// which somebody may have set for a text search, would make the index leave out rows.
 const PlannedByIndex = ` SET gin_fuzzy_search_limit = 0; SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0;
 	SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_material = off`

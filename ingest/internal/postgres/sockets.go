@@ -12,7 +12,7 @@ import (
 // errPoolClosed is the error of connecting once the pool has been cut off.
 var errPoolClosed = errors.New("the pool is closed")
 
-// sockets are the open connections of a pool, those that carry cancel requests too.
+// sockets are the open connections of a pool, including those of cancel requests.
 type sockets struct {
 	over context.Context // ends with cut
 	end  context.CancelFunc
@@ -37,7 +37,7 @@ func (s *sockets) cut() {
 	}
 }
 
-// dial returns a function that connects as next does, and notes the connection.
+// dial returns a function that connects with next, and registers the connection.
 func (s *sockets) dial(next pgconn.DialFunc) pgconn.DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithCancel(ctx)

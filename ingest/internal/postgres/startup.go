@@ -10,21 +10,21 @@ import (
 )
 
 const (
-	// shortestError and longestError bound the length that stands in front of an error's message; libpq takes it
-	// for text beyond them, too.
+	// shortestError and longestError bound the length that precedes the message of an error. Outside of them it is taken
+	// for text, as libpq does.
 	shortestError, longestError = 8, 30_000
 
 	// longestText bounds what is read of a text. The longest that a postmaster sends has 1,000 bytes.
 	longestText = 4 << 10
 )
 
-// startupConn is a connection whose server may have no process for it. A postmaster that cannot fork one, for want of
-// memory or processes, answers before it has read anything: the letter E, a text and a zero, as servers did when
-// messages had no length yet. pgx reads the text's first letters as a length ("invalid body length"), or, where it
-// has asked for TLS, the E as a no. So the first bytes are looked at, and Read fails with the text.
+// startupConn is a connection whose server may fail to fork a process for it. For lack of memory or processes the
+// postmaster then answers before it has read anything: the letter E, a text and a zero, in the format of the days when
+// messages had no length. pgx would read the text's first letters as a length ("invalid body length"), or, after a
+// request for TLS, the E as a no. So the first bytes are inspected, and Read fails with the text.
 type startupConn struct {
 	net.Conn
-	started bool   // the first bytes have come
+	started bool   // the first bytes were read
 	ahead   []byte // those of them that Read has not returned yet
 }
 
@@ -44,7 +44,7 @@ func (c *startupConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// readStart reads the first byte, and behind an E four more: a length, or letters.
+// readStart reads the first byte, and after an E four more: a length, or letters.
 func (c *startupConn) readStart() error {
 	first := make([]byte, 1, 5)
 	if _, err := io.ReadFull(c.Conn, first); err != nil {
@@ -63,7 +63,7 @@ func (c *startupConn) readStart() error {
 	return nil
 }
 
-// refused reads the rest of a text. If the rest does not come, its beginning has to do.
+// refused reads the rest of a text, and returns it as an error. If the rest does not come, its beginning has to do.
 func (c *startupConn) refused(begins []byte) error {
 	rest, _ := bufio.NewReader(io.LimitReader(c.Conn, longestText)).ReadString(0)
 	text := strings.TrimSpace(strings.TrimSuffix(string(begins)+rest, "\x00"))

@@ -7,21 +7,21 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// tablesQuery lists what somebody has done to the tables that may make an answer untrue, or another one:
+// tablesQuery lists changes that somebody has made to the tables and that may make an answer false, or change it:
 //
-//   - Without their unique keys nothing decides which events are new (the direct path would not notice), nor what
+//   - Without the unique keys nothing decides which events are new (the direct path would not notice), nor what
 //     became of a batch in doubt.
-//   - With a sequence that counts by less than a block, two connections give the same ids to their rows.
+//   - If the sequence increments by less than a block, two connections give the same ids to their rows.
 //   - A trigger or a rule may keep rows out without an error.
-//   - A constraint beside ours, a trigger or row security may refuse events: their requests are answered 422.
-//   - An added column that wants a value refuses every event.
-//   - A column of another type, or with another collation, keeps something else than was sent (jsonb), or compares keys
-//     in another way.
+//   - An added constraint, a trigger or row security may refuse events: their requests are answered 422.
+//   - An added column that requires a value refuses every event.
+//   - A column of another type, or with another collation, stores something else than was sent (jsonb), or compares
+//     keys in another way.
 //   - An unlogged table is empty after a crash.
-//   - Row security, if it holds for this role, may hide events from readers.
+//   - Row security, if it applies to this role, may hide events from readers.
 //
-// The first column is true where the tables cannot be worked with at all. A restore makes the keys last, when all
-// rows are there; readers of tables without keys would pass over rows that are still to come.
+// The first column is true if the tables cannot be used at all. A restore creates the keys last, when all rows are
+// there; readers of tables without keys would miss rows that are still to come.
 const tablesQuery = `WITH tables AS (SELECT name, name::regclass::oid AS t FROM unnest(ARRAY['ingot.events', 'ingot.batches', 'ingot.topics']) AS name),
 keys (name, columns) AS (VALUES ('ingot.events', ARRAY['event_id', 'topic']), ('ingot.batches', ARRAY['commit_seq']), ('ingot.batches', ARRAY['first_id']),
 	('ingot.topics', ARRAY['topic']), ('ingot.subscriptions', ARRAY['name'])),

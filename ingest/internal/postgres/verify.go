@@ -11,8 +11,8 @@ import (
 // invariant is a claim about the tables that no crash may break. Its query counts what contradicts the claim.
 type invariant struct{ what, query string }
 
-// A void row has no ids. Where a failover has lost the draw of a block it may stand between the ids of another
-// instance's batch, which has drawn the block once more.
+// A void row has no ids. If a failover has lost the draw of a block, it may stand between the ids of a batch of another
+// instance, which has drawn the block again.
 var invariants = []invariant{
 	{
 		"commit_seq has no gaps",

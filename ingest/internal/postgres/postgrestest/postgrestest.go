@@ -1,5 +1,5 @@
 // Package postgrestest is what the tests of postgres and of the packages below it begin and end with: a database with the
-// schema, and a look whether its tables agree. Only tests import it.
+// schema, and a check that its tables agree. Only tests import it.
 package postgrestest
 
 import (
@@ -19,7 +19,7 @@ func Database(t testing.TB) string {
 	})
 }
 
-// CheckLog holds the tables to their invariants. A test's context may have ended by then.
+// CheckLog checks the invariants of the tables. It does not use the test's context, which may have ended.
 func CheckLog(t testing.TB, url string) postgres.Verification {
 	t.Helper()
 	v, err := postgres.Verify(context.Background(), url)

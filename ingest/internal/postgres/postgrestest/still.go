@@ -8,8 +8,8 @@ import (
 	"ingot/ingest/internal/postgres"
 )
 
-// StandStill has a connection of the pool begin a transaction, take an advisory lock, and do nothing more until the test ends.
-// With a short timeout a slow machine takes longer to connect than a statement may: then it tries again, for a minute.
+// StandStill makes a connection of the pool begin a transaction, take an advisory lock, and do nothing more until the test
+// ends. If the pool's timeout is short, a slow machine may not connect in time: it tries again, for a minute.
 func StandStill(t testing.TB, pool *postgres.Pool, lock int64) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); ; {
