@@ -9,7 +9,7 @@ const (
 	migrationLock = 0x696e676f74_01
 
 	// LogLock makes commit_seq the order in which batches become visible. A fold and a step of retention hold it too.
-	// Some migrations have its number in their text.
+	// migrations/007_fold.sql has its number in its text.
 	LogLock = 0x696e676f74_02
 
 	// CreationLock is held while subscriptions are counted and one is made.

@@ -10,12 +10,12 @@ import (
 	"ingot/ingest/internal/postgres"
 )
 
-// refusedBy names what somebody has added to the tables and refuses a row: a constraint (but for an index of the key,
-// ofTheKey), a trigger that raises an exception, or a policy of row security, if there is one (policyFor). Else it is
-// empty.
+// refusedBy names what somebody has added to the tables that refuses a row: a constraint (other than an index of the
+// key, ofTheKey), a trigger that raises an exception, or a policy of row security, if there is one (policyFor). It is
+// empty for any other error.
 //
-// NOT NULL is none of them: an added column without a default refuses every row, and whoever is told that for good
-// gives the events up.
+// NOT NULL does not count: an added column without a default refuses every row, and clients that are told a final no
+// would give up their events.
 func refusedBy(err error) string {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || ofTheKey(pgErr) {
@@ -34,8 +34,9 @@ func refusedBy(err error) string {
 	return ""
 }
 
-// refusedAtCommit does so for the error of a commit Query, where only what is deferred and names the table of events is
-// the fault of a row. A constraint always names its table; a trigger has to (RAISE .. USING SCHEMA, TABLE).
+// refusedAtCommit does the same for the error of a commit Query. There a row is to blame only if the error is of
+// something deferred and names the table of events. A constraint always does; a trigger has to (RAISE .. USING SCHEMA,
+// TABLE).
 func refusedAtCommit(err error) string {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || pgErr.SchemaName != "ingot" || pgErr.TableName != "events" {
@@ -46,10 +47,10 @@ func refusedAtCommit(err error) string {
 
 const notNull = "23502"
 
-// ofTheKey recognizes a merge that has met a key that exists, which it should have passed over. ON CONFLICT looks into
-// the valid indexes of the key alone. While REINDEX or CREATE INDEX CONCURRENTLY makes another, or takes the old one
-// away, the key of a row that another ingester writes at the same moment may be found in the one that is not valid,
-// whatever its name is. The next try finds that row. The server tells the columns first, in any language.
+// ofTheKey recognizes a merge that failed at an existing key, which it should have skipped. ON CONFLICT uses only the
+// valid indexes of the key. While REINDEX or CREATE INDEX CONCURRENTLY builds another, or drops the old one, the key of
+// a row that another ingester writes at the same moment may be found in an index that is not valid, whatever its name
+// is. The next try finds that row. The detail begins with the columns in any language.
 func ofTheKey(e *pgconn.PgError) bool {
 	_, columns, _ := strings.Cut(e.Detail, "(")
 	return e.Code == uniqueViolation && e.SchemaName == "ingot" && e.TableName == "events" && strings.HasPrefix(columns, "event_id, topic)=(")
@@ -58,25 +59,25 @@ func ofTheKey(e *pgconn.PgError) bool {
 const uniqueViolation = "23505"
 
 // raised recognizes an exception that a function of a trigger (or of a CHECK, a policy, ..) raises on purpose to keep
-// the row out: by RAISE or ASSERT, whichever SQLSTATE they name, unless that one says that it may pass. The server tells
-// the function of its own that made the error; no setting and no language of its messages changes that name.
+// the row out: by RAISE or ASSERT, with any SQLSTATE that does not say that the error may pass. It goes by the name of
+// the server's own function that made the error, which depends on no setting and no language.
 //
-// P0001 is what a RAISE has that names none.
+// P0001 is the SQLSTATE of a RAISE that names none.
 func raised(e *pgconn.PgError) bool {
 	return e.Code == "P0001" || slices.Contains(raisers, e.Routine) && !mayPass(e.Code)
 }
 
-// raisers are the functions of PL/pgSQL behind RAISE and ASSERT. A RAISE that only passes an error on, without
-// an argument of its own, leaves the name of that error's function.
+// raisers are the functions of PL/pgSQL behind RAISE and ASSERT. A RAISE without arguments, which passes an error on,
+// keeps the name of that error's function.
 var raisers = []string{"exec_stmt_raise", "exec_stmt_assert"}
 
 // mayPass tells whether a SQLSTATE blames something other than the row: whoever raises it, or passes it on with a RAISE,
-// wants the row again. In class 42 are the faults of a program, such as a table that is not there (42P01); but a right
-// that is missing (42501) is what a trigger says to whom it keeps out.
+// wants the row to be tried again. Class 42 has the mistakes of programs, such as a table that is not there (42P01); but
+// a missing right (42501) is what triggers raise to keep rows out.
 func mayPass(code string) bool {
 	return code != postgres.MissingRight && ofClass(code, passing...)
 }
 
-// passing are classes of SQLSTATEs: connection, state of the transaction, serialization, program, resources, state of an
-// object (a lock), operator, system, foreign server, internal.
+// passing are classes of SQLSTATEs: connection, transaction state, serialization, program, resources, state of an object
+// (a lock), operator intervention, system, foreign server, internal.
 var passing = []string{"08", "25", "40", "42", "53", "55", "57", "58", "HV", "XX"}

@@ -15,13 +15,13 @@ import (
 
 // A direct batch needs nothing from the server but one answer. So the next batch may be sent while that answer is
 // awaited: the backend finds it in its socket when it is done with the first, and does not pause. It still runs one
-// transaction after the other, in the order sent. Where the transaction of a batch fails, the batch behind it finds
-// an aborted transaction and fails too.
+// transaction after the other, in the order sent. If the transaction of a batch fails, the batch behind it finds an
+// aborted transaction and fails too.
 //
-//	next        the committer that holds it looks keys up, and is the next to have the turn
-//	turn        the committer that holds it reads and changes the Writer and its session, and sends
+//	next        whoever holds it looks keys up, and is the next to get the turn
+//	turn        whoever holds it reads and changes the Writer and its session, and sends
 //	exchange    a batch that was sent; its answer is read without the turn, in the order sent
-//	alone       waits until all answers are read: for everything that needs a round trip
+//	alone       waits until all answers are read, before anything that needs a round trip
 
 // exchange is a batch that was sent, and the place of its answer among the answers to other batches.
 type exchange struct {
@@ -29,7 +29,7 @@ type exchange struct {
 	batch   atomic.Pointer[batch] // nil once its answer was read
 	before  <-chan struct{}       // closed when the answer to the exchange before was read
 	read    chan struct{}         // closed when the answer to this one was read
-	off     func() bool           // stops giveUp from being called at the end of the batch's ctx
+	off     func() bool           // unregisters giveUp, which the end of the batch's ctx would call
 	sendErr error
 }
 
@@ -61,8 +61,8 @@ func (w *Writer) inTurn(ctx context.Context, f func() error) error {
 	return f()
 }
 
-// goesAhead tells whether the batch can be sent without a round trip over the writing
-// connection before it.
+// goesAhead tells whether the batch can be sent without a prior round trip over the
+// writing connection.
 func (w *Writer) goesAhead(b *batch) bool {
 	s := w.session
 	return s != nil && !s.broken.Load() && !s.expired() && s.hasIDs(b.received) && !s.checkPlan.due()
@@ -97,8 +97,8 @@ func (w *Writer) alone(ctx context.Context) error {
 	}
 }
 
-// send sends messages that form one Query with the data of its COPY. The connection is given up when half of the
-// time that ctx had left has gone by and they are not sent, and at once when ctx ends.
+// send sends messages that form one Query with the data of its COPY. It gives the connection up if they are not sent
+// within half of the time that ctx has left, and at once when ctx ends.
 func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange {
 	s := w.session
 	x := &exchange{session: s, before: w.last, read: make(chan struct{}), off: context.AfterFunc(ctx, s.giveUp)}
@@ -115,8 +115,8 @@ func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange 
 }
 
 // answer waits until the answers to earlier exchanges are read, then reads the answer to this one and judges it. It
-// calls row for each row of it. The connection is given up when half of the time that ctx had left by then has gone by
-// without an answer: a server that is slow, but works, has time for both.
+// calls row for each row of it. It gives the connection up if the answer does not come within half of the time that ctx
+// has left by then, so that a server that is slow, but works, has time for both.
 func (x *exchange) answer(ctx context.Context, row func(values [][]byte)) error {
 	<-x.before
 	defer close(x.read)
@@ -133,7 +133,7 @@ func (x *exchange) answer(ctx context.Context, row func(values [][]byte)) error 
 	return judgeCommit(s.conn.TxStatus(), string(a.tag), err, a.warned)
 }
 
-// answered is what became of the commands of one message or Query.
+// answered is the answer to the commands of one Query, or up to one Sync.
 type answered struct {
 	done   int    // commands that were completed
 	tag    []byte // command tag of the last of them

@@ -2,7 +2,7 @@ package writer
 
 import "ingot/internal/event"
 
-// batch is one batch, and how far it has come. Slices with one entry an event are in arrival order.
+// batch is one batch, and how far it has come. Slices with one entry per event are in arrival order.
 type batch struct {
 	groups      []event.Group
 	suspects    []bool // events that the filter suspects; nil: nobody knows, as without a filter
@@ -16,7 +16,7 @@ type batch struct {
 	stored      []bool   // events that became rows
 	storedCount int
 	folds       bool // its commit Query folds: it brings ingot.topics up to date
-	sinceFold   int  // then: the batches that its connection has sent since the last that folded; 0: it was the first
+	sinceFold   int  // if so: how many batches its connection has sent since the last that folded; 0: it is the first that does
 }
 
 // count is the number of events in a batch.
@@ -38,9 +38,9 @@ func (b *batch) suspected() (n int) {
 	return n
 }
 
-// A look-up spares the merge the rows that exist already, but it costs a round trip to another backend. It is worth
-// that when it spares some 70 small rows, or fewer large ones. Guesses. With 30 suspects in each batch of 100, 4
-// ingesters took an eighth less time for themselves without look-ups (docs/decisions/0022).
+// A look-up spares the merge the rows that exist already, but costs a round trip to another backend. It pays when it
+// spares some 70 small rows, or fewer large ones. Guesses. With 30 suspects in each batch of 100, 4 ingesters used an
+// eighth less processor time without look-ups (docs/decisions/0022).
 const (
 	lookUpBytes = 32 << 10 // of payload
 	rowBytes    = 256      // what a row costs besides its payload
@@ -59,7 +59,7 @@ func (b *batch) costOfSuspects() (bytes int) {
 	return bytes
 }
 
-// believe takes the suspects for known without a look-up, if they are few enough for the batch's own Query to
+// believe assumes that the suspects exist, without a look-up, if they are few enough for the batch's own Query to
 // check.
 func (b *batch) believe() {
 	if n := b.suspected(); n > 0 && n <= checkedKeys {
@@ -67,8 +67,8 @@ func (b *batch) believe() {
 	}
 }
 
-// believeIn deals with the keys of k that the look-up did not find. Those that the batch before has are taken for
-// known: when this batch is written, the batch before has either stored them, or has failed and this one fails too.
+// believeIn deals with the keys of k that the look-up did not find. Those that the batch before has are assumed to
+// exist: when this batch is written, the batch before has either stored them, or has failed, and this one fails too.
 func (b *batch) believeIn(before *batch, k keys) {
 	type key struct{ id, topic string }
 	missing := map[key][]int{}

@@ -29,8 +29,8 @@ func classify(err error) error {
 	return notStored(err)
 }
 
-// notStored is the fate of a batch that the server reports an error for which is certainly not its data's, or may be
-// anybody's.
+// notStored is the fate of a batch after an error of the server that certainly does not come from its data, or that
+// nobody can explain.
 func notStored(err error) error {
 	if unexplained(err) {
 		return &event.NotStoredError{Reason: event.ReasonUnexplained, Err: err}
@@ -38,9 +38,9 @@ func notStored(err error) error {
 	return unavailable(err)
 }
 
-// unexplained recognizes an ERROR that one row of many may be at fault for: a mistake in a trigger, an added column that
-// wants a value, a broken page of an index. It is none where its SQLSTATE says that the server or the transaction is:
-// class 08, 25 (read-only), 40 (a deadlock), 53 (no room), 57 (it is stopping).
+// unexplained recognizes an ERROR that may be caused by one row of many: a mistake in a trigger, an added column that
+// requires a value, a broken page of an index. It is not one if its SQLSTATE blames the server or the transaction: class
+// 08, 25 (read-only), 40 (a deadlock), 53 (no room), 57 (it is stopping).
 func unexplained(err error) bool {
 	code := postgres.SQLState(err)
 	return isError(err) && len(code) == 5 && !postgres.LockTimedOut(err) && !ofTheLog(err) &&
@@ -63,13 +63,13 @@ func isBadData(code string) bool {
 	return ofClass(code, "22", "54")
 }
 
-// ofClass tells whether a SQLSTATE is of one of the classes. What answers in Postgres' place may leave it out.
+// ofClass tells whether a SQLSTATE is of one of the classes. A pooler that answers in place of Postgres may send none.
 func ofClass(code string, classes ...string) bool {
 	return len(code) == 5 && slices.Contains(classes, code[:2])
 }
 
-// atTheirEnd are functions of the server that raise 54000 whatever the row is: the server has no transaction ids
-// left until somebody vacuums, or a table is as large as tables get.
+// atTheirEnd are functions of the server that raise 54000 whatever the row is: when the server has no transaction ids
+// left until somebody vacuums, or a table is as large as tables can be.
 var atTheirEnd = []string{"GetNewTransactionId", "mdextend", "mdzeroextend", "ExtendBufferedRelShared"}
 
 // isError tells an ERROR, after which the session goes on, from a FATAL or a PANIC, after which it does not.

@@ -36,8 +36,8 @@ func ofTheLog(err error) bool {
 	return ok && ofClass(pgErr.Code, "23") && pgErr.SchemaName == "ingot" && pgErr.TableName == "batches"
 }
 
-// doubt gives up the connection that the batch was sent over, since nothing that still comes over it can be
-// trusted. Then it finds out what became of the batch.
+// doubt gives up the connection that the batch was sent over, since nothing that it still brings can be trusted. Then
+// it finds out what became of the batch.
 func (w *Writer) doubt(ctx context.Context, b *batch, over *session, err error) error {
 	w.staging.Store(false)
 	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
@@ -63,7 +63,7 @@ func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
 }
 
 // run runs statements as one Query, and tells whether a warning came with the last of them. A warning of another
-// statement, such as that transaction ids run short, says nothing about the COMMIT.
+// statement, such as that transaction ids are running out, says nothing about the COMMIT.
 func (s *session) run(ctx context.Context, query string) (results []*pgconn.Result, warned bool, err error) {
 	s.warned = false
 	answer := s.conn.Exec(ctx, query)
@@ -102,10 +102,10 @@ func (w *Writer) commitQuery(b *batch) string {
 	return string(w.appendCommit(begin, b))
 }
 
-// judgeCommit decides what the answer to the commit Query means. Only a COMMIT tag to which no warning belongs is a
-// commit. An ERROR certainly is none: the server stops at the statement that failed. Whatever its class, an ERROR
-// is not the fault of anybody's data, for all that stands in the commit Query has been in the rows; but for a
-// constraint that waits for the COMMIT (refusedAtCommit). Every other answer leaves the outcome unknown.
+// judgeCommit decides what the answer to the commit Query means. Only a COMMIT tag without a warning is a commit. An
+// ERROR certainly is none: the server stops at the statement that failed. Whatever its class, an ERROR does not come
+// from anybody's data, since the rows have been accepted by then, except if a deferred constraint refuses one
+// (refusedAtCommit). Every other answer leaves the outcome unknown.
 func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
 	if err != nil {
 		if isError(err) && (txStatus == 'E' || txStatus == 'I') {

@@ -5,16 +5,15 @@ import (
 	"fmt"
 )
 
-// The direct path ships rows that are believed to be new straight into the table. It sends the whole transaction at
+// The direct path copies rows that are believed to be new straight into the table. It sends the whole transaction at
 // once, and needs one round trip:
 //
 //	BEGIN; settings; check; COPY events; lock; now and then the fold of topics; log row; COMMIT
 //
-// The rows leave out suspects that a look-up found beforehand, and suspects that are only believed to exist, which
-// the Query checks. Where a belief is wrong, the check fails, or COPY breaks at the primary key. Then the server
-// skips the rest of the Query, nothing is stored, and the batch is staged with new ids. Which ERROR it
-// was does not matter. Anything but an ERROR or a clean COMMIT (the connection ends, a FATAL, a warning) puts the
-// batch in doubt, which is resolved like any other doubt.
+// The rows leave out suspects that a look-up has found, and suspects that are only believed to exist, which the Query
+// checks. If such a belief is wrong, the check fails, or COPY fails at the primary key. Then the server skips the rest
+// of the Query, nothing is stored, and the batch is staged with new ids, whichever ERROR it was. Anything but an ERROR
+// or a clean COMMIT (the connection ends, a FATAL, a warning) puts the batch in doubt, which is resolved like any other.
 
 const directCopy = "COPY ingot.events (" + columns + ") FROM STDIN (FORMAT binary); "
 
@@ -28,8 +27,8 @@ func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent 
 	return w.finish(ctx, b, x, sent)
 }
 
-// begin prepares the batch and sends it; then it returns an exchange, and finish has to be called. If it had to
-// stage the batch instead, it returns no exchange and the batch is done with.
+// begin prepares the batch and sends it; then it returns an exchange, and finish has to be called. If it had to stage
+// the batch instead, it returns no exchange: that batch is finished.
 func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *exchange, err error) {
 	defer w.next.give()
 	err = w.inTurn(ctx, func() error {
@@ -53,8 +52,8 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *e
 	return x, err
 }
 
-// prepare takes ids for the batch, and prepares the check if its plan is due. Its errors are classed: no row has
-// been shipped yet that could be to blame.
+// prepare takes ids for the batch, and prepares the check if its plan is due. Its errors are classed already: no row
+// that could be to blame has been sent yet.
 func (w *Writer) prepare(ctx context.Context, b *batch) error {
 	if !w.busy() {
 		if _, err := w.ready(ctx); err != nil {
@@ -73,13 +72,13 @@ func (w *Writer) prepare(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// lookUpBeside finds out which keys exist, unless the batch's Query is to check that. The look-up cannot find keys
-// of the batch before, which is not committed yet: those are believed to exist.
+// lookUpBeside finds out which keys exist, unless the batch's Query checks that. The look-up cannot find keys of the
+// batch before, which is not committed yet: those are believed to exist.
 func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 	if b.believed != nil {
 		return nil
 	}
-	before := w.underWay() // taken before the look-up begins, which may miss what this batch commits meanwhile
+	before := w.underWay() // asked first: the look-up may miss what that batch commits meanwhile
 	asked, err := w.lookUp(ctx, b, p.lookUpAll)
 	if err != nil {
 		return err
@@ -94,8 +93,8 @@ func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 	return nil
 }
 
-// withoutLookUp stages a batch whose keys could not be looked up, because the look-up failed (as where no
-// connection can be had for it) or another server answered. The merge needs no look-up.
+// withoutLookUp stages a batch whose keys could not be looked up, because the look-up failed (for example, no
+// connection can be opened for it) or another server answered. The merge needs no look-up.
 func (w *Writer) withoutLookUp(ctx context.Context, b *batch, err error, sent func()) error {
 	w.cannotLookUp(b, err)
 	if err := w.alone(ctx); err != nil {

@@ -4,8 +4,8 @@
 //
 // A batch (batch.go) is given ids (ids.go). A suspect is an event whose key the caller
 // believes to exist. Unless they are few, suspects are looked up (lookup.go), and those
-// that exist are left out. Until those guesses have proven right, the direct path has every
-// event looked up. What is left takes one of two paths, which path.go chooses.
+// that exist are left out. On the direct path every event is looked up until such guesses
+// have proven right. The rest takes one of two paths, which path.go chooses.
 //
 // The staged path (staged.go) takes two round trips, while the next batch is looked up:
 //
@@ -17,8 +17,8 @@
 //     log, COMMIT. No network gap can hold the lock, and no text of a user stands in that
 //     Query but topics in hex.
 //
-// The direct path (direct.go) takes one round trip: BEGIN, a check that the suspects exist
-// which were not looked up, COPY of sorted rows straight into the table, and step 2, all in
+// The direct path (direct.go) takes one round trip: BEGIN, a check that those suspects exist
+// that were not looked up, COPY of sorted rows straight into the table, and step 2, all in
 // one Query. It fails if a key of the COPY exists, or a suspect does not; then the batch is
 // staged (finish.go). While its answer is awaited the next such batch is sent (ahead.go):
 // the backend goes from one to the other without a pause.
@@ -30,23 +30,23 @@
 //	batch.go rows.go query.go    a batch on its way, and the bytes of it
 //	crowd.go                     whether other writers write most batches
 //	guesses.go                   how good the guesses about its keys were
-//	session.go ready.go ids.go   the connection that writes, and what dies with it
+//	session.go ready.go ids.go   the connection that writes, and what ends with it
 //	looker.go                    the two connections that look keys up
 //	classify.go                  what an error means for a batch
-//	added.go policies.go         what somebody has added to the tables and refuses a row
+//	added.go policies.go         what somebody has added to the tables that refuses a row
 //
 // What this gives:
 //
 //   - The primary key decides what is new, and nothing else does.
 //   - Batches do not deadlock: a transaction writes its keys in one sorted statement, before
 //     it takes the log's lock, and after that only the fold and the log's row.
-//   - commit_seq is the order in which batches became visible, for the lock is
-//     let go only after the commit.
+//   - commit_seq is the order in which batches became visible, because the lock is
+//     released only after the commit.
 //   - The first copy of a key in arrival order is the one stored: the others of its batch
 //     are left out.
 //   - If something fails before COMMIT is sent, certainly nothing is stored. After that the
 //     same holds for an ERROR from the server; anything else but a clean COMMIT (a lost
-//     connection, a FATAL, a warning, a missing tag) is an outcome nobody knows.
+//     connection, a FATAL, a warning, a missing tag) leaves the outcome unknown.
 //
 // Connections of the Writer never send a cancel request: cancelling a COMMIT
 // that waits for a synchronous standby would make it look committed.

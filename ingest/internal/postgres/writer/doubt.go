@@ -54,8 +54,8 @@ type backend struct {
 	start string // backend_start, as text
 }
 
-// asWhoLoggedIn goes before a statement of the same Query. A backend is shown to, and can be ended by, the role
-// that logged in; not the role that ALTER ROLE .. SET role has put in its place.
+// asWhoLoggedIn goes before a statement of the same Query. Only the role that logged in sees its backends in full and
+// may end them, not the role that ALTER ROLE .. SET role has put in its place.
 const asWhoLoggedIn = "SET LOCAL ROLE NONE; "
 
 const backendQuery = asWhoLoggedIn + "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
@@ -67,7 +67,7 @@ const backendQuery = asWhoLoggedIn + "SELECT pid, backend_start::text FROM pg_st
 // wait for a synchronous standby, and what was read could still be lost with the primary.
 //
 // A row of another instance is not the batch's. A failover may lose the last draws of ids; then other instances
-// draw the same ids once more. drawBlock sees to it that this instance does not.
+// draw the same ids again. drawBlock makes sure that this instance does not.
 //
 // Like a batch, voidQuery waits for the log's lock as long as a statement may take.
 const voidQuery = `SET LOCAL lock_timeout = 0;
@@ -80,8 +80,8 @@ SELECT pg_logical_emit_message(true, 'ingot', 'fence');
 SELECT received > 0 AND instance = '%[3]s' FROM ingot.batches WHERE first_id = %[2]d;
 COMMIT`
 
-// abandon gives up a connection whose COMMIT was not answered. Its backend may wait with that COMMIT for as long as
-// a synchronous standby is away, and each further try could leave another such backend. So the next connection, or
+// abandon gives up a connection whose COMMIT was not answered. Its backend may hang in that COMMIT for as long as a
+// synchronous standby is away, and each further try could leave another such backend. So the next connection, or
 // fence, ends it. The connection may have been abandoned already, by another batch that was sent over it.
 func (w *Writer) abandon(over *session) {
 	if !slices.Contains(w.abandoned, over.backend) {
@@ -93,7 +93,7 @@ func (w *Writer) abandon(over *session) {
 }
 
 // endAbandoned ends the backends of connections that were given up, over the connection of s. No answer depends on
-// it: the fence waits for the old transaction in any case, only less long where the backend was ended.
+// it: the fence waits for the old transaction in any case, but not as long if its backend was ended.
 func (w *Writer) endAbandoned(ctx context.Context, s *session) {
 	for _, old := range w.abandoned {
 		end := fmt.Sprintf(asWhoLoggedIn+"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND backend_start::text = '%s'", old.pid, old.start)
@@ -105,8 +105,8 @@ func (w *Writer) endAbandoned(ctx context.Context, s *session) {
 	w.abandoned = nil
 }
 
-// fence tells whether the batch has committed; an error means that this is not certain yet. It uses another
-// connection than the batch did, and openSession has made sure that it does not lead to a standby.
+// fence tells whether the batch has committed; an error means that this is not certain yet. It uses a connection other
+// than the batch's, and openSession has made sure that it does not lead to a standby.
 func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error) {
 	s, err := w.ready(ctx)
 	if err != nil {

@@ -7,11 +7,11 @@ import (
 	"ingot/internal/event"
 )
 
-// prepareFold prepares the statement that adds to the sums what has gathered, and the topics of the batch that
+// prepareFold prepares the statement that adds to the sums the counts that have gathered, and those of the batch that
 // folds. It runs under the log's lock, before the batch's row of the log, which is marked as folded.
 //
 // It returns one row, which tells how far the log has come (crowd.go): the number of its last row. max() would read
-// the whole log here: beside a WITH that writes, Postgres does not look at the end of the index instead.
+// the whole log here: in a statement with a WITH that writes, Postgres does not use the end of the index for it.
 const prepareFold = `PREPARE ingot_fold (text) AS
 	WITH folded AS (
 		INSERT INTO ingot.topics AS t (topic, events)
@@ -23,10 +23,10 @@ const prepareFold = `PREPARE ingot_fold (text) AS
 `
 
 // A batch folds when foldBatches batches were written over its connection since the last one that folded, or when
-// foldCounts counts have gathered in them. Batches of nothing but duplicates are among the foldBatches: their rows
-// have to be passed over as well. A reader of /stats adds up at most about foldCounts counts for each ingester,
-// which takes it a millisecond. The first batch of a connection folds, so that a process which ends again and again
-// leaves no more behind. If a batch that folds is never committed, as many again gather before the next fold.
+// foldCounts counts have gathered in them. Batches of nothing but duplicates count as well, because readers have to pass
+// over their rows. A reader of /stats adds up at most about foldCounts counts per ingester, which takes a millisecond.
+// The first batch of a connection folds, so that a process that restarts again and again does not leave more and more
+// behind. If a batch that folds is never committed, as many again gather before the next fold.
 const (
 	foldBatches = 64
 	foldCounts  = 2000
@@ -49,8 +49,8 @@ func (u unfolded) sent() int {
 	return u.batches
 }
 
-// topicsOf is what the batch has stored of each topic, as an SQL literal: JSON in hex. It also decides whether the
-// batch folds. A batch that is written again and has decided to fold still folds.
+// topicsOf is how many events of each topic the batch has stored, as an SQL literal: JSON in hex. It also decides
+// whether the batch folds. A batch that was to fold still does when it is written again.
 func (s *session) topicsOf(b *batch) []byte {
 	defer clear(s.topics) // else it holds on to the batch
 	b.countTopics(s.topics)

@@ -1,6 +1,6 @@
 package writer
 
-// guesses counts the filter's guesses about keys of which the truth was seen since.
+// guesses counts the filter's guesses about keys whose truth is known by now.
 type guesses struct {
 	misses    float64 // keys that were not suspected
 	wrong     float64 // of them, those that existed
@@ -8,7 +8,7 @@ type guesses struct {
 	unfounded float64 // of them, those that did not exist
 }
 
-// add counts a guess of which the truth is seen now.
+// add counts a guess whose truth is known now.
 func (g *guesses) add(suspected, existed bool) {
 	switch {
 	case suspected:

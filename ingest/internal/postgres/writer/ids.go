@@ -36,17 +36,17 @@ func (s *session) takeIDs(ctx context.Context, n int) (first int64, err error) {
 // hasIDs tells whether the block holds n ids more.
 func (s *session) hasIDs(n int) bool { return s.nextID != 0 && s.lastID-s.nextID+1 >= int64(n) }
 
-// blockQuery draws a block. It returns 0 instead if a batch in the log has ids of this block or of a later one.
-// That is so where the sequence lags behind the log because tables alone were copied, as on a logical replica. With
-// such ids readers would take one batch's rows for another's, and rows of a batch that retention has deleted for
-// new ones; and they would take ids that nobody has used for older than they are. Otherwise this statement finds no
-// later block in the log: whoever draws a later one commits after this statement has begun.
+// blockQuery draws a block. It returns 0 instead if a batch in the log has ids of this block or of a later one: the
+// sequence then lags behind the log because only tables were copied, as on a logical replica. With such ids readers
+// would take one batch's rows for another's, and rows of a batch that retention has deleted for new ones; and they would
+// take ids that nobody has used for older than they are. In normal operation this statement finds no later block in the
+// log: whoever draws a later one commits after this statement has begun.
 const blockQuery = `WITH block AS MATERIALIZED (SELECT nextval('ingot.id_blocks') AS first)
 	SELECT CASE WHEN NOT EXISTS (SELECT FROM ingot.batches WHERE first_id >= first) THEN first ELSE 0 END FROM block`
 
-// drawBlock draws until the block is later than all ids that the log and this process have had. A failover may lose
-// the newest draws, and then the same blocks come once more. A batch of this process that is still in doubt must
-// not find another batch of this process in its place.
+// drawBlock draws until the block lies behind all ids that the log and this process have had. A failover may lose the
+// newest draws, and then the same blocks are drawn again. A batch of this process that is still in doubt must not find
+// another batch of this process in its place.
 func (s *session) drawBlock(ctx context.Context) error {
 	for {
 		first, err := postgres.QueryNumber(ctx, s.conn, blockQuery)

@@ -21,13 +21,13 @@ type lookers struct {
 	url     string
 	timeout time.Duration // statement_timeout of a look-up; for the network see dial
 	all     [2]looker
-	stale   atomic.Bool // the connection that writes was given up, and these may lead to an old server
+	stale   atomic.Bool // the connection that writes was given up, so these may lead to an old server
 
 	pause   time.Duration             // how long nothing is looked up after a connection could not be opened
 	refused atomic.Pointer[time.Time] // when a connection last could not be opened; nil: never
 }
 
-// lookUpPause is how long nothing is looked up after no connection could be had for it, as under a role's
+// lookUpPause is how long nothing is looked up after a connection could not be opened, for example because of a role's
 // CONNECTION LIMIT. A guess.
 const lookUpPause = time.Second
 
@@ -36,8 +36,7 @@ const lookUpPause = time.Second
 var errNoLookUps = errors.New("no look-ups for a while: a connection could not be opened")
 
 // find marks in known the keys that exist; known means nothing when find fails. It also returns which server says
-// so, named as in session.server: after a failover an old server may still answer, and it knows keys that were
-// lost.
+// so, named as in session.server: after a failover the old server may still answer, and it has keys that were lost.
 func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string, err error) {
 	if l.stale.Swap(false) {
 		l.close()

@@ -13,9 +13,8 @@ import (
 	"ingot/internal/event"
 )
 
-// lookUpQuery finds which of the keys do not exist. Nearly all keys that are asked for exist, so it returns next to
-// no rows. The arrays are unnested in the SELECT list, so that Postgres keeps them nowhere on the way
-// (docs/decisions/0019).
+// lookUpQuery finds which of the keys do not exist. Nearly all keys that are asked for exist, so it returns hardly any
+// rows. The arrays are unnested in the SELECT list, so that Postgres materializes them nowhere (docs/decisions/0019).
 const lookUpQuery = `
 SELECT k.i::bigint FROM (SELECT unnest($1::text[]) AS event_id, unnest($2::text[]) AS topic, generate_series(1, cardinality($1::text[])) AS i) AS k
 WHERE NOT EXISTS (SELECT FROM ingot.events AS e WHERE e.event_id = k.event_id COLLATE "C" AND e.topic = k.topic COLLATE "C")`
@@ -53,9 +52,9 @@ func (k keys) slice(from, to int) keys {
 // twoLookers is how many keys two connections look up faster than one. A guess.
 const twoLookers = 600
 
-// lookUp marks as known those suspects, or with lookUpAll those events, whose keys exist. It notes which server
-// says so. It runs beside the batch that is being written. Rows do not go away, unless retention deletes them, so a
-// key that was found still exists when its batch is written. lookUp returns the keys that it asked for.
+// lookUp marks as known those suspects, or with lookUpAll those events, whose keys exist, and notes which server says
+// so. It runs while another batch is being written. Rows do not go away, unless retention deletes them, so a key that
+// was found still exists when its batch is written. lookUp returns the keys that it asked for.
 func (w *Writer) lookUp(ctx context.Context, b *batch, lookUpAll bool) (asked keys, err error) {
 	asked = keysToLookUp(b, lookUpAll)
 	if len(asked.positions) == 0 {
@@ -74,9 +73,9 @@ func (w *Writer) cannotLookUp(b *batch, err error) {
 	b.forgetKnown()
 }
 
-// checkQuery does for the direct path's Query what lookUpQuery does. It takes the keys in hex, a line each. At a
-// key that does not exist it divides by zero, and the whole Query fails. So it does at a key that has more lines in
-// one text than in the other; the decoder lets nobody send such a key.
+// checkQuery does for the direct path's Query what lookUpQuery does. It takes the keys in hex, one per line. At a key
+// that does not exist it divides by zero, and the whole Query fails. It would also fail if the two texts had different
+// numbers of lines, but the decoder accepts no key with a line break.
 const checkQuery = `
 SELECT 1 / (0 * coalesce(length(k.event_id), 1)) FROM (SELECT unnest(string_to_array(convert_from(decode($1, 'hex'), 'UTF8'), E'\n')) AS event_id,
 	unnest(string_to_array(convert_from(decode($2, 'hex'), 'UTF8'), E'\n')) AS topic) AS k
@@ -91,8 +90,8 @@ const (
 	replanAfter = time.Minute
 )
 
-// prepareCheck prepares the check anew if its plan is due. While an answer is awaited over the connection it only
-// counts the use: the plan may have become due after the batch was found fit to be sent ahead.
+// prepareCheck prepares the check anew if its plan is due. While an answer is awaited over the connection it only counts
+// the use, since the plan may become due right after goesAhead has looked.
 func (w *Writer) prepareCheck(ctx context.Context) error {
 	s := w.session
 	if w.busy() {
@@ -102,9 +101,9 @@ func (w *Writer) prepareCheck(ctx context.Context) error {
 	return s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextOID, pgtype.TextOID)
 }
 
-// planned keeps the plan of a statement in step with the table. Planning costs as much as looking 100 keys up. But
-// a plan that was made for a table of one page may use an index that somebody has made on topic, and would read
-// whole topics once there are many rows. So the plan is made anew after 1, 4, 16, .. uses, and every minute.
+// planned keeps the plan of a statement up to date with the table. Planning costs as much as looking up 100 keys. But a
+// plan made for a table of one page may use an index that somebody has made on topic, and would read whole topics once
+// there are many rows. So the statement is planned anew after 1, 4, 16, .. uses, and every minute.
 type planned struct {
 	uses, next int
 	at         time.Time
@@ -113,11 +112,11 @@ type planned struct {
 func (p *planned) due() bool { return p.uses+1 >= p.next || time.Since(p.at) >= replanAfter }
 
 func (p *planned) prepare(ctx context.Context, conn *pgconn.PgConn, name, query string, params ...uint32) error {
-	if !p.due() {
-		p.uses++
+	due := p.due()
+	p.uses++
+	if !due {
 		return nil
 	}
-	p.uses++
 	if p.next > 0 {
 		if err := conn.Deallocate(ctx, name); err != nil {
 			return fmt.Errorf("drop the plan of %s: %w", name, err)

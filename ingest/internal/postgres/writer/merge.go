@@ -15,9 +15,9 @@ import (
 	"ingot/internal/event"
 )
 
-// The merge is three prepared statements behind one Sync: where one fails the server skips the rest. The rows are
-// the parameters of the third, one array a column. The unnest of all arrays in one SELECT list gives the rows back
-// in their order, and Postgres keeps them nowhere on the way.
+// The merge is three prepared statements up to one Sync: if one fails the server skips the rest. The rows are the
+// parameters of the third, one array per column. Unnesting all arrays in one SELECT list yields the rows in their
+// order, and Postgres materializes them nowhere.
 
 const (
 	beginName    = "ingot_begin"
@@ -70,7 +70,7 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 		s.giveUp() // a half message cannot be taken back
 		return fmt.Errorf("send the rows: %w", err)
 	}
-	strange := 0 // rows with ids that the batch did not send, or that came twice: the work of a trigger
+	strange := 0 // rows with ids that the batch did not send, or that came twice: a trigger's doing
 	a, err := s.readAnswer(func(done int, values [][]byte) {
 		if done != beforeMerge {
 			return
@@ -95,16 +95,16 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 	return mergeFailure(fmt.Errorf("merge: %w", err))
 }
 
-// shrink lets go of the memory that a large batch has needed.
+// shrink frees the memory that a large batch has needed.
 func (s *session) shrink() {
 	if cap(s.buf) > bufKept {
 		s.buf = nil
 	}
 }
 
-// mergeFailure turns a lock timeout of the merge into ReasonKeyHeld, if it was a key's lock or a trigger says that it was: such an
-// error has a context, in whichever language. A lock of the whole table, which is waited for before there is a row, has none
-// and keeps everybody out. The same SQLSTATE from another statement says nothing about keys.
+// mergeFailure turns a lock timeout of the merge into ReasonKeyHeld, if it was a key's lock or a trigger says so: such an error
+// has a context (Where), in any language. A lock of the whole table keeps everybody out; the merge waits for it before it gets
+// to a row, so its error has no context. The same SQLSTATE from another statement says nothing about keys.
 func mergeFailure(err error) error {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && postgres.LockTimedOut(err) && pgErr.Where != "" {
 		return &event.NotStoredError{Reason: event.ReasonKeyHeld, Err: err}
@@ -112,8 +112,8 @@ func mergeFailure(err error) error {
 	return err
 }
 
-// briefLock is how long a brief batch waits for a key: long enough for another ingester's commit to let go of the
-// key, short enough to hold up nobody. A guess.
+// briefLock is how long a brief batch waits for a key: long enough for another ingester's commit to release it, short
+// enough to delay nobody. A guess.
 const briefLock = 10 * time.Millisecond
 
 // appendMerge encodes the three statements and Sync.

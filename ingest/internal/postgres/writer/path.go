@@ -9,30 +9,29 @@ const (
 	PathDirect Path = "direct" // always try the direct path first
 )
 
-// The direct path fails at each key that exists though the filter did not suspect it, unless it was looked up, and
-// at each suspect that does not exist though nobody looked it up. Then the whole batch is written twice. So the
-// path is taken only while such guesses are rare. The figures are guesses that keep the expected cost of wrong
-// batches at a few percent.
+// The direct path fails if a key exists that the filter did not suspect, unless it was looked up, or if a suspect that
+// was not looked up does not exist. Then the whole batch is written twice. So the path is taken only while such wrong
+// guesses are rare. The figures below were chosen by guess, to keep the expected cost of failed batches at a few percent.
 const (
-	// guessesToTrust is how many guesses must have been checked before the filter is believed: guesses about keys
-	// that it does not suspect (trusted), or all guesses (believed). After a restart the filter knows nothing:
-	// every key is looked up until the filter has proven itself.
+	// guessesToTrust is how many guesses must have been checked before the filter is believed: guesses about keys that
+	// it does not suspect (trusted), or all guesses (believed). After a restart the filter knows nothing, and every key
+	// is looked up until it has proven itself.
 	guessesToTrust = 2_000
 
 	// guessesKept bounds how far back the rates reach: when there are more guesses, all counts are halved.
 	guessesKept = 100_000
 
-	// checkedKeys is how many suspects the direct path's own Query may check. More suspects are looked up over
-	// other connections, on another core, while the batch before is being written. That costs a round trip, and a
-	// second backend to wake up. A guess.
+	// checkedKeys is how many suspects the direct path's own Query may check. If there are more they are looked up over
+	// other connections, on another core, while the batch before is being written, which costs a round trip and waking
+	// up a second backend. A guess.
 	checkedKeys = 64
 
 	// wrongPerBatch is how many wrong guesses may be expected in a batch that goes without a look-up.
 	wrongPerBatch = 0.02
 
-	// A direct batch of looked-up keys can still lose a race for a key against another ingester. When more than
-	// racesTolerated of the direct batches did so lately (a moving average over some ten batches), the staged path
-	// is taken for the next stagedFor batches.
+	// A direct batch of looked-up keys can still lose a race for a key to another ingester. When more than the share
+	// racesTolerated of the direct batches did so lately (a moving average over some ten batches), the staged path is
+	// taken for the next stagedFor batches.
 	racesTolerated = 0.1
 	raceMemory     = 0.1
 	stagedFor      = 200

@@ -17,9 +17,9 @@ func violatesPolicy(err error) bool {
 	return ok && pgErr.Code == postgres.MissingRight && pgErr.Routine == "ExecWithCheckOptions"
 }
 
-// policiesQuery names the policies of the table of events, each as it is since it was last changed. It names none if they
-// do not let this role add rows at all, or not see those it has added, which the merge's RETURNING asks for: where there is no
-// such policy every row is kept out, and by the same error as by one that looks at the row.
+// policiesQuery names the policies of the table of events, each with its version. It names none unless there are some that let
+// this role add rows, and see those it has added, which the merge's RETURNING needs: without such policies every row is refused,
+// with the same error as by a policy that has judged the row.
 const policiesQuery = `SELECT string_agg(format('%s.%s', oid, xmin), ' ' ORDER BY oid) FROM pg_policy WHERE polrelid = 'ingot.events'::regclass
 AND (SELECT bool_and(EXISTS (
 	SELECT FROM pg_policy WHERE polrelid = 'ingot.events'::regclass AND polpermissive AND polcmd IN ('*', command)
@@ -34,9 +34,9 @@ func readPolicies(ctx context.Context, conn *pgconn.PgConn) (string, error) {
 	return string(results[0].Rows[0][0]), nil
 }
 
-// policyFor makes sure that a policy has judged the row of a merge that failed: policies were there before it, and are the same
-// now. Row security that was turned on without one, or whose policy is just being replaced, is a mistake that somebody will mend:
-// nobody's event is refused for it. The caller has rolled back.
+// policyFor makes sure that a policy has judged the row of a merge that failed: there were policies before it, and they are the
+// same now. If it returns an error, row security was turned on without a policy, or a policy is just being replaced: somebody will
+// correct that, and no event is refused for it. The caller has rolled back.
 func (w *Writer) policyFor(ctx context.Context, failure error) error {
 	s := w.session
 	if s == nil {

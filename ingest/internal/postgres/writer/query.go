@@ -9,12 +9,11 @@ import (
 
 // The texts of the simple-protocol Queries that end a batch. The server parses such a Query whole before any of it
 // runs, and it has no parameters. So it holds only numbers, and users' text as hex digits: nothing in it needs
-// quoting. Numbers stand in quotes all the same: a quoted literal has no type and is read as the type that is
-// needed, where an integer would have to be converted.
+// escaping. Numbers are quoted all the same: a quoted literal has no type yet and is read as the type that is needed,
+// whereas an integer would have to be converted.
 
-// prepareLock prepares the statement that takes the log's lock. Each batch holds the lock for moments only, but
-// there may be many of them. So the lock is waited for as long as a statement may take, not as long as a key is
-// waited for.
+// prepareLock prepares the statement that takes the log's lock. Each batch holds that lock only for a moment, but there
+// may be many of them. So the statement waits for it as long as a statement may take, not only as long as for a key.
 const prepareLock = `PREPARE ingot_lock AS
 	SELECT CASE WHEN set_config('lock_timeout', '0', true) = '0' THEN pg_advisory_xact_lock(%d) END;
 `
@@ -22,8 +21,8 @@ const prepareLock = `PREPARE ingot_lock AS
 // prepareLog prepares the statement that writes a batch's row of the log. Its parameters are the first id, how many
 // events the batch received and stored, its topics as JSON in hex, and whether it folds. The instance has to be
 // filled into the text. If another batch has ids of this one, first_id becomes NULL, which the table refuses:
-// somebody has put other tables in the place of those that the block belongs to. A void row has no ids, and may stand
-// between those of a batch.
+// somebody has replaced the tables that the block belongs to. A void row has no ids, and may stand between those of a
+// batch.
 const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
 		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
@@ -68,7 +67,7 @@ func (s *session) appendCheck(q []byte, b *batch) []byte {
 	return append(q, "')"...)
 }
 
-// hexNewline separates keys: neither an id nor a topic can hold a control character.
+// hexNewline separates keys: neither an id nor a topic has control characters.
 const hexNewline = "0a"
 
 func appendHex[T string | []byte](b []byte, s T) []byte {

@@ -22,7 +22,7 @@ func (w *Writer) Ready(ctx context.Context, within time.Duration) error {
 		}
 	default:
 		if w.staging.Load() {
-			return nil // the connection works, and the caller's batch can be got ready beside the one that is being staged
+			return nil // the connection works, and the caller's batch can be prepared while another is being staged
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
@@ -39,7 +39,7 @@ func (w *Writer) Ready(ctx context.Context, within time.Duration) error {
 	})
 }
 
-// works tells whether the connection seems usable, as far as that shows without using it.
+// works tells whether the connection seems usable, as far as can be told without using it.
 func (w *Writer) works() bool {
 	return w.session != nil && !w.session.broken.Load() && (w.busy() || !w.session.conn.IsClosed())
 }
@@ -65,8 +65,8 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 	return w.session, nil
 }
 
-// compare logs a warning when the promise of a commit is not the one that the connection before had: somebody has
-// changed settings, or another server answers. What was shown at the start does not hold any more then.
+// compare logs a warning when a commit does not promise what it did on the connection before: somebody has changed
+// settings, or another server answers. What was logged at the start is out of date then.
 func (w *Writer) compare(now postgres.Durability) {
 	now.ServerVersion = ""
 	if before := w.promise; before != now && before != (postgres.Durability{}) {
@@ -75,7 +75,7 @@ func (w *Writer) compare(now postgres.Durability) {
 	w.promise = now
 }
 
-// compareTables logs a warning when somebody has done something to the tables, once for each change.
+// compareTables logs a warning when somebody has changed the tables, once for each change.
 func (w *Writer) compareTables(now []string) {
 	if len(now) > 0 && !slices.Equal(w.changed, now) {
 		w.log.Warn("somebody has changed the tables: answers may not be true", zap.Strings("changed", now))
@@ -83,9 +83,8 @@ func (w *Writer) compareTables(now []string) {
 	w.changed = now
 }
 
-// rollback leaves the session without a transaction, or drops it. A session that was given up is abandoned, as one
-// in doubt is: the committer that sent a batch over it may not have begun to resolve the doubt yet, and may never
-// do so.
+// rollback leaves the session without a transaction, or drops it. A session that was given up is abandoned, as one in
+// doubt is: the committer that sent a batch over it may not have begun to resolve the doubt yet, and may never do so.
 func (w *Writer) rollback(ctx context.Context) {
 	s := w.session
 	if s == nil {

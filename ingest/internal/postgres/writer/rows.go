@@ -66,14 +66,14 @@ func appendArrayHead(b []byte, element uint32, n int) []byte {
 	return b
 }
 
-// row is an event to be shipped, and its place in the batch.
+// row is an event to be sent, and its place in the batch.
 type row struct {
 	e     *event.Event
 	group int32
 	at    int32 // by arrival order
 }
 
-// sortRows lists the rows to ship, in the order of their keys. Every writer uses this order, and so batches do not
+// sortRows lists the rows to send, in the order of their keys. Every writer uses this order, so that batches do not
 // deadlock. Of several copies of a key only the first to arrive is listed.
 func sortRows(b *batch, rows []row) []row {
 	rows = rows[:0]

@@ -16,11 +16,11 @@ import (
 const bufKept = 16 << 20
 
 // scansOnly is for statements whose plan is made once, perhaps for an empty table, and used as the table grows. It
-// switches off the kinds of plan that go wrong on a large table. What is left are index scans, row by row. They
-// also are twice as fast as bitmap scans and memoize when every key is asked for once (BenchmarkMerge, 5,000 rows,
-// 90 % duplicates). JIT is off too: a plan that has to use a switched-off node carries a cost that would start the
-// compiler on every batch. Index scans are switched on, whatever the role, the database or the server say: without
-// them each look-up of a batch's keys goes through the whole table.
+// switches off the kinds of plan that go wrong on a large table, which leaves index scans, row by row. They are also
+// twice as fast as bitmap scans and memoize when every key is asked for once (BenchmarkMerge, 5,000 rows, 90 %
+// duplicates). JIT is off too: a plan that has to use a disabled node has such a high cost that every batch would start
+// the compiler. Index scans are switched on, whatever the role, the database or the server say: without them each
+// look-up of a batch's keys would read the whole table.
 const scansOnly = `SET jit = off;
 SET enable_indexscan = on;
 SET enable_seqscan = off;
@@ -35,9 +35,9 @@ SET plan_cache_mode = force_generic_plan;
 //
 // transaction_read_only comes first: it can be changed only before anything is read.
 //
-// synchronous_commit is local for all that the session commits besides batches and fences, which set their own.
-// That is the drawing of ids, which matters to this session alone until a row with them is committed. If it waited
-// for a standby, no session could be opened to resolve a doubt while the standby is away.
+// synchronous_commit is local for what the session commits besides batches and fences, which set their own: the draws
+// of ids, which matter to this session alone until a row with them is committed. If a draw waited for a standby, no
+// doubt could be resolved while the standby is away.
 //
 // idle_session_timeout is off: a server that ends the session between two batches would put the second in doubt.
 const setupSession = `
@@ -49,7 +49,7 @@ SET idle_session_timeout = 0;
 SET TimeZone = 'UTC';
 ` + scansOnly + prepareFold
 
-// session is the connection that writes, with all that dies with it: its prepared statements and its block of ids.
+// session is the connection that writes, with all that ends with it: its prepared statements and its block of ids.
 type session struct {
 	conn    *pgconn.PgConn
 	server  string // when the server was started: no two have the same
@@ -59,12 +59,12 @@ type session struct {
 	opened  time.Time
 	nextID  int64       // what is left of the block: nextID..lastID; 0 before a block is drawn
 	lastID  int64       // before a block is drawn: that of the connection before
-	merged  int         // rows that the merge was given, those that no look-up has spared it; for tests
+	merged  int         // rows given to the merge, so those that no look-up has spared it; for tests
 	warned  bool        // a warning arrived since the last statement was completed
 	broken  atomic.Bool // the connection was given up; set also without the turn, by the reader of an answer
 	begin   string      // the first statements of a transaction that is one Query
 
-	policies  string // of row security, which let this session add events, when they were last looked at; "" when there were none
+	policies  string // the policies of row security that let this session add events, at the last look; "" if there were none
 	checkPlan planned
 	unfolded  unfolded
 
@@ -120,9 +120,10 @@ func (s *session) prepare(ctx context.Context) error {
 	return s.prepareMerge(ctx, d)
 }
 
-// commitLevel is the synchronous_commit of a batch. The truth of an answer relies on it as on postgres.Begin, so each
-// transaction says both. The timeouts are set on the session, as the prepared statements are: each would cost a
-// batch some 8 µs. Only the merge sets its own lock_timeout, which is a shorter one for a brief batch.
+// commitLevel is the synchronous_commit of a batch. The answers rely on it as they do on postgres.Begin, so each
+// transaction states both. The timeouts are set on the session, where the prepared statements are: set in each
+// transaction they would cost a batch some 8 µs each. Only the merge sets a lock_timeout of its own, which is shorter
+// for a brief batch.
 func commitLevel(d postgres.Durability) string {
 	commit := "on"
 	if d.SynchronousCommit == "remote_apply" {

@@ -5,13 +5,12 @@ import (
 	"slices"
 )
 
-// The staged path writes a batch in two stages, the merge and the commit, with one round trip each. On it a key
-// that exists is no failure, and the primary key decides every answer. Where a batch has enough suspects they are
-// looked up first, which spares the merge the rows of known keys. The look-up runs while the batch before is being
-// written.
+// The staged path writes a batch in two stages, the merge and the commit, with one round trip each. Here a key that
+// exists is no failure, and the primary key decides every answer. If a batch has enough suspects they are looked up
+// first, which spares the merge the rows of known keys. The look-up runs while the batch before is being written.
 
-// mergeStaged writes a batch on the staged path. Its caller holds Writer.next; mergeStaged gives it back once it
-// has the turn, for then the next batch may be got ready.
+// mergeStaged writes a batch on the staged path. Its caller holds Writer.next; mergeStaged gives it back once it has
+// the turn, so that the next batch can be prepared.
 func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) error {
 	ahead()
 	if b.costOfSuspects() > w.lookUpBytes {
@@ -47,7 +46,7 @@ func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
 	return w.commit(ctx, b)
 }
 
-// stage merges the events that are not known. For a batch of nothing but known keys there is nothing to merge.
+// stage merges the events whose keys are not known. For a batch of nothing but known keys there is nothing to merge.
 func (w *Writer) stage(ctx context.Context, b *batch) error {
 	s, err := w.ready(ctx)
 	if err != nil {

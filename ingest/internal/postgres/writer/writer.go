@@ -80,8 +80,8 @@ func (w *Writer) drop() {
 // event was stored (true) or its key existed already (false).
 //
 // sent is called right before the bytes of COMMIT go out; if the direct path is refused, the staged path calls it
-// again. write.Ahead is called once another batch may be merged: on the direct path when this batch is on its way,
-// on the staged path when it is the next to have the turn.
+// again. write.Ahead is called once another batch may be merged: on the direct path when this batch was sent, on the
+// staged path when it is the next to get the turn.
 //
 // Errors: *event.NotStoredError and *event.BadDataError are certain: nothing of the batch is stored. After
 // *event.UnknownError COMMIT was sent, and its outcome was still not known when ctx ended (doubt.go). When ctx
