@@ -15,10 +15,12 @@ import (
 	"ingot/bench/internal/result"
 )
 
+func stores(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"stored"}`) }
+
 // storesNothing is the address of a server that says "stored" to everything, until the test ends.
 func storesNothing(t *testing.T) (address string) {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"stored"}`) }))
+	s := httptest.NewServer(http.HandlerFunc(stores))
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"ingot/bench/internal/environment"
+	"ingot/bench/internal/load"
 	"ingot/bench/internal/measure"
 	"ingot/bench/internal/progress"
 	"ingot/bench/internal/result"
@@ -51,8 +53,8 @@ func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
 	if err != nil {
 		return fmt.Errorf("find the newer ingester: %w", err)
 	}
-	p := pair{env: env, scenario: chosen, window: measure.Window{Warm: c.Warm, Measure: c.Measure}, binaries: [2]string{env.Binary, newer}}
-	if err := p.measure(ctx, c.Pairs, c.Starts); err != nil {
+	p := pair{env: env, scenario: chosen, window: measure.Window{Warm: c.Warm, Measure: c.Measure}, binaries: [2]string{env.Binary, newer}, pairs: c.Pairs}
+	if err := p.measure(ctx, c.Starts); err != nil {
 		return err
 	}
 	return p.table(s)
@@ -69,19 +71,24 @@ type pair struct {
 	scenario scenario.Scenario
 	window   measure.Window
 	binaries [2]string
+	pairs    int // how many are to be measured
+	leftOut  int // how many of them have no figure
 	starts   []start
 }
+
+// mayLeaveOut is how many of so many pairs may have no figure, as when the machine stands still for a window. A build that needs
+// more than that left out would be shown as better than it is. A guess.
+func mayLeaveOut(pairs int) int { return pairs / 10 }
 
 // start is what was measured of the two between one start and the next.
 type start [2][]result.Measurement
 
 // measure spreads the pairs over the starts.
-func (p *pair) measure(ctx context.Context, pairs, starts int) error {
-	p.env.Progress.Begin(p.scenario.Name, pairs)
+func (p *pair) measure(ctx context.Context, starts int) error {
+	p.env.Progress.Begin(p.scenario.Name, p.pairs)
 	defer p.env.Progress.End()
-	firsts := orders(starts)
-	for n := range starts {
-		if err := p.measureStart(ctx, firsts[n], pairs*n/starts, pairs*(n+1)/starts); err != nil {
+	for n, order := range orders(starts) {
+		if err := p.measureStart(ctx, order, p.pairs*n/starts, p.pairs*(n+1)/starts); err != nil {
 			return err
 		}
 	}
@@ -101,16 +108,15 @@ func (p *pair) measureStart(ctx context.Context, order [2]int, done, until int) 
 		defer func() { err = errors.Join(err, r.TearDown(context.WithoutCancel(ctx))) }()
 		rounds[i] = r
 	}
-	measured, err := p.load(ctx, rounds, done, until)
+	measured, counts, err := p.load(ctx, rounds, done, until)
 	if err != nil {
 		return err
 	}
-	p.starts = append(p.starts, measured)
+	if len(measured[0]) > 0 {
+		p.starts = append(p.starts, measured)
+	}
 	for i, r := range rounds {
-		var all result.Measurement
-		for _, m := range measured[i] {
-			all.Counts.Add(m.Counts)
-		}
+		all := result.Measurement{Counts: counts[i]}
 		if err := errors.Join(r.Check(ctx, &all), all.Truth.Err()); err != nil {
 			return fmt.Errorf("%s: %w", r.Binary, err)
 		}
@@ -130,22 +136,42 @@ func orders(pairs int) [][2]int {
 	return all
 }
 
-// load loads both ingesters, a window each in every pair.
-func (p *pair) load(ctx context.Context, rounds [2]*measure.Round, done, until int) (measured start, err error) {
+// load loads both ingesters, a window each in every pair. It leaves out a pair if one of its windows has no figure. counts are
+// of all windows, for the truth check.
+func (p *pair) load(ctx context.Context, rounds [2]*measure.Round, done, until int) (measured start, counts [2]load.Counts, err error) {
 	for n, order := range orders(until - done) {
+		var both [2]result.Measurement
+		var missing error
 		for _, i := range order {
-			m, err := rounds[i].Load(ctx)
-			if err == nil {
-				err = measure.NothingSettled(m, p.window.Measure)
+			if both[i], err = rounds[i].Load(ctx); err != nil {
+				return measured, counts, fmt.Errorf("%s: %w", p.binaries[i], err)
 			}
-			if err != nil {
-				return measured, fmt.Errorf("%s: %w", p.binaries[i], err)
+			counts[i].Add(both[i].Counts)
+			if none := measure.NothingSettled(both[i], p.window.Measure); none != nil {
+				missing = cmp.Or(missing, fmt.Errorf("%s: %w", p.binaries[i], none))
 			}
+		}
+		if missing != nil {
+			if err := p.leaveOut(done+n+1, missing); err != nil {
+				return measured, counts, err
+			}
+			continue
+		}
+		for i, m := range both {
 			measured[i] = append(measured[i], m)
 		}
 		p.env.Progress.Set(done + n + 1)
 	}
-	return measured, nil
+	return measured, counts, nil
+}
+
+// leaveOut counts a pair that has no figure. Its error says that there are too many of them.
+func (p *pair) leaveOut(number int, why error) error {
+	if p.leftOut++; p.leftOut > mayLeaveOut(p.pairs) {
+		return fmt.Errorf("%d of %d pairs have no figure: %w", p.leftOut, p.pairs, why)
+	}
+	p.env.Progress.Say("pair %d of %d is left out: %v", number, p.pairs, why)
+	return nil
 }
 
 // pairFigures are the lines of the table. A line is left out if its figure is not known: the processor time of a Postgres
@@ -191,6 +217,9 @@ func (p *pair) table(s output) error {
 		if ratio, spread := statistics.PairRatio(means[0], means[1]); !math.IsNaN(ratio) {
 			fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.3f\t%.3f\n", f.name, statistics.Median(values[0]), statistics.Median(values[1]), ratio, spread)
 		}
+	}
+	if p.leftOut > 0 {
+		fmt.Fprintf(t, "%d of %d pairs are left out: in one of the two windows no event was settled\n", p.leftOut, p.pairs)
 	}
 	return t.Flush()
 }
