@@ -49,12 +49,12 @@ func (in *intake) start(each bool) *sync.WaitGroup {
 	var all, readers sync.WaitGroup
 	if each {
 		for _, f := range in.files {
-			readers.Go(func() { in.read(in.ctx, f) }) // stops with in.ctx
+			readers.Go(func() { in.read(f) }) // stops with in.ctx
 		}
 	} else {
 		readers.Go(func() { // stops with the last file, or with in.ctx
 			for _, f := range in.files {
-				in.read(in.ctx, f)
+				in.read(f)
 			}
 		})
 	}
@@ -74,32 +74,32 @@ func (in *intake) watch() {
 	}
 }
 
-func (in *intake) read(ctx context.Context, f *file) {
+func (in *intake) read(f *file) {
 	f.begin()
 	defer f.leave()
-	for ctx.Err() == nil {
+	for in.ctx.Err() == nil {
 		l, err := f.next()
 		if in.lost(f, err) {
 			continue
 		}
 		if err != nil {
-			in.ended(ctx, f, err)
+			in.ended(f, err)
 			return
 		}
-		if !in.line(ctx, f, l) {
+		if !in.line(f, l) {
 			return
 		}
 	}
 }
 
-func (in *intake) ended(ctx context.Context, f *file, err error) {
+func (in *intake) ended(f *file, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.counts.Pending += int64(f.pending())
 	switch {
 	case errors.Is(err, io.EOF):
 		in.ends++
-	case ctx.Err() == nil:
+	case in.ctx.Err() == nil:
 		failure := fmt.Errorf("read %s: %w", f.name, err)
 		in.failure = errors.Join(in.failure, failure)
 		in.tell(failure.Error() + ": nothing more of it is sent")
@@ -125,7 +125,7 @@ func (in *intake) lost(f *file, err error) bool {
 }
 
 // line makes one line, or piece, into an event. It reports whether to go on.
-func (in *intake) line(ctx context.Context, f *file, l lines.Line) bool {
+func (in *intake) line(f *file, l lines.Line) bool {
 	if l.Part == 1 && blank(l.Text) && l.Last {
 		in.count(func(c *lineCounts) { c.Lines++; c.Blank++ })
 		return true
@@ -140,15 +140,15 @@ func (in *intake) line(ctx context.Context, f *file, l lines.Line) bool {
 		f.origin.Timestamp = f.now()
 	}
 	if f.format == "events" {
-		return in.event(ctx, f, l)
+		return in.event(f, l)
 	}
-	return in.text(ctx, f, l)
+	return in.text(f, l)
 }
 
 // blank tells whether a line has no bytes, also where lines end in CR LF. Of text, a line of spaces is not blank.
 func blank(text []byte) bool { return len(text) == 0 || len(text) == 1 && text[0] == '\r' }
 
-func (in *intake) text(ctx context.Context, f *file, l lines.Line) bool {
+func (in *intake) text(f *file, l lines.Line) bool {
 	if at := f.origin.Timestamp; !inRange(at) {
 		if l.Part == 1 {
 			in.refuse(f, l.Number, fmt.Errorf("the file was modified in %d, and a timestamp lies in the years %d to %d: name one with --timestamp", at.UTC().Year(), event.MinYear, event.MaxYear))
@@ -159,10 +159,10 @@ func (in *intake) text(ctx context.Context, f *file, l lines.Line) bool {
 	if used < len(l.Text) {
 		f.reader.Unread(len(l.Text) - used)
 	}
-	return in.take(ctx, f, r)
+	return in.take(f, r)
 }
 
-func (in *intake) event(ctx context.Context, f *file, l lines.Line) bool {
+func (in *intake) event(f *file, l lines.Line) bool {
 	if l.Part > 1 {
 		return true // refused with its first piece
 	}
@@ -175,11 +175,11 @@ func (in *intake) event(ctx context.Context, f *file, l lines.Line) bool {
 		in.refuse(f, l.Number, err)
 		return true
 	}
-	return in.take(ctx, f, r)
+	return in.take(f, r)
 }
 
 // take hands an event to the dealer. It is counted when the dealer has it.
-func (in *intake) take(ctx context.Context, f *file, r record.Record) bool {
+func (in *intake) take(f *file, r record.Record) bool {
 	r.Size = f.progress(r.Size)
 	i, other := in.memory.add(f, r)
 	if other != nil {
@@ -190,7 +190,7 @@ func (in *intake) take(ctx context.Context, f *file, r record.Record) bool {
 	case in.items <- item{Record: r, index: i, file: f}:
 		in.count(func(c *lineCounts) { c.event(r) })
 		return true
-	case <-ctx.Done():
+	case <-in.ctx.Done():
 		return false
 	}
 }
