@@ -11,14 +11,14 @@ const maxNamed = 10
 
 // lineCounts adds up: Lines = Blank + Refused + Whole + Split. An element of an array counts as a line.
 type lineCounts struct {
-	Lines   int64 `json:"lines"`
-	Blank   int64 `json:"blank"`   // skipped
-	Refused int64 `json:"refused"` // no event could be made of them; they are named
-	Whole   int64 `json:"whole"`   // one event each
-	Split   int64 `json:"split"`   // too long for one payload: several events each
-	Pieces  int64 `json:"pieces"`  // the events of split lines
-	Base64  int64 `json:"base64"`  // events with message_base64
-	Pending int64 `json:"pending"` // bytes behind the last line feed, not sent: the line may go on
+	Lines   int `json:"lines"`
+	Blank   int `json:"blank"`   // skipped
+	Refused int `json:"refused"` // no event could be made of them; they are named
+	Whole   int `json:"whole"`   // one event each
+	Split   int `json:"split"`   // too long for one payload: several events each
+	Pieces  int `json:"pieces"`  // the events of split lines
+	Base64  int `json:"base64"`  // events with message_base64
+	Pending int `json:"pending"` // bytes behind the last line feed, not sent: the line may go on
 }
 
 // event counts an event that was handed on: a whole line, or a piece of one.

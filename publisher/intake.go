@@ -95,7 +95,7 @@ func (in *intake) read(f *file) {
 func (in *intake) ended(f *file, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.counts.Pending += int64(f.pending())
+	in.counts.Pending += f.pending()
 	switch {
 	case errors.Is(err, io.EOF):
 		in.ends++

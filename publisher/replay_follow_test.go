@@ -173,7 +173,7 @@ func TestFollowOfAFileThatIsTruncatedUnread(t *testing.T) {
 			return ingottest.None
 		}
 		exit, o := replayed(t, ctx, network, "", "--follow", "--batch=100", path)
-		if exit != exitBad || o.Stored >= 20_000 || o.Lines.Lines != int64(srv.Rows()) || !strings.HasPrefix(o.Problems["cut"], "1 times a file was truncated") || len(o.Named) != 1 || !strings.HasPrefix(o.Named[0], path+": it was truncated, and ") {
+		if exit != exitBad || o.Stored >= 20_000 || o.Lines.Lines != srv.Rows() || !strings.HasPrefix(o.Problems["cut"], "1 times a file was truncated") || len(o.Named) != 1 || !strings.HasPrefix(o.Named[0], path+": it was truncated, and ") {
 			t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
 		}
 		news := 0

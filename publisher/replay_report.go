@@ -46,7 +46,7 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	o := replayOutcome{Lines: in.counts, Report: in.tally.Report(elapsed), Named: append([]string{}, in.named...), final: in.final}
-	o.SendsPlanned = int(in.counts.Whole + in.counts.Pieces)
+	o.SendsPlanned = in.counts.Whole + in.counts.Pieces
 	for _, f := range in.files {
 		o.Files = append(o.Files, fileSaid{f.name, f.format, f.origin.Topic})
 	}
@@ -66,7 +66,7 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 		o.Notes = append(o.Notes, "not everything was read: what stands behind the lines counted here is in no number")
 	}
 	if in.counts.Pending > 0 {
-		o.Notes = append(o.Notes, fmt.Sprintf("%s bytes behind the last line feed were not sent: the line may go on", grouped(int(in.counts.Pending))))
+		o.Notes = append(o.Notes, fmt.Sprintf("%s bytes behind the last line feed were not sent: the line may go on", grouped(in.counts.Pending)))
 	}
 	return o
 }
@@ -93,14 +93,14 @@ func (o replayOutcome) table() []byte {
 		t.line("file       %s as %s", f.Name, f.words())
 	}
 	t.line("")
-	t.row("lines", grouped(int(o.Lines.Lines)), "")
-	t.row("blank", grouped(int(o.Lines.Blank)), "skipped")
-	t.row("refused", grouped(int(o.Lines.Refused)), "")
+	t.row("lines", grouped(o.Lines.Lines), "")
+	t.row("blank", grouped(o.Lines.Blank), "skipped")
+	t.row("refused", grouped(o.Lines.Refused), "")
 	if o.Lines.Split > 0 {
-		t.row("split", grouped(int(o.Lines.Split)), "lines too long for one payload, in "+grouped(int(o.Lines.Pieces))+" pieces")
+		t.row("split", grouped(o.Lines.Split), "lines too long for one payload, in "+grouped(o.Lines.Pieces)+" pieces")
 	}
 	if o.Lines.Base64 > 0 {
-		t.row("base64", grouped(int(o.Lines.Base64)), "events with bytes that JSON cannot carry")
+		t.row("base64", grouped(o.Lines.Base64), "events with bytes that JSON cannot carry")
 	}
 	t.line("")
 	t.sends(o.Report)
@@ -129,9 +129,9 @@ func (o replayOutcome) words() string {
 	case !o.Settled() || o.SendsDone < o.SendsPlanned:
 		return "failed: " + o.unacknowledged()
 	case o.Lines.Refused > 0 && len(o.Problems) > 0:
-		return fmt.Sprintf("failed: %s lines were refused, all others that were read are stored: see the problem", grouped(int(o.Lines.Refused)))
+		return fmt.Sprintf("failed: %s lines were refused, all others that were read are stored: see the problem", grouped(o.Lines.Refused))
 	case o.Lines.Refused > 0:
-		return fmt.Sprintf("failed: %s lines were refused, all others are stored", grouped(int(o.Lines.Refused)))
+		return fmt.Sprintf("failed: %s lines were refused, all others are stored", grouped(o.Lines.Refused))
 	case o.ExitCode != exitOK:
 		return "failed: see the problem"
 	case o.Audit == nil:
@@ -151,7 +151,7 @@ func (o replayOutcome) unacknowledged() string {
 		says = append(says, grouped(o.Invalid)+" are invalid: their lines have to be mended")
 	}
 	if o.Lines.Refused > 0 {
-		says = append(says, grouped(int(o.Lines.Refused))+" lines more were refused before they were sent")
+		says = append(says, grouped(o.Lines.Refused)+" lines more were refused before they were sent")
 	}
 	if o.final.tooLarge > 0 {
 		says = append(says, grouped(o.final.tooLarge)+" were in requests larger than the server takes: "+o.smaller())

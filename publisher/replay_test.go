@@ -52,7 +52,7 @@ func replayed(t *testing.T, ctx context.Context, transport http.RoundTripper, st
 	if errs := errs.String(); strings.Contains(errs, "publisher: ") && !slices.Contains(args, "--follow") {
 		t.Errorf("the report tells all there is, and stderr: %s", errs)
 	}
-	if exit != o.ExitCode || l.Lines != l.Blank+l.Refused+l.Whole+l.Split || int64(o.SendsPlanned) != l.Whole+l.Pieces {
+	if exit != o.ExitCode || l.Lines != l.Blank+l.Refused+l.Whole+l.Split || o.SendsPlanned != l.Whole+l.Pieces {
 		t.Errorf("exit %d, the counts do not add up: %+v", exit, o)
 	}
 	return exit, o
