@@ -25,16 +25,19 @@ type file struct {
 	name   string // as it was given
 	origin record.Origin
 	src    io.Reader
-	held   *content      // reads src, and decompresses it; nil for a file that grows
-	reader *lines.Reader // set while the file is read
+	held   *content // reads src, and decompresses it; nil for a file that grows
+	listed bool     // it is an array of events or the like: it has elements, not lines
+	window int      // bytes of a line or element that are looked at in one piece
+	size   int64    // of src; 0: not known
+	follow bool
+	format string
+	now    func() time.Time // tells the timestamp anew for each line; nil: that of origin stays
 
-	elements *lines.Elements // likewise, in place of reader; nil for a file of lines
-	listed   bool            // it is one of elements
-	window   int             // bytes of a line that are looked at in one piece
-	size     int64           // of src; 0: not known
-	follow   bool
-	format   string
-	now      func() time.Time // tells the timestamp anew for each line; nil: that of origin stays
+	// lines is set while the file is read: a *lines.Reader, or *lines.Elements if the file is listed.
+	lines interface {
+		Next() (lines.Line, error)
+		Pending() int
+	}
 }
 
 // open opens every file before anything is sent. So a wrong name is told at once, and a file that is renamed
@@ -154,39 +157,24 @@ func (f *file) complete() error {
 	return nil
 }
 
-// begin makes the reader of the file's lines, or elements: it waits for what the file begins with.
+// begin sets lines: it waits for what the file begins with.
 func (f *file) begin() {
 	if _, grows := f.src.(*lines.Tail); grows {
-		f.reader = lines.NewReader(f.src, f.window)
+		f.lines = lines.NewReader(f.src, f.window)
 		return
 	}
 	f.held = &content{raw: raw{src: f.src}, follow: f.follow, window: f.window}
 	if f.listed = f.held.listed(f.format); f.listed {
-		f.format, f.elements = "events", lines.NewElements(f.held, f.window)
+		f.format, f.lines = "events", lines.NewElements(f.held, f.window)
 		return
 	}
-	f.reader = lines.NewReader(f.held, f.window)
-}
-
-func (f *file) next() (lines.Line, error) {
-	if f.listed {
-		return f.elements.Next()
-	}
-	return f.reader.Next()
-}
-
-// pending is how many bytes are read of what has no end yet.
-func (f *file) pending() int {
-	if f.listed {
-		return f.elements.Pending()
-	}
-	return f.reader.Pending()
+	f.lines = lines.NewReader(f.held, f.window)
 }
 
 // leave closes the file, and lets go of all that reading it has taken: there may be very many files.
 func (f *file) leave() {
 	f.close()
-	f.held, f.reader, f.elements = nil, nil, nil
+	f.held, f.lines = nil, nil
 }
 
 // progress is how many bytes of the file an event of size bytes of text stands for.

@@ -78,7 +78,7 @@ func (in *intake) read(f *file) {
 	f.begin()
 	defer f.leave()
 	for in.ctx.Err() == nil {
-		l, err := f.next()
+		l, err := f.lines.Next()
 		if in.lost(f, err) {
 			continue
 		}
@@ -95,7 +95,7 @@ func (in *intake) read(f *file) {
 func (in *intake) ended(f *file, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.counts.Pending += f.pending()
+	in.counts.Pending += f.lines.Pending()
 	switch {
 	case errors.Is(err, io.EOF):
 		in.ends++
@@ -157,7 +157,7 @@ func (in *intake) text(f *file, l lines.Line) bool {
 	}
 	r, used := f.origin.Text(l)
 	if used < len(l.Text) {
-		f.reader.Unread(len(l.Text) - used)
+		f.lines.(*lines.Reader).Unread(len(l.Text) - used) // elements are never text
 	}
 	return in.take(f, r)
 }
