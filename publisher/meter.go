@@ -15,6 +15,10 @@ const (
 
 	// redrawBar is how often a bar is drawn.
 	redrawBar = 100 * time.Millisecond
+
+	// roomyBar is how wide a terminal has to be so that counts and rates have room beside a bar: those of ten million events
+	// take 60 to 75 columns, however short the bar.
+	roomyBar = 80
 )
 
 // meter shows how far a step is: a bar on a terminal, and elsewhere a plain line
@@ -79,6 +83,9 @@ func (m *meter) begin(what string, total int, unit string, look ...progressbar.O
 func (m *meter) bar(what string, total int, look []progressbar.Option) *progressbar.ProgressBar {
 	if total == 0 {
 		total = -1 // a spinner
+	}
+	if width := widthOf(m.out); 0 < width && width < roomyBar {
+		look = nil
 	}
 	return progressbar.NewOptions(total, append(look, progressbar.OptionSetWriter(m.out), progressbar.OptionSetDescription(what),
 		progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())...)
