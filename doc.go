@@ -27,7 +27,7 @@
 //	   localpg             a private Postgres from the binaries of the machine; getpostgres fetches some
 //	   subprocess          a child that is waited for, and does not outlive its parent
 //	   stopsignal          when a program is to stop: in order, or at once
-//	   pgtest certtest buildtest   Postgres, certificates, and the binaries, for tests
+//	   pgtest certtest buildtest ptytest   Postgres, certificates, the binaries, and a terminal, for tests
 //	   workload            seeded events for the publisher and the benchmarks
 //	   version             which build runs
 //

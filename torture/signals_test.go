@@ -2,20 +2,19 @@ package torture
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"ingot/internal/ptytest"
 )
 
 // TestCtrlCInATerminal: the same as for a process group, on a real terminal, whose line
 // discipline decides who gets the signal.
 func TestCtrlCInATerminal(t *testing.T) {
-	keyboard, terminal := openTerminal(t)
+	keyboard, terminal := ptytest.Open(t, 80)
 	data := dataFolder(t)
 	i := startIngesterAs(t, func(cmd *exec.Cmd) {
 		cmd.Stdin = terminal
@@ -28,29 +27,6 @@ func TestCtrlCInATerminal(t *testing.T) {
 		}
 	})
 	checkStopped(t, data)
-}
-
-// openTerminal opens a pseudo terminal: what is written to keyboard is typed on it.
-func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
-	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudo terminals here: ", err)
-	}
-	t.Cleanup(func() { _ = keyboard.Close() })
-	if err := unix.IoctlSetPointerInt(int(keyboard.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(keyboard.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = terminal.Close() })
-	return keyboard, terminal
 }
 
 // TestSecondSignalStopsAtOnce: while a batch hangs and hours of draining are allowed.

@@ -14,11 +14,14 @@ import (
 // quietFor is how often progress writes a line within one step, if it is not on a terminal.
 const quietFor = 5 * time.Second
 
+// barRoom is how many columns a bar takes besides the name of its step, at least: the percentage, the counts and the times.
+const barRoom = 50
+
 // Progress shows how far a step is: a bar on a terminal, elsewhere plain lines. It
 // belongs to one goroutine.
 type Progress struct {
 	out      io.Writer
-	terminal bool
+	terminal *os.File // out; nil: it is no terminal
 	bar      *progressbar.ProgressBar
 	what     string
 	total    int
@@ -27,12 +30,15 @@ type Progress struct {
 
 // New shows progress on out.
 func New(out io.Writer) *Progress {
-	f, ok := out.(*os.File)
-	return &Progress{out: out, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	p := &Progress{out: out}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.terminal = f
+	}
+	return p
 }
 
 // OnTerminal tells whether somebody looks on: a bar is shown.
-func (p *Progress) OnTerminal() bool { return p.terminal }
+func (p *Progress) OnTerminal() bool { return p.terminal != nil }
 
 // Say writes a line that stays.
 func (p *Progress) Say(format string, args ...any) {
@@ -61,8 +67,12 @@ func (p *Progress) During(what string, do func() error) error {
 // Begin starts a step, within which Set tells how much is done.
 func (p *Progress) Begin(what string, total int) {
 	p.what, p.total, p.told = what, total, time.Now()
-	if !p.terminal {
+	if p.terminal == nil {
 		return
+	}
+	if columns, _, err := term.GetSize(int(p.terminal.Fd())); err == nil && len(what)+barRoom > columns {
+		p.Say("%s", what) // beside the bar there is no room for it
+		what = ""
 	}
 	p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(what),
 		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
@@ -76,7 +86,7 @@ func (p *Progress) Set(done int) {
 		_ = p.bar.Set(min(done, p.total))
 		return
 	}
-	if now := time.Now(); !p.terminal && now.Sub(p.told) >= quietFor {
+	if now := time.Now(); p.terminal == nil && now.Sub(p.told) >= quietFor {
 		p.told = now
 		fmt.Fprintf(p.out, "%s: %d of %d\n", p.what, done, p.total)
 	}

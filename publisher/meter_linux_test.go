@@ -1,0 +1,41 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rivo/uniseg"
+
+	"ingot/internal/ptytest"
+)
+
+// TestABarFitsItsTerminal: a line that is wider goes on in the next one, and each time it is drawn it leaves one behind.
+func TestABarFitsItsTerminal(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []int{40, 60, 80} {
+		for what, begin := range map[string]func(*meter){
+			"audit": func(m *meter) { m.Begin("audit", 10_000_000) },
+			"send":  func(m *meter) { m.BeginBytes("send", 1<<40) },
+		} {
+			text := ptytest.Drawn(t, uint16(columns), func(terminal *os.File) {
+				m := newMeter(surroundings{stderr: terminal})
+				begin(m)
+				for range 3 {
+					m.Add(1_234_567)
+					time.Sleep(2 * redrawBar)
+				}
+				m.End()
+			})
+			if !strings.Contains(text, what) {
+				t.Errorf("nothing is drawn: %q", text)
+			}
+			for line := range strings.SplitSeq(text, "\r") {
+				if width := uniseg.StringWidth(line); width > columns {
+					t.Errorf("%d columns in a terminal of %d: %q", width, columns, line)
+				}
+			}
+		}
+	}
+}
