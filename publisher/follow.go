@@ -60,7 +60,9 @@ func (f *follow) validateSubscription() error {
 	return nil
 }
 
-func (f *follow) after() string { return cmp.Or(f.After, "now") }
+func (f *follow) query() client.Query {
+	return client.Query{After: cmp.Or(f.After, "now"), Topics: f.Topic, Source: f.Source}
+}
 
 func (f *follow) patience() time.Duration {
 	if f.GiveUpAfter != nil {
@@ -112,7 +114,7 @@ func (r *following) run(ctx context.Context) (err error) {
 	if r.Subscription != "" {
 		return r.consume(ctx)
 	}
-	r.at, err = r.feed.Stream(ctx, client.StreamQuery{Topics: r.Topic, Source: r.Source, After: r.after()}, r)
+	r.at, err = r.feed.Stream(ctx, r.query(), r)
 	return err
 }
 

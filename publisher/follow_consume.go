@@ -25,7 +25,7 @@ const (
 // A crash before 3 brings the page again; nothing is left out.
 func (r *following) consume(ctx context.Context) error {
 	if r.Create {
-		if err := r.feed.Create(ctx, r.Subscription, client.Subscription{After: r.after(), Topics: r.Topic, Source: r.Source}); err != nil {
+		if err := r.feed.Create(ctx, r.Subscription, r.query()); err != nil {
 			return err
 		}
 	}

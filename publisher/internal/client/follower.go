@@ -13,6 +13,13 @@ import (
 // 1 s.
 const reopen = 4
 
+// Query says which events a stream or a subscription brings, and from where on.
+type Query struct {
+	After  string   `json:"after"`            // "now", "beginning" or a cursor
+	Topics []string `json:"topics,omitempty"` // none: all
+	Source string   `json:"source,omitempty"` // "": any
+}
+
 // Follower brings the feed as it comes and outlasts outages. It belongs to one
 // goroutine.
 type Follower struct {

@@ -47,7 +47,7 @@ func TestBackoffBeginsAnew(t *testing.T) {
 				}))})
 			defer to.Close()
 			began := time.Now()
-			if _, err := to.Follower().Stream(t.Context(), StreamQuery{After: "now"}, allOf{}); err == nil {
+			if _, err := to.Follower().Stream(t.Context(), Query{After: "now"}, allOf{}); err == nil {
 				t.Error("it ended without an error")
 			}
 			paused := time.Since(began) - streams*c.lasts
@@ -91,7 +91,7 @@ func TestSlowlyIsNotSilent(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // in the bubble
 		defer cancel()
 		f, got := to.Follower(), new(one)
-		if _, err := f.Stream(ctx, StreamQuery{After: "now"}, got); err != nil || got.object != "{\n}" || streams != 1 {
+		if _, err := f.Stream(ctx, Query{After: "now"}, got); err != nil || got.object != "{\n}" || streams != 1 {
 			t.Errorf("%q of %d streams, %v", got.object, streams, err)
 		}
 	})
@@ -111,7 +111,7 @@ func TestABlockWithoutAnEnd(t *testing.T) {
 			}
 		}))})
 	defer to.Close()
-	_, err := to.Follower().Stream(t.Context(), StreamQuery{After: "now"}, allOf{})
+	_, err := to.Follower().Stream(t.Context(), Query{After: "now"}, allOf{})
 	if want := fmt.Sprintf("a block has more than %d bytes", maxAnswer); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("it ended with %v, want %q", err, want)
 	}

@@ -13,13 +13,6 @@ import (
 	"time"
 )
 
-// StreamQuery says what a stream brings.
-type StreamQuery struct {
-	Topics []string // none: all
-	Source string   // "": any
-	After  string   // "now", "beginning" or a cursor
-}
-
 // Sink takes what a stream brings.
 type Sink interface {
 	// Event takes an event object, which is good until Event returns, and the place behind it. more is false when the
@@ -35,7 +28,7 @@ var errSilent = errors.New("the server says nothing any more")
 // Stream hands the events behind q.After to sink, in feed order and each once. Where a stream breaks, Stream opens
 // another one with the last id that it has. It returns the place behind the last event that was taken, also with an
 // error: that of sink, that of ctx, a final refusal, or that it gave up.
-func (f *Follower) Stream(ctx context.Context, q StreamQuery, sink Sink) (at string, err error) {
+func (f *Follower) Stream(ctx context.Context, q Query, sink Sink) (at string, err error) {
 	for {
 		s, no := f.open(ctx, q, at)
 		if s != nil {
@@ -68,7 +61,7 @@ type stream struct {
 }
 
 // open returns a stream, or why there is none.
-func (f *Follower) open(ctx context.Context, q StreamQuery, at string) (*stream, refusal) {
+func (f *Follower) open(ctx context.Context, q Query, at string) (*stream, refusal) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	watchdog := time.AfterFunc(f.c.cfg.Timeout, func() { cancel(errSilent) })
 	resp, err := f.c.stream(ctx, q, at)
@@ -95,7 +88,7 @@ func (f *Follower) open(ctx context.Context, q StreamQuery, at string) (*stream,
 	return nil, followable(answer{status: resp.StatusCode, header: resp.Header, body: said})
 }
 
-func (c *Client) stream(ctx context.Context, q StreamQuery, at string) (*http.Response, error) {
+func (c *Client) stream(ctx context.Context, q Query, at string) (*http.Response, error) {
 	v := url.Values{"after": {q.After}}
 	if len(q.Topics) > 0 {
 		v["topic"] = q.Topics

@@ -10,13 +10,6 @@ import (
 	"time"
 )
 
-// Subscription says what a named subscription is made as.
-type Subscription struct {
-	After  string   `json:"after"` // "now", "beginning" or a cursor
-	Topics []string `json:"topics,omitempty"`
-	Source string   `json:"source,omitempty"`
-}
-
 // Objects is a page of events as the server wrote them.
 type Objects struct {
 	Events []json.RawMessage `json:"events"`
@@ -24,8 +17,8 @@ type Objects struct {
 }
 
 // Create makes a subscription, or finds that it is there as it is wanted.
-func (f *Follower) Create(ctx context.Context, name string, s Subscription) error {
-	body, err := json.Marshal(s)
+func (f *Follower) Create(ctx context.Context, name string, q Query) error {
+	body, err := json.Marshal(q)
 	if err != nil {
 		return fmt.Errorf("write subscription: %w", err)
 	}
