@@ -96,6 +96,16 @@ func (a *asyncWriter) flush(ctx context.Context, patience time.Duration) error {
 	}
 }
 
+// message is a line of the program's own, as it stands on stderr.
+func message(format string, args ...any) []byte {
+	var t table
+	t.line("publisher: "+format, args...)
+	return t.Bytes()
+}
+
+// say writes a message, if there is room for it.
+func (a *asyncWriter) say(format string, args ...any) { _, _ = a.Write(message(format, args...)) }
+
 // conclude says what is said last, and waits for its reader.
 func (a *asyncWriter) conclude(ctx context.Context, text []byte) {
 	_, _ = a.Write(text)

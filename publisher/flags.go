@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"slices"
@@ -64,9 +63,9 @@ func (a *access) check(at string, k *kong.Context) error {
 }
 
 // warn tells of an INGOT_CA that changes nothing. It is no error: the variable may be there for other programs and servers.
-func (a *access) warn(at string, to io.Writer) {
+func (a *access) warn(at string, words *asyncWriter) {
 	if a.CA.CertPool != nil && !encrypted(at) {
-		fmt.Fprintf(to, "publisher: INGOT_CA changes nothing: %s has no certificate, and what goes there can be read on the way\n", at)
+		words.say("INGOT_CA changes nothing: %s has no certificate, and what goes there can be read on the way", at)
 	}
 }
 

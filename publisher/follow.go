@@ -152,9 +152,9 @@ func (r *following) wanted() int {
 
 func (r *following) lost(err error) {
 	r.outages++
-	r.screen.say("publisher: %v; trying again", err)
+	r.screen.say("%v; trying again", err)
 }
 
 func (r *following) back(away time.Duration) {
-	r.screen.say("publisher: connected again after %v", away.Round(100*time.Millisecond))
+	r.screen.say("connected again after %v", away.Round(100*time.Millisecond))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/rivo/uniseg"
 )
@@ -42,14 +41,6 @@ func (e shownEvent) line(width int) []byte {
 	text := fmt.Sprintf("%s  %-20s  %-12s  %s  %s", at, e.Topic, e.Source, id, e.Payload)
 	text = cut(strings.Map(printable, text), width)
 	return append([]byte(text), '\n')
-}
-
-// printable makes a blank of each character that moves the cursor, or turns the direction of the line around.
-func printable(r rune) rune {
-	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-		return ' '
-	}
-	return r
 }
 
 // cut shortens a text to width columns, the last of them an ellipsis. A character may take two,

@@ -158,13 +158,11 @@ func (s *screen) place() string {
 	return s.printedTo
 }
 
-// say writes a line of words to stderr, behind the events that came before it.
+// say writes a message, behind the events that came before it.
 func (s *screen) say(format string, args ...any) {
-	var t table
-	t.line(format, args...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.eraseLocked()
 	defer s.drawLocked()
-	_, _ = s.stderr.Write(t.Bytes())
+	s.stderr.say(format, args...)
 }

@@ -32,13 +32,13 @@ func TestTheLiveLine(t *testing.T) {
 		synctest.Wait()
 		stop()
 		synctest.Wait()
-		want := line + erase + "an event\n" + line + erase + "a word \n" + line + line + erase
+		want := line + erase + "an event\n" + line + erase + "publisher: a word \n" + line + line + erase
 		if got := both.String(); got != want {
 			t.Errorf("drawn\n%q, want\n%q", got, want)
 		}
 		s.say("the summary")
 		synctest.Wait()
-		if got := strings.TrimPrefix(both.String(), want); got != "the summary\n" {
+		if got := strings.TrimPrefix(both.String(), want); got != "publisher: the summary\n" {
 			t.Errorf("after the end: %q", got)
 		}
 	})

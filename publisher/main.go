@@ -44,12 +44,10 @@ type surroundings struct {
 
 // say writes a line to stderr, in place of what a meter has drawn there.
 func (s surroundings) say(text string) {
-	var t table
-	t.line("publisher: %s", text)
 	if widthOf(s.stderr) > 0 {
 		s.words.Draw(erase)
 	}
-	_, _ = s.words.Write(t.Bytes())
+	s.words.say("%s", text)
 }
 
 func main() {
@@ -98,7 +96,7 @@ func obey(ctx context.Context, args []string, s surroundings) int {
 		return exitOK
 	}
 	if err != nil {
-		s.words.conclude(ctx, fmt.Appendf(nil, "publisher: %v\n", err))
+		s.words.conclude(ctx, message("%v", err))
 		return exitUsage
 	}
 	return exitCode(ctx, command.Run(), s.words)
@@ -133,6 +131,6 @@ func exitCode(ctx context.Context, err error, words *asyncWriter) int {
 	case errors.As(err, new(interrupted)):
 		exit = exitInterrupted
 	}
-	words.conclude(ctx, fmt.Appendf(nil, "publisher: %v\n", err))
+	words.conclude(ctx, message("%v", err))
 	return exit
 }

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -260,13 +263,31 @@ func TestMeterEndsASpinner(t *testing.T) {
 func TestTheTableIsOneLineEach(t *testing.T) {
 	t.Parallel()
 	var tb table
-	tb.line("problem %s", "a\nb\x1b[2Jc\u009b")
-	if got := tb.String(); got != "problem a b [2Jc \n" {
+	tb.line("problem %s", "a\nb\x1b[2Jc\u009b\u202ed")
+	if got := tb.String(); got != "problem a b [2Jc  d\n" {
 		t.Errorf("%q", got)
 	}
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
 		if got := grouped(n); got != want {
 			t.Errorf("%d is written %s, want %s", n, got, want)
+		}
+	}
+}
+
+type refusing string
+
+func (r refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New(string(r)) }
+
+// TestNoMessageIsObeyed: the name in a certificate and the answer of a proxy come from elsewhere, too.
+func TestNoMessageIsObeyed(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"simulate", "replay - "} {
+		var errs bytes.Buffer
+		args := append(strings.Fields(command), "--url=http://ingot", "--give-up-after=0s")
+		exit := run(t.Context(), args, surroundings{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs, transport: refusing("no\r\x1b[2J\u202e")})
+		said := errs.String()
+		if exit != exitBad || strings.ContainsAny(said, "\r\x1b\u202e") {
+			t.Errorf("exit %d, %q", exit, said)
 		}
 	}
 }

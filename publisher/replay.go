@@ -138,9 +138,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	r.warn(r.URL, out.words)
 	c := r.client(out, r.patience())
 	defer c.Close()
-	err = c.Reach(ctx, func(err error) {
-		fmt.Fprintf(out.words, "waiting for the server: %v\n", err)
-	})
+	err = c.Reach(ctx, func(err error) { out.words.say("waiting for the server: %v", err) })
 	switch {
 	case err != nil && ctx.Err() == nil:
 		return err

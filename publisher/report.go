@@ -118,15 +118,18 @@ func (o outcome) words() string {
 
 type table struct{ bytes.Buffer }
 
-// line writes a line, and only that: what a server says may hold line breaks, or
+// line writes one line, whatever is in it: the words of a server, a proxy or a certificate may hold line breaks, and
 // sequences that a terminal obeys.
 func (t *table) line(format string, args ...any) {
-	t.WriteString(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, fmt.Sprintf(format, args...)) + "\n")
+	t.WriteString(strings.Map(printable, fmt.Sprintf(format, args...)) + "\n")
+}
+
+// printable makes a blank of each character that moves the cursor, or turns the direction of the line around.
+func printable(r rune) rune {
+	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		return ' '
+	}
+	return r
 }
 
 func (t *table) row(name, value, remark string) {

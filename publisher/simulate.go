@@ -66,7 +66,7 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 	})
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) {
-		fmt.Fprintf(out.words, "waiting up to %v for the server: %v\n", s.GiveUpAfter, err)
+		out.words.say("waiting up to %v for the server: %v", s.GiveUpAfter, err)
 	})
 	if err != nil && ctx.Err() == nil {
 		return err
