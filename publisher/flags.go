@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"ingot/publisher/internal/client"
 )
 
 const (
@@ -41,32 +43,44 @@ func checkURL(text string) error {
 	return nil
 }
 
-// access is what lets a server and its client trust each other.
-type access struct {
+// server is the server that a subcommand talks to, and what lets the two trust each other.
+type server struct {
+	URL string      `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"The server."`
 	Key string      `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
 	CA  authorities `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
 }
 
-// check wants a key that can stand in a header, as one that ingest key prints can. It refuses --ca for a server
-// without a certificate: who gives --ca takes the connection to be encrypted.
-func (a *access) check(at string, k *kong.Context) error {
-	for _, c := range []byte(a.Key) {
+// check wants a key that can stand in a header, as one that ingest key prints can. It refuses --ca for a server without a
+// certificate: whoever gives --ca believes that the connection is encrypted.
+func (s *server) check(k *kong.Context) error {
+	if err := checkURL(s.URL); err != nil {
+		return err
+	}
+	for _, c := range []byte(s.Key) {
 		if c <= ' ' || c > '~' {
 			return errors.New("--key (INGOT_KEY): it has a space, a line break or another character that no key has")
 		}
 	}
 	named := slices.ContainsFunc(k.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "ca" })
-	if named && !encrypted(at) {
-		return fmt.Errorf("--ca: %s has no certificate, and what goes there can be read on the way: make it https://, or leave --ca out", at)
+	if named && !encrypted(s.URL) {
+		return fmt.Errorf("--ca: %s has no certificate, and what goes there can be read on the way: make it https://, or leave --ca out", s.URL)
 	}
 	return nil
 }
 
 // warn tells of an INGOT_CA that changes nothing. It is no error: the variable may be there for other programs and servers.
-func (a *access) warn(at string, words *asyncWriter) {
-	if a.CA.CertPool != nil && !encrypted(at) {
-		words.say("INGOT_CA changes nothing: %s has no certificate, and what goes there can be read on the way", at)
+func (s *server) warn(words *asyncWriter) {
+	if s.CA.CertPool != nil && !encrypted(s.URL) {
+		words.say("INGOT_CA changes nothing: %s has no certificate, and what goes there can be read on the way", s.URL)
 	}
+}
+
+// client returns a client of the server; whoever calls it closes the client.
+func (s *server) client(out surroundings, connections int, timeout, giveUpAfter time.Duration) *client.Client {
+	return client.New(client.Config{
+		URL: s.URL, Key: s.Key, Connections: connections, Timeout: timeout,
+		GiveUpAfter: giveUpAfter, Grace: grace, Roots: s.CA.CertPool, Transport: out.transport,
+	})
 }
 
 // encrypted tells whether a URL that checkURL has accepted is one of https.

@@ -16,8 +16,7 @@ import (
 
 // follow is the subcommand: its flags.
 type follow struct {
-	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to follow."`
-	access
+	server
 	Topic        []string       `sep:"none" help:"Only events of this topic; may be there several times."`
 	Source       string         `help:"Only events of this source."`
 	After        string         `placeholder:"now|beginning|CURSOR" help:"Where to begin. Default: now."`
@@ -32,7 +31,7 @@ type follow struct {
 
 // Validate is called by kong once the flags are read.
 func (f *follow) Validate(k *kong.Context) error {
-	if err := cmp.Or(checkURL(f.URL), f.check(f.URL, k), checkWaits(f.Timeout, f.GiveUpAfter)); err != nil {
+	if err := cmp.Or(f.check(k), checkWaits(f.Timeout, f.GiveUpAfter)); err != nil {
 		return err
 	}
 	switch {
@@ -73,10 +72,8 @@ func (f *follow) patience() time.Duration {
 
 // Run prints events until there are enough, an interrupt, or a final refusal.
 func (f *follow) Run(ctx context.Context, out surroundings) error {
-	f.warn(f.URL, out.words)
-	c := client.New(client.Config{
-		URL: f.URL, Key: f.Key, Connections: 1, Timeout: f.Timeout, GiveUpAfter: f.patience(), Grace: grace, Roots: f.CA.CertPool, Transport: out.transport,
-	})
+	f.warn(out.words)
+	c := f.client(out, 1, f.Timeout, f.patience())
 	defer c.Close()
 	r := &following{follow: f, screen: newScreen(ctx, out), pace: newPace(time.Now()), feed: c.Follower()}
 	r.feed.Silence, r.feed.Lost, r.feed.Back = f.Silence, r.lost, r.back

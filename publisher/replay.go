@@ -27,8 +27,7 @@ const windDown = 10 * time.Second
 type replay struct {
 	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events go as they are, as NDJSON or in a JSON array; any other text goes line by line. What is compressed with gzip or zstandard is decompressed; what is packed otherwise is refused."`
 
-	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
-	access
+	server
 	Topic       string         `help:"Topic of the lines. Default: the file's base name without its extension, and without .gz or .zst; stdin for -."`
 	Source      string         `help:"Source of the lines. Default: the name of this host."`
 	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of the lines. Default: when the file was modified, the same on every run; for - the time of the start."`
@@ -46,7 +45,7 @@ type replay struct {
 
 // Validate is called by kong once the flags are read.
 func (r *replay) Validate(k *kong.Context) error {
-	if err := cmp.Or(checkURL(r.URL), r.check(r.URL, k), checkLoad(r.Concurrency, r.Batch), checkWaits(r.Timeout, r.GiveUpAfter)); err != nil {
+	if err := cmp.Or(r.check(k), checkLoad(r.Concurrency, r.Batch), checkWaits(r.Timeout, r.GiveUpAfter)); err != nil {
 		return err
 	}
 	switch {
@@ -135,8 +134,8 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	}
 	defer in.close()
 	in.watch()
-	r.warn(r.URL, out.words)
-	c := r.client(out, r.patience())
+	r.warn(out.words)
+	c := r.client(out, r.Concurrency, r.Timeout, r.patience())
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) { out.words.say("waiting for the server: %v", err) })
 	switch {
@@ -152,7 +151,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	o.Interrupted = ctx.Err() != nil && !r.Follow
 	if r.audits() && !o.Interrupted {
 		if ctx.Err() != nil {
-			ctx, c = context.WithoutCancel(ctx), r.client(out, min(r.patience(), windDown))
+			ctx, c = context.WithoutCancel(ctx), r.client(out, r.Concurrency, r.Timeout, min(r.patience(), windDown))
 			defer c.Close()
 		}
 		o.Audit = audited(ctx, c, audit.Subject{
@@ -165,13 +164,6 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 
 // audits is false with --audit-limit=0, too: nothing is remembered then.
 func (r *replay) audits() bool { return r.Audit && r.AuditLimit > 0 }
-
-func (r *replay) client(out surroundings, giveUpAfter time.Duration) *client.Client {
-	return client.New(client.Config{
-		URL: r.URL, Key: r.Key, Connections: r.Concurrency, Timeout: r.Timeout,
-		GiveUpAfter: giveUpAfter, Grace: grace, Roots: r.CA.CertPool, Transport: out.transport,
-	})
-}
 
 // send reads the files and publishes what is in them.
 //

@@ -19,8 +19,7 @@ import (
 
 // simulate is the subcommand: its flags.
 type simulate struct {
-	URL string `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"Server to send to."`
-	access
+	server
 	Events      int           `default:"20000" help:"Unique events to send."`
 	Duplicates  float64       `default:"0.30" help:"Share of all sends that repeat an earlier event, from 0 to less than 1."`
 	Concurrency int           `default:"8" help:"Clients that send in parallel."`
@@ -36,7 +35,7 @@ type simulate struct {
 // Validate is called by kong once the flags are read.
 func (s *simulate) Validate(k *kong.Context) error {
 	_, err := s.plan()
-	if err := cmp.Or(err, checkURL(s.URL), s.check(s.URL, k), checkLoad(s.Concurrency, s.Batch), checkWaits(s.Timeout, &s.GiveUpAfter)); err != nil {
+	if err := cmp.Or(err, s.check(k), checkLoad(s.Concurrency, s.Batch), checkWaits(s.Timeout, &s.GiveUpAfter)); err != nil {
 		return err
 	}
 	if !(s.Rate >= 0) {
@@ -59,11 +58,8 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 	if err != nil {
 		return err
 	}
-	s.warn(s.URL, out.words)
-	c := client.New(client.Config{
-		URL: s.URL, Key: s.Key, Connections: s.Concurrency, Timeout: s.Timeout,
-		GiveUpAfter: s.GiveUpAfter, Grace: grace, Roots: s.CA.CertPool, Transport: out.transport,
-	})
+	s.warn(out.words)
+	c := s.client(out, s.Concurrency, s.Timeout, s.GiveUpAfter)
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) {
 		out.words.say("waiting up to %v for the server: %v", s.GiveUpAfter, err)
