@@ -71,7 +71,7 @@ func (in *intake) jobs(c *client.Client, size int, m *meter) func(context.Contex
 	}
 }
 
-// divider sends the batches, and takes in what became of them.
+// divider sends batches of the intake's, and has it take in what became of them.
 func (in *intake) divider(c *client.Client, m *meter) *divider[item] {
 	return &divider[item]{
 		send: func(ctx context.Context, items []item) client.Result {

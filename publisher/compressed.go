@@ -21,12 +21,12 @@ const (
 	zstdWindow = 128 << 20
 )
 
-// content reads what a file holds: of a compressed file what was compressed, of any other its bytes as they are. Only
-// the first Read finds out which it is, since a file may be opened late, and a pipe may be silent for long.
+// content reads what a file holds, decompressed if the file is compressed. Only the first Read finds out whether it is, since a
+// file may be opened late, and a pipe may stay silent for long.
 type content struct {
 	raw    raw
 	follow bool          // --follow is set: the file must not be compressed
-	window int           // bytes of what it holds that are looked at to tell what it is, at most
+	window int           // at most so many bytes are looked at to tell what it holds
 	format string        // "" for bytes as they are
 	reader *bufio.Reader // nil before the first Read
 	failed error         // why it cannot be read

@@ -8,11 +8,11 @@ import (
 	"ingot/publisher/internal/tally"
 )
 
-// maxVain is how many requests in a row may be refused, though some were parts of others, before no more are divided: where everything is
-// refused, two requests for each event would find no more than one for a batch. A guess.
+// maxVain is how many requests in a row may be refused before batches are no longer divided: where everything is refused,
+// dividing costs two requests for each event, and finds out nothing. A guess.
 const maxVain = 1000
 
-// divider sends batches of T, each until it is known what became of all of it.
+// divider sends batches of T, and divides those that are refused because of one event, or for their size.
 type divider[T any] struct {
 	send    func(context.Context, []T) client.Result
 	settled func([]T, client.Result)
@@ -25,8 +25,9 @@ func (d *divider[T]) job(batch []T) job {
 	return job{len(batch), func(ctx context.Context) client.Result { return d.settle(ctx, batch) }}
 }
 
-// settle sends a batch. Where all of it is refused because of one event, or because of its size, it sends one half after the other: so an
-// event that is refused is alone in the end, and the others are stored. Its result is that of the part that fared best.
+// settle sends a batch. If the batch is refused as a whole because of one event, or for its size, settle sends its halves, one
+// after the other: in the end the refused event is alone, and the others are stored. The result is that of the part that fared
+// best.
 func (d *divider[T]) settle(ctx context.Context, batch []T) client.Result {
 	res := d.send(ctx, batch)
 	if res.Divisible && !res.Reopened && len(batch) > 1 && ctx.Err() == nil && d.vain.Load() < maxVain {
@@ -38,7 +39,9 @@ func (d *divider[T]) settle(ctx context.Context, batch []T) client.Result {
 		}
 		return first
 	}
-	if d.vain.Add(1); !res.Divisible {
+	if res.Divisible {
+		d.vain.Add(1)
+	} else {
 		d.vain.Store(0)
 	}
 	d.settled(batch, res)

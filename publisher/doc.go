@@ -4,12 +4,12 @@
 //	simulate.go   invented events            replay.go    files
 //	   │            (internal/workload)         │  file.go    opens them, names their topics
 //	   │                                        │  whole.go   each must stay whole meanwhile
-//	   │                                        │  late.go    of more than can be open at once (descriptors.go), the later
-//	   │                                        │             ones are opened in their turn
+//	   │                                        │  late.go    if they are too many to be open at once (descriptors.go), the
+//	   │                                        │             later ones are opened in turn
 //	   │                                        │  pipe.go    reads that an interrupt ends
 //	   │                                        │  compressed.go   gzip and zstandard ──> what was compressed
-//	   │                                        │  listed.go  tells arrays of events, and events over several lines
-//	   │                                        │  format.go  tells these, and what is packed otherwise, by their first bytes
+//	   │                                        │  listed.go  recognises arrays of events, and events over several lines
+//	   │                                        │  format.go  recognises these, and other packings, by their first bytes
 //	   │                                        │  intake.go  lines ──> events; counts.go, how many of each kind
 //	   │                                        │  batches.go by number, bytes and time
 //	   │                                        │  memory.go  digests of what must come back
@@ -32,7 +32,7 @@
 //	main.go         the command line
 //	flags.go        what all subcommands ask of their flags
 //	meter.go        progress, on stderr
-//	asyncwriter.go  what is said, without anybody waiting for its reader
+//	asyncwriter.go  writes to stderr and stdout, so that nobody waits for their reader
 //
 // The exit code is 0 when all is well, 1 when an event was not acknowledged or the audit
 // found something, 2 for a wrong command line and 130 after an interrupt (also SIGTERM, and

@@ -14,8 +14,7 @@ const span = 5 * time.Second
 
 // pace counts events, and how long each took from its receipt by the server to its receipt here.
 //
-// Only events that the server received after the following began count for the time: nobody was waiting for earlier
-// ones.
+// Only events that the server received after follow began count for the time: nobody was waiting for earlier ones.
 type pace struct {
 	mu        sync.Mutex // guards what follows
 	began     time.Time

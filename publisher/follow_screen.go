@@ -21,7 +21,7 @@ const (
 	// already. Without more to come they are written at once.
 	fullScreen = 64 << 10
 
-	// erase goes to the begin of the live line and clears to its end.
+	// erase goes back to the start of the live line, and clears it.
 	erase = "\r\x1b[K"
 )
 

@@ -36,8 +36,8 @@ var magics = []struct {
 	{"\xfe\xff", utf16Format},
 }
 
-// utf16Format is what Windows calls Unicode: PowerShell writes it. Only what begins with its byte order mark is known for
-// it. Its lines would be cut in the middle of a character.
+// utf16Format is what Windows calls Unicode, and PowerShell writes. Read as lines it would be cut in the middle of characters.
+// Only a file that begins with the byte order mark is recognised.
 var utf16Format = format{"UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"}
 
 // tarFormat has its magic, with a version, in the middle of its first header. No text has the NULs there.
@@ -48,8 +48,8 @@ const (
 	tarHead    = tarMagicAt + 8
 )
 
-// formatOf waits for another byte only while those before it can be the beginning of a magic: a pipe may have a first
-// line of two bytes, and be silent after it.
+// formatOf tells how a source is encoded. It waits for another byte only while those before it may begin a magic: a pipe may
+// have a first line of two bytes, and then be silent.
 func formatOf(src *bufio.Reader) format {
 	for _, m := range magics {
 		if begins(src, m.bytes) {
@@ -95,7 +95,7 @@ func isTar(src *bufio.Reader) bool {
 	return magic == "ustar\x0000" || magic == "ustar  \x00" // of POSIX, and of GNU
 }
 
-// packed is the error of a file that somebody else has to unpack or convert: its bytes would make lines that nobody can use.
+// packed is the error of a file that another program has to unpack or convert first: as it is, its lines are of no use.
 type packed struct{ format }
 
 func (p packed) Error() string {
@@ -106,9 +106,8 @@ func (p packed) Error() string {
 	return fmt.Sprintf("%s: %s | publisher replay - --topic=TOPIC", why, p.unpack)
 }
 
-// refusal tells why a file in this format is not read, nil if it is. A compressed one, pipes too, is not followed: an
-// interrupt, which is how --follow ends, would cut the compressed bytes anywhere, and no line would be known to be the
-// last.
+// refusal tells why a file in this format is not read; nil: it is. What is compressed is not followed, not even a pipe: the
+// interrupt that ends --follow would cut the compressed bytes anywhere, and nobody would know which line is the last.
 func (f format) refusal(follow bool) error {
 	switch {
 	case f.unpack != "":

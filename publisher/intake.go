@@ -65,7 +65,7 @@ func (in *intake) start(each bool) *sync.WaitGroup {
 	return &all
 }
 
-// watch has the files that are followed looked at while nobody reads them.
+// watch starts a goroutine for each file that is followed, which looks at the file while nobody reads it.
 func (in *intake) watch() {
 	for _, f := range in.files {
 		if t, grows := f.src.(*lines.Tail); grows {
@@ -106,7 +106,7 @@ func (in *intake) ended(f *file, err error) {
 	}
 }
 
-// lost tells of lines that are lost, of a file that goes on. It reports whether err says so.
+// lost reports whether err says that lines are lost although the file goes on, and if so tells of them.
 func (in *intake) lost(f *file, err error) bool {
 	missed, isMissed := errors.AsType[*lines.MissedError](err)
 	_, isCut := errors.AsType[*lines.CutError](err)

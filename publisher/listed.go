@@ -7,10 +7,10 @@ import (
 	"ingot/publisher/internal/record"
 )
 
-// beginsList tells whether what a source begins with is an array of events, {"events":[..]}, or an event over several lines,
-// as exports are and what jq prints: all that POST /publish takes as JSON. sure says that there are events, whatever they
-// look like. Otherwise the first has to be one, or there is none: lines of text begin with a bracket, too. As long as that
-// can be, beginsList waits for more.
+// beginsList tells whether a source begins with an array of events, with {"events":[..]}, or with an event over several lines,
+// as exports do and what jq prints: with anything that POST /publish takes as JSON. sure says that the source holds events,
+// whatever they look like. Otherwise the first element has to be an event, or the array has to be empty, since lines of text
+// may begin with a bracket, too. beginsList waits for more bytes as long as they could decide.
 func beginsList(src *bufio.Reader, sure bool) bool {
 	head := lines.Ahead{Src: src}
 	wrapped := false

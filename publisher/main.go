@@ -60,8 +60,8 @@ type code int
 
 func (c code) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-// interrupted is the error of a run that was interrupted, and has no report that would have told so: it could not be
-// printed, or there is nothing to report.
+// interrupted is the error of an interrupted run that has no report to say so: the report could not be printed, or there is
+// nothing to report.
 type interrupted struct{ error }
 
 func (i interrupted) Error() string { return "interrupted: " + i.error.Error() }

@@ -24,8 +24,8 @@ const (
 // meter shows how far a step is: a bar on a terminal, and elsewhere a plain line
 // now and then, so that a log stays readable.
 //
-// A goroutine of its own writes. So nobody who gets on waits for a terminal that stands still, or for a pipe that nobody
-// reads; what these miss is told by what comes later.
+// It writes in a goroutine of its own, so that the work never waits for a terminal that stands still, or for a pipe that nobody
+// reads. What was not drawn meanwhile shows in the next drawing.
 type meter struct {
 	out      io.Writer
 	terminal bool
@@ -56,7 +56,7 @@ func (m *meter) Begin(what string, total int) {
 	m.begin(what, total, "", progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"))
 }
 
-// BeginBytes starts a step of total bytes, of which 0 means that nobody knows.
+// BeginBytes starts a step of total bytes; 0: the total is not known.
 func (m *meter) BeginBytes(what string, total int64) {
 	m.begin(what, int(total), " bytes", progressbar.OptionShowBytes(true))
 }
