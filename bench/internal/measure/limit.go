@@ -49,10 +49,6 @@ func OpenLimit(ctx context.Context, env *environment.Environment, name string, s
 		return nil, err
 	}
 	switch name {
-	case scenario.LimitCopy:
-		return copyLimit(ctx, env, encoder, s.RequestEvents())
-	case scenario.LimitCommit:
-		return commitLimit(ctx, env, s.CommitDelay)
 	case scenario.LimitPour:
 		return &Limit{Close: func() {}, Measure: func(ctx context.Context) (float64, error) { return pour(ctx, env, s) }}, nil
 	case scenario.LimitNothing:
@@ -61,69 +57,70 @@ func OpenLimit(ctx context.Context, env *environment.Environment, name string, s
 			return nil, err
 		}
 		return serverLimit(srv, encoder, s, func(context.Context) error { return nil }), nil
+	case scenario.LimitCopy:
+		return withDatabase(ctx, env, name, func(url string) (*Limit, error) { return copyLimit(ctx, url, encoder, s.RequestEvents()) })
+	case scenario.LimitCommit:
+		return withDatabase(ctx, env, name, func(url string) (*Limit, error) { return commitLimit(url, s.CommitDelay) })
 	case scenario.LimitBare, scenario.LimitNaive:
-		return writingLimit(ctx, env, name, encoder, s)
+		return withDatabase(ctx, env, name, func(url string) (*Limit, error) { return writingLimit(ctx, env, name, url, encoder, s) })
 	}
 	return nil, fmt.Errorf("there is no limit or scenario %q", name)
 }
 
-// limitDatabase makes the database of a limit; drop drops it.
-func limitDatabase(ctx context.Context, env *environment.Environment, limit string) (url string, drop func(), err error) {
-	name := "bench_limit_" + limit
-	url, err = env.Cluster.CreateWithSchema(ctx, name)
-	return url, func() { _ = env.Cluster.Drop(context.WithoutCancel(ctx), name) }, err
-}
-
-func copyLimit(ctx context.Context, env *environment.Environment, e *mix.Encoder, size int) (*Limit, error) {
-	url, drop, err := limitDatabase(ctx, env, scenario.LimitCopy)
+// withDatabase opens a limit on a database of its own, which is dropped with it.
+func withDatabase(ctx context.Context, env *environment.Environment, limit string, open func(url string) (*Limit, error)) (*Limit, error) {
+	database := "bench_limit_" + limit
+	url, err := env.Cluster.CreateWithSchema(ctx, database)
 	if err != nil {
 		return nil, err
 	}
+	drop := func() { _ = env.Cluster.Drop(context.WithoutCancel(ctx), database) }
+	l, err := open(url)
+	if err != nil {
+		drop()
+		return nil, err
+	}
+	end := l.Close
+	l.Close = func() { end(); drop() }
+	return l, nil
+}
+
+func copyLimit(ctx context.Context, url string, e *mix.Encoder, size int) (*Limit, error) {
 	rows := min(copyRows, max(1000, copyBytes/e.Len(0)))
 	c, err := limit.OpenCopy(ctx, url, e, rows, size)
 	if err != nil {
 		return nil, err
 	}
-	return &Limit{Measure: c.Measure, Close: func() { c.Close(context.WithoutCancel(ctx)); drop() }}, nil
+	return &Limit{Measure: c.Measure, Close: func() { c.Close(context.WithoutCancel(ctx)) }}, nil
 }
 
 // commitLimit goes through a proxy that delays commits if the scenario does: its commits are as slow then.
-func commitLimit(ctx context.Context, env *environment.Environment, delay time.Duration) (*Limit, error) {
-	url, drop, err := limitDatabase(ctx, env, scenario.LimitCommit)
-	if err != nil {
-		return nil, err
-	}
-	closed := drop
+func commitLimit(url string, delay time.Duration) (*Limit, error) {
+	end := func() {}
 	if delay > 0 {
 		proxy, err := slowpg.Open(url, delay)
 		if err != nil {
 			return nil, fmt.Errorf("open proxy: %w", err)
 		}
-		closed = func() { proxy.Close(); drop() }
 		if url, err = proxy.URL(url); err != nil {
+			proxy.Close()
 			return nil, err
 		}
+		end = proxy.Close
 	}
-	return &Limit{Close: closed, Measure: func(ctx context.Context) (float64, error) {
+	return &Limit{Close: end, Measure: func(ctx context.Context) (float64, error) {
 		median, err := limit.Commit(ctx, url, limitCommits)
 		return 1 / median.Seconds(), err
 	}}, nil
 }
 
-// writingLimit gives the server of a limit a database of its own, whose table is emptied before each measurement.
-func writingLimit(ctx context.Context, env *environment.Environment, name string, e *mix.Encoder, s scenario.Scenario) (*Limit, error) {
-	url, drop, err := limitDatabase(ctx, env, name)
-	if err != nil {
-		return nil, err
-	}
+// writingLimit starts the server of a limit on a database whose table is emptied before each measurement.
+func writingLimit(ctx context.Context, env *environment.Environment, name, url string, e *mix.Encoder, s scenario.Scenario) (*Limit, error) {
 	srv, err := server.StartLimit(ctx, env.Self, env.Logs, name, "--database-url", url)
 	if err != nil {
 		return nil, err
 	}
-	l := serverLimit(srv, e, s, func(ctx context.Context) error { return postgres.Exec(ctx, url, "TRUNCATE ingot.events") })
-	stop := l.Close
-	l.Close = func() { stop(); drop() }
-	return l, nil
+	return serverLimit(srv, e, s, func(ctx context.Context) error { return postgres.Exec(ctx, url, "TRUNCATE ingot.events") }), nil
 }
 
 // serverLimit drives the server of a limit as the scenario drives the ingester,
