@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html"
 	"html/template"
-	"math"
 	"strings"
 )
 
@@ -98,7 +97,7 @@ func most(all []series) float64 {
 	top := 0.0
 	for _, s := range all {
 		for _, p := range s.points {
-			top = math.Max(top, p.y)
+			top = max(top, p.y)
 		}
 	}
 	return top

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
@@ -37,8 +38,8 @@ func middle(rounds []result.Round, figure func(result.Measurement) float64) int 
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		return int(math.Copysign(1, figure(rounds[a].Measurement)-figure(rounds[b].Measurement)))
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(figure(rounds[a].Measurement), figure(rounds[b].Measurement))
 	})
 	return order[(len(order)-1)/2]
 }
