@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"ingot/internal/pgtest"
 )
 
 const (
@@ -55,9 +57,9 @@ func TestKillPostgres(t *testing.T) {
 // awaitCommitting waits until a batch lingers before its COMMIT.
 func awaitCommitting(t *testing.T, i *ingester) {
 	t.Helper()
-	conn := connect(t, i.privateURL(t))
+	conn := pgtest.Client(t, i.privateURL(t))
 	await(t, "a batch that dawdles", func() bool {
-		return number(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") > 0
+		return pgtest.Number(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") > 0
 	})
 }
 
@@ -78,7 +80,7 @@ func survive(t *testing.T, kills int, kill func(i *ingester, data string)) simul
 	random := newSeed(t)
 	data := dataFolder(t)
 	i := startIngester(t, "--data-dir", data)
-	execute(t, connect(t, i.privateURL(t)), dawdle)
+	pgtest.Exec(t, pgtest.Client(t, i.privateURL(t)), dawdle)
 	p := simulate(t, i, crashEvents)
 	var at []int64
 	for k := range kills {
@@ -149,9 +151,9 @@ func checkCrashed(t *testing.T, i *ingester, data string) {
 	}
 	verify(t, "--data-dir="+data)
 	conn := openFolder(t, data)
-	rows := number(t, conn, "SELECT count(*) FROM ingot.events")
-	keys := number(t, conn, "SELECT count(DISTINCT (event_id, topic)) FROM ingot.events")
-	received := number(t, conn, "SELECT sum(received) FROM ingot.batches")
+	rows := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events")
+	keys := pgtest.Number(t, conn, "SELECT count(DISTINCT (event_id, topic)) FROM ingot.events")
+	received := pgtest.Number(t, conn, "SELECT sum(received) FROM ingot.batches")
 	if rows != crashEvents || keys != crashEvents {
 		t.Errorf("%d rows and %d keys, want %d", rows, keys, crashEvents)
 	}

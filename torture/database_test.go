@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingot/internal/localpg"
+	"ingot/internal/pgtest"
 )
 
 // dataFolder is one that Postgres' user can get to, which t.TempDir is not under
@@ -87,7 +88,7 @@ func startServer(t testing.TB, data string, settings map[string]string) *localpg
 // openFolder starts a server on the data that an ingester left.
 func openFolder(t testing.TB, data string) *pgx.Conn {
 	t.Helper()
-	return connect(t, startServer(t, data, nil).URL())
+	return pgtest.Client(t, startServer(t, data, nil).URL())
 }
 
 // privateURL leads to the Postgres that a running ingester keeps for itself. The
@@ -108,38 +109,12 @@ func (i *ingester) privateURL(t testing.TB) string {
 	return fmt.Sprintf("host=%s dbname=%s user=%s port=5432", host, database, user)
 }
 
-func connect(t testing.TB, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn
-}
-
-func execute(t testing.TB, conn *pgx.Conn, sql string) {
-	t.Helper()
-	if _, err := conn.Exec(context.Background(), sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
-// number runs a query for one number.
-func number(t testing.TB, conn *pgx.Conn, sql string) (n int64) {
-	t.Helper()
-	if err := conn.QueryRow(context.Background(), sql).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return n
-}
-
 // block keeps batches from being written until the returned function is called;
 // reading goes on.
 func block(t testing.TB, conn *pgx.Conn) (unblock func()) {
 	t.Helper()
-	execute(t, conn, "BEGIN; LOCK TABLE ingot.events IN EXCLUSIVE MODE")
-	return func() { t.Helper(); execute(t, conn, "ROLLBACK") }
+	pgtest.Exec(t, conn, "BEGIN; LOCK TABLE ingot.events IN EXCLUSIVE MODE")
+	return func() { t.Helper(); pgtest.Exec(t, conn, "ROLLBACK") }
 }
 
 // verify runs the binary's own check of the tables.

@@ -40,7 +40,7 @@ func TestFewDescriptors(t *testing.T) {
 	if open := answers["200 OK"]; open < files/4 || open+answers["503 Service Unavailable"] != clients {
 		t.Errorf("answers: %v", answers)
 	}
-	execute(t, connect(t, server.URL()), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ingot%'")
+	pgtest.Exec(t, pgtest.Client(t, server.URL()), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ingot%'")
 	for request := 3; request < 6; request++ {
 		told.add(request, i.publishBytes(events(request, told.size, 100))) // no other connection may be had
 	}

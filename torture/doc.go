@@ -4,7 +4,7 @@
 //	main_test.go      builds ingest and publisher once, for all tests
 //	process_test.go   one process: start, signal, kill -9, wait
 //	ingester_test.go  an ingest that answers, its figures, its restart
-//	database_test.go  data folders, and what SQL says about them
+//	database_test.go  data folders, and the Postgres in them
 //	client_test.go    requests, and a ledger of what became of each
 //
 //	start_test.go     starts that cannot work say so in one line

@@ -26,19 +26,19 @@ func TestReadersAreNotTheDatabase(t *testing.T) {
 	server := pgtest.Durable(t)
 	i := startIngester(t, "--database-url", server.URL(), "--query-timeout=1m", "--read-connections=2")
 	storeAll(t, i, newLedger(1), 5)
-	conn, beside := connect(t, server.URL()), connect(t, server.URL()) // a transaction sees pg_stat_activity as it was at first
-	execute(t, conn, "BEGIN; LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
+	conn, beside := pgtest.Client(t, server.URL()), pgtest.Client(t, server.URL()) // a transaction sees pg_stat_activity as it was at first
+	pgtest.Exec(t, conn, "BEGIN; LOCK TABLE ingot.events IN ACCESS EXCLUSIVE MODE")
 	var readers sync.WaitGroup
 	for range 5 {
 		readers.Go(func() { i.status("/events") })
 	}
 	await(t, "readers that wait", func() bool {
-		return number(t, beside, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ingot reader' AND wait_event_type = 'Lock'") == 2
+		return pgtest.Number(t, beside, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ingot reader' AND wait_event_type = 'Lock'") == 2
 	})
 	if status := i.status("/readyz"); status != http.StatusOK {
 		t.Errorf("/readyz says %d", status)
 	}
-	execute(t, conn, "ROLLBACK")
+	pgtest.Exec(t, conn, "ROLLBACK")
 	readers.Wait()
 	i.stop(t)
 }
@@ -78,7 +78,7 @@ func TestDownAndBack(t *testing.T) {
 			})
 			await(t, "/readyz", func() bool { return i.status("/readyz") == http.StatusOK })
 			t.Logf("answers: %v", told.counts())
-			told.check(t, connect(t, server.URL()))
+			told.check(t, pgtest.Client(t, server.URL()))
 			i.stop(t)
 			verify(t, "--database-url="+server.URL())
 		})
@@ -142,9 +142,9 @@ func hung(t *testing.T, server *localpg.Server) func() {
 
 // outOfConnections takes them all, those of the ingester too.
 func outOfConnections(t *testing.T, server *localpg.Server) func() {
-	taken := []*pgx.Conn{connect(t, server.URL())}
+	taken := []*pgx.Conn{pgtest.Client(t, server.URL())}
 	await(t, "a server without connections", func() bool {
-		execute(t, taken[0], "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ingot%'")
+		pgtest.Exec(t, taken[0], "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ingot%'")
 		var full *pgconn.PgError
 		for {
 			conn, err := pgx.Connect(context.Background(), server.URL())
@@ -156,7 +156,7 @@ func outOfConnections(t *testing.T, server *localpg.Server) func() {
 			}
 			taken = append(taken, conn)
 		}
-		return number(t, taken[0], "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ingot%'") == 0
+		return pgtest.Number(t, taken[0], "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ingot%'") == 0
 	})
 	return func() {
 		for _, conn := range taken[1:] {
@@ -168,11 +168,11 @@ func outOfConnections(t *testing.T, server *localpg.Server) func() {
 // refusing makes the server answer every batch with an ERROR.
 func refusing(code string) func(*testing.T, *localpg.Server) func() {
 	return func(t *testing.T, server *localpg.Server) func() {
-		conn := connect(t, server.URL())
-		execute(t, conn, fmt.Sprintf(`
+		conn := pgtest.Client(t, server.URL())
+		pgtest.Exec(t, conn, fmt.Sprintf(`
 			CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '%s'; END $$;
 			CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches EXECUTE FUNCTION public.refuse()`, code))
-		return func() { execute(t, conn, "DROP TRIGGER refuse ON ingot.batches") }
+		return func() { pgtest.Exec(t, conn, "DROP TRIGGER refuse ON ingot.batches") }
 	}
 }
 
@@ -210,7 +210,7 @@ func TestDiskFull(t *testing.T) {
 		return told.answers[n-1].status == http.StatusOK
 	})
 	t.Logf("answers: %v", told.counts())
-	told.check(t, connect(t, i.privateURL(t)))
+	told.check(t, pgtest.Client(t, i.privateURL(t)))
 	i.stop(t)
 	verify(t, "--data-dir="+data)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ingot/internal/localpg"
+	"ingot/internal/pgtest"
 )
 
 // feedTrouble lets statements linger between the keys and the log, and commits fail
@@ -35,14 +36,14 @@ CREATE TRIGGER refuse AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTIO
 // same order. A reader that goes by id beside them misses some: the order was in danger.
 func TestFeedHasNoGap(t *testing.T) {
 	f := startFeed(t, 3)
-	execute(t, f.conn, feedTrouble)
+	pgtest.Exec(t, f.conn, feedTrouble)
 	requests := 1500
 	if long() {
 		requests = 12_000
 	}
 	following, stop := context.WithCancel(t.Context())
 	defer stop()
-	byID := &byIDReader{conn: connect(t, f.url)}
+	byID := &byIDReader{conn: pgtest.Client(t, f.url)}
 	var readers sync.WaitGroup
 	for _, r := range f.readers(t) {
 		readers.Go(func() { // ends when it has seen the last event, or with following
@@ -106,7 +107,7 @@ func openFeed(t *testing.T, server *localpg.Server, n int) *feedHouse {
 	for range n {
 		f.ingesters = append(f.ingesters, startIngester(t, "--database-url="+server.URL(), "--stream-heartbeat=100ms", "--stream-buffer=64"))
 	}
-	f.conn = connect(t, f.url)
+	f.conn = pgtest.Client(t, f.url)
 	return f
 }
 

@@ -22,7 +22,7 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := pgtest.Durable(t)
 			i := startIngester(t, append(append(patient, "--database-url", server.URL()), flags...)...)
-			conn := connect(t, server.URL())
+			conn := pgtest.Client(t, server.URL())
 			unblock := block(t, conn)
 			told := newLedger(size)
 			var waiters sync.WaitGroup

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+
+	"ingot/internal/pgtest"
 )
 
 // One history, told to the ingester under every filter and on every path. Each
@@ -133,7 +135,7 @@ func tellHistory(t *testing.T, requests [][]historyEvent, flags []string, many b
 			}
 		}
 	}
-	if diff := cmp.Diff(want, tableOf(t, connect(t, i.privateURL(t)))); diff != "" {
+	if diff := cmp.Diff(want, tableOf(t, pgtest.Client(t, i.privateURL(t)))); diff != "" {
 		t.Errorf("the table: %.2000s", diff)
 	}
 	stats, err := i.stats()

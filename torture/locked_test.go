@@ -30,8 +30,8 @@ func TestALockedTable(t *testing.T) {
 			i := startIngester(t, "--database-url", server.URL(), "--deadline=2s", "--attempt-timeout=3s")
 			told := newLedger(1)
 			storeAll(t, i, told, 3)
-			conn, beside := connect(t, server.URL()), connect(t, server.URL())
-			execute(t, conn, "BEGIN; "+lock)
+			conn, beside := pgtest.Client(t, server.URL()), pgtest.Client(t, server.URL())
+			pgtest.Exec(t, conn, "BEGIN; "+lock)
 			stored, failed := i.figures(t)
 			sendAll(i, told, 3, 5)
 			if now, failing := i.figures(t); now != stored || failing != failed+5 {
@@ -53,7 +53,7 @@ func TestALockedTable(t *testing.T) {
 					}
 				}
 			})
-			execute(t, conn, "ROLLBACK")
+			pgtest.Exec(t, conn, "ROLLBACK")
 			storeAll(t, i, told, n)
 			told.check(t, beside)
 			i.stop(t)

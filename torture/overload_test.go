@@ -62,8 +62,8 @@ func TestOverload(t *testing.T) {
 func (o overload) run(t *testing.T) {
 	server := pgtest.Durable(t)
 	i := startIngester(t, append(o.flags, "--database-url", server.URL())...)
-	conn := connect(t, server.URL())
-	execute(t, conn, fmt.Sprintf(`
+	conn := pgtest.Client(t, server.URL())
+	pgtest.Exec(t, conn, fmt.Sprintf(`
 		CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%s); RETURN NEW; END $$;
 		CREATE TRIGGER slow BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION public.slow()`, o.pause))
 	told := newLedger(o.size)

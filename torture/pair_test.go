@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ingot/internal/localpg"
+	"ingot/internal/pgtest"
 )
 
 // pair is a primary that commits nothing without its one standby.
@@ -61,18 +62,18 @@ func copyCluster(t testing.TB, to, from string) {
 
 func (p pair) awaitSync(t testing.TB) {
 	t.Helper()
-	conn := connect(t, p.primary.URL())
+	conn := pgtest.Client(t, p.primary.URL())
 	await(t, "a standby in step", func() bool {
-		return number(t, conn, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == 1
+		return pgtest.Number(t, conn, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == 1
 	})
 }
 
 // loseStandby returns when the primary has noticed.
 func (p pair) loseStandby(t testing.TB) {
 	t.Helper()
-	conn := connect(t, p.primary.URL())
+	conn := pgtest.Client(t, p.primary.URL())
 	p.standby.Kill()
-	await(t, "the primary to miss its standby", func() bool { return number(t, conn, "SELECT count(*) FROM pg_stat_replication") == 0 })
+	await(t, "the primary to miss its standby", func() bool { return pgtest.Number(t, conn, "SELECT count(*) FROM pg_stat_replication") == 0 })
 }
 
 func (p pair) returnStandby(t testing.TB) {

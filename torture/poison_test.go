@@ -34,7 +34,7 @@ func TestPoison(t *testing.T) {
 	if a := i.publishBytes(events(1, 5, 10)); a.status != http.StatusOK {
 		t.Errorf("after all of them: %v", a)
 	}
-	if n := number(t, connect(t, server.URL()), "SELECT count(*) FROM ingot.events"); n != 5 {
+	if n := pgtest.Number(t, pgtest.Client(t, server.URL()), "SELECT count(*) FROM ingot.events"); n != 5 {
 		t.Errorf("%d rows, 5 are good", n)
 	}
 	i.stop(t) // the log is behind the answers, and whole now

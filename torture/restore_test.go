@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"ingot/internal/localpg"
+	"ingot/internal/pgtest"
 )
 
 // TestRestoreElsewhere: what readers hold of a history goes on in a copy of it that
@@ -35,7 +36,7 @@ func restoreElsewhere(t *testing.T, copied func(t *testing.T, from *localpg.Serv
 	elsewhere := copied(t, server, dataFolder(t))
 	meanwhile.Wait()
 	old.want(t, restoreBefore+restoreAfter, restoreBefore+2*restoreAfter)
-	old.conn = connect(t, old.url)
+	old.conn = pgtest.Client(t, old.url)
 	r.note(t)
 
 	other := openFeed(t, elsewhere, 2)
@@ -72,6 +73,6 @@ func (f *feedHouse) want(t *testing.T, from, to int) {
 // hole leaves room in the table that a restored one does not have.
 func (f *feedHouse) hole(t *testing.T) {
 	t.Helper()
-	execute(t, f.conn, `BEGIN; INSERT INTO ingot.events SELECT 'hole-' || n, 'hole', -n, 's', now(), now(), '0'
+	pgtest.Exec(t, f.conn, `BEGIN; INSERT INTO ingot.events SELECT 'hole-' || n, 'hole', -n, 's', now(), now(), '0'
 		FROM generate_series(1, 20000) AS n; ROLLBACK`)
 }

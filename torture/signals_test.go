@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"ingot/internal/pgtest"
 	"ingot/internal/ptytest"
 )
 
@@ -20,7 +21,7 @@ func TestCtrlCInATerminal(t *testing.T) {
 		cmd.Stdin = terminal
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
 	}, append(patient, "--data-dir", data)...)
-	conn := connect(t, i.privateURL(t))
+	conn := pgtest.Client(t, i.privateURL(t))
 	stopWhileWaiting(t, i, conn, func() {
 		if _, err := keyboard.Write([]byte{3}); err != nil { // Ctrl-C
 			t.Error(err)
@@ -35,7 +36,7 @@ func TestCtrlCInATerminal(t *testing.T) {
 func TestSecondSignalStopsAtOnce(t *testing.T) {
 	data := dataFolder(t)
 	i := startIngester(t, append(patient, "--data-dir", data)...)
-	block(t, connect(t, i.privateURL(t)))
+	block(t, pgtest.Client(t, i.privateURL(t)))
 	told, waiters := fillQueue(t, i)
 	i.Signal(syscall.SIGTERM)
 	awaitStopping(t, i)
@@ -54,7 +55,7 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	await(t, "the private Postgres to go", func() bool { return len(postgresOf(data)) == 0 })
 	i.start(t)
 	settle(t, i, told)
-	checkSettled(t, connect(t, i.privateURL(t)), told)
+	checkSettled(t, pgtest.Client(t, i.privateURL(t)), told)
 	i.stop(t)
 }
 
@@ -63,7 +64,7 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 func TestDrainTimeoutEndsWithAnError(t *testing.T) {
 	data := dataFolder(t)
 	i := startIngester(t, append(patient, "--drain-timeout=1s", "--batch-events=20", "--data-dir", data)...)
-	block(t, connect(t, i.privateURL(t)))
+	block(t, pgtest.Client(t, i.privateURL(t)))
 	told, waiters := fillQueue(t, i)
 	i.Signal(syscall.SIGTERM)
 	code := i.wait()

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ingot/internal/pgtest"
 )
 
 // TestStreamsThatStopReading: ten of them are cut off, each behind a place from which
@@ -27,7 +29,7 @@ func TestStreamsThatStopReading(t *testing.T) {
 		"--attempt-timeout="+patience.String(), "--stream-heartbeat=200ms", "--stream-stall=3s",
 		"--stream-buffer=64", fmt.Sprintf("--max-streams=%d", readers+stalled))
 	i.http.Timeout = patience
-	f := &feedHouse{url: server.URL(), conn: connect(t, server.URL()), ingesters: []*ingester{i}, random: newSeed(t)}
+	f := &feedHouse{url: server.URL(), conn: pgtest.Client(t, server.URL()), ingesters: []*ingester{i}, random: newSeed(t)}
 	following, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"ingot/internal/pgtest"
 )
 
 const standbyEvents = 5 // in each request
@@ -20,7 +22,7 @@ const standbyEvents = 5 // in each request
 func TestASynchronousStandbyThatIsAway(t *testing.T) {
 	p := startPair(t)
 	i := startIngester(t, "--database-url", p.primary.URL(), "--deadline=2s", "--attempt-timeout=3s")
-	conn := connect(t, p.primary.URL())
+	conn := pgtest.Client(t, p.primary.URL())
 	before := newLedger(standbyEvents)
 	storeAll(t, i, before, 20)
 
@@ -35,7 +37,7 @@ func TestASynchronousStandbyThatIsAway(t *testing.T) {
 			t.Errorf("without the standby known events were answered: %v", again.counts())
 		}
 	}
-	waiting := number(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+	waiting := pgtest.Number(t, conn, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
 	t.Logf("without the standby: %v; %d backends wait for it", away.counts(), waiting)
 	if away.counts()["200"] > 0 || away.counts()["504 outcome-unknown"] == 0 {
 		t.Error("want nobody stored and somebody unknown")
@@ -75,10 +77,10 @@ func TestFailover(t *testing.T) {
 	moment := 500 + random.Int64N(3000)
 	i.awaitStats(t, "some events", func(s stats) bool { return s.Unique >= moment })
 	p.primary.Kill()
-	promoted := connect(t, p.standby.URL())
-	execute(t, promoted, "SELECT pg_promote()")
-	there := number(t, promoted, "SELECT count(*) FROM ingot.events")
-	await(t, "events on the new primary", func() bool { return number(t, promoted, "SELECT count(*) FROM ingot.events") > there+500 })
+	promoted := pgtest.Client(t, p.standby.URL())
+	pgtest.Exec(t, promoted, "SELECT pg_promote()")
+	there := pgtest.Number(t, promoted, "SELECT count(*) FROM ingot.events")
+	await(t, "events on the new primary", func() bool { return pgtest.Number(t, promoted, "SELECT count(*) FROM ingot.events") > there+500 })
 	stop.Store(true)
 	load.Wait()
 	t.Logf("killed after %d events, %d were on the standby: %v", moment, there, told.counts())
@@ -142,8 +144,8 @@ func settle(t testing.TB, i *ingester, told *ledger) {
 func checkSettled(t testing.TB, conn *pgx.Conn, told *ledger) {
 	t.Helper()
 	want := int64(len(told.answers) * told.size)
-	rows := number(t, conn, "SELECT count(*) FROM ingot.events")
-	keys := number(t, conn, "SELECT count(DISTINCT (event_id, topic)) FROM ingot.events")
+	rows := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events")
+	keys := pgtest.Number(t, conn, "SELECT count(DISTINCT (event_id, topic)) FROM ingot.events")
 	if rows != want || keys != want {
 		t.Errorf("%d rows and %d keys, want %d", rows, keys, want)
 	}

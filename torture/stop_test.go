@@ -20,7 +20,7 @@ var patient = []string{"--deadline=170s", "--attempt-timeout=170s", "--lock-time
 func TestStopAnswersWhoeverWaits(t *testing.T) {
 	server := pgtest.Durable(t)
 	i := startIngester(t, append(patient, "--database-url", server.URL())...)
-	conn := connect(t, server.URL())
+	conn := pgtest.Client(t, server.URL())
 	stopWhileWaiting(t, i, conn, func() { i.Signal(syscall.SIGTERM) })
 	verify(t, "--database-url="+server.URL())
 }
@@ -30,7 +30,7 @@ func TestStopAnswersWhoeverWaits(t *testing.T) {
 func TestCtrlCDrainsBeforePostgresStops(t *testing.T) {
 	data := dataFolder(t)
 	i := startIngester(t, append(patient, "--data-dir", data)...)
-	conn := connect(t, i.privateURL(t))
+	conn := pgtest.Client(t, i.privateURL(t))
 	stopWhileWaiting(t, i, conn, func() { i.signalGroup(syscall.SIGINT) })
 	checkStopped(t, data)
 }
@@ -41,7 +41,7 @@ func checkStopped(t *testing.T, data string) {
 	if left := postgresOf(data); len(left) > 0 {
 		t.Errorf("Postgres processes left: %v", left)
 	}
-	if n := number(t, openFolder(t, data), "SELECT count(*) FROM ingot.events"); n != waiting*waitingEvents {
+	if n := pgtest.Number(t, openFolder(t, data), "SELECT count(*) FROM ingot.events"); n != waiting*waitingEvents {
 		t.Errorf("%d events after the stop, want %d", n, waiting*waitingEvents)
 	}
 }
@@ -68,7 +68,7 @@ func stopWhileWaiting(t *testing.T, i *ingester, conn *pgx.Conn, stop func()) {
 		t.Errorf("a request after the signal is answered %v", late)
 	}
 	told.add(waiting, late)
-	if n := number(t, conn, "SELECT 1"); n != 1 || i.Ended() {
+	if n := pgtest.Number(t, conn, "SELECT 1"); n != 1 || i.Ended() {
 		t.Error("the database, or the ingester, is gone before the queue is")
 	}
 	unblock()
@@ -117,9 +117,9 @@ func TestStopUnderLoad(t *testing.T) {
 	random := newSeed(t)
 	server := pgtest.Durable(t)
 	for round := range 5 {
-		conn := connect(t, server.URL())
+		conn := pgtest.Client(t, server.URL())
 		i := startIngester(t, "--database-url", server.URL())
-		execute(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics")
+		pgtest.Exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics")
 		told := newLedger(size)
 		var load sync.WaitGroup
 		for client := range clients {
