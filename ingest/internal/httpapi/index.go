@@ -16,8 +16,8 @@ var (
 	liveScript []byte
 )
 
-// indexPolicy lets the page run its one script, which asks this server only.
-const indexPolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; " +
+// indexPolicy lets the page run its one script, which asks this server only; its empty icon is a data: image.
+const indexPolicy = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // index answers with the page, which asks for a key only once its visitor wants to see figures.

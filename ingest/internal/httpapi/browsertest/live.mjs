@@ -15,8 +15,8 @@ newKey(file, "reader", "read", "watch");
 
 const hostile = "<img src=x onerror=document.title='broken'>";
 
-async function publish(url, id, payload) {
-  const body = `{"topic":"clicks","event_id":"${id}","source":"shop","timestamp":"2026-01-01T00:00:00Z","payload":${payload}}`;
+async function publish(url, id, payload, topic = "clicks") {
+  const body = `{"topic":"${topic}","event_id":"${id}","source":"shop","timestamp":"2026-01-01T00:00:00Z","payload":${payload}}`;
   const answer = await fetch(url + "/publish", { method: "POST", headers: { "Content-Type": "application/json" }, body });
   assert.equal(answer.status, 200);
 }
@@ -35,6 +35,8 @@ try {
   await page.goto(open.url + "/");
   await page.locator("#now").waitFor();
   assert.equal(await page.locator("#stored").textContent(), "0");
+  await page.getByText("no event yet; the command at the end of this page sends one").waitFor();
+  assert.ok((await page.locator("pre").textContent()).startsWith(`curl -s ${open.url}/publish `), "a command for another server");
 
   await publish(open.url, "1", JSON.stringify({ text: hostile }));
   await publish(open.url, "1", "1");
@@ -45,11 +47,19 @@ try {
   assert.equal(await page.locator("#duplicates").textContent(), "1");
   assert.equal(await page.locator("#topics tr").first().textContent(), "clicks2");
   assert.equal(await page.title(), "Ingot");
+  await publish(open.url, "3", "3", "evil\\u202etxt.exe");
+  await page.locator("#events").getByText("evil\\u202etxt.exe").waitFor(); // and not evilexe.txt
   if (shots) await page.screenshot({ path: join(shots, "live.png") });
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const cell of await page.locator("#events tr").first().locator("td").all()) {
+    assert.ok((await cell.boundingBox()).width > 100, `no room for "${await cell.textContent()}"`);
+  }
+  if (shots) await page.screenshot({ path: join(shots, "live-phone.png"), fullPage: true });
   assert.deepEqual(complaints, [], "the browser complained");
 
   await open.stop();
   await page.getByText("the server does not answer").waitFor();
+  await page.close();
   open = undefined;
 
   const asked = [];
@@ -57,7 +67,7 @@ try {
   shy.on("request", (r) => asked.push(new URL(r.url()).pathname));
   await shy.goto(locked.url + "/");
   await shy.getByRole("button", { name: "asks for a key" }).waitFor();
-  assert.deepEqual(asked.filter((path) => path !== "/favicon.ico"), ["/", "/docs/live.js"]);
+  assert.deepEqual(asked, ["/", "/docs/live.js"]);
 
   console.log("ok: figures and events move by themselves, digits are kept, nothing runs; no key is asked for unasked");
 } finally {

@@ -22,11 +22,16 @@ async function read(path, reviver) {
   throw new Error(problem.detail ?? `${path} answers ${answer.status}`);
 }
 
+// shown escapes what turns a text around: else a name could look like another.
+const shown = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (c) => "\\u" + c.charCodeAt(0).toString(16));
+
+const cut = (text) => (text.length > payloadShown ? text.slice(0, payloadShown) + "…" : text);
+
 function row(cells) {
   const tr = document.createElement("tr");
   for (const text of cells) {
     const td = tr.appendChild(document.createElement("td"));
-    td.textContent = td.title = text;
+    td.textContent = td.title = shown(text);
   }
   return tr;
 }
@@ -48,7 +53,7 @@ function showStats(stats, now) {
 
 function showEvents(events) {
   element("events").replaceChildren(...events.map((e) =>
-    row([e.received_at, e.topic, e.source, JSON.stringify(e.payload).slice(0, payloadShown)])));
+    row([e.received_at, e.topic, e.source, cut(JSON.stringify(e.payload))])));
 }
 
 async function look() {
@@ -59,7 +64,7 @@ async function look() {
     showStats(stats, performance.now());
     showEvents(page.events);
     element("now").hidden = false;
-    element("state").textContent = "";
+    element("state").textContent = page.events.length ? "" : "no event yet; the command at the end of this page sends one";
   } catch (e) {
     before = undefined;
     element("state").textContent = e instanceof TypeError ? "the server does not answer" : e.message;
@@ -77,6 +82,7 @@ function begin() {
   look();
 }
 
+element("origin").textContent = location.origin;
 element("live").hidden = false;
 if (element("live").dataset.keys === "yes") {
   element("begin").hidden = false; // a page that asks for a password unasked is no welcome
