@@ -34,7 +34,7 @@ export async function start(...flags) {
     const open = /"open":"(http:[^"]+)\/"/.exec(line);
     if (open) {
       server.stderr.resume();
-      return { url: open[1], stop };
+      return { url: open[1], stop, signal: (name) => server.kill(name) };
     }
     console.error(line);
   }

@@ -1,5 +1,5 @@
 // The page at / in a real browser: figures and events that move by themselves, nothing that a payload
-// could make the page do, and no question for a key before somebody asks.
+// could make the page do, and no question for a key before somebody asks, nor a second one by itself.
 //
 //   npm ci && node live.mjs ../../../../bin/ingest [folder for screenshots]
 
@@ -57,6 +57,11 @@ try {
   if (shots) await page.screenshot({ path: join(shots, "live-phone.png"), fullPage: true });
   assert.deepEqual(complaints, [], "the browser complained");
 
+  open.signal("SIGSTOP");
+  await page.getByText("no answer yet").waitFor();
+  assert.equal(await page.locator("#rate").textContent(), "…", "a figure of now, of a server that says nothing");
+  open.signal("SIGCONT");
+  await page.getByText("no answer yet").waitFor({ state: "detached" });
   await open.stop();
   await page.getByText("the server does not answer").waitFor();
   await page.close();
@@ -68,6 +73,23 @@ try {
   await shy.goto(locked.url + "/");
   await shy.getByRole("button", { name: "asks for a key" }).waitFor();
   assert.deepEqual(asked, ["/", "/docs/live.js"]);
+
+  const cancel = await (await browser.newContext()).newPage();
+  let questions = 0;
+  const devtools = await cancel.context().newCDPSession(cancel);
+  devtools.on("Fetch.requestPaused", ({ requestId }) => devtools.send("Fetch.continueRequest", { requestId }));
+  devtools.on("Fetch.authRequired", ({ requestId }) => {
+    questions++;
+    devtools.send("Fetch.continueWithAuth", { requestId, authChallengeResponse: { response: "CancelAuth" } });
+  });
+  await devtools.send("Fetch.enable", { handleAuthRequests: true });
+  await cancel.goto(locked.url + "/");
+  await cancel.getByRole("button", { name: "asks for a key" }).click();
+  await cancel.getByText("a key is wanted").waitFor();
+  const once = questions;
+  await cancel.waitForTimeout(5000); // longer than it would wait to look again
+  assert.equal(questions, once, "who has no key is asked for one again and again");
+  await cancel.getByRole("button", { name: "asks for a key" }).waitFor();
 
   console.log("ok: figures and events move by themselves, digits are kept, nothing runs; no key is asked for unasked");
 } finally {

@@ -19,7 +19,18 @@ async function read(path, reviver) {
   const answer = await fetch(path, { cache: "no-store" });
   if (answer.ok) return JSON.parse(await answer.text(), reviver);
   const problem = await answer.json().catch(() => ({}));
-  throw new Error(problem.detail ?? `${path} answers ${answer.status}`);
+  throw Object.assign(new Error(problem.detail ?? `${path} answers ${answer.status}`), { status: answer.status });
+}
+
+// say changes the words only if they are others: a screen reader would read them out again.
+function say(words) {
+  if (element("state").textContent !== words) element("state").textContent = words;
+}
+
+function fail(words) {
+  before = undefined;
+  element("rate").value = "…"; // the totals stay what they were, but nobody knows of now
+  say(words);
 }
 
 // shown escapes what turns a text around: else a name could look like another.
@@ -59,34 +70,41 @@ function showEvents(events) {
 async function look() {
   timer = undefined;
   if (document.hidden) return; // visibilitychange begins again
+  const late = setTimeout(fail, 2 * every, "no answer yet"); // not given up: it may be the browser that waits, for a key
   try {
     const [stats, page] = await Promise.all([read(`/stats?topics=${topicsShown + 1}`), read(`/events?limit=${eventsShown}`, exact)]);
     showStats(stats, performance.now());
     showEvents(page.events);
     element("now").hidden = false;
-    element("state").textContent = page.events.length ? "" : "no event yet; the command at the end of this page sends one";
+    say(page.events.length ? "" : "no event yet; the command at the end of this page sends one");
   } catch (e) {
-    before = undefined;
-    element("state").textContent = e instanceof TypeError ? "the server does not answer" : e.message;
+    fail(e instanceof TypeError ? "the server does not answer" : e.message);
+    if (e.status === 401) { // to ask again by itself would make the browser ask for a key again and again
+      element("begin").hidden = false;
+      return;
+    }
+  } finally {
+    clearTimeout(late);
   }
   timer ??= setTimeout(look, every);
 }
 
 function begin() {
   element("begin").hidden = true;
-  document.addEventListener("visibilitychange", () => {
-    clearTimeout(timer);
-    before = undefined;
-    look();
-  });
   look();
 }
 
+document.addEventListener("visibilitychange", () => {
+  if (!element("begin").hidden) return;
+  clearTimeout(timer);
+  before = undefined;
+  look();
+});
+element("begin").addEventListener("click", begin);
 element("origin").textContent = location.origin;
 element("live").hidden = false;
 if (element("live").dataset.keys === "yes") {
   element("begin").hidden = false; // a page that asks for a password unasked is no welcome
-  element("begin").addEventListener("click", begin);
 } else {
   begin();
 }
