@@ -18,7 +18,7 @@ func Decode(body string, format Format, limits Limits) (Decoded, error) {
 
 // DecodeInto is Decode with room for the first events, as many as its capacity has. What stands there is overwritten.
 func DecodeInto(room []Event, body string, format Format, limits Limits) (Decoded, error) {
-	d := decoder{src: body, limits: limits}
+	d := decoder{src: body, format: format, limits: limits}
 	d.out.Events = room[:0]
 	var err error
 	if format == NDJSON {
@@ -35,7 +35,8 @@ func DecodeInto(room []Event, body string, format Format, limits Limits) (Decode
 // decoder holds the state of one Decode. A scanning method takes the position in src at which it reads, and
 // returns the position behind what it has read. If it fails it sets d.err and returns stop (-1).
 type decoder struct {
-	src    string
+	src    string // the body, or a line of it
+	format Format
 	limits Limits
 	out    Decoded
 	err    error

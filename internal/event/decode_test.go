@@ -45,6 +45,8 @@ func TestTimestampDetails(t *testing.T) {
 		"1966-01-01T00:00:00Z":                                 `timestamp "1966-01-01T00:00:00Z" lies outside the years 1970 to 2200`,
 		"2025-12-19T10:00:00." + strings.Repeat("1", 45) + "Z": `timestamp "2025-12-19T10:00:00.11111111111111111111"… is longer than 64 bytes; send a fraction of at most 9 digits, of which 6 are kept`,
 		"2025-02-32T10:00:00Z":                                 `timestamp "2025-02-32T10:00:00Z" is not RFC 3339; want for example "2025-12-19T10:00:00Z"`,
+		"2025-02-03T10:00:00+0100":                             `timestamp "2025-02-03T10:00:00+0100" is not RFC 3339; behind the seconds want "Z" or an offset such as "+01:00"`,
+		"2025-02-03 10:00:00.5 UTC":                            `timestamp "2025-02-03 10:00:00.5 UTC" is not RFC 3339; behind the seconds want "Z" or an offset such as "+01:00"`,
 		"30.02.2025, 10:00 Uhr":                                `timestamp "30.02.2025, 10:00 Uhr" is not RFC 3339; want for example "2025-12-19T10:00:00Z"`,
 	} {
 		d, err := Decode(good("timestamp", strconv.Quote(timestamp)), JSON, DefaultLimits())
@@ -83,7 +85,7 @@ func TestWhatIsWrong(t *testing.T) {
 		good("topic", `"t","topic":""`):        "topic is there more than once",
 		good("payload", `["\u0000",1e999999]`): `payload has \u0000 at its byte 2, which Postgres cannot hold; leave it out`,
 		good("payload", `[1e999999,"\ud800"]`): "payload has a number at its byte 1 that jsonb cannot hold (131072 digits before the point, 16383 behind it); send it as a string",
-		good("timestamp", `null`):              "timestamp must be a string, found null",
+		good("timestamp", `null`):              `timestamp must be a string such as "2025-12-19T10:00:00Z", found null`,
 		good("topic", `null`):                  "topic must be a string, found null",
 		good("topic", "\"ä\u0085\""):           "topic has the control character U+0085 at its byte 2; leave it out",
 		good("payload", nested(66)):            "payload nests more than 64 deep at its byte 64; send deeper structures as a string",
@@ -295,12 +297,18 @@ func TestWhereABodyIsWrong(t *testing.T) {
 		"[\xff]":          `at byte 1: want a JSON value, found the byte 0xff`,
 		"[\ufeff]":        `at byte 1: want a JSON value, found '\ufeff'`,
 		"\ufeff[]":        `at byte 0: ` + forms + `, found a byte order mark (send UTF-8 without one)`,
+		"\xff\xfe[\x00]":  `at byte 0: ` + forms + `, found UTF-16 (send UTF-8)`,
+		"\xfe\xff\x00[":   `at byte 0: ` + forms + `, found UTF-16 (send UTF-8)`,
 		"[{},{} []]":      `at byte 7: want ',' or ']' after event 1, found an array`,
 	} {
 		var syntax *SyntaxError
 		if _, err := Decode(body, JSON, DefaultLimits()); !errors.As(err, &syntax) || err.Error() != want {
 			t.Errorf("%q: %v\nwant %s", body, err, want)
 		}
+	}
+	d, err := Decode("{\n\"topic\"\n:1}", NDJSON, DefaultLimits())
+	if err != nil || len(d.Invalid) != 3 || d.Invalid[0].Errors[0].Detail != "at byte 1: want a name in double quotes, found the end of the line" {
+		t.Errorf("an event over several lines: %+v %v", d.Invalid, err)
 	}
 	if _, err := Decode("\n \n", NDJSON, DefaultLimits()); err == nil || err.Error() != "at byte 0: the body is empty; want one event object a line" {
 		t.Errorf("no lines: %v", err)

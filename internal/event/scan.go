@@ -21,6 +21,9 @@ func (d *decoder) at(i int) byte {
 
 // found describes what stands at i, for an error message.
 func (d *decoder) found(i int) string {
+	if i >= len(d.src) && d.format == NDJSON {
+		return "the end of the line"
+	}
 	if i >= len(d.src) {
 		return "the end"
 	}
@@ -40,6 +43,9 @@ func (d *decoder) found(i int) string {
 	}
 	if i == 0 && strings.HasPrefix(d.src, "\xef\xbb\xbf") {
 		return "a byte order mark (send UTF-8 without one)"
+	}
+	if i == 0 && (strings.HasPrefix(d.src, "\xff\xfe") || strings.HasPrefix(d.src, "\xfe\xff")) {
+		return "UTF-16 (send UTF-8)"
 	}
 	r, _ := utf8.DecodeRuneInString(d.src[i:])
 	if r == utf8.RuneError {

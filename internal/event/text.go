@@ -11,7 +11,7 @@ import (
 // shortText takes the value start..end as event_id, topic or source. It returns "" if it has refused the value.
 func (d *decoder) shortText(m member, start, end int) string {
 	field := m.String()
-	text, ok := d.stringMember(field, start, end)
+	text, ok := d.stringMember(field, "a string", start, end)
 	if !ok {
 		return ""
 	}
@@ -29,10 +29,11 @@ func (d *decoder) shortText(m member, start, end int) string {
 	return ""
 }
 
-// stringMember takes the value start..end as a member that must be a string. ok is false if it has refused the value.
-func (d *decoder) stringMember(field string, start, end int) (text string, ok bool) {
+// stringMember takes the value start..end as a member that must be a string; want says so in words. ok is false if it
+// has refused the value.
+func (d *decoder) stringMember(field, want string, start, end int) (text string, ok bool) {
 	if d.src[start] != '"' {
-		d.event.refuse(field, CodeWrongType, field+" must be a string, found "+d.found(start))
+		d.event.refuse(field, CodeWrongType, field+" must be "+want+", found "+d.found(start))
 		return "", false
 	}
 	if code := d.flaw.code; code == CodeInvalidUTF8 || code == CodeLoneSurrogate {

@@ -20,6 +20,7 @@ const maxTimestampBytes = 64
 // Each text continues a sentence that begins with the name of the value.
 var (
 	errTimestampForm  = errors.New(`is not RFC 3339; want for example "2025-12-19T10:00:00Z"`)
+	errTimestampZone  = errors.New(`is not RFC 3339; behind the seconds want "Z" or an offset such as "+01:00"`)
 	errTimestampLong  = fmt.Errorf("is longer than %d bytes; send a fraction of at most 9 digits, of which 6 are kept", maxTimestampBytes)
 	errTimestampDay   = errors.New("names a day that does not exist")
 	errTimestampRange = fmt.Errorf("lies outside the years %d to %d", MinYear, MaxYear)
@@ -27,7 +28,7 @@ var (
 
 // timestamp takes the value start..end as the event's timestamp.
 func (d *decoder) timestamp(start, end int) {
-	text, ok := d.stringMember("timestamp", start, end)
+	text, ok := d.stringMember("timestamp", `a string such as "2025-12-19T10:00:00Z"`, start, end)
 	if !ok {
 		return
 	}
@@ -75,7 +76,7 @@ func ParseTimestamp(s string) (time.Time, error) {
 	}
 	offset, ok := offsetSeconds(s[i:])
 	if !ok {
-		return time.Time{}, errTimestampForm
+		return time.Time{}, errTimestampZone
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, micros*1000, time.UTC).Add(-time.Duration(offset) * time.Second)
 	if second == 60 && (t.Hour() != 0 || t.Minute() != 0) {
