@@ -30,8 +30,10 @@ const (
 func checkURL(text string) error {
 	at, err := url.Parse(text)
 	switch {
-	case err != nil:
+	case err != nil && strings.Contains(text, "://"):
 		return fmt.Errorf("--url: %w", err)
+	case err != nil: // the parser has no word for a scheme that was left out
+		return fmt.Errorf("--url: %q is not of the form http://host:port", text)
 	case at.User != nil:
 		return errors.New("--url: it would be printed with what stands before the @; a key goes into INGOT_KEY")
 	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || strings.ContainsAny(text, "?#"):

@@ -26,7 +26,7 @@ type follow struct {
 	JSON         bool           `name:"json" help:"Print events as the server writes them, one a line: publisher replay takes them back."`
 	Timeout      time.Duration  `default:"15s" help:"Longest wait for an answer to begin."`
 	Silence      time.Duration  `default:"60s" help:"A stream that brings nothing for so long is opened anew; longer than the server's --stream-heartbeat."`
-	GiveUpAfter  *time.Duration `help:"How long an outage may last. Default: without end."`
+	GiveUpAfter  *time.Duration `placeholder:"TIME" help:"How long an outage may last. Default: without end."`
 }
 
 // Validate is called by kong once the flags are read.

@@ -135,7 +135,7 @@ func TestFollowWithoutItsKey(t *testing.T) {
 				w.WriteHeader(status)
 			}))
 			exit, stdout, stderr := followed(t, t.Context(), network, "--key=ingot_x")
-			if exit != exitBad || stdout != "" || !strings.Contains(stderr, want) || strings.Contains(stderr, "ingot_x") {
+			if exit != exitBad || stdout != "" || strings.Count(stderr, want) != 1 || strings.Contains(stderr, "ingot_x") {
 				t.Errorf("%d: exit %d, stdout %q\n%s", status, exit, stdout, stderr)
 			}
 			if len(sent) != 1 || sent[0] != "Bearer ingot_x" {

@@ -62,8 +62,6 @@ func (r *following) hint(err error) string {
 		return ""
 	case !refused:
 		return "to go on behind the last event: --after=" + r.at
-	case no.Status == http.StatusUnauthorized:
-		return "the server wants a key, which goes into INGOT_KEY; ingest key makes one"
 	case no.Status == http.StatusForbidden:
 		return "the key in INGOT_KEY must be one to read with"
 	case no.Status == http.StatusGone && r.Subscription != "":

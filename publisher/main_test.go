@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -96,6 +97,17 @@ func TestWaitsAreNamed(t *testing.T) {
 			if exit != exitUsage || !strings.HasSuffix(stderr, want) {
 				t.Errorf("%s %s: exit %d, %q", subcommand, flag, exit, stderr)
 			}
+		}
+	}
+}
+
+// TestURLWithoutItsScheme is told the form, whatever the parser makes of it.
+func TestURLWithoutItsScheme(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"127.0.0.1:8080", "localhost:8080", "[::1]:8080", "127.0.0.1"} {
+		exit, _, stderr := command(t.Context(), nil, "simulate", "--url="+at)
+		if exit != exitUsage || !strings.HasSuffix(stderr, fmt.Sprintf("--url: %q is not of the form http://host:port\n", at)) {
+			t.Errorf("%s: exit %d, %q", at, exit, stderr)
 		}
 	}
 }

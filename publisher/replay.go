@@ -36,7 +36,7 @@ type replay struct {
 	Concurrency int            `default:"4" help:"Requests in parallel; 1 keeps the order of the lines."`
 	Batch       int            `default:"1000" help:"Most events per request."`
 	Timeout     time.Duration  `default:"15s" help:"Longest wait for one answer."`
-	GiveUpAfter *time.Duration `help:"How long one request is retried. Default: 60s, and with --follow without end."`
+	GiveUpAfter *time.Duration `placeholder:"TIME" help:"How long one request is retried. Default: 60s, and with --follow without end."`
 	MaxPayload  int            `default:"262144" help:"Bytes of one payload that the server takes; a longer line is sent in pieces."`
 	JSON        bool           `name:"json" help:"Print the report as JSON."`
 	Audit       bool           `default:"true" negatable:"" help:"Read every acknowledged event back and compare it."`
