@@ -498,7 +498,7 @@ func TestPlans(t *testing.T) {
 			pgtest.Exec(t, pgtest.Client(t, url), `INSERT INTO ingot.topics SELECT n, 1 FROM generate_series(1, $1::int) AS n`, rows)
 		}
 		for name, sql := range map[string]string{
-			"log":  "EXPLAIN EXECUTE ingot_log (1, 1, 1, NULL, false)",
+			"log":  "EXPLAIN EXECUTE " + w.session.logName + " (1, 1, 1, NULL, false)",
 			"fold": "EXPLAIN EXECUTE ingot_fold (NULL)",
 		} {
 			results, err := w.session.conn.Exec(t.Context(), sql).ReadAll()

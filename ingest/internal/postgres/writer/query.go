@@ -19,11 +19,12 @@ const prepareLock = `PREPARE ingot_lock AS
 `
 
 // prepareLog prepares the statement that writes a batch's row of the log. Its parameters are the first id, how many
-// events the batch received and stored, its topics as JSON in hex, and whether it folds. The instance has to be
-// filled into the text. If another batch has ids of this one, first_id becomes NULL, which the table refuses:
-// somebody has replaced the tables that the block belongs to. A void row has no ids, and may stand between those of a
-// batch.
-const prepareLog = `PREPARE ingot_log (bigint, integer, integer, text, boolean) AS
+// events the batch received and stored, its topics as JSON in hex, and whether it folds. The name and the instance have
+// to be filled into the text. No two sessions give the same name: behind a pooler that moves sessions between server
+// processes, a batch could otherwise end with the statement of another ingester, and its row would name that one. If
+// another batch has ids of this one, first_id becomes NULL, which the table refuses: somebody has replaced the tables
+// that the block belongs to. A void row has no ids, and may stand between those of a batch.
+const prepareLog = `PREPARE %s (bigint, integer, integer, text, boolean) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
 		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
 	SELECT coalesce(last.commit_seq, 0) + 1,
@@ -42,7 +43,7 @@ func (w *Writer) appendCommit(q []byte, b *batch) []byte {
 	if b.folds {
 		q = append(append(append(q, "EXECUTE ingot_fold ("...), topics...), "); "...)
 	}
-	q = append(q, "EXECUTE ingot_log ('"...)
+	q = append(append(append(q, "EXECUTE "...), w.session.logName...), " ('"...)
 	for _, n := range [...]int64{b.first, int64(b.received), int64(b.storedCount)} {
 		q = append(strconv.AppendInt(q, n, 10), "', '"...)
 	}

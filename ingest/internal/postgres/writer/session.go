@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -63,6 +64,7 @@ type session struct {
 	warned  bool        // a warning arrived since the last statement was completed
 	broken  atomic.Bool // the connection was given up; set also without the turn, by the reader of an answer
 	begin   string      // the first statements of a transaction that is one Query
+	logName string      // of the prepared statement that writes a batch's row of the log
 
 	policies  string // the policies of row security that let this session add events, at the last look; "" if there were none
 	checkPlan planned
@@ -75,9 +77,9 @@ type session struct {
 }
 
 func openSession(ctx context.Context, url string, t Timeouts, instance string) (*session, error) {
-	s := &session{opened: time.Now(), topics: map[string]int64{}, unfolded: unfoldedAtFirst}
+	s := &session{opened: time.Now(), topics: map[string]int64{}, unfolded: unfoldedAtFirst, logName: fmt.Sprintf("ingot_log_%x", rand.Uint64())}
 	setup := fmt.Sprintf(setupSession+prepareLock+prepareLog+"SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
-		postgres.LogLock, instance, postgres.Milliseconds(t.Statement), postgres.Milliseconds(t.Lock), postgres.Milliseconds(t.Idle))
+		postgres.LogLock, s.logName, instance, postgres.Milliseconds(t.Statement), postgres.Milliseconds(t.Lock), postgres.Milliseconds(t.Idle))
 	conn, err := postgres.Connect(ctx, url, setup, t.Statement, func(*pgconn.PgConn, *pgconn.Notice) { s.warned = true })
 	if err != nil {
 		return nil, err
