@@ -12,6 +12,7 @@
 // whoever opens a connection or a pool closes it.
 //
 //	connect.go pool.go dial*.go  opens a connection, or a pool, and notices when it is dead
+//	pooler.go                    whether a pooler in front of Postgres keeps sessions
 //	startup.go                   its first bytes: the message of a server that cannot fork
 //	sockets.go                   closes a pool, even if the server hangs
 //	errors.go                    which errors may pass, and which mean a missing right

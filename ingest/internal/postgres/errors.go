@@ -12,6 +12,9 @@ import (
 // (class 57), it is out of connections, memory or disk (class 53), another process is bringing the schema up to
 // date, or somebody's transaction is in the way of that. A wrong password or database name is none of these.
 func NotUpYet(err error) bool {
+	if errors.Is(err, ErrMovesSessions) {
+		return false
+	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return LockTimedOut(err) || strings.HasPrefix(pgErr.Code, "57") || strings.HasPrefix(pgErr.Code, "53")
 	}

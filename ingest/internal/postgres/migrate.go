@@ -32,14 +32,17 @@ const migrationWait = 5 * time.Second
 // after a minute, which is also how long the network may be silent (unansweredDefault).
 const setupOpen = "SET client_min_messages = warning; SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '1min'"
 
-// Open brings the database at url to the newest schema, whoever starts first,
-// and reports what the server promises about a commit.
+// Open brings the database at url to the newest schema, whoever starts first, and reports what the server promises
+// about a commit. It refuses a pooler that moves sessions (ErrMovesSessions).
 func Open(ctx context.Context, url string) (Durability, error) {
 	conn, err := Connect(ctx, url, setupOpen, unansweredDefault, nil)
 	if err != nil {
 		return Durability{}, err
 	}
 	defer Discard(conn)
+	if err := keepsSessions(ctx, url, conn); err != nil {
+		return Durability{}, err
+	}
 	durability, err := ReadDurability(ctx, conn)
 	if err != nil {
 		return durability, err
