@@ -11,8 +11,8 @@ import (
 )
 
 type compareCommand struct {
-	Old string `arg:"" help:"Result (JSON) from before."`
-	New string `arg:"" help:"Result from after."`
+	Old string `arg:"" help:"Result (JSON) before the change."`
+	New string `arg:"" help:"Result after it."`
 }
 
 // errWorse makes the exit code 1.

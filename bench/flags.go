@@ -9,9 +9,9 @@ import (
 // environmentFlags say where and on what to measure (environment.Options).
 type environmentFlags struct {
 	DataDir     string `default:"./bench-data" help:"Folder for Postgres, logs and results."`
-	DatabaseURL string `name:"database-url" placeholder:"URL" help:"Postgres to use in place of a private one; its user must be able to create databases. With --url: the database of that server."`
-	Ingest      string `placeholder:"FILE" help:"The ingester to measure. Not set: it is built from the source."`
-	URL         string `name:"url" placeholder:"URL" help:"A server that runs already, taken as it is: nothing is restarted, and rows stay."`
+	DatabaseURL string `name:"database-url" placeholder:"URL" help:"Postgres to use instead of a private one; its user must be able to create databases. With --url: the database of that server."`
+	Ingest      string `placeholder:"FILE" help:"The ingester to measure. Not set: one built from the source."`
+	URL         string `name:"url" placeholder:"URL" help:"A running server to measure as it is: nothing is restarted, and rows stay."`
 }
 
 // wants is an error unless ok: the value of the flag is not what is wanted.

@@ -16,7 +16,7 @@ import (
 
 type limitsCommand struct {
 	environmentFlags
-	Rounds int `default:"3" help:"Runs of each."`
+	Rounds int `default:"3" help:"Rounds of each limit."`
 }
 
 // limitLine is a limit and the load it is measured with.

@@ -39,7 +39,7 @@ func (c *naiveCommand) Run(ctx context.Context) error {
 }
 
 type address struct {
-	Listen string `required:"" help:"Address to answer on."`
+	Listen string `required:"" help:"Address to listen on."`
 }
 
 func (a *address) serve(serve func(net.Listener) error) error {

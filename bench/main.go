@@ -13,17 +13,17 @@ import (
 
 // cli lists the subcommands.
 type cli struct {
-	List    listCommand    `cmd:"" help:"Show the scenarios."`
-	Run     runCommand     `cmd:"" help:"Measure scenarios, with their limits; without names the quick set."`
-	Limits  limitsCommand  `cmd:"" help:"Measure the limits of this machine alone."`
+	List    listCommand    `cmd:"" help:"List the scenarios."`
+	Run     runCommand     `cmd:"" help:"Measure scenarios, with their limits; without names, the quick set."`
+	Limits  limitsCommand  `cmd:"" help:"Measure only the limits of this machine."`
 	Reads   readsCommand   `cmd:"" help:"Measure reads of a large table while it is written to."`
-	Streams streamsCommand `cmd:"" help:"Measure how long events take to those who follow, with many streams."`
+	Streams streamsCommand `cmd:"" help:"Measure how long events take to reach followers, with many streams."`
 	Pair    pairCommand    `cmd:"" help:"Measure two ingesters in turn, without limits: what a change is worth."`
-	Compare compareCommand `cmd:"" help:"Hold two results against each other; exit code 1 when something is worse by more than noise."`
+	Compare compareCommand `cmd:"" help:"Compare two results; exit code 1 if something is worse by more than noise."`
 	Report  reportCommand  `cmd:"" help:"Make the report of a result again."`
-	Nothing nothingCommand `cmd:"" hidden:"" help:"Serve answers that say stored, and do nothing."`
-	Bare    bareCommand    `cmd:"" hidden:"" help:"Serve with rows in groups and no promise."`
-	Naive   naiveCommand   `cmd:"" hidden:"" help:"Serve with one INSERT per request."`
+	Nothing nothingCommand `cmd:"" hidden:"" help:"Answer that everything is stored, and do nothing."`
+	Bare    bareCommand    `cmd:"" hidden:"" help:"Store rows in groups, and promise nothing."`
+	Naive   naiveCommand   `cmd:"" hidden:"" help:"Store with one INSERT per request."`
 }
 
 // output is where a command writes.

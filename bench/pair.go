@@ -22,14 +22,14 @@ import (
 
 type pairCommand struct {
 	DataDir     string        `default:"./bench-data" help:"Folder for Postgres and logs."`
-	DatabaseURL string        `name:"database-url" placeholder:"URL" help:"Postgres to use in place of a private one; its user must be able to create databases."`
-	Scenario    string        `arg:"" help:"What to measure; see list."`
-	Old         string        `arg:"" help:"The ingester from before."`
-	New         string        `arg:"" help:"The ingester from after."`
-	Pairs       int           `default:"60" help:"Windows of each, in turn."`
-	Starts      int           `default:"6" help:"How often both are started anew, on empty databases; the pairs are spread over the starts, and the standard error is that of the starts."`
-	Warm        time.Duration `default:"150ms" help:"Load before a window of measurement."`
-	Measure     time.Duration `default:"500ms" help:"Window of measurement; for arrays of 1,000 better 1s or more."`
+	DatabaseURL string        `name:"database-url" placeholder:"URL" help:"Postgres to use instead of a private one; its user must be able to create databases."`
+	Scenario    string        `arg:"" help:"The scenario; see bench list."`
+	Old         string        `arg:"" help:"The ingester before the change."`
+	New         string        `arg:"" help:"The ingester after it."`
+	Pairs       int           `default:"60" help:"Measurement windows of each, in turn."`
+	Starts      int           `default:"6" help:"How many times both are started, on empty databases; the pairs are spread over the starts, and the standard error is that of the starts."`
+	Warm        time.Duration `default:"150ms" help:"Load before a measurement window."`
+	Measure     time.Duration `default:"500ms" help:"Measurement window; for arrays of 1,000, better 1s or more."`
 }
 
 // Run implements kong's interface.

@@ -23,14 +23,14 @@ import (
 // readsCommand measures reads of a large table while an ingester writes to it at a part of its top speed.
 type readsCommand struct {
 	environmentFlags
-	Rows    int           `default:"10000000" help:"Rows that are there first; loaded once, and kept for the next run."`
-	Topics  int           `default:"1000" help:"Topics, by Zipf."`
+	Rows    int           `default:"10000000" help:"Rows that are there beforehand; loaded once, and kept for the next run."`
+	Topics  int           `default:"1000" help:"Topics, in a Zipf distribution."`
 	Count   int           `default:"300" help:"Reads of each kind."`
-	Share   float64       `default:"0.5" help:"Part of its top speed at which the ingester is written to meanwhile."`
-	Cold    bool          `help:"Begin right after the start of Postgres; otherwise its tables are read once before that."`
+	Share   float64       `default:"0.5" help:"Share of the ingester's top speed at which events are written meanwhile."`
+	Cold    bool          `help:"Begin right after Postgres starts; otherwise its tables are read once first."`
 	Warm    time.Duration `default:"3s" help:"Load before the top speed is measured."`
 	Measure time.Duration `default:"4s" help:"Window in which the top speed is measured."`
-	Flag    []string      `placeholder:"FLAG" help:"A flag for the ingester, as --flag=--read-connections=8."`
+	Flag    []string      `placeholder:"FLAG" help:"A flag for the ingester, such as --flag=--read-connections=8."`
 	Profile bool          `help:"Take a CPU profile of the ingester meanwhile, below --data-dir."`
 	Out     string        `placeholder:"FILE" help:"Where the result goes. Default: below --data-dir."`
 }

@@ -24,16 +24,16 @@ import (
 
 type runCommand struct {
 	environmentFlags
-	Scenarios []string      `arg:"" optional:"" name:"scenario" help:"What to measure; see list."`
-	Full      bool          `help:"All scenarios, not just the quick set, but for those of the set named."`
-	Resume    bool          `help:"Go on where the last run with the same ingester and the same flags was cut."`
-	Rounds    int           `default:"5" help:"Runs of each scenario; compare wants at least 5."`
-	Warm      time.Duration `default:"400ms" help:"Load before the window of measurement."`
-	Measure   time.Duration `default:"2s" help:"Window of measurement."`
+	Scenarios []string      `arg:"" optional:"" name:"scenario" help:"What to measure; see bench list."`
+	Full      bool          `help:"All scenarios, not just the quick set, except those that have to be named."`
+	Resume    bool          `help:"Go on where the last run with the same ingester and the same flags was interrupted."`
+	Rounds    int           `default:"5" help:"Rounds of each scenario; compare needs at least 5."`
+	Warm      time.Duration `default:"400ms" help:"Load before the measurement window."`
+	Measure   time.Duration `default:"2s" help:"Measurement window."`
 	Payloads  string        `placeholder:"FILE" help:"NDJSON whose payloads the scenario payload-file sends."`
-	Rows      int           `default:"20000000" help:"Rows of the table that is full; loaded once, and kept for the next run."`
-	Flag      []string      `placeholder:"FLAG" help:"A flag for the ingester in all scenarios, as --flag=--batch-events=2000."`
-	Profile   bool          `help:"Take a CPU profile of the ingester in each round, below --data-dir; it costs a little of what is measured."`
+	Rows      int           `default:"20000000" help:"Rows of the full table; loaded once, and kept for the next run."`
+	Flag      []string      `placeholder:"FLAG" help:"A flag for the ingester in all scenarios, such as --flag=--batch-events=2000."`
+	Profile   bool          `help:"Take a CPU profile of the ingester in each round, below --data-dir; this slows it down a little."`
 	Out       string        `placeholder:"FILE" help:"Where the result goes; the report is put beside it. Default: below --data-dir."`
 }
 

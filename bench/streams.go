@@ -24,12 +24,12 @@ import (
 // streamsCommand measures how long events take from the publisher to the streams that follow.
 type streamsCommand struct {
 	environmentFlags
-	Streams int           `default:"1000" help:"Streams."`
-	Topics  int           `default:"100" help:"Topics that they are spread over; each follows one."`
-	Rates   []int         `default:"1000,2500,5000,10000" help:"Events a second, in turn."`
-	Stop    int           `default:"10" help:"Of the streams, so many stop reading in a last run at the highest rate."`
+	Streams int           `default:"1000" help:"Streams to open."`
+	Topics  int           `default:"100" help:"Topics that they are spread over; each stream follows one."`
+	Rates   []int         `default:"1000,2500,5000,10000" help:"Events per second, one rate after the other."`
+	Stop    int           `default:"10" help:"How many streams stop reading in a last run at the highest rate."`
 	During  time.Duration `default:"20s" help:"How long events are published at each rate."`
-	Flag    []string      `placeholder:"FLAG" help:"A flag for the ingester, as --flag=--stream-buffer=1024."`
+	Flag    []string      `placeholder:"FLAG" help:"A flag for the ingester, such as --flag=--stream-buffer=1024."`
 	Out     string        `placeholder:"FILE" help:"Where the result goes. Default: below --data-dir."`
 }
 

@@ -13,9 +13,9 @@ import (
 // healthcheckCommand asks a running server whether it can store events: for
 // containers without a shell and for scripts.
 type healthcheckCommand struct {
-	Listen  string        `default:"127.0.0.1:8080" env:"INGOT_LISTEN" help:"Address the server listens on."`
-	TLSCert string        `name:"tls-cert" env:"INGOT_TLS_CERT" placeholder:"FILE" help:"Set as for the server: it is asked by HTTPS then."`
-	Timeout time.Duration `default:"3s" help:"Time for the answer."`
+	Listen  string        `default:"127.0.0.1:8080" env:"INGOT_LISTEN" help:"Address that the server listens on."`
+	TLSCert string        `name:"tls-cert" env:"INGOT_TLS_CERT" placeholder:"FILE" help:"As set for the server: if set, it is asked over HTTPS."`
+	Timeout time.Duration `default:"3s" help:"Longest wait for the answer."`
 }
 
 // Run implements kong's interface.

@@ -42,10 +42,10 @@ func refreshKeys(file *keys.File, log *zap.Logger) {
 
 // keyCommand makes a key for a file of keys.
 type keyCommand struct {
-	Name   string   `arg:"" help:"Whose it is: letters, digits, dots, dashes, underscores. A name may have several."`
+	Name   string   `arg:"" help:"Whose key it is: letters, digits, dots, dashes, underscores. A name may have several keys."`
 	Rights []string `arg:"" help:"What it may do: publish (send events), read (events, streams, subscriptions), watch (/stats and /metrics)."`
-	Rate   *int     `name:"events-per-second" placeholder:"N" help:"How many events its holder may send in a second, over all of its keys; more are answered 429. Not set: as many as come."`
-	File   string   `name:"keys-file" type:"named" required:"" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File to add its line to; it is made if there is none."`
+	Rate   *int     `name:"events-per-second" placeholder:"N" help:"Most events that its holder may send per second, over all of its keys; more are answered 429. Not set: no limit."`
+	File   string   `name:"keys-file" type:"named" required:"" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File to add its line to; it is created if there is none."`
 }
 
 // Validate implements kong's interface: what it refuses is a wrong command line.

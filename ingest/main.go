@@ -38,12 +38,12 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer HTTP until a signal comes (the default)."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it can store events."`
-	Key         keyCommand         `cmd:"" help:"Make a key, and add its line to the --keys-file."`
-	Verify      verifyCommand      `cmd:"" help:"Hold the commit log, the topics and the events against each other."`
+	Serve       serveCommand       `cmd:"" default:"withargs" help:"Run the server until a signal comes (the default)."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is ready."`
+	Key         keyCommand         `cmd:"" help:"Make a key and add its line to --keys-file."`
+	Verify      verifyCommand      `cmd:"" help:"Check that the commit log, the topics and the events agree."`
 
-	Version kong.VersionFlag `help:"Tell which build this is."`
+	Version kong.VersionFlag `help:"Show which build this is."`
 }
 
 type serveCommand struct{ config }
@@ -90,7 +90,7 @@ func main() {
 func command(args []string) int {
 	parser := kong.Must(&cli{},
 		kong.Name("ingest"),
-		kong.Description("Takes events over HTTP and makes each one a row in Postgres exactly once."),
+		kong.Description("Takes events over HTTP and stores each one in Postgres exactly once."),
 		kong.NamedMapper("named", kong.MapperFunc(named)),
 		kong.Vars{"version": "ingest " + version.String()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))

@@ -12,8 +12,8 @@ import (
 
 // verifyCommand checks that the tables agree with each other: for use after a crash, a restore, or when in doubt.
 type verifyCommand struct {
-	DatabaseURL string `name:"database-url" type:"named" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to look at. Not set: the private one below --data-dir."`
-	DataDir     string `default:"./data" type:"named" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres; no server may be running on it."`
+	DatabaseURL string `name:"database-url" type:"named" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to check. Not set: the private one below --data-dir."`
+	DataDir     string `default:"./data" type:"named" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres; no server may be using it."`
 }
 
 // Run implements kong's interface.

@@ -48,8 +48,8 @@ func checkURL(text string) error {
 // server is the server that a subcommand talks to, and what lets the two trust each other.
 type server struct {
 	URL string      `env:"INGOT_URL" default:"http://127.0.0.1:8080" help:"The server."`
-	Key string      `env:"INGOT_KEY" help:"Key for a server that wants one; best by its variable, since others on the machine can see flags."`
-	CA  authorities `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities that the certificate of an https:// server must come from, in place of the system's."`
+	Key string      `env:"INGOT_KEY" help:"Key for a server that requires one; better set as the variable, since others on the machine can see flags."`
+	CA  authorities `name:"ca" env:"INGOT_CA" placeholder:"FILE" help:"PEM file of the authorities to trust for an https:// server, instead of the system's."`
 }
 
 // check wants a key that can stand in a header, as one that ingest key prints can. It refuses --ca for a server without a

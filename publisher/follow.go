@@ -17,16 +17,16 @@ import (
 // follow is the subcommand: its flags.
 type follow struct {
 	server
-	Topic        []string       `sep:"none" help:"Only events of this topic; may be there several times."`
+	Topic        []string       `sep:"none" help:"Only events of this topic; may be repeated."`
 	Source       string         `help:"Only events of this source."`
 	After        string         `placeholder:"now|beginning|CURSOR" help:"Where to begin. Default: now."`
-	Subscription string         `placeholder:"NAME" help:"Follow this subscription: the server keeps its place, which moves on when events have been printed."`
-	Create       bool           `help:"Make the subscription, with --topic, --source and --after, if it is not there."`
-	Count        int            `default:"0" help:"End after so many events; 0: only at an interrupt."`
-	JSON         bool           `name:"json" help:"Print events as the server writes them, one a line: publisher replay takes them back."`
+	Subscription string         `placeholder:"NAME" help:"Follow this subscription: the server keeps its place, which moves on once events have been printed."`
+	Create       bool           `help:"Create the subscription, with --topic, --source and --after, if there is none."`
+	Count        int            `default:"0" help:"End after this many events; 0: only when interrupted."`
+	JSON         bool           `name:"json" help:"Print events as the server writes them, one per line; publisher replay can send them again."`
 	Timeout      time.Duration  `default:"15s" help:"Longest wait for an answer to begin."`
-	Silence      time.Duration  `default:"60s" help:"A stream that brings nothing for so long is opened anew; longer than the server's --stream-heartbeat."`
-	GiveUpAfter  *time.Duration `placeholder:"TIME" help:"How long an outage may last. Default: without end."`
+	Silence      time.Duration  `default:"60s" help:"Reopen a stream that brings nothing for this long; set it above the server's --stream-heartbeat."`
+	GiveUpAfter  *time.Duration `help:"How long an outage may last. Default: no limit."`
 }
 
 // Validate is called by kong once the flags are read.

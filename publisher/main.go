@@ -27,11 +27,11 @@ const (
 
 // cli lists the subcommands.
 type cli struct {
-	Follow   follow   `cmd:"" help:"Print events as they are committed, from a stream or from a subscription."`
-	Replay   replay   `cmd:"" help:"Send files: events as NDJSON or JSON, and any other text line by line; then audit them."`
-	Simulate simulate `cmd:"" help:"Send invented events, with duplicates, then audit the database through the API."`
+	Follow   follow   `cmd:"" help:"Print events as they are committed, from a stream or a subscription."`
+	Replay   replay   `cmd:"" help:"Send files: events in NDJSON or JSON, any other text line by line; then audit them."`
+	Simulate simulate `cmd:"" help:"Send invented events, with duplicates; then audit the database through the API."`
 
-	Version kong.VersionFlag `help:"Print the version, and the revision it was built from."`
+	Version kong.VersionFlag `help:"Show the version and the revision it was built from."`
 }
 
 // surroundings is what a subcommand may touch outside of itself.
@@ -80,7 +80,7 @@ func obey(ctx context.Context, args []string, s surroundings) int {
 	helped := false
 	parser, err := kong.New(&cli{},
 		kong.Name("publisher"),
-		kong.Description("Sends events to an Ingot server, checks what became of them, and follows those that are there."),
+		kong.Description("Sends events to an Ingot server, checks what became of them, and follows the feed."),
 		kong.Vars{"version": "publisher " + version.String()},
 		kong.Writers(s.stdout, s.words),
 		kong.Exit(func(int) { helped = true }), // kong goes on after --help and --version; we do not

@@ -25,19 +25,19 @@ const windDown = 10 * time.Second
 
 // replay is the subcommand: its flags.
 type replay struct {
-	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events go as they are, as NDJSON or in a JSON array; any other text goes line by line. What is compressed with gzip or zstandard is decompressed; what is packed otherwise is refused."`
+	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events, in NDJSON or JSON, are sent as they are, and any other text line by line. Files compressed with gzip or zstandard are decompressed; those packed in another way are refused."`
 
 	server
-	Topic       string         `help:"Topic of the lines. Default: the file's base name without its extension, and without .gz or .zst; stdin for -."`
-	Source      string         `help:"Source of the lines. Default: the name of this host."`
-	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of the lines. Default: when the file was modified, the same on every run; for - the time of the start."`
-	Format      string         `enum:"auto,events,lines" default:"auto" help:"auto looks at how a file begins; events: NDJSON or JSON of events; lines: text, whatever it looks like."`
-	Follow      bool           `short:"f" help:"Go on with what is appended, also after the file was truncated or replaced, until an interrupt."`
+	Topic       string         `help:"Topic of lines of text. Default: the file's base name without its extension, and without .gz or .zst; stdin for -."`
+	Source      string         `help:"Source of lines of text. Default: this host's name."`
+	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of lines of text. Default: the file's modification time, the same on every run; for -, the time of the start."`
+	Format      string         `enum:"auto,events,lines" default:"auto" help:"auto: depends on how a file begins; events: NDJSON or JSON of events; lines: text, whatever it looks like."`
+	Follow      bool           `short:"f" help:"Go on with what is appended, even after the file is truncated or replaced, until interrupted."`
 	Concurrency int            `default:"4" help:"Requests in parallel; 1 keeps the order of the lines."`
 	Batch       int            `default:"1000" help:"Most events per request."`
 	Timeout     time.Duration  `default:"15s" help:"Longest wait for one answer."`
-	GiveUpAfter *time.Duration `placeholder:"TIME" help:"How long one request is retried. Default: 60s, and with --follow without end."`
-	MaxPayload  int            `default:"262144" help:"Bytes of one payload that the server takes; a longer line is sent in pieces."`
+	GiveUpAfter *time.Duration `placeholder:"TIME" help:"How long one request is retried. Default: 60s; with --follow, no limit."`
+	MaxPayload  int            `default:"262144" help:"Most bytes in a payload that the server takes; a longer line is sent in pieces."`
 	JSON        bool           `name:"json" help:"Print the report as JSON."`
 	Audit       bool           `default:"true" negatable:"" help:"Read every acknowledged event back and compare it."`
 	AuditLimit  int            `default:"1000000" help:"How many events the audit covers; each takes about 200 bytes of memory."`

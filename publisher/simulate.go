@@ -24,7 +24,7 @@ type simulate struct {
 	Duplicates  float64       `default:"0.30" help:"Share of all sends that repeat an earlier event, from 0 to less than 1."`
 	Concurrency int           `default:"8" help:"Clients that send in parallel."`
 	Batch       int           `default:"1" help:"Events per request; 1 sends single objects, more sends arrays."`
-	Rate        float64       `default:"0" help:"Events per second to offer, 0 for as fast as it goes."`
+	Rate        float64       `default:"0" help:"Events per second to offer; 0: as many as possible."`
 	Seed        uint64        `default:"1" help:"Same seed, same events: a second run is all duplicates."`
 	Timeout     time.Duration `default:"15s" help:"Longest wait for one answer."`
 	GiveUpAfter time.Duration `default:"60s" help:"How long one request is retried before its events count as failed or unknown."`
