@@ -27,8 +27,8 @@ func newLag(each func(context.Context, func(*event.Subscription) error) error, l
 	return &lag{
 		each:    each,
 		log:     log,
-		events:  prometheus.NewDesc("ingot_subscription_lag_events", "Events of the whole feed behind the place of the subscription; the same from every process.", of, nil),
-		seconds: prometheus.NewDesc("ingot_subscription_lag_seconds", "For how long the first of them has been there.", of, nil),
+		events:  prometheus.NewDesc("ingot_subscription_lag_events", "Events in the whole feed after the subscription's place; the same from every process.", of, nil),
+		seconds: prometheus.NewDesc("ingot_subscription_lag_seconds", "Time since the first of them was committed.", of, nil),
 	}
 }
 

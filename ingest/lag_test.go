@@ -24,11 +24,11 @@ func TestLagOfSubscriptions(t *testing.T) {
 	}{
 		"two": {func(_ context.Context, f func(*event.Subscription) error) error {
 			return errors.Join(f(&event.Subscription{Name: "a", LagEvents: 12, Lag: 1500 * time.Millisecond}), f(&event.Subscription{Name: "b"}))
-		}, `# HELP ingot_subscription_lag_events Events of the whole feed behind the place of the subscription; the same from every process.
+		}, `# HELP ingot_subscription_lag_events Events in the whole feed after the subscription's place; the same from every process.
 # TYPE ingot_subscription_lag_events gauge
 ingot_subscription_lag_events{subscription="a"} 12
 ingot_subscription_lag_events{subscription="b"} 0
-# HELP ingot_subscription_lag_seconds For how long the first of them has been there.
+# HELP ingot_subscription_lag_seconds Time since the first of them was committed.
 # TYPE ingot_subscription_lag_seconds gauge
 ingot_subscription_lag_seconds{subscription="a"} 1.5
 ingot_subscription_lag_seconds{subscription="b"} 0

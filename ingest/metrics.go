@@ -18,7 +18,7 @@ import (
 func newMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "ingot_build_info", Help: "1; the label tells which build runs.",
+		Name: "ingot_build_info", Help: "Always 1; the label says which build runs.",
 		ConstLabels: prometheus.Labels{"version": version.String()},
 	})
 	build.Set(1)
@@ -36,15 +36,15 @@ type measured struct {
 // measure registers the figures of a store.
 func measure(store pipeline.Store, r *prometheus.Registry) *measured {
 	seconds := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "ingot_batch_commit_seconds", Help: "Time to store a batch, from an attempt's begin to its commit; behind another batch it waits for that as well.",
+		Name: "ingot_batch_commit_seconds", Help: "Time to store a batch, from an attempt's start to its commit; behind another batch, that includes the wait for it.",
 		Buckets: prometheus.ExponentialBuckets(.0005, 2, 15), // to 8 s; an attempt has 10 s (--attempt-timeout)
 	})
 	events := prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "ingot_batch_events", Help: "Events of a committed batch.",
+		Name: "ingot_batch_events", Help: "Events in a committed batch.",
 		Buckets: prometheus.ExponentialBuckets(1, 4, 8), // to 16,384
 	})
 	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "ingot_events_total", Help: "Events of committed batches, by what became of them.",
+		Name: "ingot_events_total", Help: "Events in committed batches, by what became of them.",
 	}, []string{"outcome"})
 	r.MustRegister(seconds, events, outcomes)
 	return &measured{store, seconds, events, outcomes.WithLabelValues("stored"), outcomes.WithLabelValues("duplicate")}
@@ -78,31 +78,31 @@ func registerFigures(r *prometheus.Registry, c config, queue *pipeline.Pipeline,
 	counters := []figure{
 		{"ingot_events_refused_total", "Events refused because the queue was full or the database was away.", of(func(s pipeline.Stats) int64 { return s.Refused })},
 		{"ingot_requests_expired_total", "Requests whose deadline passed before their batch was committed.", of(func(s pipeline.Stats) int64 { return s.Expired })},
-		{"ingot_requests_parked_total", "Times a request was set aside: for a key that another transaction holds, for an error nobody can explain, or as a part of a halved batch.", of(func(s pipeline.Stats) int64 { return s.Parked })},
-		{"ingot_requests_misjudged_total", "Requests that Postgres had to refuse though the decoder had let them pass.", of(func(s pipeline.Stats) int64 { return s.DecoderMisses })},
-		{"ingot_requests_refused_by_constraints_total", "Requests that Postgres refused by a constraint, trigger or policy which somebody has added to the tables.", of(func(s pipeline.Stats) int64 { return s.ConstraintRefusals })},
-		{"ingot_requests_unexplained_total", "Requests that failed by an error nobody can explain, such as a mistake in a trigger, while others were stored.", of(func(s pipeline.Stats) int64 { return s.Unexplained })},
+		{"ingot_requests_parked_total", "Times a request was set aside: for a key that another transaction holds, for an unexplained error, or as part of a halved batch.", of(func(s pipeline.Stats) int64 { return s.Parked })},
+		{"ingot_requests_misjudged_total", "Requests that Postgres had to refuse although the decoder had accepted them.", of(func(s pipeline.Stats) int64 { return s.DecoderMisses })},
+		{"ingot_requests_refused_by_constraints_total", "Requests that Postgres refused because of a constraint, trigger or policy that somebody has added to the tables.", of(func(s pipeline.Stats) int64 { return s.ConstraintRefusals })},
+		{"ingot_requests_unexplained_total", "Requests that failed with an unexplained error, such as a mistake in a trigger, while others were stored.", of(func(s pipeline.Stats) int64 { return s.Unexplained })},
 		{"ingot_batch_commits_sent_total", "Times a batch was sent with its COMMIT; one that the direct path refuses is sent twice.", of(func(s pipeline.Stats) int64 { return s.CommitsSent })},
 		{"ingot_batch_attempts_failed_total", "Attempts to store a batch, or to connect for one, that certainly did not commit, with no request to blame.", of(func(s pipeline.Stats) int64 { return s.FailedAttempts })},
-		{"ingot_batches_failed_total", "Batches whose requests were told an error.", of(func(s pipeline.Stats) int64 { return s.FailedBatches })},
+		{"ingot_batches_failed_total", "Batches whose requests were answered with an error.", of(func(s pipeline.Stats) int64 { return s.FailedBatches })},
 		{"ingot_batches_split_total", "Batches halved to find a request that kept them from being stored.", of(func(s pipeline.Stats) int64 { return s.Splits })},
-		{"ingot_batches_lingered_total", "Batches before which clients that were just answered were waited for, since other ingesters wrote most batches (--linger).", of(func(s pipeline.Stats) int64 { return s.Lingered })},
-		{"ingot_filter_hits_total", "Events of committed batches whose key the filter suspected.", of(func(s pipeline.Stats) int64 { return s.FilterHits })},
-		{"ingot_filter_false_positives_total", "Of the hits, events that were new.", of(func(s pipeline.Stats) int64 { return s.FilterFalsePositives })},
+		{"ingot_batches_lingered_total", "Batches that waited for clients that had just been answered, since other ingesters wrote most batches (--linger).", of(func(s pipeline.Stats) int64 { return s.Lingered })},
+		{"ingot_filter_hits_total", "Events in committed batches whose key the filter suspected.", of(func(s pipeline.Stats) int64 { return s.FilterHits })},
+		{"ingot_filter_false_positives_total", "Hits on events that were new.", of(func(s pipeline.Stats) int64 { return s.FilterFalsePositives })},
 		{"ingot_filter_missed_duplicates_total", "Duplicates that the filter did not know.", of(func(s pipeline.Stats) int64 { return s.FilterMissedDuplicates })},
 		{"ingot_filter_learnt_in_vain_total", "Events whose keys the filter learnt from attempts that failed.", of(func(s pipeline.Stats) int64 { return s.FilterLearntInVain })},
 	}
 	gauges := []figure{
 		{"ingot_queue_events", "Events waiting or being committed.", of(func(s pipeline.Stats) int64 { return int64(s.QueuedEvents) })},
-		{"ingot_queue_events_limit", "The most that ingot_queue_events may be.", func() float64 { return float64(c.QueueEvents) }},
+		{"ingot_queue_events_limit", "Limit of ingot_queue_events.", func() float64 { return float64(c.QueueEvents) }},
 		{"ingot_queue_bytes", "Bytes of the requests waiting or being committed.", of(func(s pipeline.Stats) int64 { return s.QueuedBytes })},
-		{"ingot_queue_bytes_limit", "The most that ingot_queue_bytes may be.", func() float64 { return float64(c.QueueBytes) }},
+		{"ingot_queue_bytes_limit", "Limit of ingot_queue_bytes.", func() float64 { return float64(c.QueueBytes) }},
 		{"ingot_streams", "Open streams and long polls.", func() float64 { return float64(hub.Stats().Subscribers) }},
-		{"ingot_streams_limit", "The most that ingot_streams may be.", func() float64 { return float64(hub.Stats().Most) }},
-		{"ingot_streams_catching_up", "Of the streams, those that are behind and read from the table.", func() float64 { return float64(hub.Stats().CatchingUp) }},
+		{"ingot_streams_limit", "Limit of ingot_streams.", func() float64 { return float64(hub.Stats().Most) }},
+		{"ingot_streams_catching_up", "Streams that are behind and read from the table.", func() float64 { return float64(hub.Stats().CatchingUp) }},
 	}
 	if filter != nil {
-		counters = append(counters, figure{"ingot_filter_keys_total", "Keys that the filter was told of.", func() float64 { return float64(filter.Stats().Keys) }})
+		counters = append(counters, figure{"ingot_filter_keys_total", "Keys added to the filter.", func() float64 { return float64(filter.Stats().Keys) }})
 		gauges = append(gauges, figure{"ingot_filter_bytes", "Memory of the filter.", func() float64 { return float64(filter.Stats().Bytes) }})
 	}
 	for _, f := range counters {

@@ -37,7 +37,7 @@ type certificate struct {
 func startTLS(c config, metrics prometheus.Registerer, log *zap.Logger) (secure *tls.Config, stop func(), err error) {
 	own := &certificate{certFile: c.TLSCert, keyFile: c.TLSKey, log: log}
 	metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "ingot_tls_certificate_expiry_timestamp_seconds", Help: "When the certificate that is served expires, in seconds since 1970; 0: there is none.",
+		Name: "ingot_tls_certificate_expiry_timestamp_seconds", Help: "When the served certificate expires, in seconds since 1970; 0: there is none.",
 	}, own.expiry))
 	if c.TLSCert == "" {
 		return nil, func() {}, nil

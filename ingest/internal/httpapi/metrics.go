@@ -54,7 +54,7 @@ func watched(pattern string) []string {
 func (s *Server) register() {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "ingot_http_answer_seconds", Buckets: answerSeconds,
-		Help: "Time from a request's header to its answer, by route and status; of a stream or an export, to its beginning.",
+		Help: "Time from a request's header to its answer, by route and status; for a stream or an export, to its start.",
 	}, []string{"route", "status"})
 	s.Metrics.MustRegister(seconds)
 	for pattern, r := range s.routes {
@@ -71,7 +71,7 @@ func (s *Server) register() {
 	}{
 		{"ingot_events_invalid_total", "Events refused as invalid.", s.rejected.Load},
 		{"ingot_http_connections_refused_total", "Connections refused because --max-connections were open.", s.turnedAway.Load},
-		{"ingot_http_handshakes_failed_total", "TLS handshakes that failed, those of clients without TLS aside.", s.handshakesFailed.Load},
+		{"ingot_http_handshakes_failed_total", "TLS handshakes that failed, not counting clients without TLS.", s.handshakesFailed.Load},
 	} {
 		s.Metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help}, func() float64 { return float64(c.value()) }))
 	}
@@ -81,13 +81,13 @@ func (s *Server) register() {
 		limit      int64
 	}{
 		{"ingot_http_connections", "Open connections.", s.connections.Load, int64(s.Limits.Connections)},
-		{"ingot_http_bodies_bytes", "Bytes of all bodies being read or waited for.", s.budget.used.Load, s.Limits.BodiesInFlight},
+		{"ingot_http_bodies_bytes", "Bytes of all request bodies being read or waiting for an answer.", s.budget.used.Load, s.Limits.BodiesInFlight},
 		{"ingot_http_reads_bytes", "Bytes of pages on their way to clients.", s.reads.used.Load, s.Limits.Reads},
 		{"ingot_exports", "Exports under way.", s.exports.Load, int64(s.Limits.Exports)},
 	} {
 		s.Metrics.MustRegister(
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, func() float64 { return float64(g.value()) }),
-			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name + "_limit", Help: "The most that " + g.name + " may be."}, func() float64 { return float64(g.limit) }))
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name + "_limit", Help: "Limit of " + g.name + "."}, func() float64 { return float64(g.limit) }))
 	}
 }
 
