@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestAChildIsReaped(t *testing.T) {
@@ -44,6 +46,22 @@ func TestAChildThatLives(t *testing.T) {
 	if !p.EndsWithin(t.Context(), time.Minute) || p.Err() == nil {
 		t.Errorf("ended: %t, %v", p.Ended(), p.Err())
 	}
+}
+
+// TestASessionOfItsOwn is asked for: what the caller has set stays, and the first of a session leads its group.
+func TestASessionOfItsOwn(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("sleep", "1000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	p, err := Start(cmd, syscall.SIGKILL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if session, err := unix.Getsid(p.PID()); err != nil || session != p.PID() {
+		t.Errorf("session %d of %d, %v", session, p.PID(), err)
+	}
+	p.Signal(syscall.SIGKILL)
+	<-p.Done()
 }
 
 func TestWhatCannotStartSaysSo(t *testing.T) {
