@@ -2,6 +2,7 @@ package stopsignal
 
 import (
 	"os"
+	"os/signal"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -34,4 +35,44 @@ func TestOneSignalThatComesTwice(t *testing.T) {
 		signals <- os.Interrupt
 		check(1, 1)
 	})
+}
+
+// TestContext is about the signals of this process, so it is not parallel.
+func TestContext(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP) // as nohup does
+	Context(func() {})
+	if !signal.Ignored(syscall.SIGHUP) {
+		t.Error("what nohup has ignored is not ignored any more")
+	}
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP) // so that it is not, whatever has started these tests
+	defer signal.Stop(caught)
+	for _, first := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		exit := make(chan struct{})
+		ctx := Context(func() { close(exit) })
+		send(t, first)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Minute): // many times what it takes
+			t.Fatalf("%v does not end the context", first)
+		}
+		for exits, signals := false, 0; !exits; signals++ {
+			if signals == 1000 {
+				t.Fatalf("%v: a second signal does not end it at once", first)
+			}
+			send(t, syscall.SIGTERM)
+			select {
+			case <-exit:
+				exits = true
+			case <-time.After(sameSignal): // it came too early to count as a second one
+			}
+		}
+	}
+}
+
+func send(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
+		t.Fatal(err)
+	}
 }
