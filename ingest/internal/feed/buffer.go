@@ -10,9 +10,9 @@ import (
 // How Run and a subscriber meet: Run offers events, and the subscriber takes them out of its buffer. A subscriber
 // whose buffer has no room leaves.
 
-// takeBytes is how much of the buffer one Next gives out. It is so little that a client that reads slowly calls
-// Next often enough not to be cut off as one that does not read: within Stall, 10 s, it has to read this much,
-// which is 13 KB/s. A guess.
+// takeBytes is how much of the buffer one Next gives out. It is small, so that a slow client's stream calls Next often
+// enough not to be cut off as one that does not read: it has to read this much within Stall, 10 s, which is 13 KB/s. A
+// guess.
 const takeBytes = 128 << 10
 
 // take gives out the oldest events of the buffer. If there are none, it returns the error that has ended the
@@ -48,7 +48,7 @@ func (s *Subscriber) firstLocked() []*event.Stored {
 		return events
 	}
 	events := slices.Clone(s.buffer[:n])
-	clear(s.buffer[:n]) // or the array would keep the events that were given out
+	clear(s.buffer[:n]) // or the array would keep the events alive that were given out
 	s.buffer = s.buffer[n:]
 	return events
 }
@@ -69,7 +69,7 @@ func (s *Subscriber) offerLocked(e *event.Stored) {
 }
 
 // overLocked deals with a subscriber whose buffer is full. If the subscriber waits in Next or has called it within
-// Stall, it goes on by pages, otherwise it is cut off. In either case it still gets what the buffer holds.
+// Stall, it goes on with pages, otherwise it is cut off. In either case it still gets what the buffer holds.
 func (s *Subscriber) overLocked() {
 	if !s.asked.IsZero() && time.Since(s.asked) > s.hub.config.Stall {
 		s.leaveLocked(event.ErrCutOff)
@@ -80,7 +80,7 @@ func (s *Subscriber) overLocked() {
 }
 
 // leaveLocked makes Run offer the subscriber nothing more. err is what Next fails with once the buffer is empty;
-// nil: it goes on by pages.
+// nil: it goes on with pages.
 func (s *Subscriber) leaveLocked(err error) {
 	if s.err == nil {
 		s.err = err

@@ -5,9 +5,9 @@
 // for each stream and each long poll. The Hub owns one goroutine, Run; a Subscriber
 // belongs to the goroutine that calls Next, and owns nothing that outlives Close.
 //
-//	hub.go         Run, which reads for all
+//	hub.go         Run, which reads for all subscribers
 //	subscriber.go  Next: pages until it has caught up, then what the buffer brings
-//	buffer.go      between the two
+//	buffer.go      the buffer between the two
 //
 // How an event gets to a subscriber:
 //
@@ -15,7 +15,7 @@
 //     seen at the next poll of the log.
 //  2. Run reads on from where it was, once for all subscribers, and puts each event
 //     into the buffers of the subscribers whose filters it passes. It then rests for a
-//     moment, so that a thousand small commits take a few readings.
+//     moment, so that a thousand small commits take only a few queries.
 //  3. Next takes events out of the buffer.
 //
 // How a subscriber gets to where Run is:
@@ -28,16 +28,16 @@
 //  3. If P lies before H, it reads the pages from P to H, and drops what they hold
 //     behind H: that is in the buffer. Now it is live.
 //  4. A buffer that runs over sends it back to 1, from the end of what the buffer
-//     holds. So a burst costs the subscriber readings of its own, and no event is lost.
+//     holds. So a burst costs the subscriber queries of its own, and no event is lost.
 //
 // What this gives:
 //
 //   - A subscriber gets every event behind the place that it began with, once, in order:
 //     what Run reads from H on is behind H, what the subscriber reads itself is not.
-//   - Each answer of Next comes with a place up to which nothing is missing, also when
+//   - Each answer of Next comes with a place up to which nothing is missing, even when
 //     no event passed the filters: an idle stream can be resumed from there.
 //   - Memory is bounded: a buffer holds at most Buffer events of BufferBytes in all, and
-//     not the pages they came in; what several hold they share.
+//     not the pages that they came in. Buffers share their events.
 //   - A subscriber that has not called Next for Stall when its buffer runs over is cut
 //     off. Nobody else notices: Run waits for no subscriber.
 package feed

@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// breath is how long Run rests after it has read to the end of the log. A guess: a reading takes the server of
-	// its database connection a millisecond, and nobody notices a hundredth of a second.
+	// breath is how long Run rests after it has read to the end of the log. A guess: each read costs Postgres a
+	// millisecond, and nobody notices a hundredth of a second.
 	breath = 10 * time.Millisecond
 
 	pageEvents = 1000
 
-	// warnEvery is how often the log is told that the feed cannot be read: Run tries five times a second, for as long
-	// as the database is away. A guess.
+	// warnEvery is how often it is logged that the feed cannot be read: Run tries five times a second while the database
+	// is away. A guess.
 	warnEvery = 10 * time.Second
 )
 
@@ -54,11 +54,11 @@ type Hub struct {
 
 	mu      sync.Mutex // guards what follows, and the subscribers
 	at      event.Position
-	reading bool                            // Run reads on from at, which joining must not move
+	reading bool                            // Run is reading on from at, so that a subscriber that joins must not move it
 	topics  map[string]map[*Subscriber]bool // the subscribers that listen to a topic; "": those that listen to all
 	open    int                             // subscribers
 	closed  bool
-	warned  time.Time // when the log was last told that the feed cannot be read
+	warned  time.Time // when it was last logged that the feed cannot be read
 }
 
 // New makes a hub. Run reads from tail, subscribers that catch up read from pages.
@@ -121,8 +121,8 @@ func (h *Hub) readOn(ctx context.Context) {
 	}
 }
 
-// begin returns the place that Run reads on from, and claims it: a subscriber that joins from now on does not move
-// it. ok is false while nobody listens.
+// begin returns the place that Run reads on from, and claims it, so that a subscriber that joins from now on does not
+// move it. ok is false while nobody listens.
 func (h *Hub) begin() (at event.Position, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -137,7 +137,7 @@ func (h *Hub) read(ctx context.Context, from Log, q event.Query) (event.Page, er
 	return from.Events(ctx, q)
 }
 
-// publish hands a page out to the subscribers, and tells whether Run has no page to read behind it for now.
+// publish hands a page out to the subscribers. end says that there is nothing to read behind it for now.
 func (h *Hub) publish(page event.Page) (end bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -154,8 +154,8 @@ func (h *Hub) publish(page event.Page) (end bool) {
 	return !h.reading
 }
 
-// failed deals with an error of reading. If Run's place is gone from the log, which was rewound then, it ends the
-// subscribers that are live. After any other error the next poll tries again.
+// failed deals with an error of reading. If Run's place is gone, the log was rewound, and the subscribers that are live
+// are ended. After any other error the next poll tries again.
 func (h *Hub) failed(ctx context.Context, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -16,9 +16,10 @@ type Subscriber struct {
 	query  event.Query   // Topics and Source
 	signal chan struct{} // one slot: the buffer has changed, or Run offers nothing more
 
-	at     event.Position // the caller of Next has everything up to here; its goroutine alone uses this
-	joined bool           // what lies behind until comes through the buffer; likewise
-	until  event.Position // while joined: what lies up to here is read by pages; likewise
+	// used by the goroutine that calls Next alone
+	at     event.Position // the caller of Next has everything up to here
+	joined bool           // what lies behind until comes through the buffer
+	until  event.Position // while joined: what lies up to here is read by pages
 
 	// guarded by hub.mu
 	listens bool // Run offers it events
@@ -58,15 +59,14 @@ func (s *Subscriber) Close() {
 	}
 }
 
-// Next waits for events until wait is over or ctx ends. If a page is being read when wait is over, Next waits for
-// it, for Config.QueryTimeout at most: with a wait shorter than a page takes, a subscriber would never get
-// anywhere.
+// Next waits for events until wait is over or ctx ends. If a page is being read when wait is over, Next waits for it,
+// for Config.QueryTimeout at most: otherwise a subscriber whose wait is shorter than a page takes would make no progress.
 //
-// Next returns the events that came, in order, and the place up to which the subscriber has now seen everything.
-// The place moves on without events, too. The events belong to all subscribers: the caller must not change them.
+// Next returns the events that came, in order, and the place up to which the subscriber has now seen everything. The
+// place moves on even without events. The events belong to all subscribers: the caller must not change them.
 //
-// It fails with *event.CursorError when the place is gone from the log, with event.ErrCutOff when it was called
-// too rarely, with event.ErrFeedClosed when the hub stops. While the database is away Next waits for it.
+// It fails with *event.CursorError when the place is gone from the log, with event.ErrCutOff when it was called too
+// rarely, with event.ErrFeedClosed when the hub stops. While the database is away Next waits for it.
 func (s *Subscriber) Next(ctx context.Context, wait time.Duration) ([]*event.Stored, event.Position, error) {
 	s.mark(true)
 	defer s.mark(false)
@@ -143,9 +143,8 @@ func (s *Subscriber) catchUp(ctx, waiting context.Context) ([]*event.Stored, err
 	return events, nil
 }
 
-// join makes Run put the events behind s.at into the buffer. Events that Run has passed already, up to s.until,
-// are left for the subscriber to read by pages. If nobody else listens and Run is not reading, Run is to go on
-// from s.at instead.
+// join makes Run put the events behind s.at into the buffer. The subscriber itself reads, by pages, the events that Run
+// has passed already, up to s.until. If nobody else listens and Run is not reading, Run goes on from s.at instead.
 func (s *Subscriber) join() {
 	h := s.hub
 	h.mu.Lock()

@@ -13,8 +13,7 @@ import (
 	"ingot/internal/event"
 )
 
-// Store is what the contract holds to its promises: what the pipeline asks of a store,
-// but for Ready.
+// Store is what the contract tests: the part of the pipeline's Store that writes.
 type Store interface {
 	Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, error)
 }
@@ -22,7 +21,7 @@ type Store interface {
 // Opened is a fresh, empty store.
 type Opened struct {
 	Store Store
-	Rows  func() map[Key]event.Event // everything stored, for a look behind it
+	Rows  func() map[Key]event.Event // everything stored, read past the store
 }
 
 // Contract runs the promises of a store. open returns a fresh one.

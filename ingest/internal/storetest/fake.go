@@ -55,8 +55,8 @@ func (f *Fake) Hold(id string) {
 	f.held = id
 }
 
-// Curse makes every batch with one of these ids fail after that time, for no reason that is known, until it is called
-// again. All makes every batch fail.
+// Curse makes every batch with one of these ids fail after that time, for no known reason, until it is called again. All
+// makes every batch fail.
 func (f *Fake) Curse(after time.Duration, ids ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -80,7 +80,7 @@ func (f *Fake) Crowded() bool {
 	return f.crowded
 }
 
-// Silence makes every connecting last until it is given up, until it is called again.
+// Silence makes every attempt to connect hang until it is given up, until Silence is called again.
 func (f *Fake) Silence(silent bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -177,7 +177,7 @@ func (f *Fake) Merge(ctx context.Context, b event.Batch, sent func()) ([]bool, e
 	return stored, nil
 }
 
-// keyWait is how long a held key is waited for: as long as the defaults have it wait in Postgres.
+// keyWait is how long a batch waits for a held key: as long as with the defaults in Postgres.
 func keyWait(brief bool) time.Duration {
 	if brief {
 		return 10 * time.Millisecond

@@ -12,8 +12,8 @@ import (
 	"ingot/internal/event"
 )
 
-// maxScanned is how many rows one query by an index reads when the query also has a filter that no index answers,
-// which may refuse any of these rows. A guess.
+// maxScanned is how many rows one query by an index reads when it also has a filter that no index answers, which may
+// refuse all of these rows. A guess.
 const maxScanned = 4096
 
 // browse reads a page newest first, by id. If a filter has an index, that index is asked at once; otherwise the
@@ -32,7 +32,7 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 		return event.Page{}, err
 	}
 	b := newPage(q)
-	below = min(below-1, hi) + 1 // without an overflow
+	below = min(below-1, hi) + 1 // min(below, hi+1), but hi+1 could overflow
 	more := below > lo
 	for logRows, slices := firstLogRows, int64(1); more && !b.full(); logRows = min(4*logRows, maxLogRows) {
 		switch before := b.room(); {
@@ -60,7 +60,7 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 }
 
 // browseIndex reads the rows with ids from lo up to, but without, below. It finds them by the index on topics or by
-// that on event_id. It returns the id from which upwards everything is settled, and whether rows may be left below
+// that on event_id. Everything from the id that it returns upwards is settled; more says whether rows may be left below
 // it.
 func (r *Reader) browseIndex(ctx context.Context, b *pageBuilder, lo, below int64) (settled int64, more bool, err error) {
 	b.steps++
@@ -100,12 +100,12 @@ func (s *statement) newest(wanted string, lo, below int64, limit int) string {
 }
 
 // logBelow selects the batches whose first_id is below $1 and not below $2, which is itself the first_id of a
-// batch. So the index on first_id knows where the range ends: where the range has few batches, older ones are not
-// read. Void rows are passed over: one that stands between the ids of a batch would have its last events taken for
+// batch. So the index on first_id knows where the range ends, and if the range has few batches, older ones are not
+// read. It skips void rows: one that stands between the ids of a batch would make the batch's last events count as
 // settled.
 const logBelow = "WHERE first_id < $1 AND first_id >= $2 AND received > 0 ORDER BY first_id DESC LIMIT $3"
 
-// browseLog does the same by way of the log: it goes through the batches below an id, from the newest down.
+// browseLog does the same with the log: it goes through the batches below an id, from the newest down.
 func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64, logRows int) (settled int64, more bool, err error) {
 	log, err := r.log(ctx, logBelow, below, lo, logRows)
 	if err != nil {
@@ -144,8 +144,8 @@ func (b *pageBuilder) browseStep(log []logRow) []logRow {
 	return log[:n]
 }
 
-// settle fetches the rows that were found, newest first. Everything from the returned id upwards is settled: the id
-// is end if the page had room for all rows, or else that of the last event it had room for.
+// settle fetches the rows that were found, newest first. Everything from the returned id upwards is settled: this is
+// end if the page had room for all rows, or else the id of the last event that it had room for.
 func (r *Reader) settle(ctx context.Context, b *pageBuilder, found []place, end int64, more bool) (int64, bool, error) {
 	before := len(b.page.Events)
 	if err := r.fetch(ctx, b, found); err != nil {

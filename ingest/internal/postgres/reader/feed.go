@@ -10,9 +10,9 @@ import (
 	"ingot/internal/event"
 )
 
-// Guesses; BenchmarkRead, on ten million rows, tells when they are bad.
+// Guesses; BenchmarkRead, on ten million rows, shows when they are bad.
 const (
-	// Rows of the commit log are read in growing pieces: a page of large batches needs few of them, a filtered page
+	// Rows of the commit log are read in growing chunks: a page of large batches needs few of them, a filtered page
 	// many.
 	firstLogRows = 64
 	maxLogRows   = 8192
@@ -21,7 +21,7 @@ const (
 	// little.
 	firstStepIDs = 8192
 
-	// maxHeapSpan is how many blocks of the table the batches of one step may lie apart.
+	// maxHeapSpan is how many blocks of the table may lie between the batches of one step.
 	maxHeapSpan = 4096
 )
 
@@ -72,9 +72,9 @@ func (r *Reader) feedFrom(ctx context.Context, q event.Query, at event.Position)
 }
 
 // stillThere makes sure that nothing behind the cursor was deleted while a page was read. Since the log loses only
-// its head, the cursor's own batch would be gone then, or, if the query has no cursor, the first batch of the page,
-// which is head. Nothing is deleted while head is young by the database's clock, which it was committed by
-// (package retention). So the end of the feed is followed without asking.
+// its oldest rows, the cursor's own batch would be gone then, or, if the query has no cursor, the first batch of the
+// page, which is head. While head is young by the database's clock, nothing behind the cursor can have been deleted
+// (package retention). So following the end of the feed needs no such query.
 func (r *Reader) stillThere(ctx context.Context, at event.Position, head *logRow) error {
 	if head == nil || head.young {
 		return nil
@@ -95,7 +95,7 @@ type feedWalk struct {
 	stepIDs int64
 }
 
-// skipTo moves on to begin if that lies ahead. It checks the cursor all the same: a bad one has to be told.
+// skipTo moves on to begin if that lies ahead. It checks the cursor all the same, so that a bad one is reported.
 func (f *feedWalk) skipTo(ctx context.Context, begin event.Position) error {
 	if f.at.Compare(begin) >= 0 {
 		return nil
@@ -148,7 +148,7 @@ func (f *feedWalk) read(ctx context.Context, step []logRow) (tooMany bool, err e
 	if err != nil {
 		return false, err
 	}
-	if tooMany { // this is not counted as a step: a page that ended here would not have moved on
+	if tooMany { // this does not count as a step: a page that ended here would not have moved on
 		f.stepIDs = max(f.stepIDs/4, 1)
 		return true, nil
 	}

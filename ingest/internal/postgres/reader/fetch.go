@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// firstChunk is how many rows the first query of a page reads; fewer if events on other pages were large
-	// lately. After it the size of the rows that came tells how many more may fit. So firstChunk bounds what is
-	// read in vain when a page runs out of bytes.
+	// firstChunk is how many rows the first query of a page reads, or fewer if events on other pages were large lately.
+	// After it the size of the rows that came tells how many more may fit. So firstChunk bounds how many rows are read
+	// for nothing when a page runs out of bytes.
 	firstChunk = 64
 
 	// maxSteps and maxPageTime bound the work for one page. A page that reaches them is short, or empty, but its
@@ -24,7 +24,7 @@ const (
 	maxPageTime = 20 * time.Millisecond
 )
 
-// errMoved says that a row was not at the place where it had just been found: somebody rewrote the table in
+// errMoved says that a row is no longer at the place where it was found a moment ago: somebody rewrote the table in
 // between. The page is read again.
 var errMoved = errors.New("rows moved while they were read")
 
@@ -42,9 +42,9 @@ func newPage(q event.Query) *pageBuilder { return &pageBuilder{query: q, started
 func (b *pageBuilder) room() int { return b.query.Limit - len(b.page.Events) }
 
 // chunk is how many rows the next query should ask for: as many as the limit leaves, and no more than will probably
-// fit into the bytes that are left. For a first query usual is the size of an event; later the average of the
-// page's own rows is. A later query asks for at most as many rows as the page has already (or firstChunk), for
-// large rows behind small ones would be read in vain.
+// fit into the bytes that are left. The first query assumes events of usual bytes, a later one the average of the page's
+// own rows. A later query asks for at most as many rows as the page has already (or firstChunk), since large rows
+// behind small ones would be read for nothing.
 func (b *pageBuilder) chunk(usual int) int {
 	n := len(b.page.Events)
 	if n == 0 {
@@ -54,15 +54,15 @@ func (b *pageBuilder) chunk(usual int) int {
 	return min(b.room(), max(fit, 1), max(n, firstChunk))
 }
 
-// full tells whether the page has reached its limit or its bytes, or whether the work for one page is done.
+// full tells whether the page has reached its limit, its bytes, or the work that one page may take.
 func (b *pageBuilder) full() bool {
 	return b.filled() || b.steps >= maxSteps || b.steps > 0 && time.Since(b.started) > maxPageTime
 }
 
 func (b *pageBuilder) filled() bool { return b.room() <= 0 || b.bytes >= b.query.MaxBytes }
 
-// take adds a row unless the page would go over its bytes with it. The first row is always taken: a page must not
-// stay empty because one event is large.
+// take adds a row unless that would exceed the page's bytes. The first row is always taken: a page must not stay empty
+// because one event is large.
 func (b *pageBuilder) take(e event.Stored) bool {
 	size := e.Size()
 	if len(b.page.Events) > 0 && b.bytes+size > b.query.MaxBytes {
@@ -130,11 +130,11 @@ func (r *Reader) rowsAt(ctx context.Context, places []place, room int) (*chunkRo
 	return c, nil
 }
 
-// chunkRows are the rows of a chunk. They come in the order of the table, not in that of the page. As soon as the
-// rows of the first places are more than the page has room for, the last places are given up, so that hundreds of
-// large events are not kept which stand behind small ones.
+// chunkRows are the rows of a chunk. They come in the order of the table, not of the page. As soon as the rows of the
+// first places are more than the page has room for, the last places are given up, so that hundreds of large events
+// behind small ones are not kept in memory.
 type chunkRows struct {
-	places      []place // the places that are not given up
+	places      []place // those that are not given up
 	byID        map[int64]event.Stored
 	index       map[int64]int // index of a place in places, by its id
 	bytes, room int
@@ -148,8 +148,8 @@ func newChunkRows(places []place, room int) *chunkRows {
 	return c
 }
 
-// add keeps a row unless its place is given up. It leaves one row more than the page has room for: the row that
-// fills the page.
+// add keeps a row unless its place is given up. It keeps one row more than the page has room for, the one that fills
+// the page.
 func (c *chunkRows) add(e event.Stored) {
 	if i, wanted := c.index[e.Position.ID]; !wanted || i >= len(c.places) {
 		return
@@ -168,8 +168,8 @@ func (c *chunkRows) add(e event.Stored) {
 	}
 }
 
-// sawSizes moves the usual size of an event halfway to the average size of these events. When two pages do so at
-// the same time one of the moves may be lost.
+// sawSizes moves the usual size of an event halfway to the average size of these events. If two pages do so at the same
+// time one of the moves may get lost, which does no harm.
 func (r *Reader) sawSizes(events, bytes int) {
 	if events > 0 {
 		r.usual.Store((r.usual.Load() + int64(bytes/events)) / 2)

@@ -12,18 +12,18 @@ import (
 )
 
 // A page is read in two steps. find.go finds the places of the rows that some batches of the log stored (window.go,
-// and places.go for the SQL). fetch.go reads these rows in the order of the page. A place is small, so that batches
-// may be taken whole, and their places sorted here.
+// and places.go for the SQL). fetch.go reads these rows in the order of the page. Places are small, so whole batches of
+// them can be taken, and sorted here.
 //
 // Rows of some topics, or of one event_id, are found by an index. All others are looked for where the table ended
-// when their batch committed (heap_blocks): most rows stand right before that. But a vacuum tells Postgres of free
-// room in old pages, and small rows go there; and a restore writes the table anew. So if fewer rows are found than
-// the log says were stored, all rows of their slices are read by the index, which misses none.
+// when their batch committed (heap_blocks), since most rows are right before that. But after a vacuum Postgres puts
+// small rows into free room of old pages, and a restore writes the table anew. So if fewer rows are found than the log
+// says were stored, all rows of their slices are read by the index, which misses none.
 
 // maxFound bounds how many places one step finds, unless the step is one batch. A guess.
 const maxFound = 8192
 
-// place says where a row stands in the table, and which batch of the window it belongs to.
+// place says where a row is in the table, and which batch of the window it belongs to.
 type place struct {
 	ctid pgtype.TID
 	id   int64
@@ -62,8 +62,8 @@ func (r *Reader) findByIndex(ctx context.Context, q event.Query, w *window) (fou
 	return found, len(w.rows) > 1 && read == limit, err
 }
 
-// findByHeap looks where the rows should stand in the table. If it finds fewer than the log says were stored, it
-// looks into their slices.
+// findByHeap looks where the rows should be in the table. If it finds fewer than the log says were stored, it looks
+// into their slices.
 func (r *Reader) findByHeap(ctx context.Context, q event.Query, w *window) (found []place, err error) {
 	for _, where := range []func(*statement, *window) string{byHeap, bySlices} {
 		s := &statement{query: q}

@@ -20,7 +20,7 @@ type logRow struct {
 	heapBlocks  int64 // length of the table in blocks at the commit; 0: not known
 	identity    uint32
 	committed   int64 // by the database's clock, in µs since 1970
-	young       bool  // was committed less than half of postgres.MinRetention ago, by the same clock
+	young       bool  // committed less than half of postgres.MinRetention ago, by the same clock
 }
 
 // end is the place in the feed behind the batch.
@@ -71,10 +71,10 @@ func identity(l *logRow, instance []byte) uint32 {
 	return crc32.ChecksumIEEE(b[:])
 }
 
-// logFrom reads at most n rows of the log that a position has not passed; the batch that the position lies in is
-// one of them. It fails with *event.CursorError if the position's batch is not in the log any more, or is another
-// one now. Nor is there a place behind the last id of a batch: who followed the feed from one, before anything else
-// is committed, would be ahead of everybody.
+// logFrom reads at most n rows of the log that a position has not passed, beginning with the batch that the position
+// lies in. It fails with *event.CursorError if the position's batch is not in the log any more, or is another one now.
+// It also refuses a position behind the last id of its batch: there is no such place, and whoever followed the feed
+// from one would be ahead of what is committed.
 func (r *Reader) logFrom(ctx context.Context, at event.Position, n int) ([]logRow, error) {
 	log, err := r.log(ctx, "WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2", at.Commit, n+1)
 	if err != nil || at.Commit == 0 {

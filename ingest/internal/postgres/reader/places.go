@@ -10,20 +10,20 @@ import (
 
 // The queries for the places of rows. Each returns ctid, id, and whether the filters want the row.
 //
-// The index events_slices knows a row by two keys: its slice, and its topic together with its block of ids. It
-// finds all rows that have one of several keys, or both keys of one of several pairs. All other conditions are
-// compared afterwards, behind an OFFSET 0, so that no plan uses another index for them.
+// The index events_slices has two keys for each row: its slice, and its topic together with its block of ids. It finds
+// all rows that have one of several keys, or both keys of one of several pairs. All other conditions are evaluated
+// afterwards, behind an OFFSET 0, so that no plan uses another index for them.
 
 const slicesInBlock = 1 << (postgres.BlockBits - postgres.SliceBits)
 
 const (
 	// maxPairs is how many pairs of a topic and a slice one query looks for by both keys. That finds no other rows,
-	// but each pair is a scan of its own, which compares both keys with the entries that are not in the index's
-	// tree yet (its pending list): a quarter of a millisecond.
+	// but each pair is a scan of its own, which compares both keys with all entries of the index's pending list: a
+	// quarter of a millisecond.
 	maxPairs = 32
 
-	// maxKeys bounds the keys of one query that looks into several blocks. Each key is compared with those entries:
-	// an eighth of a millisecond where the list is half full.
+	// maxKeys bounds the keys of one query that looks into several blocks. Each key is compared with the pending list:
+	// an eighth of a millisecond if that is half full.
 	maxKeys = 64
 )
 
@@ -76,8 +76,8 @@ func fewSlices(los, his []int64, most int) (few []int64, ok bool) {
 	return few, true
 }
 
-// sparse tells whether slices, which are in order, are at most half of the slices of their blocks. They are where
-// several writers have a block each.
+// sparse tells whether slices, which are in order, are at most half of the slices of their blocks, as when several
+// writers have a block each.
 func sparse(slices []int64) bool {
 	blocks := 0
 	for i, slice := range slices {
@@ -89,8 +89,7 @@ func sparse(slices []int64) bool {
 }
 
 // ofTopics is what follows FROM to find the rows of the query's topics in ranges of ids; it also finds some rows
-// around the ranges. For many topics in one or two slices, which is where a page begins, it has all rows of the
-// slices read.
+// around the ranges. For many topics in one or two slices, which is how a page begins, it reads all rows of the slices.
 func (s *statement) ofTopics(los, his []int64) string {
 	rows, topics := "", len(s.query.Topics)
 	slices, few := fewSlices(los, his, max(2, maxPairs/topics))
@@ -124,7 +123,7 @@ func byIndex(s *statement, w *window, limit int) string {
 	return fmt.Sprintf("SELECT e.ctid, e.id, true FROM %s AND %s AND %s LIMIT %d", s.indexed(w.los, w.his), s.within(w), s.filters(), limit)
 }
 
-// byHeap is the query for the rows where they should stand in the table; "": that is not known.
+// byHeap is the query for the rows where they should be in the table; "": that is not known.
 func byHeap(s *statement, w *window) string {
 	lo, hi := w.heapBlocks()
 	if hi == 0 {
@@ -165,7 +164,7 @@ func (s *statement) filters() string {
 	return strings.Join(where, " AND ")
 }
 
-// within is a condition that keeps to the ids from the window's first to its last.
+// within is a condition that limits rows to the ids from the window's first to its last.
 func (s *statement) within(w *window) string {
 	return fmt.Sprintf("e.id BETWEEN %s AND %s", s.arg(w.los[0]), s.arg(w.his[len(w.his)-1]))
 }

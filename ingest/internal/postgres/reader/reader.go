@@ -16,7 +16,7 @@ import (
 // for concurrent use.
 type Reader struct {
 	pool  *postgres.Pool
-	pages chan struct{} // one for each page that is being read
+	pages chan struct{} // one element for each page that is being read
 	usual atomic.Int64  // average bytes of an event on pages that were read lately
 }
 
@@ -35,9 +35,9 @@ func (r *Reader) Close() { r.pool.Close() }
 // Ping tells whether the database answers.
 func (r *Reader) Ping(ctx context.Context) error { return r.pool.Ping(ctx) }
 
-// largestTopics selects the $1 topics with the most events. Counts that are not folded yet only add to the sums: so
-// a topic that is among the largest is among the $1 largest of ingot.topics, or has counts that are not folded.
-// Therefore only these have to be added up, and not all topics, which may be millions.
+// largestTopics selects the $1 topics with the most events. Counts that are not folded yet only add to the sums, so the
+// largest topics are all among the $1 largest of ingot.topics or those with such counts. Only these have to be added
+// up, and not all topics, which may be millions.
 const largestTopics = `SELECT topic, max(events) AS events FROM (
 		(SELECT topic, events FROM ingot.topics ORDER BY events DESC, topic LIMIT $1)
 		UNION ALL SELECT r.topic, r.events + coalesce((SELECT t.events FROM ingot.topics AS t WHERE t.topic = r.topic), 0)
@@ -46,9 +46,9 @@ const largestTopics = `SELECT topic, max(events) AS events FROM (
 	GROUP BY topic ORDER BY events DESC, topic LIMIT $1`
 
 // Totals reads the last row of the commit log and the counts of topics in one statement, so that the figures belong
-// together. It returns the counts of at most so many topics: those that have the most events, equal ones in the
-// order of their names. If most is negative it returns all. It fails with event.ErrTooManyTopics when the counts
-// take more than maxBytes as JSON.
+// together. It returns the counts of the most topics that have the most events, equal ones in the order of their names,
+// or of all topics if most is negative. It fails with event.ErrTooManyTopics when the counts take more than maxBytes as
+// JSON.
 func (r *Reader) Totals(ctx context.Context, most int, maxBytes int64) (event.Totals, error) {
 	t := event.Totals{Topics: map[string]int64{}}
 	counts, args := postgres.TopicCounts, []any(nil)
@@ -95,7 +95,7 @@ func (r *Reader) Events(ctx context.Context, q event.Query) (page event.Page, er
 	case <-ctx.Done():
 		return page, fmt.Errorf("wait for other pages: %w", ctx.Err())
 	}
-	for range 3 { // rows move when somebody rewrites the table: that is rare once, and three times a reason to give up
+	for range 3 { // rows move when somebody rewrites the table, which is rare; after three times in a row it gives up
 		if q.Feed {
 			page, err = r.feed(ctx, q)
 		} else {

@@ -14,9 +14,9 @@ import (
 )
 
 // clockSlack is how far an event's received_at, by the ingester's clock, may lie from its batch's committed_at, by
-// the database's clock. It covers the time that an event waits for its commit, and the difference of the two
-// clocks. since and until miss events that lie further apart. The wait is bounded by seconds (--deadline,
-// --attempt-timeout); a clock that is minutes wrong is a fault of its own.
+// the database's clock. It covers the time that an event waits for its commit, which is seconds at most (--deadline,
+// --attempt-timeout), and the difference of the two clocks: one that is minutes off is a fault of its own. since and
+// until miss events whose times lie further apart.
 const clockSlack = 10 * time.Minute
 
 // span is the part of the commit log that since and until leave: the batches behind begin, up to commit_seq until.
@@ -72,8 +72,8 @@ func (r *Reader) lastCommitBefore(ctx context.Context, t time.Time) (int64, erro
 	return lo, nil
 }
 
-// blockLife is how long after the drawing of a block a batch may be committed with ids of that block: no longer
-// than the connection that drew it lives, and the batch takes.
+// blockLife is how long after a block was drawn a batch with ids of it may be committed: at most the life of the
+// connection that drew it, plus the time that the batch takes.
 const blockLife = postgres.SessionLifetime + clockSlack
 
 // idsQuery asks for the least id of the head of a span and the greatest id of its tail. OFFSET 0 keeps the planner

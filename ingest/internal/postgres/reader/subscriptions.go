@@ -11,7 +11,7 @@ import (
 	"ingot/internal/event"
 )
 
-// Subscriptions keeps places in the feed under names. It has connections of its own, for a Reader's may not write.
+// Subscriptions keeps places in the feed under names. It has connections of its own, because a Reader's may not write.
 // It is safe for concurrent use.
 type Subscriptions struct {
 	pool *postgres.Pool
@@ -21,8 +21,8 @@ type Subscriptions struct {
 // OpenSubscriptions makes the pool, which connects when it is first used. most bounds the subscriptions of the
 // database; another instance may have another bound.
 func OpenSubscriptions(url string, config postgres.PoolConfig, most int) (*Subscriptions, error) {
-	// An instance that stands still while it makes a subscription keeps others from making one for no longer than a
-	// statement may take.
+	// An instance that hangs while it makes a subscription keeps others from making one for no longer than a statement
+	// may take.
 	setup := fmt.Sprintf("SET default_transaction_read_only = off; SET idle_in_transaction_session_timeout = %d", postgres.Milliseconds(config.Timeout))
 	pool, err := postgres.OpenPool(url, "ingot subscriptions", config, setup)
 	if err != nil {
@@ -104,8 +104,8 @@ LEFT JOIN LATERAL (SELECT committed_at FROM ingot.batches AS b WHERE b.commit_se
 WHERE $1 = '' OR s.name = $1
 ORDER BY s.name`
 
-// Each calls f for each subscription, by name, and ends with the first error of f. It does not gather them: they
-// may be many, and each may have many topics.
+// Each calls f for each subscription, by name, and ends with the first error of f. It does not collect them, since they
+// may be many, each with many topics.
 func (s *Subscriptions) Each(ctx context.Context, f func(*event.Subscription) error) error {
 	return s.each(ctx, "", f)
 }

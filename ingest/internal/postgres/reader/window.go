@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// gapRead is how many ids of batches that are not in the window are read in vain before a range is split. A guess.
+// gapRead is the largest gap between the ids of two batches that does not split a range: the rows in the gap are read
+// for nothing. A guess.
 const gapRead = 4096
 
 // window is some rows of the log that have stored events, sorted by their ids.
@@ -43,9 +44,9 @@ func (w *window) rowOf(id int64) *logRow {
 	return w.rows[i]
 }
 
-// heapBlocks is the range of the table's blocks in which the rows of the window should stand: lo to hi-1; hi is 0 when
-// that is not known. A block holds some 25 events of 300 bytes. The range is made larger than that takes: rows of
-// other writers stand between, and a block that one writer has begun is filled later.
+// heapBlocks is the range of the table's blocks in which the rows of the window should be: lo to hi-1; hi is 0 when
+// that is not known. A block holds some 25 events of 300 bytes. The range is larger than that requires, because rows of
+// other writers are in between, and a block that one writer has begun is filled later.
 func (w *window) heapBlocks() (lo, hi int64) {
 	lo = w.rows[0].heapBlocks
 	for _, l := range w.rows {

@@ -18,9 +18,9 @@ type deleted struct {
 	events []int64
 }
 
-// deleteEvents deletes the events of batches. The index finds the rows of the slices; rows of other batches among
-// them stay. The ranges of ids are parsed in a subquery, and so only once: parsing thousands of them takes a
-// millisecond, and would otherwise be done for each row.
+// deleteEvents deletes the events of batches. The index finds the rows of the slices; rows of other batches among them
+// stay. The ranges of ids are parsed in a subquery, so that thousands of them are parsed only once, in a millisecond,
+// and not for each row.
 func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []oldBatch) (d deleted, err error) {
 	var slices []int64
 	ids := []byte{'{'}
@@ -51,8 +51,8 @@ func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []oldBatch) (d de
 	return d, err
 }
 
-// takeOffQuery takes the deleted events, given as JSON in hex, off the topics' counts. It does so under the log's
-// lock: folds hold that lock too, and would otherwise lock the same rows in another order.
+// takeOffQuery subtracts the deleted events, given as JSON in hex, from the topics' counts. It does so under the log's
+// lock, which folds hold as well: they lock the same rows in another order.
 const takeOffQuery = `SELECT pg_advisory_xact_lock(%[1]d);
 UPDATE ingot.topics AS t SET events = t.events - d.value::bigint
 	FROM json_each_text(convert_from(decode('%[2]s', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key;
@@ -61,7 +61,7 @@ DELETE FROM ingot.topics AS t
 `
 
 // commit ends the step. As in a batch (writer/query.go) the log's lock is taken in one Query with the COMMIT: a pruner
-// that stood still between the two would have all ingesters wait.
+// that hung between the two would make all ingesters wait.
 func (d deleted) commit(ctx context.Context, conn *pgx.Conn) error {
 	query := "COMMIT"
 	if len(d.topics) > 0 {

@@ -5,16 +5,16 @@
 // It deletes in steps (prune.go). A step is one transaction:
 //
 //  1. It takes an advisory lock: one pruner works at a time, of all instances.
-//  2. It reads the head of the log. A batch may go if the next batch was committed before the cutoff too, and if a
-//     later batch is marked as folded, so that ingot.topics counts what the deleted batches have stored.
+//  2. It reads the oldest rows of the log. A batch may be deleted if the next batch was committed before the cutoff too,
+//     and if a later batch is marked as folded, so that ingot.topics counts what the deleted batches have stored.
 //  3. It deletes their events, by the slices of their ids, and their rows of the log (deleted.go).
-//  4. In one Query with the COMMIT it takes the log's lock, and takes what was deleted off the topics' counts.
+//  4. In one Query with the COMMIT it takes the log's lock, and subtracts what was deleted from the topics' counts.
 //
 // What this gives:
 //
-//   - The log loses its head and nothing else. A place of the feed is gone exactly when its batch is, and readers are
-//     told so (logFrom of package reader). commit_seq and the totals go on, for the newest row stays.
+//   - The log loses its oldest rows and nothing else. A place of the feed is gone exactly when its batch is, and readers
+//     are told so (logFrom of package reader). commit_seq and the totals go on, because the newest row stays.
 //   - The topics' counts are those of the events at any time (postgres.Verify).
 //   - A batch that writes a key which is being deleted waits until the step ends, and then stores it. No step waits for
-//     a batch that waits for the step: a batch that holds the log's lock writes no keys any more.
+//     a batch that waits for the step: a batch that holds the log's lock has written all its keys.
 package retention

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// A step deletes about as many events as a slice has ids: more if its first batch is larger, fewer if earlier
-	// steps took long. A writer may have to wait for a key as long as a step takes.
+	// stepEvents is about how many events a step deletes: more if its first batch is larger, fewer if earlier steps took
+	// long. A writer may have to wait for a key as long as a step takes.
 	stepEvents = 1 << postgres.SliceBits
 
 	// longStep and shortStep divide the statement timeout. After a step that took longer than timeout/longStep the
 	// next step deletes half as many events. After one that took less than timeout/shortStep it deletes twice as
-	// many, and still is no long step. Guesses.
+	// many, which should not make it a long step. Guesses.
 	longStep, shortStep = 4, 8
 
 	// stepBatches bounds the rows of the log that a step looks at.
@@ -33,13 +33,12 @@ type Pruner struct {
 }
 
 // mayDelete fails for a role that may not delete. It runs as the connection is set up, so that the missing right is
-// told before any batch is old.
+// reported before any batch is old enough.
 const mayDelete = postgres.Begin + `; DELETE FROM ingot.events WHERE false; DELETE FROM ingot.batches WHERE false; DELETE FROM ingot.topics WHERE false; COMMIT;`
 
 // Open makes the pool; it connects when it is first used.
 func Open(url string, timeout time.Duration) (*Pruner, error) {
-	// A pruner that stands still holds keys, and keeps others from pruning, for no longer than a statement may
-	// take.
+	// A pruner that hangs holds keys, and keeps others from pruning, for no longer than a statement may take.
 	setup := fmt.Sprintf("%s SET idle_in_transaction_session_timeout = %d;", mayDelete, postgres.Milliseconds(timeout))
 	pool, err := postgres.OpenPool(url, "ingot retention", postgres.PoolConfig{Connections: 1, Timeout: timeout}, setup+postgres.PlannedByIndex)
 	if err != nil {
@@ -63,7 +62,7 @@ type Pruned struct {
 func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err error) {
 	begun := time.Now()
 	defer func() { p.took(time.Since(begun), done, err) }()
-	err = p.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { // the pool closes a connection that is left in a transaction
+	err = p.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { // the pool closes a connection that was left in a transaction
 		if _, err := conn.Exec(ctx, postgres.Begin); err != nil {
 			return err
 		}
@@ -79,9 +78,8 @@ func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err
 	return done, nil
 }
 
-// took learns how many events a step may delete. Events of 256 KiB take a hundred times as long as small ones. A
-// step of too many would run into the statement timeout, and again a minute later, and nothing would be deleted any
-// more.
+// took learns how many events a step may delete. Events of 256 KiB take a hundred times as long as small ones: a step
+// of too many would run into the statement timeout every time, and nothing would ever be deleted.
 func (p *Pruner) took(d time.Duration, done Pruned, err error) {
 	switch {
 	case d > p.timeout/longStep:
@@ -91,7 +89,7 @@ func (p *Pruner) took(d time.Duration, done Pruned, err error) {
 	}
 }
 
-// prune is one step of about so many events, in a transaction that is open already and that prune commits.
+// prune is one step of about that many events, in a transaction that is open already. prune commits it.
 func prune(ctx context.Context, conn *pgx.Conn, age time.Duration, events int) (done Pruned, err error) {
 	var alone bool
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(postgres.PruneLock)).Scan(&alone); err != nil {
@@ -127,8 +125,8 @@ type oldBatch struct {
 	stored      int
 }
 
-// oldest reads the batches of a step. A batch goes only once the batch behind it is as old: until then its end is
-// the place of readers that have seen everything but the batch behind it.
+// oldest reads the batches of a step. A batch is deleted only once the batch behind it is old enough as well: until
+// then its end is the place of readers that have seen everything but the batch behind it.
 func oldest(ctx context.Context, conn *pgx.Conn, age time.Duration, most int) (old []oldBatch, more bool, err error) {
 	rows, err := conn.Query(ctx, `SELECT commit_seq, first_id, last_id, stored, committed_at < least(clock_timestamp(), $1::timestamptz) - $2::interval
 		FROM ingot.batches
