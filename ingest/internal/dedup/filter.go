@@ -52,6 +52,9 @@ func (c Config) perGeneration() float64 { return c.FalsePositive / float64(c.Gen
 // before: one word of memory tells that, where a generation takes some fifteen. A guess; 2 MB.
 const recentKeys = 1 << 18
 
+// newest is the index of the newest generation.
+const newest = 0
+
 // Filter is a Bloom filter over the keys seen last.
 type Filter struct {
 	config      Config
@@ -81,15 +84,18 @@ func (f *Filter) Suspect(e *event.Event) bool {
 	if f.recent[f.h1%recentKeys] == f.h1 {
 		return true
 	}
-	switch f.generation() {
-	case none:
-		return false
-	case newest:
-		f.remember()
-	default:
-		f.add()
+	for at, g := range f.generations[:f.used] {
+		if !f.isIn(g) {
+			continue
+		}
+		if at == newest {
+			f.remember()
+		} else {
+			f.add()
+		}
+		return true
 	}
-	return true
+	return false
 }
 
 // Add adds the key of an event that is committed, or about to be.
@@ -117,21 +123,6 @@ func (f *Filter) add() {
 
 // remember keeps the hash of the key that was located last, which the newest generation has.
 func (f *Filter) remember() { f.recent[f.h1%recentKeys] = f.h1 }
-
-const (
-	none   = -1
-	newest = 0
-)
-
-// generation is the newest generation that has the key that was located last, or none.
-func (f *Filter) generation() int {
-	for at, g := range f.generations[:f.used] {
-		if f.isIn(g) {
-			return at
-		}
-	}
-	return none
-}
 
 // isIn tells whether a generation has all bits of the key that was located last.
 func (f *Filter) isIn(g *bloom.BloomFilter) bool {

@@ -3,6 +3,7 @@ package dedup
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"ingot/internal/event"
@@ -17,7 +18,7 @@ func key(i int) *event.Event {
 // has tells whether the filter suspects a key, and leaves the key where it is.
 func (f *Filter) has(e *event.Event) bool {
 	f.locate(e)
-	return f.generation() != none
+	return slices.ContainsFunc(f.generations[:f.used], f.isIn)
 }
 
 // TestNeverForgetsTheRecent: keys of the last generations are always suspected.
