@@ -79,13 +79,13 @@ func (r *Reader) fetch(ctx context.Context, b *pageBuilder, places []place) erro
 	for len(places) > 0 && !b.filled() {
 		chunk := places[:min(b.chunk(int(r.usual.Load())), len(places))]
 		places = places[len(chunk):]
-		rows, err := r.rowsAt(ctx, chunk, b.query.MaxBytes-b.bytes)
+		c, err := r.rowsAt(ctx, chunk, b.query.MaxBytes-b.bytes)
 		if err != nil {
 			return err
 		}
-		for _, p := range rows.places {
-			e, there := rows.byID[p.id]
-			if !there {
+		for i, p := range c.places {
+			e := c.rows[i]
+			if e.Event.ID == "" {
 				return errMoved
 			}
 			if p.row != nil {
@@ -134,14 +134,14 @@ func (r *Reader) rowsAt(ctx context.Context, places []place, room int) (*chunkRo
 // first places are more than the page has room for, the last places are given up, so that hundreds of large events
 // behind small ones are not kept in memory.
 type chunkRows struct {
-	places      []place // those that are not given up
-	byID        map[int64]event.Stored
-	index       map[int64]int // index of a place in places, by its id
+	places      []place        // those that are not given up
+	rows        []event.Stored // each at the index of its place; zero until it has come
+	index       map[int64]int  // of a place, by its id
 	bytes, room int
 }
 
 func newChunkRows(places []place, room int) *chunkRows {
-	c := &chunkRows{places: places, byID: make(map[int64]event.Stored, len(places)), index: make(map[int64]int, len(places)), room: room}
+	c := &chunkRows{places: places, rows: make([]event.Stored, len(places)), index: make(map[int64]int, len(places)), room: room}
 	for i, p := range places {
 		c.index[p.id] = i
 	}
@@ -151,20 +151,21 @@ func newChunkRows(places []place, room int) *chunkRows {
 // add keeps a row unless its place is given up. It keeps one row more than the page has room for, the one that fills
 // the page.
 func (c *chunkRows) add(e event.Stored) {
-	if i, wanted := c.index[e.Position.ID]; !wanted || i >= len(c.places) {
+	i, wanted := c.index[e.Position.ID]
+	if !wanted || i >= len(c.places) {
 		return
 	}
-	c.byID[e.Position.ID] = e
+	c.rows[i] = e
 	c.bytes += e.Size()
 	for {
-		last := c.places[len(c.places)-1].id
-		e := c.byID[last] // its size is 0 while it has not come
-		if c.bytes-e.Size() <= c.room {
+		last := len(c.places) - 1
+		size := c.rows[last].Size()
+		if c.bytes-size <= c.room {
 			return
 		}
-		delete(c.byID, last)
-		c.bytes -= e.Size()
-		c.places = c.places[:len(c.places)-1]
+		c.rows[last] = event.Stored{}
+		c.bytes -= size
+		c.places = c.places[:last]
 	}
 }
 
