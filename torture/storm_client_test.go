@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"ingot/torture/internal/oracle"
@@ -96,7 +97,7 @@ func (c *stormClient) send(line *stormLine, r *traffic.Request) (settled bool) {
 	}
 	switch {
 	case errors.Is(err, traffic.ErrNotSent):
-		c.tell(first, fates(len(r.Events), oracle.Refused), "no connection")
+		c.tell(first, slices.Repeat([]oracle.Fate{oracle.Refused}, len(r.Events)), "no connection")
 		return false
 	case err != nil:
 		c.s.gate.count("none")
@@ -147,13 +148,5 @@ func (c *stormClient) leave(line *stormLine, r *traffic.Request) {
 		n, fate = n-n/4-1, oracle.Refused
 	}
 	_ = line.Leave(sending.Bytes, n)
-	c.tell(first, fates(len(r.Events), fate), "client left")
-}
-
-func fates(n int, f oracle.Fate) []oracle.Fate {
-	all := make([]oracle.Fate, n)
-	for i := range all {
-		all[i] = f
-	}
-	return all
+	c.tell(first, slices.Repeat([]oracle.Fate{fate}, len(r.Events)), "client left")
 }

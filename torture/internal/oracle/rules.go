@@ -1,6 +1,9 @@
 package oracle
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Row is a row of the table, as SQL or the feed shows it.
 type Row struct {
@@ -126,20 +129,11 @@ func otherBytes(attempts []*Attempt, rows []Row) string {
 		authors = with(attempts, Fate.undecided)
 	}
 	for _, r := range rows {
-		if !wrote(authors, r) {
+		if !slices.ContainsFunc(authors, func(a *Attempt) bool { return a.Print == r.Print }) {
 			return "the row's are " + authorOf(attempts, r)
 		}
 	}
 	return ""
-}
-
-func wrote(authors []*Attempt, r Row) bool {
-	for _, a := range authors {
-		if a.Print == r.Print {
-			return true
-		}
-	}
-	return false
 }
 
 func authorOf(attempts []*Attempt, r Row) string {

@@ -18,12 +18,7 @@ type Answer struct {
 
 // Settled tells whether the request need not be sent again.
 func (r *Request) Settled(a Answer) bool {
-	for _, f := range a.Fates {
-		if f == oracle.Unknown {
-			return false
-		}
-	}
-	return !strings.HasPrefix(a.Name, "503") && !r.Blamed(a)
+	return !slices.Contains(a.Fates, oracle.Unknown) && !strings.HasPrefix(a.Name, "503") && !r.Blamed(a)
 }
 
 // Blamed tells whether Postgres refused the data of a request that has no bad event. Only an injected error explains
@@ -59,11 +54,7 @@ func (r *Request) Read(got Response) Answer {
 }
 
 func (r *Request) all(f oracle.Fate) []oracle.Fate {
-	fates := make([]oracle.Fate, len(r.Events))
-	for i := range fates {
-		fates[i] = f
-	}
-	return fates
+	return slices.Repeat([]oracle.Fate{f}, len(r.Events))
 }
 
 // mayBe says why the answer to this request may not be that problem; "" if it may.

@@ -3,6 +3,7 @@ package traffic
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"ingot/torture/internal/oracle"
 )
@@ -145,10 +146,8 @@ func (p *planner) key() oracle.Key {
 			k = oracle.Key{ID: p.keys[n-1].ID, Topic: fmt.Sprint("other-", n)[:7]}
 		}
 	}
-	for _, known := range p.keys[max(0, len(p.keys)-2):] {
-		if known == k {
-			k.ID += "+"
-		}
+	if slices.Contains(p.keys[max(0, len(p.keys)-2):], k) {
+		k.ID += "+"
 	}
 	return k
 }
