@@ -14,6 +14,8 @@
 //	pair_test.go      a primary and its synchronous standby
 //	standby_test.go   the standby away, and a failover
 //	crash_test.go     kill -9 of the ingester and of Postgres, under load
+//	locked_test.go    a table that somebody has locked
+//	descriptors_test.go  fewer descriptors than clients
 //	full_test.go      a full queue refuses at once
 //	overload_test.go  ten times what the database takes: memory, answers, truth
 //	history_test.go   one history under every filter and on every path

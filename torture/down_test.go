@@ -70,12 +70,7 @@ func TestDownAndBack(t *testing.T) {
 				t.Errorf("/readyz says %d", status)
 			}
 			back()
-			n := len(told.answers)
-			await(t, "the database to be used again", func() bool {
-				sendAll(i, told, n, 1)
-				n++
-				return told.answers[n-1].status == http.StatusOK
-			})
+			awaitStored(t, i, told)
 			await(t, "/readyz", func() bool { return i.status("/readyz") == http.StatusOK })
 			t.Logf("answers: %v", told.counts())
 			told.check(t, pgtest.Client(t, server.URL()))
@@ -105,6 +100,16 @@ func awaitRefusals(t *testing.T, i *ingester, told *ledger) {
 			t.Errorf("request %d is answered %v without a Retry-After", request, a)
 		}
 	}
+}
+
+// awaitStored sends until a request is stored.
+func awaitStored(t *testing.T, i *ingester, told *ledger) {
+	t.Helper()
+	await(t, "the database to be used again", func() bool {
+		n := len(told.answers)
+		sendAll(i, told, n, 1)
+		return told.answers[n].status == http.StatusOK
+	})
 }
 
 func killed(t *testing.T, server *localpg.Server) func() {
@@ -203,12 +208,7 @@ func TestDiskFull(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	n := len(told.answers)
-	await(t, "the database to be used again", func() bool {
-		sendAll(i, told, n, 1)
-		n++
-		return told.answers[n-1].status == http.StatusOK
-	})
+	awaitStored(t, i, told)
 	t.Logf("answers: %v", told.counts())
 	told.check(t, pgtest.Client(t, i.privateURL(t)))
 	i.stop(t)

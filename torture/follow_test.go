@@ -122,33 +122,24 @@ func publishRequests(t *testing.T, i *ingester, first, n int) {
 	}
 }
 
-// printed is the ids of the whole lines that a process has written.
-func printed(t *testing.T, p *process) (ids []string) {
+// printed is the ids of the events that a process has written.
+func printed(t *testing.T, p *process) []string { t.Helper(); return idsOf(t, p.said(p.stdout)) }
+
+// feedOrder is the ids of all events in the order of the feed.
+func feedOrder(t *testing.T, i *ingester) []string { t.Helper(); return idsOf(t, exported(t, i)) }
+
+// idsOf is the ids of the events in a text of one event a line. A line without an end is still being written.
+func idsOf(t *testing.T, text string) (ids []string) {
 	t.Helper()
-	for line := range strings.Lines(p.said(p.stdout)) {
+	for line := range strings.Lines(text) {
 		var e struct {
 			ID string `json:"event_id"`
 		}
 		if !strings.HasSuffix(line, "\n") {
-			break // it is being written
+			break
 		}
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("%v: %q", err, line)
-		}
-		ids = append(ids, e.ID)
-	}
-	return ids
-}
-
-// feedOrder is the ids of all events in the order of the feed.
-func feedOrder(t *testing.T, i *ingester) (ids []string) {
-	t.Helper()
-	for line := range strings.Lines(exported(t, i)) {
-		var e struct {
-			ID string `json:"event_id"`
-		}
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			t.Fatal(err)
 		}
 		ids = append(ids, e.ID)
 	}
