@@ -19,12 +19,7 @@ func (s *storm) judgeBlame() {
 // calm lets the clients have the rest of the plan.
 func (s *storm) calm() {
 	s.gate.allow(len(s.plan))
-	done := make(chan struct{})
-	go func() { // ends with the clients, awaited below
-		s.clients.Wait()
-		close(done)
-	}()
-	s.recovers("the clients at the end", done)
+	s.comeToEnd("the clients at the end", &s.clients)
 }
 
 // checkpoint holds what has been told so far against the table.
@@ -79,12 +74,7 @@ func (s *storm) settleDoubts() {
 
 func (s *storm) judgeFeed(rows []oracle.Row) {
 	s.endReading()
-	done := make(chan struct{})
-	go func() { // ends with the readers, awaited below
-		s.readers.Wait()
-		close(done)
-	}()
-	s.recovers("the readers at the end", done)
+	s.comeToEnd("the readers at the end", &s.readers)
 	ends := map[string]int{}
 	s.seen.Range(func(reader, seen any) bool {
 		ends[reader.(string)] = seen.(int)

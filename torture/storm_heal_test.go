@@ -2,6 +2,7 @@ package torture
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"ingot/torture/internal/traffic"
@@ -74,12 +75,7 @@ func (s *storm) heal() {
 	for _, i := range s.ingesters {
 		s.probe(i)
 	}
-	done := make(chan struct{})
-	go func() { // ends with the extras, awaited below
-		s.extras.Wait()
-		close(done)
-	}()
-	s.recovers("the clients that a fault brought", done)
+	s.comeToEnd("the clients that a fault brought", &s.extras)
 	s.readLogs()
 	s.alive()
 }
@@ -97,6 +93,17 @@ func (s *storm) probe(i *stormIngester) {
 	s.recovers(i.name, done)
 }
 
+// comeToEnd waits until all of a group have ended.
+func (s *storm) comeToEnd(what string, group *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() { // ends with the group, awaited below
+		group.Wait()
+		close(done)
+	}()
+	s.recovers(what, done)
+}
+
+// recovers waits until done is closed, unless nothing moves any more.
 func (s *storm) recovers(what string, done <-chan struct{}) {
 	began, read := time.Now(), s.read.Load()
 	for {

@@ -49,24 +49,18 @@ func (s *storm) lostMessages() (faults []fault) {
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.HalfThenCut}, 10)
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.DropBefore}, 10)
 	add(staged, pgproxy.Fault{At: pgproxy.Merge, Do: pgproxy.SwallowAfter}, 10)
-	add(s.anyone(), pgproxy.Fault{At: pgproxy.Connect, Do: pgproxy.DropBefore}, 0)
+	cut := s.anyone()
+	faults = append(faults, fault{kind: "connect: drop before", detail: cut.name, strike: func() bool {
+		armed := cut.back.Arm(pgproxy.Fault{At: pgproxy.Connect, Do: pgproxy.DropBefore})
+		cut.back.Cut() // nobody connects of himself
+		return s.until(armed.Fired)
+	}})
 	// Late messages let the batches of two ingesters overtake each other while readers look.
 	for _, at := range []pgproxy.Point{pgproxy.Merge, pgproxy.Log, pgproxy.Commit, pgproxy.Commit} {
 		add(s.writerAt(at), pgproxy.Fault{At: at, Do: pgproxy.DelayBefore, Delay: 60 * time.Millisecond, Times: 12}, 150)
 	}
 	quick := s.ingesters[0]
-	faults = append(faults, fault{kind: "look-up: half, then cut", detail: quick.name, kills: true, strike: func() bool { return s.cutLookUp(quick) }})
-	for n, f := range faults {
-		if f.kind == "connect: drop before" { // nobody connects of himself
-			i := s.ingesters[n%len(s.ingesters)]
-			faults[n].detail, faults[n].strike = i.name, func() bool {
-				armed := i.back.Arm(pgproxy.Fault{At: pgproxy.Connect, Do: pgproxy.DropBefore})
-				i.back.Cut()
-				return s.until(armed.Fired)
-			}
-		}
-	}
-	return faults
+	return append(faults, fault{kind: "look-up: half, then cut", detail: quick.name, kills: true, strike: func() bool { return s.cutLookUp(quick) }})
 }
 
 // cutLookUp cuts a look-up of an ingester that has just started: it knows no key, and looks all up.

@@ -42,27 +42,22 @@ func (s *storm) schedule(scale float64) []fault {
 	all = all[:int(math.Ceil(scale*float64(len(all))))]
 	quiet := len(all) * 3 / 5
 	for late := quiet; late < len(all); late++ {
-		for all[late].kills {
-			early := slices.IndexFunc(all[:quiet], func(f fault) bool { return !f.kills })
-			if early < 0 {
-				break
-			}
-			early = s.swapFrom(all[:quiet], early)
-			all[late], all[early] = all[early], all[late]
+		if early := harmless(all[:quiet]); all[late].kills && len(early) > 0 {
+			swapped := early[s.random.IntN(len(early))]
+			all[late], all[swapped] = all[swapped], all[late]
 		}
 	}
 	return all
 }
 
-// swapFrom picks a fault that kills nobody, at random from the one given on.
-func (s *storm) swapFrom(faults []fault, from int) int {
-	var harmless []int
-	for n := from; n < len(faults); n++ {
-		if !faults[n].kills {
-			harmless = append(harmless, n)
+// harmless are the places of the faults that kill nobody.
+func harmless(faults []fault) (places []int) {
+	for n, f := range faults {
+		if !f.kills {
+			places = append(places, n)
 		}
 	}
-	return harmless[s.random.IntN(len(harmless))]
+	return places
 }
 
 // anyone picks an ingester.
