@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"time"
 )
 
 // environmentFlags say where and on what to measure (environment.Options).
@@ -12,6 +15,11 @@ type environmentFlags struct {
 	DatabaseURL string `name:"database-url" placeholder:"URL" help:"Postgres to use instead of a private one; its user must be able to create databases. With --url: the database of that server."`
 	Ingest      string `placeholder:"FILE" help:"The ingester to measure. Not set: one built from the source."`
 	URL         string `name:"url" placeholder:"URL" help:"A running server to measure as it is: nothing is restarted, and rows stay."`
+}
+
+// resultPath is where the result of a run goes: out, or if that is empty a file below the data folder.
+func (f *environmentFlags) resultPath(out string, started time.Time, suffix string) string {
+	return cmp.Or(out, filepath.Join(f.DataDir, "results", started.Format("2006-01-02T150405")+suffix+".json"))
 }
 
 // wants is an error unless ok: the value of the flag is not what is wanted.
@@ -32,12 +40,12 @@ func (c *runCommand) Validate() error {
 	)
 }
 
-// Validate has at least one round of each limit.
+// Validate wants at least one round of each limit.
 func (c *limitsCommand) Validate() error {
 	return wants(c.Rounds >= 1, "rounds", c.Rounds, "at least 1")
 }
 
-// Validate has at least two pairs: with one there is no error to tell.
+// Validate wants at least two starts: with one there is no error to tell.
 func (c *pairCommand) Validate() error {
 	return errors.Join(
 		wants(c.Starts >= 2, "starts", c.Starts, "at least 2, or there is no error to tell"),
@@ -47,7 +55,7 @@ func (c *pairCommand) Validate() error {
 	)
 }
 
-// Validate has something to read, and something written beside it.
+// Validate wants something to read, and something to write beside it.
 func (c *readsCommand) Validate() error {
 	return errors.Join(
 		wants(c.Rows >= 1, "rows", c.Rows, "at least 1"),
@@ -59,7 +67,7 @@ func (c *readsCommand) Validate() error {
 	)
 }
 
-// Validate has something to publish, and somebody who reads it.
+// Validate wants something to publish, and somebody who reads it.
 func (c *streamsCommand) Validate() error {
 	return errors.Join(
 		wants(c.Streams >= 1, "streams", c.Streams, "at least 1"),

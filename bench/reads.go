@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"ingot/bench/internal/environment"
@@ -168,7 +166,7 @@ func (c *readsCommand) readWhileWriting(ctx context.Context, round *measure.Roun
 
 // finish prints the table and leaves the result.
 func (c *readsCommand) finish(s output, r *readsResult) error {
-	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-reads.json"))
+	path := c.resultPath(c.Out, r.Started, "-reads")
 	written := result.WriteJSON(path, r)
 	if err := r.Beside.Truth.Err(); err != nil {
 		return errors.Join(err, written) // no figures

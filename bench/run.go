@@ -154,7 +154,7 @@ func (c *runCommand) skipReason(ctx context.Context, env *environment.Environmen
 
 // finish prints the table and leaves the result and its report.
 func (c *runCommand) finish(s output, r *result.Result) error {
-	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+".json"))
+	path := c.resultPath(c.Out, r.Started, "")
 	html := strings.TrimSuffix(path, ".json") + ".html"
 	err := errors.Join(r.Write(path), report.Write(html, r))
 	r.Table(s.stdout) // also if it could not be written: it took long enough to measure

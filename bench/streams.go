@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -115,7 +113,7 @@ func (c *streamsCommand) measureRate(ctx context.Context, env *environment.Envir
 
 // finish prints the table and leaves the result.
 func (c *streamsCommand) finish(s output, r *streamsResult) error {
-	path := cmp.Or(c.Out, filepath.Join(c.DataDir, "results", r.Started.Format("2006-01-02T150405")+"-streams.json"))
+	path := c.resultPath(c.Out, r.Started, "-streams")
 	err := result.WriteJSON(path, r)
 	r.table(s.stdout) // also if it could not be written
 	if err != nil {

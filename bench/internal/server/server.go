@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -44,7 +45,8 @@ func StartIngester(ctx context.Context, binary, logDir, database string, flags [
 		debug = addresses[1]
 		args = append(args, debugFlag, debug)
 	}
-	s, err := startServer(ctx, filepath.Join(logDir, "ingest-"+port(address)+".log"), address, binary, args)
+	_, port, _ := net.SplitHostPort(address)
+	s, err := startServer(ctx, filepath.Join(logDir, "ingest-"+port+".log"), address, binary, args)
 	if err != nil {
 		return nil, err
 	}
@@ -133,5 +135,3 @@ func HasFlag(ctx context.Context, binary, flag string) bool {
 	help, err := ask.CombinedOutput()
 	return err == nil && strings.Contains(string(help), name+"=")
 }
-
-func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
