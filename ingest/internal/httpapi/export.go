@@ -58,7 +58,7 @@ func weightOf(q string) float64 {
 // or, in HTTP/1.0, ends without a reset.
 func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) (err error) {
 	if ctx.QueryArgs().Has("limit") || string(ctx.QueryArgs().Peek("order")) == "desc" {
-		return &refusal{problemBadParameter, "lines come in feed order and to the end: order=desc and limit do not go with them"}
+		return &refusal{problemBadParameter, "as application/x-ndjson the feed is sent to its end, in its order; leave out limit and order=desc, or ask for application/json"}
 	}
 	if s.exports.Add(1) > int64(s.Limits.Exports) {
 		s.exports.Add(-1)

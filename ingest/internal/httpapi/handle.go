@@ -134,7 +134,7 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle handle
 // 9.3.7).
 func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
 	if !ctx.IsOptions() || string(ctx.Request.Header.RequestURI()) != "*" {
-		s.problem(ctx, problemNotFound, "there is nothing at this path; / lists what there is")
+		s.problem(ctx, problemNotFound, "there is nothing at this path; "+whereInstead(string(ctx.URI().PathOriginal())))
 		return
 	}
 	ctx.Response.Header.Set("Allow", strings.Join(methods, ", "))
@@ -162,4 +162,15 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	hangUp(ctx)
 	ctx.Response.Header.SetBytesV("X-Request-Id", s.appendNewRequestID(nil))
 	s.elsewhere.observe(ctx.Response.StatusCode(), 0)
+}
+
+// whereInstead tells who sent a path that is not here what is.
+func whereInstead(path string) string {
+	switch {
+	case strings.HasSuffix(path, "/"):
+		return "no path ends with a slash; / lists what there is"
+	case strings.HasPrefix(path, "/events/"):
+		return "one event is at /events/{topic}/{event_id}, and a slash in either is sent as %2F"
+	}
+	return "/ lists what there is"
 }

@@ -64,10 +64,14 @@ func TestDetails(t *testing.T) {
 		{get("/subscriptions/a/events?topic=t"), nil, `"topic" is not a parameter; known are limit and wait`},
 		{get("/subscriptions/a/events?wait=1s&wait=1s"), nil, `"wait" is there more than once`},
 
+		{get("/event"), nil, "there is nothing at this path; / lists what there is"},
+		{get("/event/"), nil, "there is nothing at this path; no path ends with a slash; / lists what there is"},
+		{get("/events/a/b/c"), nil, "there is nothing at this path; one event is at /events/{topic}/{event_id}, and a slash in either is sent as %2F"},
 		{get("/events?since=2025-02-30T10:00:00Z"), nil, `since names a day that does not exist`},
 		{get("/events?until=1966-01-01T00:00:00Z"), nil, `until lies outside the years 1970 to 2200`},
+		{get("/events?limit=5", "Accept: application/x-ndjson"), nil, "as application/x-ndjson the feed is sent to its end, in its order; leave out limit and order=desc, or ask for application/json"},
 		{get("/events?since=2025"), nil, `since is not RFC 3339; want for example "2025-12-19T10:00:00Z"`},
-		{get("/events?since=2025-12-19T10:00:00+01:00"), nil, `since is not RFC 3339; want for example "2025-12-19T10:00:00Z" ("+" in an offset is sent as %2B)`},
+		{get("/events?since=2025-12-19T10:00:00+01:00"), nil, `since is not RFC 3339; behind the seconds want "Z" or an offset such as "+01:00" ("+" in an offset is sent as %2B)`},
 
 		{publish("[]", jsonType, "Content-Encoding: gzip"), nil, "the body does not begin like gzip; if it is not compressed, leave Content-Encoding out; nothing was stored"},
 		{publish(valid("a"), jsonType, "Content-Encoding: zstd"), nil, "the body does not begin like zstd; if it is not compressed, leave Content-Encoding out; nothing was stored"},
