@@ -44,10 +44,11 @@ type surroundings struct {
 
 // say writes a line to stderr, in place of what a meter has drawn there.
 func (s surroundings) say(text string) {
+	line := message("%s", text)
 	if widthOf(s.stderr) > 0 {
-		s.words.Draw(erase)
+		line = append([]byte(erase), line...)
 	}
-	s.words.say("%s", text)
+	_, _ = s.words.Write(line)
 }
 
 func main() {

@@ -39,3 +39,21 @@ func TestABarFitsItsTerminal(t *testing.T) {
 		}
 	}
 }
+
+// writes are what was written, each time by itself.
+type writes chan string
+
+func (w writes) Write(text []byte) (int, error) { w <- string(text); return len(text), nil }
+
+// TestAMessageTakesThePlaceOfABar in one write: a bar that was drawn in between would stand before it in its line.
+func TestAMessageTakesThePlaceOfABar(t *testing.T) {
+	t.Parallel()
+	_, terminal := ptytest.Open(t, 80)
+	w := make(writes, 2)
+	out := surroundings{stderr: terminal, words: writeAsync(w)}
+	defer out.words.end()
+	out.say("a line")
+	if got := <-w; got != erase+"publisher: a line\n" {
+		t.Errorf("%q", got)
+	}
+}
