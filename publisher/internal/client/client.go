@@ -118,8 +118,8 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 	return req, nil
 }
 
-// Outlive returns a context that ends grace after ctx does, or when it is cancelled. A request that is cut the moment
-// the run is stopped would leave its outcome open for nothing.
+// Outlive returns a context that ends grace after ctx does, or when it is cancelled itself. A request that is cut the moment the
+// run is stopped would leave its outcome open although its answer may be on the way.
 func Outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { // ends with out, which the caller cancels

@@ -41,8 +41,8 @@ func (c *Client) Follower() *Follower {
 	return &Follower{c: c, Lost: func(error) {}, Back: func(time.Duration) {}, Silence: time.Minute}
 }
 
-// lost takes in that a try has failed, and waits before the next one. Its error says that there is no next one: the
-// refusal is final (a *Refused if the server has answered), ctx has ended, or GiveUpAfter has passed.
+// lost is told why a try has failed, and waits until it is time for the next one. Its error says that there is none: the refusal
+// is final (a *Refused if the server has answered), ctx has ended, or GiveUpAfter has passed.
 func (f *Follower) lost(ctx context.Context, no refusal) error {
 	switch {
 	case ctx.Err() != nil:
@@ -64,8 +64,8 @@ func (f *Follower) lost(ctx context.Context, no refusal) error {
 	return fmt.Errorf("gave up after %v: %w", time.Since(f.since).Round(10*time.Millisecond), no.err)
 }
 
-// back ends the outage, if there is one. It leaves tries as it is: that an answer has begun is no progress yet, and a
-// server that breaks off each stream is asked ever more seldom.
+// back ends the outage, if there is one. It leaves tries as it is: that an answer has begun is no progress yet, and a server that
+// breaks off each stream is to be asked less and less often.
 func (f *Follower) back() {
 	if !f.since.IsZero() {
 		f.Back(time.Since(f.since))

@@ -8,7 +8,7 @@ import (
 // mark is the byte order mark of UTF-8.
 const mark = "\ufeff"
 
-// Ahead reads what comes next from a source and leaves it there. It sees no more than the buffer of the source holds, and
+// Ahead looks at what comes next from a source, and leaves it there. It sees no more than the buffer of the source can hold, and
 // waits for no more than it is asked for.
 type Ahead struct {
 	Src *bufio.Reader
@@ -41,7 +41,7 @@ func (a *Ahead) Token() byte {
 	}
 }
 
-// Wrapper tells whether the list of {"events":[..]} begins here, behind the first bracket, and then passes over its own.
+// Wrapper tells whether "events":[ comes next, as it does behind the first bracket of {"events":[..]}, and if so passes over it.
 func (a *Ahead) Wrapper() bool {
 	for _, want := range []string{`"events"`, ":", "["} {
 		a.Token()
@@ -55,8 +55,8 @@ func (a *Ahead) Wrapper() bool {
 	return true
 }
 
-// Spread tells whether the object that begins here goes on in another line. A line that breaks off, before one that is an
-// object again, does not.
+// Spread tells whether the object that begins here goes on in the next line. It does not if its line merely breaks off, and the
+// next one begins an object again.
 func (a *Ahead) Spread() bool {
 	depth, quoted := 0, false
 	for ; ; a.At++ {

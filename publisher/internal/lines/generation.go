@@ -23,16 +23,16 @@ type generation struct {
 	seen   fs.FileInfo // at the last look, which told the size
 	size   int64
 	mark   []byte // the bytes before offset
-	anew   bool   // it was truncated, and is read from its beginning: restart tells
+	anew   bool   // it was truncated, and is read from its beginning again: restart tells the reader
 	lost   int64  // so many bytes, at least, were truncated away unread
-	failed error  // of a look
-	guest  bool   // it waits, and has taken of the room
+	failed error  // why the last look failed
+	guest  bool   // it waits for its turn, and has a place in the Room
 }
 
-// Room is for the files of Tails that wait: each of them is open.
+// Room bounds how many files may wait for their turn, over all Tails: each of them is open.
 type Room struct{ left atomic.Int64 }
 
-// NewRoom returns a Room for so many files, besides the one that each Tail reads.
+// NewRoom returns a Room for so many files; the one that each Tail reads takes no place in it.
 func NewRoom(files int) *Room {
 	r := &Room{}
 	r.left.Store(int64(files))
@@ -115,8 +115,8 @@ func (g *generation) took(p []byte) {
 	g.mark = g.mark[max(0, len(g.mark)-markBytes):]
 }
 
-// lookLocked looks at the file that is read, at the one that came last, and at the name. Its error says that what has the
-// name cannot be read, and that this stays so.
+// lookLocked looks at the file that is read, at the one that came last, and at the name. Its error says that the file which now
+// has the name cannot be read, and will not become readable.
 func (t *Tail) lookLocked() error {
 	t.files[0].look()
 	if last := len(t.files) - 1; last > 0 {
@@ -141,8 +141,8 @@ func (t *Tail) hasLocked(there fs.FileInfo) bool {
 	})
 }
 
-// openLocked opens the file that now has the name. Where there is no room it does so when the file that is read is about to
-// be closed. It returns an error when there is nothing to wait for any more.
+// openLocked opens the file that now has the name. If there is no room, it does so only when the file that is read is about to
+// be closed. Its error is that of lookLocked.
 func (t *Tail) openLocked(there fs.FileInfo) error {
 	t.barred = there
 	guest := t.room.take()

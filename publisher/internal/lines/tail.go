@@ -43,11 +43,11 @@ type Tail struct {
 
 	mu     sync.Mutex    // guards what follows
 	files  []*generation // that have or had the name: the first is read, the others wait; none after Close
-	read   time.Time     // when somebody did, or tried to
-	quiet  time.Time     // since when another file waits, and the first brings nothing; zero: not so
-	barred fs.FileInfo   // of the file that has the name and is not open; nil: there is none
-	since  time.Time     // when that could not be opened for the first time
-	missed int           // files that were barred, with something in them, as long as they had the name
+	read   time.Time     // when Read last looked
+	quiet  time.Time     // since when another file has waited while the first brought nothing; zero: none does
+	barred fs.FileInfo   // of a file that has the name and is not open: no room, or it failed; nil: there is none
+	since  time.Time     // when opening that file failed first
+	missed int           // files with something in them that could not be opened as long as they had the name
 }
 
 // MissedError tells of files that had the name and could not be opened before they were renamed or removed. The file that
@@ -92,12 +92,12 @@ func (t *Tail) ModTime() time.Time {
 	return info.ModTime()
 }
 
-// Watch looks while nobody reads, until the context ends.
+// Watch looks at the file and at the name while nobody reads, until the context ends.
 func (t *Tail) Watch() {
 	for t.wait() == nil {
 		t.mu.Lock()
 		if len(t.files) > 0 && time.Since(t.read) > 2*poll { // or Read looks
-			_ = t.lookLocked() // where it stays so, Read sees it, too
+			_ = t.lookLocked() // an error that stays is seen by Read, too
 		}
 		t.mu.Unlock()
 	}
@@ -115,7 +115,7 @@ func (t *Tail) Read(p []byte) (int, error) {
 	}
 }
 
-// come is Read that does not wait: it returns nothing where nothing has come.
+// come is Read without the wait: it returns 0 and no error if nothing has come.
 func (t *Tail) come(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
