@@ -21,15 +21,11 @@ var hints = []struct {
 
 // InstallHint says what to type to get Postgres on this system.
 func InstallHint() string {
-	release, err := os.ReadFile("/etc/os-release")
-	if err != nil {
-		release = nil // macOS has none
-	}
+	release, _ := os.ReadFile("/etc/os-release") // macOS has none
 	return hint(runtime.GOOS, string(release), os.Geteuid() == 0)
 }
 
 func hint(system, release string, root bool) string {
-	const otherwise = "install PostgreSQL 15 or newer from your system's packages"
 	if system == "darwin" {
 		return "type `brew install postgresql@17`"
 	}
@@ -44,7 +40,7 @@ func hint(system, release string, root bool) string {
 			}
 		}
 	}
-	return otherwise
+	return "install PostgreSQL 15 or newer from your system's packages"
 }
 
 // systemNames are the words of ID and ID_LIKE.
