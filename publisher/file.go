@@ -14,6 +14,7 @@ import (
 	"ingot/internal/event"
 	"ingot/publisher/internal/lines"
 	"ingot/publisher/internal/record"
+	"ingot/publisher/internal/tally"
 )
 
 // eventRoom is how many bytes a line that is an event may have besides its payload: enough for the other members at
@@ -50,7 +51,7 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	}
 	waiting := lines.NewRoom(room - len(r.Files))
 	ctx, stop := context.WithCancel(ctx)
-	in := &intake{memory: memory{limit: r.AuditLimit}, items: make(chan item), ctx: ctx, stop: stop}
+	in := &intake{memory: memory{limit: r.AuditLimit}, tally: tally.New(), items: make(chan item), ctx: ctx, stop: stop}
 	if !r.Audit {
 		in.memory.limit = 0
 	}

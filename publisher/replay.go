@@ -15,7 +15,6 @@ import (
 	"ingot/publisher/internal/audit"
 	"ingot/publisher/internal/client"
 	"ingot/publisher/internal/record"
-	"ingot/publisher/internal/tally"
 )
 
 // windDown is how long events that were read may still be sent after an interrupt has ended --follow. It is also how
@@ -178,7 +177,6 @@ func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *mete
 		sendCtx, stop = client.Outlive(ctx, windDown)
 	}
 	defer stop()
-	in.tally = tally.New(0, 0, "the same lines were sent before")
 	m.BeginBytes("send", in.total())
 	began := time.Now()
 	readers := in.start(r.Follow)

@@ -45,8 +45,8 @@ type fileSaid struct {
 func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	o := replayOutcome{Lines: in.counts, Report: in.tally.Report(elapsed), Named: append([]string{}, in.named...), final: in.final}
-	o.SendsPlanned = in.counts.Whole + in.counts.Pieces
+	report := in.tally.Report(in.counts.Whole+in.counts.Pieces, elapsed, "the same lines were sent before")
+	o := replayOutcome{Lines: in.counts, Report: report, Named: append([]string{}, in.named...), final: in.final}
 	for _, f := range in.files {
 		o.Files = append(o.Files, fileSaid{f.name, f.format, f.origin.Topic})
 	}

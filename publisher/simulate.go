@@ -68,7 +68,7 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 		return err
 	}
 	meter := newMeter(out)
-	told := tally.New(plan.Sends(), plan.Unique(), "same seed, same ids; use --seed to send new ones")
+	told := tally.New()
 	o := s.send(ctx, plan, c, told, meter)
 	if s.Audit && ctx.Err() == nil {
 		o.Audit = audited(ctx, c, audit.Subject{
@@ -86,7 +86,7 @@ func (s *simulate) send(ctx context.Context, plan workload.Plan, c *client.Clien
 	began := time.Now()
 	jobs := func(context.Context) iter.Seq[job] { return s.jobs(plan, c, told, m) }
 	err := (&sending{jobs: jobs, clients: s.Concurrency, rate: s.Rate}).run(ctx)
-	o := outcome{URL: s.URL, Seed: s.Seed, Report: told.Report(time.Since(began))}
+	o := outcome{URL: s.URL, Seed: s.Seed, Report: told.Report(plan.Sends(), time.Since(began), "same seed, same ids; use --seed to send new ones")}
 	if err != nil {
 		o.Problems["stopped"] = err.Error()
 	}

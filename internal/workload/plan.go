@@ -38,9 +38,6 @@ func NewPlan(seed uint64, unique int, share float64) (Plan, error) {
 	return Plan{seed: seed, unique: unique, repeats: int(sends) - unique}, nil
 }
 
-// Unique returns how many different events the plan sends.
-func (p Plan) Unique() int { return p.unique }
-
 // Sends returns how many sends there are, repeats included.
 func (p Plan) Sends() int { return p.unique + p.repeats }
 

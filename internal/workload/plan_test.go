@@ -28,8 +28,8 @@ func TestPlanSendsEveryEventAndTheExactShareOfRepeats(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p.Sends() != c.sends || p.Unique() != c.unique {
-				t.Fatalf("plans %d sends of %d, want %d of %d", p.Sends(), p.Unique(), c.sends, c.unique)
+			if p.Sends() != c.sends || p.unique != c.unique {
+				t.Fatalf("plans %d sends of %d, want %d of %d", p.Sends(), p.unique, c.sends, c.unique)
 			}
 			checkOrder(t, p)
 		})
@@ -50,8 +50,8 @@ func checkOrder(t *testing.T, p Plan) {
 			t.Fatalf("send %d is event %d, but only %d events came before", sends, i, fresh)
 		}
 	}
-	if fresh != p.Unique() || sends != p.Sends() {
-		t.Fatalf("%d sends of %d events, want %d of %d", sends, fresh, p.Sends(), p.Unique())
+	if fresh != p.unique || sends != p.Sends() {
+		t.Fatalf("%d sends of %d events, want %d of %d", sends, fresh, p.Sends(), p.unique)
 	}
 }
 
@@ -89,7 +89,7 @@ func TestRepeatsComeSoonAndLate(t *testing.T) {
 			firstHalf++
 		}
 	}
-	total := p.Sends() - p.Unique()
+	total := p.Sends() - p.unique
 	if soon < total/3 || late < total/10 {
 		t.Errorf("of %d repeats %d come soon and %d late", total, soon, late)
 	}

@@ -33,7 +33,7 @@ func (q *quiet) End()                      { q.ended++ }
 func publish(t *testing.T, srv *ingottest.Server) (*client.Client, Subject) {
 	t.Helper()
 	c := client.New(client.Config{URL: "http://ingot", Timeout: time.Second, GiveUpAfter: 5 * time.Second, Transport: ingottest.Network(t, srv)})
-	g, told := workload.New(1), tally.New(2*unique, unique, "")
+	g, told := workload.New(1), tally.New()
 	for n := range 2 * unique {
 		i := n % unique
 		told.Add([]int{i}, c.Publish(t.Context(), []event.Event{g.Event(i)}))

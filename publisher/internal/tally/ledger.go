@@ -12,8 +12,7 @@ const (
 	toldNewMore                  // more than one was: the server broke its promise
 )
 
-// ledger holds a byte per unique event. It grows, since nobody knows how many
-// lines a stream has.
+// ledger holds a byte for each unique event. It grows with them: nobody knows how many lines a stream has.
 type ledger []mark
 
 // note marks event i with what one send of it was told. A negative i is an event that is not remembered.

@@ -10,9 +10,6 @@ import (
 
 // Tally is shared by all senders.
 type Tally struct {
-	planned int    // sends
-	again   string // why events may have been there before the run
-
 	mu       sync.Mutex // guards what follows
 	counts   [client.Invalid + 1]int
 	attempts int
@@ -25,11 +22,8 @@ type Tally struct {
 	ledger   ledger
 }
 
-// New returns a Tally for planned sends of unique events, 0 for a number that
-// nobody knows yet. again tells a reader why events were there before the run.
-func New(planned, unique int, again string) *Tally {
-	return &Tally{planned: planned, again: again, retries: make(map[string]int), problems: make(map[string]string), ledger: make(ledger, unique)}
-}
+// New returns a Tally in which nothing is counted yet.
+func New() *Tally { return &Tally{retries: make(map[string]int), problems: make(map[string]string)} }
 
 // Add counts what became of a batch; indexes are its events, negative those that are not remembered.
 func (t *Tally) Add(indexes []int, res client.Result) {
@@ -85,12 +79,12 @@ func (t *Tally) has(i int, m mark) bool {
 	return i < len(t.ledger) && t.ledger[i]&m != 0
 }
 
-// Report sums the run up, after it has taken elapsed.
-func (t *Tally) Report(elapsed time.Duration) Report {
+// Report sums up a run of planned sends that has taken elapsed. again tells a reader why events may have been there before.
+func (t *Tally) Report(planned int, elapsed time.Duration, again string) Report {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := Report{
-		SendsPlanned: t.planned,
+		SendsPlanned: planned,
 		UniqueEvents: t.ledger.count(sent),
 		AckedEvents:  t.ledger.count(acked),
 		Forgotten:    t.forgot,
@@ -112,7 +106,7 @@ func (t *Tally) Report(elapsed time.Duration) Report {
 	if elapsed > 0 {
 		r.EventsPerSecond = float64(r.Stored+r.Duplicates) / elapsed.Seconds()
 	}
-	r.Notes = r.notes(t.again)
+	r.Notes = r.notes(again)
 	return r
 }
 

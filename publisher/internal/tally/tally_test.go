@@ -23,7 +23,7 @@ func answered(s ...client.Status) client.Result {
 
 func TestArithmetic(t *testing.T) {
 	t.Parallel()
-	tl := New(12, 8, "why")
+	tl := New()
 	tl.Add([]int{0, 1, 0}, answered(client.Stored, client.Stored, client.Duplicate))
 	tl.Add([]int{2, 3, 2}, client.Result{
 		Statuses: []client.Status{client.Stored, client.Duplicate, client.Duplicate}, Requests: 3,
@@ -33,7 +33,7 @@ func TestArithmetic(t *testing.T) {
 	tl.Add([]int{5}, client.Result{Statuses: []client.Status{client.Unknown}, Requests: 2, Retries: []string{"cut"}, Cause: "cut", Err: errors.New("EOF 1")})
 	tl.Add([]int{6}, client.Result{Statuses: []client.Status{client.Failed}, Requests: 1, Cause: "cut", Err: errors.New("EOF 2")})
 	tl.Divided(7, client.Result{Statuses: []client.Status{client.Invalid}, Requests: 2, Retries: []string{"http_503"}, Cause: "invalid", Err: errors.New("422")})
-	r := tl.Report(2 * time.Second)
+	r := tl.Report(12, 2*time.Second, "why")
 	want := Report{
 		SendsPlanned: 12, SendsDone: 9, Stored: 3, Duplicates: 3, Invalid: 1, Unknown: 1, Failed: 1,
 		UniqueEvents: 7, AckedEvents: 4, Requests: 10, Attempts: 3 + 9 + 1 + 2 + 1 + 14, AfterOpen: 2,
@@ -57,7 +57,7 @@ func TestArithmetic(t *testing.T) {
 	if !maps.Equal(r.Problems, map[string]string{"invalid": "422 bad", "cut": "EOF 1"}) {
 		t.Errorf("problems %v, want the first of each cause", r.Problems)
 	}
-	if at := New(0, 0, "").Report(0).EventsPerSecond; at != 0 {
+	if at := New().Report(0, 0, "").EventsPerSecond; at != 0 {
 		t.Errorf("%v events a second in no time", at)
 	}
 }
@@ -80,7 +80,7 @@ func TestSettled(t *testing.T) {
 // TestAStreamOfUnknownLength: nobody said how many events there are, and some are not remembered.
 func TestAStreamOfUnknownLength(t *testing.T) {
 	t.Parallel()
-	tl := New(0, 0, "why")
+	tl := New()
 	for i := range 100 {
 		if tl.Sent(i) || tl.Acked(i) || tl.ToldTwice(i) {
 			t.Fatalf("event %d is known before it was sent", i)
@@ -94,14 +94,14 @@ func TestAStreamOfUnknownLength(t *testing.T) {
 	if !tl.Sent(200) || tl.Acked(200) || tl.Sent(199) || !tl.ToldTwice(7) {
 		t.Error("an event far behind the others is not known as what it is")
 	}
-	if r := tl.Report(time.Second); r.UniqueEvents != 101 || r.AckedEvents != 100 || r.Forgotten != 100 || r.Stored != 201 {
+	if r := tl.Report(0, time.Second, "why"); r.UniqueEvents != 101 || r.AckedEvents != 100 || r.Forgotten != 100 || r.Stored != 201 {
 		t.Errorf("%+v", r)
 	}
 }
 
 func TestLedger(t *testing.T) {
 	t.Parallel()
-	tl := New(9, 4, "why")
+	tl := New()
 	tl.Add([]int{0, 1, 1}, answered(client.Stored, client.Stored, client.Stored))
 	tl.Add([]int{0, 2}, answered(client.Duplicate, client.Unknown))
 	for i, want := range []struct{ sent, acked, twice bool }{{true, true, false}, {true, true, true}, {true, false, false}, {}} {
@@ -202,11 +202,11 @@ func TestPercentilesOfFew(t *testing.T) {
 			}
 		}
 	}
-	tl := New(0, 0, "")
+	tl := New()
 	for i := range 200 {
 		tl.Add(nil, client.Result{Latency: []time.Duration{time.Duration(upperEnd(i)) * time.Microsecond}})
 	}
-	if r := tl.Report(0); r.LatencyP50Ms != float64(upperEnd(99))/1000 || r.LatencyP99Ms != float64(upperEnd(197))/1000 {
+	if r := tl.Report(0, 0, ""); r.LatencyP50Ms != float64(upperEnd(99))/1000 || r.LatencyP99Ms != float64(upperEnd(197))/1000 {
 		t.Errorf("the 100th and the 198th of 200 are %v and %v ms, want %d and %d µs", r.LatencyP50Ms, r.LatencyP99Ms, upperEnd(99), upperEnd(197))
 	}
 	var h Latency
