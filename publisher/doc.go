@@ -3,9 +3,8 @@
 //
 //	simulate.go   invented events            replay.go    files
 //	   │            (internal/workload)         │  file.go    opens them, names their topics
-//	   │                                        │  whole.go   each must stay whole meanwhile
-//	   │                                        │  late.go    if they are too many to be open at once (descriptors.go), the
-//	   │                                        │             later ones are opened in turn
+//	   │                                        │  whole.go   each must stay whole meanwhile; if they are too many to be
+//	   │                                        │             open at once (descriptors.go), the later ones are opened in turn
 //	   │                                        │  pipe.go    reads that an interrupt ends
 //	   │                                        │  compressed.go   gzip and zstandard ──> what was compressed
 //	   │                                        │  listed.go  recognises arrays of events, and events over several lines

@@ -112,7 +112,7 @@ func (f *file) openOnce(ctx context.Context, path string) error {
 		return fmt.Errorf("%s is a folder: name the files in it", path)
 	case info.Mode().IsRegular():
 		f.size = info.Size()
-		f.src = &whole{File: opened, size: f.size}
+		f.src = &whole{File: opened, path: path, was: info}
 	default:
 		f.src = newPipe(ctx, opened)
 	}
