@@ -55,8 +55,12 @@ func (c chart) svg() template.HTML {
 	x := scale{from: c.xTicks[0].at, to: c.xTicks[len(c.xTicks)-1].at, at: roomLeft, end: chartWidth - roomRight}
 	y := scale{from: c.yTicks[0].at, to: c.yTicks[len(c.yTicks)-1].at, at: chartHeight - roomBottom, end: roomTop, log: c.yLog}
 	c.axes(&b, x, y)
-	for _, s := range c.series {
-		s.draw(&b, x, y)
+	for _, strong := range []bool{false, true} { // the strong line over the others
+		for _, s := range c.series {
+			if s.strong == strong {
+				s.draw(&b, x, y)
+			}
+		}
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String())

@@ -66,22 +66,8 @@ func overTime(s *result.Scenario, title string, between func(a, b monitor.Sample
 		}
 		c.series = append(c.series, line)
 	}
-	c.strongLast()
 	c.xTicks, c.yTicks = linearTicks(longest, 5), linearTicks(most(c.series), 4)
 	return c.svg()
-}
-
-// strongLast has the strong line drawn over the others.
-func (c *chart) strongLast() {
-	slices.SortStableFunc(c.series, func(a, b series) int {
-		switch {
-		case a.strong == b.strong:
-			return 0
-		case a.strong:
-			return 1
-		}
-		return -1
-	})
 }
 
 // nines is the x of a share: 0.9 is 1, 0.99 is 2. The tail gets as much room as
@@ -112,7 +98,6 @@ func latencies(s *result.Scenario) template.HTML {
 		}
 		c.series = append(c.series, line)
 	}
-	c.strongLast()
 	if largest > 0 {
 		c.yTicks = logTicks(least, largest)
 	}
@@ -130,7 +115,6 @@ func knee(s *result.Scenario) template.HTML {
 		}
 		c.series = append(c.series, line)
 	}
-	c.strongLast()
 	farthest := 0.0
 	for _, line := range c.series {
 		for _, p := range line.points {
