@@ -139,12 +139,12 @@ func (r *following) show(object []byte, place string) error {
 	return r.screen.put(e.line(r.screen.width()), place)
 }
 
-// wanted is how many more events to print: without --count always a page of them.
+// wanted is how many more events to print, a page of them at most.
 func (r *following) wanted() int {
 	if r.Count == 0 {
 		return pollPage
 	}
-	return r.Count - r.pace.total()
+	return min(r.Count-r.pace.total(), pollPage)
 }
 
 func (r *following) lost(err error) {

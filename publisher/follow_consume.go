@@ -32,7 +32,7 @@ func (r *following) consume(ctx context.Context) error {
 	committed := ""
 	for r.wanted() > 0 {
 		began := time.Now()
-		page, err := r.feed.Poll(ctx, r.Subscription, min(r.wanted(), pollPage), pollWait)
+		page, err := r.feed.Poll(ctx, r.Subscription, r.wanted(), pollWait)
 		if err != nil {
 			return err
 		}
