@@ -19,13 +19,9 @@ func (r Remade) Key(i int) (id, topic string) {
 	return e.ID, e.Topic
 }
 
-// Diff implements Events.
-func (r Remade) Diff(i int, row client.Row) string { return differences(r.Maker.Event(i), row) }
-
-// differences tells how a row differs from its event, "" for not at all. The
-// payload must be the same bytes; the timestamp only the same instant.
-func differences(e event.Event, row client.Row) string {
-	var diff []string
+// Diff implements Events. The payload must be the same bytes, the timestamp only the same instant.
+func (r Remade) Diff(i int, row client.Row) string {
+	e, diff := r.Maker.Event(i), []string(nil)
 	if row.Source != e.Source {
 		diff = append(diff, fmt.Sprintf("source is %q, sent was %q", row.Source, e.Source))
 	}

@@ -2,7 +2,6 @@ package client
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -34,14 +33,4 @@ func ofIngot(a answer) bool { return strings.HasPrefix(finalRefusal(a).Kind, "ur
 // byPostgres tells whether Postgres refused the request for one of its events. Which one it was the answer does not say.
 func byPostgres(a answer) bool {
 	return finalRefusal(a).Kind == "urn:ingot:problem:refused-by-postgres"
-}
-
-// goneIn is the 410 that a stream is told while it is open.
-func goneIn(data []byte) *Refused {
-	return finalRefusal(answer{status: 410, body: data})
-}
-
-// notAStream is 200 by something that is no Ingot.
-func notAStream(contentType string) *Refused {
-	return &Refused{Status: 200, Err: fmt.Errorf("the answer is %q, not a stream of events", contentType)}
 }

@@ -81,7 +81,7 @@ func (f *Follower) open(ctx context.Context, q Query, at string) (*stream, refus
 	}
 	defer s.close()
 	if resp.StatusCode == http.StatusOK {
-		return nil, refusal{err: notAStream(kind)}
+		return nil, refusal{err: &Refused{Status: http.StatusOK, Err: fmt.Errorf("the answer is %q, not a stream of events", kind)}} // by something that is no Ingot
 	}
 	watchdog.Reset(f.c.cfg.Timeout)
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // the status says enough
@@ -131,7 +131,7 @@ func (s *stream) read(at *string, sink Sink, progress func()) (no refusal, more 
 		case err != nil:
 			return s.broken(err, said), true, nil
 		case b.kind == "gone":
-			return refusal{err: goneIn(b.data)}, true, nil
+			return refusal{err: finalRefusal(answer{status: http.StatusGone, body: b.data})}, true, nil
 		case b.kind == "" && b.data != nil:
 			progress()
 			if more, err = sink.Event(b.data, cmp.Or(b.id, *at)); err != nil {

@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// mark is the byte order mark of UTF-8.
-const mark = "\ufeff"
+// ByteOrderMark is what some programs begin a file in UTF-8 with. It is no part of the first event.
+const ByteOrderMark = "\ufeff"
 
 // Ahead looks at what comes next from a source, and leaves it there. It sees no more than the buffer of the source can hold, and
 // waits for no more than it is asked for.
@@ -31,8 +31,8 @@ func (a *Ahead) Read(to []byte) (int, error) {
 func (a *Ahead) Token() byte {
 	for ; ; a.At++ {
 		c := a.peek(0)
-		if a.At == 0 && c == mark[0] && a.peek(1) == mark[1] && a.peek(2) == mark[2] {
-			a.At += len(mark) - 1
+		if a.At == 0 && c == ByteOrderMark[0] && a.peek(1) == ByteOrderMark[1] && a.peek(2) == ByteOrderMark[2] {
+			a.At += len(ByteOrderMark) - 1
 			continue
 		}
 		if !blank(c) {

@@ -219,8 +219,8 @@ func (e *Elements) quoted(take func(byte)) error {
 func (e *Elements) token() (byte, error) {
 	for {
 		c, err := e.byte()
-		if err == nil && c == mark[0] && e.number == 0 && e.place == outside {
-			if rest, _ := e.src.Peek(len(mark) - 1); string(rest) == mark[1:] {
+		if err == nil && c == ByteOrderMark[0] && e.number == 0 && e.place == outside {
+			if rest, _ := e.src.Peek(len(ByteOrderMark) - 1); string(rest) == ByteOrderMark[1:] {
 				_, _ = e.src.Discard(len(rest)) // no error: they have come
 				continue
 			}

@@ -109,15 +109,12 @@ func (o Origin) id(line int64, part int, text []byte) string {
 // the server's affair, and the server names what it refuses.
 var anything = event.Limits{MaxEvents: 1, MaxPayloadBytes: 1 << 30, MaxDepth: 10_000, IgnoreUnknown: true}
 
-// byteOrderMark is what some programs begin a file with. It is no part of its first event.
-const byteOrderMark = "\ufeff"
-
 // Event takes a line that is an event already, or an element that is. Its error says why no server would take it.
 func (o Origin) Event(l lines.Line) (Record, error) {
 	if l.Part > 1 || !l.Last {
 		return Record{}, fmt.Errorf("it has more than the %d bytes that an event may take; if the server takes it, a larger --max-payload sends it", o.Limit)
 	}
-	text := strings.TrimSpace(strings.TrimPrefix(string(l.Text), byteOrderMark))
+	text := strings.TrimSpace(strings.TrimPrefix(string(l.Text), lines.ByteOrderMark))
 	d, err := decode(text, anything)
 	switch {
 	case err != nil:
@@ -178,7 +175,7 @@ func reason(i event.Invalid) error {
 // IsEvent tells whether a file whose first line this is holds events: an object
 // that names the two parts of an event's key.
 func IsEvent(text []byte) bool {
-	d, err := event.Decode(strings.TrimPrefix(string(text), byteOrderMark), event.NDJSON, anything)
+	d, err := event.Decode(strings.TrimPrefix(string(text), lines.ByteOrderMark), event.NDJSON, anything)
 	if err != nil || d.Total != 1 {
 		return false
 	}
@@ -198,7 +195,7 @@ func IsEvent(text []byte) bool {
 // BeginsEvent is IsEvent for the beginning of a line that is too long to be looked at as a whole. An export names both parts
 // of the key before the payload.
 func BeginsEvent(text []byte) bool {
-	return Begins(strings.NewReader(strings.TrimPrefix(string(text), byteOrderMark)))
+	return Begins(strings.NewReader(strings.TrimPrefix(string(text), lines.ByteOrderMark)))
 }
 
 // Begins is BeginsEvent for what may go on. It reads no further than it has to.
