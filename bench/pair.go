@@ -112,7 +112,7 @@ func (p *pair) measureStart(ctx context.Context, order [2]int, done, until int) 
 	if err != nil {
 		return err
 	}
-	if len(measured[0]) > 0 {
+	if len(measured[0]) > 0 { // else all its pairs are left out
 		p.starts = append(p.starts, measured)
 	}
 	for i, r := range rounds {

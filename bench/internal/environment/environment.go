@@ -29,7 +29,7 @@ type Environment struct {
 	Disk     string            // the folder of its data; "": not known
 	Binary   string            // the ingester
 	Self     string            // this program
-	Logs     string            // the folder of what servers say
+	Logs     string            // the folder of the servers' logs
 	Attached *server.Server    // the server of URL; nil without it
 	Progress *progress.Progress
 

@@ -16,8 +16,8 @@ import (
 	"ingot/bench/internal/slowpg"
 )
 
-// Limit is what a scenario is held against, ready to be measured, as often as Measure is called. The figure is a rate, a
-// second. Close ends what the Limit holds.
+// Limit is what a scenario is held against. Measure measures it, as often as it is called, and returns a rate per second. Close
+// ends what the Limit holds.
 type Limit struct {
 	Measure func(ctx context.Context) (float64, error)
 	Close   func()
@@ -94,7 +94,7 @@ func copyLimit(ctx context.Context, url string, e *mix.Encoder, size int) (*Limi
 	return &Limit{Measure: c.Measure, Close: func() { c.Close(context.WithoutCancel(ctx)) }}, nil
 }
 
-// commitLimit goes through a proxy that delays commits if the scenario does: its commits are as slow then.
+// commitLimit goes through a proxy if the scenario does, so that its commits are delayed by as much.
 func commitLimit(url string, delay time.Duration) (*Limit, error) {
 	end := func() {}
 	if delay > 0 {

@@ -50,8 +50,8 @@ func (x *expect) startsWith(got []event, want []int) error {
 	return nil
 }
 
-// from is the number of the event with this id, which has to be the first behind a position: the next event of the topic that
-// the position is of stands behind it, so that the page may begin there or before, not further on.
+// from finds the number of the event that a page from position p begins with, by its id. It lies behind p.after, and is
+// p.before at the latest: of that event it is known that it does not stand before the position.
 func (x *expect) from(p position, id string) (int, error) {
 	for i := p.after + 1; i <= p.before; i++ {
 		if got, _ := x.encoder.Key(i); got == id {

@@ -18,7 +18,7 @@ type Verdict struct {
 	Stored  int `json:"stored"`  // events that were answered stored
 	Settled int `json:"settled"` // different events that were answered stored or duplicate
 	Missing int `json:"missing"` // settled events that are not in the table
-	Twice   int `json:"twice"`   // rows of the round over one per key, those of keys that were there before it among them
+	Twice   int `json:"twice"`   // rows of the round that repeat a key, be it one that was there before the round
 	Unknown int `json:"unknown"` // events that may be stored, though no answer said so
 }
 
