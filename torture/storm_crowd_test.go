@@ -65,7 +65,7 @@ func (s *storm) addConstraint() {
 	}
 }
 
-// event is a good event from there.
+// event is a good event, but for its source.
 func (u unwelcome) event(k oracle.Key) string {
 	e, _ := json.Marshal(map[string]any{ // cannot fail: strings
 		"event_id": k.ID, "topic": k.Topic, "source": u.source, "timestamp": "2026-01-01T00:00:00Z", "payload": nil,
@@ -73,9 +73,9 @@ func (u unwelcome) event(k oracle.Key) string {
 	return string(e)
 }
 
-// refused sends an event that Postgres refuses, with two good ones in its request and others
-// beside it, while a batch dawdles: it is refused with its own request and no other. Who is
-// patient sends it until it is refused for good, which has to come.
+// refused sends an event that Postgres refuses, with two good ones in its request and other requests beside it, while a batch
+// dawdles: it is refused with its own request and no other. A patient client sends it until it is refused for good, which has
+// to happen.
 func (s *storm) refused(i *stormIngester, bad func(oracle.Key) string, patient bool) bool {
 	refused := s.gate.told(traffic.RefusedByPostgres)
 	if !s.aim(i) {
@@ -119,7 +119,7 @@ func (s *storm) stumble(i *stormIngester) bool {
 	})
 }
 
-// mend ends the mistake. If that fails, who heals does it again.
+// mend ends the mistake. If that fails, heal does it again.
 func (s *storm) mend() { _ = s.database.do("DELETE FROM public.mistakes") }
 
 // crowd sends more events than the queue holds while a batch dawdles.
@@ -135,8 +135,7 @@ func (s *storm) crowd(i *stormIngester) bool {
 	return s.until(func() bool { return s.gate.told("503 queue-full") > full })
 }
 
-// holdKey keeps a key in a transaction that is never committed. Who needs it waits,
-// and all others go on.
+// holdKey keeps a key in a transaction that is never committed. Whoever needs it waits, and all others go on.
 func (s *storm) holdKey(i *stormIngester) bool {
 	r := s.extra(3)
 	before, err := i.stats()

@@ -52,7 +52,7 @@ func (s *storm) lostMessages() (faults []fault) {
 	cut := s.anyone()
 	faults = append(faults, fault{kind: "connect: drop before", detail: cut.name, strike: func() bool {
 		armed := cut.back.Arm(pgproxy.Fault{At: pgproxy.Connect, Do: pgproxy.DropBefore})
-		cut.back.Cut() // nobody connects of himself
+		cut.back.Cut() // or nobody would connect
 		return s.until(armed.Fired)
 	}})
 	// Late messages let the batches of two ingesters overtake each other while readers look.
