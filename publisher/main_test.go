@@ -9,11 +9,13 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"ingot/internal/version"
 	"ingot/publisher/internal/audit"
@@ -251,6 +253,35 @@ func TestMeterDrawsABar(t *testing.T) {
 	}
 }
 
+// TestMeterOnANarrowTerminal draws what 40 columns have room for: more would go on in the next line, and stay there.
+func TestMeterOnANarrowTerminal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		m := &meter{out: &out, terminal: true, narrow: true}
+		for _, begin := range []func(){
+			func() { m.Begin("audit", 1_000_000) },
+			func() { m.BeginBytes("send", 345_000_000) },
+			func() { m.BeginBytes("send", 0) },
+		} {
+			begin()
+			for range 50 {
+				m.Add(6700)
+				time.Sleep(redrawBar)
+			}
+			m.End()
+		}
+		time.Sleep(time.Second) // a spinner sees that it is over at its next turn
+		synctest.Wait()
+		bar := regexp.MustCompile(`\|.*\|`) // as long as there is room
+		for line := range strings.SplitSeq(out.String(), "\r") {
+			if text := bar.ReplaceAllString(strings.TrimSpace(line), "||"); utf8.RuneCountInString(text) >= 40 {
+				t.Errorf("longer than 40 columns: %q", text)
+			}
+		}
+	})
+}
+
 // TestMeterEndsASpinner: where no total is known it turns by itself, and not beyond its step.
 func TestMeterEndsASpinner(t *testing.T) {
 	t.Parallel()
@@ -258,11 +289,14 @@ func TestMeterEndsASpinner(t *testing.T) {
 		var out bytes.Buffer
 		m := &meter{out: &out, terminal: true}
 		m.BeginBytes("send", 0)
-		m.Add(10)
+		m.Add(5_400_000)
 		time.Sleep(time.Second)
 		m.End()
 		time.Sleep(time.Second)
 		synctest.Wait()
+		if !strings.Contains(out.String(), "5.4 MB") {
+			t.Errorf("no word of how much was sent: %q", out.String())
+		}
 		drawn := out.Len()
 		time.Sleep(time.Second)
 		synctest.Wait()

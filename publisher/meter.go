@@ -16,9 +16,9 @@ const (
 	// redrawBar is how often a bar is drawn.
 	redrawBar = 100 * time.Millisecond
 
-	// roomyBar is how wide a terminal has to be so that counts and rates have room beside a bar: those of ten million events
-	// take 60 to 75 columns, however short the bar.
-	roomyBar = 80
+	// roomForAll is the width of a terminal that a bar needs with its rate and times: those of ten million events take 60 to
+	// 75 columns, however short the bar. On less they would go on in the next line, and each draw leave a line behind.
+	roomForAll = 80
 )
 
 // meter shows how far a step is: a bar on a terminal, and elsewhere a plain line
@@ -29,6 +29,7 @@ const (
 type meter struct {
 	out      io.Writer
 	terminal bool
+	narrow   bool // the terminal has no roomForAll
 
 	mu    sync.Mutex // guards what follows; nothing is written while it is held
 	unit  string
@@ -45,15 +46,19 @@ type meter struct {
 // newMeter returns a meter on stderr. A bar needs the terminal itself, to know its width; plain lines stand between those
 // of words.
 func newMeter(out surroundings) *meter {
-	if widthOf(out.stderr) > 0 {
-		return &meter{out: out.stderr, terminal: true}
+	if width := widthOf(out.stderr); width > 0 {
+		return &meter{out: out.stderr, terminal: true, narrow: width < roomForAll}
 	}
 	return &meter{out: drawing{out.words}}
 }
 
 // Begin starts a step of total events.
 func (m *meter) Begin(what string, total int) {
-	m.begin(what, total, "", progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"))
+	var look []progressbar.Option
+	if !m.narrow {
+		look = append(look, progressbar.OptionShowIts(), progressbar.OptionSetItsString("events"))
+	}
+	m.begin(what, total, "", look...)
 }
 
 // BeginBytes starts a step of total bytes; 0: the total is not known.
@@ -73,7 +78,7 @@ func (m *meter) begin(what string, total int, unit string, look ...progressbar.O
 	go func() { // stops with over, awaited in End
 		defer close(shown)
 		if m.terminal {
-			m.draw(m.bar(what, total, look), over)
+			m.draw(m.bar(what, total, look), total, over)
 			return
 		}
 		m.write(over)
@@ -84,17 +89,15 @@ func (m *meter) bar(what string, total int, look []progressbar.Option) *progress
 	if total == 0 {
 		total = -1 // a spinner
 	}
-	if width := widthOf(m.out); 0 < width && width < roomyBar {
-		look = nil
-	}
 	return progressbar.NewOptions(total, append(look, progressbar.OptionSetWriter(m.out), progressbar.OptionSetDescription(what),
-		progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())...)
+		progressbar.OptionSetWidth(30), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(!m.narrow),
+		progressbar.OptionSetElapsedTime(!m.narrow), progressbar.OptionClearOnFinish())...)
 }
 
-func (m *meter) draw(bar *progressbar.ProgressBar, over <-chan struct{}) {
+func (m *meter) draw(bar *progressbar.ProgressBar, total int, over <-chan struct{}) {
 	_ = bar.RenderBlank() // the terminal is all it could fail on
 	m.each(redrawBar, over, func(done int, _ string) {
-		if total := bar.GetMax(); total > 0 {
+		if total > 0 { // a spinner has no end; what its bar takes for one is its width
 			done = min(done, total) // that of an audit is an estimate, and a bar refuses to pass its end
 		}
 		_ = bar.Set(done)
