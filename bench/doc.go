@@ -1,37 +1,37 @@
-// Command bench measures the whole: the real ingester, over HTTP, on a durable
-// Postgres, against what the machine allows in the same minute.
+// Command bench measures the whole: the real ingester, over HTTP, on a durable Postgres, against
+// what the machine allows in the same minute.
 //
 //	bench list                   the scenarios (list.go)
 //	bench run [SCENARIO..]       measure, print the table, write JSON and a report (run.go)
 //	bench reads                  pages, keys and totals of 10 million rows, while more come (reads.go)
 //	bench streams                from publisher to follower, with a thousand streams (streams.go)
-//	bench limits                 measure the limits alone (limits.go)
+//	bench limits                 measure only the limits (limits.go)
 //	bench pair SCENARIO OLD NEW  two ingesters in turn: what a change is worth (pair.go)
 //	bench compare OLD NEW        did it get better or worse, or is it noise? (compare.go)
 //	bench report RESULT          the JSON of a run as one HTML file (report.go)
 //
-// The words: a scenario is a line of the table of what is measured. A run measures scenarios, each in rounds. A round sets up
-// a database and ingesters, warms up, and measures in a window. A limit, measured before and after each round, is what no
-// ingester can beat on this machine, as a raw COPY of the same rows or a server that stores nothing, or what a plain one
-// reaches, with one INSERT for each request. A figure by its limit is a ratio.
+// Some terms: a scenario is a line in the table of what is measured. A run measures scenarios, each in rounds. A round sets up
+// a database and ingesters, warms up, and measures in a window. A limit, measured before and after each round, is either what
+// no ingester can beat on this machine, such as a raw COPY of the same rows or a server that stores nothing, or what a plain
+// one reaches, with one INSERT per request. A figure divided by its limit is a ratio.
 //
-//	run.go  pair.go  reads.go  streams.go      package main: a file a command, flags (flags.go), the command line (main.go)
+//	run.go  pair.go  reads.go  streams.go      package main: one file per command; flags (flags.go), the command line (main.go)
 //	   │
 //	   ├── internal/scenario      the table
-//	   ├── internal/environment   what all rounds share, in one data folder; progress, what is said meanwhile
+//	   ├── internal/environment   what all rounds share, in one data folder; progress, what the user is told meanwhile
 //	   ▼
 //	internal/measure              limit, round, limit, round, .. limit
-//	   ├── internal/postgres      databases, and the rows in them; slowpg, one whose commits are slow
+//	   ├── internal/postgres      databases, and the rows in them; slowpg, a Postgres whose commits are slow
 //	   ├── internal/server        ingesters and the servers of limits, as processes
-//	   ├── internal/limit         what is measured of a limit
+//	   ├── internal/limit         how limits are measured
 //	   ├── internal/load          the load generator, closed and open loop; mix, the events it sends; latency, how long they took
 //	   ├── internal/monitor       processor time, memory, /stats
-//	   └── internal/truth         the rows against the answers
+//	   └── internal/truth         compares the rows with the answers
 //	   ▼
 //	internal/result               every round of it, as JSON; ratios, table, comparison; statistics, its arithmetic
 //	internal/report               the HTML file
 //
-// reads.go and streams.go set up as a round is, and have clients of their own, internal/reads and internal/streams. pair.go
+// reads.go and streams.go set up as a round does, and have clients of their own, internal/reads and internal/streams. pair.go
 // keeps two ingesters up and loads them in turn, without limits, and starts both anew several times.
 //
 // Which file answers which question:
@@ -49,13 +49,13 @@
 //	which reads are measured, with which goals?    internal/reads/kinds.go
 //	when has a stream missed an event?             internal/streams/stream.go
 //
-// profiles.go says where profiles are, and limitserver.go has hidden commands: the servers of three limits.
+// profiles.go says where profiles go, and limitserver.go has hidden commands: the servers of three limits.
 //
-// Machines drift by a factor of two within minutes. So each round stands between two
-// measurements of its limit, a ratio is taken per round, and the median over the rounds and
-// their spread are what is shown. A figure of yesterday is compared by its ratio.
+// Machines drift by a factor of two within minutes. So the limit of a round is measured before and
+// after it, a ratio is taken per round, and the median over the rounds and their spread are shown.
+// Compare yesterday's figures by their ratios.
 //
-// In every round the rows of the table are held against the answers (package
-// truth); a scenario whose truth does not hold has no figure, and the exit code is
-// 1. After Ctrl-C it is 130; 2 is for a wrong command line.
+// In every round the rows of the table are compared with the answers (package truth); a scenario
+// whose truth does not hold has no figure, and the exit code is 1. After Ctrl-C it is 130, and for
+// a wrong command line 2.
 package main

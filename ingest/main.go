@@ -1,24 +1,24 @@
-// Command ingest is the server: it takes events over HTTP and makes each one a
-// row in Postgres exactly once. This package wires the packages below internal/
-// and knows them all; they do not know each other.
+// Command ingest is the server: it takes events over HTTP and stores each one in Postgres exactly
+// once. This package wires the packages below internal/ and knows them all; they do not know each
+// other.
 //
 //	main.go       the command line
-//	config.go     every flag; check.go, whether they fit; bytesize.go, how sizes are written
-//	variables.go  the variables of the environment that set them
-//	bounds.go     what the flags say to each package
+//	config.go     every flag; check.go, whether they fit together; bytesize.go, how sizes are written
+//	variables.go  the environment variables that set them
+//	bounds.go     what the flags mean for each package
 //	run.go        opens downstream first, closes upstream first
 //	feed.go       the feed: woken by commits, handed to the gate
 //	database.go   the database, given or private; private.go, the private one, supervised; readers.go, its connections that read
 //	doors.go      by which names (Host) the server may be asked
-//	keys.go       the file of keys, read again when it changes; the command that makes one
+//	keys.go       the file of keys, read again when it changes; the command that makes a key
 //	retention.go  deletes events that are too old
 //	metrics.go    what Prometheus is shown; lag.go, of subscriptions; stats.go, what /stats shows of this process
 //	tls.go        the certificate
-//	every.go      what is done once a period: files that change are read again, connections counted
-//	log.go        the log: JSON, or readable on a terminal; asyncwriter.go, how it is written without anybody waiting
-//	memory.go     how much memory the garbage collector may let grow; descriptors.go, how many connections can be open
+//	every.go      what is done once a period: files that change are read again, connections are counted
+//	log.go        the log: JSON, or readable on a terminal; asyncwriter.go, how it is written so that nobody waits for it
+//	memory.go     how far the garbage collector may let memory grow; descriptors.go, how many connections can be open
 //	debug.go      profiles, on an address of their own
-//	verify.go     whether the tables agree with each other; healthcheck.go, whether a server can store
+//	verify.go     whether the tables agree with each other; healthcheck.go, whether a server is ready
 package main
 
 import (

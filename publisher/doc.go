@@ -1,5 +1,5 @@
-// Command publisher sends events to an Ingot server, checks what became of them,
-// and follows those that are there.
+// Command publisher sends events to an Ingot server, checks what became of them, and follows the
+// feed.
 //
 //	simulate.go   invented events            replay.go    files
 //	   │            (internal/workload)         │  file.go    opens them, names their topics
@@ -10,11 +10,11 @@
 //	   │                                        │  listed.go  recognises arrays of events, and events over several lines
 //	   │                                        │  format.go  recognises these, and other packings, by their first bytes
 //	   │                                        │  intake.go  lines ──> events; counts.go, how many of each kind
-//	   │                                        │  batches.go by number, bytes and time
+//	   │                                        │  batches.go makes batches, by number, bytes and time
 //	   │                                        │  memory.go  digests of what must come back
 //	   ▼                                        ▼
 //	send.go       deal ──> senders ──> client.Publish ──> tally
-//	   │           one       many   divide.go: what is refused as a whole goes again in halves
+//	   │           one       many   divide.go: what is refused as a whole is sent again in halves
 //	   ▼
 //	audit.go      every acknowledged event, read back and compared
 //	   │
@@ -29,13 +29,13 @@
 //	                                     follow_report.go  the summary, and what to type next
 //
 //	main.go         the command line
-//	flags.go        what all subcommands ask of their flags
+//	flags.go        the checks of flags that all subcommands share
 //	meter.go        progress, on stderr
 //	asyncwriter.go  writes to stderr and stdout, so that nobody waits for their reader
 //
-// The exit code is 0 when all is well, 1 when an event was not acknowledged or the audit
-// found something, 2 for a wrong command line and 130 after an interrupt (also SIGTERM, and
-// SIGHUP of a terminal that closes); a second interrupt ends at once. An interrupt is how
-// replay --follow ends once it has reached its server: what it read is settled and audited
-// first. It is how follow ends, too, with 0; a final refusal ends it with 1.
+// The exit code is 0 when all is well, 1 when an event was not acknowledged or the audit found
+// something, 2 for a wrong command line and 130 after an interrupt (also SIGTERM, and SIGHUP from a
+// terminal that closes); a second interrupt ends the program at once. For replay --follow, once it
+// has reached its server, an interrupt is the normal end: what it has read is settled and audited
+// first. It is the normal end of follow, too, with 0; a final refusal ends that with 1.
 package main

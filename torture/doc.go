@@ -1,5 +1,5 @@
-// Package torture runs the real binaries against a real Postgres, hurts them, and
-// holds what is left against what was promised. It holds tests and nothing else.
+// Package torture runs the real binaries against a real Postgres, hurts them, and checks what is
+// left against what was promised. It contains only tests.
 //
 //	main_test.go      builds ingest and publisher once, for all tests
 //	process_test.go   one process: start, signal, kill -9, wait
@@ -7,10 +7,10 @@
 //	database_test.go  data folders, and the Postgres in them
 //	client_test.go    requests, and a ledger of what became of each
 //
-//	start_test.go     starts that cannot work say so in one line
-//	stop_test.go      a stop answers every waiter before the database goes
+//	start_test.go     starts that cannot work, and say so in one line
+//	stop_test.go      a stop, which answers every waiter before the database goes
 //	signals_test.go   Ctrl-C on a terminal, a second signal, a drain that takes too long
-//	down_test.go      the database gone, hung, full, out of connections, and back
+//	down_test.go      the database gone, hanging, full, out of connections, and back
 //	pair_test.go      a primary and its synchronous standby
 //	standby_test.go   the standby away, and a failover
 //	crash_test.go     kill -9 of the ingester and of Postgres, under load
@@ -19,29 +19,29 @@
 //	full_test.go      a full queue refuses at once
 //	overload_test.go  ten times what the database takes: memory, answers, truth
 //	history_test.go   one history under every filter and on every path
-//	proxy_test.go     every point of the proxies is met by a real ingester
-//	poison_test.go    what Postgres refuses, when the decoder lets it through
-//	feed_test.go      followers of the feed miss nothing, whatever is restarted
+//	proxy_test.go     every point of the proxies, met by a real ingester
+//	poison_test.go    what Postgres refuses when the decoder accepts it
+//	feed_test.go      followers of the feed, who miss nothing, whatever is restarted
 //	follow_test.go    what publisher follow prints, whatever is killed
-//	export_test.go    what is exported can be taken back
-//	restore_test.go   places in a history that a restore has led another way
+//	export_test.go    exports, which can be published again
+//	restore_test.go   places in a history that a restore has sent another way
 //	restored_test.go  who holds those places, and where they lead
 //	stalled_test.go   streams that stop reading, beside many that do not
-//	copy_test.go      the ways of making a copy of a database
+//	copy_test.go      the ways of copying a database
 //	follower_test.go  those followers, and one that goes by id
 //	round_test.go     what they do: pages, streams, subscriptions
 //	block_test.go     what a stream consists of
 //	mutants_test.go   the storm against ingesters that are broken on purpose
 //
-// The storm is all faults at once, from one seed: ingesters on one Postgres, clients
-// and readers that never stop, faults one after the other, and an oracle.
+// The storm has all faults in one run, from one seed: ingesters on one Postgres, clients and readers
+// that never stop, faults one after the other, and an oracle.
 //
 //	storm_test.go           which seeds, and how to repeat one
 //	storm_run_test.go       one seed from start to end
 //	storm_database_test.go  its Postgres: killed, read
-//	storm_disk_test.go      the file system that it stands on, which can be full
+//	storm_disk_test.go      the file system under it, which can be full
 //	storm_ingester_test.go  its ingesters, each between two proxies
-//	storm_strike_test.go    one fault from its moment to its end
+//	storm_strike_test.go    one fault, from its moment to its end
 //	storm_gate_test.go      how far the clients may go: the storm's clock
 //	storm_client_test.go    clients, which retry as real ones do
 //	storm_reader_test.go    readers of the feed: pages
@@ -51,28 +51,28 @@
 //	storm_process_test.go   faults of processes and of the disk
 //	storm_network_test.go   faults on the way to Postgres and to clients
 //	storm_crowd_test.go     faults that bring clients of their own: a crowd, a held key, what Postgres refuses or fails at
-//	storm_heal_test.go      requests beside the plan: to warm up, to see that all is well again
-//	storm_check_test.go     what is held against what, and when
+//	storm_heal_test.go      requests outside the plan: to warm up, to see that all is well again
+//	storm_check_test.go     what is compared with what, and when
 //	storm_figures_test.go   goroutines, descriptors, memory, logs, the filter
 //	storm_report_test.go    the table at the end, and what has to be in it
 //	storm_self_test.go      what the storm itself could get wrong
 //
-//	internal/oracle    what was asked, told and is there; the rules between them
-//	internal/traffic   seeded requests, and clients that never send twice by themselves
+//	internal/oracle    what was asked, what was told and what is there; the rules between them
+//	internal/traffic   seeded requests, and clients that never send twice of their own accord
 //	internal/pgproxy   breaks what passes between an ingester and Postgres, at a chosen message
 //	internal/netproxy  breaks what passes between clients and an ingester
 //	internal/door      what the two have in common
 //	internal/mutant    ingesters that are broken on purpose, and one whose decoder is lax
 //
-// Faults come at moments of progress, drawn from a seed that is printed, never
-// after a time. Each test with an ingester takes the machine for itself: none is parallel.
+// Faults come at moments of progress, never after a time; these are drawn from a seed, which is
+// printed. Each test with an ingester has the machine to itself: none is parallel.
 //
-//	-storm.seeds=1,2,3  these seeds, whole; none given: one short storm
-//	-storm.minutes=N    fresh seeds for so long
-//	-storm.scale=F      a share of a seed's faults and requests
-//	-storm.keep=FOLDER  where the history of a failed seed stays
-//	-ingest=PATH        an ingest to torture in place of one that is built here
+//	-storm.seeds=1,2,3  whole storms with these seeds; none given: one short storm
+//	-storm.minutes=N    fresh seeds for so many minutes
+//	-storm.scale=F      this share of a seed's faults and requests
+//	-storm.keep=FOLDER  where the history of a failed seed is kept
+//	-ingest=PATH        the ingester to torture, instead of one that is built here
 //	INGOT_LONG=1        the overload tests run for 60 s, and with the default limits
 //	INGOT_BUILD_RACE=1  the binaries are built with the race detector (memory is
-//	                    not judged then)
+//	                    not checked then)
 package torture

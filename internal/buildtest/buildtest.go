@@ -1,7 +1,8 @@
 // Package buildtest builds the programs of this module for tests that run them.
 //
-// `go test` keeps results, and takes one from before if all that a test was made of and has looked at is the same. Of
-// what a test builds it knows nothing: it would call an ingester good that was never run. So Build looks at each source.
+// `go test` keeps results, and reuses one if everything that the test was made of and has looked at is unchanged. It
+// knows nothing of what a test builds, and would call an ingester good that was never run. So Build looks at each source
+// file.
 package buildtest
 
 import (

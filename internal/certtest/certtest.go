@@ -1,4 +1,4 @@
-// Package certtest gives tests an authority of their own, and certificates of this machine's loopback.
+// Package certtest gives tests a certificate authority of their own, and certificates for this machine's loopback addresses.
 package certtest
 
 import (

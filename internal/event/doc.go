@@ -10,7 +10,7 @@
 //	   ▼
 //	 envelope.go      the five members of an event, each checked by its rule
 //	   │  scan.go      where a value ends; its parts: string.go number.go
-//	   │  flaw.go      what of it jsonb would refuse
+//	   │  flaw.go      what in it jsonb would refuse
 //	   │  text.go timestamp.go   from the value of a member to the member
 //	   ▼
 //	 decoded.go        []Event + []Invalid, or why the body is refused as a whole
@@ -24,8 +24,8 @@
 // The packages below ingest/internal do not import each other, so the types that they
 // exchange are here:
 //
-//	fate.go             a batch, and the three ways in which storing can fail
+//	fate.go             a batch, and the three ways in which storing it can fail
 //	page.go             a page of stored events, what asks for one, and its errors
-//	position.go         a place in the feed, and the cursor that clients carry it as
+//	position.go         a place in the feed, and the cursor as which clients carry it
 //	subscription.go     a place that is kept under a name
 package event

@@ -1,4 +1,4 @@
-// Package stopsignal tells a program when to stop: at the first signal cleanly, at a second one at once.
+// Package stopsignal tells a program when to stop: cleanly at the first signal, at once at a second one.
 package stopsignal
 
 import (

@@ -1,7 +1,7 @@
 // Package subprocess starts programs as children of this process: Postgres for package localpg, and the real binaries
-// for the bench and the tests of torture. A child is waited for from its first moment, since an unreaped child would
-// count as alive, and it does not outlive this process (on Linux). Each child has a goroutine here, which ends with the
-// child. Ending the child is up to whoever has started it.
+// for the bench and the torture tests. A child is waited for from its first moment, since an unreaped child would count
+// as alive, and it does not outlive this process (on Linux). Each child has a goroutine here, which ends with the child.
+// Whoever has started a child has to end it.
 package subprocess
 
 import (

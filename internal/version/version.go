@@ -1,4 +1,4 @@
-// Package version tells which build of the module runs.
+// Package version tells which build of the module is running.
 package version
 
 import (

@@ -1,6 +1,6 @@
-// Package openapi holds Ingot's API document against the server and against what
-// its tests have seen. It stands apart from the main module so that building and
-// testing Ingot downloads no validator.
+// Package openapi checks Ingot's API document against the server and against what the server's
+// tests have seen. It stands apart from the main module so that building and testing Ingot downloads
+// no validator.
 //
 //	go test ./ingest/internal/httpapi            with INGOT_EXCHANGES=<file>: writes every exchange
 //	go -C tools test ./openapi                   with the same: reads them

@@ -1,8 +1,8 @@
-// Package environment is what all rounds of a run share, below one data folder: the lock that keeps another bench out, the
-// Postgres, the ingester's binary, and the logs. Each command opens one, and closes it in the end.
+// Package environment holds what all rounds of a run share, below one data folder: the lock that keeps another bench out,
+// the Postgres, the ingester's binary, and the logs. Each command opens one, and closes it at the end.
 //
-//	environment.go   builds the ingester (or takes one), starts Postgres (or takes one), and stops it
+//	environment.go   builds the ingester and starts Postgres, or takes given ones; stops what it started
 //	lock.go          keeps another bench out of the folder
-//	logs.go          a folder for the logs of this run, and that of the one before
-//	machine.go       where, when and on what is measured: a result without figures
+//	logs.go          a folder for the logs of this run, and one for those of the run before
+//	machine.go       where, when and on what a run measures: a result without figures
 package environment

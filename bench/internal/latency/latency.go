@@ -1,5 +1,5 @@
-// Package latency keeps how long things took: the answers to package load, and the way from publish to
-// receive in package streams.
+// Package latency records how long things took: answers for package load, and the way from publish to receive for
+// package streams.
 package latency
 
 import (

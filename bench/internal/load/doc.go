@@ -1,23 +1,23 @@
-// Package load sends events and measures what comes back. It has two clients,
-// because they answer two questions.
+// Package load sends events and measures what comes back. It has two clients, because they
+// answer two questions.
 //
-//	closed.go  "how much?"   n connections, each sends again when it was answered.
-//	   │                     A raw keep-alive client: a round costs it one write, one
-//	   │                     read and no allocation, so that on a machine it shares
-//	   │                     with the server little of the time is its own. The same
-//	   │                     client drives the limit and the ingester.
-//	   ├─ conn.go            a connection: write a request, read a response
+//	closed.go  "how much?"   n connections; each sends again once it has been answered.
+//	   │                     A raw keep-alive client: a request costs it one write, one
+//	   │                     read and no allocation, so that on a machine shared with
+//	   │                     the server it takes little of the time. The same client
+//	   │                     drives the limit and the ingester.
+//	   ├─ conn.go            a connection: writes a request, reads a response
 //	   ├─ request.go         the bytes of a request
-//	   ├─ response.go        the least of HTTP/1.1 that this takes
-//	   └─ answer.go          what a response says of the events
-//	open.go    "how long?"   a fixed rate, whatever the answers do. vegeta, which is
-//	                         made for it; it tops out near 20,000 requests/s on two
-//	                         cores, and turns closed-loop when it runs out of
-//	                         workers: so the rate achieved stands beside the rate asked.
+//	   ├─ response.go        as much of HTTP/1.1 as this needs
+//	   └─ answer.go          what a response says about the events
+//	open.go    "how long?"   a fixed rate, whatever the answers do. It uses vegeta, which
+//	                         is made for this; it tops out near 20,000 requests/s on two
+//	                         cores, and turns closed-loop when it runs out of workers.
+//	                         So the rate achieved is shown beside the rate asked for.
 //
-//	tally.go                 counts and times, of either client
+//	tally.go                 counts and times, for either client
 //	readers.go               readers of pages, beside either client
 //
-// Both deal events from a mix.Source and hand each request that was answered to
-// Ack, for the truth check. Goroutines end with the Run that started them.
+// Both take events from a mix.Source and hand each answered request to Ack, for the truth check.
+// Goroutines end with the Run that started them.
 package load

@@ -1,5 +1,5 @@
-// Package mix is what a scenario sends: which kind of ids, how large a payload,
-// how many duplicates; and the bytes of it, for HTTP and for COPY.
+// Package mix makes what a scenario sends: which kind of ids, how large a payload, how many
+// duplicates; and its bytes, for HTTP and for COPY.
 //
 //	workload ──> templates   a thousand events, encoded once, with a gap for the id
 //	                 │
@@ -15,10 +15,10 @@
 //	encoder.go                       the Encoder
 //	source.go                        the Source
 //
-// Event i of a mix is a pure function of i, so nobody has to remember what was
-// sent, and a round can go on where another one ended. Encoding is a copy and 36
-// bytes of id: the client must not be what is measured.
+// Event i of a mix is a pure function of i, so nobody has to remember what was sent, and a round
+// can go on where another one ended. Encoding is a copy and 36 bytes of id: the client must not
+// be what is measured.
 //
-// The package starts nothing. An Encoder may be shared between goroutines, a
-// Source too; a Draw belongs to one.
+// The package starts nothing. An Encoder or a Source may be shared between goroutines; a Draw
+// belongs to one.
 package mix

@@ -1,4 +1,4 @@
-// Package monitor watches what is measured, from outside.
+// Package monitor watches the measured processes from outside.
 //
 //	usage.go     CPU time of client, ingesters and Postgres, and peak memory: /proc
 //	pprof.go     what an ingester has allocated, and its profile

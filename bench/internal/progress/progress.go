@@ -1,4 +1,4 @@
-// Package progress tells whoever has started the bench how far it is.
+// Package progress tells the person who started the bench how far it is.
 package progress
 
 import (

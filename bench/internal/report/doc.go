@@ -1,5 +1,5 @@
-// Package report makes the report of a run: one HTML file with everything in it, no
-// script, no font and no host but itself, readable in light and in dark.
+// Package report makes the report of a run: one HTML file with everything in it, which needs no
+// script, no font and no other host, and is readable in light and in dark.
 //
 //	report.go     result -> view -> report.html.tmpl
 //	ratios.go     bars: each ratio, its rounds and its goal

@@ -1,11 +1,11 @@
-// Package result is what a run of the bench leaves behind: one JSON document with
-// every round, from which the table, the report and a comparison are made. Nothing
-// is averaged before it is written.
+// Package result is what a run of the bench leaves behind: one JSON document with every round,
+// from which the table, the report and a comparison are made. Nothing is averaged before it is
+// written.
 //
 //	result.go   the document
 //	ratio.go    a round against its limits
-//	file.go     read and write
+//	file.go     reads and writes it
 //	table.go    the table for a terminal
-//	broken.go   which scenario has no figure, and what went wrong beside the figures
-//	compare.go  two documents
+//	broken.go   which scenario has no figure, and what else went wrong
+//	compare.go  compares two documents
 package result

@@ -1,3 +1,3 @@
-// Package scenario is the table of what is measured (table.go), and what a line of it says (scenario.go): what is offered, to
-// what, and against which limits. It starts nothing.
+// Package scenario is the table of what the bench measures (table.go), and the type of its lines (scenario.go): what is
+// offered, to what, and against which limits. It starts nothing.
 package scenario

@@ -1,7 +1,7 @@
-// Package server starts what is measured, as processes of their own: ingesters, and the servers of limits.
+// Package server starts what the bench measures, each in a process of its own: ingesters, and the servers of limits.
 //
-//	server.go    a Server: an ingester, the server of a limit, or one that ran already
-//	process.go   the child of this process that it is
+//	server.go    a Server: an ingester, the server of a limit, or one that was already running
+//	process.go   its process, a child of this one
 //
-// Whoever starts a Server stops it; should this process be killed, the kernel ends its children.
+// Whoever starts a Server stops it; if this process is killed, the kernel ends its children.
 package server

@@ -1,5 +1,4 @@
-// Package dedup guesses which keys exist already. The Bloom filter lives only
-// here.
+// Package dedup guesses which keys exist already. The Bloom filter lives only here.
 //
 // A committer of the pipeline asks the filter once for each event (Suspect). It adds the keys of
 // a batch that the filter did not suspect (Add) as soon as another batch may come behind that
@@ -12,7 +11,7 @@
 // nothing, and nothing has to be closed.
 //
 //	filter.go     the filter
-//	variants.go   the one that the flag asks for, and those that are wrong on purpose
+//	variants.go   picks the one that the flag asks for; has those that are wrong on purpose
 //
 //	Add ──► [oldest][ .. ][newest]   generations of a fixed capacity; when the newest
 //	                                 is full, the oldest is emptied and becomes the newest

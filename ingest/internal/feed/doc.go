@@ -1,9 +1,9 @@
-// Package feed brings committed events to subscribers as they are committed, in the
-// order of the commit log. A place is a position in that order.
+// Package feed brings committed events to subscribers as they are committed, in the order of the
+// commit log. A place is a position in that order.
 //
-// Package main makes a Hub, runs it, and hands it to the HTTP gate, which subscribes
-// for each stream and each long poll. The Hub owns one goroutine, Run; a Subscriber
-// belongs to the goroutine that calls Next, and owns nothing that outlives Close.
+// Package main makes a Hub, runs it, and hands it to the HTTP gate, which subscribes once for each
+// stream and each long poll. The Hub owns one goroutine, Run; a Subscriber belongs to the
+// goroutine that calls Next, and owns nothing that outlives Close.
 //
 //	hub.go         Run, which reads for all subscribers
 //	subscriber.go  Next: pages until it has caught up, then what the buffer brings
@@ -18,7 +18,7 @@
 //     moment, so that a thousand small commits take only a few queries.
 //  3. Next takes events out of the buffer.
 //
-// How a subscriber gets to where Run is:
+// How a subscriber catches up with Run:
 //
 //  1. It reads pages by itself, with its own filters, until one says that nothing is
 //     committed behind it. That is place P.

@@ -1,24 +1,24 @@
-// Package httpapi is the gate between the world and the pipeline: HTTP in,
-// per-event results out. fasthttp lives only here.
+// Package httpapi is the gate between the world and the pipeline: HTTP in, per-event results out.
+// fasthttp lives only here.
 //
-// Package main makes a Server from a Publisher (the pipeline), a Reader and
-// Subscriptions (the database) and a Feed, and serves it on a listener. The package owns
-// the connections, the streams on them and the bytes of bodies in flight; all end with
-// Shutdown. The budget is a number of bytes that all bodies together may take.
+// Package main makes a Server from a Publisher (the pipeline), a Reader and Subscriptions (the
+// database) and a Feed, and serves it on a listener. The package owns the connections, the streams
+// on them and the bytes of bodies in flight; all of them end with Shutdown. The budget is the
+// number of bytes that all bodies together may take.
 //
-//	server.go serve.go budget.go   what a Server is made of, how it stops, what may be held
+//	server.go serve.go budget.go   what a Server is made of, how it stops, how much it may hold
 //
 //	connection ─► listener.go  accepts it, or turns it away
 //	                 │  conn.go      lets a refused client finish sending, notices one that has left
-//	                 │  deadline.go  its deadlines, which a request puts off at no cost
-//	                 │  secured.go   TLS above them, if Config has it
+//	                 │  deadline.go  its deadlines, which a request extends at no cost
+//	                 │  secured.go   TLS on top of them, if Config has it
 //	                 │
-//	              handle.go    one request: panics, what is not a route, bodies unread
+//	              handle.go    one request: panics, unknown routes, unread bodies
 //	                 │  requestid.go its id: the client's own, or a new one
 //	                 │  framing.go   where it ends, beyond doubt
 //	                 │  hosts.go     whether it came for this server
 //	                 │  route.go     which handler
-//	                 │  keys.go      whether its key may
+//	                 │  keys.go      whether its key allows it
 //	                 │
 //	  POST /publish  │  publish.go   one request from its body to its answer
 //	                 │    media.go     what kind of body
@@ -30,22 +30,22 @@
 //	                 │    results.go   what became of each event
 //	                 │
 //	  GET /events    │  events.go    query.go: its parameters; one event by its key
-//	                 │    read.go      what all readings have in common: their time, their turn, and why they fail
+//	                 │    read.go      what all reads have in common: their time, their turn, and why they fail
 //	                 │  export.go    the same as NDJSON
 //	  …/stream       │  stream.go    server-sent events, from the Feed
 //	                 │    streamed.go  an answer that takes the connection over
-//	  /subscriptions │  subscriptions.go; subscribe.go makes one, poll.go waits for its events
+//	  /subscriptions │  subscriptions.go; subscribe.go creates one, poll.go waits for its events
 //	                 │    object.go     a small JSON body
 //	  GET /stats     │  stats.go; /metrics metrics.go
 //	  GET /healthz…  │  health.go
 //	  GET / /docs    │  index.go live/ swagger.go openapi.json swagger/
 //	                 │  write.go      events and subscriptions as JSON
-//	                 │  respond.go    answers that are no refusal, and what of them counts until it is taken
+//	                 │  respond.go    answers that are not refusals, and how long ones count until they are read
 //	                 ▼
 //	              refusal.go   the one table from errors to answers
-//	              malformed.go what is no request
+//	              malformed.go what is not a request
 //	              problem.go   every refusal, as RFC 9457
-//	              failure.go   what of it is logged
+//	              failure.go   what is logged about them
 //
 // Invariants:
 //

@@ -1,7 +1,6 @@
-// Package pipeline turns the requests of many clients into few batches and gives
-// each request its answer. The HTTP gate calls Submit; package main calls Run and
-// ends it by ending its context. The pipeline owns the waiting and nothing else:
-// it knows neither HTTP nor SQL.
+// Package pipeline turns the requests of many clients into few batches and gives each request its
+// answer. The HTTP gate calls Submit; package main calls Run and ends it by ending its context. The
+// pipeline owns the waiting and nothing else: it knows neither HTTP nor SQL.
 //
 // A batch is some requests whose events are stored in one transaction, an attempt one
 // try at that. A flight is a batch in the hands of the committer that took it. A parked
@@ -17,10 +16,10 @@
 //	              │
 //	              ▼
 //	           commit.go    two committers in turn: retry, split, give up
-//	           size.go      smaller attempts where the store takes too long for large ones
-//	           narrow.go    who is to blame for an error that nobody can explain
+//	           size.go      smaller attempts when the store takes too long for large ones
+//	           narrow.go    which request is to blame for an unexplained error
 //	           attempt.go   one Merge, and what is noted when it begins and ends ──► Store
-//	           suspect.go   asks the filter which keys may exist, and tells it keys ──► Filter
+//	           suspect.go   asks the filter which keys may exist, and teaches it keys ──► Filter
 //	              │        sidelane.go  what is parked: held keys, unexplained errors, halves when many batches are halved
 //	              ▼
 //	           deliver.go   every waiting request gets its results, once
@@ -29,8 +28,8 @@
 //	pipeline.go    what it is made of, and how it runs and stops
 //	stats.go       its figures
 //
-// Five goroutines meet here: a caller of Submit, two committers, the reaper, and one that
-// waits for the stop; Run starts and awaits all but the first.
+// Five goroutines meet here: a caller of Submit, two committers, the reaper, and one that waits for
+// the stop; Run starts and awaits all but the first.
 //
 //  1. Submit puts a request into the queue and waits on its answer slot.
 //  2. A committer takes requests off the head of the queue, in order, until the

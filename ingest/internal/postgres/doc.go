@@ -4,7 +4,7 @@
 //	writer        merges batches of events, and resolves what is in doubt
 //	reader        reads them back: pages, totals, subscriptions
 //	retention     deletes the oldest
-//	postgrestest  what their tests begin and end with
+//	postgrestest  how tests of these begin and end
 //
 // Each of them imports this package and none of the others. Package main brings the schema
 // up to date (Open), logs what a commit is worth here (Durability), and hands the
@@ -21,7 +21,7 @@
 //	migrate.go migrations/       the schema, brought up to date
 //	verify.go                    whether the tables agree
 //
-// What all have to agree on:
+// What all of them have to agree on:
 //
 //	locks.go                     the advisory locks
 //	blocks.go                    the block and the slice of an id

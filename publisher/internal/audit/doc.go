@@ -1,5 +1,5 @@
-// Package audit holds the server to its promise: every acknowledged event is in
-// the database, once, as it was sent. It reads back through the API only.
+// Package audit checks whether the server has kept its promise: every acknowledged event is in the
+// database, once, as it was sent. It reads back only through the API.
 //
 //	ledger: which events were acknowledged      Events: made again, or their digests
 //	          │                                     │
@@ -9,7 +9,7 @@
 //
 // (Run is in audit.go, and walk, lookup, check and Remade each in the file of that name.)
 //
-// Nothing is kept here but an index of the run's keys: each row is compared with
-// its event, made again (Remade), or with what the caller remembers of it. lookup starts
-// goroutines and waits for them; nothing outlives Run.
+// Nothing is kept here but an index of the run's keys: each row is compared with its event, made
+// again (Remade), or with what the caller remembers of it. lookup starts goroutines and waits for
+// them; nothing outlives Run.
 package audit

@@ -1,19 +1,20 @@
-// Package lines cuts files into lines, for the replayer: a stream, a file, or a
-// file that still grows, is truncated, and is replaced by a new one. JSON that is
-// not a line for each value it cuts into elements.
+// Package lines cuts files into lines, for the replayer: a stream, a file, or a file that still
+// grows, is truncated, or is replaced by a new one. JSON that does not have one line per value is
+// cut into elements.
 //
 //	io.Reader ──> Reader.Next ──> Line      at most one window in memory
 //	    ▲
 //	    └── Tail      a file that grows: waits where a file would end;
-//	                  of generation, those that have had its name
+//	                  made of generations, the files that have had its name
 //
-//	io.Reader ──> Elements.Next ──> Line    one element; Ahead tells that it is such a source
+//	io.Reader ──> Elements.Next ──> Line    one element; Ahead recognizes such a source
 //
 // (reader.go, tail.go, generation.go, elements.go, ahead.go)
 //
-// A line is what stands between two line feeds, every byte of it: a carriage
-// return belongs to the line, before a line feed as elsewhere. So the lines joined
-// by line feeds are the file again. A line longer than the window comes in pieces.
+// A line is what stands between two line feeds, every byte of it: a carriage return belongs to the
+// line, before a line feed as anywhere else. So the lines joined by line feeds are the file again.
+// A line longer than the window comes in pieces.
 //
-// Nothing here starts a goroutine. A Tail waits in Read until its context ends; another goroutine may run its Watch.
+// Nothing here starts a goroutine. A Tail waits in Read until its context ends; another goroutine
+// may run its Watch.
 package lines

@@ -1,19 +1,19 @@
-// Package door is what the proxies of the torture tests have in common: a listener
-// on a free port of 127.0.0.1, the moods that hold for all connections, and faults
-// that wait for their moment. pgproxy and netproxy say what a connection does.
+// Package door is what the proxies of the torture tests have in common: a listener on a free port of
+// 127.0.0.1, the moods that hold for all connections, and faults that wait for their moment. pgproxy
+// and netproxy define what a connection does.
 //
 //	Pass       connections are served
-//	Delay      the same, and slowly: the proxy says what waits
+//	Delay      the same, but slowly: the proxy says what waits
 //	BlackHole  sockets are kept and nothing moves in either direction, as when
 //	           packets are dropped; what waited goes on after Pass
 //	Refuse     connections are cut, and new ones at once
-//	Cut        not a mood: those that are there end with an RST, now
+//	Cut        not a mood: the connections that are there end with an RST, now
 //
 //	door.go   the Door: it accepts, and keeps the mood
 //	conn.go   a connection, from client to upstream
 //	side.go   one end of it, whose bytes wait while the door is a black hole
 //	fault.go  the faults that wait for their moment
 //
-// A Door owns its listener and one goroutine a connection, which may start others
-// with Conn.Go; Close ends and awaits them all.
+// A Door owns its listener and one goroutine per connection, which may start others with Conn.Go;
+// Close ends and awaits them all.
 package door

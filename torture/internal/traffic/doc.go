@@ -1,6 +1,5 @@
-// Package traffic makes the requests of a torture run and sends them. Its caller, the
-// storm, decides when each is sent and writes down what came of it; package oracle
-// judges.
+// Package traffic makes the requests of a torture run and sends them. Its caller, the storm, decides
+// when each is sent and writes down what came of it; package oracle judges.
 //
 //	plan.go    what clients want to publish, drawn from a seed: the same seed, the same requests
 //	spoil.go   events and bodies that have to be refused

@@ -1,5 +1,5 @@
-// Package reader reads back what was committed. Package main opens Readers for the HTTP
-// gate and the feed, and Subscriptions for the gate.
+// Package reader reads back what was committed. Package main opens Readers for the HTTP gate and
+// the feed, and Subscriptions for the gate.
 //
 //   - A Reader owns a small pool, and reads as many pages at a time as that has
 //     connections. Any goroutine may use it.

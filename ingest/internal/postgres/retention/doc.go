@@ -1,6 +1,5 @@
-// Package retention deletes the oldest batches of the log, whole, with their events.
-// Package main runs a Pruner, which owns one connection, for as long as the server runs
-// with --retention.
+// Package retention deletes the oldest batches of the log, whole, with their events. Package main
+// runs a Pruner, which owns one connection, for as long as the server runs with --retention.
 //
 // It deletes in steps (prune.go). A step is one transaction:
 //

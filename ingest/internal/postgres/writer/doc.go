@@ -1,6 +1,6 @@
-// Package writer writes batches of events into Postgres. Package main opens it and hands
-// it to the pipeline, whose committers the Writer serves in turn. It owns three
-// connections: one that writes, and two that look keys up.
+// Package writer writes batches of events into Postgres. Package main opens it and hands it to the
+// pipeline, whose committers the Writer serves in turn. It owns three connections: one that
+// writes, and two that look keys up.
 //
 // A batch (batch.go) is given ids (ids.go). A suspect is an event whose key the caller
 // believes to exist. Unless they are few, suspects are looked up (lookup.go), and those
@@ -9,13 +9,12 @@
 //
 // The staged path (staged.go) takes two round trips, while the next batch is looked up:
 //
-//  1. BEGIN, settings, and the merge (merge.go) of sorted rows: one INSERT .. SELECT ..
-//     ON CONFLICT DO NOTHING RETURNING id. An id that does not come back belongs to a key that
-//     exists already.
-//  2. ONE simple-protocol Query, the commit Query (commit.go): take the log's lock, now and
-//     then fold the counts of topics into their sums (fold.go), write the row of the commit
-//     log, COMMIT. No network gap can hold the lock, and no text of a user stands in that
-//     Query but topics in hex.
+//  1. BEGIN, settings, and the merge (merge.go) of sorted rows: one INSERT .. SELECT .. ON CONFLICT
+//     DO NOTHING RETURNING id. An id that does not come back belongs to a key that exists already.
+//  2. ONE simple-protocol Query, the commit Query (commit.go): take the log's lock, now and then
+//     fold the counts of topics into their sums (fold.go), write the row of the commit log, COMMIT.
+//     No network gap can hold the lock, and that Query contains no text from a user except topics
+//     in hex.
 //
 // The direct path (direct.go) takes one round trip: BEGIN, a check that those suspects exist
 // that were not looked up, COPY of sorted rows straight into the table, and step 2, all in
@@ -23,11 +22,11 @@
 // staged (finish.go). While its answer is awaited the next such batch is sent (ahead.go):
 // the backend goes from one to the other without a pause.
 //
-// A batch is in doubt if its COMMIT was sent and not answered cleanly. A fence resolves
-// that (doubt.go): it tries to put a void row into the log in the place of the batch's.
+// A batch is in doubt if its COMMIT was sent and not answered cleanly. A fence resolves that
+// (doubt.go): it tries to put a void row into the log in the place of the batch's own.
 //
 //	writer.go                    the Writer, and Merge
-//	batch.go rows.go query.go    a batch on its way, and the bytes of it
+//	batch.go rows.go query.go    a batch on its way, and its bytes
 //	crowd.go                     whether other writers write most batches
 //	guesses.go                   how good the guesses about its keys were
 //	session.go ready.go ids.go   the connection that writes, and what ends with it
@@ -48,6 +47,6 @@
 //     same holds for an ERROR from the server; anything else but a clean COMMIT (a lost
 //     connection, a FATAL, a warning, a missing tag) leaves the outcome unknown.
 //
-// Connections of the Writer never send a cancel request: cancelling a COMMIT
-// that waits for a synchronous standby would make it look committed.
+// Connections of the Writer never send a cancel request: cancelling a COMMIT that waits for a
+// synchronous standby would make it look committed.
 package writer
