@@ -1,13 +1,13 @@
 # syntax=docker/dockerfile:1
-# Two images from one build: `ingest`, the server, and `publisher`, its simulator
-# and replayer. Each is one static binary and nothing else: no shell, no packages.
+# Two images from one build: `ingest`, the server, and `publisher`, its simulator and
+# replayer. Each holds one static binary and nothing else: no shell, no packages.
 
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-# tools/ has a test that runs this very line on the machine.
+# A test in tools/ runs this very line on the machine.
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o /out/ ./ingest ./publisher
 
 FROM gcr.io/distroless/static-debian12:nonroot AS publisher
