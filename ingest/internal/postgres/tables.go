@@ -47,7 +47,7 @@ UNION ALL SELECT false, format('column %s of ingot.events is %s, not %s', name, 
 	FROM pg_attribute LEFT JOIN pg_collation AS c ON c.oid = attcollation WHERE attrelid = 'ingot.events'::regclass AND attname = name) AS columns WHERE found <> type
 UNION ALL SELECT false, name || ' is unlogged' FROM pg_class, tables WHERE oid = t AND relpersistence <> 'p'
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
-ORDER BY 1 DESC, 2`
+ORDER BY 2`
 
 // ReadTables refuses tables that cannot keep the promise, and returns the changes that might break it.
 func ReadTables(ctx context.Context, conn *pgconn.PgConn) (changed []string, err error) {

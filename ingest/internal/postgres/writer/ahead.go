@@ -126,7 +126,6 @@ func (x *exchange) answer(ctx context.Context, row func(values [][]byte)) error 
 	if x.sendErr != nil {
 		return &event.UnknownError{Err: x.sendErr}
 	}
-	s.warned = false
 	_ = s.conn.Conn().SetReadDeadline(halfOf(ctx))
 	a, err := s.readAnswer(func(_ int, values [][]byte) { row(values) })
 	_ = s.conn.Conn().SetReadDeadline(time.Time{})

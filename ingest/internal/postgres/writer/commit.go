@@ -65,7 +65,6 @@ func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
 // run runs statements as one Query, and tells whether a warning came with the last of them. A warning of another
 // statement, such as that transaction ids are running out, says nothing about the COMMIT.
 func (s *session) run(ctx context.Context, query string) (results []*pgconn.Result, warned bool, err error) {
-	s.warned = false
 	answer := s.conn.Exec(ctx, query)
 	for answer.NextResult() {
 		results = append(results, answer.ResultReader().Read())

@@ -81,8 +81,8 @@ SELECT received > 0 AND instance = '%[3]s' FROM ingot.batches WHERE first_id = %
 COMMIT`
 
 // abandon gives up a connection whose COMMIT was not answered. Its backend may hang in that COMMIT for as long as a
-// synchronous standby is away, and each further try could leave another such backend. So the next connection, or
-// fence, ends it. The connection may have been abandoned already, by another batch that was sent over it.
+// synchronous standby is away, and each further try could leave another such backend. So the next connection
+// ends it. The connection may have been abandoned already, by another batch that was sent over it.
 func (w *Writer) abandon(over *session) {
 	if !slices.Contains(w.abandoned, over.backend) {
 		w.abandoned = append(w.abandoned, over.backend)
@@ -112,7 +112,6 @@ func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error
 	if err != nil {
 		return false, err
 	}
-	w.endAbandoned(ctx, s)
 	results, warned, err := s.run(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, postgres.LogLock, b.first, w.instance))
 	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned); err != nil {
 		w.abandon(s)

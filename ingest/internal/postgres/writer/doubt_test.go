@@ -268,6 +268,9 @@ func TestFenceKnowsItsOwn(t *testing.T) {
 	if committed, err := w.fence(t.Context(), &b); err != nil || committed {
 		t.Errorf("%v %v, want not committed", committed, err)
 	}
+	if _, err := fenceFound([]*pgconn.Result{{}, {}}); err == nil {
+		t.Error("a row that the fence does not see, as under a policy of row security, is no answer")
+	}
 }
 
 // TestFenceWaits: while the old transaction can still commit, the fence waits for

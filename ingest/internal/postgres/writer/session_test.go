@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
@@ -138,10 +140,45 @@ func TestABatchThatCannotBeSent(t *testing.T) {
 		}
 		stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups(string(path)), Suspects: []bool{false}, Ahead: ahead}, func() {})
 		var notStored *event.NotStoredError
-		if !errors.As(err, &notStored) {
-			t.Errorf("%s: got %v %v, want not stored", path, stored, err)
+		if !errors.As(err, &notStored) || !strings.Contains(err.Error(), "send the ") {
+			t.Errorf("%s: got %v %v, want not stored, and what failed", path, stored, err)
 		}
 		send(t.Context(), w, []bool{false}, string(path)).want(t, true)
+	}
+}
+
+// deadlines is a connection that notes when what is sent has to be.
+type deadlines struct {
+	net.Conn
+	write []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(at time.Time) error {
+	d.write = append(d.write, at)
+	return d.Conn.SetWriteDeadline(at)
+}
+
+// TestHalfOfTheTimeIsForSending: the other half is kept for finding out what became of a batch that could not be sent whole.
+func TestHalfOfTheTimeIsForSending(t *testing.T) {
+	t.Parallel()
+	w, _, _ := trusting(t)
+	inner, err := w.session.conn.Hijack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	noted := &deadlines{Conn: inner.Conn}
+	inner.Conn = noted
+	if w.session.conn, err = pgconn.Construct(inner); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	send(ctx, w, []bool{false}, "a").want(t, true)
+	if len(noted.write) != 2 || !noted.write[1].IsZero() {
+		t.Fatalf("it is to be sent until %v", noted.write)
+	}
+	if left := time.Until(noted.write[0]); left > 30*time.Minute || left < 20*time.Minute {
+		t.Errorf("of an hour it has %v", left)
 	}
 }
 
