@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ingot/internal/pgtest"
+	"ingot/internal/subprocess"
 )
 
 // asIngest makes the binary of the tests be the server: what signals do can be seen only on a process.
@@ -23,6 +24,7 @@ func TestALogThatNobodyReads(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // many times what it takes
 	t.Cleanup(cancel)
 	server := exec.CommandContext(ctx, os.Args[0], "--listen=127.0.0.1:0", "--database-url="+pgtest.New(t), "--allow-unsafe-durability")
+	subprocess.DieWithParent(server, syscall.SIGKILL)
 	server.Env = append(os.Environ(), asIngest+"=1")
 	log, err := server.StderrPipe()
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"ingot/internal/subprocess"
 	"ingot/publisher/internal/ingottest"
 )
 
@@ -43,6 +44,7 @@ func process(t *testing.T, h http.Handler, args ...string) (c *exec.Cmd, stderr 
 	t.Cleanup(cancel)
 	stderr = new(bytes.Buffer)
 	c = exec.CommandContext(ctx, os.Args[0], args...)
+	subprocess.DieWithParent(c, syscall.SIGKILL)
 	c.Env = append(os.Environ(), asPublisher+"=1", "INGOT_URL="+srv.URL)
 	c.Stderr = stderr
 	return c, stderr

@@ -23,11 +23,8 @@ type Process struct {
 // Start starts cmd. The child gets the signal orphaned when this process dies, however it dies (on Linux; elsewhere the
 // child lives on). A goroutine waits for the child and ends with it. The error of Start is that of cmd.Start.
 func Start(cmd *exec.Cmd, orphaned syscall.Signal) (*Process, error) {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
+	DieWithParent(cmd, orphaned)
 	cmd.SysProcAttr.Setpgid = !cmd.SysProcAttr.Setsid // the first of a session leads its group already
-	dieWithParent(cmd.SysProcAttr, orphaned)
 	p := &Process{Cmd: cmd, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go p.run(started)
@@ -35,6 +32,16 @@ func Start(cmd *exec.Cmd, orphaned syscall.Signal) (*Process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// DieWithParent has the child of cmd, which is not started yet, get a signal when this process dies, as Start does. It is for
+// tests that need what exec.Cmd has besides: nothing keeps the thread that forks, and with that thread the child would end. Go
+// ends a thread only with a goroutine that is locked to it.
+func DieWithParent(cmd *exec.Cmd, orphaned syscall.Signal) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	dieWithParent(cmd.SysProcAttr, orphaned)
 }
 
 // run keeps its thread for as long as the child lives: to the kernel, "the parent dies" when that thread dies which
