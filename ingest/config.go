@@ -20,14 +20,14 @@ type config struct {
 	MaxEvents         int           `default:"10000" env:"INGOT_MAX_EVENTS" help:"Most events in one request."`
 	MaxPayload        byteSize      `default:"256KiB" env:"INGOT_MAX_PAYLOAD" help:"Largest payload of an event."`
 	UnknownFields     string        `default:"refuse" enum:"refuse,ignore" env:"INGOT_UNKNOWN_FIELDS" help:"What to do with unknown fields of an event: refuse or ignore."`
-	MaxBodiesInFlight byteSize      `default:"128MiB" env:"INGOT_MAX_BODIES_IN_FLIGHT" help:"Bytes of all request bodies being read or waiting for an answer."`
+	MaxBodiesInFlight byteSize      `default:"128MiB" env:"INGOT_MAX_BODIES_IN_FLIGHT" help:"Most bytes of request bodies being read or waiting for an answer."`
 	MaxHeader         byteSize      `default:"16KiB" env:"INGOT_MAX_HEADER" help:"Largest header of a request, 4KiB to 1MiB. Each connection has a buffer of this size, and holds about four times as much after such a header."`
 	MaxConnections    int           `default:"16384" env:"INGOT_MAX_CONNECTIONS" help:"Most open connections."`
 	BodyTimeout       time.Duration `default:"15s" env:"INGOT_BODY_TIMEOUT" help:"Time for a request to arrive, header and body; a compressed one gets it once more for decompression."`
 	AnswerTimeout     time.Duration `default:"30s" env:"INGOT_ANSWER_TIMEOUT" help:"Time for a client to read an answer that is not streamed; after that the connection is closed."`
 	IdleTimeout       time.Duration `default:"2m" env:"INGOT_IDLE_TIMEOUT" help:"Time a connection may wait for its next request."`
 	MaxPage           byteSize      `default:"8MiB" env:"INGOT_MAX_PAGE" help:"Most bytes of events in one page of /events."`
-	MaxReadsInFlight  byteSize      `default:"64MiB" env:"INGOT_MAX_READS_IN_FLIGHT" help:"Bytes of pages on their way to clients; beyond that, readers are refused with 503. A single event that is larger is sent by itself."`
+	MaxReadsInFlight  byteSize      `default:"64MiB" env:"INGOT_MAX_READS_IN_FLIGHT" help:"Most bytes of pages on their way to clients; beyond that, readers are refused with 503. A single event that is larger is sent by itself."`
 	ReadConnections   int           `default:"4" env:"INGOT_READ_CONNECTIONS" help:"Connections to Postgres for reading pages; streams, probes and --retention use one more each, subscriptions two, writing three."`
 	QueryTimeout      time.Duration `default:"10s" env:"INGOT_QUERY_TIMEOUT" help:"Time for a reader's query; after that the answer is 503, and a stream tries again."`
 

@@ -3,7 +3,7 @@
 //
 //	main_test.go      builds ingest and publisher once, for all tests
 //	process_test.go   one process: start, signal, kill -9, wait
-//	ingester_test.go  an ingest that answers, its figures, its restart
+//	ingester_test.go  an ingester that answers, its figures, its restart
 //	database_test.go  data folders, and the Postgres in them
 //	client_test.go    requests, and a ledger of what became of each
 //
@@ -16,7 +16,7 @@
 //	crash_test.go     kill -9 of the ingester and of Postgres, under load
 //	locked_test.go    a table that somebody has locked
 //	descriptors_test.go  fewer descriptors than clients
-//	full_test.go      a full queue refuses at once
+//	full_test.go      a full queue, which refuses at once
 //	overload_test.go  ten times what the database takes: memory, answers, truth
 //	history_test.go   one history under every filter and on every path
 //	proxy_test.go     every point of the proxies, met by a real ingester
