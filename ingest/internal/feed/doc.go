@@ -21,23 +21,23 @@
 // How a subscriber catches up with Run:
 //
 //  1. It reads pages by itself, with its own filters, until one says that nothing is
-//     committed behind it. That is place P.
+//     committed after it. That is place P.
 //  2. It joins: from now on Run, which is at place H, puts events that it reads and that
-//     lie behind P into the buffer. Where nobody else listens, Run is told to go on
+//     lie after P into the buffer. Where nobody else listens, Run is told to go on
 //     from P, and H is P.
 //  3. If P lies before H, it reads the pages from P to H, and drops what they hold
-//     behind H: that is in the buffer. Now it is live.
-//  4. A buffer that runs over sends it back to 1, from the end of what the buffer
+//     after H: that is in the buffer. Now it is live.
+//  4. A buffer that overflows sends it back to 1, from the end of what the buffer
 //     holds. So a burst costs the subscriber queries of its own, and no event is lost.
 //
 // What this gives:
 //
-//   - A subscriber gets every event behind the place that it began with, once, in order:
-//     what Run reads from H on is behind H, what the subscriber reads itself is not.
+//   - A subscriber gets every event after the place that it began with, once, in order:
+//     what Run reads from H on is after H, what the subscriber reads itself is not.
 //   - Each answer of Next comes with a place up to which nothing is missing, even when
 //     no event passed the filters: an idle stream can be resumed from there.
 //   - Memory is bounded: a buffer holds at most Buffer events of BufferBytes in all, and
 //     not the pages that they came in. Buffers share their events.
-//   - A subscriber that has not called Next for Stall when its buffer runs over is cut
+//   - A subscriber that has not called Next for Stall when its buffer overflows is cut
 //     off. Nobody else notices: Run waits for no subscriber.
 package feed
