@@ -118,14 +118,19 @@ func beforeTheLostIsAskedAfter(t *testing.T, meanwhile func(w *Writer, url strin
 // after; none of them may stand in its place.
 func TestIDsAreNotUsedOnceMore(t *testing.T) {
 	t.Parallel()
-	beforeTheLostIsAskedAfter(t, func(w *Writer, _ string) {
+	var newer *session
+	w, _, _ := beforeTheLostIsAskedAfter(t, func(w *Writer, _ string) {
 		for _, others := range [][]string{{"as", "many", "as before"}, {"other"}} {
 			b := batch{groups: storetest.Groups(others...), received: len(others)}
 			if err := w.staged(t.Context(), &b, func() {}); err != nil {
 				t.Error(err)
 			}
 		}
+		newer = w.session
 	})
+	if w.session != newer {
+		t.Error("the connection that they were written over is given up for the lost one")
+	}
 }
 
 // TestAVoidRowAmongOthersIDs: likewise, but another instance draws the block first, and writes a batch with the ids of the
@@ -206,6 +211,7 @@ func TestABackendInDoubtIsEnded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), soonUp)
 	defer cancel()
 	old := w.session.backend.pid
+	pgtest.Exec(t, pgtest.Client(t, conn.Config().ConnString()), "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET timezone = 'Asia/Tokyo'") // the backend goes by the same name
 	first := send(ctx, w, []bool{false}, "a")
 	behind := waitsAlone(t, w, event.Batch{Groups: storetest.Groups("b"), Brief: true})
 	<-first.ended

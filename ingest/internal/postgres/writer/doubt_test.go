@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -389,7 +390,7 @@ func TestTheLogIsInTheOrderOfTime(t *testing.T) {
 
 // TestWarningAtCommit: a COMMIT that comes with a warning is checked by the fence; a fence that is
 // warned as well leaves the doubt. What a statement before COMMIT warns of is no doubt. A real
-// server warns here.
+// server warns here, whose database has warnings told to nobody.
 func TestWarningAtCommit(t *testing.T) {
 	t.Parallel()
 	const warn = `CREATE FUNCTION ingot.warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'hm'; RETURN NULL; END $$;
@@ -399,7 +400,9 @@ func TestWarningAtCommit(t *testing.T) {
 			t.Run(string(path)+" "+when, func(t *testing.T) {
 				t.Parallel()
 				url := postgrestest.Database(t)
-				pgtest.Exec(t, pgtest.Client(t, url), warn+when+` FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
+				conn := pgtest.Client(t, url)
+				pgtest.Exec(t, conn, warn+when+` FOR EACH ROW EXECUTE FUNCTION ingot.warn()`)
+				pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET client_min_messages = error")
 				core, logged := observer.New(zap.WarnLevel)
 				w := New(url, path, testTimeouts, uuid.New(), zap.New(core))
 				t.Cleanup(w.Close)

@@ -416,6 +416,9 @@ func TestErrorsAreClassedByStatement(t *testing.T) {
 			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {}); !errors.As(err, c.want) {
 				t.Errorf("got %v %v, want %T", stored, err, c.want)
 			}
+			if w.session == nil || w.session.conn.TxStatus() != 'I' {
+				t.Error("the connection is left in a transaction, or is gone")
+			}
 		})
 	}
 }

@@ -143,14 +143,17 @@ func TestSuspectsAreChecked(t *testing.T) {
 	if got := write("sssn", "a", "new", "b", "e"); got != "[false true false true]" {
 		t.Errorf("a suspect that does not exist: stored %s", got)
 	}
-	if w.session.merged != 4 || w.chooser.believed(1000) {
+	if w.session.merged != 4 || w.chooser.believed(1000) || w.chooser.races != 0 {
 		t.Errorf("%d rows merged, chooser %+v", w.session.merged, w.chooser)
+	}
+	if got := write("sn", "a", "b"); got != "[false false]" || w.chooser.races != raceMemory {
+		t.Errorf("a suspect that exists, and a key that nobody suspects: stored %s, races %v", got, w.chooser.races)
 	}
 	if got := write("sn", "c", "f"); got != "[false true]" || w.lookers.all[0].plan.uses != 0 {
 		t.Errorf("a small batch: stored %s", got)
 	}
-	if got := write("s", "a"); got != "[false]" || w.lookers.all[0].plan.uses != 0 {
-		t.Errorf("nothing to write: stored %s, %d look-ups", got, w.lookers.all[0].plan.uses)
+	if got := write("s", "a"); got != "[false]" || w.lookers.all[0].plan.uses != 0 || w.chooser.races >= raceMemory {
+		t.Errorf("nothing to write: stored %s, %d look-ups, races %v", got, w.lookers.all[0].plan.uses, w.chooser.races)
 	}
 	postgrestest.CheckLog(t, url)
 }

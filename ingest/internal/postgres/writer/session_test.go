@@ -37,6 +37,9 @@ func TestOldConnectionsAreReplaced(t *testing.T) {
 		if w.session == old {
 			t.Errorf("%s: the old connection is used", path)
 		}
+		if !w.lookers.stale.Load() {
+			t.Errorf("%s: keys are looked up where they were before", path)
+		}
 	}
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, []bool{false}, "a")
