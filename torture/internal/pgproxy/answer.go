@@ -50,11 +50,18 @@ func (t *talk) keepBack(how Action, late bool) {
 	}
 }
 
-// keeps tells whether what the server says now is kept back, and how.
+// keepAllBack keeps back whatever the server still has to say, its end among it.
+func (t *talk) keepAllBack() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept, t.keptFrom = HangAfter, 0
+}
+
+// keeps tells whether what the server says now is kept back, and how: "" is that it is not.
 func (t *talk) keeps() Action {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.kept != "" && t.answered >= t.keptFrom {
+	if t.answered >= t.keptFrom {
 		return t.kept
 	}
 	return ""

@@ -80,7 +80,7 @@ func (t *talk) query(sql string) error {
 // fatal ends the connection with an error of the proxy's own. It then reads until the client has closed its side: to
 // close a socket with bytes unread could take the error away from the client.
 func (t *talk) fatal(sqlstate string) error {
-	t.keepBack(HangAfter, false)
+	t.keepAllBack()
 	_ = t.c.Upstream().Close()
 	message, err := (&pgproto3.ErrorResponse{
 		Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: sqlstate, Message: "said by pgproxy",

@@ -1,6 +1,7 @@
 package pgproxy
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -92,30 +93,93 @@ func TestWhatAsksForNoAnswerIsNotDelayed(t *testing.T) {
 }
 
 // TestWhatWasAskedBeforeIsAnswered though the answer behind it is swallowed, as that of a batch is that was sent ahead: the
-// connection ends once the server has said that it is done with the second.
+// connection ends once the server has said that it is done with the second. What was sent in place of the first counts as well.
 func TestWhatWasAskedBeforeIsAnswered(t *testing.T) {
 	t.Parallel()
+	ready, err := (&pgproto3.ReadyForQuery{TxStatus: 'I'}).Encode(nil)
+	must(t, err)
+	for _, before := range []string{"SELECT 1", "EXECUTE ingot_log"} {
+		r := newRaw(t)
+		r.Arm(Fault{At: Log, Do: Error, SQLSTATE: "40001"})
+		r.Arm(Fault{At: Commit, Do: SwallowAfter})
+		r.say(t, &pgproto3.Query{String: before}, &pgproto3.Query{String: "COMMIT"})
+		for came := []byte{}; !bytes.HasSuffix(came, []byte("COMMIT\x00")); {
+			b := make([]byte, 1)
+			_, err := r.server.Read(b)
+			must(t, err)
+			came = append(came, b...)
+		}
+		for _, to := range []string{"the startup", "the first"} {
+			_, err = r.server.Write(ready)
+			must(t, err)
+			if _, err := io.ReadFull(r.client, make([]byte, len(ready))); err != nil {
+				t.Fatalf("%s: the answer to %s: %v", before, to, err)
+			}
+		}
+		if r.Connections() != 1 {
+			t.Errorf("%s: ended before the second was answered", before)
+		}
+		_, err = r.server.Write(ready)
+		must(t, err)
+		if n, err := r.client.Read(make([]byte, 1)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%s: the answer to the second: %d bytes, %v", before, n, err)
+		}
+	}
+}
+
+// TestFatalEndsBothSides, though neither leaves by itself, and though the server has not answered what was asked before.
+func TestFatalEndsBothSides(t *testing.T) {
+	t.Parallel()
 	r := newRaw(t)
-	armed := r.Arm(Fault{At: Commit, Do: SwallowAfter})
-	n := r.say(t, &pgproto3.Query{String: "SELECT 1"}, &pgproto3.Query{String: "COMMIT"})
+	r.Arm(Fault{At: Any, Do: Error, SQLSTATE: "57P01"})
+	r.say(t, &pgproto3.Query{String: "SELECT 1"})
+	if came, err := io.ReadAll(r.server); err != nil || len(came) != 0 {
+		t.Errorf("the server: %q, %v", came, err)
+	}
+	if came, err := io.ReadAll(r.client); err != nil || len(came) == 0 || came[0] != 'E' {
+		t.Errorf("the client: %q, %v", came, err)
+	}
+}
+
+// TestLastWordsComeThrough, from either side, though half a message is behind them, and then the other side is told of the end.
+func TestLastWordsComeThrough(t *testing.T) {
+	t.Parallel()
+	ready, err := (&pgproto3.ReadyForQuery{TxStatus: 'I'}).Encode(nil)
+	must(t, err)
+	r := newRaw(t)
+	_, err = r.server.Write(append(ready, ready[:3]...))
+	must(t, err)
+	must(t, r.server.Close())
+	if came, err := io.ReadAll(r.client); err != nil || string(came) != string(ready) {
+		t.Errorf("the server's: %q, %v", came, err)
+	}
+	asked, err := (&pgproto3.Query{String: "SELECT 1"}).Encode(nil)
+	must(t, err)
+	r = newRaw(t)
+	_, err = r.client.Write(append(asked, asked[:3]...))
+	must(t, err)
+	must(t, r.client.Close())
+	if came, err := io.ReadAll(r.server); err != nil || string(came) != string(asked) {
+		t.Errorf("the client's: %q, %v", came, err)
+	}
+}
+
+// TestWhoWaitsForCopyInResponseGetsIt, though the answer to that Query is kept back: such a client sends its rows only then.
+func TestWhoWaitsForCopyInResponseGetsIt(t *testing.T) {
+	t.Parallel()
+	r := newRaw(t)
+	armed := r.Arm(Fault{At: Commit, Do: HangAfter})
+	n := r.say(t, &pgproto3.Query{String: directSQL})
 	_, err := io.ReadFull(r.server, make([]byte, n))
 	must(t, err)
 	<-armed.Done()
-	ready, err := (&pgproto3.ReadyForQuery{TxStatus: 'I'}).Encode(nil)
+	b, err := (&pgproto3.ReadyForQuery{TxStatus: 'I'}).Encode(nil) // the answer to the startup
 	must(t, err)
-	for _, to := range []string{"the startup", "the first"} {
-		_, err = r.server.Write(ready)
-		must(t, err)
-		if _, err := io.ReadFull(r.client, make([]byte, len(ready))); err != nil {
-			t.Fatalf("the answer to %s: %v", to, err)
-		}
-	}
-	if r.Connections() != 1 {
-		t.Error("ended before the second was answered")
-	}
-	_, err = r.server.Write(ready)
+	b, err = (&pgproto3.CopyInResponse{}).Encode(b)
 	must(t, err)
-	if n, err := r.client.Read(make([]byte, 1)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("the answer to the second: %d bytes, %v", n, err)
+	_, err = r.server.Write(b)
+	must(t, err)
+	if _, err := io.ReadFull(r.client, make([]byte, len(b))); err != nil {
+		t.Error(err)
 	}
 }
