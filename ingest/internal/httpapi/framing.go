@@ -73,15 +73,12 @@ func isHeader(name []byte, header string) bool {
 // cutHeaderLine takes the first line off a header as it was sent, and leaves blanks around the
 // value. A line without a colon, such as the empty one at the end, has no name.
 func cutHeaderLine(raw []byte) (name, value, rest []byte) {
-	line := raw
-	if end := bytes.IndexByte(raw, '\n'); end >= 0 {
-		line, rest = raw[:end], raw[end+1:]
+	line, rest, _ := bytes.Cut(raw, []byte("\n"))
+	name, value, found := bytes.Cut(line, []byte(":"))
+	if !found {
+		name = nil
 	}
-	colon := bytes.IndexByte(line, ':')
-	if colon < 0 {
-		return nil, nil, rest
-	}
-	return line[:colon], line[colon+1:], rest
+	return name, value, rest
 }
 
 // repeated tells whether a header that must be unique is there twice: fasthttp
