@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// connectionBytes is what an open connection holds, buffers and stack, beside the buffer of --max-header. 2,000
+	// connectionBytes is what an open connection holds, buffers and stack, without the buffer of --max-header. 2,000
 	// connections that were idle after a request held 27.8 KB each, with a --max-header of 16 KiB. What a header of that
 	// size adds is not counted, since hardly anybody sends one: 1,000 connections held 57 KB of the heap each after a
-	// header with a single long field, in place of 23 KB.
+	// header with a single long field, instead of 23 KB.
 	connectionBytes = 14 << 10
 
 	// tlsBytes is what TLS adds to a connection: 2,000 connections held 6.5 KB more each after a small request, and 30 KB

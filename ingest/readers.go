@@ -34,7 +34,7 @@ func openReaders(url string, c config) (r readers, err error) {
 	return r, nil
 }
 
-// close ends all pools at once: each may take a moment if the database stands still.
+// close ends all pools at once: each may take a moment if the database hangs.
 func (r readers) close() {
 	var closing sync.WaitGroup
 	for _, one := range []*reader.Reader{r.probe, r.tail, r.pages} {

@@ -41,7 +41,7 @@ func fieldsOf(raw []byte) int { return bytes.Count(bytes.TrimRight(raw, "\r\n"),
 // smuggled names what makes the end of a request ambiguous; "" when nothing does.
 // A proxy in front may read it the other way, and would then pass on a part of
 // one client's body as another client's request. The lines are read as they were
-// sent: fasthttp drops a Content-Length beside chunked, and drops
+// sent: fasthttp drops a Content-Length next to chunked, and drops
 // Transfer-Encoding: identity altogether. It refuses repeated ones itself.
 func smuggled(raw []byte) string {
 	length, coding := false, false

@@ -53,7 +53,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) error {
 	return s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, w, &decoded, admitted.show)
 }
 
-// work is what a request to publish needs beside its body, from a pool.
+// work is what a request to publish needs besides its body. It comes from a pool.
 type work struct {
 	held   account
 	body   int64 // bytes of the body that the events hold on to

@@ -74,7 +74,7 @@ type Config struct {
 	Limits    Limits
 	Keys      Keys        // nil: anyone may do everything
 	TLS       *tls.Config // nil: plain HTTP
-	Hosts     []string    // names that requests may come for, beside those that nobody else can have (hosts.go); nil: any
+	Hosts     []string    // names that requests may ask for, besides those that nobody else can own (hosts.go); nil: any
 	Publisher Publisher
 	Reader    Reader
 	Feed      Feed

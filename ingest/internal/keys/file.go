@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// File is the keys of a file. Any goroutine may call its methods, but for Refresh, which one at a time calls.
+// File is the keys of a file. Any goroutine may call its methods; Refresh, one at a time.
 type File struct {
 	path    string
 	current atomic.Pointer[ring]

@@ -40,7 +40,7 @@ var errNoKeys = fmt.Errorf("it has no key: ingest key NAME %s makes one", string
 
 type hash [sha256.Size]byte
 
-// ring is what the lines of the file say. It never changes, but for what is left of its rates.
+// ring is what the lines of the file say. Only what is left of its rates ever changes.
 type ring struct {
 	holders map[hash]holder
 	rates   map[string]*rate // by name
@@ -80,7 +80,7 @@ func parse(text []byte) (*ring, error) {
 	return r, nil
 }
 
-// add takes in the holder of a line. senders are the holders so far whose keys may publish, the last of each name.
+// add adds the holder of a line. senders are the holders so far whose keys may publish, the last of each name.
 func (r *ring) add(h hash, of holder, senders map[string]holder) error {
 	if before, twice := r.holders[h]; twice {
 		return fmt.Errorf("line %d has the key of line %d: a key has one line", of.line, before.line)

@@ -73,7 +73,7 @@ func identity(l *logRow, instance []byte) uint32 {
 
 // logFrom reads at most n rows of the log that a position has not passed, beginning with the batch that the position
 // lies in. It fails with *event.CursorError if the position's batch is not in the log any more, or is another one now.
-// It also refuses a position behind the last id of its batch: there is no such place, and whoever followed the feed
+// It also refuses a position behind the last id of its batch: there is no such place, and a reader that followed the feed
 // from one would be ahead of what is committed.
 func (r *Reader) logFrom(ctx context.Context, at event.Position, n int) ([]logRow, error) {
 	log, err := r.log(ctx, "WHERE commit_seq >= $1 ORDER BY commit_seq LIMIT $2", at.Commit, n+1)

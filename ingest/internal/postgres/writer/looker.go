@@ -15,7 +15,7 @@ import (
 	"ingot/ingest/internal/postgres"
 )
 
-// lookers are the connections that look keys up, beside the connection that writes. They belong to the committer
+// lookers are the connections that look keys up while another connection writes. They belong to the committer
 // that holds Writer.next (ahead.go).
 type lookers struct {
 	url     string
