@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/pprof"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,16 +26,15 @@ func serveDebug(address string, log *zap.Logger) (stop func(), err error) {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	done := make(chan struct{})
-	go func() { // ends with Close, awaited in stop
-		defer close(done)
+	var serving sync.WaitGroup
+	serving.Go(func() { // ends with Close, awaited in stop
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Warn("debug listener failed", zap.Error(err))
 		}
-	}()
+	})
 	log.Info("debugging", zap.String("open", "http://"+listener.Addr().String()+"/debug/pprof/"))
 	return func() {
 		_ = server.Close()
-		<-done
+		serving.Wait()
 	}, nil
 }

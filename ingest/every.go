@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // filesPeriod is how often the files that may change while the server runs, keys and certificate, are read again. They are
 // compared by content, because symbolic links get swapped and file systems have coarse clocks; reading such small files costs
@@ -9,9 +12,9 @@ const filesPeriod = 5 * time.Second
 
 // every calls do once a period until stop is called. stop waits for a call that is under way.
 func every(period time.Duration, do func()) (stop func()) {
-	over, done := make(chan struct{}), make(chan struct{})
-	go func() { // stopped by over, awaited in stop
-		defer close(done)
+	over := make(chan struct{})
+	var loop sync.WaitGroup
+	loop.Go(func() { // stopped by over, awaited in stop
 		ticker := time.NewTicker(period)
 		defer ticker.Stop()
 		for {
@@ -22,6 +25,6 @@ func every(period time.Duration, do func()) (stop func()) {
 				do()
 			}
 		}
-	}()
-	return func() { close(over); <-done }
+	})
+	return func() { close(over); loop.Wait() }
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -26,16 +27,15 @@ func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*databa
 		log.Info("there was no database in the data folder: a new one was made, which knows no event", zap.String("data", server.DataDir()))
 	}
 	log.Info("private Postgres started", zap.String("data", server.DataDir()), zap.String("version", server.Version()), zap.String("server_log", server.LogPath()))
-	supervised := make(chan struct{})
-	go func() { // ends with Stop, awaited in close
-		defer close(supervised)
+	var supervising sync.WaitGroup
+	supervising.Go(func() { // ends with Stop, awaited in close
 		server.Supervise(context.WithoutCancel(ctx), func(i localpg.Incident) { reportIncident(log, i) })
-	}()
+	})
 	return &database{url: server.URL(), private: server.DataDir(), close: func() {
 		if err := server.Stop(context.WithoutCancel(ctx)); err != nil {
 			log.Warn("private Postgres did not stop cleanly", zap.Error(err))
 		}
-		<-supervised
+		supervising.Wait()
 	}}, nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,9 +27,8 @@ func startRetention(c config, url string, metrics prometheus.Registerer, log *za
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { // stopped by cancel, awaited in stop
-		defer close(done)
+	var loop sync.WaitGroup
+	loop.Go(func() { // stopped by cancel, awaited in stop
 		look := time.NewTicker(retentionPeriod)
 		defer look.Stop()
 		for ctx.Err() == nil {
@@ -38,8 +38,8 @@ func startRetention(c config, url string, metrics prometheus.Registerer, log *za
 			case <-ctx.Done():
 			}
 		}
-	}()
-	return func() { cancel(); <-done; pruner.Close() }, nil
+	})
+	return func() { cancel(); loop.Wait(); pruner.Close() }, nil
 }
 
 // prune deletes, step by step, what is too old by now. After each step it rests for as long as the step took, so that for at

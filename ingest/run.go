@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"syscall"
 	"time"
 
@@ -111,10 +112,10 @@ func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, q
 	defer stop()
 	drained := make(chan pipeline.Left, 1)
 	go func() { drained <- queue.Run(drain) }() // stopped by stop, awaited below
-	following, endFeed := context.WithCancel(context.WithoutCancel(ctx))
+	follow, endFeed := context.WithCancel(context.WithoutCancel(ctx))
 	defer endFeed()
-	followed := make(chan struct{})
-	go func() { hub.Run(following); close(followed) }() // stopped by endFeed, awaited below
+	var following sync.WaitGroup
+	following.Go(func() { hub.Run(follow) }) // stopped by endFeed, awaited below
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }() // stopped by closeServer, awaited below
 
@@ -132,7 +133,7 @@ func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, q
 	closeServer(server, log)
 	failure = errors.Join(failure, <-served)
 	endFeed()
-	<-followed
+	following.Wait()
 	if left != (pipeline.Left{}) {
 		failure = errors.Join(failure, fmt.Errorf("the drain timeout was over: %d accepted events were refused, of %d nobody knows whether they are stored", left.Refused, left.Unknown))
 	}
