@@ -20,13 +20,13 @@ var Early func([]bool)
 			{"ingest/internal/postgres/writer/writer.go", `// Timeouts bound`, `func early(b *batch) { event.Early(b.stored) }
 
 // Timeouts bound`},
-			{"ingest/internal/postgres/writer/staged.go", `	sent()
+			{"ingest/internal/postgres/writer/staged.go", `	b.committing()
 	return w.commit(ctx, b)`, `	early(b)
-	sent()
+	b.committing()
 	return w.commit(ctx, b)`},
-			{"ingest/internal/postgres/writer/direct.go", `	sent()
+			{"ingest/internal/postgres/writer/direct.go", `	b.committing()
 	return w.send(`, `	early(b)
-	sent()
+	b.committing()
 	return w.send(`},
 		},
 	},

@@ -18,12 +18,12 @@ var keys = []Mutant{
 		Edits: []Edit{
 			{"ingest/internal/postgres/writer/lookup.go", `	b.knownTo, err = w.lookers.find(ctx, asked, b.known)
 `, `	b.knownTo, err = w.lookers.find(ctx, asked, b.known)
-	for i, suspected := range b.suspects {
+	for i, suspected := range b.Suspects {
 		b.known[i] = b.known[i] || suspected
 	}
 `},
 			{"ingest/internal/postgres/writer/lookup.go", `SELECT 1 / (0 * coalesce(length(k.event_id), 1))`, `SELECT length(k.event_id)`},
-			{"ingest/internal/postgres/writer/staged.go", `if b.costOfSuspects() > w.lookUpBytes {`, `if b.suspects != nil {`},
+			{"ingest/internal/postgres/writer/staged.go", `if b.costOfSuspects() > w.lookUpBytes {`, `if b.Suspects != nil {`},
 		},
 	},
 	{

@@ -24,7 +24,7 @@ func TestAPlanIsDueUnderABatch(t *testing.T) {
 	w, conn, _ := trusting(t)
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, []bool{false}, "a")
-	b := batch{groups: storetest.Groups("known", "b"), suspects: []bool{true, false}, received: 2}
+	b := batch{Batch: event.Batch{Groups: storetest.Groups("known", "b"), Suspects: []bool{true, false}}, received: 2}
 	b.believe()
 	uses := w.session.checkPlan.uses
 	err := w.inTurn(t.Context(), func() error {
@@ -121,8 +121,8 @@ func TestIDsAreNotUsedOnceMore(t *testing.T) {
 	var newer *session
 	w, _, _ := beforeTheLostIsAskedAfter(t, func(w *Writer, _ string) {
 		for _, others := range [][]string{{"as", "many", "as before"}, {"other"}} {
-			b := batch{groups: storetest.Groups(others...), received: len(others)}
-			if err := w.staged(t.Context(), &b, func() {}); err != nil {
+			b := batch{Batch: event.Batch{Groups: storetest.Groups(others...)}, committing: func() {}, received: len(others)}
+			if err := w.staged(t.Context(), &b); err != nil {
 				t.Error(err)
 			}
 		}

@@ -4,9 +4,8 @@ import "ingot/internal/event"
 
 // batch is one batch, and how far it has come. Slices with one entry per event are in arrival order.
 type batch struct {
-	groups      []event.Group
-	suspects    []bool // events that the filter suspects; nil: nobody knows, as without a filter
-	brief       bool   // waits for a held key only as long as briefLock
+	event.Batch
+	committing  func() // tells the caller that COMMIT is about to go out
 	received    int
 	first       int64    // first id; the others follow it; 0 before ids are taken
 	from        *session // the session whose block the ids belong to; nil: it has none, or they were sent on the direct path
@@ -30,7 +29,7 @@ func count(groups []event.Group) int {
 
 // suspected counts the suspects.
 func (b *batch) suspected() (n int) {
-	for _, suspected := range b.suspects {
+	for _, suspected := range b.Suspects {
 		if suspected {
 			n++
 		}
@@ -48,11 +47,11 @@ const (
 
 // costOfSuspects is what the merge spends on the suspects if all of them exist, counted in bytes of payload.
 func (b *batch) costOfSuspects() (bytes int) {
-	if b.suspects == nil {
+	if b.Suspects == nil {
 		return 0
 	}
-	for at, e := range event.Each(b.groups) {
-		if b.suspects[at] {
+	for at, e := range event.Each(b.Groups) {
+		if b.Suspects[at] {
 			bytes += rowBytes + len(e.Payload)
 		}
 	}
@@ -63,7 +62,7 @@ func (b *batch) costOfSuspects() (bytes int) {
 // check.
 func (b *batch) believe() {
 	if n := b.suspected(); n > 0 && n <= checkedKeys {
-		b.known, b.believed = b.suspects, b.suspects
+		b.known, b.believed = b.Suspects, b.Suspects
 	}
 }
 
@@ -80,7 +79,7 @@ func (b *batch) believeIn(before *batch, k keys) {
 	if len(missing) == 0 {
 		return
 	}
-	for _, e := range event.Each(before.groups) {
+	for _, e := range event.Each(before.Groups) {
 		for _, at := range missing[key{e.ID, e.Topic}] {
 			if b.believed == nil {
 				b.believed = make([]bool, b.received)
@@ -96,7 +95,7 @@ func (b *batch) forgetKnown() {
 
 // countTopics adds up the stored events of each topic.
 func (b *batch) countTopics(counts map[string]int64) {
-	for at, e := range event.Each(b.groups) {
+	for at, e := range event.Each(b.Groups) {
 		if b.stored[at] {
 			counts[e.Topic]++
 		}

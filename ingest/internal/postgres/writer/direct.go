@@ -18,18 +18,18 @@ import (
 const directCopy = "COPY ingot.events (" + columns + ") FROM STDIN (FORMAT binary); "
 
 // mergeDirect writes a batch on the direct path. Its caller holds Writer.next; begin gives it back.
-func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan, ahead, sent func()) error {
-	x, err := w.begin(ctx, b, p, sent)
+func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan) error {
+	x, err := w.begin(ctx, b, p)
 	if x == nil {
 		return err
 	}
-	ahead()
-	return w.finish(ctx, b, x, sent)
+	b.Ahead()
+	return w.finish(ctx, b, x)
 }
 
 // begin prepares the batch and sends it; then it returns an exchange, and finish has to be called. If it had to stage
 // the batch instead, it returns no exchange: that batch is finished.
-func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *exchange, err error) {
+func (w *Writer) begin(ctx context.Context, b *batch, p plan) (x *exchange, err error) {
 	defer w.next.give()
 	err = w.inTurn(ctx, func() error {
 		if p.check {
@@ -44,9 +44,9 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan, sent func()) (x *e
 			return err
 		}
 		if err := w.lookUpBeside(ctx, b, p); err != nil {
-			return w.withoutLookUp(ctx, b, err, sent)
+			return w.withoutLookUp(ctx, b, err)
 		}
-		x = w.sendDirect(ctx, b, sent)
+		x = w.sendDirect(ctx, b)
 		return nil
 	})
 	return x, err
@@ -95,16 +95,16 @@ func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 
 // withoutLookUp stages a batch whose keys could not be looked up, because the look-up failed (for example, no
 // connection can be opened for it) or another server answered. The merge needs no look-up.
-func (w *Writer) withoutLookUp(ctx context.Context, b *batch, err error, sent func()) error {
+func (w *Writer) withoutLookUp(ctx context.Context, b *batch, err error) error {
 	w.cannotLookUp(b, err)
 	if err := w.alone(ctx); err != nil {
 		return err
 	}
-	return w.staged(ctx, b, sent)
+	return w.staged(ctx, b)
 }
 
 // sendDirect sends the batch on the direct path.
-func (w *Writer) sendDirect(ctx context.Context, b *batch, sent func()) *exchange {
+func (w *Writer) sendDirect(ctx context.Context, b *batch) *exchange {
 	s := w.session
 	s.rows = sortRows(b, s.rows)
 	for _, r := range s.rows {
@@ -115,7 +115,7 @@ func (w *Writer) sendDirect(ctx context.Context, b *batch, sent func()) *exchang
 	clear(s.rows) // else they hold on to the batch
 	defer s.shrink()
 
-	sent()
+	b.committing()
 	return w.send(ctx, b, s.buf)
 }
 
@@ -139,7 +139,7 @@ func (w *Writer) appendDirect(buf []byte, b *batch) []byte {
 	copied := len(buf)
 	buf = append(beginMessage(buf, 'd'), copyHeader...)
 	for _, r := range s.rows {
-		buf = appendRow(buf, r.e, b.first+int64(r.at), b.groups[r.group].ReceivedAt)
+		buf = appendRow(buf, r.e, b.first+int64(r.at), b.Groups[r.group].ReceivedAt)
 	}
 	buf = endMessage(append(buf, copyTrailer...), copied)
 	done := len(buf)

@@ -232,7 +232,7 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
-	b := batch{groups: storetest.Groups("a"), received: 1}
+	b := batch{Batch: event.Batch{Groups: storetest.Groups("a")}, received: 1}
 	if err := write(t.Context(), old, &b); err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestFenceKnowsItsOwn(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	w := newWriter(t, url)
-	b := batch{groups: storetest.Groups("a"), received: 1}
+	b := batch{Batch: event.Batch{Groups: storetest.Groups("a")}, received: 1}
 	if err := write(t.Context(), w, &b); err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestFenceWaits(t *testing.T) {
 	url := postgrestest.Database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
 	w.instance, w.timeouts.Lock = old.instance, time.Millisecond
-	b := batch{groups: storetest.Groups("a", "b"), received: 2}
+	b := batch{Batch: event.Batch{Groups: storetest.Groups("a", "b")}, received: 2}
 	if err := write(t.Context(), old, &b); err != nil {
 		t.Fatal(err)
 	}

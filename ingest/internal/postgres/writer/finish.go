@@ -11,7 +11,7 @@ import (
 
 // finish waits for the answer to a direct batch. A batch that was refused takes the staged path. Either way finish
 // notes what the outcome says about the filter's guesses.
-func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func()) error {
+func (w *Writer) finish(ctx context.Context, b *batch, x *exchange) error {
 	err := x.answer(ctx, func(values [][]byte) { w.sawFold(b, values) })
 	if err == nil {
 		w.choose(func(c *pathChooser) {
@@ -30,7 +30,7 @@ func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func())
 		if inDoubt {
 			return w.doubt(ctx, b, x.session, err)
 		}
-		return w.refused(ctx, b, err, sent)
+		return w.refused(ctx, b, err)
 	})
 	if inDoubt && !begun {
 		x.session.giveUp() // ctx ended before doubt could give the connection up
@@ -41,13 +41,13 @@ func (w *Writer) finish(ctx context.Context, b *batch, x *exchange, sent func())
 
 // refused stages a batch of which the direct path has certainly stored nothing. The error that refused it matters
 // only for what the path chooser learns.
-func (w *Writer) refused(ctx context.Context, b *batch, err error, sent func()) error {
+func (w *Writer) refused(ctx context.Context, b *batch, err error) error {
 	w.log.Debug("direct path refused, staging the batch", zap.Error(err))
 	believed := b.believed != nil
 	if believed {
 		b.forgetKnown()
 	}
-	if err := w.staged(ctx, b, sent); err != nil {
+	if err := w.staged(ctx, b); err != nil {
 		return err
 	}
 	g := b.guessesInHindsight()

@@ -27,7 +27,7 @@ func (g *guesses) add(suspected, existed bool) {
 // guesses counts which guesses of the filter have proven right or wrong by this batch. A direct batch that was not
 // looked up has no wrong guess: a wrong one would have made it fail.
 func (b *batch) guesses() (g guesses) {
-	for i, suspected := range b.suspects {
+	for i, suspected := range b.Suspects {
 		known := b.known != nil && b.known[i]
 		g.add(suspected, known)
 	}
@@ -37,11 +37,11 @@ func (b *batch) guesses() (g guesses) {
 // guessesInHindsight does the same for a batch that failed on the direct path and was then stored on the staged
 // one. Later copies of a key in the batch do not count as guesses.
 func (b *batch) guessesInHindsight() (g guesses) {
-	if b.suspects == nil {
+	if b.Suspects == nil {
 		return g
 	}
-	for _, r := range sortRows(&batch{groups: b.groups}, nil) {
-		g.add(b.suspects[r.at], !b.stored[r.at])
+	for _, r := range sortRows(&batch{Batch: b.Batch}, nil) {
+		g.add(b.Suspects[r.at], !b.stored[r.at])
 	}
 	return g
 }

@@ -27,7 +27,7 @@ type keys struct {
 
 // keysToLookUp lists the suspects, or all events.
 func keysToLookUp(b *batch, all bool) (k keys) {
-	if b.suspects == nil && !all {
+	if b.Suspects == nil && !all {
 		return k
 	}
 	n := b.received
@@ -35,8 +35,8 @@ func keysToLookUp(b *batch, all bool) (k keys) {
 		n = b.suspected()
 	}
 	k = keys{make([]string, 0, n), make([]string, 0, n), make([]int, 0, n)}
-	for at, e := range event.Each(b.groups) {
-		if all || b.suspects[at] {
+	for at, e := range event.Each(b.Groups) {
+		if all || b.Suspects[at] {
 			k.ids = append(k.ids, e.ID)
 			k.topics = append(k.topics, e.Topic)
 			k.positions = append(k.positions, at)

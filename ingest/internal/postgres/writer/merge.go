@@ -137,7 +137,7 @@ func appendMerge(buf []byte, b *batch, rows []row, lockTimeout time.Duration) []
 		array(pgtype.Int8OID, func(buf []byte, r row) []byte { return appendInt64(buf, b.first+int64(r.at)) }),
 		array(pgtype.TextOID, func(buf []byte, r row) []byte { return appendText(buf, r.e.Source) }),
 		array(pgtype.TimestamptzOID, func(buf []byte, r row) []byte { return appendTime(buf, r.e.Timestamp) }),
-		array(pgtype.TimestamptzOID, func(buf []byte, r row) []byte { return appendTime(buf, b.groups[r.group].ReceivedAt) }),
+		array(pgtype.TimestamptzOID, func(buf []byte, r row) []byte { return appendTime(buf, b.Groups[r.group].ReceivedAt) }),
 		array(pgtype.JSONOID, func(buf []byte, r row) []byte { return appendText(buf, r.e.Payload) }),
 	})
 	sync := len(buf)

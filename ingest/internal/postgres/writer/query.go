@@ -55,7 +55,7 @@ func (w *Writer) appendCommit(q []byte, b *batch) []byte {
 // appendCheck appends the statement that fails the transaction unless all keys exist that are believed to.
 func (s *session) appendCheck(q []byte, b *batch) []byte {
 	ids, topics := s.texts[0][:0], s.texts[1][:0]
-	for at, e := range event.Each(b.groups) {
+	for at, e := range event.Each(b.Groups) {
 		if b.believed[at] {
 			ids = appendHex(append(ids, hexNewline...), e.ID)
 			topics = appendHex(append(topics, hexNewline...), e.Topic)

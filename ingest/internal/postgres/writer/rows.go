@@ -78,8 +78,8 @@ type row struct {
 func sortRows(b *batch, rows []row) []row {
 	rows = rows[:0]
 	at := int32(0)
-	for g := range b.groups {
-		events := b.groups[g].Events
+	for g := range b.Groups {
+		events := b.Groups[g].Events
 		for i := range events {
 			if b.known == nil || !b.known[at] {
 				rows = append(rows, row{&events[i], int32(g), at})

@@ -11,8 +11,8 @@ import (
 
 // mergeStaged writes a batch on the staged path. Its caller holds Writer.next; mergeStaged gives it back once it has
 // the turn, so that the next batch can be prepared.
-func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) error {
-	ahead()
+func (w *Writer) mergeStaged(ctx context.Context, b *batch) error {
+	b.Ahead()
 	if b.costOfSuspects() > w.lookUpBytes {
 		if _, err := w.lookUp(ctx, b, false); err != nil {
 			w.cannotLookUp(b, err)
@@ -27,11 +27,11 @@ func (w *Writer) mergeStaged(ctx context.Context, b *batch, ahead, sent func()) 
 	if err := w.alone(ctx); err != nil {
 		return err
 	}
-	return w.staged(ctx, b, sent)
+	return w.staged(ctx, b)
 }
 
 // staged merges a batch and commits it. Its caller has the turn, and no answer is awaited.
-func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
+func (w *Writer) staged(ctx context.Context, b *batch) error {
 	defer w.staging.Store(false)
 	if err := w.stage(ctx, b); err != nil {
 		w.rollback(ctx)
@@ -42,7 +42,7 @@ func (w *Writer) staged(ctx context.Context, b *batch, sent func()) error {
 		}
 		return classify(err)
 	}
-	sent()
+	b.committing()
 	return w.commit(ctx, b)
 }
 
@@ -66,7 +66,7 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 		return nil
 	}
 	lockTimeout := w.timeouts.Lock
-	if b.brief {
+	if b.Brief {
 		lockTimeout = briefLock
 	}
 	return s.merge(ctx, b, lockTimeout)

@@ -87,24 +87,23 @@ func (w *Writer) drop() {
 // *event.UnknownError COMMIT was sent, and its outcome was still not known when ctx ended (doubt.go). When ctx
 // ends, the connection is given up; a COMMIT is never cancelled, only not waited for any longer.
 func (w *Writer) Merge(ctx context.Context, write event.Batch, sent func()) ([]bool, error) {
-	b := batch{groups: write.Groups, suspects: write.Suspects, brief: write.Brief, received: count(write.Groups)}
+	b := batch{Batch: write, committing: sent, received: count(write.Groups)}
 	if b.received == 0 {
 		return nil, nil
+	}
+	if b.Ahead == nil {
+		b.Ahead = func() {}
 	}
 	if err := w.next.take(ctx); err != nil {
 		return nil, err
 	}
 	var p plan
-	w.choose(func(c *pathChooser) { p = c.plan(b.received, b.suspects, b.brief) })
-	ahead := write.Ahead
-	if ahead == nil {
-		ahead = func() {}
-	}
+	w.choose(func(c *pathChooser) { p = c.plan(b.received, b.Suspects, b.Brief) })
 	var err error
 	if p.direct {
-		err = w.mergeDirect(ctx, &b, p, ahead, sent)
+		err = w.mergeDirect(ctx, &b, p)
 	} else {
-		err = w.mergeStaged(ctx, &b, ahead, sent)
+		err = w.mergeStaged(ctx, &b)
 	}
 	if err != nil {
 		return nil, err
