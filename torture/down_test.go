@@ -150,10 +150,9 @@ func outOfConnections(t *testing.T, server *localpg.Server) func() {
 	taken := []*pgx.Conn{pgtest.Client(t, server.URL())}
 	await(t, "a server without connections", func() bool {
 		pgtest.Exec(t, taken[0], "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ingot%'")
-		var full *pgconn.PgError
 		for {
 			conn, err := pgx.Connect(context.Background(), server.URL())
-			if errors.As(err, &full) && full.Code == "53300" {
+			if full, ok := errors.AsType[*pgconn.PgError](err); ok && full.Code == "53300" {
 				break
 			}
 			if err != nil {

@@ -18,8 +18,7 @@ func TestAChildIsReaped(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-p.Done()
-	var exit *exec.ExitError
-	if !errors.As(p.Err(), &exit) || exit.ExitCode() != 3 || !p.Ended() {
+	if exit, ok := errors.AsType[*exec.ExitError](p.Err()); !ok || exit.ExitCode() != 3 || !p.Ended() {
 		t.Errorf("%v, ended: %t", p.Err(), p.Ended())
 	}
 	if err := syscall.Kill(p.PID(), 0); !errors.Is(err, syscall.ESRCH) {

@@ -68,15 +68,14 @@ func rows(prints ...uint64) (rows []Row) {
 func TestRules(t *testing.T) {
 	t.Parallel()
 	const (
-		once      = "at most one attempt on a key is told stored"
-		preceded  = "a duplicate is of an attempt that could have come first"
-		first     = "of the copies in one request the first is the stored one"
-		there     = "told stored or duplicate: there is a row"
-		single    = "at most one row a key"
-		refused   = "only definite refusals: there is no row"
-		nobody    = "a row, and nobody was told unknown: exactly one was told stored"
-		bytes     = "the row has the bytes of the attempt that was told stored"
-		undecided = Unknown
+		once     = "at most one attempt on a key is told stored"
+		preceded = "a duplicate is of an attempt that could have come first"
+		first    = "of the copies in one request the first is the stored one"
+		there    = "told stored or duplicate: there is a row"
+		single   = "at most one row a key"
+		refused  = "only definite refusals: there is no row"
+		nobody   = "a row, and nobody was told unknown: exactly one was told stored"
+		bytes    = "the row has the bytes of the attempt that was told stored"
 	)
 	for _, c := range []struct {
 		name     string
@@ -88,29 +87,29 @@ func TestRules(t *testing.T) {
 		{"a duplicate that was answered before the stored one", []told{{fates: []Fate{Stored}, late: true}, at(Duplicate)}, rows(1), nil},
 		{"copies in a request", []told{at(Stored, Duplicate, Duplicate)}, rows(1), nil},
 		{"copies in a request, of which the first is refused", []told{at(Refused, Stored)}, rows(2), nil},
-		{"unknown and stored", []told{at(undecided)}, rows(1), nil},
-		{"unknown and not stored", []told{at(undecided)}, nil, nil},
-		{"unknown, then stored", []told{at(undecided), at(Stored)}, rows(2), nil},
-		{"unknown, then a duplicate of it", []told{at(undecided), at(Duplicate)}, rows(1), nil},
+		{"unknown and stored", []told{at(Unknown)}, rows(1), nil},
+		{"unknown and not stored", []told{at(Unknown)}, nil, nil},
+		{"unknown, then stored", []told{at(Unknown), at(Stored)}, rows(2), nil},
+		{"unknown, then a duplicate of it", []told{at(Unknown), at(Duplicate)}, rows(1), nil},
 		{"under way for ever", []told{at(Open)}, rows(1), nil},
 		{"refused, then stored", []told{at(Refused), at(Stored)}, rows(2), nil},
 		{"only refused", []told{at(Refused), at(Refused)}, nil, nil},
 		{"refused, then stored, then a duplicate", []told{at(Refused), at(Stored), at(Duplicate)}, rows(2), nil},
 		{"a duplicate that was answered after the stored one, and sent before", []told{{fates: []Fate{Duplicate}, late: true}, at(Stored)}, rows(2), nil},
-		{"unknown twice, and the second stored", []told{at(undecided), at(undecided)}, rows(2), nil},
+		{"unknown twice, and the second stored", []told{at(Unknown), at(Unknown)}, rows(2), nil},
 
 		{"stored twice", []told{at(Stored), at(Stored)}, rows(1), []string{once}},
 		{"a duplicate of nothing", []told{at(Duplicate)}, rows(1), []string{preceded, nobody, bytes}},
 		{"a duplicate of a refusal", []told{at(Refused), at(Duplicate)}, rows(2), []string{preceded, nobody, bytes}},
 		{"a duplicate of what came later", []told{at(Duplicate), at(Stored)}, rows(2), []string{preceded}},
 		{"a duplicate of a later copy", []told{at(Duplicate, Stored)}, rows(2), []string{preceded, first}},
-		{"a later copy, with an earlier attempt", []told{at(undecided), at(Duplicate, Stored)}, rows(3), []string{first}},
+		{"a later copy, with an earlier attempt", []told{at(Unknown), at(Duplicate, Stored)}, rows(3), []string{first}},
 		{"stored and gone", []told{at(Stored)}, nil, []string{there}},
-		{"a duplicate and gone", []told{at(undecided), at(Duplicate)}, nil, []string{there}},
+		{"a duplicate and gone", []told{at(Unknown), at(Duplicate)}, nil, []string{there}},
 		{"two rows", []told{at(Stored), at(Duplicate)}, rows(1, 1), []string{single}},
 		{"refused and there", []told{at(Refused)}, rows(1), []string{refused, nobody, bytes}},
 		{"another attempt's bytes", []told{at(Stored), at(Duplicate)}, rows(2), []string{bytes}},
-		{"a duplicate with its own bytes", []told{at(undecided), at(Duplicate)}, rows(2), []string{bytes}},
+		{"a duplicate with its own bytes", []told{at(Unknown), at(Duplicate)}, rows(2), []string{bytes}},
 		{"nobody's bytes", []told{at(Stored)}, rows(9), []string{bytes}},
 	} {
 		h := newHistory()

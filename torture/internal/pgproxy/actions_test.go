@@ -11,8 +11,7 @@ import (
 
 // codeOf is the SQLSTATE that a client was told, or "".
 func codeOf(err error) string {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pgErr.Code
 	}
 	return ""
@@ -78,8 +77,7 @@ func TestFatal(t *testing.T) {
 		before := h.batches(t)
 		h.Arm(Fault{At: c.at, Do: Error, SQLSTATE: c.sqlstate})
 		err := stepNamed(c.step).do(t.Context(), conn)
-		var pgErr *pgconn.PgError
-		if !errors.As(err, &pgErr) || pgErr.Code != c.sqlstate || pgErr.Severity != "FATAL" {
+		if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || pgErr.Code != c.sqlstate || pgErr.Severity != "FATAL" {
 			t.Errorf("%s: %v", c.step, err)
 		}
 		end(conn)
