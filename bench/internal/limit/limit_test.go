@@ -10,23 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"ingot"
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/postgres"
 	"ingot/internal/pgtest"
 )
 
 func database(t *testing.T) string {
 	t.Helper()
 	return pgtest.NewFrom(t, "bench", func(ctx context.Context, url string) error {
-		conn, err := pgx.Connect(ctx, url)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = conn.Close(ctx) }()
-		_, err = conn.PgConn().Exec(ctx, ingot.Schema).ReadAll()
-		return err
+		return postgres.Exec(ctx, url, ingot.Schema)
 	})
 }
 
@@ -102,13 +95,8 @@ func TestCommit(t *testing.T) {
 			t.Errorf("during %v: %v of %v, %v", during, median, took, err)
 		}
 	}
-	conn, err := pgx.Connect(t.Context(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
 	var rows, first, last int
-	if err := conn.QueryRow(t.Context(), "SELECT count(*), min(n), max(n) FROM ingot.bench_commit").Scan(&rows, &first, &last); err != nil || rows < 10 || first != 0 || last != rows-1 {
+	if err := pgtest.Client(t, db).QueryRow(t.Context(), "SELECT count(*), min(n), max(n) FROM ingot.bench_commit").Scan(&rows, &first, &last); err != nil || rows < 10 || first != 0 || last != rows-1 {
 		t.Errorf("%d rows, from %d to %d, %v", rows, first, last, err)
 	}
 	if median, err := Commit(t.Context(), db+"x", time.Millisecond); err == nil {
@@ -172,23 +160,17 @@ func TestBareStoresSevenOfTen(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	conn, err := pgx.Connect(t.Context(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	var rows, keys int
-	if err := conn.QueryRow(t.Context(), "SELECT count(*), count(DISTINCT event_id) FROM ingot.events").Scan(&rows, &keys); err != nil {
-		t.Fatal(err)
-	}
-	if want := requests * 7 / 10; rows != want || keys != want {
-		t.Errorf("%d rows, %d keys, want %d", rows, keys, want)
+	conn := pgtest.Client(t, db)
+	const want = requests * 7 / 10
+	for _, what := range []string{"*", "DISTINCT event_id"} {
+		if n := pgtest.Number(t, conn, "SELECT count("+what+") FROM ingot.events"); n != want {
+			t.Errorf("count(%s) is %d, want %d", what, n, want)
+		}
 	}
 
-	var ended int
-	if err := conn.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-		WHERE datname = current_database() AND pid <> pg_backend_pid()`).Scan(&ended); err != nil || ended != 1 {
-		t.Fatalf("%d connections ended, %v", ended, err)
+	if ended := pgtest.Number(t, conn, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE datname = current_database() AND pid <> pg_backend_pid()`); ended != 1 {
+		t.Fatalf("%d connections ended", ended)
 	}
 	for range 2 {
 		if got := publish(t, url, "{}"); !strings.Contains(got, "wait for COMMIT") && !strings.Contains(got, "send a group") {

@@ -9,8 +9,6 @@ import (
 	"testing/iotest"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"ingot/internal/pgtest"
 )
 
@@ -98,19 +96,12 @@ func TestProxyBeforePostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	conn, err := pgx.Connect(t.Context(), through(t, p, url))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(t.Context()) }()
+	conn := pgtest.Client(t, through(t, p, url))
 	for _, sql := range []string{"CREATE TABLE t (n int)", "BEGIN", "INSERT INTO t VALUES (1)", "COMMIT", "BEGIN; INSERT INTO t VALUES (2); COMMIT", "BEGIN", "ROLLBACK"} {
-		if _, err := conn.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
-			t.Fatalf("%s: %v", sql, err)
-		}
+		pgtest.Exec(t, conn, sql)
 	}
-	rows := 0
-	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM t").Scan(&rows); err != nil || rows != 2 {
-		t.Errorf("%d rows, %v", rows, err)
+	if rows := pgtest.Number(t, conn, "SELECT count(*) FROM t"); rows != 2 {
+		t.Errorf("%d rows", rows)
 	}
 	if held.Load() != 2 {
 		t.Errorf("held %d times, want 2", held.Load())
@@ -144,10 +135,7 @@ func TestProxyCloseEndsConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := pgx.Connect(t.Context(), through(t, p, url))
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := pgtest.Client(t, through(t, p, url))
 	p.Close()
 	if err := conn.Ping(t.Context()); err == nil {
 		t.Error("the connection outlives the proxy")

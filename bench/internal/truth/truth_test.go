@@ -10,6 +10,7 @@ import (
 
 	"ingot"
 	"ingot/bench/internal/mix"
+	"ingot/bench/internal/postgres"
 	"ingot/internal/pgtest"
 )
 
@@ -20,19 +21,9 @@ const settled = 1000
 func table(t *testing.T, e *mix.Encoder) (string, *pgx.Conn) {
 	t.Helper()
 	url := pgtest.NewFrom(t, "bench", func(ctx context.Context, url string) error {
-		conn, err := pgx.Connect(ctx, url)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = conn.Close(ctx) }()
-		_, err = conn.PgConn().Exec(ctx, ingot.Schema).ReadAll()
-		return err
+		return postgres.Exec(ctx, url, ingot.Schema)
 	})
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	conn := pgtest.Client(t, url)
 	stream := []byte(mix.CopyHeader)
 	for i := range settled {
 		stream = e.AppendRow(stream, i, int64(101+i))
@@ -71,9 +62,7 @@ func TestCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 			url, conn := table(t, e)
-			if _, err := conn.PgConn().Exec(t.Context(), c.harm).ReadAll(); err != nil {
-				t.Fatal(err)
-			}
+			pgtest.Exec(t, conn, c.harm)
 			acks := NewAcks(0)
 			for i := range settled {
 				acks.Add([]int{i, i / 2})
@@ -119,9 +108,7 @@ func TestLastID(t *testing.T) {
 		{"INSERT INTO ingot.batches SELECT n, 100 * n, 100 * n + 9, 10, 10, 10 * n, 10 * n, gen_random_uuid(), now() FROM generate_series(1, 5) AS n", 509},
 		{"INSERT INTO ingot.batches SELECT 6, 7, 9, 3, 3, 53, 53, gen_random_uuid(), now()", 509},
 	} {
-		if _, err := conn.PgConn().Exec(t.Context(), c.sql).ReadAll(); err != nil {
-			t.Fatal(err)
-		}
+		pgtest.Exec(t, conn, c.sql)
 		if got, err := LastID(t.Context(), url); got != c.want || err != nil {
 			t.Errorf("%d, want %d: %v", got, c.want, err)
 		}
