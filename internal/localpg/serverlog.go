@@ -19,11 +19,11 @@ const (
 // errOccupied is the error of a start that was refused because processes of an older server are still there.
 var errOccupied = errors.New("an older server is still there")
 
-// serverLog is the file with the server's output. start is where the output of this start begins, read how far the
-// file was read for signs of recovery.
+// serverLog is the file with the server's output.
 type serverLog struct {
-	file        *os.File
-	start, read int64
+	file  *os.File
+	start int64 // where the output of this start begins
+	read  int64 // how far the file was read for signs of recovery
 }
 
 func openLog(path string, o owner) (*serverLog, error) {

@@ -56,7 +56,7 @@ func (c *cluster) takeOver(ctx context.Context, deadline time.Time) error {
 		f := readPidfile(c.path)
 		alive := f.pid != 0 && isPostmaster(f.pid, c.path)
 		if alive && f.socket == c.socket {
-			sent = c.sendOnce(f.pid, stopSignal(half), sent)
+			sent = c.tellToStop(f.pid, half, sent)
 		}
 		if !alive && c.endBackends(half) == 0 {
 			return c.removePidfile()
@@ -71,14 +71,13 @@ func (c *cluster) takeOver(ctx context.Context, deadline time.Time) error {
 	}
 }
 
-func stopSignal(half time.Time) syscall.Signal {
+// tellToStop tells an older server to shut down fast, or after half of the time at once. Each signal is sent once; sent is the
+// last that was.
+func (c *cluster) tellToStop(pid int, half time.Time, sent syscall.Signal) syscall.Signal {
+	sig := syscall.SIGINT
 	if time.Now().After(half) {
-		return syscall.SIGQUIT
+		sig = syscall.SIGQUIT
 	}
-	return syscall.SIGINT
-}
-
-func (c *cluster) sendOnce(pid int, sig, sent syscall.Signal) syscall.Signal {
 	if sig != sent {
 		_ = syscall.Kill(pid, sig)
 		c.resume(pid)
