@@ -417,6 +417,29 @@ func TestABufferIsBoundedInBytes(t *testing.T) {
 	})
 }
 
+// TestWhoIsSentBackNeedsNoWord: it may have been told of the buffer and of its end at once.
+func TestWhoIsSentBackNeedsNoWord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		config := testConfig()
+		config.Buffer = 1
+		h := New(config, nil, nil, zap.NewNop())
+		s := subscribe(t, h, event.Query{}, event.Position{})
+		defer s.Close()
+		s.join()
+		for i := range int64(2) {
+			e := event.Stored{Position: event.Position{Commit: 1, ID: i + 1}}
+			h.publish(event.Page{Events: []event.Stored{e}, At: e.Position, End: true})
+		}
+		<-s.signal
+		for i, want := range []int{1, 0} { // what the buffer holds, and then it goes back
+			if events, err := s.step(t.Context(), t.Context()); len(events) != want || err != nil || s.joined != (i == 0) {
+				t.Errorf("%d events, joined %v: %v", len(events), s.joined, err)
+			}
+		}
+	})
+}
+
 // TestWhoIsSentBackLeavesOnce: one that closes while it reads pages, having been live,
 // takes the place of nobody who still is, and leaves nothing behind.
 func TestWhoIsSentBackLeavesOnce(t *testing.T) {
