@@ -190,8 +190,8 @@ func TestKeysAreLookedUpWhereTheyAreWritten(t *testing.T) {
 	release()
 	first.want(t, true)
 	s.want(t, slices.Concat([]bool{false}, slices.Repeat([]bool{true}, len(keys)-1))...)
-	if w.session.merged != len(keys) {
-		t.Errorf("%d rows merged", w.session.merged)
+	if w.session.merged != len(keys) || w.lookers.all[0].conn != nil {
+		t.Errorf("%d rows merged; the other server is asked again: %v", w.session.merged, w.lookers.all[0].conn != nil)
 	}
 }
 
@@ -218,6 +218,22 @@ func TestFirstOfTwoIsRefused(t *testing.T) {
 	}
 	if w.chooser.races != raceMemory {
 		t.Errorf("races %v: the one behind was in none", w.chooser.races)
+	}
+}
+
+// TestAnotherTopicIsAnotherKey, whether its batch makes sure or it is looked up beforehand.
+func TestAnotherTopicIsAnotherKey(t *testing.T) {
+	t.Parallel()
+	w, _, _ := trusting(t)
+	for topic, seen := range map[string]guesses{"checked": w.chooser.seen, "looked up": {}} {
+		e := storetest.Event("known")
+		e.Topic, w.chooser.seen = topic, seen
+		for _, isNew := range []bool{true, false} {
+			stored, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(e)}, Suspects: []bool{true}}, func() {})
+			if err != nil || stored[0] != isNew {
+				t.Errorf("%s, new: %v: stored %v, %v", topic, isNew, stored, err)
+			}
+		}
 	}
 }
 

@@ -33,6 +33,8 @@ func TestPlan(t *testing.T) {
 		"races lately: staged for a while": {trusting(pathChooser{path: PathAuto, staged: 1}), asked, false, plan{}},
 		"staged":                           {trusting(pathChooser{path: PathStaged}), asked, false, plan{}},
 		"direct":                           {pathChooser{path: PathDirect, staged: 5}, nil, false, plan{direct: true}},
+		"direct, hardly warm":              {pathChooser{path: PathDirect, seen: guesses{hits: guessesToTrust - 1}}, asked, false, plan{direct: true}},
+		"direct, warm: believe the filter": {pathChooser{path: PathDirect, seen: guesses{hits: guessesToTrust}}, asked, false, plan{direct: true, check: true}},
 	} {
 		if got := c.chooser.plan(10, c.suspects, c.brief); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)

@@ -132,6 +132,28 @@ func TestKnownToAnotherServer(t *testing.T) {
 	if w.lookers.all[0].conn == old {
 		t.Error("the connection to another server is still asked")
 	}
+	w.session.server = w.lookers.all[0].server
+	write()
+	old = w.lookers.all[0].conn
+	if write(); w.lookers.all[0].conn != old {
+		t.Error("the connection to the same server is asked once")
+	}
+}
+
+// TestTwoServersAnswer a look-up, as two connections may after a failover: neither is believed, and both are made anew.
+func TestTwoServersAnswer(t *testing.T) {
+	t.Parallel()
+	w := staging(t, postgrestest.Database(t))
+	_, names := suspected(twoLookers)
+	asked := keysToLookUp(&batch{Batch: event.Batch{Groups: storetest.Groups(names...)}, received: len(names)}, true)
+	for i, two := range []bool{false, true, false} {
+		if two {
+			w.lookers.all[1].server = "another time"
+		}
+		if _, err := w.lookers.find(t.Context(), asked, make([]bool, len(names))); (err != nil) != two {
+			t.Errorf("look-up %d, two servers %v: %v", i, two, err)
+		}
+	}
 }
 
 // TestNoConnectionForLookUps: batches go without, and who refused is left alone for a
