@@ -38,12 +38,12 @@ func (r *Reader) browse(ctx context.Context, q event.Query) (event.Page, error) 
 		switch before := b.room(); {
 		case q.EventID != "":
 			below, more, err = r.browseIndex(ctx, b, lo, below)
-		case len(q.Topics) > 0:
+		case len(q.Topics) > 0: // slice by slice: the newest first, and several at once after one that had little
 			from := max(lo, (postgres.SliceOf(below-1)-slices+1)<<postgres.SliceBits)
 			if below, more, err = r.browseIndex(ctx, b, from, below); err == nil && !more {
 				below, more = from, from > lo
 			}
-			if 4*(before-b.room()) < before {
+			if found := before - b.room(); 4*found < before {
 				slices = min(8*slices, slicesAtOnce(q))
 			}
 		default:
