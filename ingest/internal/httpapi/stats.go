@@ -55,9 +55,9 @@ type FeedStats struct {
 
 // Figures are what /stats shows of other packages' work in this process.
 type Figures struct {
-	Queue  QueueStats
-	Filter FilterStats
-	Feed   FeedStats
+	Queue  QueueStats  `json:"queue"`
+	Filter FilterStats `json:"filter"`
+	Feed   FeedStats   `json:"feed"`
 }
 
 // statsAnswer is the body of GET /stats. The first three and topics are totals of all committed batches of all
@@ -70,10 +70,8 @@ type statsAnswer struct {
 	Topics           map[string]int64 `json:"topics"`
 	UptimeSeconds    float64          `json:"uptime_seconds"`
 	BodiesInFlight   int64            `json:"bodies_in_flight_bytes"`
-	Queue            QueueStats       `json:"queue"`
-	Filter           FilterStats      `json:"filter"`
-	Feed             FeedStats        `json:"feed"`
-	Mallocs          uint64           `json:"mallocs_total"`
+	Figures
+	Mallocs uint64 `json:"mallocs_total"`
 }
 
 func (s *Server) stats(ctx *fasthttp.RequestCtx) error {
@@ -110,9 +108,7 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) error {
 		Topics:           totals.Topics,
 		UptimeSeconds:    time.Since(s.started).Round(time.Millisecond).Seconds(),
 		BodiesInFlight:   s.budget.used.Load(),
-		Queue:            figures.Queue,
-		Filter:           figures.Filter,
-		Feed:             figures.Feed,
+		Figures:          figures,
 		Mallocs:          mallocs(),
 	})
 	if err != nil {
