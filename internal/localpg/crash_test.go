@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -138,12 +137,20 @@ func awaitGone(t *testing.T, busy <-chan error) {
 	}
 }
 
+// supervise reports what becomes of a server that is supervised, until the supervision has ended.
+func supervise(ctx context.Context, srv *Server) (<-chan Incident, <-chan struct{}) {
+	incidents, ended := make(chan Incident), make(chan struct{})
+	go func() { // ends with ctx or by Stop; the caller waits on ended
+		defer close(ended)
+		srv.Supervise(ctx, func(i Incident) { incidents <- i })
+	}()
+	return incidents, ended
+}
+
 func TestSuperviseBringsTheServerBack(t *testing.T) {
 	t.Parallel()
 	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true})
-	incidents := make(chan Incident)
-	var wg sync.WaitGroup
-	wg.Go(func() { srv.Supervise(context.Background(), func(i Incident) { incidents <- i }) }) // ends by Stop
+	incidents, ended := supervise(context.Background(), srv) // until Stop
 	for range 3 {
 		srv.Kill()
 		i := <-incidents
@@ -153,7 +160,7 @@ func TestSuperviseBringsTheServerBack(t *testing.T) {
 		equal(t, "one", query(t, srv, "SELECT '1'"), "1")
 	}
 	check(t, srv.Stop(testContext(t)))
-	wg.Wait()
+	<-ended
 	equal(t, "ended", srv.current().Ended(), true)
 }
 
@@ -162,9 +169,7 @@ func TestSuperviseMissesTheSocket(t *testing.T) {
 	t.Parallel()
 	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true})
 	query(t, srv, `CREATE TABLE kept AS SELECT 'here' AS word`)
-	incidents := make(chan Incident)
-	var wg sync.WaitGroup
-	wg.Go(func() { srv.Supervise(context.Background(), func(i Incident) { incidents <- i }) }) // ends by Stop
+	incidents, ended := supervise(context.Background(), srv) // until Stop
 	check(t, os.RemoveAll(srv.cluster.socket))
 	select {
 	case i := <-incidents:
@@ -176,7 +181,7 @@ func TestSuperviseMissesTheSocket(t *testing.T) {
 	}
 	equal(t, "word", query(t, srv, "SELECT word FROM kept"), "here")
 	check(t, srv.Stop(testContext(t)))
-	wg.Wait()
+	<-ended
 }
 
 // TestSuperviseDoesNotWaitForAShutdownWithoutEnd, as one is that waits for an archive that takes nothing.
@@ -188,9 +193,7 @@ func TestSuperviseDoesNotWaitForAShutdownWithoutEnd(t *testing.T) {
 	check(t, err)
 	query(t, srv, `CREATE TABLE kept AS SELECT 'here' AS word`)
 	query(t, srv, "SELECT pg_switch_wal()::text")
-	incidents := make(chan Incident)
-	var wg sync.WaitGroup
-	wg.Go(func() { srv.Supervise(context.Background(), func(i Incident) { incidents <- i }) }) // ends by Stop
+	incidents, ended := supervise(context.Background(), srv) // until Stop
 	check(t, os.RemoveAll(srv.cluster.socket))
 	select {
 	case i := <-incidents:
@@ -204,16 +207,14 @@ func TestSuperviseDoesNotWaitForAShutdownWithoutEnd(t *testing.T) {
 	if err := srv.Stop(testContext(t)); !errors.Is(err, errTooSlow) {
 		t.Errorf("stop: %v", err)
 	}
-	wg.Wait()
+	<-ended
 }
 
 func TestSuperviseTriesAgainUntilItWorks(t *testing.T) {
 	t.Parallel()
 	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true})
-	incidents := make(chan Incident)
 	ctx, cancel := context.WithCancel(testContext(t))
-	var wg sync.WaitGroup
-	wg.Go(func() { srv.Supervise(ctx, func(i Incident) { incidents <- i }) })
+	incidents, ended := supervise(ctx, srv)
 	control := filepath.Join(srv.cluster.path, "global", "pg_control")
 	check(t, os.Rename(control, control+".away"))
 	srv.Kill()
@@ -231,7 +232,7 @@ func TestSuperviseTriesAgainUntilItWorks(t *testing.T) {
 	}
 	equal(t, "one", query(t, srv, "SELECT '1'"), "1")
 	cancel()
-	wg.Wait()
+	<-ended
 	check(t, srv.Restart(testContext(t))) // a server outlives its supervision
 	equal(t, "one", query(t, srv, "SELECT '1'"), "1")
 }

@@ -168,15 +168,13 @@ func TestAForeignSocketFolderIsRefused(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a folder away")
 	}
-	nobody, err := user.Lookup("nobody")
-	check(t, err)
 	dir := filepath.Join(t.TempDir(), "socket")
 	check(t, os.Mkdir(dir, 0o777))
 	o, err := unprivileged()
 	check(t, err)
 	check(t, os.Chown(dir, o.uid+1, 0))
 	if err := makeSocketFolder(dir, o); err == nil {
-		t.Errorf("a folder of uid %d was taken for %s's (nobody is %s)", o.uid+1, o.name, nobody.Uid)
+		t.Errorf("a folder of uid %d was taken for %s's", o.uid+1, o.name)
 	}
 	removeSocketFolder(dir, o) // as a start does that has failed
 	check(t, os.Remove(dir))
