@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"ingot/ingest/internal/postgres"
-	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/internal/pgtest"
 )
 
@@ -13,14 +12,14 @@ import (
 func TestAPoolerThatMovesSessionsIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		pooling postgrestest.Pooling
+		pooling pgtest.Pooling
 		moves   bool
 	}{
-		"session":              {postgrestest.PoolSession, false},
-		"transaction, newest":  {postgrestest.PoolNewest, true},
-		"transaction, in turn": {postgrestest.PoolOldest, true},
+		"session":              {pgtest.PoolSession, false},
+		"transaction, newest":  {pgtest.PoolNewest, true},
+		"transaction, in turn": {pgtest.PoolOldest, true},
 	} {
-		through := postgrestest.Pooler(t, pgtest.New(t), c.pooling)
+		through := pgtest.Pooler(t, pgtest.New(t), c.pooling)
 		for range 2 { // without the schema, and with it
 			_, err := postgres.Open(t.Context(), through)
 			if moves := errors.Is(err, postgres.ErrMovesSessions); moves != c.moves || !moves && err != nil {

@@ -21,7 +21,7 @@ func TestAPoolerThatMovesSessions(t *testing.T) {
 	t.Parallel()
 	for _, path := range []Path{PathStaged, PathDirect} {
 		url := postgrestest.Database(t)
-		through := postgrestest.Pooler(t, url, postgrestest.PoolOldest)
+		through := pgtest.Pooler(t, url, pgtest.PoolOldest)
 		one, other := New(through, path, testTimeouts, uuid.New(), zap.NewNop()), New(through, path, testTimeouts, uuid.New(), zap.NewNop())
 		t.Cleanup(one.Close)
 		t.Cleanup(other.Close)
