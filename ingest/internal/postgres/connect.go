@@ -35,6 +35,18 @@ const Begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 // Connect opens one connection and runs setup on it, as one simple Query. unanswered bounds how long the network
 // may leave sent data without an acknowledgement: see dial. onNotice may be nil.
 func Connect(ctx context.Context, url, setup string, unanswered time.Duration, onNotice pgconn.NoticeHandler) (*pgconn.PgConn, error) {
+	conn, err := connect(ctx, url, unanswered, onNotice)
+	if err != nil {
+		return nil, err
+	}
+	if err := setUpSession(ctx, conn, setup, unanswered); err != nil {
+		Discard(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+func connect(ctx context.Context, url string, unanswered time.Duration, onNotice pgconn.NoticeHandler) (*pgconn.PgConn, error) {
 	config, err := parse(url)
 	if err != nil {
 		return nil, err
@@ -47,11 +59,14 @@ func Connect(ctx context.Context, url, setup string, unanswered time.Duration, o
 		return nil, fmt.Errorf("connect to Postgres: %w", err)
 	}
 	up = true
-	if _, err := conn.Exec(ctx, catalogAlone+waitsForNobody+setup+serverTimeouts(conn, unanswered)).ReadAll(); err != nil {
-		Discard(conn)
-		return nil, fmt.Errorf("set up the session: %w", err)
-	}
 	return conn, nil
+}
+
+func setUpSession(ctx context.Context, conn *pgconn.PgConn, setup string, unanswered time.Duration) error {
+	if _, err := conn.Exec(ctx, catalogAlone+waitsForNobody+setup+serverTimeouts(conn, unanswered)).ReadAll(); err != nil {
+		return fmt.Errorf("set up the session: %w", err)
+	}
+	return nil
 }
 
 func parse(url string) (*pgconn.Config, error) {

@@ -75,6 +75,7 @@ func TestNotUpYet(t *testing.T) {
 		"53300": true,  // too_many_connections
 		"53100": true,  // disk_full
 		"55P03": true,  // lock_not_available
+		"08P01": true,  // protocol_violation, which is what PgBouncer says where it has no server
 		"28P01": false, // invalid_password
 		"3D000": false, // invalid_catalog_name
 		"42501": false, // insufficient_privilege

@@ -3,24 +3,25 @@ package postgres
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// NotUpYet recognizes an error of Open that may pass by itself: nobody listens, the server is starting or stopping
-// (class 57), it is out of connections, memory or disk (class 53), another process is bringing the schema up to
-// date, or somebody's transaction is in the way of that. A wrong password or database name is none of these.
+// NotUpYet recognizes an error of Open that may pass by itself: nobody listens or answers, a pooler has no server
+// (class 08), the server is starting or stopping (class 57), it is out of connections, memory or disk (class 53), another
+// process is bringing the schema up to date, or somebody's transaction is in the way of that. A wrong password or
+// database name is none of these.
 func NotUpYet(err error) bool {
-	if errors.Is(err, ErrMovesSessions) {
-		return false
-	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return LockTimedOut(err) || strings.HasPrefix(pgErr.Code, "57") || strings.HasPrefix(pgErr.Code, "53")
+		return LockTimedOut(err) || len(pgErr.Code) == 5 && slices.Contains([]string{"08", "53", "57"}, pgErr.Code[:2])
 	}
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return connecting
+	return connecting || errors.Is(err, errGone)
 }
+
+// errGone is in the error of Open if its connection was lost, or no answer came at the start.
+var errGone = errors.New("the server does not answer, or the connection to it is lost")
 
 // MissingRight is the SQLSTATE of a statement for which the role lacks a right, and of a row that row security refuses.
 const MissingRight = "42501"

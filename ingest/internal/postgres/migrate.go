@@ -35,16 +35,25 @@ const setupOpen = "SET client_min_messages = warning; SET lock_timeout = 0; SET 
 // Open brings the database at url to the newest schema, whoever starts first, and reports what the server promises
 // about a commit. It refuses a pooler that moves sessions (ErrMovesSessions).
 func Open(ctx context.Context, url string) (Durability, error) {
-	conn, err := Connect(ctx, url, setupOpen, unansweredDefault, nil)
+	conn, err := connect(ctx, url, unansweredDefault, nil)
 	if err != nil {
 		return Durability{}, err
 	}
 	defer Discard(conn)
-	if err := keepsSessions(ctx, url, conn); err != nil {
-		return Durability{}, err
+	durability, err := open(ctx, url, conn)
+	if err != nil && conn.IsClosed() && SQLState(err) == "" {
+		err = fmt.Errorf("%w: %w", errGone, err)
 	}
-	durability, err := ReadDurability(ctx, conn)
+	return durability, err
+}
+
+// open does what Open does, over a connection.
+func open(ctx context.Context, url string, conn *pgconn.PgConn) (Durability, error) {
+	durability, err := firstAnswer(ctx, conn)
 	if err != nil {
+		return durability, err
+	}
+	if err := keepsSessions(ctx, url, conn); err != nil {
 		return durability, err
 	}
 	for range migrationTries {
@@ -61,6 +70,20 @@ func Open(ctx context.Context, url string) (Durability, error) {
 	}
 	return durability, err
 }
+
+// firstAnswer sets the session up and asks what the server promises. A pooler that has no server keeps whoever connects
+// waiting, PgBouncer for two minutes: that is not waited for.
+func firstAnswer(ctx context.Context, conn *pgconn.PgConn) (Durability, error) {
+	ctx, cancel := context.WithTimeout(ctx, firstAnswerWait)
+	defer cancel()
+	if err := setUpSession(ctx, conn, setupOpen, unansweredDefault); err != nil {
+		return Durability{}, err
+	}
+	return ReadDurability(ctx, conn)
+}
+
+// firstAnswerWait is as long as connecting may take.
+const firstAnswerWait = connectTimeout
 
 // migrationTries bounds how often a migration is tried. A migration locks tables in another order than batches do, so
 // it can deadlock with ingesters of an older version that write meanwhile. After each deadlock one of the two sides

@@ -87,3 +87,56 @@ func answering(t *testing.T, answer string) (address string) {
 	}()
 	return l.Addr().String()
 }
+
+// TestAPoolerWithoutAServer welcomes whoever connects. Then it lets them wait for the server, hangs up, or says that there is
+// none, as PgBouncer does: each passes by itself, and is told while it lasts.
+func TestAPoolerWithoutAServer(t *testing.T) {
+	t.Parallel()
+	for what, answer := range map[string]*pgproto3.ErrorResponse{
+		"deadline": nil,
+		"lost":     {},
+		"failing":  {Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "08P01", Message: "server login has been failing"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := Open(ctx, welcoming(t, answer))
+			if err == nil || !NotUpYet(err) || !strings.Contains(err.Error(), what) || ctx.Err() != nil {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// welcoming is such a pooler. It answers the first statement: nil leaves it without an answer.
+func welcoming(t *testing.T, answer *pgproto3.ErrorResponse) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	t.Cleanup(func() { _ = l.Close(); <-ended })
+	go func() { // ends with its one client
+		defer close(ended)
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		client := pgproto3.NewBackend(conn, conn)
+		_, _ = client.ReceiveStartupMessage()
+		client.Send(&pgproto3.AuthenticationOk{})
+		client.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+		_ = client.Flush()
+		_, _ = client.Receive()
+		if answer == nil {
+			_, _ = io.Copy(io.Discard, conn)
+		} else if answer.Code != "" {
+			client.Send(answer)
+			_ = client.Flush()
+		}
+	}()
+	return "postgres://u@" + l.Addr().String() + "/d?sslmode=disable"
+}
