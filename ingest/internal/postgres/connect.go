@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,7 +73,10 @@ func setUpSession(ctx context.Context, conn *pgconn.PgConn, setup string, unansw
 func parse(url string) (*pgconn.Config, error) {
 	config, err := pgconn.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
+		return nil, urlError(err)
+	}
+	if err := checkHosts(config); err != nil {
+		return nil, err
 	}
 	saysWho(config, "ingot")
 	passesStandbys(config)
@@ -84,6 +88,26 @@ func parse(url string) (*pgconn.Config, error) {
 func CheckURL(url string) error {
 	_, err := parse(url)
 	return err
+}
+
+// urlError says why a database URL cannot be understood, without the URL and without quoting it: pgx hides a password where
+// it finds one, and of "password = x y" it does not.
+func urlError(err error) error {
+	why := err.Error()
+	why = why[strings.LastIndex(why, "`: ")+1:]
+	return fmt.Errorf("database URL: %s", strings.TrimPrefix(quoted.ReplaceAllString(why, `".."`), ": "))
+}
+
+var quoted = regexp.MustCompile(`".*"`)
+
+// checkHosts refuses a host that is the rest of a password with an @ of its own. It would be told wherever a host is.
+func checkHosts(config *pgconn.Config) error {
+	for _, f := range append(config.Fallbacks, &pgconn.FallbackConfig{Host: config.Host}) {
+		if strings.Contains(f.Host, "@") && !strings.HasPrefix(f.Host, "/") {
+			return errors.New("database URL: a user or password has an @ of its own: write %40 in its place")
+		}
+	}
+	return nil
 }
 
 // saysWho names a connection, and sets its encoding to UTF8, whatever the role, the database or the URL say: all
@@ -111,7 +135,7 @@ func passesStandbys(config *pgconn.Config) {
 
 // Target says where a database URL points, without its password.
 func Target(url string) string {
-	config, err := pgconn.ParseConfig(url)
+	config, err := parse(url)
 	if err != nil {
 		return "?"
 	}

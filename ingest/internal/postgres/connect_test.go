@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// TestTargetSaysWhere, and no password, which an error of a URL that cannot be understood does not have either.
+// TestTargetSaysWhere, and no password, which an error of a URL that cannot be understood does not have either, nor a part of
+// it.
 func TestTargetSaysWhere(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
@@ -18,6 +19,12 @@ func TestTargetSaysWhere(t *testing.T) {
 		"postgres://u:secret@[::1]:5433/d":            "[::1]:5433, database d, user u",
 		"host=/run/x user=u dbname=d password=secret": "/run/x, database d, user u",
 		"postgres://u:secret@127.0.0.1:none/d":        "?",
+		"host=/run/x password = secret port=x":        "?",
+		"host=/run/x password= 'a secret' port=x":     "?",
+		"host=/run/x password=a secret user=u":        "?",
+		"postgres://u:a/b?secret@127.0.0.1:5433/d":    "?",
+		"postgres://u:a@secret@127.0.0.1:5433/d":      "?",
+		"postgres://u:a@x,secret@127.0.0.1:5433/d":    "?",
 	} {
 		if got := Target(url); got != want {
 			t.Errorf("%s: %s, want %s", url, got, want)

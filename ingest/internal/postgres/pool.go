@@ -41,7 +41,7 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 	sockets := newSockets()
 	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
+		return nil, urlError(err)
 	}
 	c.MaxConns = int32(config.Connections)
 	c.MaxConnLifetime = SessionLifetime
@@ -50,7 +50,7 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 	c.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
 		fresh, err := pgx.ParseConfig(url)
 		if err != nil {
-			return fmt.Errorf("database URL: %w", err)
+			return urlError(err)
 		}
 		next.Config = fresh.Config
 		saysWho(&next.Config, name)
