@@ -2,7 +2,10 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,7 +14,9 @@ import (
 	"ingot/bench/internal/environment"
 	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/progress"
+	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
+	"ingot/bench/internal/server"
 	"ingot/internal/buildtest"
 	"ingot/internal/pgtest"
 )
@@ -46,6 +51,30 @@ func TestProfileOfALimit(t *testing.T) {
 	files, err := os.ReadDir(filepath.Join(env.DataDir, "profiles"))
 	if err != nil || len(files) != 1 || files[0].Name() != "array-100-as-limit.pprof" {
 		t.Errorf("%v, %v", files, err)
+	}
+}
+
+// TestALoadThatFailsWaitsForNoProfile: it would take as long as the load was meant to.
+func TestALoadThatFailsWaitsForNoProfile(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{})
+	profiles := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		select { // its end, so that the test ends as well
+		case <-r.Context().Done():
+		case <-time.After(20 * time.Second):
+		}
+	}))
+	defer profiles.Close()
+	r := &Round{
+		Environment: &environment.Environment{Options: environment.Options{DataDir: t.TempDir()}, Profiles: true},
+		Window:      Window{0, time.Hour}, Servers: []*server.Server{{Debug: profiles.Listener.Addr().String()}},
+	}
+	broken := errors.New("broken")
+	began := time.Now()
+	_, err := r.Profiled(t.Context(), "p", func(context.Context) (result.Measurement, error) { <-asked; return result.Measurement{}, broken })
+	if took := time.Since(began); err != broken || took > 15*time.Second {
+		t.Errorf("%v after %v", err, took)
 	}
 }
 
