@@ -7,7 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,6 +74,47 @@ exec %s "$@"
 	srv.cluster.bin.Dir, srv.cluster.opts.StartTimeout = slow, 5*time.Second
 	check(t, srv.Restart(testContext(t)))
 	equal(t, "answer", query(t, srv, "SELECT 'here'"), "here")
+}
+
+// TestAStartThatIsGivenUpLeavesNoServer, which would go on to get ready, and hold the data.
+func TestAStartThatIsGivenUpLeavesNoServer(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	srv := start(t, Options{DataDir: dir, NoFsync: true})
+	never := filepath.Join(filepath.Dir(dir), "never")
+	check(t, os.Mkdir(never, 0o755))
+	check(t, srv.cluster.home.owner.give(never))
+	real, told := srv.cluster.bin, filepath.Join(never, "pid")
+	script := fmt.Sprintf(`#!/bin/sh
+case "$*" in *" -C "*) exec %s "$@"; esac
+echo $$ >%s.new
+mv %s.new %s
+exec sleep 1000
+`, real.program("postgres"), told, told, told)
+	check(t, os.WriteFile(filepath.Join(never, "postgres"), []byte(script), 0o755))
+	srv.Kill()
+	srv.cluster.bin.Dir = never
+	ctx, cancel := context.WithCancel(testContext(t))
+	var wg sync.WaitGroup
+	wg.Go(func() { // stops when the server is there, or with ctx
+		for _, err := os.Stat(told); err != nil && pause(ctx, time.Millisecond) == nil; _, err = os.Stat(told) {
+		}
+		cancel()
+	})
+	if err := srv.Restart(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("restart: %v", err)
+	}
+	wg.Wait()
+	b, err := os.ReadFile(told)
+	check(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	check(t, err)
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("it is still there: %v", err)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	srv.cluster.bin = real
+	check(t, srv.Restart(testContext(t)))
 }
 
 // TestAMovedFolderIsNotTakenForItsSuccessor: who starts afresh while the old server still runs gets a cluster of their
