@@ -6,8 +6,10 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,6 +73,18 @@ func TestPlan(t *testing.T) {
 	}
 	if len(keys) > events*8/10 || copies < events/50 || bad == 0 {
 		t.Error("too few keys are repeated, or no event is bad")
+	}
+}
+
+// TestSpoil: whatever a request was to be, nobody else has its keys, and it is refused as a whole for one reason.
+func TestSpoil(t *testing.T) {
+	t.Parallel()
+	for form, want := range map[Form]Form{Single: Single, Array: Array, Wrapped: Wrapped, NDJSON: Array} {
+		r := Request{Form: form, Gzip: true, Patient: true, Events: []Event{{Key: oracle.Key{ID: "a", Topic: "t"}, Bad: BadNUL}}}
+		(&planner{Rand: rand.New(rand.NewPCG(1, 1))}).spoil(&r)
+		if e := r.Events[0]; r.Spoil == Unspoilt || r.Form != want || r.Gzip || r.Patient || e.Bad != Good || e.Key != (oracle.Key{ID: "spoilt-a", Topic: "spoilt"}) {
+			t.Errorf("%d: %+v", form, r)
+		}
 	}
 }
 
@@ -154,7 +168,8 @@ func TestSendings(t *testing.T) {
 		}
 		r.Gzip = false
 		for try := range 2 {
-			s := r.Sending(10_000_000*try+1000*n, "client-1")
+			first := 10_000_000*try + 1000*n
+			s := r.Sending(first, "client-1")
 			_, body, _ := bytes.Cut(s.Bytes, []byte("\r\n\r\n"))
 			format := event.JSON
 			if r.Form == NDJSON {
@@ -167,6 +182,9 @@ func TestSendings(t *testing.T) {
 			for k := range got.Events {
 				e := got.Events[k]
 				want := s.Events[got.Position(k)]
+				if number := fmt.Sprintf(`{"attempt":%d,`, first+got.Position(k)); !strings.HasPrefix(e.Payload, number) {
+					t.Fatalf("request %d, event %d: %.40q is not of %s", n, k, e.Payload, number)
+				}
 				if print := Print(e.Source, e.Timestamp, []byte(e.Payload)); print != want.Print || e.ID != want.Key.ID || e.Topic != want.Key.Topic {
 					t.Fatalf("request %d, event %d: %+v is not what was written down", n, k, e)
 				}
