@@ -292,6 +292,37 @@ func TestPruneOfSlowEvents(t *testing.T) {
 	postgrestest.CheckLog(t, url)
 }
 
+// TestAStepLearns from the ones before: half as much after a long one, whatever became of it, and never nothing; twice as much,
+// and no more than a slice, after a quick one that has deleted something.
+func TestAStepLearns(t *testing.T) {
+	t.Parallel()
+	p := &Pruner{timeout: 8 * time.Second, events: 4}
+	some, failed := Pruned{Batches: 1}, errors.New("failed")
+	for i, c := range []struct {
+		took time.Duration
+		done Pruned
+		err  error
+		want int
+	}{
+		{3 * time.Second, some, nil, 2},
+		{3 * time.Second, Pruned{}, failed, 1},
+		{3 * time.Second, some, nil, 1},
+		{3 * time.Second / 2, some, nil, 1},
+		{time.Second / 2, Pruned{}, nil, 1},
+		{time.Second / 2, some, failed, 1},
+		{time.Second / 2, some, nil, 2},
+		{time.Second / 2, some, nil, 4},
+	} {
+		if p.took(c.took, c.done, c.err); p.events != c.want {
+			t.Errorf("step %d: the next deletes %d, want %d", i, p.events, c.want)
+		}
+	}
+	p.events = stepEvents - 1
+	if p.took(0, some, nil); p.events != stepEvents {
+		t.Errorf("the next deletes %d, want a slice", p.events)
+	}
+}
+
 // tinyBatches writes batches of two events, old ones, of which the last one is folded.
 func tinyBatches(t *testing.T, url string, n int) {
 	t.Helper()
