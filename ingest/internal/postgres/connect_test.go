@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,41 @@ func TestConnectTimeout(t *testing.T) {
 		if config, err := parse(url); err != nil || config.ConnectTimeout != want {
 			t.Errorf("%s: %v, %v", url, config.ConnectTimeout, err)
 		}
+		pool, err := OpenPool(url, "test", PoolConfig{Connections: 3, Timeout: time.Second}, PlannedByIndex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pool.Close()
+		config := pool.Config()
+		if err := config.BeforeConnect(t.Context(), config.ConnConfig); err != nil || config.ConnConfig.ConnectTimeout != want || config.MaxConns != 3 || config.MaxConnLifetime != SessionLifetime {
+			t.Errorf("a pool, %s: %v, %d connections for %v, %v", url, config.ConnConfig.ConnectTimeout, config.MaxConns, config.MaxConnLifetime, err)
+		}
+	}
+}
+
+// TestStandbysArePassed where another host may be the primary, unless the URL says what it wants. Where there is none, an
+// error that passes would be waited for.
+func TestStandbysArePassed(t *testing.T) {
+	t.Parallel()
+	of := func(validate pgconn.ValidateConnectFunc) uintptr { return reflect.ValueOf(validate).Pointer() }
+	ours, err := parse("host=127.0.0.1,127.0.0.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for url, want := range map[string]uintptr{
+		"host=127.0.0.1 sslmode=prefer":                                of(nil), // which is one host, asked in two ways
+		"host=127.0.0.1,127.0.0.1":                                     of(nil),
+		"host=127.0.0.1,127.0.0.1 port=5432,5433":                      of(ours.ValidateConnect),
+		"host=127.0.0.1,127.0.0.2 sslmode=disable":                     of(ours.ValidateConnect),
+		"host=127.0.0.1,127.0.0.2 target_session_attrs=prefer-standby": of(pgconn.ValidateConnectTargetSessionAttrsPreferStandby),
+		"host=127.0.0.1,127.0.0.2 target_session_attrs=read-only":      of(pgconn.ValidateConnectTargetSessionAttrsReadOnly),
+	} {
+		if config, err := parse(url); err != nil || of(config.ValidateConnect) != want {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	if ours.ValidateConnect == nil {
+		t.Error("a standby is taken for the primary")
 	}
 }
 

@@ -2,6 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -33,6 +36,45 @@ func TestTheEndOfAPoolIsBounded(t *testing.T) {
 				t.Error("a server that stands still has answered")
 			}
 		})
+	}
+}
+
+// TestNothingIsConnectedOnceAPoolIsCut off: neither what was open, nor what is being made, nor what was made just then.
+func TestNothingIsConnectedOnceAPoolIsCut(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s := newSockets()
+	dial := func(c net.Conn) (net.Conn, error) {
+		return s.dial(func(context.Context, string, string) (net.Conn, error) { return c, nil })(ctx, "", "")
+	}
+	broken := func(c net.Conn) bool { return errors.Is(c.SetDeadline(time.Time{}), io.ErrClosedPipe) }
+	gone, _ := net.Pipe()
+	open, _ := net.Pipe()
+	late, _ := net.Pipe()
+	c, err := dial(gone)
+	if err != nil || c.Close() != nil || len(s.open) != 0 {
+		t.Errorf("%d are open: %v", len(s.open), err)
+	}
+	if _, err := dial(open); err != nil || broken(open) {
+		t.Errorf("not connected: %v", err)
+	}
+	dialing, failed := make(chan struct{}), make(chan error, 1)
+	go func() { // ends with cut, received below
+		_, err := s.dial(func(ctx context.Context, _, _ string) (net.Conn, error) {
+			close(dialing)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})(ctx, "", "")
+		failed <- err
+	}()
+	<-dialing
+	s.cut()
+	if err := <-failed; !errors.Is(err, context.Canceled) || !broken(open) {
+		t.Errorf("being made: %v; what was open is broken off: %v", err, broken(open))
+	}
+	if _, err := dial(late); !errors.Is(err, errPoolClosed) || !broken(late) {
+		t.Errorf("made just then: %v, broken off: %v", err, broken(late))
 	}
 }
 
