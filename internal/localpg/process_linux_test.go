@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,6 +76,35 @@ func TestAServerThatStandsStillIsTakenOver(t *testing.T) {
 			equal(t, "same pid", srv.PID() == c.pg, false)
 		})
 	}
+}
+
+// TestWhatDoesNotEndInHalfOfTheTimeIsEndedAtOnce: a server that waits for its archive, and a backend that does not hear. No time
+// is left here, so that nothing is waited for.
+func TestWhatDoesNotEndInHalfOfTheTimeIsEndedAtOnce(t *testing.T) {
+	t.Parallel()
+	srv := start(t, Options{DataDir: dataDir(t), NoFsync: true, Settings: map[string]string{
+		"archive_mode": "on", "archive_command": "sleep 60",
+	}})
+	query(t, srv, "SELECT pg_switch_wal()::text")
+	const nobody = 1 << 30 // a process that there is not
+	equal(t, "the first signal", srv.cluster.tellToStop(nobody, time.Now().Add(hang), 0), syscall.SIGINT)
+	takeOver := func() {
+		t.Helper()
+		if err := srv.cluster.takeOver(testContext(t), time.Now().Add(-hang)); err == nil || !strings.Contains(err.Error(), "is still held") {
+			t.Errorf("take over: %v", err)
+		}
+	}
+	p := srv.current()
+	takeOver()
+	if !p.EndsWithin(testContext(t), hang/4) {
+		t.Error("the server was asked once more")
+	}
+	check(t, srv.Restart(testContext(t)))
+	busy := occupy(t, srv)
+	srv.Kill()
+	still(t, srv.PID(), srv.cluster.path, false)
+	takeOver()
+	awaitGone(t, busy)
 }
 
 // still stops a postmaster, alone or with its backends.
