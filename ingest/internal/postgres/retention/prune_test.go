@@ -237,8 +237,12 @@ func TestPruneOfManySteps(t *testing.T) {
 	}
 	storetest.Merge(t, newWriter(t, url), "last")
 	p := newPruner(t, url)
-	for step := range 4 {
-		if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches != 1 || done.Events != 5000 {
+	for step, c := range []struct {
+		most    int
+		batches int64
+	}{{stepEvents, 1}, {4_999, 1}, {10_000, 2}} {
+		p.events = c.most
+		if done, err := p.Prune(t.Context(), 0); err != nil || done.Batches != c.batches || done.Events != 5000*c.batches {
 			t.Fatalf("step %d: %+v %v", step, done, err)
 		}
 		postgrestest.CheckLog(t, url)
