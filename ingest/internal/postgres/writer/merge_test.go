@@ -3,8 +3,6 @@ package writer
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -34,100 +32,6 @@ func TestBatchOfDuplicatesIsLogged(t *testing.T) {
 		t.Errorf("%+v %v", totals, err)
 	}
 	postgrestest.CheckLog(t, url)
-}
-
-// TestBlocksDieWithTheirConnection: no id is given out twice, over connections and
-// over writers.
-func TestBlocksDieWithTheirConnection(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	a, b := newWriter(t, url), newWriter(t, url)
-	storetest.Merge(t, a, "1", "2")
-	storetest.Merge(t, b, "3")
-	a.Close()
-	storetest.Merge(t, a, "4")
-	storetest.Merge(t, b, "5")
-	conn := pgtest.Client(t, url)
-	rows, _ := conn.Query(t.Context(), "SELECT id FROM ingot.events ORDER BY event_id")
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	want := []int64{1, 2, postgres.BlockSize + 1, 2*postgres.BlockSize + 1, postgres.BlockSize + 2}
-	if err != nil || !slices.Equal(ids, want) {
-		t.Errorf("ids %v %v, want %v", ids, err, want)
-	}
-	postgrestest.CheckLog(t, url)
-}
-
-// TestNewBlockWhenOneIsUsedUp: a batch that the rest of a block does not hold has its ids of the next one.
-func TestNewBlockWhenOneIsUsedUp(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	w := newWriter(t, url)
-	storetest.Merge(t, w, "a")
-	last := w.session.lastID
-	w.session.nextID = last - 2 // as if all others had been given out
-	storetest.Merge(t, w, "b", "c")
-	storetest.Merge(t, w, "d", "e") // of which the block holds one
-	if w.session.lastID != last+postgres.BlockSize || w.session.nextID != last+3 {
-		t.Errorf("ids go on at %d, up to %d; the first block ended at %d", w.session.nextID, w.session.lastID, last)
-	}
-	postgrestest.CheckLog(t, url)
-	tooMany := make([]event.Event, postgres.BlockSize+1)
-	var notStored *event.NotStoredError
-	if _, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(tooMany...)}}, func() {}); !errors.As(err, &notStored) {
-		t.Errorf("a batch over the block: %v", err)
-	}
-}
-
-// TestSequenceBehindTheLog: blocks that the log has are passed over, as on a logical replica whose
-// sequence nobody has moved.
-func TestSequenceBehindTheLog(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	a, b := newWriter(t, url), newWriter(t, url)
-	storetest.Merge(t, a, "1")
-	storetest.Merge(t, a, "2", "3")
-	storetest.Merge(t, b, "4")
-	pgtest.Exec(t, pgtest.Client(t, url), "SELECT setval('ingot.id_blocks', 1, false)")
-	c := newWriter(t, url)
-	storetest.Merge(t, c, "5", "6")
-	storetest.Merge(t, c, "7")
-	if got, want := storetest.Walk(t, newReader(t, url), event.Query{Feed: true, Limit: 10}), 7; len(got) != want || len(slices.Compact(slices.Sorted(slices.Values(got)))) != want {
-		t.Errorf("%v are read, want %d events", got, want)
-	}
-	postgrestest.CheckLog(t, url)
-}
-
-// TestIDsComeAfterTheLog: where the sequence lies behind the log, the blocks that nobody has used of those before
-// it, or whose batches retention has deleted, are passed over as well: newest first goes by id, and since by the
-// order of ids.
-func TestIDsComeAfterTheLog(t *testing.T) {
-	t.Parallel()
-	for name, pruned := range map[string]string{
-		"never used": "SELECT",
-		"deleted":    "DELETE FROM ingot.events WHERE event_id = '1'; DELETE FROM ingot.batches WHERE commit_seq = 1",
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			url := postgrestest.Database(t)
-			conn := pgtest.Client(t, url)
-			storetest.Merge(t, newWriter(t, url), "1")
-			pgtest.Exec(t, conn, "SELECT nextval('ingot.id_blocks')")
-			storetest.Merge(t, newWriter(t, url), "2")
-			pgtest.Exec(t, conn, pruned)
-			pgtest.Exec(t, conn, "UPDATE ingot.batches SET committed_at = committed_at - interval '2 hours'")
-			pgtest.Exec(t, conn, "SELECT setval('ingot.id_blocks', 1, false)")
-			storetest.Merge(t, newWriter(t, url), "3")
-			pgtest.Exec(t, conn, "UPDATE ingot.events SET received_at = now()")
-			last := pgtest.Number(t, conn, "SELECT id FROM ingot.events WHERE event_id = '2'")
-			if id := pgtest.Number(t, conn, "SELECT id FROM ingot.events WHERE event_id = '3'"); id <= last {
-				t.Errorf("the newest event has id %d, the one before %d", id, last)
-			}
-			since := time.Now().Add(-3 * time.Hour)
-			if got := storetest.Walk(t, newReader(t, url), event.Query{Limit: 1, Since: since}); len(got) < 2 || !strings.HasSuffix(got[0], "/3") || !strings.HasSuffix(got[1], "/2") {
-				t.Errorf("newest first: %v", got)
-			}
-		})
-	}
 }
 
 // TestLostConnectionIsReplaced before COMMIT nothing is stored, and the next batch
@@ -301,73 +205,6 @@ func TestAllTextIsUTF8(t *testing.T) {
 	postgrestest.CheckLog(t, url)
 }
 
-// TestKeyHeldByAnotherTransaction ends in the lock timeout, certainly not stored.
-func TestKeyHeldByAnotherTransaction(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	conn := pgtest.Client(t, url)
-	pgtest.Exec(t, conn, `BEGIN; INSERT INTO ingot.events VALUES ('held', 't', 0, 's', now(), now(), '1')`)
-	w := newWriter(t, url)
-	w.timeouts.Lock = 1e6 // 1 ms
-	_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a", "held")}, func() { t.Error("COMMIT was sent") })
-	var notStored *event.NotStoredError
-	if !errors.As(err, &notStored) || notStored.Reason != event.ReasonKeyHeld {
-		t.Fatalf("got %v, want not stored for a held key", err)
-	}
-	w.timeouts.Lock = time.Minute
-	w.Close()
-	if _, err = w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("held"), Brief: true}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonKeyHeld {
-		t.Fatalf("brief: got %v, want not stored for a held key", err)
-	}
-	pgtest.Exec(t, conn, "ROLLBACK")
-	storetest.Merge(t, w, "a", "held")
-	postgrestest.CheckLog(t, url)
-}
-
-// TestTableLockIsNotAKey: whoever has locked the table keeps everybody out, and no request is to blame.
-func TestTableLockIsNotAKey(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	conn := pgtest.Client(t, url)
-	w := newWriter(t, url)
-	storetest.Merge(t, w, "a")
-	pgtest.Exec(t, conn, "BEGIN; LOCK TABLE ingot.events IN SHARE MODE")
-	w.timeouts.Lock = 1e8 // 100 ms
-	for _, brief := range []bool{false, true} {
-		_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b"), Brief: brief}, func() { t.Error("COMMIT was sent") })
-		var notStored *event.NotStoredError
-		if !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
-			t.Errorf("brief %t: got %v, want not stored, and not for a key", brief, err)
-		}
-	}
-	pgtest.Exec(t, conn, "ROLLBACK")
-	storetest.Merge(t, w, "b")
-}
-
-// TestLogLockIsNotAKey: the log's lock held by somebody is not bad data and stores
-// nothing either, though COMMIT was on its way.
-func TestLogLockIsNotAKey(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	conn := pgtest.Client(t, url)
-	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", postgres.LogLock))
-	w := newWriter(t, url)
-	w.timeouts.Statement = 1e8 // 100 ms
-	_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {})
-	var notStored *event.NotStoredError
-	if !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
-		t.Fatalf("got %v, want not stored, and not for a key", err)
-	}
-	pgtest.Exec(t, conn, "ROLLBACK")
-	w.timeouts = testTimeouts
-	w.Close()
-	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events"); n != 0 {
-		t.Errorf("%d rows", n)
-	}
-	storetest.Merge(t, w, "a")
-	postgrestest.CheckLog(t, url)
-}
-
 // TestErrorInTheCommitQuery: a server that says ERROR before COMMIT has not
 // committed. A deferred constraint fails inside COMMIT itself: the same.
 func TestErrorInTheCommitQuery(t *testing.T) {
@@ -423,30 +260,6 @@ func TestErrorsAreClassedByStatement(t *testing.T) {
 	}
 }
 
-// TestATriggerChangesIDs: no row can be told to be an event's then. Nothing is stored, and the
-// ingester lives.
-func TestATriggerChangesIDs(t *testing.T) {
-	t.Parallel()
-	for name, id := range map[string]string{"before the batch": "0", "behind it": "NEW.id + 100000", "another event's": "NEW.id - NEW.id % 2 + 1"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			url := postgrestest.Database(t)
-			conn := pgtest.Client(t, url)
-			pgtest.Exec(t, conn, `
-				CREATE FUNCTION ingot.change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := `+id+`; RETURN NEW; END $$;
-				CREATE TRIGGER change BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.change()`)
-			w := newWriter(t, url)
-			w.chooser.path = PathStaged
-			var notStored *event.NotStoredError
-			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a", "b", "c")}, func() {}); !errors.As(err, &notStored) {
-				t.Errorf("got %v %v, want not stored", stored, err)
-			}
-			pgtest.Exec(t, conn, "DROP TRIGGER change ON ingot.events")
-			storetest.Merge(t, w, "a", "b", "c")
-		})
-	}
-}
-
 func TestJudgeCommit(t *testing.T) {
 	t.Parallel()
 	tag := func(tags ...string) (results []*pgconn.Result) {
@@ -485,83 +298,5 @@ func TestJudgeCommit(t *testing.T) {
 		if c.want == nil && err != nil || c.want != nil && !errors.As(err, c.want) {
 			t.Errorf("%s: got %v, want %T", name, err, c.want)
 		}
-	}
-}
-
-// TestPlans: the statements of a batch use their indexes whatever the size of the
-// tables, and JIT stays off.
-func TestPlans(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	w := newWriter(t, url)
-	storetest.Merge(t, w, "a")
-	for _, rows := range []int{0, 50_000} {
-		if rows > 0 {
-			pgtest.Exec(t, pgtest.Client(t, url), `INSERT INTO ingot.batches SELECT n + 1000, n + 1e9, n + 1e9, 1, 1, n, n, gen_random_uuid(), now() FROM generate_series(1, $1::int) AS n`, rows)
-			pgtest.Exec(t, pgtest.Client(t, url), `INSERT INTO ingot.topics SELECT n, 1 FROM generate_series(1, $1::int) AS n`, rows)
-		}
-		for name, sql := range map[string]string{
-			"log":  "EXPLAIN EXECUTE " + w.session.logName + " (1, 1, 1, NULL, false)",
-			"fold": "EXPLAIN EXECUTE ingot_fold (NULL)",
-		} {
-			results, err := w.session.conn.Exec(t.Context(), sql).ReadAll()
-			if err != nil {
-				t.Fatal(err)
-			}
-			plan := ""
-			for _, line := range results[0].Rows {
-				plan += string(line[0]) + "\n"
-			}
-			if strings.Contains(plan, "Seq Scan on batches") || strings.Contains(plan, "Seq Scan on topics") || strings.Contains(plan, "JIT") {
-				t.Errorf("%s with %d rows:\n%s", name, rows, plan)
-			}
-			if name == "log" && !strings.Contains(plan, "Index Scan Backward using batches_pkey") {
-				t.Errorf("%s with %d rows:\n%s", name, rows, plan)
-			}
-		}
-	}
-}
-
-// TestLookUpPlan: known keys are found by the primary key on an empty, a fresh and
-// a large table, where an index that somebody has made would read whole topics.
-func TestLookUpPlan(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	w, conn := newWriter(t, url), pgtest.Client(t, url)
-	pgtest.Exec(t, conn, `CREATE INDEX ON ingot.events (topic, id)`)
-	storetest.Merge(t, w, "a")
-	ids := make([]string, 900)
-	for i := range ids {
-		ids[i] = fmt.Sprint(i * 7)
-	}
-	topics := slices.Repeat([]string{"t"}, len(ids))
-	inArrays := strings.NewReplacer("$1", "'{"+strings.Join(ids, ",")+"}'", "$2", "'{"+strings.Join(topics, ",")+"}'")
-	inHex := strings.NewReplacer("$1", fmt.Sprintf("'%x'", strings.Join(ids, "\n")), "$2", fmt.Sprintf("'%x'", strings.Join(topics, "\n")))
-	for _, size := range []string{"one row", "20,000 rows without statistics", "20,000 rows with statistics"} {
-		switch size {
-		case "20,000 rows without statistics":
-			pgtest.Exec(t, conn, `ALTER TABLE ingot.events SET (autovacuum_enabled = off)`)
-			pgtest.Exec(t, conn, `INSERT INTO ingot.events SELECT n::text, 't', n + 1e6, 's', now(), now(), '1' FROM generate_series(1, 20000) AS n`)
-		case "20,000 rows with statistics":
-			pgtest.Exec(t, conn, `ANALYZE ingot.events`)
-		}
-		for _, query := range []string{inArrays.Replace(lookUpQuery), inHex.Replace(checkQuery)} {
-			checkLookUpPlan(t, w, size, query)
-		}
-	}
-}
-
-func checkLookUpPlan(t *testing.T, w *Writer, size, query string) {
-	t.Helper()
-	results, err := w.session.conn.Exec(t.Context(), "EXPLAIN "+query).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan := ""
-	for _, line := range results[0].Rows {
-		plan += string(line[0]) + "\n"
-	}
-	if size != "one row" && !strings.Contains(plan, "using events_pkey") || strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Hash") || strings.Contains(plan, "JIT") {
-		t.Errorf("%s:\n%s", size, plan)
 	}
 }
