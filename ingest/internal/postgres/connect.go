@@ -75,7 +75,7 @@ func parse(url string) (*pgconn.Config, error) {
 	if err != nil {
 		return nil, urlError(err)
 	}
-	if err := checkHosts(config); err != nil {
+	if err := checkPassword(url, config); err != nil {
 		return nil, err
 	}
 	saysWho(config, "ingot")
@@ -98,14 +98,22 @@ func urlError(err error) error {
 	return fmt.Errorf("database URL: %s", strings.TrimPrefix(quoted.ReplaceAllString(why, `".."`), ": "))
 }
 
-var quoted = regexp.MustCompile(`".*"`)
+var quoted = regexp.MustCompile(`(?s)".*"`)
 
-// checkHosts refuses a host that is the rest of a password with an @ of its own. It would be told wherever a host is.
-func checkHosts(config *pgconn.Config) error {
-	for _, f := range append(config.Fallbacks, &pgconn.FallbackConfig{Host: config.Host}) {
-		if strings.Contains(f.Host, "@") && !strings.HasPrefix(f.Host, "/") {
-			return errors.New("database URL: a user or password has an @ of its own: write %40 in its place")
-		}
+// checkPassword refuses a password with an @ or a / of its own, whose rest would be taken for a host or for the database: these
+// are told wherever a server is.
+func checkPassword(url string, config *pgconn.Config) error {
+	inPath := false
+	if scheme, rest, _ := strings.Cut(url, "://"); scheme == "postgres" || scheme == "postgresql" {
+		_, path, _ := strings.Cut(rest, "/")
+		path, _, _ = strings.Cut(path, "?")
+		inPath = strings.Contains(path, "@")
+	}
+	inHost := func(f *pgconn.FallbackConfig) bool {
+		return strings.Contains(f.Host, "@") && !strings.HasPrefix(f.Host, "/")
+	}
+	if inPath || slices.ContainsFunc(append(config.Fallbacks, &pgconn.FallbackConfig{Host: config.Host}), inHost) {
+		return errors.New("database URL: a user, password or database has an @ or a / of its own: write %40 and %2F in their place")
 	}
 	return nil
 }

@@ -26,6 +26,10 @@ func TestTargetSaysWhere(t *testing.T) {
 		"postgres://u:a/b?secret@127.0.0.1:5433/d":    "?",
 		"postgres://u:a@secret@127.0.0.1:5433/d":      "?",
 		"postgres://u:a@x,secret@127.0.0.1:5433/d":    "?",
+		"postgres://u:/secret@127.0.0.1:5433/d":       "?",
+		"postgres://u:7/secret@127.0.0.1":             "?",
+		"postgres://127.0.0.1/d?password=&secret\n":   "?",
+		"postgres://127.0.0.1/a%40b?user=u@v":         "127.0.0.1:5432, database a@b, user u@v",
 	} {
 		if got := Target(url); got != want {
 			t.Errorf("%s: %s, want %s", url, got, want)
