@@ -18,8 +18,9 @@ import (
 // All other requests go on. Between batches a committer tries one parcel, briefly. A parcel is tried until it gets
 // through or its deadlines pass.
 
-// sidePause is the least time between two tries of parcels. After a failed try the pause is also at least sideShare times as
-// long as the try: so at most a sixth of the committers' time is lost to the side lane. A try waits 10 ms for a key.
+// sidePause is the least time between two tries of parcels. After a try that failed because of a request the pause is also at
+// least sideShare times as long as the try: so at most a sixth of the committers' time is lost to the side lane while the store
+// works. A try waits 10 ms for a key.
 const (
 	sidePause = 50 * time.Millisecond
 	sideShare = 5
