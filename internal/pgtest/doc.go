@@ -16,6 +16,7 @@
 //	cluster.go  the cluster that the databases of a test binary share
 //	folder.go   its folder, and the folders that killed runs have left behind
 //	look.go     connections with which tests look behind what they test
+//	pooler.go   a pooler in front of a database, which keeps sessions or moves them
 //
 // The cluster starts with the first New and stops after the last test, in Main; if the test binary
 // is killed, the kernel stops the server (see localpg) and a later run removes the folder. Without

@@ -14,10 +14,9 @@ import (
 type Pooling int
 
 const (
-	PoolSession   Pooling = iota // one for as long as the client is there
-	PoolNewest                   // one for a transaction: that which another client gave back last
-	PoolOldest                   // likewise, in turn
-	PoolStatement                // likewise, and no transaction may be opened
+	PoolSession Pooling = iota // one for as long as the client is there
+	PoolNewest                 // one for a transaction: that which another client gave back last
+	PoolOldest                 // likewise, in turn
 )
 
 // Pooler starts a pooler before a database, which does what PgBouncer does, and returns the URL that leads through it.
