@@ -168,7 +168,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 func whereInstead(path string) string {
 	switch {
 	case strings.HasSuffix(path, "/"):
-		return "no path ends with a slash; / lists what there is"
+		return "leave out the slash at its end; / lists what there is"
 	case strings.HasPrefix(path, "/events/"):
 		return "one event is at /events/{topic}/{event_id}, and a slash in either is sent as %2F"
 	}

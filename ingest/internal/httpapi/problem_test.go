@@ -65,7 +65,7 @@ func TestDetails(t *testing.T) {
 		{get("/subscriptions/a/events?wait=1s&wait=1s"), nil, `"wait" is there more than once`},
 
 		{get("/event"), nil, "there is nothing at this path; / lists what there is"},
-		{get("/event/"), nil, "there is nothing at this path; no path ends with a slash; / lists what there is"},
+		{get("/event/"), nil, "there is nothing at this path; leave out the slash at its end; / lists what there is"},
 		{get("/events/a/b/c"), nil, "there is nothing at this path; one event is at /events/{topic}/{event_id}, and a slash in either is sent as %2F"},
 		{get("/events?since=2025-02-30T10:00:00Z"), nil, `since names a day that does not exist`},
 		{get("/events?until=1966-01-01T00:00:00Z"), nil, `until lies outside the years 1970 to 2200`},
