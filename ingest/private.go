@@ -15,8 +15,9 @@ import (
 // startPrivate runs a private Postgres below the data folder. Until close is called it is started again whenever it dies.
 func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*database, error) {
 	forgetServers()
-	log.Info("starting the private Postgres", zap.String("data", dataDir)) // seconds if its data have to be made, minutes if it has to recover
-	server, err := localpg.Start(ctx, localpg.Options{DataDir: dataDir})
+	server, err := localpg.Start(ctx, localpg.Options{DataDir: dataDir, Began: func() {
+		log.Info("starting the private Postgres", zap.String("data", dataDir))
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("start a private Postgres for --data-dir (INGOT_DATA_DIR): %w", err)
 	}

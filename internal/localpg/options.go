@@ -13,6 +13,10 @@ type Options struct {
 	// BinDirs are folders in which postgres and initdb are looked for, besides the usual places.
 	BinDirs []string
 
+	// Began, if set, is called by Start once the folder belongs to this process. What follows may take seconds, if the
+	// data have to be made, or minutes, if the server has to recover.
+	Began func()
+
 	// NoFsync trades the data's safety for speed: it switches fsync, full_page_writes and synchronous_commit off.
 	// It is for unit tests, whose data nobody wants back.
 	NoFsync bool

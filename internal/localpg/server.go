@@ -39,6 +39,9 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.Began != nil {
+		opts.Began()
+	}
 	s, err := startLocked(ctx, h, opts.withDefaults())
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
