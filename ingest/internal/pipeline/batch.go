@@ -55,7 +55,10 @@ func (p *Pipeline) take(f *flight) (taken, drained bool, again time.Duration) {
 	return true, false, 0
 }
 
-// headLocked takes a batch off the head of the queue.
+// overtakeShare: requests that come along from behind large ones are at most an eighth of a batch, together. A guess.
+const overtakeShare = 8
+
+// headLocked takes a batch off the head of the queue, and small requests from behind large ones along with it.
 func (p *Pipeline) headLocked() []*request {
 	n, events, bytes := 0, 0, int64(0)
 	for _, r := range p.queue {
@@ -70,6 +73,29 @@ func (p *Pipeline) headLocked() []*request {
 	}
 	batch := slices.Clone(p.queue[:n])
 	p.queue = dropFront(p.queue, n)
+	return p.overtakeLocked(batch)
+}
+
+// overtakeLocked adds to a batch the small requests that would have to wait behind large ones: a single event need not
+// wait until each of many arrays has had its batch. Large requests lose no turn, since a batch takes the head of the
+// queue in any case. If the next request is small itself, nobody waits behind a large one for long.
+func (p *Pipeline) overtakeLocked(batch []*request) []*request {
+	events, bytes := p.config.BatchEvents/overtakeShare, p.size.most/overtakeShare
+	if len(p.queue) == 0 || len(p.queue[0].group.Events) <= events && p.queue[0].bytes <= bytes {
+		return batch
+	}
+	p.queue = slices.DeleteFunc(p.queue, func(r *request) bool {
+		n := len(r.group.Events)
+		if n > events || r.bytes > bytes {
+			return false
+		}
+		events -= n
+		bytes -= r.bytes
+		p.queued -= n
+		p.queuedBytes -= r.bytes
+		batch = append(batch, r)
+		return true
+	})
 	return batch
 }
 

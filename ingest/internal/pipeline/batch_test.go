@@ -39,19 +39,19 @@ func TestBatchGrowsWhileBusy(t *testing.T) {
 			rest = append(rest, p.submit(10, fmt.Sprint(i, "x"), fmt.Sprint(i, "y"), fmt.Sprint(i, "z")))
 		}
 		heavy := p.submit(2_000, "heavy") // over BatchBytes: alone
-		last := p.submit(10, "last")
+		last := p.submit(10, "last", "of all")
 		wantStored(t, <-first, true)
 		for _, r := range rest {
 			wantStored(t, <-r, true, true, true)
 		}
 		wantStored(t, <-heavy, true)
-		wantStored(t, <-last, true)
+		wantStored(t, <-last, true, true)
 		if diff := cmp.Diff([]int{1, 3, 3, 1, 1}, p.fake.Batches()); diff != "" {
 			t.Fatalf("requests per batch: %s", diff)
 		}
 		synctest.Wait()
-		if s := p.Stats(); s.Batches != 5 || s.CommitsSent != 5 || s.LastBatch != 1 || s.FailedBatches != 0 {
-			t.Errorf("want five batches, the last of one event: %+v", s)
+		if s := p.Stats(); s.Batches != 5 || s.CommitsSent != 5 || s.LastBatch != 2 || s.FailedBatches != 0 {
+			t.Errorf("want five batches, the last of two events: %+v", s)
 		}
 	})
 }
@@ -86,4 +86,57 @@ func TestABatchIsFull(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSmallOvertakesLarge: a single event need not wait for a batch of each large request before it, which lose no turn
+// by that. What comes along is little: an eighth of a batch's bounds.
+func TestSmallOvertakesLarge(t *testing.T) {
+	t.Parallel()
+	many := slices.Repeat([]string{"same"}, 80)
+	for name, c := range map[string]struct {
+		submit func(p running) []chan outcome // behind a batch under way
+		want   []int                          // requests per batch after that one
+	}{
+		"events": {func(p running) []chan outcome {
+			return append(p.times(3, 10, many), p.times(12, 10, []string{"small"})...)
+		}, []int{1 + 10, 1 + 2, 1}},
+		"bytes": {func(p running) []chan outcome {
+			return append(p.times(3, 800, []string{"large"}), p.times(3, 60, []string{"small"})...)
+		}, []int{1 + 2, 1 + 1, 1}},
+		"behind a small one": {func(p running) []chan outcome {
+			return slices.Concat(p.times(1, 10, many), p.times(3, 10, []string{"small", "too"}), p.times(1, 10, many), p.times(1, 10, []string{"small"}))
+		}, []int{1, 3 + 1, 1}},
+		"not small": {func(p running) []chan outcome {
+			return append(p.times(2, 10, many), p.times(1, 10, many[:11])...)
+		}, []int{1, 1, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testConfig()
+			config.BatchEvents, config.QueueEvents = 80, 1000
+			inBubble(t, config, func(t *testing.T, p running) {
+				p.fake.Next(storetest.Step{After: time.Second})
+				all := append(p.times(1, 10, []string{"first"}), c.submit(p)...)
+				for _, r := range all {
+					if got := <-r; got.err != nil {
+						t.Errorf("got %v", got.err)
+					}
+				}
+				if diff := cmp.Diff(append([]int{1}, c.want...), p.fake.Batches()); diff != "" {
+					t.Errorf("requests per batch: %s", diff)
+				}
+				synctest.Wait()
+				if s := p.Stats(); s.QueuedEvents != 0 || s.QueuedBytes != 0 || p.queued != 0 || p.queuedBytes != 0 {
+					t.Errorf("nothing is queued any more: %+v, %d events, %d bytes", s, p.queued, p.queuedBytes)
+				}
+			})
+		})
+	}
+}
+
+// times submits so many requests, one after the other.
+func (p running) times(n int, bytes int64, ids []string) (all []chan outcome) {
+	for range n {
+		all = append(all, p.submit(bytes, ids...))
+	}
+	return all
 }

@@ -33,7 +33,8 @@
 //
 //  1. Submit puts a request into the queue and waits on its answer slot.
 //  2. A committer takes requests off the head of the queue, in order, until the
-//     batch is large enough or the queue is empty. It never splits a request. While other
+//     batch is large enough or the queue is empty. It never splits a request. Small
+//     requests from behind large ones come along, as far as an eighth of a batch. While other
 //     processes write most batches it waits a moment first, for clients that were just answered.
 //     Requests that have too little time left for an attempt are refused first.
 //  3. It makes sure that the store has a connection, marks the requests as attempted and
