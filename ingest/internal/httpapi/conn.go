@@ -34,7 +34,7 @@ type conn struct {
 	// pipelined request is in its buffer already. Only the goroutine that serves the connection uses this.
 	withheld bool
 
-	holder string // whose key the request under way carries, once authorized; likewise
+	holder string // whose key the request under way carries, once that was looked at; likewise
 
 	answered atomic.Pointer[func()] // called once when the answer has been written; nil: nothing to do
 }

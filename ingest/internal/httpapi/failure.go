@@ -19,31 +19,55 @@ func sampled(core zapcore.Core) zapcore.Core {
 	return zapcore.NewSamplerWithOptions(core, time.Second, 10, 1000)
 }
 
+// sparse does the same for what clients have to mend, which they may send for ever: the first ten of a minute.
+func sparse(core zapcore.Core) zapcore.Core {
+	return zapcore.NewSamplerWithOptions(core, time.Minute, 10, 0)
+}
+
 // failure is why a request failed. It travels with the request until the answer is done, and then goes into the
 // log.
 type failure struct {
 	kind  string
-	cause error // nil: the detail says it all
+	cause error // nil: the kind says it all
+}
+
+// noteInvalid notes for the log how many events of a request are invalid, and what is wrong with the first of them.
+func noteInvalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
+	first := d.Invalid[0]
+	wrong := string(first.Errors[0].Code)
+	if field := first.Errors[0].Field; field != "" {
+		wrong += " in " + shown(field)
+	}
+	ctx.SetUserValue(failureKey{}, failure{problemInvalid.kind, fmt.Errorf("%d of %d events are invalid; event %d: %s", len(d.Invalid), d.Total, first.Index, wrong)})
 }
 
 type failureKey struct{}
 
-// logFailure logs a request that was answered 5xx, or whose data Postgres refused. The line has nothing of the body, and of
-// the path only what is fit for a line.
+// logFailure logs a request that was answered 5xx, or whose data Postgres refused; and, more rarely, one that the
+// client has to mend, if events or a key were refused. The line has nothing of the body, and of the path only what is
+// fit for a line.
 func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
-	f, _ := ctx.UserValue(failureKey{}).(failure)
-	status := ctx.Response.StatusCode()
-	badData, refused := errors.AsType[*event.BadDataError](f.cause)
-	if status < 500 && !refused {
+	f, failed := ctx.UserValue(failureKey{}).(failure)
+	if !failed {
 		return
 	}
-	level := zap.ErrorLevel
-	if status == fasthttp.StatusServiceUnavailable || refused && badData.By != "" {
-		level = zap.WarnLevel // nobody's fault, or the publisher's
+	status := ctx.Response.StatusCode()
+	badData, refused := errors.AsType[*event.BadDataError](f.cause)
+	fields := func() []zap.Field {
+		return []zap.Field{
+			zap.String("request_id", string(id)), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),
+			zap.Int("status", status), zap.Error(f.cause),
+		}
 	}
-	s.failures.Log(level, "request failed: "+f.kind,
-		zap.String("request_id", string(id)), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),
-		zap.Int("status", status), zap.Error(f.cause))
+	switch {
+	case status == fasthttp.StatusServiceUnavailable || refused && badData.By != "":
+		s.failures.Warn("request failed: "+f.kind, fields()...) // nobody's fault, or the publisher's
+	case status >= 500 || refused:
+		s.failures.Error("request failed: "+f.kind, fields()...)
+	case status == fasthttp.StatusUnauthorized || status == fasthttp.StatusForbidden || string(ctx.Path()) == "/publish":
+		c, _ := ctx.Conn().(*conn)
+		s.refusals.Info("request refused: "+f.kind, append(fields(), zap.String("key", c.holder), zap.Stringer("from", ctx.RemoteIP()))...)
+	}
 }
 
 // fastLogger passes what fasthttp says about broken connections to debug.

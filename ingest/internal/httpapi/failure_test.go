@@ -53,17 +53,60 @@ func TestFailuresAreLogged(t *testing.T) {
 	}
 }
 
-// What the client is to mend is not the operator's business.
-func TestRefusalsAreNotLogged(t *testing.T) {
+// What the client has to mend is no failure of the server. But who loses events, or tries keys, is told: at info, and
+// ten times a minute at most.
+func TestRefusalsAreLogged(t *testing.T) {
 	t.Parallel()
 	g := open(t)
-	g.post(t, "/publish", "[")
-	g.post(t, "/publish", "[1]")
-	g.post(t, "/publish?results=x", valid("a"))
+	for _, c := range []struct{ target, body, kind, cause string }{
+		{"/publish", "[", "not-json", "at byte 1"},
+		{"/publish", "[1]", "invalid-events", `1 of 1 events are invalid; event 0: not_object`},
+		{"/publish", "[" + valid("a") + `,{"event_id":1,"` + secret + `":1}]`, "invalid-events", `1 of 2 events are invalid; event 1: `},
+		{"/publish?results=x", valid("a"), "bad-parameter", "results"},
+	} {
+		before := g.logs.Len()
+		g.post(t, c.target, c.body)
+		lines := g.logs.All()[before:]
+		if len(lines) != 1 || lines[0].Level != zap.InfoLevel || lines[0].Message != "request refused: "+c.kind {
+			t.Errorf("%s %s: logged %v", c.target, c.body, lines)
+			continue
+		}
+		fields := lines[0].ContextMap()
+		text, _ := fields["error"].(string)
+		if fields["request_id"] != "golden" || !strings.HasPrefix(fmt.Sprint(fields["from"]), "127.") || !strings.Contains(text, c.cause) {
+			t.Errorf("%s %s: logged %v", c.target, c.body, fields)
+		}
+	}
 	g.post(t, "/publish", valid("a"))
 	g.get(t, "/nothing")
-	if n := g.logs.FilterLevelExact(zap.InfoLevel).Len(); g.logs.Len() != n {
-		t.Errorf("logged %v", g.logs.All())
+	for range 30 {
+		g.post(t, "/publish", "[1]")
+	}
+	if n := g.logs.FilterMessage("request refused: invalid-events").Len(); n != 10 || g.logs.FilterLevelExact(zap.InfoLevel).Len() != g.logs.Len() {
+		t.Errorf("%d lines of invalid events; logged %v", n, g.logs.All())
+	}
+	if strings.Contains(fmt.Sprint(g.logs.All()), secret) {
+		t.Errorf("the log tells what was sent: %v", g.logs.All())
+	}
+}
+
+// TestRefusedKeysAreLogged: with their holder, if they have one, and never with the key.
+func TestRefusedKeysAreLogged(t *testing.T) {
+	t.Parallel()
+	g, _ := openLocked(t)
+	for key, want := range map[string]string{"watch": "no-right holder-of-watch", "stranger": "no-key "} {
+		a := g.do(t, request{"GET", "/events", []string{bearer(key)}, ""})
+		lines := g.logs.FilterField(zap.Int("status", a.status)).All()
+		if len(lines) != 1 {
+			t.Errorf("%s: logged %v", key, g.logs.All())
+			continue
+		}
+		if got := fmt.Sprint(strings.TrimPrefix(lines[0].Message, "request refused: "), " ", lines[0].ContextMap()["key"]); got != want {
+			t.Errorf("%s: logged %q, want %q", key, got, want)
+		}
+	}
+	if text := fmt.Sprint(g.logs.All()); strings.Contains(text, "stranger") {
+		t.Errorf("a key is logged: %s", text)
 	}
 }
 

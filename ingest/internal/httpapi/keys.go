@@ -33,16 +33,17 @@ const (
 const keysWanted = "send it as Authorization: Bearer KEY, or as the password of Authorization: Basic"
 
 // authorize refuses a request that does not carry a key with the right. It leaves the holder's name with the
-// connection, so that the key is hashed once.
+// connection, so that the key is hashed once; "" if nobody has the key.
 func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 	if s.Keys == nil || right == anyone {
 		return nil
 	}
 	var space [keyRoom]byte
 	key := appendKey(space[:0], ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
-	switch name, may := s.Keys.Holder(key, right); {
+	name, may := s.Keys.Holder(key, right)
+	ctx.Conn().(*conn).holder = name
+	switch {
 	case may:
-		ctx.Conn().(*conn).holder = name
 		return nil
 	case name != "":
 		return &refusal{problemNoRight, fmt.Sprintf("the key of %s is not one to %s with: what a key may do stands in its line of the --keys-file", name, right)}

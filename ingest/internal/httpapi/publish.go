@@ -44,7 +44,11 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) error {
 	s.rejected.Add(int64(len(decoded.Invalid)))
 	if decoded.Total > 0 && len(decoded.Events) == 0 {
 		s.invalid(ctx, &decoded)
+		noteInvalid(ctx, &decoded)
 		return nil
+	}
+	if len(decoded.Invalid) > 0 {
+		noteInvalid(ctx, &decoded)
 	}
 	w.body = w.held.held // the body alone, without the room for the answer: the queue counts this
 	if decoded.Total > listedInvalid && !w.held.take(int64(decoded.Total)*answerBytes) {
