@@ -174,7 +174,7 @@ except urllib.error.HTTPError as e:
 	}
 }
 
-// readmeProgram is the program of the README without its last line, which publishes, and what runs it.
+// readmeProgram is the program of the README without its end, which publishes, and what runs it.
 func readmeProgram(t *testing.T) (python, program string) {
 	t.Helper()
 	python, err := exec.LookPath("python3")
@@ -186,7 +186,7 @@ func readmeProgram(t *testing.T) (python, program string) {
 		t.Fatal(err)
 	}
 	_, program, _ = strings.Cut(string(text), "```python\n")
-	program, _, found := strings.Cut(program, "\npublish(")
+	program, _, found := strings.Cut(program, "\nanswer = publish(")
 	if !found {
 		t.Fatalf("%s has no program in Python that ends by publishing", readme)
 	}
