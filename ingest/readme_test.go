@@ -20,36 +20,37 @@ import (
 	"ingot/internal/pgtest"
 )
 
-var update = flag.Bool("update", false, "write the table of settings in README.md anew")
+var update = flag.Bool("update", false, "write the table of settings in docs/settings.md anew")
 
 const (
-	readme     = "../README.md"
-	tableBegin = "<!-- settings: go test ./ingest -run TestREADME -update -->\n"
-	tableEnd   = "<!-- end of settings -->\n"
+	readme       = "../README.md"
+	settingsPage = "../docs/settings.md"
+	tableBegin   = "<!-- settings: go test ./ingest -run TestSettings -update -->\n"
+	tableEnd     = "<!-- end of settings -->\n"
 )
 
-// TestREADMEListsTheFlags: the table of settings is made from the flags.
-func TestREADMEListsTheFlags(t *testing.T) {
+// TestSettingsPage: the table of settings is made from the flags.
+func TestSettingsPage(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(readme)
+	text, err := os.ReadFile(settingsPage)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before, rest, begins := strings.Cut(string(text), tableBegin)
 	table, after, ends := strings.Cut(rest, tableEnd)
 	if !begins || !ends {
-		t.Fatalf("%s has no table between %q and %q", readme, tableBegin, tableEnd)
+		t.Fatalf("%s has no table between %q and %q", settingsPage, tableBegin, tableEnd)
 	}
 	want := settings(t)
 	if *update {
 		text := before + tableBegin + want + tableEnd + after
-		if err := os.WriteFile(readme, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(settingsPage, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if table != want {
-		t.Errorf("the table is not that of the flags: go test ./ingest -run TestREADME -update\ngot\n%s\nwant\n%s", table, want)
+		t.Errorf("the table is not that of the flags: go test ./ingest -run TestSettings -update\ngot\n%s\nwant\n%s", table, want)
 	}
 }
 
