@@ -305,7 +305,7 @@ func TestMoreCompressedFilesThanCanBeOpen(t *testing.T) {
 	replaced := paths[99]
 	srv := &ingottest.Server{}
 	srv.Keep = func(e ingottest.Event) []ingottest.Event {
-		if *e.Topic == "000" {
+		if e.Topic == "000" {
 			if err := errors.Join(os.Rename(replaced, replaced+".1"), os.WriteFile(replaced, []byte(gzipOf(t, "another line\n")), 0o600)); err != nil {
 				t.Error(err)
 			}

@@ -66,7 +66,7 @@ func TestEventsThatAreNotOneALine(t *testing.T) {
 					t.Errorf("%s as %s, stdin: exit %d, %d rows, %+v", name, form, exit, srv.Rows(), o)
 				}
 				srv.Each(func(e ingottest.Event) {
-					if want := map[string]string{"0": `{"n": 0}`, "1": "{\n      \"n\": [\n        1\n      ]\n    }"}[*e.ID]; string(e.Payload) != want {
+					if want := map[string]string{"0": `{"n": 0}`, "1": "{\n      \"n\": [\n        1\n      ]\n    }"}[e.ID]; e.Payload != want {
 						t.Errorf("%s: the payload is %q, want %q", name, e.Payload, want)
 					}
 				})

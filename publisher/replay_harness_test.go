@@ -63,8 +63,8 @@ type row struct {
 func rowsOf(t *testing.T, srv *ingottest.Server) (rows []row) {
 	t.Helper()
 	srv.Each(func(e ingottest.Event) {
-		r := row{topic: *e.Topic, source: *e.Source, timestamp: *e.Timestamp}
-		if err := json.Unmarshal(e.Payload, &r); err != nil {
+		r := row{topic: e.Topic, source: e.Source, timestamp: e.Timestamp.Format(time.RFC3339)}
+		if err := json.Unmarshal([]byte(e.Payload), &r); err != nil {
 			t.Fatal(err)
 		}
 		rows = append(rows, r)

@@ -52,7 +52,7 @@ func TestNothingOfANastyFileIsLost(t *testing.T) {
 func TestEventsGoAsTheyAre(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		srv := &ingottest.Server{Invalid: func(e ingottest.Event) bool { return *e.ID == "sixth" }}
+		srv := &ingottest.Server{Invalid: func(e ingottest.Event) bool { return e.ID == "sixth" }}
 		path := written(t, "events.ndjson", strings.Join([]string{
 			"", fmt.Sprintf(aEvent, "first", 1) + "\r", "  ", fmt.Sprintf(aEvent, "first", 1),
 			fmt.Sprintf(aEvent, "first", 2), fmt.Sprintf(aEvent, "sixth", 6), `{"broken`, "text", fmt.Sprintf(aEvent, "last", 9),
@@ -67,8 +67,8 @@ func TestEventsGoAsTheyAre(t *testing.T) {
 			}
 		}
 		srv.Each(func(e ingottest.Event) {
-			if n := map[string]string{"first": `{"n": 1.0}`, "last": `{"n": 9.0}`}[*e.ID]; string(e.Payload) != n {
-				t.Errorf("payload of %s is %s", *e.ID, e.Payload)
+			if n := map[string]string{"first": `{"n": 1.0}`, "last": `{"n": 9.0}`}[e.ID]; e.Payload != n {
+				t.Errorf("payload of %s is %s", e.ID, e.Payload)
 			}
 		})
 	})
@@ -192,7 +192,7 @@ func TestAFileThatIsTruncated(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			if !strings.Contains(string(e.Payload), line) {
+			if !strings.Contains(e.Payload, line) {
 				t.Errorf("a part of a line is sent: %s", e.Payload)
 			}
 			return []ingottest.Event{e}

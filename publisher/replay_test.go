@@ -51,10 +51,10 @@ func TestADishonestServerFailsTheReplay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := &ingottest.Server{Keep: func(e ingottest.Event) []ingottest.Event {
 			switch {
-			case strings.Contains(string(e.Payload), "lost"):
+			case strings.Contains(e.Payload, "lost"):
 				return nil
-			case strings.Contains(string(e.Payload), "changed"):
-				e.Payload = []byte(`{"message":"other"}`)
+			case strings.Contains(e.Payload, "changed"):
+				e.Payload = `{"message":"other"}`
 			}
 			return []ingottest.Event{e}
 		}}

@@ -119,14 +119,14 @@ func TestADishonestServerFailsTheRun(t *testing.T) {
 	for name, lie := range map[string]func(ingottest.Event) rows{
 		"missing":   func(ingottest.Event) rows { return nil },
 		"repeated":  func(e ingottest.Event) rows { return rows{e, e} },
-		"different": func(e ingottest.Event) rows { e.Payload = []byte("{}"); return rows{e} },
+		"different": func(e ingottest.Event) rows { e.Payload = "{}"; return rows{e} },
 	} {
 		for method, foreign := range map[string]int{"feed": 0, "lookup": 100_000} {
 			t.Run(name+"/"+method, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					srv := &ingottest.Server{Keep: func(e ingottest.Event) rows {
-						if *e.ID == victim {
+						if e.ID == victim {
 							return lie(e)
 						}
 						return rows{e}
@@ -155,7 +155,7 @@ func TestInvalidAndRefusedEventsFailTheRun(t *testing.T) {
 		check   func(outcome) bool
 	}{
 		"invalid": {
-			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return *e.ID == victim.ID }}, "invalid",
+			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return e.ID == victim.ID }}, "invalid",
 			func(o outcome) bool { return o.Invalid == 1 && o.Stored == 9 && o.Audit.OpenLost == 1 },
 		},
 		"denied": {

@@ -54,7 +54,7 @@ func TestAFileThatMovesBeforeItsTurn(t *testing.T) {
 	gone, replaced := paths[198], paths[199]
 	srv := &ingottest.Server{}
 	srv.Keep = func(e ingottest.Event) []ingottest.Event {
-		if *e.Topic == "000" {
+		if e.Topic == "000" {
 			for _, path := range []string{gone, replaced} {
 				if err := os.Rename(path, path+".1"); err != nil {
 					t.Error(err)

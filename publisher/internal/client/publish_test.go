@@ -183,7 +183,7 @@ func TestMixedBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		batch := events(4)
 		bad := batch[2].ID
-		srv := &ingottest.Server{Invalid: func(e ingottest.Event) bool { return *e.ID == bad }}
+		srv := &ingottest.Server{Invalid: func(e ingottest.Event) bool { return e.ID == bad }}
 		c := open(t, srv)
 		c.Publish(t.Context(), batch[:1])
 		res := c.Publish(t.Context(), append(batch, batch[3]))

@@ -1,17 +1,16 @@
 package ingottest
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
+
+	"ingot/internal/event"
 )
 
-// raw is a payload as it came; nil tells that there was none.
-type raw = json.RawMessage
+// limits are those of the server, but for a larger --max-payload.
+var limits = event.Limits{MaxEvents: 10_000, MaxPayloadBytes: 1 << 20, MaxDepth: 64}
 
 func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -27,12 +26,12 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
 	if fault == CutBefore {
 		panic(http.ErrAbortHandler)
 	}
-	events, alone, err := decode(body)
+	d, err := event.Decode(string(body), event.JSON, limits)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	statuses := s.store(events)
+	results := s.store(&d)
 	switch fault {
 	case LostStored:
 		refuse(w, http.StatusGatewayTimeout, "injected")
@@ -41,9 +40,9 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
 	case Hang:
 		<-r.Context().Done()
 	case Garbled:
-		answer(w, 200, map[string]any{"received": len(events) + 1, "stored": len(events) + 1})
+		answer(w, 200, map[string]any{"received": d.Total + 1, "stored": d.Total + 1})
 	default:
-		tell(w, events, statuses, alone)
+		tell(w, &d, results)
 	}
 }
 
@@ -58,52 +57,47 @@ func (s *Server) next() Fault {
 	return s.Fault(n)
 }
 
-// decode takes an object or an array, and refuses what an event must not have.
-func decode(body []byte) (events []Event, alone bool, err error) {
-	body = bytes.TrimSpace(body)
-	alone = len(body) > 0 && body[0] == '{'
-	if alone {
-		body = append(append([]byte{'['}, body...), ']')
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&events); err != nil {
-		return nil, alone, fmt.Errorf("decode: %w", err)
-	}
-	if len(events) == 0 {
-		return nil, alone, errors.New("decode: no events")
-	}
-	return events, alone, nil
+// result is what became of one event of a request.
+type result struct {
+	Index  int     `json:"index"`
+	ID     string  `json:"event_id"`
+	Status string  `json:"status"`
+	Errors []fault `json:"errors,omitempty"`
 }
 
-func (e Event) complete() bool {
-	if e.ID == nil || e.Topic == nil || e.Source == nil || e.Timestamp == nil || e.Payload == nil {
-		return false
-	}
-	_, err := time.Parse(time.RFC3339, *e.Timestamp)
-	return err == nil && *e.ID != "" && *e.Topic != "" && *e.Source != ""
+type fault struct {
+	Field  string     `json:"field"`
+	Code   event.Code `json:"code"`
+	Detail string     `json:"detail"`
 }
 
 // store settles the events of one request, all under one lock: one fate.
-func (s *Server) store(events []Event) []string {
+func (s *Server) store(d *event.Decoded) []result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	statuses := make([]string, len(events))
-	for i, e := range events {
-		statuses[i] = s.storeLocked(e)
-		if s.Answer != nil && statuses[i] != "invalid" {
-			statuses[i] = s.Answer(Key{*e.ID, *e.Topic}, statuses[i])
+	results := make([]result, d.Total)
+	for _, no := range d.Invalid {
+		results[no.Index] = result{Index: no.Index, ID: no.EventID, Status: "invalid"}
+		for _, e := range no.Errors {
+			results[no.Index].Errors = append(results[no.Index].Errors, fault(e))
 		}
 	}
-	return statuses
+	for n, e := range d.Events {
+		i := d.Position(n)
+		if results[i] = (result{Index: i, ID: e.ID, Status: "invalid"}); s.Invalid != nil && s.Invalid(Event{Event: e}) {
+			results[i].Errors = []fault{{"payload", "injected", "the test does not like it"}}
+			continue
+		}
+		if results[i].Status = s.storeLocked(e); s.Answer != nil {
+			results[i].Status = s.Answer(Key{e.ID, e.Topic}, results[i].Status)
+		}
+	}
+	return results
 }
 
-func (s *Server) storeLocked(e Event) string {
-	if !e.complete() || s.Invalid != nil && s.Invalid(e) {
-		return "invalid"
-	}
+func (s *Server) storeLocked(e event.Event) string {
 	s.received++
-	k := Key{*e.ID, *e.Topic}
+	k := Key{e.ID, e.Topic}
 	if s.index[k] {
 		return "duplicate"
 	}
@@ -111,49 +105,38 @@ func (s *Server) storeLocked(e Event) string {
 		s.index = make(map[Key]bool)
 	}
 	s.index[k] = true
-	e.received = time.Now()
 	s.wakeLocked()
+	row := Event{e, time.Now()}
 	if s.Keep != nil {
-		s.rows = append(s.rows, s.Keep(e)...)
+		s.rows = append(s.rows, s.Keep(row)...)
 	} else {
-		s.rows = append(s.rows, e)
+		s.rows = append(s.rows, row)
 	}
 	return "stored"
 }
 
-// fault is what is wrong with every invalid event.
-var fault = map[string]any{"field": "payload", "code": "injected", "detail": "the test does not like it"}
-
 // tell answers in the form of the contract: what is not stored is listed.
-func tell(w http.ResponseWriter, events []Event, statuses []string, alone bool) {
+func tell(w http.ResponseWriter, d *event.Decoded, results []result) {
 	counts := map[string]int{}
-	results, faults := []map[string]any{}, []map[string]any{}
-	for i, status := range statuses {
-		counts[status]++
-		if status == "stored" {
-			continue
+	var listed []result
+	for _, r := range results {
+		if counts[r.Status]++; r.Status != "stored" {
+			listed = append(listed, r)
 		}
-		result := map[string]any{"index": i, "event_id": events[i].ID, "status": status}
-		if status == "invalid" {
-			result["errors"] = []map[string]any{fault}
-			faults = append(faults, map[string]any{"index": i, "field": fault["field"], "code": fault["code"], "detail": fault["detail"]})
-		}
-		results = append(results, result)
 	}
-	invalid := counts["invalid"]
-	switch {
-	case invalid == len(events):
-		refuse(w, http.StatusUnprocessableEntity, "no event is valid", faults...)
-	case alone:
-		answer(w, http.StatusOK, map[string]any{"status": statuses[0], "event_id": events[0].ID, "topic": events[0].Topic})
+	switch invalid := counts["invalid"]; {
+	case invalid == d.Total:
+		refuse(w, http.StatusUnprocessableEntity, "no event is valid", listed...)
+	case d.Single:
+		answer(w, http.StatusOK, map[string]any{"status": results[0].Status, "event_id": results[0].ID, "topic": d.Events[0].Topic})
 	default:
 		code := http.StatusOK
 		if invalid > 0 {
 			code = http.StatusMultiStatus
 		}
 		answer(w, code, map[string]any{
-			"received": len(events), "stored": counts["stored"],
-			"duplicates": counts["duplicate"], "invalid": invalid, "results": results,
+			"received": d.Total, "stored": counts["stored"],
+			"duplicates": counts["duplicate"], "invalid": invalid, "results": listed,
 		})
 	}
 }
@@ -164,11 +147,18 @@ func answer(w http.ResponseWriter, code int, v any) {
 	json.NewEncoder(w).Encode(v) // a client that went away is its own affair
 }
 
-func refuse(w http.ResponseWriter, code int, detail string, faults ...map[string]any) {
+// refuse answers with a problem document, which says what is wrong with each invalid event.
+func refuse(w http.ResponseWriter, code int, detail string, invalid ...result) {
 	w.Header().Set("X-Request-Id", "test-1")
 	document := map[string]any{"type": "urn:ingot:problem:injected", "title": http.StatusText(code), "status": code, "detail": detail}
-	if len(faults) > 0 {
-		document["errors"] = faults
+	var errors []any
+	for _, r := range invalid {
+		for _, f := range r.Errors {
+			errors = append(errors, map[string]any{"index": r.Index, "field": f.Field, "code": f.Code, "detail": f.Detail})
+		}
+	}
+	if errors != nil {
+		document["errors"] = errors
 	}
 	answer(w, code, document)
 }

@@ -11,10 +11,8 @@ import (
 // view writes a row as the server does: by hand, since encoding/json would
 // rewrite the payload, which must come back byte for byte.
 func view(e Event) string {
-	at, _ := time.Parse(time.RFC3339, *e.Timestamp)
-	micros := at.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
 	return fmt.Sprintf(`{"event_id":%q,"topic":%q,"source":%q,"timestamp":%q,"received_at":%q,"payload":%s}`,
-		*e.ID, *e.Topic, *e.Source, micros, e.received.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano), e.Payload)
+		e.ID, e.Topic, e.Source, e.Timestamp.Format(time.RFC3339Nano), e.received.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano), e.Payload)
 }
 
 func page(w http.ResponseWriter, rows []string, next string) {
@@ -32,7 +30,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	var found []string
 	for _, e := range s.rows {
-		if *e.ID == q.Get("event_id") && *e.Topic == q.Get("topic") {
+		if e.ID == q.Get("event_id") && e.Topic == q.Get("topic") {
 			found = append(found, view(e))
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"ingot/internal/event"
 )
 
 // Fault is what goes wrong with one request to publish.
@@ -28,12 +30,7 @@ const (
 
 // Event is a row, and an event in a request.
 type Event struct {
-	ID        *string `json:"event_id"`
-	Topic     *string `json:"topic"`
-	Source    *string `json:"source"`
-	Timestamp *string `json:"timestamp"`
-	Payload   raw     `json:"payload"`
-
+	event.Event
 	received time.Time
 }
 

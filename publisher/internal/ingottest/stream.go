@@ -19,7 +19,7 @@ type filter struct {
 }
 
 func (f filter) wants(e Event) bool {
-	return (len(f.topics) == 0 || slices.Contains(f.topics, *e.Topic)) && (f.source == "" || f.source == *e.Source)
+	return (len(f.topics) == 0 || slices.Contains(f.topics, e.Topic)) && (f.source == "" || f.source == e.Source)
 }
 
 // Rewind makes gone every place that was given out, as the restore of an older database does.
