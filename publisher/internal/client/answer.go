@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"ingot/internal/event"
 )
@@ -27,8 +26,11 @@ func settle(a answer, events []event.Event) (settled, error) {
 	switch {
 	case a.err != nil:
 		return settled{}, errNotSettled
-	case a.status == http.StatusUnprocessableEntity && ofIngot(a):
-		return settled{slices.Repeat([]Status{Invalid}, len(events)), faultsOf(a, len(events))}, problem(a)
+	case a.status == http.StatusUnprocessableEntity:
+		if p := problemOf(a); p.ofIngot() {
+			return settled{slices.Repeat([]Status{Invalid}, len(events)), p.faults(len(events))}, p.err
+		}
+		return settled{}, errNotSettled
 	case a.status != http.StatusOK && a.status != http.StatusMultiStatus:
 		return settled{}, errNotSettled
 	}
@@ -120,20 +122,4 @@ func statusOf(word string) (Status, bool) {
 		return Invalid, true
 	}
 	return Failed, false
-}
-
-// problem puts an RFC 9457 document, or whatever came in its place, in one line.
-func problem(a answer) error {
-	var p struct{ Title, Detail string }
-	if json.Unmarshal(a.body, &p) != nil || p.Title+p.Detail == "" {
-		p.Title = strings.Join(strings.Fields(string(a.body[:min(len(a.body), 200)])), " ")
-	}
-	text := strings.Trim(p.Title+": "+p.Detail, ": ")
-	if text == "" {
-		text = http.StatusText(a.status)
-	}
-	if id := a.header.Get("X-Request-Id"); id != "" {
-		text += " (request " + id + ")"
-	}
-	return fmt.Errorf("%d %s", a.status, text)
 }

@@ -13,8 +13,8 @@
 //
 //	client.go                    the Client, and one request of it
 //	publish.go answer.go         a batch, and what became of its events
-//	fault.go                     what is wrong with an invalid event
-//	retry.go refused.go          what is tried again, and what is final
+//	retry.go                     what is tried again, and what is final
+//	problem.go                   what a refusal says
 //	read.go                      totals, pages and keys
 //	follower.go stream.go block.go subscription.go    the feed as it comes
 //

@@ -88,19 +88,8 @@ func (f *Follower) ask(ctx context.Context, timeout time.Duration, method, path 
 			f.progress()
 			return a.body, nil
 		}
-		if err := f.lost(ctx, followable(a)); err != nil {
+		if err := f.lost(ctx, refused(a)); err != nil {
 			return nil, err
 		}
 	}
-}
-
-// followable classes an answer as refused does, and makes a *Refused of the error of one that is final.
-func followable(a answer) refusal {
-	no := refused(a)
-	if !no.again && a.err == nil {
-		final := finalRefusal(a)
-		final.Err = no.err // which says more: where a redirect leads
-		no.err = final
-	}
-	return no
 }

@@ -100,7 +100,7 @@ func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte,
 		return &refusal{cause: "answer", open: true, bars: true, err: err}
 	}
 	if res.Statuses, res.Faults = s.statuses, s.faults; err != nil {
-		res.Cause, res.Err, res.Divisible = "invalid", err, byPostgres(a)
+		res.Cause, res.Err, res.Divisible = "invalid", err, problemOf(a).byPostgres()
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -37,13 +36,14 @@ type refusal struct {
 }
 
 // refused classes an answer that is not about the events themselves. This table
-// is the only place that knows what a status means for a retry.
+// is the only place that knows what a status means for a retry. The error of a final answer is a *Refused.
 func refused(a answer) refusal {
 	if a.err != nil {
 		return unanswered(a.err)
 	}
-	r := refusal{cause: fmt.Sprintf("http_%d", a.status), after: retryAfter(a.header), err: problem(a)}
-	ours := ofIngot(a)
+	p := problemOf(a)
+	r := refusal{cause: fmt.Sprintf("http_%d", a.status), after: retryAfter(a.header), err: p.err}
+	ours := p.ofIngot()
 	switch {
 	case a.status == http.StatusServiceUnavailable, // certainly not stored, if Ingot says so
 		a.status == http.StatusTooManyRequests,
@@ -60,7 +60,7 @@ func refused(a answer) refusal {
 	case a.status == http.StatusRequestEntityTooLarge: // a smaller request may pass, whoever says so
 		r.large = true
 	case a.status == http.StatusBadRequest:
-		r.bars = !ofTheBody(finalRefusal(a).Kind)
+		r.bars = !p.ofTheBody()
 	case a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired,
 		a.status == http.StatusMisdirectedRequest,                                // by a name that is none of the server's
 		a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed: // it is no Ingot
@@ -68,13 +68,10 @@ func refused(a answer) refusal {
 	case !ours: // of a filter in between
 		r.bars, r.err = true, fmt.Errorf("%w: this answer is not one of Ingot's", r.err)
 	}
+	if !r.again {
+		r.err = &Refused{Status: a.status, Kind: p.Kind, Oldest: p.Oldest, Err: r.err}
+	}
 	return r
-}
-
-// ofTheBody tells whether a 400 is about the body, so that other events may not get it. Any other 400 is for whoever
-// asks in this way: without TLS where TLS is spoken, or something that is no Ingot.
-func ofTheBody(kind string) bool {
-	return slices.Contains([]string{"urn:ingot:problem:not-json", "urn:ingot:problem:not-events", "urn:ingot:problem:not-decompressed"}, kind)
 }
 
 // unanswered classes a request that got no answer. Only one that was never

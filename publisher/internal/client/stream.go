@@ -85,7 +85,7 @@ func (f *Follower) open(ctx context.Context, q Query, at string) (*stream, refus
 	}
 	watchdog.Reset(f.c.cfg.Timeout)
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // the status says enough
-	return nil, followable(answer{status: resp.StatusCode, header: resp.Header, body: said})
+	return nil, refused(answer{status: resp.StatusCode, header: resp.Header, body: said})
 }
 
 func (c *Client) stream(ctx context.Context, q Query, at string) (*http.Response, error) {
@@ -131,7 +131,7 @@ func (s *stream) read(at *string, sink Sink, progress func()) (no refusal, more 
 		case err != nil:
 			return s.broken(err, said), true, nil
 		case b.kind == "gone":
-			return refusal{err: finalRefusal(answer{status: http.StatusGone, body: b.data})}, true, nil
+			return refused(answer{status: http.StatusGone, body: b.data}), true, nil
 		case b.kind == "" && b.data != nil:
 			progress()
 			if more, err = sink.Event(b.data, cmp.Or(b.id, *at)); err != nil {
