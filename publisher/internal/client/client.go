@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -80,11 +81,11 @@ type answer struct {
 
 // do sends one request and reads all of its answer, within the timeout. Reading
 // all of it is also what lets the connection be used again.
-func (c *Client) do(ctx context.Context, method, path string, body io.Reader) answer {
+func (c *Client) do(ctx context.Context, method, path string, body []byte) answer {
 	return c.doWithin(ctx, c.cfg.Timeout, method, path, body)
 }
 
-func (c *Client) doWithin(ctx context.Context, timeout time.Duration, method, path string, body io.Reader) answer {
+func (c *Client) doWithin(ctx context.Context, timeout time.Duration, method, path string, body []byte) answer {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := c.request(ctx, method, path, body)
@@ -103,8 +104,8 @@ func (c *Client) doWithin(ctx context.Context, timeout time.Duration, method, pa
 	return answer{status: resp.StatusCode, header: resp.Header, body: got}
 }
 
-func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, body)
+func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.cfg.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
 	}

@@ -1,10 +1,8 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"time"
 )
 
@@ -78,11 +76,7 @@ func (f *Follower) progress() { f.tries = 0 }
 // ask sends a request until it is answered by 2xx; its error is that of lost.
 func (f *Follower) ask(ctx context.Context, timeout time.Duration, method, path string, body []byte) ([]byte, error) {
 	for {
-		var sent io.Reader
-		if body != nil {
-			sent = bytes.NewReader(body)
-		}
-		a := f.c.doWithin(ctx, timeout, method, path, sent)
+		a := f.c.doWithin(ctx, timeout, method, path, body)
 		if a.err == nil && a.status/100 == 2 {
 			f.back()
 			f.progress()

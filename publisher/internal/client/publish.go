@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -86,7 +85,7 @@ func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte,
 	ctx, cancel := Outlive(ctx, c.cfg.Grace)
 	defer cancel()
 	began := time.Now()
-	a := c.do(ctx, http.MethodPost, "/publish", bytes.NewReader(body))
+	a := c.do(ctx, http.MethodPost, "/publish", body)
 	res.Requests++
 	if a.err == nil {
 		res.Latency = append(res.Latency, time.Since(began))
