@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -128,15 +129,15 @@ func (r *following) Idle() error { return r.screen.flush() }
 
 // show puts an event on the screen. place is the one behind the event, "" for an event of a subscription.
 func (r *following) show(object []byte, place string) error {
-	e, err := readEvent(object)
-	if err != nil {
-		return err
+	var e client.Row
+	if err := json.Unmarshal(object, &e); err != nil {
+		return fmt.Errorf("the server sent what is no event: %w", err)
 	}
 	r.pace.add(time.Now(), e.ReceivedAt)
 	if r.JSON {
 		return r.screen.put(oneLine(object), place)
 	}
-	return r.screen.put(e.line(r.screen.width()), place)
+	return r.screen.put(lineOf(e, r.screen.width()), place)
 }
 
 // wanted is how many more events to print, a page of them at most.

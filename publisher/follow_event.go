@@ -2,38 +2,21 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/rivo/uniseg"
+
+	"ingot/publisher/internal/client"
 )
-
-// shownEvent is an event as the server writes it.
-type shownEvent struct {
-	ID         string          `json:"event_id"`
-	Topic      string          `json:"topic"`
-	Source     string          `json:"source"`
-	Timestamp  time.Time       `json:"timestamp"`
-	ReceivedAt time.Time       `json:"received_at"`
-	Payload    json.RawMessage `json:"payload"`
-}
-
-func readEvent(object []byte) (e shownEvent, err error) {
-	if err := json.Unmarshal(object, &e); err != nil {
-		return e, fmt.Errorf("the server sent what is no event: %w", err)
-	}
-	return e, nil
-}
 
 // roomy is how wide a terminal has to be so that time and id are shown as a whole and
 // something of the payload still is.
 const roomy = 140
 
-// line is an event in the form for people. What a client sent may hold sequences that a terminal obeys, so each
+// lineOf is an event in the form for people. What a client sent may hold sequences that a terminal obeys, so each
 // control character becomes a blank. A width of 0 cuts nothing.
-func (e shownEvent) line(width int) []byte {
+func lineOf(e client.Row, width int) []byte {
 	at, id := e.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z"), fmt.Sprintf("%-36s", e.ID)
 	if 0 < width && width < roomy {
 		at, id = e.Timestamp.UTC().Format("01-02 15:04:05"), fmt.Sprintf("%-9s", cut(e.ID, 9))

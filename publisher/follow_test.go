@@ -45,7 +45,7 @@ func publish(t *testing.T, network http.RoundTripper, from, to int) {
 func idsOf(t *testing.T, stdout string) (ids []string) {
 	t.Helper()
 	for line := range strings.Lines(stdout) {
-		var e shownEvent
+		var e client.Row
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("%v: %q", err, line)
 		}

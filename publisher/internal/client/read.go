@@ -12,11 +12,12 @@ import (
 
 // Row is an event as the server gives it back. Payload is the bytes it holds.
 type Row struct {
-	ID        string          `json:"event_id"`
-	Topic     string          `json:"topic"`
-	Source    string          `json:"source"`
-	Timestamp time.Time       `json:"timestamp"`
-	Payload   json.RawMessage `json:"payload"`
+	ID         string          `json:"event_id"`
+	Topic      string          `json:"topic"`
+	Source     string          `json:"source"`
+	Timestamp  time.Time       `json:"timestamp"`
+	ReceivedAt time.Time       `json:"received_at"`
+	Payload    json.RawMessage `json:"payload"`
 }
 
 // Page is one answer of GET /events. In feed order Next is always there, and a
