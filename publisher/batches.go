@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"iter"
 	"strings"
 	"time"
 
@@ -36,52 +35,37 @@ func (b *bundle) add(it item) {
 	b.bytes += len(it.JSON) + 1
 }
 
-// jobs cuts the events that the readers bring into batches. A batch ends at size events, before it would exceed
+// deal cuts the events that the readers bring into batches. A batch ends at size events, before it would exceed
 // maxBody bytes, or when linger has passed since its first event.
-func (in *intake) jobs(c *client.Client, size int, m *meter) func(context.Context) iter.Seq[job] {
-	d := in.divider(c, m)
-	return func(ctx context.Context) iter.Seq[job] {
-		return func(yield func(job) bool) {
-			var b bundle
-			give := func() bool {
-				ready := b.items
-				b = bundle{}
-				return len(ready) == 0 || yield(d.job(ready))
+func (in *intake) deal(ctx context.Context, size int, deal func([]item) bool) {
+	var b bundle
+	give := func() bool {
+		ready := b.items
+		b = bundle{}
+		return len(ready) == 0 || deal(ready)
+	}
+	for going := true; going; {
+		select {
+		case it, more := <-in.items:
+			if !more {
+				give()
+				return
 			}
-			for going := true; going; {
-				select {
-				case it, more := <-in.items:
-					if !more {
-						give()
-						return
-					}
-					if b.bytes+len(it.JSON) > maxBody {
-						going = give()
-					}
-					if b.add(it); len(b.items) == size {
-						going = going && give()
-					}
-				case <-b.due:
-					going = give()
-				case <-ctx.Done():
-					return
-				}
+			if b.bytes+len(it.JSON) > maxBody {
+				going = give()
 			}
+			if b.add(it); len(b.items) == size {
+				going = going && give()
+			}
+		case <-b.due:
+			going = give()
+		case <-ctx.Done():
+			return
 		}
 	}
 }
 
-// divider sends batches of the intake's, and has it take in what became of them.
-func (in *intake) divider(c *client.Client, m *meter) *divider[item] {
-	return &divider[item]{
-		send: func(ctx context.Context, items []item) client.Result {
-			return c.Send(ctx, eventsOf(items), bodyOf(items))
-		},
-		settled: func(items []item, res client.Result) { in.settled(items, res, m) },
-		tally:   in.tally,
-	}
-}
-
+// settled takes in what became of a batch.
 func (in *intake) settled(items []item, res client.Result, m *meter) {
 	indexes, bytes := make([]int, len(items)), 0
 	for n, it := range items {

@@ -14,7 +14,7 @@
 //	   │                                        │  memory.go  digests of what must come back
 //	   ▼                                        ▼
 //	send.go       deal ──> senders ──> client.Publish ──> tally
-//	   │           one       many   divide.go: what is refused as a whole is sent again in halves
+//	   │           one       many   what is refused as a whole is sent again in halves
 //	   ▼
 //	audit.go      every acknowledged event, read back and compared
 //	   │

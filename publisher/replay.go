@@ -180,7 +180,14 @@ func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *mete
 	m.BeginBytes("send", in.total())
 	began := time.Now()
 	readers := in.start(r.Follow)
-	err := (&sending{jobs: in.jobs(c, r.Batch, m), clients: r.Concurrency}).run(sendCtx)
+	err := (&sending[item]{
+		batches: func(ctx context.Context, deal func([]item) bool) { in.deal(ctx, r.Batch, deal) },
+		publish: func(ctx context.Context, items []item) client.Result {
+			return c.Send(ctx, eventsOf(items), bodyOf(items))
+		},
+		settled: func(items []item, res client.Result) { in.settled(items, res, m) },
+		tally:   in.tally, clients: r.Concurrency,
+	}).run(sendCtx)
 	in.stop()
 	readers.Wait()
 	m.End()

@@ -79,26 +79,14 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 	return o.finish(ctx, out.stdout, s.JSON)
 }
 
-// send publishes the plan and sums up what was told.
+// send publishes the plan and sums up what was told. The events are made by the client that sends them, on its own time.
 func (s *simulate) send(ctx context.Context, plan workload.Plan, c *client.Client, told *tally.Tally, m *meter) outcome {
 	m.Begin("send", plan.Sends())
 	defer m.End()
-	began := time.Now()
-	jobs := func(context.Context) iter.Seq[job] { return s.jobs(plan, c, told, m) }
-	err := (&sending{jobs: jobs, clients: s.Concurrency, rate: s.Rate}).run(ctx)
-	o := outcome{URL: s.URL, Seed: s.Seed, Report: told.Report(plan.Sends(), time.Since(began), "same seed, same ids; use --seed to send new ones")}
-	if err != nil {
-		o.Problems["stopped"] = err.Error()
-	}
-	return o
-}
-
-// jobs cuts the plan into batches. The events are made by the client that sends
-// them, on its own time.
-func (s *simulate) jobs(plan workload.Plan, c *client.Client, told *tally.Tally, m *meter) iter.Seq[job] {
-	events := workload.New(s.Seed)
-	d := &divider[int]{
-		send: func(ctx context.Context, indexes []int) client.Result {
+	began, events := time.Now(), workload.New(s.Seed)
+	err := (&sending[int]{
+		batches: func(_ context.Context, deal func([]int) bool) { dealChunks(plan.All(), s.Batch, deal) },
+		publish: func(ctx context.Context, indexes []int) client.Result {
 			batch := make([]event.Event, len(indexes))
 			for n, i := range indexes {
 				batch[n] = events.Event(i)
@@ -109,13 +97,28 @@ func (s *simulate) jobs(plan workload.Plan, c *client.Client, told *tally.Tally,
 			told.Add(indexes, res)
 			m.Add(len(indexes))
 		},
-		tally: told,
+		tally: told, clients: s.Concurrency, rate: s.Rate,
+	}).run(ctx)
+	o := outcome{URL: s.URL, Seed: s.Seed, Report: told.Report(plan.Sends(), time.Since(began), "same seed, same ids; use --seed to send new ones")}
+	if err != nil {
+		o.Problems["stopped"] = err.Error()
 	}
-	return func(yield func(job) bool) {
-		for indexes := range chunks(plan.All(), s.Batch) {
-			if !yield(d.job(indexes)) {
-				return
-			}
+	return o
+}
+
+// dealChunks deals a sequence in slices of n, the last one shorter.
+func dealChunks(order iter.Seq[int], n int, deal func([]int) bool) {
+	chunk := make([]int, 0, n)
+	for i := range order {
+		if chunk = append(chunk, i); len(chunk) < n {
+			continue
 		}
+		if !deal(chunk) {
+			return
+		}
+		chunk = make([]int, 0, n)
+	}
+	if len(chunk) > 0 {
+		deal(chunk)
 	}
 }
