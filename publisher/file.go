@@ -51,7 +51,7 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	}
 	waiting := lines.NewRoom(room - len(r.Files))
 	ctx, stop := context.WithCancel(ctx)
-	in := &intake{memory: memory{limit: r.AuditLimit}, tally: tally.New(), items: make(chan item), ctx: ctx, stop: stop}
+	in := &intake{memory: memory{limit: r.AuditLimit, index: map[key]int{}}, tally: tally.New(), items: make(chan item), ctx: ctx, stop: stop}
 	if !r.Audit {
 		in.memory.limit = 0
 	}

@@ -19,11 +19,12 @@ type remembered struct {
 	file  *file
 }
 
-// memory holds the events that the audit must find, up to a limit: a stream has no end.
+// memory holds the events that the audit must find, up to a limit: a stream has no end. The audit looks at it once the readers
+// have ended.
 type memory struct {
-	limit int
+	limit int // 0: nothing is audited
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards what follows, between readers
 	events []remembered
 	index  map[key]int
 	beyond int // events over the limit
@@ -46,32 +47,19 @@ func (m *memory) add(file *file, r record.Record) (i int, other *remembered) {
 		m.beyond++
 		return -1, nil
 	}
-	if m.index == nil {
-		m.index = make(map[key]int)
-	}
 	m.index[k] = len(m.events)
 	m.events = append(m.events, remembered{key: k, sum: r.Sum, exact: r.Exact, line: r.Line, file: file})
 	return len(m.events) - 1, nil
 }
 
-func (m *memory) size() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.events)
-}
-
 // Key implements audit.Events.
 func (m *memory) Key(i int) (id, topic string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	return m.events[i].id, m.events[i].topic
 }
 
 // Diff implements audit.Events.
 func (m *memory) Diff(i int, row client.Row) string {
-	m.mu.Lock()
 	was := m.events[i]
-	m.mu.Unlock()
 	if record.SumOf(was.exact, row.Source, row.Timestamp, string(row.Payload)) == was.sum {
 		return ""
 	}

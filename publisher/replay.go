@@ -148,21 +148,18 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	// The interrupt is how --follow ends: what it read is still audited, by a client
 	// that does not wait for the server for ever.
 	o.Interrupted = ctx.Err() != nil && !r.Follow
-	if r.audits() && !o.Interrupted {
+	if in.memory.limit > 0 && !o.Interrupted {
 		if ctx.Err() != nil {
 			ctx, c = context.WithoutCancel(ctx), r.client(out, r.Concurrency, r.Timeout, min(r.patience(), windDown))
 			defer c.Close()
 		}
 		o.Audit = audited(ctx, c, audit.Subject{
-			Events: &in.memory, Unique: in.memory.size(), Ledger: in.tally, Workers: r.Concurrency,
+			Events: &in.memory, Unique: len(in.memory.events), Ledger: in.tally, Workers: r.Concurrency,
 		}, meter, o.Problems)
 		o.Interrupted = ctx.Err() != nil
 	}
 	return o.finish(interrupt, out.stdout, r.JSON)
 }
-
-// audits is false with --audit-limit=0, too: nothing is remembered then.
-func (r *replay) audits() bool { return r.Audit && r.AuditLimit > 0 }
 
 // send reads the files and publishes what is in them.
 //
