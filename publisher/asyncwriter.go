@@ -103,9 +103,6 @@ func message(format string, args ...any) []byte {
 	return t.Bytes()
 }
 
-// say writes a message, if there is room for it.
-func (a *asyncWriter) say(format string, args ...any) { _, _ = a.Write(message(format, args...)) }
-
 // conclude says what is said last, and waits for its reader.
 func (a *asyncWriter) conclude(ctx context.Context, text []byte) {
 	_, _ = a.Write(text)

@@ -139,9 +139,8 @@ func mustGrow(path, format string, window int) error {
 		return err
 	}
 	defer file.Close()
-	src := bufio.NewReaderSize(file, max(compressedChunk, window))
-	err = formatOf(src).refusal(true)
-	if err == nil && format != "lines" && beginsList(src, format == "events") {
+	c := &content{raw: raw{src: file}, follow: true, window: window}
+	if err = c.begin(); err == nil && c.listed(format) {
 		err = errors.New("it is an array of events, or an event over several lines, and nobody appends lines to that: replay it without --follow")
 	}
 	if err != nil {

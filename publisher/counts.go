@@ -63,7 +63,7 @@ func (in *intake) name(text string) {
 // tell says at once what the report will say, with --follow.
 func (in *intake) tell(text string) {
 	if in.say != nil {
-		in.say(text)
+		in.say("%s", text)
 	}
 }
 

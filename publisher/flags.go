@@ -71,9 +71,9 @@ func (s *server) check(k *kong.Context) error {
 }
 
 // warn tells of an INGOT_CA that changes nothing. It is no error: the variable may be there for other programs and servers.
-func (s *server) warn(words *asyncWriter) {
+func (s *server) warn(out surroundings) {
 	if s.CA.CertPool != nil && !encrypted(s.URL) {
-		words.say("INGOT_CA changes nothing: %s has no certificate, and what goes there can be read on the way", s.URL)
+		out.say("INGOT_CA changes nothing: %s has no certificate, and what goes there can be read on the way", s.URL)
 	}
 }
 

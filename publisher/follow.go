@@ -73,7 +73,7 @@ func (f *follow) patience() time.Duration {
 
 // Run prints events until there are enough, an interrupt, or a final refusal.
 func (f *follow) Run(ctx context.Context, out surroundings) error {
-	f.warn(out.words)
+	f.warn(out)
 	c := f.client(out, 1, f.Timeout, f.patience())
 	defer c.Close()
 	r := &following{follow: f, screen: newScreen(ctx, out), pace: newPace(time.Now()), feed: c.Follower()}

@@ -164,5 +164,5 @@ func (s *screen) say(format string, args ...any) {
 	defer s.mu.Unlock()
 	s.eraseLocked()
 	defer s.drawLocked()
-	s.stderr.say(format, args...)
+	_, _ = s.stderr.Write(message(format, args...))
 }

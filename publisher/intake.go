@@ -26,10 +26,10 @@ type intake struct {
 	files  []*file
 	memory memory
 	tally  *tally.Tally
-	items  chan item       // from the readers to the dealer; closed when all have ended
-	ctx    context.Context // of the readers, and of what they wait for
-	stop   func()          // ends ctx: nobody takes items any more
-	say    func(string)    // tells at once what the report will tell; nil: the report is soon enough
+	items  chan item                        // from the readers to the dealer; closed when all have ended
+	ctx    context.Context                  // of the readers, and of what they wait for
+	stop   func()                           // ends ctx: nobody takes items any more
+	say    func(format string, args ...any) // tells at once what the report will tell; nil: the report is soon enough
 
 	watchers sync.WaitGroup // of the files that are followed; awaited in close
 

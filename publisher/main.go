@@ -42,9 +42,9 @@ type surroundings struct {
 	transport      http.RoundTripper // nil: the client's own
 }
 
-// say writes a line to stderr, in place of what a meter has drawn there.
-func (s surroundings) say(text string) {
-	line := message("%s", text)
+// say writes a message to stderr, in place of what a meter has drawn there.
+func (s surroundings) say(format string, args ...any) {
+	line := message(format, args...)
 	if widthOf(s.stderr) > 0 {
 		line = append([]byte(erase), line...)
 	}

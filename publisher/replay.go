@@ -133,10 +133,10 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	}
 	defer in.close()
 	in.watch()
-	r.warn(out.words)
+	r.warn(out)
 	c := r.client(out, r.Concurrency, r.Timeout, r.patience())
 	defer c.Close()
-	err = c.Reach(ctx, func(err error) { out.words.say("waiting for the server: %v", err) })
+	err = c.Reach(ctx, func(err error) { out.say("waiting for the server: %v", err) })
 	switch {
 	case err != nil && ctx.Err() == nil:
 		return err

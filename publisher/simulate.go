@@ -58,11 +58,11 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 	if err != nil {
 		return err
 	}
-	s.warn(out.words)
+	s.warn(out)
 	c := s.client(out, s.Concurrency, s.Timeout, s.GiveUpAfter)
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) {
-		out.words.say("waiting up to %v for the server: %v", s.GiveUpAfter, err)
+		out.say("waiting up to %v for the server: %v", s.GiveUpAfter, err)
 	})
 	if err != nil && ctx.Err() == nil {
 		return err
