@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"ingot/publisher/internal/content"
 	"ingot/publisher/internal/ingottest"
 )
 
@@ -148,7 +149,7 @@ func TestEveryCutIsSeen(t *testing.T) {
 	for ending, compressed := range compressions {
 		whole, begins := compressed(t, first, second), len(compressed(t, first))
 		for n := 4; n <= len(whole); n++ {
-			got, err := io.ReadAll(&content{raw: raw{src: strings.NewReader(whole[:n])}})
+			got, err := io.ReadAll(content.NewReader(strings.NewReader(whole[:n]), 0, false))
 			if seen := err != nil && strings.HasPrefix(err.Error(), "it is cut"); seen == (n == begins || n == len(whole)) {
 				t.Errorf("%s, %d of %d bytes: %v", ending, n, len(whole), err)
 			}
@@ -168,11 +169,11 @@ func TestADamagedArchive(t *testing.T) {
 		for n := len(whole) / 4; n < len(whole); n += 97 {
 			damaged := []byte(whole)
 			damaged[n] ^= 0x10
-			if _, err := io.ReadAll(&content{raw: raw{src: bytes.NewReader(damaged)}}); err == nil {
+			if _, err := io.ReadAll(content.NewReader(bytes.NewReader(damaged), 0, false)); err == nil {
 				t.Errorf("%s with another byte %d: %v", ending, n, err)
 			}
 		}
-		if got, err := io.ReadAll(&content{raw: raw{src: strings.NewReader(whole + "and more")}}); err == nil || string(got) != text {
+		if got, err := io.ReadAll(content.NewReader(strings.NewReader(whole+"and more"), 0, false)); err == nil || string(got) != text {
 			t.Errorf("%s with something behind it: %d bytes, %v", ending, len(got), err)
 		}
 		synctest.Test(t, func(t *testing.T) {
@@ -196,7 +197,7 @@ func TestAWindowIsBounded(t *testing.T) {
 		"a content of 4 GiB in it": {"\x28\xb5\x2f\xfd\xa0\xff\xff\xff\xff" + aLine, "its zstandard wants a window of more than 128 MiB, or is damaged"},
 		"a block larger than it":   {"\x28\xb5\x2f\xfd\x00\x00\x01\x40\x00" + strings.Repeat("a", 2048), "its zstandard wants a window of more than 128 MiB, or is damaged"},
 	} {
-		got, err := io.ReadAll(&content{raw: raw{src: strings.NewReader(c.frame)}})
+		got, err := io.ReadAll(content.NewReader(strings.NewReader(c.frame), 0, false))
 		if said := fmt.Sprint(err); c.want == "" && (err != nil || string(got) != "a\n") || c.want != "" && !strings.HasPrefix(said, c.want) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
@@ -207,7 +208,7 @@ func TestAWindowIsBounded(t *testing.T) {
 func TestWhatIsNotCompressed(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "\n", "(\n", "P*M", "\x1f", "\x1f\x8b", "\x1f\x8b\x07x", "\x28\xb5\x2f", "\x28\xb5\x2f\xfcx"} {
-		if err := iotest.TestReader(&content{raw: raw{src: strings.NewReader(text)}}, []byte(text)); err != nil {
+		if err := iotest.TestReader(content.NewReader(strings.NewReader(text), 0, false), []byte(text)); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 		if !strings.HasSuffix(text, "\n") {
@@ -217,7 +218,7 @@ func TestWhatIsNotCompressed(t *testing.T) {
 			got := make([]byte, 10)
 			reader, writer := io.Pipe()
 			go func() { _, _ = io.WriteString(writer, text) }() // ends when it is read
-			if n, err := (&content{raw: raw{src: reader}}).Read(got); err != nil || string(got[:n]) != text {
+			if n, err := content.NewReader(reader, 0, false).Read(got); err != nil || string(got[:n]) != text {
 				t.Errorf("%q from a silent pipe: %q, %v", text, got[:n], err)
 			}
 		})
@@ -236,7 +237,7 @@ func TestCompressedInOddReads(t *testing.T) {
 			"bytewise": iotest.OneByteReader(strings.NewReader(whole)), "with EOF": iotest.DataErrReader(strings.NewReader(whole)),
 			"a pipe": newPipe(t.Context(), strings.NewReader(whole)),
 		} {
-			got, err := io.ReadAll(&content{raw: raw{src: src}})
+			got, err := io.ReadAll(content.NewReader(src, 0, false))
 			if err != nil || string(got) != text {
 				t.Errorf("%s, %s: %d bytes, %v", ending, name, len(got), err)
 			}

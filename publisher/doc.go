@@ -6,10 +6,10 @@
 //	   │                                        │  whole.go   each must stay whole meanwhile; if they are too many to be
 //	   │                                        │             open at once (descriptors.go), the later ones are opened in turn
 //	   │                                        │  pipe.go    reads that an interrupt ends
-//	   │                                        │  compressed.go   gzip and zstandard ──> what was compressed
-//	   │                                        │  listed.go  recognises arrays of events, and events over several lines
-//	   │                                        │  format.go  recognises these, and other packings, by their first bytes
-//	   │                                        │  intake.go  lines ──> events; counts.go, how many of each kind
+//	   │                                        │  internal/content   decompresses them, and recognises lists of events
+//	   │                                        │  internal/lines     cuts them into lines, also while they grow
+//	   │                                        │  internal/record    lines ──> events
+//	   │                                        │  intake.go  files ──> records; counts.go, how many of each kind
 //	   │                                        │  batches.go makes batches, by number, bytes and time
 //	   │                                        │  memory.go  digests of what must come back
 //	   ▼                                        ▼

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ingot/internal/event"
+	"ingot/publisher/internal/content"
 	"ingot/publisher/internal/lines"
 	"ingot/publisher/internal/record"
 	"ingot/publisher/internal/tally"
@@ -26,15 +27,15 @@ type file struct {
 	name   string // as it was given
 	origin record.Origin
 	src    io.Reader
-	held   *content // reads src, and decompresses it; nil for a file that grows
-	listed bool     // it is an array of events or the like: it has elements, not lines
-	window int      // bytes of a line or element that are looked at in one piece
-	size   int64    // of src; 0: not known
+	held   *content.Reader // reads src, and decompresses it; nil for a file that grows
+	listed bool            // it is an array of events or the like: it has elements, not lines
+	window int             // bytes of a line or element that are looked at in one piece
+	size   int64           // of src; 0: not known
 	follow bool
 	format string
 	now    func() time.Time // tells the timestamp anew for each line; nil: that of origin stays
 
-	// lines is set while the file is read: a *lines.Reader, or *lines.Elements if the file is listed.
+	// lines is set while the file is read: a *lines.Reader, or *content.Elements if the file is listed.
 	lines interface {
 		Next() (lines.Line, error)
 		Pending() int
@@ -124,7 +125,7 @@ func (f *file) tail(ctx context.Context, path string, waiting *lines.Room) error
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("--follow: %s is no regular file, and does not grow: without --follow it is read to its end", path)
 	}
-	if err := mustGrow(path, f.format, f.window); err != nil {
+	if err := content.MustGrow(path, f.format, f.window); err != nil {
 		return err
 	}
 	t, err := lines.Follow(ctx, path, waiting)
@@ -164,9 +165,9 @@ func (f *file) begin() {
 		f.lines = lines.NewReader(f.src, f.window)
 		return
 	}
-	f.held = &content{raw: raw{src: f.src}, follow: f.follow, window: f.window}
-	if f.listed = f.held.listed(f.format); f.listed {
-		f.format, f.lines = "events", lines.NewElements(f.held, f.window)
+	f.held = content.NewReader(f.src, f.window, f.follow)
+	if f.listed = f.held.Listed(f.format); f.listed {
+		f.format, f.lines = "events", content.NewElements(f.held, f.window)
 		return
 	}
 	f.lines = lines.NewReader(f.held, f.window)
@@ -183,7 +184,7 @@ func (f *file) progress(size int) int {
 	if f.held == nil {
 		return size
 	}
-	return f.held.progress(size)
+	return f.held.Progress(size)
 }
 
 func (f *file) close() {

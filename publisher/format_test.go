@@ -90,6 +90,7 @@ func TestWhatIsPackedOtherwise(t *testing.T) {
 // TestWhatIsNotPacked goes line by line, though it begins like it.
 func TestWhatIsNotPacked(t *testing.T) {
 	t.Parallel()
+	const tarMagicAt = 257
 	for _, text := range []string{
 		"BZh9 is a level\n", "BZh", "BZh91AY&S", "PK\n", "PK\x03", "\xfd7zXZ", "\x04\x22\x4d",
 		strings.Repeat("x", tarMagicAt) + "ustar\n", strings.Repeat("x", tarMagicAt) + "ustar\x00\n", "ustar\x0000",

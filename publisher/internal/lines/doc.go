@@ -1,15 +1,12 @@
 // Package lines cuts files into lines, for the replayer: a stream, a file, or a file that still
-// grows, is truncated, or is replaced by a new one. JSON that does not have one line per value is
-// cut into elements.
+// grows, is truncated, or is replaced by a new one.
 //
 //	io.Reader ──> Reader.Next ──> Line      at most one window in memory
 //	    ▲
 //	    └── Tail      a file that grows: waits where a file would end;
 //	                  made of generations, the files that have had its name
 //
-//	io.Reader ──> Elements.Next ──> Line    one element; Ahead recognizes such a source
-//
-// (reader.go, tail.go, generation.go, elements.go, ahead.go)
+// (reader.go, tail.go, generation.go)
 //
 // A line is what stands between two line feeds, every byte of it: a carriage return belongs to the
 // line, before a line feed as anywhere else. So the lines joined by line feeds are the file again.

@@ -15,24 +15,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// spell writes what a Reader gives out: number.part text, and … for a line that
-// goes on.
+// spell writes what a Reader gives out: number.part text, … for a line that
+// goes on, and the error that ends them.
 func spell(r *Reader) string {
-	return spellEach(r.Next, func(l Line) string { return fmt.Sprintf("%d.%d %s", l.Number, l.Part, l.Text) })
-}
-
-// spellEach writes each line that next gives out in one way, and the error that ends them.
-func spellEach(next func() (Line, error), show func(Line) string) string {
 	var out []string
 	for {
-		l, err := next()
+		l, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return strings.Join(out, "|")
 		}
 		if err != nil {
 			return strings.Join(out, "|") + "!" + err.Error()
 		}
-		out = append(out, show(l)+map[bool]string{false: "…"}[l.Last])
+		out = append(out, fmt.Sprintf("%d.%d %s%s", l.Number, l.Part, l.Text, map[bool]string{false: "…"}[l.Last]))
 	}
 }
 

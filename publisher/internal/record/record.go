@@ -22,6 +22,9 @@ import (
 // line replayed before would be new.
 var namespace = uuid.MustParse("0b6a4c1e-6f0d-5c3a-9b1e-2d1f5a7c9e40")
 
+// ByteOrderMark is what some programs begin a file in UTF-8 with. It is no part of the first event.
+const ByteOrderMark = "\ufeff"
+
 // Origin is where lines come from.
 type Origin struct {
 	Name      string // the file's base name, a part of each id
@@ -114,7 +117,7 @@ func (o Origin) Event(l lines.Line) (Record, error) {
 	if l.Part > 1 || !l.Last {
 		return Record{}, fmt.Errorf("it has more than the %d bytes that an event may take; if the server takes it, a larger --max-payload sends it", o.Limit)
 	}
-	text := strings.TrimSpace(strings.TrimPrefix(string(l.Text), lines.ByteOrderMark))
+	text := strings.TrimSpace(strings.TrimPrefix(string(l.Text), ByteOrderMark))
 	d, err := decode(text, anything)
 	switch {
 	case err != nil:
@@ -175,7 +178,7 @@ func reason(i event.Invalid) error {
 // IsEvent tells whether a file whose first line this is holds events: an object
 // that names the two parts of an event's key.
 func IsEvent(text []byte) bool {
-	d, err := event.Decode(strings.TrimPrefix(string(text), lines.ByteOrderMark), event.NDJSON, anything)
+	d, err := event.Decode(strings.TrimPrefix(string(text), ByteOrderMark), event.NDJSON, anything)
 	if err != nil || d.Total != 1 {
 		return false
 	}
@@ -195,7 +198,7 @@ func IsEvent(text []byte) bool {
 // BeginsEvent is IsEvent for the beginning of a line that is too long to be looked at as a whole. An export names both parts
 // of the key before the payload.
 func BeginsEvent(text []byte) bool {
-	return Begins(strings.NewReader(strings.TrimPrefix(string(text), lines.ByteOrderMark)))
+	return Begins(strings.NewReader(strings.TrimPrefix(string(text), ByteOrderMark)))
 }
 
 // Begins is BeginsEvent for what may go on. It reads no further than it has to.

@@ -1,4 +1,4 @@
-package main
+package content
 
 import (
 	"bufio"
@@ -12,25 +12,30 @@ import (
 )
 
 const (
-	// compressedChunk is how many bytes are read of a file at once, before they are decompressed: as many as of a
-	// pipe.
-	compressedChunk = pipeChunk
+	// chunk is how many bytes are read of a source at once: as many as a pipe holds on Linux.
+	chunk = 64 << 10
 
 	// zstdWindow is the largest window that a zstd frame may have, and so bounds the memory that decompressing one
 	// takes. It is the largest that the zstd command accepts, and makes, without --long.
 	zstdWindow = 128 << 20
 )
 
-// content reads what a file holds, decompressed if the file is compressed. Only the first Read finds out whether it is, since a
+// Reader reads what a file holds, decompressed if the file is compressed. Only the first Read finds out whether it is, since a
 // file may be opened late, and a pipe may stay silent for long.
-type content struct {
+type Reader struct {
 	raw    raw
 	follow bool          // --follow is set: the file must not be compressed
 	window int           // at most so many bytes are looked at to tell what it holds
 	format string        // "" for bytes as they are
 	reader *bufio.Reader // nil before the first Read
 	failed error         // why it cannot be read
-	told   int64         // how many bytes of raw progress has counted
+	told   int64         // how many bytes of raw Progress has counted
+}
+
+// NewReader returns a Reader of src, which must not be compressed if it is followed. It reads nothing yet. window bounds how
+// many bytes are looked at to tell what the file holds.
+func NewReader(src io.Reader, window int, follow bool) *Reader {
+	return &Reader{raw: raw{src: src}, follow: follow, window: window}
 }
 
 // raw counts the bytes that are read of a file. It keeps the error of the file itself, which is told in place of the
@@ -53,7 +58,7 @@ func (r *raw) Read(to []byte) (n int, err error) {
 
 // Read implements io.Reader. Of a compressed file io.EOF says that it is whole, and that the checksum of each of its
 // members or frames is right (a zstd frame may have none).
-func (c *content) Read(to []byte) (n int, err error) {
+func (c *Reader) Read(to []byte) (n int, err error) {
 	if err := c.begin(); err != nil {
 		return 0, err
 	}
@@ -62,20 +67,20 @@ func (c *content) Read(to []byte) (n int, err error) {
 }
 
 // begin finds out how to read the file.
-func (c *content) begin() error {
+func (c *Reader) begin() error {
 	if c.reader == nil {
 		c.failed = c.explain(c.open())
 	}
 	return c.failed
 }
 
-// listed tells whether the file is not one event a line, but an array of them or the like.
-func (c *content) listed(format string) bool {
+// Listed tells whether the file is not one event a line, but an array of them or the like.
+func (c *Reader) Listed(format string) bool {
 	return format != "lines" && c.begin() == nil && beginsList(c.reader, format == "events")
 }
 
-func (c *content) open() error {
-	src := bufio.NewReaderSize(&c.raw, compressedChunk)
+func (c *Reader) open() error {
+	src := bufio.NewReaderSize(&c.raw, chunk)
 	c.reader = c.ahead(src)
 	format := formatOf(src)
 	if err := format.refusal(c.follow); err != nil {
@@ -95,16 +100,16 @@ func (c *content) open() error {
 	if err != nil {
 		return err
 	}
-	c.reader = c.ahead(bufio.NewReaderSize(held, compressedChunk))
+	c.reader = c.ahead(bufio.NewReaderSize(held, chunk))
 	return inner(c.reader, c.format).refusal(c.follow)
 }
 
 // ahead has room for an event as large as may be sent: its key may stand at its end. It reads no more at once than src.
-func (c *content) ahead(src *bufio.Reader) *bufio.Reader { return bufio.NewReaderSize(src, c.window) }
+func (c *Reader) ahead(src *bufio.Reader) *bufio.Reader { return bufio.NewReaderSize(src, c.window) }
 
 // explain says what is wrong with a compressed file. Damage shows where decoding fails, or only at the checksum at
 // the end.
-func (c *content) explain(err error) error {
+func (c *Reader) explain(err error) error {
 	switch {
 	case err == nil || c.format == "" || errors.As(err, new(packed)):
 		return err
@@ -120,9 +125,9 @@ func (c *content) explain(err error) error {
 	return fmt.Errorf("its %s is damaged, and so may be lines that were sent: %w", c.format, err)
 }
 
-// progress returns how many bytes of the file a line of size bytes stands for. Of a compressed file these are the
+// Progress returns how many bytes of the file a line of size bytes stands for. Of a compressed file these are the
 // bytes that were read since the line before.
-func (c *content) progress(size int) int {
+func (c *Reader) Progress(size int) int {
 	if c.format == "" {
 		return size
 	}
@@ -131,16 +136,16 @@ func (c *content) progress(size int) int {
 	return size
 }
 
-// mustGrow refuses a compressed file, and an array: nobody appends lines to one, and --follow would wait at its end for
+// MustGrow refuses a compressed file, and an array: nobody appends lines to one, and --follow would wait at its end for
 // nothing.
-func mustGrow(path, format string, window int) error {
+func MustGrow(path, format string, window int) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	c := &content{raw: raw{src: file}, follow: true, window: window}
-	if err = c.begin(); err == nil && c.listed(format) {
+	c := NewReader(file, window, true)
+	if err = c.begin(); err == nil && c.Listed(format) {
 		err = errors.New("it is an array of events, or an event over several lines, and nobody appends lines to that: replay it without --follow")
 	}
 	if err != nil {

@@ -1,4 +1,4 @@
-package lines
+package content
 
 import (
 	"bufio"
@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"ingot/publisher/internal/lines"
+	"ingot/publisher/internal/record"
 )
 
 const (
 	// maxNesting is how deep brackets may be nested in one element: deeper than any server takes.
 	maxNesting = 10_000
-
-	// elementsChunk is what Elements reads of its source at once. A guess.
-	elementsChunk = 64 << 10
 )
 
 // Elements gives out the elements of JSON: those of an array, or of several, or of the array in {"events":[..]}, and
@@ -48,20 +48,20 @@ const (
 
 // NewElements returns Elements for elements of up to window bytes.
 func NewElements(src io.Reader, window int) *Elements {
-	return &Elements{src: bufio.NewReaderSize(src, elementsChunk), window: window}
+	return &Elements{src: bufio.NewReaderSize(src, chunk), window: window}
 }
 
 // Next returns the next element as a Line, and io.EOF when there is none.
-func (e *Elements) Next() (Line, error) {
+func (e *Elements) Next() (lines.Line, error) {
 	if e.err == nil {
 		e.text, e.long, e.size = e.text[:0], false, 0
 		e.err = e.element()
 	}
 	if e.err != nil {
-		return Line{}, e.err
+		return lines.Line{}, e.err
 	}
 	e.number++
-	return Line{Number: e.number, Part: 1, Last: !e.long, Text: e.text, Size: e.size}, nil
+	return lines.Line{Number: e.number, Part: 1, Last: !e.long, Text: e.text, Size: e.size}, nil
 }
 
 // broken is the error of what has no end that could be known. Nothing of it is pending.
@@ -127,11 +127,11 @@ func (e *Elements) unexpected(c byte) error {
 
 // wrapper tells whether what stands behind a { is the "events":[ of a list of events, and then passes over it.
 func (e *Elements) wrapper() bool {
-	ahead := Ahead{Src: e.src}
-	if !ahead.Wrapper() {
+	head := ahead{src: e.src}
+	if !head.wrapper() {
 		return false
 	}
-	n, _ := e.src.Discard(ahead.At) // no error: so many bytes have come
+	n, _ := e.src.Discard(head.at) // no error: so many bytes have come
 	e.size += n
 	return true
 }
@@ -219,8 +219,8 @@ func (e *Elements) quoted(take func(byte)) error {
 func (e *Elements) token() (byte, error) {
 	for {
 		c, err := e.byte()
-		if err == nil && c == ByteOrderMark[0] && e.number == 0 && e.place == outside {
-			if rest, _ := e.src.Peek(len(ByteOrderMark) - 1); string(rest) == ByteOrderMark[1:] {
+		if err == nil && c == record.ByteOrderMark[0] && e.number == 0 && e.place == outside {
+			if rest, _ := e.src.Peek(len(record.ByteOrderMark) - 1); string(rest) == record.ByteOrderMark[1:] {
 				_, _ = e.src.Discard(len(rest)) // no error: they have come
 				continue
 			}

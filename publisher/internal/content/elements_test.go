@@ -1,4 +1,4 @@
-package lines
+package content
 
 import (
 	"bytes"
@@ -10,11 +10,25 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"go.uber.org/goleak"
 )
 
-// spellElements writes what Elements gives out, as spell does.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// spellElements writes what Elements gives out: number and text, … for an element that is cut off, and the error that ends them.
 func spellElements(e *Elements) string {
-	return spellEach(e.Next, func(l Line) string { return fmt.Sprintf("%d %s", l.Number, l.Text) })
+	var out []string
+	for {
+		l, err := e.Next()
+		if errors.Is(err, io.EOF) {
+			return strings.Join(out, "|")
+		}
+		if err != nil {
+			return strings.Join(out, "|") + "!" + err.Error()
+		}
+		out = append(out, fmt.Sprintf("%d %s%s", l.Number, l.Text, map[bool]string{false: "…"}[l.Last]))
+	}
 }
 
 func TestElements(t *testing.T) {
