@@ -154,7 +154,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 			defer c.Close()
 		}
 		o.Audit = audited(ctx, c, audit.Subject{
-			Events: &in.memory, Unique: len(in.memory.events), Ledger: in.tally, Workers: r.Concurrency,
+			Events: &in.memory, Unique: len(in.memory.events), Told: in.tally, Workers: r.Concurrency,
 		}, meter, o.Problems)
 		o.Interrupted = ctx.Err() != nil
 	}

@@ -72,7 +72,7 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 	o := s.send(ctx, plan, c, told, meter)
 	if s.Audit && ctx.Err() == nil {
 		o.Audit = audited(ctx, c, audit.Subject{
-			Events: audit.Remade{Maker: workload.New(s.Seed)}, Unique: s.Events, Ledger: told, Workers: s.Concurrency,
+			Events: audit.Remade{Generator: workload.New(s.Seed)}, Unique: s.Events, Told: told, Workers: s.Concurrency,
 		}, meter, o.Problems)
 	}
 	o.Interrupted = ctx.Err() != nil

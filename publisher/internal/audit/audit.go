@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"ingot/publisher/internal/client"
+	"ingot/publisher/internal/tally"
 )
 
 // large is how many times larger than the run a table must be for the audit to ask key by key: one look-up costs
@@ -27,13 +28,6 @@ type Events interface {
 	Diff(i int, row client.Row) string // how the row differs from the event, "" for not at all
 }
 
-// Ledger knows what the run was told about its events.
-type Ledger interface {
-	Sent(i int) bool      // some send of it is done
-	Acked(i int) bool     // it was answered stored or duplicate
-	ToldTwice(i int) bool // it was answered stored more than once
-}
-
 // Meter shows how far the audit is. It is called by one goroutine at a time.
 type Meter interface {
 	Begin(what string, total int)
@@ -44,9 +38,9 @@ type Meter interface {
 // Subject is a run to be audited.
 type Subject struct {
 	Events  Events
-	Unique  int // how many events there are
-	Ledger  Ledger
-	Workers int // parallel look-ups, at least 1
+	Unique  int          // how many events there are
+	Told    *tally.Tally // what the run was told about them
+	Workers int          // parallel look-ups, at least 1
 }
 
 // Verdict is what an audit found. The JSON names are an interface.

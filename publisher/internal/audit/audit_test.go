@@ -38,7 +38,7 @@ func publish(t *testing.T, srv *ingottest.Server) (*client.Client, Subject) {
 		i := n % unique
 		told.Add([]int{i}, c.Publish(t.Context(), []event.Event{g.Event(i)}))
 	}
-	return c, Subject{Events: Remade{g}, Unique: unique, Ledger: told, Workers: 4}
+	return c, Subject{Events: Remade{g}, Unique: unique, Told: told, Workers: 4}
 }
 
 // both runs a test on a table as large as the run, and on one much larger.
@@ -165,12 +165,14 @@ func TestFindingsAreBoundedAndCountsAreNot(t *testing.T) {
 	})
 }
 
-// fixed is a Ledger that says the same of every event.
-type fixed struct{ sent, acked bool }
-
-func (f fixed) Sent(int) bool      { return f.sent }
-func (f fixed) Acked(int) bool     { return f.acked }
-func (f fixed) ToldTwice(int) bool { return false }
+// told is the tally of a run in which each event was told the same.
+func told(s client.Status) *tally.Tally {
+	t := tally.New()
+	for i := range unique {
+		t.Add([]int{i}, client.Result{Statuses: []client.Status{s}})
+	}
+	return t
+}
 
 // others are events of which somebody else has sent the keys, with something else.
 type others struct{ Events }
@@ -184,12 +186,12 @@ func TestEventsNeverAcknowledgedAreNotMissed(t *testing.T) {
 		srv := &ingottest.Server{Keep: only(func(ingottest.Event) []ingottest.Event { return nil })}
 		srv.Swell(foreign)
 		c, subject := publish(t, srv)
-		subject.Ledger = fixed{sent: true}
+		subject.Told = told(client.Unknown)
 		v, err := Run(t.Context(), c, subject, &quiet{})
 		if err != nil || !v.OK() || v.Expected != 0 || v.OpenFound != unique-1 || v.OpenLost != 1 {
 			t.Errorf("%+v (%v), want %d open found and one lost", v, err, unique-1)
 		}
-		subject.Ledger, subject.Events = fixed{}, others{subject.Events}
+		subject.Told, subject.Events = tally.New(), others{subject.Events}
 		if v, err := Run(t.Context(), c, subject, &quiet{}); err != nil || !v.OK() || v.OpenFound+v.OpenLost+v.Expected != 0 {
 			t.Errorf("%+v (%v), want nothing of events that were never sent", v, err)
 		}
@@ -238,7 +240,7 @@ func TestAnAuditThatCannotFinishIsAnError(t *testing.T) {
 		"the cursor stays on a page of rows": {page: client.Page{Events: make([]client.Row, 1)}},
 		"the look-up finds something else":   {rows: make([]client.Row, 1), unique: 1000 * unique},
 	} {
-		s := Subject{Events: Remade{workload.New(1)}, Unique: unique, Ledger: fixed{true, true}, Workers: 4}
+		s := Subject{Events: Remade{workload.New(1)}, Unique: unique, Told: told(client.Stored), Workers: 4}
 		if len(r.rows) > 0 {
 			s.Unique = 1 // that of the look-up
 		}

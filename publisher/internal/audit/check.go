@@ -37,10 +37,10 @@ func (c *check) sum() Verdict {
 	v := &c.verdict
 	for i, rows := range c.rows {
 		switch there := rows > 0; {
-		case !c.Ledger.Sent(i):
-		case !c.Ledger.Acked(i) && there:
+		case !c.Told.Sent(i):
+		case !c.Told.Acked(i) && there:
 			v.OpenFound++
-		case !c.Ledger.Acked(i):
+		case !c.Told.Acked(i):
 			v.OpenLost++
 		case there:
 			v.Found++
@@ -48,7 +48,7 @@ func (c *check) sum() Verdict {
 			v.Missing++
 			c.find("missing", i, "it was acknowledged, and is not there")
 		}
-		if c.Ledger.ToldTwice(i) {
+		if c.Told.ToldTwice(i) {
 			v.ToldTwice++
 			c.find("told twice", i, "more than one send was answered stored")
 		}

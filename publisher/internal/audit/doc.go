@@ -1,7 +1,7 @@
 // Package audit checks whether the server has kept its promise: every acknowledged event is in the
 // database, once, as it was sent. It reads back only through the API.
 //
-//	ledger: which events were acknowledged      Events: made again, or their digests
+//	tally: which events were acknowledged      Events: made again, or their digests
 //	          │                                     │
 //	          ▼                                     ▼
 //	Run ──> walk    the whole feed, in order  ──> check ──> Verdict

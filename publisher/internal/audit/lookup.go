@@ -37,7 +37,7 @@ func (c *check) lookup(ctx context.Context, r Reader, m Meter) error {
 }
 
 func (c *check) ask(ctx context.Context, r Reader, m Meter, i int, mu *sync.Mutex) error {
-	if !c.Ledger.Sent(i) {
+	if !c.Told.Sent(i) {
 		return nil
 	}
 	id, topic := c.Events.Key(i)

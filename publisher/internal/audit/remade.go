@@ -4,24 +4,22 @@ import (
 	"fmt"
 	"strings"
 
-	"ingot/internal/event"
+	"ingot/internal/workload"
 	"ingot/publisher/internal/client"
 )
 
 // Remade is Events that can be made again, byte for byte: nothing is kept of them.
-type Remade struct {
-	Maker interface{ Event(i int) event.Event }
-}
+type Remade struct{ workload.Generator }
 
 // Key implements Events.
 func (r Remade) Key(i int) (id, topic string) {
-	e := r.Maker.Event(i)
+	e := r.Event(i)
 	return e.ID, e.Topic
 }
 
 // Diff implements Events. The payload must be the same bytes, the timestamp only the same instant.
 func (r Remade) Diff(i int, row client.Row) string {
-	e, diff := r.Maker.Event(i), []string(nil)
+	e, diff := r.Event(i), []string(nil)
 	if row.Source != e.Source {
 		diff = append(diff, fmt.Sprintf("source is %q, sent was %q", row.Source, e.Source))
 	}

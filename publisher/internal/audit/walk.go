@@ -50,7 +50,7 @@ func keyOf(id, topic string) key {
 func (c *check) index() map[key]int32 {
 	index := make(map[key]int32, c.Unique)
 	for i := range c.Unique {
-		if c.Ledger.Sent(i) {
+		if c.Told.Sent(i) {
 			index[keyOf(c.Events.Key(i))] = int32(i)
 		}
 	}
