@@ -90,7 +90,7 @@ func (f *follow) Run(ctx context.Context, out surroundings) error {
 	}
 	out.words.conclude(ctx, r.summary(err))
 	if err != nil {
-		return code(exitBad)
+		return ended{exitBad, nil}
 	}
 	return nil
 }

@@ -56,16 +56,13 @@ func main() {
 	os.Exit(run(stopsignal.Context(func() { os.Exit(exitInterrupted) }), os.Args[1:], surroundings{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
-// code is the exit code of a subcommand that has already said why.
-type code int
+// ended is the error of a subcommand that knows its exit code.
+type ended struct {
+	exit int
+	err  error // nil: why has been said
+}
 
-func (c code) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
-
-// interrupted is the error of an interrupted run that has no report to say so: the report could not be printed, or there is
-// nothing to report.
-type interrupted struct{ error }
-
-func (i interrupted) Error() string { return "interrupted: " + i.error.Error() }
+func (e ended) Error() string { return fmt.Sprintf("exit code %d: %v", e.exit, e.err) }
 
 // run is the whole command, up to its exit code.
 func run(ctx context.Context, args []string, s surroundings) int {
@@ -121,17 +118,15 @@ func asTyped(d *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
+// exitCode says why a subcommand has failed, if it has not done so itself.
 func exitCode(ctx context.Context, err error, words *asyncWriter) int {
-	var c code
-	exit := exitBad
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitOK
-	case errors.As(err, &c):
-		return int(c)
-	case errors.As(err, new(interrupted)):
-		exit = exitInterrupted
 	}
-	words.conclude(ctx, message("%v", err))
-	return exit
+	e := ended{exitBad, err}
+	_ = errors.As(err, &e)
+	if e.err != nil {
+		words.conclude(ctx, message("%v", e.err))
+	}
+	return e.exit
 }

@@ -141,7 +141,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	case err != nil && ctx.Err() == nil:
 		return err
 	case err != nil && r.Follow:
-		return interrupted{err} // it has read nothing yet: there is nothing to settle, nor to audit
+		return ended{exitInterrupted, fmt.Errorf("interrupted: %w", err)} // it has read nothing yet: there is nothing to settle, nor to audit
 	}
 	meter := newMeter(out)
 	o := r.send(ctx, in, c, meter)

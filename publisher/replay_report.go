@@ -79,7 +79,7 @@ func (o replayOutcome) finish(ctx context.Context, w io.Writer, asJSON bool) err
 	case !o.good():
 		o.ExitCode = exitBad
 	}
-	return end(o.ExitCode, show(ctx, w, asJSON, o, o.table))
+	return end(o.ExitCode, show(ctx, w, asJSON, o))
 }
 
 func (o replayOutcome) good() bool {

@@ -32,7 +32,7 @@ type outcome struct {
 // finish prints the outcome and returns its exit code, nil for 0.
 func (o outcome) finish(ctx context.Context, w io.Writer, asJSON bool) error {
 	o.ExitCode = o.code()
-	return end(o.ExitCode, show(ctx, w, asJSON, o, o.table))
+	return end(o.ExitCode, show(ctx, w, asJSON, o))
 }
 
 // end returns the error that a run ends with; unprinted is why its report could not be printed, or nil. A run that
@@ -40,13 +40,13 @@ func (o outcome) finish(ctx context.Context, w io.Writer, asJSON bool) error {
 func end(exit int, unprinted error) error {
 	switch {
 	case unprinted != nil && exit == exitInterrupted:
-		return interrupted{unprinted}
+		return ended{exit, fmt.Errorf("interrupted: %w", unprinted)}
 	case unprinted != nil:
 		return unprinted
 	case exit == exitOK:
 		return nil
 	}
-	return code(exit)
+	return ended{exit, nil}
 }
 
 func (o outcome) code() int {
@@ -60,10 +60,10 @@ func (o outcome) code() int {
 }
 
 // show prints an outcome, for scripts or for people. It waits for its reader as long as that takes some of it now and then.
-func show(ctx context.Context, w io.Writer, asJSON bool, o any, table func() []byte) error {
-	text, err := textOf(asJSON, o, table)
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
+func show(ctx context.Context, w io.Writer, asJSON bool, o interface{ table() []byte }) error {
+	text := o.table()
+	if asJSON {
+		text = inJSON(o)
 	}
 	out := writeAsync(w)
 	defer out.end()
@@ -76,16 +76,13 @@ func show(ctx context.Context, w io.Writer, asJSON bool, o any, table func() []b
 	return nil
 }
 
-func textOf(asJSON bool, o any, table func() []byte) ([]byte, error) {
-	if !asJSON {
-		return table(), nil
-	}
+func inJSON(o any) []byte {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	err := e.Encode(o)
-	return text.Bytes(), err
+	_ = e.Encode(o) // an outcome has nothing that JSON cannot hold
+	return text.Bytes()
 }
 
 // table is the report for people: names left, numbers right, remarks behind.
