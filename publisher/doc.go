@@ -4,7 +4,7 @@
 //	simulate.go   invented events            replay.go    files
 //	   │            (internal/workload)         │  file.go    opens them, names their topics
 //	   │                                        │  whole.go   each must stay whole meanwhile; if they are too many to be
-//	   │                                        │             open at once (descriptors.go), the later ones are opened in turn
+//	   │                                        │             open at once, the later ones are opened in turn
 //	   │                                        │  pipe.go    reads that an interrupt ends
 //	   │                                        │  internal/content   decompresses them, and recognises lists of events
 //	   │                                        │  internal/lines     cuts them into lines, also while they grow

@@ -48,7 +48,7 @@ type file struct {
 func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	room := filesAtOnce(r.Concurrency)
 	if r.Follow && len(r.Files) > room {
-		return nil, tooMany(len(r.Files), room)
+		return nil, fmt.Errorf("--follow keeps each file open: %d are %d more than this process may have open: raise ulimit -n by as many, or follow them by several publishers", len(r.Files), len(r.Files)-room)
 	}
 	waiting := lines.NewRoom(room - len(r.Files))
 	ctx, stop := context.WithCancel(ctx)

@@ -6,7 +6,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 )
+
+// spare is how many files a process has open besides those it replays and its connections: three of its own, the poller's,
+// those of a look-up of a name, and what its parent left open. A guess.
+const spare = 32
 
 // whole is a file that must stay whole while it is read. One that is truncated meanwhile, as by logrotate's
 // copytruncate, has lost the lines that were not read yet, and what was read last may be a part of a line.
@@ -58,4 +63,13 @@ func (w *whole) reopen() (err error) {
 		err = errors.New("since the start another file has taken its name: of more files than can be open at once the later ones must stay where they are")
 	}
 	return err
+}
+
+// filesAtOnce is how many files this process can have open besides so many connections; at least one.
+func filesAtOnce(connections int) int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
+		return 1 << 30
+	}
+	return max(1, int(limit.Cur)-connections-spare)
 }

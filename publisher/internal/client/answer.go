@@ -63,7 +63,7 @@ type item struct {
 }
 
 func (s said) single(e event.Event) (settled, error) {
-	status, ok := statusOf(s.Status)
+	status, ok := statusOf[s.Status]
 	if !ok || s.EventID != e.ID || s.Topic != e.Topic {
 		return settled{}, fmt.Errorf("answer says %q of event %q on %q, sent was %q on %q", s.Status, s.EventID, s.Topic, e.ID, e.Topic)
 	}
@@ -75,7 +75,7 @@ func (s said) batch(events []event.Event) (settled, error) {
 	statuses, faults := slices.Repeat([]Status{Stored}, len(events)), map[int][]Fault{}
 	var err error
 	for _, r := range s.Results {
-		status, ok := statusOf(r.Status)
+		status, ok := statusOf[r.Status]
 		if !ok || r.Index < 0 || r.Index >= len(events) || named(r, status) && r.EventID != events[r.Index].ID {
 			return settled{}, fmt.Errorf("answer says %q of event %d, %q: no such event was sent", r.Status, r.Index, r.EventID)
 		}
@@ -112,14 +112,5 @@ func count(statuses []Status) (c counts) {
 	return c
 }
 
-func statusOf(word string) (Status, bool) {
-	switch word {
-	case "stored":
-		return Stored, true
-	case "duplicate":
-		return Duplicate, true
-	case "invalid":
-		return Invalid, true
-	}
-	return Failed, false
-}
+// statusOf has the words of the contract.
+var statusOf = map[string]Status{"stored": Stored, "duplicate": Duplicate, "invalid": Invalid}
