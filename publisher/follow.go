@@ -103,29 +103,35 @@ type following struct {
 	pace   *pace
 	feed   *client.Follower
 
-	at      string // of a stream that has ended: the place behind the last event taken, which may not be printed yet
+	at      string // of a stream: the place behind what came last, which may not be printed yet
 	open    int    // of a subscription: events printed and not committed
 	outages int
 }
 
-func (r *following) run(ctx context.Context) (err error) {
+func (r *following) run(ctx context.Context) error {
 	if r.Subscription != "" {
 		return r.consume(ctx)
 	}
-	r.at, err = r.feed.Stream(ctx, r.query(), r)
-	return err
-}
-
-// Event puts one event on the screen. The stream calls it.
-func (r *following) Event(object []byte, place string) (more bool, err error) {
-	if err := r.show(object, place); err != nil {
-		return false, err
+	for d, err := range r.feed.Stream(ctx, r.query()) {
+		if err != nil {
+			return err
+		}
+		if d.Object != nil {
+			if err := r.show(d.Object, d.Place); err != nil {
+				return err
+			}
+		}
+		if r.at = d.Place; r.wanted() == 0 {
+			return nil
+		}
+		if d.Last {
+			if err := r.screen.flush(); err != nil {
+				return err
+			}
+		}
 	}
-	return r.wanted() > 0, nil
+	return nil
 }
-
-// Idle prints the events that the screen has gathered. The stream calls it before it waits for more.
-func (r *following) Idle() error { return r.screen.flush() }
 
 // show puts an event on the screen. place is the one behind the event, "" for an event of a subscription.
 func (r *following) show(object []byte, place string) error {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func TestBackoffBeginsAnew(t *testing.T) {
 				}))})
 			defer to.Close()
 			began := time.Now()
-			if _, err := to.Follower().Stream(t.Context(), Query{After: "now"}, allOf{}); err == nil {
+			if err := endOf(to.Follower().Stream(t.Context(), Query{After: "now"})); err == nil {
 				t.Error("it ended without an error")
 			}
 			paused := time.Since(began) - streams*c.lasts
@@ -57,15 +58,6 @@ func TestBackoffBeginsAnew(t *testing.T) {
 		})
 	}
 }
-
-// one takes the first event.
-type one struct{ object string }
-
-func (o *one) Event(object []byte, _ string) (bool, error) {
-	o.object = string(object)
-	return false, nil
-}
-func (o *one) Idle() error { return nil }
 
 // TestSlowlyIsNotSilent: an event whose payload has line breaks comes in as many lines. Each of them is a word
 // of the server, or over a slow network it would be begun again and again.
@@ -90,10 +82,13 @@ func TestSlowlyIsNotSilent(t *testing.T) {
 		defer to.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // in the bubble
 		defer cancel()
-		f, got := to.Follower(), new(one)
-		if _, err := f.Stream(ctx, Query{After: "now"}, got); err != nil || got.object != "{\n}" || streams != 1 {
-			t.Errorf("%q of %d streams, %v", got.object, streams, err)
+		for got, err := range to.Follower().Stream(ctx, Query{After: "now"}) {
+			if err != nil || string(got.Object) != "{\n}" || streams != 1 {
+				t.Errorf("%q of %d streams, %v", got.Object, streams, err)
+			}
+			return
 		}
+		t.Error("nothing came")
 	})
 }
 
@@ -111,14 +106,18 @@ func TestABlockWithoutAnEnd(t *testing.T) {
 			}
 		}))})
 	defer to.Close()
-	_, err := to.Follower().Stream(t.Context(), Query{After: "now"}, allOf{})
+	err := endOf(to.Follower().Stream(t.Context(), Query{After: "now"}))
 	if want := fmt.Sprintf("a block has more than %d bytes", maxAnswer); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("it ended with %v, want %q", err, want)
 	}
 }
 
-// allOf takes whatever comes.
-type allOf struct{}
-
-func (allOf) Event([]byte, string) (bool, error) { return true, nil }
-func (allOf) Idle() error                        { return nil }
+// endOf takes whatever comes, and returns the error that ends it.
+func endOf(stream iter.Seq2[Delivery, error]) error {
+	for _, err := range stream {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

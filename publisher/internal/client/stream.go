@@ -7,45 +7,44 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 )
 
-// Sink takes what a stream brings.
-type Sink interface {
-	// Event takes an event object, which is good until Event returns, and the place behind it. more is false when the
-	// event was the last one that is wanted. An error ends the stream, and the event counts as not taken.
-	Event(object []byte, place string) (more bool, err error)
-	// Idle is called when the sink has taken all that has come, before the stream waits for more.
-	Idle() error
+// Delivery is what a stream has brought: an event, or only a place.
+type Delivery struct {
+	Object []byte // the event; nil: only the place has moved on
+	Place  string // behind it
+	Last   bool   // nothing more has come yet: the stream waits
 }
 
 // errSilent is why a stream is cut when it does not begin, or brings not even heartbeats.
 var errSilent = errors.New("the server says nothing any more")
 
-// Stream hands the events behind q.After to sink, in feed order and each once. Where a stream breaks, Stream opens
-// another one with the last id that it has. It returns the place behind the last event that was taken, also with an
-// error: that of sink, that of ctx, a final refusal, or that it gave up.
-func (f *Follower) Stream(ctx context.Context, q Query, sink Sink) (at string, err error) {
-	for {
-		s, no := f.open(ctx, q, at)
-		if s != nil {
-			f.back()
-			began := time.Now()
-			var more bool
-			no, more, err = s.read(&at, sink, f.progress)
-			s.close()
-			if err != nil || !more {
-				return at, err
+// Stream yields the events behind q.After, in feed order and each once. Where a stream breaks, Stream opens another one with
+// the last id that it has. Its last pair may be an error: that of ctx, a final refusal, or that it gave up.
+func (f *Follower) Stream(ctx context.Context, q Query) iter.Seq2[Delivery, error] {
+	return func(yield func(Delivery, error) bool) {
+		at := ""
+		for {
+			s, no := f.open(ctx, q, at)
+			if s != nil {
+				f.back()
+				began, enough := time.Now(), false
+				if no, enough = f.read(s, &at, yield); enough {
+					return
+				}
+				if time.Since(began) > maxWait {
+					f.progress()
+				}
 			}
-			if time.Since(began) > maxWait {
-				f.progress()
+			if err := f.lost(ctx, no); err != nil {
+				yield(Delivery{}, err)
+				return
 			}
-		}
-		if err := f.lost(ctx, no); err != nil {
-			return at, err
 		}
 	}
 }
@@ -113,38 +112,26 @@ func (s *stream) close() {
 	_ = s.body.Close() // it was only read
 }
 
-// read hands the events on to sink until the stream breaks, which the refusal tells of, or nothing more is wanted. at
-// moves to the id of a block once the block was taken.
-func (s *stream) read(at *string, sink Sink, progress func()) (no refusal, more bool, err error) {
+// read yields what a stream brings until the stream breaks, which the refusal tells of, or there was enough. at moves with it.
+func (f *Follower) read(s *stream, at *string, yield func(Delivery, error) bool) (no refusal, enough bool) {
+	defer s.close()
 	said := ""
 	for {
-		if !s.ready() {
-			if err := sink.Idle(); err != nil {
-				return no, false, err
-			}
-		}
 		b, err := s.block()
-		if b.comment != "" {
-			said = b.comment
-		}
+		said = cmp.Or(b.comment, said)
 		switch {
 		case err != nil:
-			return s.broken(err, said), true, nil
+			return s.broken(err, said), false
 		case b.kind == "gone":
-			return refused(answer{status: http.StatusGone, body: b.data}), true, nil
-		case b.kind == "" && b.data != nil:
-			progress()
-			if more, err = sink.Event(b.data, cmp.Or(b.id, *at)); err != nil {
-				return no, false, err
-			}
-		default:
-			more = true
+			return refused(answer{status: http.StatusGone, body: b.data}), false
+		case b.kind != "":
+			b.data = nil // of a kind that nobody here knows
+		case b.data != nil:
+			f.progress()
 		}
-		if b.id != "" {
-			*at = b.id
-		}
-		if !more {
-			return no, false, nil
+		*at = cmp.Or(b.id, *at)
+		if !yield(Delivery{b.data, *at, !s.ready()}, nil) {
+			return refusal{}, true
 		}
 	}
 }
