@@ -132,7 +132,7 @@ func (in *intake) line(f *file, l lines.Line) bool {
 	}
 	if f.format == "auto" {
 		f.format = "lines"
-		if l.Last && record.IsEvent(l.Text) || !l.Last && record.BeginsEvent(l.Text) {
+		if record.IsEvent(l) {
 			f.format = "events"
 		}
 	}

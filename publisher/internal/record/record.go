@@ -175,10 +175,14 @@ func reason(i event.Invalid) error {
 	return errors.New(strings.Join(said, "; "))
 }
 
-// IsEvent tells whether a file whose first line this is holds events: an object
-// that names the two parts of an event's key.
-func IsEvent(text []byte) bool {
-	d, err := event.Decode(strings.TrimPrefix(string(text), ByteOrderMark), event.NDJSON, anything)
+// IsEvent tells whether a file whose first line this is holds events: an object that names the two parts of an event's key. An
+// export names both before the payload, so that of a line too long to be looked at as a whole the beginning tells.
+func IsEvent(l lines.Line) bool {
+	text := strings.TrimPrefix(string(l.Text), ByteOrderMark)
+	if !l.Last {
+		return Begins(strings.NewReader(text))
+	}
+	d, err := event.Decode(text, event.NDJSON, anything)
 	if err != nil || d.Total != 1 {
 		return false
 	}
@@ -195,13 +199,8 @@ func IsEvent(text []byte) bool {
 	return !wrong["event_id"] && !wrong["topic"]
 }
 
-// BeginsEvent is IsEvent for the beginning of a line that is too long to be looked at as a whole. An export names both parts
-// of the key before the payload.
-func BeginsEvent(text []byte) bool {
-	return Begins(strings.NewReader(strings.TrimPrefix(string(text), ByteOrderMark)))
-}
-
-// Begins is BeginsEvent for what may go on. It reads no further than it has to.
+// Begins tells whether a source begins with an object that names the two parts of an event's key. It reads no further than it
+// has to.
 func Begins(src io.Reader) bool {
 	d := json.NewDecoder(src)
 	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {

@@ -218,7 +218,7 @@ func TestWhatIsAnEvent(t *testing.T) {
 		`topic event_id`:                          false,
 		``:                                        false,
 	} {
-		if IsEvent([]byte(text)) != want {
+		if IsEvent(lines.Line{Last: true, Text: []byte(text)}) != want {
 			t.Errorf("%s: want %t", text, want)
 		}
 	}
