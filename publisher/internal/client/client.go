@@ -81,11 +81,7 @@ type answer struct {
 
 // do sends one request and reads all of its answer, within the timeout. Reading
 // all of it is also what lets the connection be used again.
-func (c *Client) do(ctx context.Context, method, path string, body []byte) answer {
-	return c.doWithin(ctx, c.cfg.Timeout, method, path, body)
-}
-
-func (c *Client) doWithin(ctx context.Context, timeout time.Duration, method, path string, body []byte) answer {
+func (c *Client) do(ctx context.Context, timeout time.Duration, method, path string, body []byte) answer {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := c.request(ctx, method, path, body)

@@ -76,7 +76,7 @@ func (f *Follower) progress() { f.tries = 0 }
 // ask sends a request until it is answered by 2xx; its error is that of lost.
 func (f *Follower) ask(ctx context.Context, timeout time.Duration, method, path string, body []byte) ([]byte, error) {
 	for {
-		a := f.c.doWithin(ctx, timeout, method, path, body)
+		a := f.c.do(ctx, timeout, method, path, body)
 		if a.err == nil && a.status/100 == 2 {
 			f.back()
 			f.progress()

@@ -85,7 +85,7 @@ func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte,
 	ctx, cancel := Outlive(ctx, c.cfg.Grace)
 	defer cancel()
 	began := time.Now()
-	a := c.do(ctx, http.MethodPost, "/publish", body)
+	a := c.do(ctx, c.cfg.Timeout, http.MethodPost, "/publish", body)
 	res.Requests++
 	if a.err == nil {
 		res.Latency = append(res.Latency, time.Since(began))

@@ -65,7 +65,7 @@ func (c *Client) Lookup(ctx context.Context, id, topic string) ([]Row, error) {
 func (c *Client) Reach(ctx context.Context, waiting func(error)) error {
 	deadline := time.Now().Add(c.cfg.GiveUpAfter)
 	for n := 0; ; n++ {
-		a := c.do(ctx, http.MethodGet, totals, nil)
+		a := c.do(ctx, c.cfg.Timeout, http.MethodGet, totals, nil)
 		if a.err == nil {
 			return nil
 		}
@@ -83,7 +83,7 @@ func (c *Client) Reach(ctx context.Context, waiting func(error)) error {
 func (c *Client) get(ctx context.Context, path string, into any) error {
 	deadline := time.Now().Add(c.cfg.GiveUpAfter)
 	for n := 0; ; n++ {
-		a := c.do(ctx, http.MethodGet, path, nil)
+		a := c.do(ctx, c.cfg.Timeout, http.MethodGet, path, nil)
 		if a.err == nil && a.status == http.StatusOK {
 			if err := json.Unmarshal(a.body, into); err != nil {
 				return fmt.Errorf("read answer to GET %s: %w", path, err)
