@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -30,12 +30,7 @@ type meter struct {
 	out      io.Writer
 	terminal bool
 	narrow   bool // the terminal has no roomForAll
-
-	mu    sync.Mutex // guards what follows; nothing is written while it is held
-	unit  string
-	what  string
-	total int
-	done  int
+	done     atomic.Int64
 
 	// These belong to the caller of Begin and End.
 	over  chan struct{} // closed to end a step; nil: there is none
@@ -67,9 +62,7 @@ func (m *meter) BeginBytes(what string, total int64) {
 }
 
 func (m *meter) begin(what string, total int, unit string, look ...progressbar.Option) {
-	m.mu.Lock()
-	m.what, m.total, m.done, m.unit = what, total, 0, unit
-	m.mu.Unlock()
+	m.done.Store(0)
 	if m.stuck {
 		return
 	}
@@ -81,7 +74,10 @@ func (m *meter) begin(what string, total int, unit string, look ...progressbar.O
 			m.draw(m.bar(what, total, look), total, over)
 			return
 		}
-		m.write(over)
+		if total > 0 {
+			unit = fmt.Sprintf(" of %d%s", total, unit)
+		}
+		m.each(quietFor, over, func(done int) { fmt.Fprintf(m.out, "%s: %d%s\n", what, done, unit) })
 	}()
 }
 
@@ -96,7 +92,7 @@ func (m *meter) bar(what string, total int, look []progressbar.Option) *progress
 
 func (m *meter) draw(bar *progressbar.ProgressBar, total int, over <-chan struct{}) {
 	_ = bar.RenderBlank() // the terminal is all it could fail on
-	m.each(redrawBar, over, func(done int, _ string) {
+	m.each(redrawBar, over, func(done int) {
 		if total > 0 { // a spinner has no end; what its bar takes for one is its width
 			done = min(done, total) // that of an audit is an estimate, and a bar refuses to pass its end
 		}
@@ -105,12 +101,8 @@ func (m *meter) draw(bar *progressbar.ProgressBar, total int, over <-chan struct
 	_ = bar.Finish() // clears the line, and ends a spinner, which Clear does not
 }
 
-func (m *meter) write(over <-chan struct{}) {
-	m.each(quietFor, over, func(_ int, words string) { fmt.Fprintln(m.out, words) })
-}
-
 // each calls show every now and then until the step is over, where there is something new.
-func (m *meter) each(pause time.Duration, over <-chan struct{}, show func(done int, words string)) {
+func (m *meter) each(pause time.Duration, over <-chan struct{}, show func(done int)) {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for last := 0; ; {
@@ -118,30 +110,16 @@ func (m *meter) each(pause time.Duration, over <-chan struct{}, show func(done i
 		case <-over:
 			return
 		case <-tick.C:
-			if done, words := m.now(); done != last {
+			if done := int(m.done.Load()); done != last {
 				last = done
-				show(done, words)
+				show(done)
 			}
 		}
 	}
 }
 
 // Add tells that n more events are done.
-func (m *meter) Add(n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.done += n
-}
-
-// now is how far the step is.
-func (m *meter) now() (done int, words string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.total == 0 {
-		return m.done, fmt.Sprintf("%s: %d%s", m.what, m.done, m.unit)
-	}
-	return m.done, fmt.Sprintf("%s: %d of %d%s", m.what, m.done, m.total, m.unit)
-}
+func (m *meter) Add(n int) { m.done.Add(int64(n)) }
 
 // End closes the step; without a Begin it does nothing.
 func (m *meter) End() {
