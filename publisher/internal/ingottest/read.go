@@ -15,9 +15,13 @@ func view(e Event) string {
 		e.ID, e.Topic, e.Source, e.Timestamp.Format(time.RFC3339Nano), e.received.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano), e.Payload)
 }
 
-func page(w http.ResponseWriter, rows []string, next string) {
+func page(w http.ResponseWriter, rows []Event, next string) {
+	var views []string
+	for _, e := range rows {
+		views = append(views, view(e))
+	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"events":[%s],"next_cursor":%q}`, strings.Join(rows, ","), next)
+	fmt.Fprintf(w, `{"events":[%s],"next_cursor":%q}`, strings.Join(views, ","), next)
 }
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
@@ -28,10 +32,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found []string
+	var found []Event
 	for _, e := range s.rows {
 		if e.ID == q.Get("event_id") && e.Topic == q.Get("topic") {
-			found = append(found, view(e))
+			found = append(found, e)
 		}
 	}
 	page(w, found, "")
@@ -57,11 +61,7 @@ func (s *Server) feed(w http.ResponseWriter, cursor, size string) {
 		limit = (limit + 1) / 2
 	}
 	to := min(from+limit, len(s.rows))
-	var rows []string
-	for _, e := range s.rows[from:to] {
-		rows = append(rows, view(e))
-	}
-	page(w, rows, strconv.Itoa(2*to))
+	page(w, s.rows[from:to], strconv.Itoa(2*to))
 }
 
 func (s *Server) stats(w http.ResponseWriter) {

@@ -65,20 +65,20 @@ func (s *Server) begin(after string) (row, status int) {
 	return at / 2, 0
 }
 
-// behind returns the next row that f wants, and the place up to which all rows were looked at. If there is no such
+// behind returns the next rows that f wants, and the place up to which all rows were looked at. If there is no such
 // row, changed is closed when there may be one.
-func (s *Server) behind(row int, f filter) (e *Event, next int, changed chan struct{}, rewound bool) {
+func (s *Server) behind(row int, f filter, limit int) (found []Event, next int, changed chan struct{}, rewound bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for ; row < len(s.rows); row++ {
+	for ; row < len(s.rows) && len(found) < limit; row++ {
 		if f.wants(s.rows[row]) {
-			return &s.rows[row], row + 1, nil, s.rewound
+			found = append(found, s.rows[row])
 		}
 	}
 	if s.changed == nil {
 		s.changed = make(chan struct{})
 	}
-	return nil, row, s.changed, s.rewound
+	return found, row, s.changed, s.rewound
 }
 
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
@@ -107,13 +107,13 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request, row, cut int) {
 	f := filter{r.URL.Query()["topic"], r.URL.Query().Get("source")}
 	flusher := w.(http.Flusher)
 	for sent := 0; ; {
-		e, next, changed, rewound := s.behind(row, f)
+		found, next, changed, rewound := s.behind(row, f, 1)
 		switch {
 		case rewound:
 			fmt.Fprintf(w, "event: gone\ndata: %s\n\n", gone)
 			return
-		case e != nil:
-			text := fmt.Sprintf("id: %d\ndata: %s\n\n", 2*next, strings.ReplaceAll(view(*e), "\n", "\ndata: "))
+		case len(found) > 0:
+			text := fmt.Sprintf("id: %d\ndata: %s\n\n", 2*next, strings.ReplaceAll(view(found[0]), "\n", "\ndata: "))
 			if sent == cut {
 				fmt.Fprint(w, text[:len(text)-1])
 				flusher.Flush()

@@ -74,25 +74,17 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, sub *subscription)
 	s.mu.Lock()
 	row := sub.at
 	s.mu.Unlock()
-	patience := time.After(wait)
-	var rows []string
-	for {
-		e, next, changed, rewound := s.behind(row, filter{sub.asked.Topics, sub.asked.Source})
-		row = next
+	for patience := time.After(wait); ; {
+		found, next, changed, rewound := s.behind(row, filter{sub.asked.Topics, sub.asked.Source}, limit)
 		switch {
 		case rewound:
 			refuseCursor(w, http.StatusGone)
 			return
-		case e != nil:
-			rows = append(rows, view(*e))
-		}
-		if len(rows) == limit || e == nil && len(rows) > 0 {
-			page(w, rows, strconv.Itoa(2*row))
+		case len(found) > 0:
+			page(w, found, strconv.Itoa(2*next))
 			return
 		}
-		if e != nil {
-			continue
-		}
+		row = next
 		select {
 		case <-changed:
 		case <-patience:
