@@ -16,7 +16,7 @@ const (
 	// guess.
 	readerPatience = 5 * time.Minute
 
-	// readerPatienceAfterInterrupt is the same after an interrupt, when somebody waits for the end: together with grace,
+	// readerPatienceAfterInterrupt is the same after an interrupt, when somebody waits for the end: together with client.Grace,
 	// which comes before it, it is shorter than supervisors wait before they kill. A guess.
 	readerPatienceAfterInterrupt = 5 * time.Second
 

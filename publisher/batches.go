@@ -35,9 +35,9 @@ func (b *bundle) add(it item) {
 	b.bytes += len(it.JSON) + 1
 }
 
-// deal cuts the events that the readers bring into batches. A batch ends at size events, before it would exceed
+// batches cuts the events that the readers bring into batches. A batch ends at size events, before it would exceed
 // maxBody bytes, or when linger has passed since its first event.
-func (in *intake) deal(ctx context.Context, size int, deal func([]item) bool) {
+func (in *intake) batches(ctx context.Context, size int, deal func([]item) bool) {
 	var b bundle
 	give := func() bool {
 		ready := b.items

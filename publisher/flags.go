@@ -16,15 +16,9 @@ import (
 	"ingot/publisher/internal/client"
 )
 
-const (
-	// grace is how long requests in flight may take after an interrupt: many commits
-	// long, and still short for somebody who waits for the prompt.
-	grace = 2 * time.Second
-
-	// forever is the default of --give-up-after for follow and for replay --follow: they outlast any outage of the
-	// server.
-	forever = 100 * 365 * 24 * time.Hour
-)
+// forever is the default of --give-up-after for follow and for replay --follow: they outlast any outage of the
+// server.
+const forever = 100 * 365 * 24 * time.Hour
 
 // checkURL wants --url to name a server: the paths of the contract are put behind it.
 func checkURL(text string) error {
@@ -81,7 +75,7 @@ func (s *server) warn(out surroundings) {
 func (s *server) client(out surroundings, connections int, timeout, giveUpAfter time.Duration) *client.Client {
 	return client.New(client.Config{
 		URL: s.URL, Key: s.Key, Connections: connections, Timeout: timeout,
-		GiveUpAfter: giveUpAfter, Grace: grace, Roots: s.CA.CertPool, Transport: out.transport,
+		GiveUpAfter: giveUpAfter, Roots: s.CA.CertPool, Transport: out.transport,
 	})
 }
 

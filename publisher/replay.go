@@ -178,7 +178,7 @@ func (r *replay) send(ctx context.Context, in *intake, c *client.Client, m *mete
 	began := time.Now()
 	readers := in.start(r.Follow)
 	err := (&sending[item]{
-		batches: func(ctx context.Context, deal func([]item) bool) { in.deal(ctx, r.Batch, deal) },
+		batches: func(ctx context.Context, deal func([]item) bool) { in.batches(ctx, r.Batch, deal) },
 		publish: func(ctx context.Context, items []item) client.Result {
 			return c.Send(ctx, eventsOf(items), bodyOf(items))
 		},

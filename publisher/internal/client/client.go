@@ -17,6 +17,10 @@ import (
 // 8 MiB, and the answer to 10,000 events is about 1 MiB.
 const maxAnswer = 64 << 20
 
+// Grace is how long a request in flight may go on when the run is stopped: many commits long, and still short for
+// somebody who waits for the prompt.
+const Grace = 2 * time.Second
+
 // Config says whom a Client talks to and how patiently.
 type Config struct {
 	URL         string        // of the server, without a path
@@ -24,7 +28,6 @@ type Config struct {
 	Connections int           // kept alive at most
 	Timeout     time.Duration // of one request
 	GiveUpAfter time.Duration // no retry begins later than this after the first attempt
-	Grace       time.Duration // how long a request in flight may go on when the run is stopped
 
 	// Roots are the authorities that a server's certificate must come from; nil means the system's.
 	Roots *x509.CertPool

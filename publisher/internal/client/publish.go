@@ -48,7 +48,7 @@ type Result struct {
 }
 
 // Publish sends events until each is settled, or the time to give up has come.
-// When ctx ends it stops retrying; a request in flight still gets its grace.
+// When ctx ends it stops retrying; a request in flight still gets its Grace.
 func (c *Client) Publish(ctx context.Context, events []event.Event) Result {
 	return c.Send(ctx, events, encode(events))
 }
@@ -82,7 +82,7 @@ func encode(events []event.Event) []byte {
 
 // attempt makes one request; it returns nil when that settled the batch.
 func (c *Client) attempt(ctx context.Context, events []event.Event, body []byte, res *Result) *refusal {
-	ctx, cancel := Outlive(ctx, c.cfg.Grace)
+	ctx, cancel := Outlive(ctx, Grace)
 	defer cancel()
 	began := time.Now()
 	a := c.do(ctx, c.cfg.Timeout, http.MethodPost, "/publish", body)

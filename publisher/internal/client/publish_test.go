@@ -31,7 +31,7 @@ func events(n int) (out []event.Event) {
 func open(t *testing.T, srv *ingottest.Server) *Client {
 	t.Helper()
 	return New(Config{
-		URL: "http://ingot", Timeout: 15 * time.Second, GiveUpAfter: time.Minute, Grace: 2 * time.Second,
+		URL: "http://ingot", Timeout: 15 * time.Second, GiveUpAfter: time.Minute,
 		Transport: ingottest.Network(t, srv),
 	})
 }
@@ -207,7 +207,7 @@ func TestStoppingEndsTheWait(t *testing.T) {
 		status Status
 	}{
 		{"between attempts", ingottest.Busy, 500 * time.Millisecond, Failed},
-		{"within an attempt", ingottest.Hang, 2500 * time.Millisecond, Unknown},
+		{"within an attempt", ingottest.Hang, 500*time.Millisecond + Grace, Unknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -40,10 +40,10 @@ func (f *Follower) Poll(ctx context.Context, name string, limit int, wait time.D
 	return page, nil
 }
 
-// Commit moves a subscription to the end of a page. When ctx ends the request still has the Grace of the Client:
+// Commit moves a subscription to the end of a page. When ctx ends the request still has its Grace:
 // events that are not committed would come again.
 func (f *Follower) Commit(ctx context.Context, name, cursor string) error {
-	ctx, cancel := Outlive(ctx, f.c.cfg.Grace)
+	ctx, cancel := Outlive(ctx, Grace)
 	defer cancel()
 	body, _ := json.Marshal(map[string]string{"cursor": cursor}) // nor does this
 	_, err := f.ask(ctx, f.c.cfg.Timeout, http.MethodPost, subscriptionPath(name, "/commit"), body)
