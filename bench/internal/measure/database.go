@@ -9,7 +9,6 @@ import (
 	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/server"
-	"ingot/bench/internal/truth"
 )
 
 // openDatabase opens a fresh database, the scenario's copy of its base, or the one that is emptied.
@@ -74,14 +73,14 @@ func (r *Round) fill(ctx context.Context) error {
 	if err := s.Stop(); err != nil {
 		return err
 	}
-	have, err := truth.LastID(ctx, r.Database)
+	have, err := postgres.LastID(ctx, r.Database)
 	if err != nil {
 		return err
 	}
-	if err := r.checkDiskSpace(int(have)); err != nil {
+	if err := r.checkDiskSpace(have); err != nil {
 		return err
 	}
-	if int(have) < r.StoredRows() {
+	if have < r.StoredRows() {
 		r.Progress.Begin(fmt.Sprintf("load %d rows", r.StoredRows()), r.StoredRows())
 		defer r.Progress.End()
 		if err := postgres.Fill(ctx, r.Database, r.Encoder, r.StoredRows(), r.Progress.Set); err != nil {

@@ -29,7 +29,7 @@ type Round struct {
 	Servers  []*server.Server
 	CPU      monitor.CPU // of the window that was closed last
 	proxy    *slowpg.Proxy
-	lastID   int64 // rows above it are this round's
+	lastID   int // rows above it are this round's
 	opened   monitor.CPU
 }
 

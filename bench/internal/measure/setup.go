@@ -44,11 +44,11 @@ func (r *Round) setUp(ctx context.Context) (err error) {
 	// thousand events a millisecond.
 	first, known := int(time.Now().UnixMilli())<<10, 0
 	if r.Database != "" {
-		if r.lastID, err = truth.LastID(ctx, r.Database); err != nil {
+		if r.lastID, err = postgres.LastID(ctx, r.Database); err != nil {
 			return err
 		}
 		// Every event that ever came to this database took an id, so numbers from the last id on are fresh.
-		first, known = int(r.lastID), r.Known
+		first, known = r.lastID, r.Known
 	}
 	r.Source, r.Acks = mix.NewSource(r.Mix.Duplicates, first, known), truth.NewAcks(first-known)
 	return nil

@@ -105,7 +105,7 @@ func (c *Cluster) Create(ctx context.Context, name string) (string, error) {
 	if err := c.Drop(ctx, name); err != nil {
 		return "", err
 	}
-	if err := c.exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+	if err := Exec(ctx, c.admin, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
 		return "", fmt.Errorf("create database: %w", err)
 	}
 	return c.URL(name)
@@ -118,7 +118,7 @@ func (c *Cluster) Copy(ctx context.Context, name, of string) (string, error) {
 		return "", err
 	}
 	sql := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{of}.Sanitize() + " STRATEGY file_copy"
-	if err := c.exec(ctx, sql); err != nil {
+	if err := Exec(ctx, c.admin, sql); err != nil {
 		return "", fmt.Errorf("copy database: %w", err)
 	}
 	return c.URL(name)
@@ -129,7 +129,7 @@ func (c *Cluster) Drop(ctx context.Context, name string) error {
 	if err := c.keepLock(ctx); err != nil {
 		return err
 	}
-	if err := c.exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
+	if err := Exec(ctx, c.admin, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("drop database: %w", err)
 	}
 	return nil
@@ -145,44 +145,18 @@ func (c *Cluster) CreateWithSchema(ctx context.Context, name string) (string, er
 }
 
 // Exists tells whether there is a database of the name.
-func (c *Cluster) Exists(ctx context.Context, name string) (found bool, err error) {
-	err = c.query(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = '"+name+"')", &found)
-	return found, err
+func (c *Cluster) Exists(ctx context.Context, name string) (bool, error) {
+	return query[bool](ctx, c.admin, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = '"+name+"')")
 }
 
 // PageImages is how many pages have gone into the WAL whole, by the server's count. A page does when it is first touched
 // after a checkpoint.
-func (c *Cluster) PageImages(ctx context.Context) (n int64, err error) {
-	err = c.query(ctx, "SELECT wal_fpi FROM pg_stat_wal", &n)
-	return n, err
+func (c *Cluster) PageImages(ctx context.Context) (int64, error) {
+	return query[int64](ctx, c.admin, "SELECT wal_fpi FROM pg_stat_wal")
 }
 
 // Settings are the settings that figures depend on, as the server has them.
-func (c *Cluster) Settings(ctx context.Context) (all string, err error) {
-	const query = `SELECT 'Postgres ' || current_setting('server_version') || ', ' || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
-		FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size', 'wal_compression', 'checkpoint_timeout')`
-	err = c.query(ctx, query, &all)
-	return all, err
-}
-
-func (c *Cluster) exec(ctx context.Context, sql string) error { return Exec(ctx, c.admin, sql) }
-
-// Exec runs SQL on a database.
-func Exec(ctx context.Context, url, sql string) error {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.PgConn().Exec(ctx, sql).ReadAll()
-	return err
-}
-
-func (c *Cluster) query(ctx context.Context, sql string, into any) error {
-	conn, err := pgx.Connect(ctx, c.admin)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	return conn.QueryRow(ctx, sql).Scan(into)
+func (c *Cluster) Settings(ctx context.Context) (string, error) {
+	return query[string](ctx, c.admin, `SELECT 'Postgres ' || current_setting('server_version') || ', ' || string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name)
+		FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size', 'wal_compression', 'checkpoint_timeout')`)
 }

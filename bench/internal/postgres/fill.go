@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 
 	"ingot/bench/internal/mix"
 )
@@ -29,12 +28,12 @@ const (
 // their rows in the log, so that the tables look as if an ingester had written them. Events that are there already are not
 // loaded again. progress is called with the number of rows that are loaded.
 func Fill(ctx context.Context, url string, e *mix.Encoder, rows int, progress func(int)) error {
-	conn, err := pgconn.Connect(ctx, url)
+	conn, err := connect(ctx, url)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	have, err := number(ctx, conn, "SELECT coalesce(max(last_id), 0) FROM ingot.batches")
+	have, err := LastID(ctx, url)
 	for err == nil && have < rows {
 		have, err = fillOne(ctx, conn, e, have, min(fillChunk, rows-have))
 		progress(have)
@@ -59,12 +58,7 @@ func Vacuum(ctx context.Context, url string) error {
 // Vacuumed tells whether Vacuum has come to its end since the tables were written to: Ctrl-C may have cut it short when all
 // rows were there.
 func Vacuumed(ctx context.Context, url string) (bool, error) {
-	conn, err := pgconn.Connect(ctx, url)
-	if err != nil {
-		return false, fmt.Errorf("connect: %w", err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	rough, err := number(ctx, conn, `SELECT count(*) FROM pg_class WHERE oid IN ('ingot.events'::regclass, 'ingot.batches'::regclass)
+	rough, err := query[int](ctx, url, `SELECT count(*) FROM pg_class WHERE oid IN ('ingot.events'::regclass, 'ingot.batches'::regclass)
 		AND relallvisible < 0.99 * pg_relation_size(oid) / current_setting('block_size')::int`)
 	return rough == 0, err
 }
@@ -83,34 +77,35 @@ func ReadOnce(ctx context.Context, url string) error {
 }
 
 // fillOne writes events first..first+n-1 and the rows of their batches in the log. It returns the id of the last event.
-func fillOne(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n int) (last int, err error) {
-	id, err := number(ctx, conn, "SELECT nextval('ingot.id_blocks')")
+func fillOne(ctx context.Context, conn *pgx.Conn, e *mix.Encoder, first, n int) (last int, err error) {
+	id, err := nextBlock(ctx, conn)
 	if err != nil {
 		return 0, err
 	}
-	if err := send(ctx, conn, "BEGIN"); err != nil {
-		return 0, err
-	}
-	for at := 0; at < n && err == nil; at += fillBatch {
-		err = fillLog(ctx, conn, e, first+at, min(fillBatch, n-at), id+at)
-	}
-	if err == nil {
-		err = send(ctx, conn, topicsQuery(topicsOf(e, first, n))+"COMMIT")
-	}
-	if err != nil {
-		return 0, errors.Join(err, send(ctx, conn, "ROLLBACK"))
-	}
-	return id + n - 1, nil
+	return id + n - 1, pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		for at := 0; at < n; at += fillBatch {
+			size := min(fillBatch, n-at)
+			if err := copyRows(ctx, conn, batchRows(e, first+at, size, id+at)); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, logQuery(size, id+at, nil)); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, topicsQuery(topicsOf(e, first, n)))
+		return err
+	})
 }
 
-const copyEvents = "COPY ingot.events (" + mix.CopyColumns + ") FROM STDIN (FORMAT binary)"
+// nextBlock is the first id of a block that is nobody else's.
+func nextBlock(ctx context.Context, conn *pgx.Conn) (id int, err error) {
+	err = conn.QueryRow(ctx, "SELECT nextval('ingot.id_blocks')").Scan(&id)
+	return id, err
+}
 
-// fillLog writes a batch and its row of the log.
-func fillLog(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, first, n, id int) error {
-	if _, err := conn.CopyFrom(ctx, bytes.NewReader(batchRows(e, first, n, id)), copyEvents); err != nil {
-		return err
-	}
-	return send(ctx, conn, logQuery(n, id, nil))
+func copyRows(ctx context.Context, conn *pgx.Conn, stream []byte) error {
+	_, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(stream), "COPY ingot.events ("+mix.CopyColumns+") FROM STDIN (FORMAT binary)")
+	return err
 }
 
 // logQuery says in the log that rows id..id+n-1 are a batch, and where the table ended. topics are how many events of each
@@ -162,27 +157,3 @@ func topicsQuery(topics map[string]int) string {
 }
 
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
-// Rows is how many rows the log says were stored.
-func Rows(ctx context.Context, url string) (int, error) {
-	conn, err := pgconn.Connect(ctx, url)
-	if err != nil {
-		return 0, fmt.Errorf("connect: %w", err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	return number(ctx, conn, "SELECT coalesce(max(total_stored), 0) FROM ingot.batches")
-}
-
-func send(ctx context.Context, conn *pgconn.PgConn, sql string) error {
-	_, err := conn.Exec(ctx, sql).ReadAll()
-	return err
-}
-
-func number(ctx context.Context, conn *pgconn.PgConn, sql string) (n int, err error) {
-	results, err := conn.Exec(ctx, sql).ReadAll()
-	if err != nil {
-		return 0, err
-	}
-	_, err = fmt.Sscan(string(results[0].Rows[0][0]), &n)
-	return n, err
-}

@@ -44,7 +44,6 @@ func TestFillGoesOnWhereItWasCut(t *testing.T) {
 	if n, err := Rows(t.Context(), url); n != fillChunk+1000 || err != nil {
 		t.Errorf("%d rows, %v", n, err)
 	}
-	c := Cluster{admin: url}
 	counts := map[string]int{}
 	for name, sql := range map[string]string{
 		"events":  "SELECT count(*)::int FROM ingot.events",
@@ -56,8 +55,8 @@ func TestFillGoesOnWhereItWasCut(t *testing.T) {
 		"lost": `SELECT count(*)::int / 1000 FROM ingot.events AS e JOIN ingot.batches AS b ON e.id BETWEEN b.first_id AND b.last_id
 			WHERE e.ctid >= ('(' || b.heap_blocks || ',0)')::tid OR e.ctid < ('(' || greatest(b.heap_blocks - 32 - b.stored / 4, 0) || ',0)')::tid`,
 	} {
-		n := 0
-		if err := c.query(t.Context(), sql, &n); err != nil {
+		n, err := query[int](t.Context(), url, sql)
+		if err != nil {
 			t.Fatal(err)
 		}
 		counts[name] = n
@@ -83,7 +82,6 @@ func TestPourGoesOnWhereAFillEnded(t *testing.T) {
 	if err != nil || rows != fillChunk || took <= 0 {
 		t.Fatalf("%d rows in %v, %v", rows, took, err)
 	}
-	c := Cluster{admin: url}
 	for what, sql := range map[string]string{
 		"events": "SELECT count(*)::int FROM ingot.events",
 		"log":    "SELECT max(total_stored)::int FROM ingot.batches",
@@ -91,9 +89,29 @@ func TestPourGoesOnWhereAFillEnded(t *testing.T) {
 			WHERE commit_seq > (SELECT max(commit_seq) FROM ingot.batches WHERE folded)))::int`,
 		"ids": "SELECT count(*)::int FROM ingot.events AS e JOIN ingot.batches AS b ON e.id BETWEEN b.first_id AND b.last_id",
 	} {
-		n := 0
-		if err := c.query(t.Context(), sql, &n); n != fillChunk+1000 || err != nil {
+		if n, err := query[int](t.Context(), url, sql); n != fillChunk+1000 || err != nil {
 			t.Errorf("%s: %d, %v", what, n, err)
+		}
+	}
+}
+
+// TestLastID: of an empty log it is 0, then the highest of all batches, whichever came last.
+func TestLastID(t *testing.T) {
+	t.Parallel()
+	url, _ := empty(t)
+	for _, c := range []struct {
+		sql  string
+		want int
+	}{
+		{"", 0},
+		{"INSERT INTO ingot.batches SELECT n, 100 * n, 100 * n + 9, 10, 10, 10 * n, 10 * n, gen_random_uuid(), now() FROM generate_series(1, 5) AS n", 509},
+		{"INSERT INTO ingot.batches SELECT 6, 7, 9, 3, 3, 53, 53, gen_random_uuid(), now()", 509},
+	} {
+		if err := Exec(t.Context(), url, c.sql); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := LastID(t.Context(), url); got != c.want || err != nil {
+			t.Errorf("%d, want %d: %v", got, c.want, err)
 		}
 	}
 }

@@ -1,12 +1,11 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 
 	"ingot/bench/internal/mix"
 )
@@ -17,9 +16,9 @@ import (
 // Each block gets a row in the log, as one batch; the time for that is not counted. The row has the block's topics and is not
 // marked as folded: an ingester that has written before may have left counts in the log.
 func Pour(ctx context.Context, url string, e *mix.Encoder, size int, during time.Duration) (rows int, took time.Duration, err error) {
-	conn, err := pgconn.Connect(ctx, url)
+	conn, err := connect(ctx, url)
 	if err != nil {
-		return 0, 0, fmt.Errorf("connect: %w", err)
+		return 0, 0, err
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	for took < during {
@@ -33,18 +32,19 @@ func Pour(ctx context.Context, url string, e *mix.Encoder, size int, during time
 }
 
 // pourBlock writes the events that belong to the next block of ids. took is how long their COPY took.
-func pourBlock(ctx context.Context, conn *pgconn.PgConn, e *mix.Encoder, size int) (took time.Duration, err error) {
-	id, err := number(ctx, conn, "SELECT nextval('ingot.id_blocks')")
+func pourBlock(ctx context.Context, conn *pgx.Conn, e *mix.Encoder, size int) (took time.Duration, err error) {
+	id, err := nextBlock(ctx, conn)
 	if err != nil {
 		return 0, err
 	}
 	for at := 0; at < fillChunk; at += size {
-		stream := bytes.NewReader(batchRows(e, id-1+at, min(size, fillChunk-at), id+at))
+		stream := batchRows(e, id-1+at, min(size, fillChunk-at), id+at)
 		start := time.Now()
-		if _, err := conn.CopyFrom(ctx, stream, copyEvents); err != nil {
+		if err := copyRows(ctx, conn, stream); err != nil {
 			return took, err
 		}
 		took += time.Since(start)
 	}
-	return took, send(ctx, conn, logQuery(fillChunk, id, topicsOf(e, id-1, fillChunk)))
+	_, err = conn.Exec(ctx, logQuery(fillChunk, id, topicsOf(e, id-1, fillChunk)))
+	return took, err
 }

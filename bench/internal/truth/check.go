@@ -37,21 +37,9 @@ func (v Verdict) Err() error {
 	return nil
 }
 
-// LastID is the highest id in the log. Rows with higher ids belong to whoever writes next.
-func LastID(ctx context.Context, url string) (int64, error) {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return 0, fmt.Errorf("connect: %w", err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	var last int64
-	err = conn.QueryRow(ctx, "SELECT coalesce(max(last_id), 0) FROM ingot.batches").Scan(&last)
-	return last, err
-}
-
 // Check counts the rows with ids above after, and looks every settled event up by
 // its key.
-func Check(ctx context.Context, url string, e *mix.Encoder, settled iter.Seq[int], after int64) (v Verdict, err error) {
+func Check(ctx context.Context, url string, e *mix.Encoder, settled iter.Seq[int], after int) (v Verdict, err error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return v, fmt.Errorf("connect: %w", err)
@@ -77,7 +65,7 @@ func Check(ctx context.Context, url string, e *mix.Encoder, settled iter.Seq[int
 
 // count counts exactly, whatever constraints the table has: that no key is there twice is checked without trust in the
 // primary key that should see to it.
-func count(ctx context.Context, conn *pgx.Conn, after int64, v *Verdict) error {
+func count(ctx context.Context, conn *pgx.Conn, after int, v *Verdict) error {
 	if _, err := conn.Exec(ctx, "ANALYZE settled"); err != nil {
 		return fmt.Errorf("analyze: %w", err)
 	}

@@ -92,29 +92,6 @@ func TestEveryStoredEventIsLookedFor(t *testing.T) {
 	}
 }
 
-// TestLastID: of an empty log it is 0, then the highest of all batches, whichever came last.
-func TestLastID(t *testing.T) {
-	t.Parallel()
-	e, err := mix.NewEncoder(mix.Mix{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	url, conn := table(t, e)
-	for _, c := range []struct {
-		sql  string
-		want int64
-	}{
-		{"", 0},
-		{"INSERT INTO ingot.batches SELECT n, 100 * n, 100 * n + 9, 10, 10, 10 * n, 10 * n, gen_random_uuid(), now() FROM generate_series(1, 5) AS n", 509},
-		{"INSERT INTO ingot.batches SELECT 6, 7, 9, 3, 3, 53, 53, gen_random_uuid(), now()", 509},
-	} {
-		pgtest.Exec(t, conn, c.sql)
-		if got, err := LastID(t.Context(), url); got != c.want || err != nil {
-			t.Errorf("%d, want %d: %v", got, c.want, err)
-		}
-	}
-}
-
 func TestAcks(t *testing.T) {
 	t.Parallel()
 	a := NewAcks(1000)
