@@ -2,9 +2,7 @@ package truth
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"io"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
@@ -50,15 +48,20 @@ func Check(ctx context.Context, url string, e *mix.Encoder, settled iter.Seq[int
 	if _, err := conn.Exec(ctx, setup); err != nil {
 		return v, fmt.Errorf("make a table of acknowledged keys: %w", err)
 	}
-	rows := &keyRows{encoder: e}
 	next, stop := iter.Pull(settled)
 	defer stop()
-	rows.next = next
-	tag, err := conn.PgConn().CopyFrom(ctx, rows, "COPY settled FROM STDIN (FORMAT binary)")
+	rows, err := conn.CopyFrom(ctx, pgx.Identifier{"settled"}, []string{"event_id", "topic"}, pgx.CopyFromFunc(func() ([]any, error) {
+		i, ok := next()
+		if !ok {
+			return nil, nil
+		}
+		id, topic := e.Key(i)
+		return []any{id, topic}, nil
+	}))
 	if err != nil {
 		return v, fmt.Errorf("copy acknowledged keys: %w", err)
 	}
-	v.Settled = int(tag.RowsAffected())
+	v.Settled = int(rows)
 	err = count(ctx, conn, after, &v)
 	return v, err
 }
@@ -87,43 +90,4 @@ func count(ctx context.Context, conn *pgx.Conn, after int, v *Verdict) error {
 		return fmt.Errorf("look acknowledged events up: %w", err)
 	}
 	return nil
-}
-
-// keyRows streams keys as binary COPY rows.
-type keyRows struct {
-	encoder *mix.Encoder
-	next    func() (int, bool)
-	buf     []byte
-	begun   bool
-	ended   bool
-}
-
-// Read implements io.Reader.
-func (r *keyRows) Read(p []byte) (int, error) {
-	if !r.begun {
-		r.begun, r.buf = true, append(r.buf, mix.CopyHeader...)
-	}
-	for len(r.buf) < len(p) && !r.ended {
-		r.encodeNext()
-	}
-	if len(r.buf) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, r.buf)
-	r.buf = append(r.buf[:0], r.buf[n:]...)
-	return n, nil
-}
-
-func (r *keyRows) encodeNext() {
-	i, ok := r.next()
-	if !ok {
-		r.ended, r.buf = true, append(r.buf, mix.CopyTrailer...)
-		return
-	}
-	r.buf = binary.BigEndian.AppendUint16(r.buf, 2)
-	id, topic := r.encoder.Key(i)
-	for _, text := range [...]string{id, topic} {
-		r.buf = binary.BigEndian.AppendUint32(r.buf, uint32(len(text)))
-		r.buf = append(r.buf, text...)
-	}
 }
