@@ -102,11 +102,7 @@ func commitLimit(url string, delay time.Duration) (*Limit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open proxy: %w", err)
 		}
-		if url, err = proxy.URL(url); err != nil {
-			proxy.Close()
-			return nil, err
-		}
-		end = proxy.Close
+		url, end = proxy.URL, proxy.Close
 	}
 	return &Limit{Close: end, Measure: func(ctx context.Context) (float64, error) {
 		median, err := limit.Commit(ctx, url, limitCommits)

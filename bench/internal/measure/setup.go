@@ -65,9 +65,7 @@ func (r *Round) startServers(ctx context.Context) error {
 		if r.proxy, err = slowpg.Open(r.Database, r.CommitDelay); err != nil {
 			return fmt.Errorf("open proxy: %w", err)
 		}
-		if url, err = r.proxy.URL(r.Database); err != nil {
-			return err
-		}
+		url = r.proxy.URL
 	}
 	for range r.IngesterCount() {
 		s, err := server.StartIngester(ctx, r.Binary, r.Logs, url, r.ingesterFlags())

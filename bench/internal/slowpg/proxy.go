@@ -14,6 +14,10 @@ import (
 
 // Proxy relays connections to one Postgres.
 type Proxy struct {
+	// URL is that of the database, changed so that it leads through the proxy. Encryption is off, since the proxy has to read
+	// the messages.
+	URL string
+
 	listener net.Listener
 	network  string // of Postgres
 	address  string
@@ -25,13 +29,16 @@ type Proxy struct {
 	closed bool
 }
 
-// Open listens on a free port and relays to the Postgres behind databaseURL, until
-// Close.
+// Open listens on a free port and relays to the Postgres behind databaseURL, until Close.
 func Open(databaseURL string, delay time.Duration) (*Proxy, error) {
 	return open(databaseURL, func() { time.Sleep(delay) })
 }
 
 func open(databaseURL string, hold func()) (*Proxy, error) {
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("database url: %w", err)
+	}
 	config, err := pgconn.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("database url: %w", err)
@@ -41,23 +48,14 @@ func open(databaseURL string, hold func()) (*Proxy, error) {
 	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	p.running.Go(p.accept) // ends with the listener, awaited in Close
-	return p, nil
-}
-
-// URL is databaseURL, changed so that it leads through the proxy. Encryption is off, since the proxy has to read the
-// messages.
-func (p *Proxy) URL(databaseURL string) (string, error) {
-	u, err := url.Parse(databaseURL)
-	if err != nil {
-		return "", fmt.Errorf("database url: %w", err)
-	}
 	query := u.Query()
 	query.Del("host")
 	query.Del("port")
 	query.Set("sslmode", "disable")
 	u.Host, u.RawQuery = p.listener.Addr().String(), query.Encode()
-	return u.String(), nil
+	p.URL = u.String()
+	p.running.Go(p.accept) // ends with the listener, awaited in Close
+	return p, nil
 }
 
 // Close drops all connections.

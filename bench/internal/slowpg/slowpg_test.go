@@ -75,16 +75,6 @@ func TestRelayRefusesNonsense(t *testing.T) {
 	}
 }
 
-// through is the URL of a database, by way of the proxy.
-func through(t *testing.T, p *Proxy, url string) string {
-	t.Helper()
-	slow, err := p.URL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slow
-}
-
 // TestProxyBeforePostgres commits three times, once in a block and once with other
 // statements, and counts how often the proxy held.
 func TestProxyBeforePostgres(t *testing.T) {
@@ -96,7 +86,7 @@ func TestProxyBeforePostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	conn := pgtest.Client(t, through(t, p, url))
+	conn := pgtest.Client(t, p.URL)
 	for _, sql := range []string{"CREATE TABLE t (n int)", "BEGIN", "INSERT INTO t VALUES (1)", "COMMIT", "BEGIN; INSERT INTO t VALUES (2); COMMIT", "BEGIN", "ROLLBACK"} {
 		pgtest.Exec(t, conn, sql)
 	}
@@ -118,7 +108,7 @@ func TestProxyHoldsForTheDelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	conn := pgtest.Client(t, through(t, p, url))
+	conn := pgtest.Client(t, p.URL)
 	began := time.Now()
 	for range 3 {
 		pgtest.Exec(t, conn, "BEGIN; COMMIT")
@@ -135,7 +125,7 @@ func TestProxyCloseEndsConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := pgtest.Client(t, through(t, p, url))
+	conn := pgtest.Client(t, p.URL)
 	p.Close()
 	if err := conn.Ping(t.Context()); err == nil {
 		t.Error("the connection outlives the proxy")
