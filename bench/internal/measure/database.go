@@ -12,36 +12,36 @@ import (
 )
 
 // openDatabase opens a fresh database, the scenario's copy of its base, or the one that is emptied.
-func (r *Round) openDatabase(ctx context.Context) (err error) {
+func (r *Round) openDatabase(ctx context.Context) error {
+	name := r.DatabaseName()
+	r.Database = r.Cluster.URL(name)
 	switch {
 	case r.FullTable():
 		return r.openCopy(ctx)
 	case r.Emptied:
-		return r.openEmptied(ctx)
+		if err := r.Cluster.CreateMissing(ctx, name); err != nil {
+			return err
+		}
+		return postgres.Exec(ctx, r.Database, "DROP SCHEMA IF EXISTS ingot CASCADE")
 	}
-	if r.Database, err = r.Cluster.Create(ctx, r.DatabaseName()); err != nil || r.StoredRows() == 0 {
+	if err := r.Cluster.Create(ctx, name); err != nil || r.StoredRows() == 0 {
 		return err
 	}
-	return r.fill(ctx)
+	return r.fill(ctx, r.Database)
 }
 
-// openCopy opens the copy that a scenario runs on, and makes it unless an earlier round has. All rounds of the scenario,
-// and those of the limit pour, share this copy.
+// openCopy makes the copy that a scenario runs on, unless an earlier round has. All rounds of the scenario, and those of the
+// limit pour, share it.
 func (r *Round) openCopy(ctx context.Context) error {
-	name := r.DatabaseName()
-	there, err := r.Cluster.Exists(ctx, name)
-	if err != nil {
-		return err
-	}
-	if there {
-		r.Database, err = r.Cluster.URL(name)
+	there, err := r.Cluster.Exists(ctx, r.DatabaseName())
+	if err != nil || there {
 		return err
 	}
 	if err := r.openBase(ctx); err != nil {
 		return err
 	}
 	r.Progress.Say("copy %d rows", r.Base)
-	if r.Database, err = r.Cluster.Copy(ctx, name, r.BaseDatabaseName()); err != nil {
+	if err := r.Cluster.Copy(ctx, r.DatabaseName(), r.BaseDatabaseName()); err != nil {
 		return err
 	}
 	return r.alter(ctx)
@@ -49,31 +49,22 @@ func (r *Round) openCopy(ctx context.Context) error {
 
 // openBase opens the base, which outlives the run with its rows, and loads the rows that are missing.
 func (r *Round) openBase(ctx context.Context) error {
-	there, err := r.Cluster.Exists(ctx, r.BaseDatabaseName())
-	if err != nil {
+	if err := r.Cluster.CreateMissing(ctx, r.BaseDatabaseName()); err != nil {
 		return err
 	}
-	if there {
-		r.Database, err = r.Cluster.URL(r.BaseDatabaseName())
-	} else {
-		r.Database, err = r.Cluster.Create(ctx, r.BaseDatabaseName())
-	}
-	if err != nil {
-		return err
-	}
-	return r.fill(ctx)
+	return r.fill(ctx, r.Cluster.URL(r.BaseDatabaseName()))
 }
 
 // fill has an ingester make the tables, loads the rows that are missing, and vacuums them unless that is done.
-func (r *Round) fill(ctx context.Context) error {
-	s, err := server.StartIngester(ctx, r.Binary, r.Logs, r.Database, r.ingesterFlags())
+func (r *Round) fill(ctx context.Context, database string) error {
+	s, err := server.StartIngester(ctx, r.Binary, r.Logs, database, r.ingesterFlags())
 	if err != nil {
 		return err
 	}
 	if err := s.Stop(); err != nil {
 		return err
 	}
-	have, err := postgres.LastID(ctx, r.Database)
+	have, err := postgres.LastID(ctx, database)
 	if err != nil {
 		return err
 	}
@@ -83,32 +74,15 @@ func (r *Round) fill(ctx context.Context) error {
 	if have < r.StoredRows() {
 		r.Progress.Begin(fmt.Sprintf("load %d rows", r.StoredRows()), r.StoredRows())
 		defer r.Progress.End()
-		if err := postgres.Fill(ctx, r.Database, r.Encoder, r.StoredRows(), r.Progress.Set); err != nil {
+		if err := postgres.Fill(ctx, database, r.Encoder, r.StoredRows(), r.Progress.Set); err != nil {
 			return err
 		}
 	}
-	if vacuumed, err := postgres.Vacuumed(ctx, r.Database); err != nil || vacuumed {
+	if vacuumed, err := postgres.Vacuumed(ctx, database); err != nil || vacuumed {
 		return err
 	}
 	r.Progress.Say("vacuum %d rows", r.StoredRows())
-	return postgres.Vacuum(ctx, r.Database)
-}
-
-// openEmptied opens the scenario's database, without the tables of the round before.
-func (r *Round) openEmptied(ctx context.Context) error {
-	name := r.DatabaseName()
-	there, err := r.Cluster.Exists(ctx, name)
-	if err != nil {
-		return err
-	}
-	if !there {
-		r.Database, err = r.Cluster.Create(ctx, name)
-		return err
-	}
-	if r.Database, err = r.Cluster.URL(name); err != nil {
-		return err
-	}
-	return postgres.Exec(ctx, r.Database, "DROP SCHEMA IF EXISTS ingot CASCADE")
+	return postgres.Vacuum(ctx, database)
 }
 
 // DropDatabase drops the scenario's database if it outlives a round. It also drops one that a killed run has left.
@@ -122,11 +96,7 @@ func DropDatabase(ctx context.Context, env *environment.Environment, s scenario.
 // verify has the ingester check that its tables agree with each other (ingest verify). It is for tables that are too large
 // to be counted in every round.
 func verify(ctx context.Context, env *environment.Environment, s scenario.Scenario) error {
-	url, err := env.Cluster.URL(s.DatabaseName())
-	if err != nil {
-		return err
-	}
-	out, err := exec.CommandContext(ctx, env.Binary, "verify", "--database-url", url).CombinedOutput()
+	out, err := exec.CommandContext(ctx, env.Binary, "verify", "--database-url", env.Cluster.URL(s.DatabaseName())).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("ingest verify: %w: %s", err, out)
 	}

@@ -56,9 +56,10 @@ func TestABaseIsVacuumed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	base := r.Cluster.URL(r.BaseDatabaseName())
 	vacuumed := func(when string, want bool) {
 		t.Helper()
-		if done, err := postgres.Vacuumed(t.Context(), r.Database); done != want || err != nil {
+		if done, err := postgres.Vacuumed(t.Context(), base); done != want || err != nil {
 			t.Errorf("%s: vacuumed: %v, %v", when, done, err)
 		}
 	}
@@ -66,7 +67,7 @@ func TestABaseIsVacuumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	vacuumed("loaded", true)
-	if err := postgres.Exec(t.Context(), r.Database, "UPDATE ingot.events SET source = source"); err != nil { // on new pages, as rows are loaded
+	if err := postgres.Exec(t.Context(), base, "UPDATE ingot.events SET source = source"); err != nil { // on new pages, as rows are loaded
 		t.Fatal(err)
 	}
 	vacuumed("written to", false)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"ingot"
 	"ingot/bench/internal/environment"
 	"ingot/bench/internal/limit"
 	"ingot/bench/internal/load"
@@ -70,11 +71,15 @@ func OpenLimit(ctx context.Context, env *environment.Environment, name string, s
 // withDatabase opens a limit on a database of its own, which is dropped with it.
 func withDatabase(ctx context.Context, env *environment.Environment, limit string, open func(url string) (*Limit, error)) (*Limit, error) {
 	database := "bench_limit_" + limit
-	url, err := env.Cluster.CreateWithSchema(ctx, database)
-	if err != nil {
+	if err := env.Cluster.Create(ctx, database); err != nil {
 		return nil, err
 	}
 	drop := func() { _ = env.Cluster.Drop(context.WithoutCancel(ctx), database) }
+	url := env.Cluster.URL(database)
+	if err := postgres.Exec(ctx, url, ingot.Schema); err != nil {
+		drop()
+		return nil, err
+	}
 	l, err := open(url)
 	if err != nil {
 		drop()

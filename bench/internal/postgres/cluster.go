@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingot"
 	"ingot/internal/localpg"
 )
 
@@ -29,7 +28,7 @@ const answerTimeout = 10 * time.Second
 type Cluster struct {
 	server *localpg.Server // nil: the Postgres was given
 	admin  string
-	lock   *lock // what keeps other benches off one that was given
+	lock   *pgx.Conn // keeps other benches off one that was given
 }
 
 // OpenCluster starts a private Postgres with its data below dir, or takes the one
@@ -65,9 +64,7 @@ func (c *Cluster) answers(ctx context.Context) error {
 
 // Close stops a private server, or leaves one that was given to the next bench.
 func (c *Cluster) Close(ctx context.Context) error {
-	if c.lock != nil {
-		c.lock.release(ctx)
-	}
+	c.releaseLock(ctx)
 	if c.server == nil {
 		return nil
 	}
@@ -91,37 +88,37 @@ func (c *Cluster) DataDir() string {
 }
 
 // URL is that of a database of this cluster.
-func (c *Cluster) URL(database string) (string, error) {
-	u, err := url.Parse(c.admin)
-	if err != nil {
-		return "", fmt.Errorf("database url: %w", err)
-	}
+func (c *Cluster) URL(database string) string {
+	u, _ := url.Parse(c.admin) // OpenCluster would have failed
 	u.Path = "/" + database
-	return u.String(), nil
+	return u.String()
 }
 
 // Create makes an empty database, in place of an older one of the name.
-func (c *Cluster) Create(ctx context.Context, name string) (string, error) {
-	if err := c.Drop(ctx, name); err != nil {
-		return "", err
+func (c *Cluster) Create(ctx context.Context, name string) error { return c.create(ctx, name, "") }
+
+// CreateMissing makes an empty database, unless there is one of the name.
+func (c *Cluster) CreateMissing(ctx context.Context, name string) error {
+	if there, err := c.Exists(ctx, name); err != nil || there {
+		return err
 	}
-	if err := Exec(ctx, c.admin, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
-		return "", fmt.Errorf("create database: %w", err)
-	}
-	return c.URL(name)
+	return c.Create(ctx, name)
 }
 
 // Copy makes a database as a copy of another one (of), file by file, in place of an older one of the name. Nobody may be
 // connected to the database that is copied.
-func (c *Cluster) Copy(ctx context.Context, name, of string) (string, error) {
+func (c *Cluster) Copy(ctx context.Context, name, of string) error {
+	return c.create(ctx, name, " TEMPLATE "+pgx.Identifier{of}.Sanitize()+" STRATEGY file_copy")
+}
+
+func (c *Cluster) create(ctx context.Context, name, options string) error {
 	if err := c.Drop(ctx, name); err != nil {
-		return "", err
+		return err
 	}
-	sql := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{of}.Sanitize() + " STRATEGY file_copy"
-	if err := Exec(ctx, c.admin, sql); err != nil {
-		return "", fmt.Errorf("copy database: %w", err)
+	if err := Exec(ctx, c.admin, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+options); err != nil {
+		return fmt.Errorf("create database: %w", err)
 	}
-	return c.URL(name)
+	return nil
 }
 
 // Drop removes a database, whoever is connected to it, unless another bench has come to use this Postgres.
@@ -133,15 +130,6 @@ func (c *Cluster) Drop(ctx context.Context, name string) error {
 		return fmt.Errorf("drop database: %w", err)
 	}
 	return nil
-}
-
-// CreateWithSchema makes a database with the tables of the ingester, for limits.
-func (c *Cluster) CreateWithSchema(ctx context.Context, name string) (string, error) {
-	u, err := c.Create(ctx, name)
-	if err != nil {
-		return "", err
-	}
-	return u, Exec(ctx, u, ingot.Schema)
 }
 
 // Exists tells whether there is a database of the name.

@@ -20,9 +20,6 @@ import (
 // lockKey is the number of the lock. The ingester takes others.
 const lockKey = 0x696e676f74be
 
-// lock is the connection that holds the lock.
-type lock struct{ conn *pgx.Conn }
-
 // acquireLock takes the lock, or says who has it.
 func (c *Cluster) acquireLock(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
@@ -35,17 +32,15 @@ func (c *Cluster) acquireLock(ctx context.Context) error {
 		_ = conn.Close(ctx)
 		return fmt.Errorf("lock the Postgres of --database-url: %w", err)
 	}
-	c.lock = &lock{conn}
+	c.lock = conn
 	return nil
 }
 
 // connectToLock connects to the database that the lock is in, for locks belong to a database: to the one that every Postgres
 // has, or else to that of the URL. So benches meet that were given different databases of one Postgres.
 func (c *Cluster) connectToLock(ctx context.Context) (*pgx.Conn, error) {
-	if url, err := c.URL("postgres"); err == nil {
-		if conn, err := pgx.Connect(ctx, url); err == nil {
-			return conn, nil
-		}
+	if conn, err := pgx.Connect(ctx, c.URL("postgres")); err == nil {
+		return conn, nil
 	}
 	return pgx.Connect(ctx, c.admin)
 }
@@ -74,17 +69,20 @@ func (c *Cluster) keepLock(ctx context.Context) error {
 	}
 	asked, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	if c.lock.conn.Ping(asked) == nil {
+	if c.lock.Ping(asked) == nil {
 		return nil
 	}
-	_ = c.lock.conn.Close(asked)
+	_ = c.lock.Close(asked)
 	return c.acquireLock(ctx)
 }
 
-// release frees the lock. The next bench need not wait until the server has noticed that the connection is closed.
-func (l *lock) release(ctx context.Context) {
+// releaseLock frees the lock. The next bench need not wait until the server has noticed that the connection is closed.
+func (c *Cluster) releaseLock(ctx context.Context) {
+	if c.lock == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	_, _ = l.conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(lockKey)) // the end of the connection frees it as well
-	_ = l.conn.Close(ctx)
+	_, _ = c.lock.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(lockKey)) // the end of the connection frees it as well
+	_ = c.lock.Close(ctx)
 }

@@ -14,7 +14,7 @@ const inUse = "another bench is using it"
 // breakLock ends the connection that holds a lock, as a proxy that has enough of it may.
 func breakLock(t *testing.T, c *Cluster, admin string) {
 	t.Helper()
-	if err := Exec(t.Context(), admin, fmt.Sprintf("SELECT pg_terminate_backend(%d, 60000)", c.lock.conn.PgConn().PID())); err != nil {
+	if err := Exec(t.Context(), admin, fmt.Sprintf("SELECT pg_terminate_backend(%d, 60000)", c.lock.PgConn().PID())); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -45,10 +45,10 @@ func TestOneBenchAtATimeOnAPostgres(t *testing.T) {
 	t.Parallel()
 	admin := pgtest.Durable(t).URL()
 	first := open(t, admin)
-	other, err := first.Create(t.Context(), "bench_test_other")
-	if err != nil {
+	if err := first.Create(t.Context(), "bench_test_other"); err != nil {
 		t.Fatal(err)
 	}
+	other := first.URL("bench_test_other")
 	refused(t, admin)
 	refused(t, other)
 	if err := first.Close(t.Context()); err != nil {
@@ -62,7 +62,7 @@ func TestABenchWhoseLockBreaks(t *testing.T) {
 	t.Parallel()
 	admin := pgtest.Durable(t).URL()
 	first := open(t, admin)
-	if _, err := first.Create(t.Context(), "bench_test_first"); err != nil {
+	if err := first.Create(t.Context(), "bench_test_first"); err != nil {
 		t.Fatal(err)
 	}
 	breakLock(t, first, admin)
@@ -73,7 +73,7 @@ func TestABenchWhoseLockBreaks(t *testing.T) {
 
 	breakLock(t, first, admin)
 	second := open(t, admin)
-	if _, err := second.Create(t.Context(), "bench_test_second"); err != nil {
+	if err := second.Create(t.Context(), "bench_test_second"); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

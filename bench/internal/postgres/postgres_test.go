@@ -120,18 +120,17 @@ func TestDatabasesComeAndGo(t *testing.T) {
 	t.Parallel()
 	c := Cluster{admin: pgtest.New(t)}
 	for range 2 { // the second takes the place of the first
-		if _, err := c.CreateWithSchema(t.Context(), "bench_test_first"); err != nil {
+		if err := errors.Join(c.Create(t.Context(), "bench_test_first"), Exec(t.Context(), c.URL("bench_test_first"), ingot.Schema)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if there, err := c.Exists(t.Context(), "bench_test_first"); !there || err != nil {
 		t.Errorf("after Create: %v, %v", there, err)
 	}
-	url, err := c.Copy(t.Context(), "bench_test_copy", "bench_test_first")
-	if err != nil {
+	if err := errors.Join(c.Copy(t.Context(), "bench_test_copy", "bench_test_first"), c.CreateMissing(t.Context(), "bench_test_copy")); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := Rows(t.Context(), url); n != 0 || err != nil {
+	if n, err := Rows(t.Context(), c.URL("bench_test_copy")); n != 0 || err != nil {
 		t.Errorf("the copy: %d rows, %v", n, err)
 	}
 	if n, err := c.PageImages(t.Context()); n < 0 || err != nil {
