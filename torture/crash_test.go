@@ -23,7 +23,7 @@ func TestKillTheIngester(t *testing.T) {
 	r := survive(t, 10, func(i *ingester, data string) {
 		i.kill()
 		if kills++; kills%2 == 0 {
-			await(t, "Postgres to die with its ingester", func() bool { return len(postgresOf(data)) == 0 })
+			await(t, "Postgres to die with its ingester", func() bool { return len(postgresOf(t, data)) == 0 })
 		}
 		i.start(t)
 	})
@@ -142,11 +142,11 @@ func checkCrashed(t *testing.T, i *ingester, data string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(postgresOf(data)) == 0 {
+	if len(postgresOf(t, data)) == 0 {
 		t.Error("no Postgres seen while one runs: looking for what is left would find nothing")
 	}
 	i.stop(t)
-	if left := postgresOf(data); len(left) > 0 {
+	if left := postgresOf(t, data); len(left) > 0 {
 		t.Errorf("Postgres processes left: %v", left)
 	}
 	verify(t, "--data-dir="+data)

@@ -9,8 +9,10 @@
 //
 //	start_test.go     starts that cannot work, and say so in one line
 //	stop_test.go      a stop, which answers every waiter before the database goes
-//	signals_test.go   Ctrl-C on a terminal, a second signal, a drain that takes too long
+//	signals_test.go   a second signal, a drain that takes too long
+//	terminal_linux_test.go  Ctrl-C on a terminal
 //	down_test.go      the database gone, hanging, full, out of connections, and back
+//	mount_linux_test.go  a file system in memory, which can be full
 //	pair_test.go      a primary and its synchronous standby
 //	standby_test.go   the standby away, and a failover
 //	crash_test.go     kill -9 of the ingester and of Postgres, under load

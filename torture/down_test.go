@@ -135,7 +135,7 @@ func restart(t *testing.T, server *localpg.Server) {
 // kernel, and nobody answers.
 func hung(t *testing.T, server *localpg.Server) func() {
 	send := func(s syscall.Signal) {
-		for _, pid := range postgresOf(server.DataDir()) {
+		for _, pid := range postgresOf(t, server.DataDir()) {
 			n, _ := strconv.Atoi(pid)
 			_ = syscall.Kill(n, s)
 		}
@@ -185,11 +185,11 @@ func refusing(code string) func(*testing.T, *localpg.Server) func() {
 func TestDiskFull(t *testing.T) {
 	data := dataFolder(t)
 	disk := filepath.Dir(data)
-	if err := syscall.Mount("ingot-torture", disk, "tmpfs", 0, "size=300m,mode=755"); err != nil {
+	if err := mountMemory(disk, 300<<20); err != nil {
 		t.Skip("not run: no file system can be mounted here: ", err)
 	}
 	t.Cleanup(func() { // dataFolder's own cleanup removes what it sees
-		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
+		if err := unmountLater(disk); err != nil {
 			t.Error(err)
 		}
 	})

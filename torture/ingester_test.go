@@ -127,6 +127,7 @@ func (i *ingester) awaitStats(t testing.TB, what string, so func(stats) bool) {
 // peakMemory is the most memory the process has had resident, in bytes.
 func (i *ingester) peakMemory(t testing.TB) int64 {
 	t.Helper()
+	needProc(t)
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.PID()))
 	if err != nil {
 		t.Fatal(err)

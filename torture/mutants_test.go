@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"ingot/internal/subprocess"
 	"ingot/torture/internal/mutant"
 )
 
@@ -94,7 +95,7 @@ func (o outcome) end() string {
 // own: this test binary again.
 func stormAgainst(t *testing.T, m mutant.Mutant) outcome {
 	t.Helper()
-	runtime.LockOSThread() // Pdeathsig is about the thread that forks
+	runtime.LockOSThread() // the kernel takes the end of the thread that forks for that of this process
 	defer runtime.UnlockOSThread()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "ingest")
@@ -109,7 +110,7 @@ func stormAgainst(t *testing.T, m mutant.Mutant) outcome {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=TestStorm$", "-test.timeout="+mutantHang.String(),
 		"-ingest="+program, "-storm.seeds="+*mutantSeeds, "-storm.keep="+dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	subprocess.DieWithParent(cmd, syscall.SIGKILL)
 	began := time.Now()
 	said, err := cmd.CombinedOutput()
 	o := outcome{name: m.Name, took: time.Since(began).Round(time.Second), passed: err == nil, said: string(said)}

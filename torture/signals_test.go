@@ -2,33 +2,13 @@ package torture
 
 import (
 	"fmt"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"ingot/internal/pgtest"
-	"ingot/internal/ptytest"
 )
-
-// TestCtrlCInATerminal: the same as for a process group, on a real terminal, whose line
-// discipline decides who gets the signal.
-func TestCtrlCInATerminal(t *testing.T) {
-	keyboard, terminal := ptytest.Open(t, 80)
-	data := dataFolder(t)
-	i := startIngesterAs(t, func(cmd *exec.Cmd) {
-		cmd.Stdin = terminal
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
-	}, append(patient, "--data-dir", data)...)
-	conn := pgtest.Client(t, i.privateURL(t))
-	stopWhileWaiting(t, i, conn, func() {
-		if _, err := keyboard.Write([]byte{3}); err != nil { // Ctrl-C
-			t.Error(err)
-		}
-	})
-	checkStopped(t, data)
-}
 
 // TestSecondSignalStopsAtOnce: while a batch hangs and hours of draining are allowed.
 // Nobody is told anything, the private Postgres goes too, and the same requests sent
@@ -52,7 +32,7 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	if got := fmt.Sprint(told.counts()); got != fmt.Sprintf("map[none:%d]", waiting) {
 		t.Errorf("answers: %s", got)
 	}
-	await(t, "the private Postgres to go", func() bool { return len(postgresOf(data)) == 0 })
+	await(t, "the private Postgres to go", func() bool { return len(postgresOf(t, data)) == 0 })
 	i.start(t)
 	settle(t, i, told)
 	checkSettled(t, pgtest.Client(t, i.privateURL(t)), told)

@@ -38,7 +38,7 @@ func TestCtrlCDrainsBeforePostgresStops(t *testing.T) {
 // checkStopped: whoever waited is stored, and the private Postgres is gone.
 func checkStopped(t *testing.T, data string) {
 	t.Helper()
-	if left := postgresOf(data); len(left) > 0 {
+	if left := postgresOf(t, data); len(left) > 0 {
 		t.Errorf("Postgres processes left: %v", left)
 	}
 	if n := pgtest.Number(t, openFolder(t, data), "SELECT count(*) FROM ingot.events"); n != waiting*waitingEvents {

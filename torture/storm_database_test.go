@@ -68,9 +68,10 @@ func (d *stormDatabase) close(t *testing.T, data string) {
 
 // crash kills every process of the server in the same moment. A backend that outlives
 // its postmaster would clean up, and flush the log as it does.
-func (d *stormDatabase) crash() {
+func (d *stormDatabase) crash(t testing.TB) {
+	t.Helper()
 	pids := []int{d.PID()} // first: it would start others
-	for _, text := range postgresOf(d.DataDir()) {
+	for _, text := range postgresOf(t, d.DataDir()) {
 		if pid, err := strconv.Atoi(text); err == nil {
 			pids = append(pids, pid)
 		}

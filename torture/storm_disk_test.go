@@ -2,7 +2,6 @@ package torture
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -35,7 +34,7 @@ rmdir "$1"`
 
 // mountDisk fails where this process may mount nothing.
 func mountDisk(folder string) (*stormDisk, error) {
-	if err := unix.Mount("ingot-storm", folder, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", stormDiskSize)); err != nil {
+	if err := mountMemory(folder, stormDiskSize); err != nil {
 		return nil, err
 	}
 	d := &stormDisk{folder: folder, keeper: exec.Command("sh", "-c", keep, "keeper", folder)}

@@ -23,7 +23,7 @@ func (s *storm) processFaults() (faults []fault) {
 	}
 	faults = append(faults, fault{kind: "postmaster kill -9", strike: func() bool { return s.killPostgres(true, s.database.Kill) }})
 	for n := range 3 {
-		faults = append(faults, fault{kind: "Postgres kill -9", strike: func() bool { return s.killPostgres(n > 0, s.database.crash) }})
+		faults = append(faults, fault{kind: "Postgres kill -9", strike: func() bool { return s.killPostgres(n > 0, func() { s.database.crash(s) }) }})
 	}
 	faults = append(faults, fault{kind: "Postgres kill -9 at rest", strike: s.killPostgresAtRest})
 	for n := range 3 {
@@ -82,7 +82,7 @@ func (s *storm) killPostgresAtRest() bool {
 	if !s.until(func() bool { return s.gate.progress().stalled }) {
 		return false
 	}
-	s.database.crash()
+	s.database.crash(s)
 	s.restartPostgres()
 	return true
 }

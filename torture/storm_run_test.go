@@ -78,6 +78,7 @@ func runStorm(t *testing.T, seed uint64, scale float64, r *report) {
 
 func openStorm(t *testing.T, seed uint64, scale float64, r *report) *storm {
 	t.Helper()
+	needProc(t) // for its figures
 	dir, err := os.MkdirTemp(*stormKeep, fmt.Sprintf("ingot-storm-%d-", seed))
 	if err != nil {
 		t.Fatal(err)

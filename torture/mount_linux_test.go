@@ -1,0 +1,15 @@
+package torture
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// mountMemory mounts a file system in memory, of so many bytes, on a folder. It fails where this process may mount nothing.
+func mountMemory(folder string, size int) error {
+	return unix.Mount("ingot-torture", folder, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", size))
+}
+
+// unmountLater takes it away as soon as nobody uses it any more.
+func unmountLater(folder string) error { return unix.Unmount(folder, unix.MNT_DETACH) }
