@@ -2,13 +2,14 @@ package server
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -32,15 +33,14 @@ func TestProcessStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	running := fmt.Sprintf("/proc/%d", p.PID())
-	if _, err := os.Stat(running); err != nil {
+	if err := syscall.Kill(p.PID(), 0); err != nil {
 		t.Error(err)
 	}
 	if err := p.stop(); err == nil || !strings.Contains(err.Error(), "terminated") {
 		t.Errorf("sleep ended with %v", err)
 	}
-	if _, err := os.Stat(running); err == nil {
-		t.Error("it is still there")
+	if err := syscall.Kill(p.PID(), 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("it is still there: %v", err)
 	}
 }
 
