@@ -2,10 +2,13 @@ package monitor
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestSampler(t *testing.T) {
@@ -50,5 +53,39 @@ func TestMallocs(t *testing.T) {
 	}
 	if n, err := Mallocs(t.Context(), ""); n != 0 || err != nil {
 		t.Errorf("a server that has no profiles: %d, %v", n, err)
+	}
+}
+
+// TestALongProfileIsWaitedFor, and one that never comes is not.
+func TestALongProfileIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(time.Hour)
+		client.Transport = after(time.Hour)
+		body, err := get(t.Context(), client, "there", "profile?seconds=3600")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer body.Close()
+		if b, err := io.ReadAll(body); string(b) != "profile" || err != nil {
+			t.Errorf("%q, %v", b, err)
+		}
+		client.Transport = after(2 * time.Hour)
+		if body, err := get(t.Context(), client, "there", "profile?seconds=3600"); err == nil {
+			body.Close()
+			t.Error("it is waited for without end")
+		}
+	})
+}
+
+// after answers when so much time has passed.
+type after time.Duration
+
+func (a after) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-time.After(time.Duration(a)):
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("profile")), Request: r}, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
 	}
 }

@@ -20,7 +20,7 @@ func Mallocs(ctx context.Context, debug string) (int64, error) {
 	if debug == "" {
 		return 0, nil
 	}
-	body, err := get(ctx, debug, "heap?debug=1")
+	body, err := get(ctx, newClient(0), debug, "heap?debug=1")
 	if err != nil {
 		return 0, err
 	}
@@ -40,7 +40,7 @@ func Profile(ctx context.Context, debug string, during time.Duration, path strin
 	if debug == "" {
 		return errors.New("profile: the ingester does not take --debug-listen")
 	}
-	body, err := get(ctx, debug, fmt.Sprintf("profile?seconds=%d", max(1, int(during.Seconds()))))
+	body, err := get(ctx, newClient(during), debug, fmt.Sprintf("profile?seconds=%d", max(1, int(during.Seconds()))))
 	if err != nil {
 		return err
 	}
@@ -57,12 +57,20 @@ func Profile(ctx context.Context, debug string, during time.Duration, path strin
 	return err
 }
 
-func get(ctx context.Context, debug, what string) (io.ReadCloser, error) {
+// answerTimeout is how much longer an answer may take than what was asked for takes by itself. A guess: the ingester is at its
+// limit meanwhile.
+const answerTimeout = 5 * time.Minute
+
+// newClient is patient for what takes so long.
+func newClient(takes time.Duration) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: takes + answerTimeout}
+}
+
+func get(ctx context.Context, client *http.Client, debug, what string) (io.ReadCloser, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+debug+"/debug/pprof/"+what, nil)
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Minute}
 	answer, err := client.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
