@@ -84,7 +84,11 @@ func (c *cluster) startOnce(ctx context.Context) (*subprocess.Process, error) {
 		return nil, err
 	}
 	defer func() { _ = log.file.Close() }()
-	cmd := c.home.owner.command(c.bin.program("postgres"), c.arguments(ctx)...)
+	args, err := c.arguments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cmd := c.home.owner.command(c.bin.program("postgres"), args...)
 	cmd.Stdout, cmd.Stderr = log.file, log.file
 	p, err := subprocess.Start(cmd, syscall.SIGINT) // if this process dies: a fast shutdown
 	if err != nil {
@@ -123,15 +127,16 @@ func (c *cluster) awaitReady(ctx context.Context, p *subprocess.Process, log *se
 	}
 }
 
-func (c *cluster) arguments(ctx context.Context) []string {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.StartTimeout)
-	defer cancel()
-	settings := c.settings(ctx)
+func (c *cluster) arguments(ctx context.Context) ([]string, error) {
+	settings, err := c.settings(ctx)
+	if err != nil {
+		return nil, err
+	}
 	args := []string{"-D", c.path}
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", name+"="+settings[name])
 	}
-	return args
+	return args, nil
 }
 
 func (c *cluster) logPath() string { return filepath.Join(c.home.dir, "postgres.log") }

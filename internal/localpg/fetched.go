@@ -37,7 +37,7 @@ func Usable(binDir string) (Binaries, error) {
 	if err != nil {
 		return Binaries{}, err
 	}
-	return probe(binDir, run)
+	return probe(binDir, run, probeTimeout)
 }
 
 // fetchedPlaces are the folders of fetched versions: those of projects, and root's. A folder of somebody else is

@@ -1,6 +1,8 @@
 package localpg
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,11 +11,16 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // minMajor is the oldest Postgres this works with: 15 brought wal_compression=lz4 and the quick
 // CREATE DATABASE that tests live on.
 const minMajor = 15
+
+// probeTimeout bounds a program that is only asked something, as for its version. A guess: an answer takes milliseconds, and
+// seconds on a machine that is busy; what hangs longer would hang the start in silence.
+const probeTimeout = 30 * time.Second
 
 // ErrNoBinaries is in the error of Find and Start when no usable Postgres is installed.
 var ErrNoBinaries = errors.New("no usable PostgreSQL found")
@@ -37,9 +44,10 @@ func Find(binDirs ...string) (Binaries, error) {
 
 // finder has the places to look at, and remembers for the error what it found at each.
 type finder struct {
-	places []place
-	runAs  owner
-	looked []string
+	places   []place
+	runAs    owner
+	patience time.Duration // for each program that is asked
+	looked   []string
 }
 
 // place is a folder or a pattern of folders; without a glob it only has a name, which the error tells.
@@ -58,13 +66,13 @@ func (p place) folders() []string {
 
 func newFinder(binDirs []string, runAs owner) *finder {
 	if dir := os.Getenv("PG_BIN"); dir != "" {
-		return &finder{runAs: runAs, places: []place{{"PG_BIN=" + dir, dir}}}
+		return &finder{runAs: runAs, patience: probeTimeout, places: []place{{"PG_BIN=" + dir, dir}}}
 	}
 	places := []place{{name: "PG_BIN (not set)"}}
 	for _, dir := range binDirs {
 		places = append(places, place{dir, dir})
 	}
-	places = append(places, place{"pg_config --bindir", configBinDir()}, place{"PATH", pathBinDir()})
+	places = append(places, configPlace(probeTimeout), place{"PATH", pathBinDir()})
 	for _, glob := range []string{
 		"/usr/lib/postgresql/*/bin",
 		"/usr/pgsql-*/bin",
@@ -75,15 +83,19 @@ func newFinder(binDirs []string, runAs owner) *finder {
 		places = append(places, place{glob, glob})
 	}
 	places = append(places, fetchedPlaces()...)
-	return &finder{runAs: runAs, places: places}
+	return &finder{runAs: runAs, patience: probeTimeout, places: places}
 }
 
-func configBinDir() string {
-	out, err := exec.Command("pg_config", "--bindir").Output()
-	if err != nil {
-		return ""
+func configPlace(patience time.Duration) place {
+	const name = "pg_config --bindir"
+	out, err := ask(exec.Command("pg_config", "--bindir"), patience)
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return place{name: name}
+	case err != nil:
+		return place{name: fmt.Sprintf("%s (%v)", name, err)}
 	}
-	return strings.TrimSpace(string(out))
+	return place{name, strings.TrimSpace(string(out))}
 }
 
 func pathBinDir() string {
@@ -133,7 +145,7 @@ func (f *finder) all() []Binaries {
 			f.looked = append(f.looked, p.name)
 		}
 		for _, dir := range dirs {
-			b, err := probe(dir, f.runAs)
+			b, err := probe(dir, f.runAs, f.patience)
 			if err == nil && b.Major >= minMajor {
 				found = append(found, b)
 			}
@@ -156,15 +168,15 @@ var versionLine = regexp.MustCompile(`\(PostgreSQL\) ((\d+)[^ \n]*)`)
 
 // probe asks postgres for its version, as the user that will run the server: a Postgres below somebody's closed
 // home is of no use to that user.
-func probe(dir string, runAs owner) (Binaries, error) {
+func probe(dir string, runAs owner, patience time.Duration) (Binaries, error) {
 	for _, name := range []string{"initdb", "postgres"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			return Binaries{}, fmt.Errorf("no %s", name)
 		}
 	}
-	out, err := runAs.command(filepath.Join(dir, "postgres"), "--version").Output()
+	out, err := ask(runAs.command(filepath.Join(dir, "postgres"), "--version"), patience)
 	if err != nil {
-		return Binaries{}, fmt.Errorf("user %s cannot run it: %w", runAs.name, err)
+		return Binaries{}, fmt.Errorf("user %s cannot run postgres --version: %w", runAs.name, err)
 	}
 	m := versionLine.FindSubmatch(out)
 	if m == nil {
@@ -172,4 +184,19 @@ func probe(dir string, runAs owner) (Binaries, error) {
 	}
 	major, err := strconv.Atoi(string(m[2]))
 	return Binaries{Dir: dir, Major: major, Version: string(m[1])}, err
+}
+
+// ask runs a program that only answers, and returns what it says.
+func ask(cmd *exec.Cmd, patience time.Duration) ([]byte, error) {
+	ctx, cancel := answerWithin(context.Background(), patience)
+	defer cancel()
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	err := runToEnd(ctx, cmd)
+	return out.Bytes(), err
+}
+
+// answerWithin is a context that ends when a program has not answered for so long.
+func answerWithin(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
 }

@@ -25,7 +25,7 @@ func finderOf(t *testing.T, dirs ...string) *finder {
 	t.Helper()
 	run, err := ownerFor("")
 	check(t, err)
-	f := &finder{runAs: run, places: []place{{name: "PG_BIN (not set)"}}}
+	f := &finder{runAs: run, patience: hang, places: []place{{name: "PG_BIN (not set)"}}}
 	for _, dir := range dirs {
 		f.places = append(f.places, place{dir, dir})
 	}

@@ -108,7 +108,7 @@ func runToEnd(ctx context.Context, cmd *exec.Cmd) error {
 	case <-ctx.Done():
 		_ = syscall.Kill(-p.PID(), syscall.SIGKILL)
 		<-p.Done()
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 

@@ -16,7 +16,11 @@ const (
 )
 
 // settings are passed on the command line, so that every start fits them to the machine as it is then.
-func (c *cluster) settings(ctx context.Context) map[string]string {
+func (c *cluster) settings(ctx context.Context) (map[string]string, error) {
+	durability, err := c.durability(ctx)
+	if err != nil {
+		return nil, err
+	}
 	s := map[string]string{
 		"listen_addresses":         "",
 		"port":                     port,
@@ -35,13 +39,13 @@ func (c *cluster) settings(ctx context.Context) map[string]string {
 	s["auto_explain.log_parameter_max_length"] = "0" // likewise, should somebody log plans: from 16 on they have parameters
 	maps.Copy(s, memorySettings(machineMemory()))
 	maps.Copy(s, logSettings(freeDisk(c.path)))
-	maps.Copy(s, c.durability(ctx))
+	maps.Copy(s, durability)
 	s["log_startup_progress_interval"] = "10s" // the default; awaitReady relies on it
 	if c.recoversFromArchive() {
 		s["hot_standby"] = "off"
 	}
 	maps.Copy(s, c.opts.Settings)
-	return s
+	return s, nil
 }
 
 // recoversFromArchive tells whether the server is to recover to some moment, as the data of a base backup are. With
@@ -80,24 +84,30 @@ func logSettings(free uint64) map[string]string {
 	}
 }
 
-func (c *cluster) durability(ctx context.Context) map[string]string {
+func (c *cluster) durability(ctx context.Context) (map[string]string, error) {
 	if c.opts.NoFsync {
-		return map[string]string{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+		return map[string]string{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}, nil
 	}
+	compression, err := c.walCompression(ctx)
 	return map[string]string{
 		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on",
-		"wal_compression": c.walCompression(ctx),
-	}
+		"wal_compression": compression,
+	}, err
 }
 
 // walCompression is lz4 if the server was built with it, or else off. Every server has pglz, but it costs the
 // committer more time than the saved bytes are worth (a guess).
-func (c *cluster) walCompression(ctx context.Context) string {
+func (c *cluster) walCompression(ctx context.Context) (string, error) {
+	ctx, cancel := answerWithin(ctx, min(probeTimeout, c.opts.StartTimeout))
+	defer cancel()
 	err := c.runQuietly(ctx, "", "postgres", "-D", c.path, "-C", "wal_compression", "-c", "wal_compression=lz4")
-	if err != nil {
-		return "off"
+	switch {
+	case err == nil:
+		return "lz4", nil
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("ask for wal_compression: %w", err)
 	}
-	return "lz4"
+	return "off", nil
 }
 
 func freeDisk(dir string) uint64 {
