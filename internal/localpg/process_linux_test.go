@@ -62,20 +62,32 @@ func TestAServerThatStandsStillIsStopped(t *testing.T) {
 // TestAServerThatStandsStillIsTakenOver, when the process that ran it is gone.
 func TestAServerThatStandsStillIsTakenOver(t *testing.T) {
 	t.Parallel()
-	for name, alone := range map[string]bool{"the postmaster": true, "all of it": false} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := dataDir(t)
-			c := startChild(t, thisBinary(t), dir, nil)
-			majors, err := clusters(dir)
-			check(t, err)
-			still(t, c.pg, clusterPath(dir, majors[0]), alone)
-			check(t, c.cmd.Process.Kill())
-			_ = c.cmd.Wait()
-			srv := start(t, Options{DataDir: dir, NoFsync: true})
-			equal(t, "same pid", srv.PID() == c.pg, false)
-		})
-	}
+	takeOverStill(t, false)
+}
+
+// TestAPostmasterThatStandsStillIsTakenOver, also where init is of its session, as in some containers: elsewhere the kernel
+// wakes it, since nobody of its session is left who could (POSIX calls its process group orphaned).
+func TestAPostmasterThatStandsStillIsTakenOver(t *testing.T) { // not parallel: other tests' orphans would be this process's as well
+	check(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+	defer func() { check(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)) }()
+	postmaster := takeOverStill(t, true)
+	_, err := unix.Wait4(postmaster, nil, 0, nil)
+	check(t, err)
+}
+
+// takeOverStill kills the process that runs a server which was stopped, and starts another.
+func takeOverStill(t *testing.T, alone bool) (postmaster int) {
+	t.Helper()
+	dir := dataDir(t)
+	c := startChild(t, thisBinary(t), dir, nil)
+	majors, err := clusters(dir)
+	check(t, err)
+	still(t, c.pg, clusterPath(dir, majors[0]), alone)
+	check(t, c.cmd.Process.Kill())
+	_ = c.cmd.Wait()
+	srv := start(t, Options{DataDir: dir, NoFsync: true})
+	equal(t, "same pid", srv.PID() == c.pg, false)
+	return c.pg
 }
 
 // TestWhatDoesNotEndInHalfOfTheTimeIsEndedAtOnce: a server that waits for its archive, and a backend that does not hear. No time
