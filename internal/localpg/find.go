@@ -138,7 +138,6 @@ func (f *finder) major(want int, cluster string) (Binaries, error) {
 
 func (f *finder) all() []Binaries {
 	var found []Binaries
-	f.looked = nil
 	for _, p := range f.places {
 		dirs := p.folders()
 		if len(dirs) == 0 {

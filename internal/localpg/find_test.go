@@ -151,4 +151,11 @@ func TestAFetchedPostgresOfSomebodyElseIsNotRun(t *testing.T) {
 	if listed() {
 		t.Error("a stranger's is looked at")
 	}
+	check(t, os.Chown(want, 0, 0))
+	check(t, os.Rename(want, want+".root"))
+	check(t, os.Symlink(want+".root", want))
+	check(t, os.Lchown(want, 12345, 12345)) // its owner may let it lead elsewhere
+	if listed() {
+		t.Error("a stranger's link is followed")
+	}
 }
