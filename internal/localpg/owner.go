@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -69,8 +70,10 @@ func userName(uid int) string {
 
 // unprivileged finds the user postgres or nobody. The user must have a name in passwd: initdb refuses a uid without
 // one.
-func unprivileged() (owner, error) {
-	for _, name := range []string{"postgres", "nobody"} {
+func unprivileged() (owner, error) { return firstUser("postgres", "nobody") }
+
+func firstUser(names ...string) (owner, error) {
+	for _, name := range names {
 		u, err := user.Lookup(name)
 		if err != nil {
 			continue
@@ -81,7 +84,7 @@ func unprivileged() (owner, error) {
 			return owner{name: name, uid: uid, gid: gid, drop: true}, nil
 		}
 	}
-	return owner{}, errors.New("postgres refuses to run as root, and there is no user postgres or nobody to run it as")
+	return owner{}, errors.New("postgres refuses to run as root, and there is no user " + strings.Join(names, " or ") + " to run it as")
 }
 
 // command prepares a program to be run as the owner. It runs in the root folder: the owner may not enter the
