@@ -38,6 +38,17 @@ func TestARecoveryThatStopsAtItsMomentSaysHowToGoOn(t *testing.T) {
 	equal(t, "in recovery", query(t, srv, "SELECT pg_is_in_recovery()::text"), "false")
 }
 
+// TestWhatRecoversToAMoment: with both files it is a standby, which answers readers for as long as it is one.
+func TestWhatRecoversToAMoment(t *testing.T) {
+	t.Parallel()
+	c := cluster{path: t.TempDir()}
+	equal(t, "plain data", c.recoversFromArchive(), false)
+	check(t, os.WriteFile(filepath.Join(c.path, "recovery.signal"), nil, 0o600))
+	equal(t, "data of a backup", c.recoversFromArchive(), true)
+	check(t, os.WriteFile(filepath.Join(c.path, "standby.signal"), nil, 0o600))
+	equal(t, "data of a standby", c.recoversFromArchive(), false)
+}
+
 // restore makes data as they are when a base backup was put in their place.
 func restore(t *testing.T, opts Options) {
 	t.Helper()

@@ -33,11 +33,16 @@ func TestStopAndStartKeepData(t *testing.T) {
 	for setting, want := range map[string]string{
 		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "listen_addresses": "",
 		"server_encoding": "UTF8", "server_version": first.cluster.bin.Version,
+		"unix_socket_permissions": "0700", "TimeZone": "UTC", "log_timezone": "UTC",
+		"max_connections": "100", "cluster_name": "ingot", "log_startup_progress_interval": "10s", "checkpoint_timeout": "15min",
+		"wal_compression": query(t, second, "SELECT CASE WHEN 'lz4' = ANY (enumvals) THEN 'lz4' ELSE 'off' END FROM pg_settings WHERE name = 'wal_compression'"),
 	} {
 		if got := query(t, second, "SHOW "+setting); !strings.HasPrefix(got, want) || want == "" && got != "" {
 			t.Errorf("%s is %q, want %q", setting, got, want)
 		}
 	}
+	buffers := memorySettings(machineMemory())["shared_buffers"]
+	equal(t, "shared_buffers are "+buffers, query(t, second, "SELECT (pg_size_bytes(current_setting('shared_buffers')) = pg_size_bytes('"+buffers+"'))::text"), "true")
 	// From 16 on there is no setting lc_collate to show.
 	equal(t, "collation", query(t, second, "SELECT datcollate FROM pg_database WHERE datname = current_database()"), "C")
 }
@@ -72,7 +77,7 @@ func TestTheLogHasNoParameters(t *testing.T) {
 	if _, err := conn.Exec(testContext(t), "LOAD 'auto_explain'"); err != nil {
 		t.Logf("plans are not logged here: %v", err) // some systems have it in another package
 	}
-	_, err = conn.Exec(testContext(t), "SET log_statement = 'all'; SET auto_explain.log_min_duration = 0")
+	_, err = conn.Exec(testContext(t), "SET log_statement = 'all'; SET log_error_verbosity = 'default'; SET auto_explain.log_min_duration = 0")
 	check(t, err)
 	_, err = conn.Exec(testContext(t), "SELECT length($1::text)", "secret")
 	check(t, err)
