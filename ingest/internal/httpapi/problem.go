@@ -82,14 +82,12 @@ func (s *Server) problem(ctx *fasthttp.RequestCtx, p problem, detail string) {
 	s.writeProblem(ctx, p, append(appendProblem(nil, p, detail), '}'))
 }
 
+// appendProblem begins a problem document, and leaves it open.
 func appendProblem(b []byte, p problem, detail string) []byte {
-	b = append(b, `{"type":"urn:ingot:problem:`...)
-	b = append(b, p.kind...)
-	b = append(b, `","title":`...)
-	b = event.AppendQuoted(b, p.title)
-	b = appendCount(append(b, ','), "status", p.status)
-	b = append(b, `,"detail":`...)
-	return event.AppendQuoted(b, detail)
+	b = appendText(append(b, '{'), "type", "urn:ingot:problem:"+p.kind)
+	b = appendText(b, "title", p.title)
+	b = appendNumber(b, "status", p.status)
+	return appendText(b, "detail", detail)
 }
 
 func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) {
@@ -108,7 +106,7 @@ func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) 
 // appendGone writes where the feed can be followed from instead.
 func appendGone(b []byte, gone *event.CursorError) []byte {
 	b = appendProblem(b, problemCursorGone, gone.Detail)
-	b = event.AppendQuoted(append(b, `,"oldest_cursor":`...), gone.Oldest)
+	b = appendText(b, "oldest_cursor", gone.Oldest)
 	return append(b, '}')
 }
 
@@ -123,14 +121,10 @@ func (s *Server) invalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
 		detail += fmt.Sprintf("; errors are those of the first %d", listedInvalid)
 	}
 	b := appendProblem(nil, problemInvalid, detail)
-	b = append(b, `,"errors":[`...)
-	for i, inv := range explained {
-		for j, e := range inv.Errors {
-			if i+j > 0 {
-				b = append(b, ',')
-			}
-			b = appendCount(append(b, '{'), "index", inv.Index)
-			b = appendFieldError(append(b, ','), e)
+	b = append(appendName(b, "errors"), '[')
+	for _, inv := range explained {
+		for _, e := range inv.Errors {
+			b = appendFieldError(appendNumber(append(appendNext(b), '{'), "index", inv.Index), e)
 		}
 	}
 	s.writeProblem(ctx, problemInvalid, append(b, "]}"...))

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/valyala/fasthttp"
 
@@ -47,12 +46,9 @@ func statusWord(stored bool) string {
 
 // appendSingle is the answer to one event object.
 func appendSingle(b []byte, e *event.Event, stored bool) []byte {
-	b = append(b, `{"status":"`...)
-	b = append(b, statusWord(stored)...)
-	b = append(b, `","event_id":`...)
-	b = event.AppendQuoted(b, e.ID)
-	b = append(b, `,"topic":`...)
-	b = event.AppendQuoted(b, e.Topic)
+	b = appendText(append(b, '{'), "status", statusWord(stored))
+	b = appendText(b, "event_id", e.ID)
+	b = appendText(b, "topic", e.Topic)
 	return append(b, '}')
 }
 
@@ -60,8 +56,7 @@ func appendSingle(b []byte, e *event.Event, stored bool) []byte {
 // says that they are invalid. A guess: nobody reads more before fixing the first.
 const listedInvalid = 100
 
-// appendResults is the answer to a list of events. Events and invalid ones are
-// merged back into the order of the body.
+// appendResults is the answer to a list of events.
 func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
 	n, listed := 0, 0 // listed: about how many bytes the results take
 	for i, s := range stored {
@@ -73,55 +68,39 @@ func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown)
 		}
 	}
 	b = slices.Grow(b, listed)
-	b = appendCount(append(b, '{'), "received", d.Total)
-	b = appendCount(append(b, ','), "stored", n)
-	b = appendCount(append(b, ','), "duplicates", len(stored)-n)
-	b = appendCount(append(b, ','), "invalid", len(d.Invalid))
-	b = append(b, `,"results":[`...)
+	b = appendNumber(append(b, '{'), "received", d.Total)
+	b = appendNumber(b, "stored", n)
+	b = appendNumber(b, "duplicates", len(stored)-n)
+	b = appendNumber(b, "invalid", len(d.Invalid))
+	b = append(appendName(b, "results"), '[')
 	if show != showNone {
 		b = appendList(b, d, stored, show)
 	}
 	return append(b, "]}"...)
 }
 
+// appendList goes through the body: what stood at a place is the next invalid event, if that has its index, or the next
+// valid one.
 func appendList(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
-	first := true
-	comma := func() {
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-	}
-	told := 0 // of the invalid ones
-	tellInvalid := func(before int) {
-		for ; told < len(d.Invalid) && d.Invalid[told].Index < before; told++ {
-			comma()
-			b = appendInvalid(b, &d.Invalid[told], told < listedInvalid)
+	invalid := 0 // passed
+	for index := range d.Total {
+		if invalid < len(d.Invalid) && d.Invalid[invalid].Index == index {
+			b = appendInvalid(appendNext(b), &d.Invalid[invalid], invalid < listedInvalid)
+			invalid++
+		} else if i := index - invalid; !stored[i] || show == showAll {
+			b = append(appendResult(appendNext(b), index, d.Events[i].ID, statusWord(stored[i])), '}')
 		}
 	}
-	for i := range stored {
-		tellInvalid(d.Position(i))
-		if stored[i] && show != showAll {
-			continue
-		}
-		comma()
-		b = appendResult(b, d.Position(i), d.Events[i].ID, statusWord(stored[i]))
-		b = append(b, '}')
-	}
-	tellInvalid(d.Total)
 	return b
 }
 
 // appendResult begins the object of an event's result, and leaves it open.
 func appendResult(b []byte, index int, id, status string) []byte {
-	b = appendCount(append(b, '{'), "index", index)
+	b = appendNumber(append(b, '{'), "index", index)
 	if id != "" {
-		b = append(b, `,"event_id":`...)
-		b = event.AppendQuoted(b, id)
+		b = appendText(b, "event_id", id)
 	}
-	b = append(b, `,"status":"`...)
-	b = append(b, status...)
-	return append(b, '"')
+	return appendText(b, "status", status)
 }
 
 func appendInvalid(b []byte, inv *event.Invalid, explained bool) []byte {
@@ -129,30 +108,17 @@ func appendInvalid(b []byte, inv *event.Invalid, explained bool) []byte {
 	if !explained {
 		return append(b, '}')
 	}
-	b = append(b, `,"errors":[`...)
-	for i, e := range inv.Errors {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendFieldError(append(b, '{'), e)
+	b = append(appendName(b, "errors"), '[')
+	for _, e := range inv.Errors {
+		b = appendFieldError(append(appendNext(b), '{'), e)
 	}
 	return append(b, "]}"...)
 }
 
 // appendFieldError appends an error to an object that was begun, and closes that object.
 func appendFieldError(b []byte, e event.FieldError) []byte {
-	b = append(b, `"field":`...)
-	b = event.AppendQuoted(b, e.Field)
-	b = append(b, `,"code":`...)
-	b = event.AppendQuoted(b, string(e.Code))
-	b = append(b, `,"detail":`...)
-	b = event.AppendQuoted(b, e.Detail)
+	b = appendText(b, "field", e.Field)
+	b = appendText(b, "code", string(e.Code))
+	b = appendText(b, "detail", e.Detail)
 	return append(b, '}')
-}
-
-func appendCount(b []byte, name string, n int) []byte {
-	b = append(b, '"')
-	b = append(b, name...)
-	b = append(b, `":`...)
-	return strconv.AppendInt(b, int64(n), 10)
 }
