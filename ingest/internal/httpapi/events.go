@@ -27,11 +27,11 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) error {
 // event answers one event by its key. A topic or an id may hold anything that is
 // text: a slash in it is sent as %2F.
 func (s *Server) event(ctx *fasthttp.RequestCtx) error {
-	topic, err := keyPart(ctx, "topic")
+	topic, err := keyPart(ctx, 2, "topic")
 	if err != nil {
 		return err
 	}
-	id, err := keyPart(ctx, "event_id")
+	id, err := keyPart(ctx, 3, "event_id")
 	if err == nil {
 		err = noParameter(ctx.URI())
 	}
@@ -50,8 +50,8 @@ func (s *Server) event(ctx *fasthttp.RequestCtx) error {
 	return s.respondRead(ctx, appendEvent(nil, &e))
 }
 
-func keyPart(ctx *fasthttp.RequestCtx, name string) (string, error) {
-	text, err := pathValue(ctx, name)
+func keyPart(ctx *fasthttp.RequestCtx, part int, name string) (string, error) {
+	text, err := pathValue(ctx, part, name)
 	if err == nil && !event.ValidText(text) {
 		err = &refusal{problemBadParameter, notText(name)}
 	}

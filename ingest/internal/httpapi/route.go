@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"net/url"
 	"slices"
 	"strings"
@@ -37,43 +36,31 @@ func (h handlers) allow() string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(methods), unknown), ", ")
 }
 
-// route finds the route of a request, by its path or by a pattern that matches it; nil: there is none. A path is split
-// before its escapes are undone, so that a %2F is part of a name.
+// route finds the route of a request; nil: there is none. A path is split before its escapes are undone, so that a %2F is
+// part of a name.
 func (s *Server) route(ctx *fasthttp.RequestCtx) *route {
 	path := ctx.URI().PathOriginal()
-	if r, found := s.routes[string(path)]; found && !bytes.Contains(path, []byte("{")) {
+	if r, found := s.routes[string(path)]; found {
 		return r // without a copy of the path
 	}
-	parts := strings.Split(string(path), "/")
 	for pattern, r := range s.routes {
-		if names := strings.Split(pattern, "/"); strings.Contains(pattern, "{") && matches(ctx, names, parts) {
+		if matches(pattern, string(path)) {
 			return r
 		}
 	}
 	return nil
 }
 
-// matches compares part by part, and leaves the values of {names} with the request.
-func matches(ctx *fasthttp.RequestCtx, names, parts []string) bool {
-	if len(names) != len(parts) {
-		return false
-	}
-	for i, name := range names {
-		if !strings.HasPrefix(name, "{") && name != parts[i] || parts[i] == "" && i > 0 {
-			return false
-		}
-	}
-	for i, name := range names {
-		if strings.HasPrefix(name, "{") {
-			ctx.SetUserValue(name, parts[i])
-		}
-	}
-	return true
+// matches compares part by part. In the place of a {name} any text may stand.
+func matches(pattern, path string) bool {
+	return slices.EqualFunc(strings.Split(pattern, "/"), strings.Split(path, "/"), func(name, part string) bool {
+		return name == part || strings.HasPrefix(name, "{") && part != ""
+	})
 }
 
-// pathValue is the text of a {name} in the path. It fails when an escape in it is broken.
-func pathValue(ctx *fasthttp.RequestCtx, name string) (string, error) {
-	sent, _ := ctx.UserValue("{" + name + "}").(string)
+// pathValue is the text of a part of the path; name is what the pattern calls it. It fails when an escape in it is broken.
+func pathValue(ctx *fasthttp.RequestCtx, part int, name string) (string, error) {
+	sent := strings.Split(string(ctx.URI().PathOriginal()), "/")[part]
 	text, err := url.PathUnescape(sent)
 	if err != nil {
 		return "", &refusal{problemBadParameter, name + " in the path has an escape that is none"}

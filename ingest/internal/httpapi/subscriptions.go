@@ -145,7 +145,7 @@ func (s *Server) subscription(ctx context.Context, name string) (event.Subscript
 var errNoSubscription = &refusal{problemNoSubscription, "there is no subscription of this name; PUT makes one"}
 
 func subscriptionName(ctx *fasthttp.RequestCtx) (string, error) {
-	name, err := pathValue(ctx, "name")
+	name, err := pathValue(ctx, 2, "name")
 	if err == nil && !event.ValidSubscriptionName(name) {
 		err = &refusal{problemBadParameter, "a name is 1 to 64 of a-z, 0-9, dot, underscore and hyphen"}
 	}
