@@ -38,7 +38,7 @@
 //	                 │    object.go     a small JSON body
 //	  GET /stats     │  stats.go; /metrics metrics.go
 //	  GET /healthz…  │  health.go
-//	  GET / /docs    │  index.go live/ swagger.go openapi.json swagger/
+//	  GET / /docs    │  site.go live/ openapi.json swagger/
 //	                 │  write.go      events and subscriptions as JSON
 //	                 │  respond.go    answers that are not refusals, and how long ones count until they are read
 //	                 ▼

@@ -13,7 +13,7 @@ const readyTimeout = 2 * time.Second
 
 // healthz says that the process runs; it asks nobody.
 func (s *Server) healthz(ctx *fasthttp.RequestCtx) error {
-	s.respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ok"}`))
+	respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ok"}`))
 	return nil
 }
 
@@ -28,6 +28,6 @@ func (s *Server) readyz(ctx *fasthttp.RequestCtx) error {
 	if err := s.Reader.Ping(bounded); err != nil {
 		return &unreadError{err}
 	}
-	s.respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
+	respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
 	return nil
 }

@@ -130,7 +130,7 @@ func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, dec
 		held := &account{budget: &s.budget}
 		held.force(int64(len(w.answer)))
 		ctx.Conn().(*conn).afterAnswer(held.close)
-		s.respond(ctx, status, w.answer)
+		respond(ctx, status, w.answer)
 		return nil
 	}
 	ctx.SetStatusCode(status)

@@ -3,7 +3,7 @@ package httpapi
 import "github.com/valyala/fasthttp"
 
 // respond answers with JSON. The caller must not change the body any more.
-func (s *Server) respond(ctx *fasthttp.RequestCtx, status int, body []byte) {
+func respond(ctx *fasthttp.RequestCtx, status int, body []byte) {
 	ctx.SetStatusCode(status)
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.Response.SetBodyRaw(body)
@@ -23,7 +23,7 @@ func (s *Server) respondCounted(ctx *fasthttp.RequestCtx, body []byte, bytes int
 		return &refusal{problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less"}
 	}
 	client.afterAnswer(held.close)
-	s.respond(ctx, fasthttp.StatusOK, body)
+	respond(ctx, fasthttp.StatusOK, body)
 	return nil
 }
 
@@ -33,14 +33,6 @@ func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) error {
 	if len(body) > answerKept {
 		return s.respondCounted(ctx, body, int64(len(body)))
 	}
-	s.respond(ctx, fasthttp.StatusOK, body)
+	respond(ctx, fasthttp.StatusOK, body)
 	return nil
-}
-
-// file answers with a file that is embedded in the binary, and so stays the same until the next start.
-func file(ctx *fasthttp.RequestCtx, contentType string, content []byte) {
-	ctx.Response.Header.SetContentType(contentType)
-	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
-	ctx.Response.Header.Set("Cache-Control", "no-cache")
-	ctx.Response.SetBodyRaw(content)
 }

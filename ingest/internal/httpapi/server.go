@@ -125,7 +125,7 @@ func New(config Config) *Server {
 	s.serving, s.endStreams = context.WithCancel(context.Background())
 	s.budget.max, s.reads.max = config.Limits.BodiesInFlight, config.Limits.Reads
 	s.routes = map[string]*route{
-		"/":        {right: anyone, handlers: handlers{"GET": s.index()}},
+		"/":        {right: anyone, handlers: handlers{"GET": index(config.Keys != nil)}},
 		"/publish": {right: toPublish, handlers: handlers{"POST": s.publish}},
 		"/events":  {right: toRead, handlers: handlers{"GET": s.events}},
 		"/stats":   {right: toWatch, handlers: handlers{"GET": s.stats}},
@@ -141,12 +141,12 @@ func New(config Config) *Server {
 		"/subscriptions/{name}/events": {right: toRead, handlers: handlers{"GET": s.subscriptionEvents}},
 		"/subscriptions/{name}/commit": {right: toRead, handlers: handlers{"POST": s.commit}},
 
-		"/openapi.json":              {right: anyone, handlers: handlers{"GET": s.openapi}},
-		"/docs":                      {right: anyone, handlers: handlers{"GET": s.docs}},
-		"/docs/docs.js":              {right: anyone, handlers: handlers{"GET": s.docsFile("text/javascript; charset=utf-8", docsScript)}},
-		"/docs/live.js":              {right: anyone, handlers: handlers{"GET": s.docsFile("text/javascript; charset=utf-8", liveScript)}},
-		"/docs/swagger-ui.css":       {right: anyone, handlers: handlers{"GET": s.zipped("text/css; charset=utf-8", swaggerStyle)}},
-		"/docs/swagger-ui-bundle.js": {right: anyone, handlers: handlers{"GET": s.zipped("text/javascript; charset=utf-8", swaggerScript)}},
+		"/openapi.json":              {right: anyone, handlers: handlers{"GET": openapi}},
+		"/docs":                      {right: anyone, handlers: handlers{"GET": page(docsPage, docsPolicy)}},
+		"/docs/docs.js":              {right: anyone, handlers: handlers{"GET": file(docsScript, scriptType)}},
+		"/docs/live.js":              {right: anyone, handlers: handlers{"GET": file(liveScript, scriptType)}},
+		"/docs/swagger-ui.css":       {right: anyone, handlers: handlers{"GET": zipped(swaggerStyle, styleType)}},
+		"/docs/swagger-ui-bundle.js": {right: anyone, handlers: handlers{"GET": zipped(swaggerScript, scriptType)}},
 	}
 	s.register()
 	s.fast = &fasthttp.Server{

@@ -30,7 +30,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx) error {
 	case !kept.Same(&sub):
 		return &refusal{problemDiffers, "a subscription of this name is there with another after, topics or source; delete it first, or take another name"}
 	}
-	s.respond(ctx, status, appendSubscription(nil, &kept))
+	respond(ctx, status, appendSubscription(nil, &kept))
 	return nil
 }
 

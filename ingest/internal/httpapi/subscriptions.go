@@ -112,7 +112,7 @@ func (s *Server) commit(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return readError(err)
 	}
-	s.respond(ctx, fasthttp.StatusOK, appendSubscription(nil, &sub))
+	respond(ctx, fasthttp.StatusOK, appendSubscription(nil, &sub))
 	return nil
 }
 
