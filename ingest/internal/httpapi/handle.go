@@ -12,60 +12,55 @@ import (
 
 // serve is the one handler.
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
-	var space [maxRequestID]byte
-	id := s.appendRequestID(space[:0], ctx)
-	counted := &s.elsewhere
-	defer func() {
-		s.finish(ctx, id, recover())
-		counted.observe(ctx.Response.StatusCode(), time.Since(ctx.Time()))
-	}()
-	var handle handler
-	counted, handle = s.find(ctx)
-	if handle == nil {
-		return
-	}
-	if err := handle(ctx); err != nil {
-		s.problemOf(ctx, err)
-	}
+	counted := s.answer(ctx, func(handle handler) error { return handle(ctx) })
+	counted.observe(ctx.Response.StatusCode(), time.Since(ctx.Time()))
 }
 
 // expect decides whether a client that asks first (Expect: 100-continue) may send its body. It answers a request
 // that it refuses, and serve never sees that request.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
-	counted := &s.elsewhere
-	defer func() {
-		if status = fasthttp.StatusContinue; ctx.Response.StatusCode() != fasthttp.StatusOK {
-			status = ctx.Response.StatusCode()
-			hangUp(ctx) // the client may have sent its body all the same
-			counted.observe(status, 0)
+	counted := s.answer(ctx, func(handler) error {
+		if string(ctx.URI().PathOriginal()) != "/publish" {
+			return nil
 		}
-	}()
+		_, err := s.admit(ctx)
+		if err == nil && !s.budget.fits(int64(ctx.Request.Header.ContentLength())) {
+			err = errNoRoom
+		}
+		return err
+	})
+	if status = ctx.Response.StatusCode(); status == fasthttp.StatusOK {
+		return fasthttp.StatusContinue
+	}
+	hangUp(ctx) // the client may have sent its body all the same
+	counted.observe(status, 0)
+	return status
+}
+
+// answer has do answer a request with the handler of its route, and returns where the answer counts.
+func (s *Server) answer(ctx *fasthttp.RequestCtx, do func(handler) error) (counted *answers) {
 	var space [maxRequestID]byte
 	id := s.appendRequestID(space[:0], ctx)
 	defer func() { s.finish(ctx, id, recover()) }()
-	var handle handler
-	counted, handle = s.find(ctx)
-	if handle == nil || string(ctx.URI().PathOriginal()) != "/publish" {
-		return
+	counted = &s.elsewhere // also if find panics
+	counted, handle := s.find(ctx)
+	if handle == nil {
+		return counted
 	}
-	_, err := s.admit(ctx)
-	if err == nil && !s.budget.fits(int64(ctx.Request.Header.ContentLength())) {
-		err = errNoRoom
-	}
-	if err != nil {
+	if err := do(handle); err != nil {
 		s.problemOf(ctx, err)
 	}
-	return
+	return counted
 }
 
 var requestIDHeader = []byte("X-Request-Id")
 
 // finish ends each request: it answers in place of a handler that has panicked, so that the process goes on; it deals
 // with an unread body, keeps caches from storing the answer, and gives the answer its id.
-func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panic any) {
-	if panic != nil {
+func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panicking any) {
+	if panicking != nil {
 		ctx.Response.Reset()
-		s.problemOf(ctx, &panicked{panic, debug.Stack()})
+		s.problemOf(ctx, &panicked{panicking, debug.Stack()})
 		hangUp(ctx)
 	}
 	if ctx.Request.IsBodyStream() {
