@@ -43,7 +43,7 @@ func (s *Server) event(ctx *fasthttp.RequestCtx) error {
 	e, there, err := s.Reader.Event(bounded, topic, id)
 	switch {
 	case err != nil:
-		return &unreadError{err}
+		return readError(err)
 	case !there:
 		return &refusal{problemNoEvent, "no event with this topic and event_id is stored"}
 	}

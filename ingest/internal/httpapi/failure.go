@@ -24,12 +24,11 @@ func sparse(core zapcore.Core) zapcore.Core {
 	return zapcore.NewSamplerWithOptions(core, time.Minute, 10, 0)
 }
 
-// failure is why a request failed. It travels with the request until the answer is done, and then goes into the
-// log.
-type failure struct {
-	kind  string
-	cause error // nil: the kind says it all
-}
+// Why a request failed travels with it until the answer is done, and then goes into the log.
+type (
+	kindKey  struct{} // of its problem
+	causeKey struct{} // its error; none: the problem's detail says it all
+)
 
 // noteInvalid notes for the log how many events of a request are invalid, and what is wrong with the first of them.
 func noteInvalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
@@ -38,35 +37,35 @@ func noteInvalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
 	if field := first.Errors[0].Field; field != "" {
 		wrong += " in " + shown(field)
 	}
-	ctx.SetUserValue(failureKey{}, failure{problemInvalid.kind, fmt.Errorf("%d of %d events are invalid; event %d: %s", len(d.Invalid), d.Total, first.Index, wrong)})
+	ctx.SetUserValue(kindKey{}, problemInvalid.kind)
+	ctx.SetUserValue(causeKey{}, fmt.Errorf("%d of %d events are invalid; event %d: %s", len(d.Invalid), d.Total, first.Index, wrong))
 }
-
-type failureKey struct{}
 
 // logFailure logs a request that was answered 5xx, or whose data Postgres refused; and, more rarely, one that the
 // client has to mend, if events or a key were refused. The line has nothing of the body, and of the path only what is
 // fit for a line.
 func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
-	f, failed := ctx.UserValue(failureKey{}).(failure)
+	kind, failed := ctx.UserValue(kindKey{}).(string)
 	if !failed {
 		return
 	}
+	cause, _ := ctx.UserValue(causeKey{}).(error)
 	status := ctx.Response.StatusCode()
-	badData, refused := errors.AsType[*event.BadDataError](f.cause)
+	badData, refused := errors.AsType[*event.BadDataError](cause)
 	fields := func() []zap.Field {
 		return []zap.Field{
 			zap.String("request_id", string(id)), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),
-			zap.Int("status", status), zap.Error(f.cause),
+			zap.Int("status", status), zap.Error(cause),
 		}
 	}
 	switch {
 	case status == fasthttp.StatusServiceUnavailable || refused && badData.By != "":
-		s.failures.Warn("request failed: "+f.kind, fields()...) // nobody's fault, or the publisher's
+		s.failures.Warn("request failed: "+kind, fields()...) // nobody's fault, or the publisher's
 	case status >= 500 || refused:
-		s.failures.Error("request failed: "+f.kind, fields()...)
+		s.failures.Error("request failed: "+kind, fields()...)
 	case status == fasthttp.StatusUnauthorized || status == fasthttp.StatusForbidden || string(ctx.Path()) == "/publish":
 		c, _ := ctx.Conn().(*conn)
-		s.refusals.Info("request refused: "+f.kind, append(fields(), zap.String("key", c.holder), zap.Stringer("from", ctx.RemoteIP()))...)
+		s.refusals.Info("request refused: "+kind, append(fields(), zap.String("key", c.holder), zap.Stringer("from", ctx.RemoteIP()))...)
 	}
 }
 

@@ -26,7 +26,7 @@ func (s *Server) readyz(ctx *fasthttp.RequestCtx) error {
 	bounded, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	if err := s.Reader.Ping(bounded); err != nil {
-		return &unreadError{err}
+		return readError(err)
 	}
 	respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
 	return nil

@@ -92,7 +92,7 @@ func appendProblem(b []byte, p problem, detail string) []byte {
 
 func (s *Server) writeProblem(ctx *fasthttp.RequestCtx, p problem, body []byte) {
 	ctx.SetStatusCode(p.status)
-	ctx.SetUserValue(failureKey{}, failure{kind: p.kind})
+	ctx.SetUserValue(kindKey{}, p.kind)
 	ctx.Response.Header.SetContentType("application/problem+json")
 	if p.status == fasthttp.StatusUnauthorized {
 		challenge(ctx)

@@ -28,21 +28,19 @@ func (s *Server) start(after string) (event.Position, error) {
 	return s.Reader.Start(bounded, after)
 }
 
-// unreadError says that the database could not be asked.
-type unreadError struct{ err error }
+// errUnread is what an error means if the database could not be asked.
+var errUnread = errors.New("read")
 
-func (e *unreadError) Error() string { return "read: " + e.err.Error() }
-func (e *unreadError) Unwrap() error { return e.err }
-
-// readError leaves an error as it is if the client or the feed is its cause. Any other error means that the
-// database could not be asked, and becomes an *unreadError.
+// readError leaves an error as it is if it has an answer of its own, since the client or the feed is its cause. Any other
+// means that the database could not be asked.
 func readError(err error) error {
 	_, cursor := errors.AsType[*event.CursorError](err)
 	_, refused := errors.AsType[*refusal](err)
-	if cursor || refused || ofFeed(err) {
+	feed := errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) || errors.Is(err, event.ErrSubscriptionsFull)
+	if cursor || refused || feed {
 		return err
 	}
-	return &unreadError{err}
+	return fmt.Errorf("%w: %w", errUnread, err)
 }
 
 // What to send in place of a cursor that cannot be used.
@@ -61,11 +59,6 @@ func cursorError(name, wanted string, err error) error {
 	return err
 }
 
-// ofFeed tells whether an error has an answer of its own, and is no failure of the database.
-func ofFeed(err error) bool {
-	return errors.Is(err, event.ErrFeedFull) || errors.Is(err, event.ErrFeedClosed) || errors.Is(err, event.ErrSubscriptionsFull)
-}
-
 // listing waits for the request's turn to make a list that may be long. Only one such list is made at a time, because
 // it takes some three times its size until it has become JSON. done ends the turn.
 func (s *Server) listing(ctx context.Context) (done func(), err error) {
@@ -73,6 +66,6 @@ func (s *Server) listing(ctx context.Context) (done func(), err error) {
 	case s.lists <- struct{}{}:
 		return func() { <-s.lists }, nil
 	case <-ctx.Done():
-		return nil, &unreadError{fmt.Errorf("wait for another list: %w", ctx.Err())}
+		return nil, readError(fmt.Errorf("wait for another list: %w", ctx.Err()))
 	}
 }

@@ -27,11 +27,7 @@ var notStoredProblems = map[event.Reason]problem{
 
 // problemOf is the one table from errors to answers.
 func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
-	defer func() { // the answer is written; what it was made from goes to the log
-		f, _ := ctx.UserValue(failureKey{}).(failure)
-		f.cause = err
-		ctx.SetUserValue(failureKey{}, f)
-	}()
+	ctx.SetUserValue(causeKey{}, err)
 	var refused *refusal
 	var syntax *event.SyntaxError
 	var shape *event.ShapeError
@@ -40,7 +36,6 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 	var unknown *event.UnknownError
 	var cursor *event.CursorError
 	var badData *event.BadDataError
-	var unread *unreadError
 	switch {
 	case errors.As(err, &refused):
 		s.problem(ctx, refused.problem, refused.detail)
@@ -62,7 +57,7 @@ func (s *Server) problemOf(ctx *fasthttp.RequestCtx, err error) {
 		s.problem(ctx, problemRefusedByPostgres, fmt.Sprintf("%s, which somebody has added to ingot.events, refuses an event of this request; nothing of the request is stored", badData.By))
 	case errors.As(err, &badData): // the decoder let it through: its mistake, to be mended
 		s.problem(ctx, problemRefusedByPostgres, "Postgres refuses something in this request; nothing of it is stored")
-	case errors.As(err, &unread):
+	case errors.Is(err, errUnread):
 		s.problem(ctx, problemUnavailable, "the database did not answer; try again")
 	case errors.As(err, &cursor) && cursor.Gone:
 		s.writeProblem(ctx, problemCursorGone, appendGone(nil, cursor))

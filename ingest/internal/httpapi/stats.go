@@ -93,7 +93,7 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) error {
 		return &refusal{problemReads, "all topics are more than one answer may hold (--max-reads-in-flight); ask for the largest by topics=N"}
 	}
 	if err != nil {
-		return &unreadError{err}
+		return readError(err)
 	}
 	if totals.Topics == nil {
 		totals.Topics = map[string]int64{} // an object all the same

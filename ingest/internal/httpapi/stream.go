@@ -73,8 +73,7 @@ func (s *Server) startStream(after string) (event.Position, error) {
 		return at, nil
 	}
 	err = readError(err)
-	_, unread := errors.AsType[*unreadError](err)
-	if place, invalid := event.ParsePosition(after); invalid == nil && unread {
+	if place, invalid := event.ParsePosition(after); invalid == nil && errors.Is(err, errUnread) {
 		return place, nil
 	}
 	return at, err

@@ -86,7 +86,7 @@ func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) error {
 	defer cancel()
 	switch there, err := s.Subscriptions.Delete(bounded, name); {
 	case err != nil:
-		return &unreadError{err}
+		return readError(err)
 	case !there:
 		return errNoSubscription
 	}
