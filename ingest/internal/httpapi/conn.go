@@ -28,7 +28,7 @@ type conn struct {
 	closed  atomic.Bool
 	refused atomic.Bool // linger before the end
 	late    atomic.Bool // a read ran into its deadline
-	ended   func()      // called once when it is closed; nil: nothing to do
+	ended   func()      // called once when it is closed, by whoever closes it; set before that can be another goroutine
 
 	// withheld: an answer is done, and nothing was read since. fasthttp does not flush an answer while the next,
 	// pipelined request is in its buffer already. Only the goroutine that serves the connection uses this.
@@ -51,10 +51,6 @@ func (c *conn) settle() {
 		(*f)()
 	}
 }
-
-// atClose runs f when the connection is closed, whoever closes it. The goroutine that serves the connection calls
-// atClose before it hands the connection on.
-func (c *conn) atClose(f func()) { c.ended = f }
 
 // Read implements net.Conn. fasthttp hides the timeout of a read inside a chunk from errors.As, so it is noted here.
 func (c *conn) Read(p []byte) (int, error) {

@@ -56,7 +56,7 @@ func weightOf(q string) float64 {
 // export answers with all events from the cursor to where the feed ends now, in feed order, one per line, in the form
 // that POST /publish takes. An answer that cannot be finished is broken off: only a complete one has its last chunk,
 // or, in HTTP/1.0, ends without a reset.
-func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) (err error) {
+func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) error {
 	if ctx.QueryArgs().Has("limit") || string(ctx.QueryArgs().Peek("order")) == "desc" {
 		return &refusal{problemBadParameter, "as application/x-ndjson the feed is sent to its end, in its order; leave out limit and order=desc, or ask for application/json"}
 	}
@@ -64,18 +64,13 @@ func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) (err error) {
 		s.exports.Add(-1)
 		return &refusal{problemExports, fmt.Sprintf("%d exports are under way, and no more are taken (--max-exports); try again later, or read pages with order=asc", s.Limits.Exports)}
 	}
+	done := func() { s.exports.Add(-1) }
 	begun := false
 	defer func() { // also after a panic
 		if !begun {
-			s.exports.Add(-1)
+			done()
 		}
 	}()
-	begun, err = s.beginExport(ctx, q)
-	return err
-}
-
-// beginExport answers, and tells whether lines are streamed: that export counts until its connection ends.
-func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun bool, err error) {
 	q.Feed, q.Limit, q.MaxBytes = true, maxPageLimit, min(exportPage, s.Limits.Page)
 	end, err := s.start("now")
 	var page event.Page
@@ -83,18 +78,15 @@ func (s *Server) beginExport(ctx *fasthttp.RequestCtx, q event.Query) (begun boo
 		page, err = s.pageOf(q) // before the header goes out: what is wrong with the request needs a status
 	}
 	if err != nil {
-		return false, readError(cursorError("cursor", wantedCursor, err))
+		return readError(cursorError("cursor", wantedCursor, err))
 	}
 	streamedHeader(ctx, ndjson)
 	ctx.Response.Header.Set("X-Next-Cursor", end.Cursor())
 	if ctx.IsHead() {
-		return false, nil
+		return nil
 	}
-	write := func(alive context.Context, w *streamed) bool { return s.sendLines(alive, w, q, page, end) }
-	if !s.stream(ctx, write, func() { s.exports.Add(-1) }) {
-		return false, event.ErrFeedClosed
-	}
-	return true, nil
+	begun = true
+	return s.stream(ctx, func(alive context.Context, w *streamed) bool { return s.sendLines(alive, w, q, page, end) }, done)
 }
 
 func (s *Server) sendLines(ctx context.Context, w *streamed, q event.Query, page event.Page, end event.Position) bool {

@@ -54,12 +54,7 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	streamedHeader(ctx, eventStream)
-	write := func(alive context.Context, w *streamed) bool { return s.sendEvents(alive, w, subscriber, at) }
-	if !s.stream(ctx, write, subscriber.Close) {
-		subscriber.Close()
-		return event.ErrFeedClosed
-	}
-	return nil
+	return s.stream(ctx, func(alive context.Context, w *streamed) bool { return s.sendEvents(alive, w, subscriber, at) }, subscriber.Close)
 }
 
 const eventStream = "text/event-stream"

@@ -10,6 +10,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
+
+	"ingot/internal/event"
 )
 
 // flushBytes is how much of a streamed answer is gathered before it is written. A guess.
@@ -40,20 +42,20 @@ func streamedHeader(ctx *fasthttp.RequestCtx, contentType string) {
 	h.Set("X-Accel-Buffering", "no") // or nginx gathers what should go out
 }
 
-// stream answers with what write writes. write's context ends when the client leaves and
-// when the server drains. If write returns true the answer is complete, otherwise it is
-// broken off, so that the client can tell. closed is called exactly once, whatever becomes
-// of the connection. stream returns false, and calls neither, when the server is stopping.
-func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context, w *streamed) bool, closed func()) bool {
+// stream answers with what write writes. write's context ends when the client leaves and when the server drains. If write
+// returns true the answer is complete, otherwise it is broken off, so that the client can tell. ended is called exactly
+// once: at once if the server is stopping, and otherwise when the connection is closed.
+func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context, w *streamed) bool, ended func()) error {
 	if s.draining.Load() {
-		return false
+		ended()
+		return event.ErrFeedClosed
 	}
 	h := &ctx.Response.Header
 	chunked := ctx.Request.Header.IsHTTP11()
 	h.SetContentLength(map[bool]int{true: -1, false: -2}[chunked]) // -2: to the end of the connection
 	h.SetConnectionClose()
 	own := ctx.Conn().(*conn)
-	own.atClose(closed)
+	own.ended = ended
 	may := s.stillMay(ctx, toRead)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(c net.Conn) {
@@ -72,7 +74,7 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 			_ = w.raw([]byte("0\r\n\r\n"))
 		}
 	})
-	return true
+	return nil
 }
 
 // recoverStream keeps a panic from taking the process down, as finish does for handlers. The answer is broken off.
