@@ -170,11 +170,10 @@ func text(buf []byte) string { return unsafe.String(unsafe.SliceData(buf), len(b
 
 // bodyError says why a body could not be read to its end.
 func bodyError(ctx *fasthttp.RequestCtx, err error) error {
-	c, ok := ctx.Conn().(*conn)
 	switch {
 	case errors.Is(err, errBodyTooLarge), errors.Is(err, errNoRoom), errors.Is(err, errTooMany):
 		return err
-	case isTimeout(err) || ok && c.late.Load():
+	case isTimeout(err) || connOf(ctx).late.Load():
 		return errBodyTimeout
 	}
 	return errBodyBroken

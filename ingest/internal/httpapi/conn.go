@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"io"
+	"net"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ const (
 // Shutdown waits for it.
 type conn struct {
 	timed
+	top     net.Conn      // what requests come over: tls, or the connection itself
 	tls     *secured      // nil: plain HTTP
 	open    *atomic.Int64 // connections of the server
 	closed  atomic.Bool
@@ -37,6 +39,14 @@ type conn struct {
 	holder string // whose key the request under way carries, once that was looked at; likewise
 
 	answered atomic.Pointer[func()] // called once when the answer has been written; nil: nothing to do
+}
+
+// connOf is the connection that a request came over.
+func connOf(ctx *fasthttp.RequestCtx) *conn { return ctx.Conn().(*conn) }
+
+func (c *conn) init(below net.Conn) {
+	c.timed.init(below)
+	c.top = &c.timed
 }
 
 // afterAnswer runs f once the answer under way has been written, which shows when the next request is read or the
@@ -56,13 +66,7 @@ func (c *conn) settle() {
 func (c *conn) Read(p []byte) (int, error) {
 	c.settle()
 	c.withheld = false
-	var n int
-	var err error
-	if c.tls == nil {
-		n, err = c.timed.Read(p)
-	} else {
-		n, err = c.tls.Read(p)
-	}
+	n, err := c.top.Read(p)
 	if err != nil && isTimeout(err) {
 		c.late.Store(true)
 	}
@@ -70,12 +74,7 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 // Write implements net.Conn.
-func (c *conn) Write(p []byte) (int, error) {
-	if c.tls == nil {
-		return c.timed.Write(p)
-	}
-	return c.tls.Write(p)
-}
+func (c *conn) Write(p []byte) (int, error) { return c.top.Write(p) }
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
@@ -89,10 +88,7 @@ func (c *conn) Close() error {
 			defer c.ended()
 		}
 	}
-	if c.tls != nil {
-		return c.tls.Close()
-	}
-	return c.Conn.Close()
+	return c.top.Close()
 }
 
 // gone tells whether the client has hung up. It only peeks at the bytes that have arrived, since they may be the next
@@ -140,7 +136,5 @@ func (c *conn) breakOff() {
 // still sending.
 func hangUp(ctx *fasthttp.RequestCtx) {
 	ctx.SetConnectionClose()
-	if c, ok := ctx.Conn().(*conn); ok {
-		c.refused.Store(true)
-	}
+	connOf(ctx).refused.Store(true)
 }

@@ -64,8 +64,7 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	case status >= 500 || refused:
 		s.failures.Error("request failed: "+kind, fields()...)
 	case status == fasthttp.StatusUnauthorized || status == fasthttp.StatusForbidden || string(ctx.Path()) == "/publish":
-		c, _ := ctx.Conn().(*conn)
-		s.refusals.Info("request refused: "+kind, append(fields(), zap.String("key", c.holder), zap.Stringer("from", ctx.RemoteIP()))...)
+		s.refusals.Info("request refused: "+kind, append(fields(), zap.String("key", connOf(ctx).holder), zap.Stringer("from", ctx.RemoteIP()))...)
 	}
 }
 

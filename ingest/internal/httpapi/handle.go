@@ -73,9 +73,7 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, id []byte, panicking any) {
 		ctx.Response.Header.Set(fasthttp.HeaderCacheControl, "no-store") // without it a cache in between may keep the answer for a while
 	}
 	ctx.Response.Header.SetCanonical(requestIDHeader, id)
-	if c, ok := ctx.Conn().(*conn); ok {
-		c.withheld = true
-	}
+	connOf(ctx).withheld = true
 	s.logFailure(ctx, id)
 }
 
@@ -139,7 +137,7 @@ func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
 // unreadable answers what fasthttp could not read as a request. It closes the
 // connection afterwards.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
-	if c, ok := ctx.Conn().(*conn); ok && c.tls != nil && c.tls.broken {
+	if tls := connOf(ctx).tls; tls != nil && tls.broken {
 		hangUp(ctx) // no answer would reach the client, but the alert that TLS has sent should
 		return
 	}

@@ -41,7 +41,7 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 	var space [keyRoom]byte
 	key := appendKey(space[:0], ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
 	name, may := s.Keys.Holder(key, right)
-	ctx.Conn().(*conn).holder = name
+	connOf(ctx).holder = name
 	switch {
 	case may:
 		return nil
@@ -59,7 +59,7 @@ func (s *Server) charge(ctx *fasthttp.RequestCtx, events int) error {
 	if s.Keys == nil {
 		return nil
 	}
-	perSecond, wait := s.Keys.Take(ctx.Conn().(*conn).holder, events)
+	perSecond, wait := s.Keys.Take(connOf(ctx).holder, events)
 	if wait == 0 {
 		return nil
 	}

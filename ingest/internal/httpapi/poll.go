@@ -33,7 +33,7 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	client := ctx.Conn().(*conn)
+	client := connOf(ctx)
 	if ctx.IsHead() || client.withheld { // while it waited, the answer before it would not go out
 		poll.wait = 0
 	}

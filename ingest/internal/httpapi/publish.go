@@ -129,7 +129,7 @@ func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, dec
 		// The answer counts until the client has taken it. Its buffer is not used again.
 		held := &account{budget: &s.budget}
 		held.force(int64(len(w.answer)))
-		ctx.Conn().(*conn).afterAnswer(held.close)
+		connOf(ctx).afterAnswer(held.close)
 		respond(ctx, status, w.answer)
 		return nil
 	}

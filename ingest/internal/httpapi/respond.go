@@ -17,7 +17,7 @@ func (s *Server) respondRead(ctx *fasthttp.RequestCtx, body []byte) error {
 
 // respondCounted answers with what was read. Its bytes count (Limits.Reads) until the client has taken them.
 func (s *Server) respondCounted(ctx *fasthttp.RequestCtx, body []byte, bytes int64) error {
-	client, held := ctx.Conn().(*conn), &account{budget: &s.reads}
+	client, held := connOf(ctx), &account{budget: &s.reads}
 	client.settle() // before a pipelined request nothing was read: the answer before still counts
 	if !held.take(bytes) {
 		return &refusal{problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less"}

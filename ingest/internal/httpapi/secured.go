@@ -44,6 +44,7 @@ type secured struct {
 // handshake. For one that sends nothing the read deadline does.
 func (c *conn) secure(config *tls.Config, within time.Duration, failed *atomic.Int64) {
 	c.tls = &secured{Conn: tls.Server(unhurried{&c.timed}, config), below: &c.timed, failed: failed}
+	c.top = c.tls
 	_ = c.SetWriteDeadline(time.Now().Add(within))
 }
 

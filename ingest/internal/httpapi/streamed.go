@@ -54,7 +54,7 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 	chunked := ctx.Request.Header.IsHTTP11()
 	h.SetContentLength(map[bool]int{true: -1, false: -2}[chunked]) // -2: to the end of the connection
 	h.SetConnectionClose()
-	own := ctx.Conn().(*conn)
+	own := connOf(ctx)
 	own.ended = ended
 	may := s.stillMay(ctx, toRead)
 	ctx.HijackSetNoResponse(true)
