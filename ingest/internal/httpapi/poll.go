@@ -16,28 +16,22 @@ const goneAfter = time.Second
 // maxWait bounds a long poll: it is shorter than what proxies usually wait for.
 const maxWait = time.Minute
 
-// pollQuery is what a poll asks for.
-type pollQuery struct {
-	limit int
-	wait  time.Duration
-}
-
 // subscriptionEvents answers the events behind the committed place; if there are
 // none it waits for some.
 func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) error {
 	name, err := subscriptionName(ctx)
-	var poll pollQuery
-	if err == nil {
-		poll, err = parsePoll(ctx.URI())
+	if err != nil {
+		return err
 	}
+	limit, wait, err := parsePoll(ctx.URI())
 	if err != nil {
 		return err
 	}
 	client := connOf(ctx)
 	if ctx.IsHead() || client.withheld { // while it waited, the answer before it would not go out
-		poll.wait = 0
+		wait = 0
 	}
-	page, err := s.poll(client, name, poll)
+	page, err := s.poll(client, name, limit, wait)
 	if err == nil {
 		err = s.authorize(ctx, toRead) // again: a minute may have passed
 	}
@@ -47,20 +41,20 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) error {
 	return s.respondRead(ctx, appendPage(nil, page))
 }
 
-func parsePoll(uri *fasthttp.URI) (p pollQuery, err error) {
-	p.limit = defaultPageLimit
+func parsePoll(uri *fasthttp.URI) (limit int, wait time.Duration, err error) {
+	limit = defaultPageLimit
 	err = eachParameter(uri, func(name, text string) (err error) {
 		switch name {
 		case "limit":
-			p.limit, err = parseLimit(text)
+			limit, err = parseLimit(text)
 		case "wait":
-			p.wait, err = parseWait(text)
+			wait, err = parseWait(text)
 		default:
 			err = fmt.Errorf("%s is not a parameter; known are limit and wait", shown(name))
 		}
 		return err
 	})
-	return p, err
+	return limit, wait, err
 }
 
 func parseWait(text string) (time.Duration, error) {
@@ -76,18 +70,18 @@ func parseWait(text string) (time.Duration, error) {
 
 // poll reads a page of a subscription, and waits for one that is not empty. It ends
 // early, with an empty page, when the server drains or the client hangs up.
-func (s *Server) poll(client *conn, name string, p pollQuery) (page event.Page, err error) {
+func (s *Server) poll(client *conn, name string, limit int, wait time.Duration) (page event.Page, err error) {
 	bounded, cancel := s.bounded()
 	defer cancel()
 	sub, err := s.subscription(bounded, name)
 	if err != nil {
 		return page, err
 	}
-	q := event.Query{Topics: sub.Topics, Source: sub.Source, Feed: true, Cursor: sub.At.Cursor(), Limit: p.limit, MaxBytes: s.Limits.Page}
-	if page, err = s.pageOf(q); err != nil || len(page.Events) > 0 || p.wait == 0 {
+	q := event.Query{Topics: sub.Topics, Source: sub.Source, Feed: true, Cursor: sub.At.Cursor(), Limit: limit, MaxBytes: s.Limits.Page}
+	if page, err = s.pageOf(q); err != nil || len(page.Events) > 0 || wait == 0 {
 		return page, err
 	}
-	return s.awaitPage(client, q, page.At, p.wait)
+	return s.awaitPage(client, q, page.At, wait)
 }
 
 // awaitPage waits until events come, and makes a page of what the feed brought. To read them again from the table
