@@ -41,26 +41,29 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	s.rejected.Add(int64(len(decoded.Invalid)))
+	if len(decoded.Invalid) > 0 {
+		s.rejected.Add(int64(len(decoded.Invalid)))
+		noteInvalid(ctx, &decoded)
+	}
 	if decoded.Total > 0 && len(decoded.Events) == 0 {
 		s.invalid(ctx, &decoded)
-		noteInvalid(ctx, &decoded)
 		return nil
 	}
-	if len(decoded.Invalid) > 0 {
-		noteInvalid(ctx, &decoded)
-	}
-	w.body = w.held.held // the body alone, without the room for the answer: the queue counts this
+	bytes := w.held.held // of the body, which its events hold on to; without the room for the answer
 	if decoded.Total > listedInvalid && !w.held.take(int64(decoded.Total)*answerBytes) {
 		return errNoRoom
 	}
-	return s.store(ctx, event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, w, &decoded, admitted.show)
+	stored, err := s.Publisher.Submit(event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, bytes)
+	if err != nil {
+		return err
+	}
+	s.tell(ctx, w, &decoded, stored, admitted.show)
+	return nil
 }
 
 // work is what a request to publish needs besides its body. It comes from a pool.
 type work struct {
 	held   account
-	body   int64 // bytes of the body that the events hold on to
 	answer []byte
 }
 
@@ -110,31 +113,23 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 	return a, nil
 }
 
-// store waits for the fate of the valid events and answers.
-func (s *Server) store(ctx *fasthttp.RequestCtx, group event.Group, w *work, decoded *event.Decoded, show resultsShown) error {
-	stored, err := s.Publisher.Submit(group, w.body)
-	if err != nil {
-		return err
-	}
+// tell answers with what became of each event.
+func (s *Server) tell(ctx *fasthttp.RequestCtx, w *work, decoded *event.Decoded, stored []bool, show resultsShown) {
 	status := fasthttp.StatusOK
 	if len(decoded.Invalid) > 0 {
 		status = fasthttp.StatusMultiStatus
 	}
 	if decoded.Single {
-		w.answer = appendSingle(w.answer[:0], &group.Events[0], stored[0])
+		w.answer = appendSingle(w.answer[:0], &decoded.Events[0], stored[0])
 	} else {
 		w.answer = appendResults(w.answer[:0], decoded, stored, show)
 	}
-	if len(w.answer) > answerKept {
-		// The answer counts until the client has taken it. Its buffer is not used again.
-		held := &account{budget: &s.budget}
-		held.force(int64(len(w.answer)))
-		connOf(ctx).afterAnswer(held.close)
-		respond(ctx, status, w.answer)
-		return nil
+	respond(ctx, status, w.answer)
+	if len(w.answer) <= answerKept {
+		ctx.Response.SetBody(w.answer) // a copy instead: the buffer is used again
+		return
 	}
-	ctx.SetStatusCode(status)
-	ctx.Response.Header.SetContentType("application/json")
-	ctx.Response.SetBody(w.answer)
-	return nil
+	held := &account{budget: &s.budget} // until the client has taken the answer
+	held.force(int64(len(w.answer)))
+	connOf(ctx).afterAnswer(held.close)
 }
