@@ -38,17 +38,16 @@ func tooMany(h *fasthttp.RequestHeader) string {
 // fieldsOf counts the lines of a header as it was sent.
 func fieldsOf(raw []byte) int { return bytes.Count(bytes.TrimRight(raw, "\r\n"), []byte("\n")) + 1 }
 
-// smuggled names what makes the end of a request ambiguous; "" when nothing does.
-// A proxy in front may read it the other way, and would then pass on a part of
-// one client's body as another client's request. The lines are read as they were
-// sent: fasthttp drops a Content-Length next to chunked, and drops
-// Transfer-Encoding: identity altogether. It refuses repeated ones itself.
+// smuggled names what makes the end of a request ambiguous; "" when nothing does. A proxy in front may read it the other
+// way, and would then pass on a part of one client's body as another client's request. The lines are read as they were
+// sent: fasthttp drops a Content-Length next to chunked, and drops Transfer-Encoding: identity altogether. It refuses
+// repeated ones itself.
 func smuggled(raw []byte) string {
 	length, coding := false, false
-	for len(raw) > 0 {
-		var name, value []byte
-		name, value, raw = cutHeaderLine(raw)
+	for line := range bytes.Lines(raw) {
+		name, value, found := bytes.Cut(line, []byte(":"))
 		switch {
+		case !found: // the empty line at the end
 		case bytes.IndexByte(name, ' ') >= 0, bytes.IndexByte(name, '\t') >= 0:
 			return "a header's name has no blank in it"
 		case isHeader(name, "Content-Length"):
@@ -70,25 +69,12 @@ func isHeader(name []byte, header string) bool {
 	return len(name) == len(header) && bytes.EqualFold(name, []byte(header))
 }
 
-// cutHeaderLine takes the first line off a header as it was sent, and leaves blanks around the
-// value. A line without a colon, such as the empty one at the end, has no name.
-func cutHeaderLine(raw []byte) (name, value, rest []byte) {
-	line, rest, _ := bytes.Cut(raw, []byte("\n"))
-	name, value, found := bytes.Cut(line, []byte(":"))
-	if !found {
-		name = nil
-	}
-	return name, value, rest
-}
-
-// repeated tells whether a header that must be unique is there twice: fasthttp
-// takes the last one, a proxy in front perhaps the first.
+// repeated tells whether a header that must be unique is there twice: fasthttp takes the last one, a proxy in front
+// perhaps the first.
 func repeated(raw []byte, header string) bool {
 	n := 0
-	for len(raw) > 0 {
-		var name []byte
-		name, _, raw = cutHeaderLine(raw)
-		if isHeader(name, header) {
+	for line := range bytes.Lines(raw) {
+		if name, _, _ := bytes.Cut(line, []byte(":")); isHeader(name, header) {
 			n++
 		}
 	}
