@@ -96,11 +96,10 @@ func appendKey(b, authorization []byte) []byte {
 // errKeyGone ends what is streamed to a key that has lost its right.
 var errKeyGone = errors.New("the key may not any more")
 
-// stillMay returns a function that tells whether the key of the request under way still has the right. The
-// function is nil when the server has no keys.
+// stillMay returns a function that tells whether the key of the request under way still has the right.
 func (s *Server) stillMay(ctx *fasthttp.RequestCtx, right string) func() bool {
 	if s.Keys == nil {
-		return nil
+		return func() bool { return true }
 	}
 	key := appendKey(nil, ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
 	return func() bool {

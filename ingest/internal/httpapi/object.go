@@ -38,15 +38,14 @@ func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string)
 	if err := json.Unmarshal([]byte(body), &members); err != nil || members == nil || !utf8.ValidString(body) {
 		return &refusal{problemNotJSON, "the body is not a JSON object"}
 	}
-	var seen []string
-	for _, name := range namesIn(body) {
+	given := namesIn(body)
+	for i, name := range given {
 		switch {
 		case !slices.Contains(names, name):
 			return &refusal{problemBadParameter, fmt.Sprintf("%s is not a member here; %s", shown(name), known(names))}
-		case slices.Contains(seen, name):
+		case slices.Contains(given[:i], name):
 			return &refusal{problemBadParameter, name + " is there more than once"}
 		}
-		seen = append(seen, name)
 	}
 	if err := json.Unmarshal([]byte(body), into); err != nil {
 		return &refusal{problemBadParameter, wrongType(err)}

@@ -28,7 +28,7 @@ type streamed struct {
 	conn    net.Conn
 	chunked bool          // HTTP/1.1; otherwise the answer ends with the connection
 	stall   time.Duration // one write
-	may     func() bool   // asked before each write whether the key still has the right; nil: the server has no keys
+	may     func() bool   // asked before each write whether the key still has the right
 	out     []byte        // room for the line with the chunk's size, and behind it what is not written yet
 }
 
@@ -128,7 +128,7 @@ func (w *streamed) flush() error {
 	if len(w.out) <= sizeRoom {
 		return nil
 	}
-	if w.may != nil && !w.may() {
+	if !w.may() {
 		return errKeyGone
 	}
 	out := w.out[sizeRoom:]
