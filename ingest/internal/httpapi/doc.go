@@ -13,8 +13,7 @@
 //	                 │  deadline.go  its deadlines, which a request extends at no cost
 //	                 │  secured.go   TLS on top of them, if Config has it
 //	                 │
-//	              handle.go    one request: panics, unknown routes, unread bodies
-//	                 │  requestid.go its id: the client's own, or a new one
+//	              handle.go    one request: its id, panics, unknown routes, unread bodies
 //	                 │  framing.go   where it ends, beyond doubt
 //	                 │  hosts.go     whether it came for this server
 //	                 │  route.go     which handler

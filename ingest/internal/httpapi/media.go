@@ -25,23 +25,15 @@ func (c coding) String() string { return [...]string{"identity", "gzip", "zstd"}
 // contentCoding reads the lines of Content-Encoding. One layer of compression is
 // taken: what is compressed twice is a mistake or a bomb.
 func contentCoding(lines [][]byte) (coding, error) {
-	if len(lines) == 0 {
-		return identity, nil
-	}
 	given := strings.ToLower(string(bytes.Join(lines, []byte(","))))
 	names := strings.FieldsFunc(given, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
-	if len(names) == 0 {
+	switch strings.Join(names, ",") {
+	case "", "identity":
 		return identity, nil
-	}
-	if len(names) == 1 {
-		switch names[0] {
-		case "identity":
-			return identity, nil
-		case "gzip", "x-gzip":
-			return gzipped, nil
-		case "zstd":
-			return zstandard, nil
-		}
+	case "gzip", "x-gzip":
+		return gzipped, nil
+	case "zstd":
+		return zstandard, nil
 	}
 	return identity, &refusal{problemEncoding, "Content-Encoding " + shown(given) + " is not taken; send gzip or zstd, one layer, or the body uncompressed"}
 }

@@ -16,9 +16,6 @@ import (
 // deadline of ten seconds, and a long poll of a minute.
 var answerSeconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60}
 
-// elsewhere stands for the route of requests that have none.
-const elsewhere = "other"
-
 // answers counts the answers of a route by status, and how long they took. The counter of a status that was given
 // before is found without a lock.
 type answers struct {
@@ -63,7 +60,7 @@ func (s *Server) register() {
 			r.answers.seconds.WithLabelValues(status)
 		}
 	}
-	s.elsewhere.seconds = seconds.MustCurryWith(prometheus.Labels{"route": elsewhere})
+	s.elsewhere.seconds = seconds.MustCurryWith(prometheus.Labels{"route": "other"})
 
 	for _, c := range []struct {
 		name, help string
