@@ -37,7 +37,7 @@ func TestMisspeltVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := unknownVariables([]string{"PATH=/bin", "INGOT_LISTEN=x", "INGOT_MAX_EVNTS=5", "INGOT_POSTGRES=.", "INGOT_CA=x", "INGOT_MAX_EVENTS=5"}, line.Flags())
+	got := unknownVariables([]string{"PATH=/bin", "INGOT_LISTEN=x", "INGOT_MAX_EVNTS=5", "INGOT_POSTGRES=.", "INGOT_REQUIRE_POSTGRES=1", "INGOT_LONG=1", "INGOT_CA=x", "INGOT_MAX_EVENTS=5"}, line.Flags())
 	if fmt.Sprint(got) != "[INGOT_MAX_EVNTS]" {
 		t.Errorf("%v", got)
 	}

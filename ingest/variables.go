@@ -42,10 +42,11 @@ func named(d *kong.DecodeContext, target reflect.Value) error {
 
 // unknownVariables are the variables of the environment that begin with INGOT_ and are no settings: otherwise a misspelt
 // setting would be ignored silently. INGOT_POSTGRES is known, which says where `make postgres` has put a Postgres; so are
+// INGOT_REQUIRE_POSTGRES and INGOT_LONG, which are for the tests, and may be there in the shell of who works on Ingot; and
 // INGOT_URL and INGOT_CA, which are the publisher's. Its INGOT_KEY is reported all the same: somebody may have meant
 // INGOT_KEYS_FILE, without which the server lets everybody in.
 func unknownVariables(environment []string, flags []*kong.Flag) (unknown []string) {
-	known := []string{"INGOT_POSTGRES", "INGOT_URL", "INGOT_CA"}
+	known := []string{"INGOT_POSTGRES", "INGOT_REQUIRE_POSTGRES", "INGOT_LONG", "INGOT_URL", "INGOT_CA"}
 	for _, f := range flags {
 		known = append(known, f.Envs...)
 	}
