@@ -119,7 +119,7 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle handle
 	if ctx.IsOptions() {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 	} else {
-		s.problem(ctx, problemMethod, "this path answers to "+r.allow())
+		s.problem(ctx, problemMethod, "this path answers to "+r.allow()+methodInstead(string(ctx.Method()), string(ctx.URI().PathOriginal())))
 	}
 	return &r.answers, nil
 }
@@ -167,6 +167,23 @@ func whereInstead(path string) string {
 		return "one event is at /events/{topic}/{event_id}, and a slash in either is sent as %2F"
 	}
 	return "/ lists what there is"
+}
+
+// methodInstead adds, for who asked a path by a method that it does not answer to, where that is done which was probably
+// meant.
+func methodInstead(method, path string) string {
+	sends := method == "POST" || method == "PUT"
+	switch {
+	case sends && (path == "/" || path == "/events" || strings.HasPrefix(path, "/events/")):
+		return "; events are sent to POST /publish"
+	case sends && path == "/subscriptions":
+		return "; PUT /subscriptions/{name} makes one"
+	case method == "GET" && path == "/publish":
+		return "; events are read with GET /events"
+	case method == "GET" && strings.HasPrefix(path, "/subscriptions/") && strings.Count(path, "/") == 2:
+		return "; GET /subscriptions lists them all"
+	}
+	return ""
 }
 
 // maxRequestID bounds an X-Request-Id taken over from the client.
