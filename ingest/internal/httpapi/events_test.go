@@ -154,6 +154,10 @@ func TestEvents(t *testing.T) {
 		{"every filter", "/events?topic=t&source=s&event_id=e&since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00%2B01:00", query(func(q *event.Query) {
 			q.Topics, q.Source, q.EventID, q.Since, q.Until = []string{"t"}, "s", "e", at("2026-01-01T00:00:00Z"), at("2026-01-01T23:00:00Z")
 		})},
+		{"a range of nothing", "/events?since=2026-01-01T00:00:00Z&until=2026-01-01T01:00:00.0000009%2B01:00", query(func(q *event.Query) {
+			q.Since, q.Until = at("2026-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z")
+		})},
+		{"a beginning without an end", "/events?since=2026-01-01T00:00:00Z", query(func(q *event.Query) { q.Since = at("2026-01-01T00:00:00Z") })},
 		{"several topics, each once", "/events?topic=b&source=s&topic=a&topic=b", query(func(q *event.Query) { q.Topics, q.Source = []string{"b", "a"}, "s" })},
 		{"as many topics as may be", "/events?topic=" + strings.Join(hundred, "&topic="), query(func(q *event.Query) { q.Topics = hundred })},
 		{"escapes are undone", "/events?topic=a%20b%26+%C3%A4", query(func(q *event.Query) { q.Topics = []string{"a b& ä"} })},
@@ -252,6 +256,7 @@ func TestEventsRefused(t *testing.T) {
 		{"limit empty", "/events?limit=", nil, 400, "bad-parameter"},
 		{"limit out of any range", "/events?limit=99999999999999999999", nil, 400, "bad-parameter"},
 		{"an order nobody knows", "/events?order=ASC", nil, 400, "bad-parameter"},
+		{"a range that ends before it begins", "/events?since=2026-01-01T00:00:01Z&until=2026-01-01T00:00:00Z", nil, 400, "bad-parameter"},
 		{"a time that is none", "/events?since=yesterday", nil, 400, "bad-parameter"},
 		{"a plus that became a blank", "/events?until=2026-01-01T00:00:00+01:00", nil, 400, "bad-parameter"},
 		{"markup in a name", "/events?%3Cscript%3E=%22", nil, 400, "bad-parameter"},

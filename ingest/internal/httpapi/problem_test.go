@@ -79,6 +79,8 @@ func TestDetails(t *testing.T) {
 		{get("/events?since=2025-02-30T10:00:00Z"), nil, `since names a day that does not exist`},
 		{get("/events?until=1966-01-01T00:00:00Z"), nil, `until lies outside the years 1970 to 2200`},
 		{get("/events?limit=5", "Accept: application/x-ndjson"), nil, "as application/x-ndjson the feed is sent to its end, in its order; leave out limit and order=desc, or ask for application/json"},
+		{get("/events?until=2025-12-19T10:00:00Z&since=2025-12-19T09:00:00.000001-01:00"), nil, `since (2025-12-19T10:00:00.000001Z) is later than until (2025-12-19T10:00:00Z): no event is in between`},
+		{get("/events?since=2025-12-20T00:00:00Z&until=2025-12-19T00:00:00Z", "Accept: application/x-ndjson"), nil, `since (2025-12-20T00:00:00Z) is later than until (2025-12-19T00:00:00Z): no event is in between`},
 		{get("/events?since=2025"), nil, `since is not RFC 3339; want for example "2025-12-19T10:00:00Z"`},
 		{get("/events?since=2025-12-19T10:00:00+01:00"), nil, `since is not RFC 3339; behind the seconds want "Z" or an offset such as "+01:00" ("+" in an offset is sent as %2B)`},
 

@@ -27,7 +27,20 @@ const (
 func parseQuery(uri *fasthttp.URI) (event.Query, error) {
 	q := event.Query{Limit: defaultPageLimit}
 	err := eachParameter(uri, func(name, text string) error { return setParameter(&q, name, text) })
+	if err == nil {
+		err = checkRange(&q)
+	}
 	return q, err
+}
+
+// checkRange refuses a range that ends before it begins: whoever follows it would read empty pages for ever. One that ends where
+// it begins is what a client gets that reads on, up to a fixed end, from behind what it has read.
+func checkRange(q *event.Query) error {
+	if q.Until.IsZero() || !q.Since.After(q.Until) {
+		return nil
+	}
+	since, until := q.Since.UTC().Format(time.RFC3339Nano), q.Until.UTC().Format(time.RFC3339Nano)
+	return &refusal{problemBadParameter, fmt.Sprintf("since (%s) is later than until (%s): no event is in between", since, until)}
 }
 
 // eachParameter calls take for each parameter until one is refused, and then fails with a *refusal. Only topic may
