@@ -11,6 +11,7 @@
 // Writer to the pipeline and Readers to the HTTP gate and the feed. Nothing is owned here:
 // whoever opens a connection or a pool closes it.
 //
+//	url.go                       what a database URL says, and what it may not
 //	connect.go pool.go dial*.go  opens a connection, or a pool, and notices when it is dead
 //	pooler.go                    whether a pooler in front of Postgres keeps sessions
 //	startup.go                   its first bytes: the message of a server that cannot fork

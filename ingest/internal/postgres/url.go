@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+func parse(url string) (*pgconn.Config, error) {
+	config, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return nil, urlError(err)
+	}
+	if err := checkPassword(url, config); err != nil {
+		return nil, err
+	}
+	saysWho(config, "ingot")
+	passesStandbys(config)
+	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
+	return config, nil
+}
+
+// CheckURL tells whether a database URL can be understood; its error has no password.
+func CheckURL(url string) error {
+	_, err := parse(url)
+	return err
+}
+
+// urlError says why a database URL cannot be understood, without the URL and without quoting it: pgx hides a password where
+// it finds one, and of "password = x y" it does not.
+func urlError(err error) error {
+	why := err.Error()
+	why = why[strings.LastIndex(why, "`: ")+1:]
+	return fmt.Errorf("database URL: %s", strings.TrimPrefix(quoted.ReplaceAllString(why, `".."`), ": "))
+}
+
+var quoted = regexp.MustCompile(`(?s)".*"`)
+
+// checkPassword refuses a password with an @ or a / of its own, whose rest would be taken for a host or for the database: these
+// are told wherever a server is.
+func checkPassword(url string, config *pgconn.Config) error {
+	inPath := false
+	if scheme, rest, _ := strings.Cut(url, "://"); scheme == "postgres" || scheme == "postgresql" {
+		_, path, _ := strings.Cut(rest, "/")
+		path, _, _ = strings.Cut(path, "?")
+		inPath = strings.Contains(path, "@")
+	}
+	inHost := func(f *pgconn.FallbackConfig) bool {
+		return strings.Contains(f.Host, "@") && !strings.HasPrefix(f.Host, "/")
+	}
+	if inPath || slices.ContainsFunc(append(config.Fallbacks, &pgconn.FallbackConfig{Host: config.Host}), inHost) {
+		return errors.New("database URL: a user, password or database has an @ or a / of its own: write %40 and %2F in their place")
+	}
+	return nil
+}
+
+// Target says where a database URL points, without its password.
+func Target(url string) string {
+	config, err := parse(url)
+	if err != nil {
+		return "?"
+	}
+	where := config.Host
+	if !strings.HasPrefix(where, "/") {
+		where = net.JoinHostPort(config.Host, fmt.Sprint(config.Port))
+	}
+	return fmt.Sprintf("%s, database %s, user %s", where, config.Database, config.User)
+}
