@@ -40,6 +40,36 @@ func TestTargetSaysWhere(t *testing.T) {
 	}
 }
 
+// TestTheURLOfAnotherDriver is told what to begin with. pgx takes one with an = for keywords, of which none says where the
+// server is, and would connect to one that listens on this machine.
+func TestTheURLOfAnotherDriver(t *testing.T) {
+	t.Parallel()
+	const other, none, quote = "as another driver wants it", "it does not begin with postgres://, nor with a keyword and an =", "it begins with a quotation mark or a space"
+	for url, want := range map[string]string{
+		"postgresql+asyncpg://u:secret@127.0.0.1/d?ssl=require":     `it begins with "postgresql+asyncpg://", ` + other,
+		"postgresql+psycopg2://u:secret@127.0.0.1/d":                `it begins with "postgresql+psycopg2://", ` + other,
+		"postgres+asyncpg://u:sec=ret@127.0.0.1/d":                  `it begins with "postgres+asyncpg://", ` + other,
+		"jdbc:postgresql://127.0.0.1:5432/d?user=u&password=secret": `it begins with "jdbc:postgresql://", ` + other,
+		"jdbc:postgresql:d?user=u":                                  `it begins with "jdbc:postgresql:", ` + other,
+		"POSTGRES://u:secret@127.0.0.1/d":                           `it begins with "POSTGRES://", ` + other,
+		"postgres:/u:secret@127.0.0.1/d":                            `it begins with "postgres:/", ` + other,
+		"mysql://u:secret@127.0.0.1/d":                              none,
+		"u:secret@127.0.0.1:5432/d?sslmode=require":                 none,
+		"secret:x@127.0.0.1:5432/d":                                 none,
+		`"postgres://u:secret@127.0.0.1/d?sslmode=require"`:         quote,
+		" postgres://u:secret@127.0.0.1/d?sslmode=require":          quote,
+	} {
+		if said := fmt.Sprint(CheckURL(url)); !strings.Contains(said, want) || strings.Contains(said, "sec") {
+			t.Errorf("%s: %s, want %s", url, said, want)
+		}
+	}
+	for _, url := range []string{"host=127.0.0.1 password=a://b", "password = 'a:b' host=127.0.0.1", "postgresql://127.0.0.1/d?user=u&password=jdbc:x", "host=::1"} {
+		if err := CheckURL(url); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 // TestConnectTimeout is what the URL says. Without one, a host that is silent takes no more than a part of an attempt.
 func TestConnectTimeout(t *testing.T) {
 	t.Parallel()

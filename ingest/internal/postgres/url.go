@@ -13,6 +13,9 @@ import (
 )
 
 func parse(url string) (*pgconn.Config, error) {
+	if err := checkBeginning(url); err != nil {
+		return nil, err
+	}
 	config, err := pgconn.ParseConfig(url)
 	if err != nil {
 		return nil, urlError(err)
@@ -25,6 +28,25 @@ func parse(url string) (*pgconn.Config, error) {
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
 	return config, nil
 }
+
+// checkBeginning refuses what is neither a URL of Postgres nor keywords with their values, such as the URL of another driver.
+// If an = is in it, pgx takes what stands before for a keyword that it does not know, and all the rest for its value; nothing
+// then says where the server is, and it looks for one on this machine.
+func checkBeginning(url string) error {
+	keyword, _, _ := strings.Cut(url, "=")
+	switch {
+	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"), !strings.Contains(keyword, ":"):
+		return nil
+	case strings.IndexAny(url, "\"' \t\r\n") == 0:
+		return errors.New("database URL: it begins with a quotation mark or a space, not with postgres://")
+	}
+	if foreign := ofAnotherDriver.FindString(url); foreign != "" {
+		return fmt.Errorf("database URL: it begins with %q, as another driver wants it, not with postgres://", foreign)
+	}
+	return errors.New("database URL: it does not begin with postgres://, nor with a keyword and an =")
+}
+
+var ofAnotherDriver = regexp.MustCompile(`^(?i)(jdbc:)?postgres(ql)?(\+\w+)?:/{0,2}`)
 
 // CheckURL tells whether a database URL can be understood; its error has no password.
 func CheckURL(url string) error {
