@@ -1,14 +1,19 @@
 package postgres
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingot/internal/certtest"
 )
 
 // TestTargetSaysWhere, and no password, which an error of a URL that cannot be understood does not have either, nor a part of
@@ -66,6 +71,27 @@ func TestTheURLOfAnotherDriver(t *testing.T) {
 	for _, url := range []string{"host=127.0.0.1 password=a://b", "password = 'a:b' host=127.0.0.1", "postgresql://127.0.0.1/d?user=u&password=jdbc:x", "host=::1"} {
 		if err := CheckURL(url); err != nil {
 			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// TestAClientKeyThatIsNotTaken is told what to do: pgx knows no key that is encrypted in the newer form, which openssl writes
+// today, whatever the sslpassword.
+func TestAClientKeyThatIsNotTaken(t *testing.T) {
+	t.Parallel()
+	cert, key := filepath.Join(t.TempDir(), "cert"), filepath.Join(t.TempDir(), "key")
+	pair := certtest.NewAuthority(t).Issue(t, time.Now().Add(time.Hour))
+	encrypted := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("secret")})
+	if err := errors.Join(os.WriteFile(cert, pair.Cert, 0o600), os.WriteFile(key, encrypted, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for with, want := range map[string]string{
+		"sslcert=" + cert + "&sslkey=" + key:                         "if sslkey is an ENCRYPTED PRIVATE KEY, write it without its password: openssl pkey -in KEY -out FILE",
+		"sslcert=" + cert + "&sslkey=" + key + "&sslpassword=secret": "if sslkey is an ENCRYPTED PRIVATE KEY, write it without its password: openssl pkey -in KEY -out FILE",
+		"sslcert=" + cert: "both sslcert and sslkey are required",
+	} {
+		if said := fmt.Sprint(CheckURL("postgres://127.0.0.1/d?" + with)); !strings.Contains(said, want) || strings.Contains(said, "secret") {
+			t.Errorf("%s: %s, want %s", with, said, want)
 		}
 	}
 }

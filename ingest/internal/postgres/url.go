@@ -59,6 +59,10 @@ func CheckURL(url string) error {
 func urlError(err error) error {
 	why := err.Error()
 	why = why[strings.LastIndex(why, "`: ")+1:]
+	why = strings.NewReplacer(`"sslcert"`, "sslcert", `"sslkey"`, "sslkey").Replace(why)
+	if strings.Contains(why, "failed to parse private key") {
+		why += "; if sslkey is an ENCRYPTED PRIVATE KEY, write it without its password: openssl pkey -in KEY -out FILE"
+	}
 	return fmt.Errorf("database URL: %s", strings.TrimPrefix(quoted.ReplaceAllString(why, `".."`), ": "))
 }
 
