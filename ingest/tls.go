@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
@@ -75,6 +76,9 @@ func (c *certificate) look() error {
 		return err
 	}
 	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil && bytes.Contains(key, []byte("ENCRYPTED")) {
+		err = fmt.Errorf("%w: the key is encrypted; write it without its password: openssl pkey -in KEY -out FILE", err)
+	}
 	if err != nil {
 		return fmt.Errorf("--tls-cert %s and --tls-key %s: %w: want a certificate in PEM with its chain behind it, and the key it was made for", c.certFile, c.keyFile, err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -198,16 +199,21 @@ func TestWrongCertificates(t *testing.T) {
 	t.Parallel()
 	authority := certtest.NewAuthority(t)
 	good, other := authority.Issue(t, time.Now().Add(time.Hour)), authority.Issue(t, time.Now().Add(time.Hour))
+	sealed := func(kind string, headers map[string]string) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: kind, Headers: headers, Bytes: []byte("sealed")})
+	}
 	for rule, c := range map[string]struct {
 		pair certtest.Pair
 		says string
 	}{
-		"no files":           {certtest.Pair{}, "--tls-cert (INGOT_TLS_CERT): open"},
-		"no key":             {certtest.Pair{Cert: good.Cert}, "--tls-key (INGOT_TLS_KEY): open"},
-		"another's key":      {certtest.Pair{Cert: good.Cert, Key: other.Key}, "does not match"},
-		"the wrong way":      {certtest.Pair{Cert: good.Key, Key: good.Cert}, "switched"},
-		"not a certificate":  {certtest.Pair{Cert: []byte("x"), Key: good.Key}, "failed to find any PEM data"},
-		"half a certificate": {certtest.Pair{Cert: good.Cert[:100], Key: good.Key}, "failed to find any PEM data"},
+		"no files":              {certtest.Pair{}, "--tls-cert (INGOT_TLS_CERT): open"},
+		"no key":                {certtest.Pair{Cert: good.Cert}, "--tls-key (INGOT_TLS_KEY): open"},
+		"another's key":         {certtest.Pair{Cert: good.Cert, Key: other.Key}, "does not match"},
+		"the wrong way":         {certtest.Pair{Cert: good.Key, Key: good.Cert}, "switched"},
+		"not a certificate":     {certtest.Pair{Cert: []byte("x"), Key: good.Key}, "failed to find any PEM data"},
+		"a key with a password": {certtest.Pair{Cert: good.Cert, Key: sealed("ENCRYPTED PRIVATE KEY", nil)}, "write it without its password"},
+		"one in the older form": {certtest.Pair{Cert: good.Cert, Key: sealed("EC PRIVATE KEY", map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,0"})}, "write it without its password"},
+		"half a certificate":    {certtest.Pair{Cert: good.Cert[:100], Key: good.Key}, "failed to find any PEM data"},
 	} {
 		f := filesIn(t.TempDir())
 		if c.pair.Cert != nil {
