@@ -47,11 +47,30 @@ func startTLS(c config, metrics prometheus.Registerer, log *zap.Logger) (secure 
 		return nil, nil, wrongSetting{err}
 	}
 	own.warnOfExpiry()
-	return &tls.Config{
+	secure = &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own.serving.Load(), nil },
-	}, every(filesPeriod, own.lookAgain), nil
+	}
+	own.endSessions(secure)
+	return secure, every(filesPeriod, own.lookAgain), nil
+}
+
+// endSessions ends the sessions of a certificate with it: who resumes one is shown none, and would keep the old one for a
+// week. A ticket names its certificate.
+func (c *certificate) endSessions(secure *tls.Config) {
+	name := func() []byte { sum := sha256.Sum256(c.serving.Load().Leaf.Raw); return sum[:] }
+	secure.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+		session.Extra = append(session.Extra, name())
+		return secure.EncryptTicket(state, session)
+	}
+	secure.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		session, err := secure.DecryptTicket(ticket, state)
+		if session == nil || !slices.ContainsFunc(session.Extra, func(extra []byte) bool { return bytes.Equal(extra, name()) }) {
+			return nil, err
+		}
+		return session, nil
+	}
 }
 
 // lookAgain takes what the files hold now. While they are no pair, the pair from before is served.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -168,6 +169,66 @@ func TestACertificateThatExpires(t *testing.T) {
 			t.Errorf("of the next one: told %s", got)
 		}
 	})
+}
+
+// TestASessionEndsWithItsCertificate: a client that resumes one is shown none, so one from before a renewal would keep the
+// old certificate for a week.
+func TestASessionEndsWithItsCertificate(t *testing.T) {
+	t.Parallel()
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { renewBetweenSessions(t, version) })
+		})
+	}
+}
+
+func renewBetweenSessions(t *testing.T, version uint16) {
+	authority := certtest.NewAuthority(t)
+	issue := func() certtest.Pair { return authority.Issue(t, time.Now().Add(90*24*time.Hour)) }
+	f, old, renewed := filesIn(t.TempDir()), issue(), issue()
+	f.write(t, old)
+	w := watch(t, f)
+	trusts := authority.Client()
+	trusts.MaxVersion, trusts.ClientSessionCache = version, tls.NewLRUClientSessionCache(1)
+	again := func(rule string, resumes bool, shown certtest.Pair) {
+		t.Helper()
+		got := meet(t, w.Config, trusts)
+		if got.DidResume != resumes || !got.PeerCertificates[0].Equal(shown.Certificate(t).Leaf) {
+			t.Errorf("%s: resumed %v, certificate %v", rule, got.DidResume, got.PeerCertificates[0].SerialNumber)
+		}
+	}
+	again("the first time", false, old)
+	again("the second time", true, old)
+	time.Sleep(30 * time.Hour) // by then crypto/tls has another key for its tickets
+	again("the next day", true, old)
+	again("with another ticket", true, old)
+	f.write(t, renewed)
+	time.Sleep(3 * filesPeriod)
+	again("after a renewal", false, renewed)
+	again("after that", true, renewed)
+}
+
+// meet connects the two, and says how the client did.
+func meet(t *testing.T, server, client *tls.Config) tls.ConnectionState {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	c := tls.Client(theirs, client)
+	defer c.Close()
+	served := make(chan error)
+	go func() { // ends with the connection, awaited below
+		s := tls.Server(ours, server)
+		_, err := s.Write([]byte("x")) // tickets come before it
+		served <- err
+		_ = s.Close()
+	}()
+	if _, err := c.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-served; err != nil {
+		t.Fatal(err)
+	}
+	return c.ConnectionState()
 }
 
 // TestAKeyThatAnyUserMayRead is told, once for each that is read.
