@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -48,6 +49,15 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 		err = &event.UnknownError{Err: err}
 	}
 	return err
+}
+
+// tookAllTime adds to an error, if all the time was taken, which setting gives that time. An attempt that is too short for the
+// store would else look like a store that is away.
+func (p *Pipeline) tookAllTime(begun time.Time, err error) error {
+	if err == nil || time.Since(begun) < p.config.AttemptTimeout {
+		return err
+	}
+	return fmt.Errorf("%w; the time for it is %s (--attempt-timeout)", err, p.config.AttemptTimeout)
 }
 
 // hasFate tells whether an error says what became of the batch.

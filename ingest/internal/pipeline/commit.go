@@ -60,10 +60,11 @@ func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brie
 // try makes an attempt on the first size requests of a batch that still wait. It returns these, and the rest: both
 // are empty if nobody waits.
 func (p *Pipeline) try(ctx context.Context, f *flight, batch []*request, size int, brief bool) (tried, rest []*request, err error) {
-	err = p.store.Ready(ctx, p.config.AttemptTimeout) // connecting is no attempt yet
+	begun := time.Now()
+	err = p.tookAllTime(begun, p.store.Ready(ctx, p.config.AttemptTimeout)) // connecting is no attempt yet
 	tried, rest = p.startAttempt(f, batch, size)
 	if len(tried) > 0 && err == nil {
-		err = p.attempt(ctx, f, tried, brief)
+		err = p.tookAllTime(f.begun, p.attempt(ctx, f, tried, brief))
 	}
 	return tried, rest, err
 }

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +59,49 @@ func TestTheLogTells(t *testing.T) {
 		halved := told.FilterMessage("a request keeps its batch from being stored, halving the batch").Len()
 		if failed != 2 || halved != 1 {
 			t.Errorf("the log was told of %d failed attempts and %d halved batches, want 2 and 1", failed, halved)
+		}
+	})
+}
+
+// TestTheLogNamesAttemptTimeout where a try took all of it, connecting or writing, and nowhere else: who has set it too short
+// would look for a fault of the database.
+func TestTheLogNamesAttemptTimeout(t *testing.T) {
+	t.Parallel()
+	config := testConfig()
+	config.AttemptTimeout = 30 * time.Millisecond
+	const named = "the time for it is 30ms (--attempt-timeout)"
+	inBubble(t, config, func(t *testing.T, p running) {
+		core, told := observer.New(zap.WarnLevel)
+		p.log = zap.New(core)
+		says := func(step string, want bool) {
+			t.Helper()
+			lines := told.TakeAll()
+			if len(lines) == 0 {
+				t.Errorf("%s: the log was told nothing", step)
+			}
+			for _, line := range lines {
+				if err := fmt.Sprint(line.ContextMap()["error"]); strings.Contains(err, named) != want {
+					t.Errorf("%s: %s", step, err)
+				}
+			}
+		}
+		p.fake.Next(storetest.Step{Before: 29 * time.Millisecond, Fail: unavailable().Fail}, storetest.Step{})
+		wantStored(t, <-p.submit(10, "a"), true)
+		says("an error that comes in time", false)
+		p.fake.Next(storetest.Step{Before: 40 * time.Millisecond})
+		wantStored(t, <-p.submit(10, "b"), true)
+		says("a write that takes longer", true)
+		p.fake.Silence(true)
+		c := p.submit(10, "c")
+		time.Sleep(50 * time.Millisecond)
+		p.fake.Silence(false)
+		wantStored(t, <-c, true)
+		says("a connection that takes longer", true)
+		p.fake.Next(storetest.Step{After: 40 * time.Millisecond})
+		unknown := <-p.submit(10, "d")
+		wantUnknown(t, unknown)
+		if !strings.Contains(unknown.err.Error(), named) {
+			t.Errorf("a COMMIT that takes longer: %v", unknown.err)
 		}
 	})
 }
