@@ -82,7 +82,7 @@ func (p *Pipeline) startAttempt(f *flight, batch []*request, size int) (tried, r
 			live = append(live, r)
 		default:
 			p.stats.Expired++
-			p.answerLocked(r, answer{err: &event.NotStoredError{Reason: event.ReasonExpired}})
+			p.answerLocked(r, answer{err: p.expired()})
 		}
 	}
 	size = min(size, len(live))

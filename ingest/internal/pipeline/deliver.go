@@ -70,7 +70,7 @@ func (p *Pipeline) refuseRest() Left {
 	left := p.left
 	for _, r := range slices.Concat(append(p.side, p.queue)...) {
 		left.Refused += len(r.group.Events)
-		p.dropLocked(r, event.ReasonDraining)
+		p.dropLocked(r, &event.NotStoredError{Reason: event.ReasonDraining})
 	}
 	p.queue, p.side = nil, nil
 	return left

@@ -74,6 +74,7 @@ func TestDeadlineDuringAnAttempt(t *testing.T) {
 		queued := p.submit(10, "b")
 		got := <-attempted
 		wantUnknown(t, got)
+		wantDeadlineNamed(t, got)
 		if got.after < 10*time.Second || got.after > 11*time.Second || !errors.Is(got.err, context.DeadlineExceeded) {
 			t.Errorf("answered after %s: %v", got.after, got.err)
 		}

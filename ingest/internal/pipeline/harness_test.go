@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,6 +93,17 @@ func wantNotStored(t *testing.T, got outcome, reason event.Reason) {
 	var notStored *event.NotStoredError
 	if !errors.As(got.err, &notStored) || notStored.Reason != reason {
 		t.Fatalf("got %v %v, want not stored: %s", got.stored, got.err, reason)
+	}
+	if reason == event.ReasonExpired {
+		wantDeadlineNamed(t, got)
+	}
+}
+
+// wantDeadlineNamed: who has set it too short finds that in the log.
+func wantDeadlineNamed(t *testing.T, got outcome) {
+	t.Helper()
+	if !strings.Contains(got.err.Error(), "(--deadline)") {
+		t.Errorf("%v: --deadline is not named", got.err)
 	}
 }
 

@@ -3,8 +3,6 @@ package pipeline
 import (
 	"slices"
 	"time"
-
-	"ingot/internal/event"
 )
 
 // The side lane holds parcels: requests that a committer is to try later, together, apart from all others. A parcel is
@@ -94,7 +92,7 @@ func (p *Pipeline) expireSideLocked(now time.Time) {
 			if r.deadline.After(now) {
 				return false
 			}
-			p.dropLocked(r, event.ReasonExpired)
+			p.dropLocked(r, p.expired())
 			p.stats.Expired++
 			return true
 		})
@@ -103,8 +101,8 @@ func (p *Pipeline) expireSideLocked(now time.Time) {
 }
 
 // dropLocked refuses a request that is in no batch, which then no longer counts against the queue's bounds.
-func (p *Pipeline) dropLocked(r *request, reason event.Reason) {
+func (p *Pipeline) dropLocked(r *request, err error) {
 	p.events -= len(r.group.Events)
 	p.bytes -= r.bytes
-	p.answerLocked(r, answer{err: &event.NotStoredError{Reason: reason}})
+	p.answerLocked(r, answer{err: err})
 }
