@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,6 +51,27 @@ func TestFailuresAreLogged(t *testing.T) {
 				t.Errorf("the log tells of the payload: %v", g.logs.All())
 			}
 		})
+	}
+}
+
+// TestQueriesThatTakeTooLong: the log names the setting, where time is what there was too little of.
+func TestQueriesThatTakeTooLong(t *testing.T) {
+	t.Parallel()
+	for cause, want := range map[error]bool{fmt.Errorf("read the totals: %w", context.DeadlineExceeded): true, errors.New("connection lost"): false} {
+		g := open(t)
+		g.reader.err = cause
+		for _, target := range []string{"/events", "/events/t/e", "/stats"} {
+			g.get(t, target)
+		}
+		lines := g.logs.FilterMessage("request failed: database-unavailable").All()
+		if len(lines) != 3 {
+			t.Errorf("%v: %d lines", cause, len(lines))
+		}
+		for _, line := range lines {
+			if text := fmt.Sprint(line.ContextMap()["error"]); strings.Contains(text, "(--query-timeout)") != want || !strings.Contains(text, cause.Error()) {
+				t.Errorf("%v: logged %s", cause, text)
+			}
+		}
 	}
 }
 

@@ -40,6 +40,9 @@ func readError(err error) error {
 	if cursor || refused || feed {
 		return err
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w; a request has a time for the database (--query-timeout)", errUnread, err)
+	}
 	return fmt.Errorf("%w: %w", errUnread, err)
 }
 
