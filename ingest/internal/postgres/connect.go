@@ -60,7 +60,11 @@ func connect(ctx context.Context, url string, unanswered time.Duration, onNotice
 }
 
 func setUpSession(ctx context.Context, conn *pgconn.PgConn, setup string, unanswered time.Duration) error {
-	if _, err := conn.Exec(ctx, catalogAlone+waitsForNobody+setup+serverTimeouts(conn, unanswered)).ReadAll(); err != nil {
+	_, err := conn.Exec(ctx, catalogAlone+waitsForNobody+setup+serverTimeouts(conn, unanswered)).ReadAll()
+	if err != nil && isStandby(conn) { // it cannot be set to write
+		return fmt.Errorf("set up the session: %w: %w", ErrStandby, err)
+	}
+	if err != nil {
 		return fmt.Errorf("set up the session: %w", err)
 	}
 	return nil
@@ -82,12 +86,15 @@ func passesStandbys(config *pgconn.Config) {
 		return
 	}
 	config.ValidateConnect = func(_ context.Context, conn *pgconn.PgConn) error {
-		if conn.ParameterStatus("in_hot_standby") == "on" {
+		if isStandby(conn) {
 			return ErrStandby
 		}
 		return nil
 	}
 }
+
+// isStandby tells whether the server has said so. A pooler may not pass that on.
+func isStandby(conn *pgconn.PgConn) bool { return conn.ParameterStatus("in_hot_standby") == "on" }
 
 // QueryNumber runs statements as one Query, and returns the number that the last one gives.
 func QueryNumber(ctx context.Context, conn *pgconn.PgConn, query string) (int64, error) {

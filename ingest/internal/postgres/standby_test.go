@@ -2,11 +2,13 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,6 +34,27 @@ func TestAStandbyIsNotRead(t *testing.T) {
 	pgtest.Exec(t, pgtest.Client(t, standby.URL()), "SELECT pg_promote()")
 	if page, err := r.Events(t.Context(), feed); err != nil || len(page.Events) != 1 {
 		t.Errorf("once promoted: %d events, %v", len(page.Events), err)
+	}
+}
+
+// TestAStandbyIsNamed to whoever writes there or reads, by Ready and Merge alike: Postgres itself says that it cannot set
+// something.
+func TestAStandbyIsNamed(t *testing.T) {
+	t.Parallel()
+	url := startStandby(t).URL()
+	w := newWriter(t, url, writer.PathAuto)
+	_, merged := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b")}, func() {})
+	_, read := newReader(t, url).Events(t.Context(), event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20})
+	for step, err := range map[string]error{"ready": w.Ready(t.Context(), time.Minute), "merge": merged, "read": read} {
+		if !errors.Is(err, postgres.ErrStandby) {
+			t.Errorf("%s: %v", step, err)
+		}
+		if step == "read" {
+			continue
+		}
+		if notStored, certain := errors.AsType[*event.NotStoredError](err); !certain || notStored.Reason != event.ReasonUnavailable {
+			t.Errorf("%s: %v is an outage", step, err)
+		}
 	}
 }
 
