@@ -96,6 +96,20 @@ func TestAClientKeyThatIsNotTaken(t *testing.T) {
 	}
 }
 
+// TestThePasswordOfTheFirstHost, from a file, is that of all hosts: pgx looks for no other. docs/moving.md tells so.
+func TestThePasswordOfTheFirstHost(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "pgpass")
+	if err := os.WriteFile(file, []byte("127.0.0.2:*:*:*:two\n127.0.0.1:*:*:*:one\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for hosts, want := range map[string]string{"127.0.0.1,127.0.0.2": "one", "127.0.0.2,127.0.0.1": "two", "127.0.0.3,127.0.0.1": ""} {
+		if config, err := parse("postgres://u@" + hosts + "/d?passfile=" + file); err != nil || config.Password != want {
+			t.Errorf("%s: %q, %v", hosts, config.Password, err)
+		}
+	}
+}
+
 // TestConnectTimeout is what the URL says. Without one, a host that is silent takes no more than a part of an attempt.
 func TestConnectTimeout(t *testing.T) {
 	t.Parallel()
