@@ -21,7 +21,7 @@ func TestFollowRefused(t *testing.T) {
 		gone bool
 		says []string
 	}{
-		{"a cursor that is none", []string{"--after=xyz"}, false, []string{"400", "not one of ours", "now, beginning, or a cursor"}},
+		{"a cursor that is none", []string{"--after=xyz"}, false, []string{"400", "not a valid cursor", "now, beginning, or a cursor"}},
 		{"a cursor that is gone", []string{"--after=4"}, true, []string{"410", "--after=0 begins with the oldest"}},
 		{"no such subscription", []string{"--subscription=x"}, false, []string{"404", "publisher follow --subscription=x --create --after=beginning"}},
 		{"a subscription from a cursor that is none", []string{"--subscription=x", "--create", "--after=y"}, false, []string{"400", "now, beginning, or a cursor"}},

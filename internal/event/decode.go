@@ -64,7 +64,7 @@ func (d *decoder) misshapen(detail string) int {
 func (d *decoder) document() error {
 	i := d.space(0)
 	if i == len(d.src) {
-		return &SyntaxError{Offset: i, Detail: "the body is empty; want an event object, an array of them, or {\"events\":[..]}"}
+		return &SyntaxError{Offset: i, Detail: "the body is empty; expected an event object, an array of them, or {\"events\":[..]}"}
 	}
 	switch d.src[i] {
 	case '{':
@@ -72,13 +72,13 @@ func (d *decoder) document() error {
 	case '[':
 		i = d.array(i)
 	default:
-		i = d.fail(i, "want an event object, an array of them, or {\"events\":[..]}, found %s", d.found(i))
+		i = d.fail(i, "expected an event object, an array of them, or {\"events\":[..]}, found %s", d.found(i))
 	}
 	if i == stop {
 		return d.err
 	}
 	if i = d.space(i); i < len(d.src) {
-		d.fail(i, "want the end of the body, found %s (several objects in one body need Content-Type: application/x-ndjson)", d.found(i))
+		d.fail(i, "expected the end of the body, found %s (several objects in one body need Content-Type: application/x-ndjson)", d.found(i))
 		return d.err
 	}
 	return nil
@@ -107,10 +107,10 @@ func (d *decoder) wrapper(i int) int {
 			if d.limits.IgnoreUnknown {
 				return d.value(i)
 			}
-			return d.misshapen(fmt.Sprintf("%s does not go with \"events\"; leave it out, or have the server pass over it (--unknown-fields=ignore)", quote(key)))
+			return d.misshapen(fmt.Sprintf("%s is not allowed beside \"events\"; leave it out (the server can ignore it with --unknown-fields=ignore)", quote(key)))
 		}
 		if seen {
-			return d.misshapen("\"events\" is there twice")
+			return d.misshapen("\"events\" is given twice")
 		}
 		seen = true
 		if d.at(i) != '[' {
@@ -143,7 +143,7 @@ func (d *decoder) array(i int) int {
 		case ']':
 			return i + 1
 		default:
-			return d.fail(i, "want ',' or ']' after event %d, found %s", d.out.Total-1, d.found(i))
+			return d.fail(i, "expected ',' or ']' after event %d, found %s", d.out.Total-1, d.found(i))
 		}
 	}
 }
@@ -166,7 +166,7 @@ func (d *decoder) lines() error {
 		d.settle(len(body)-len(rest), len(rest))
 	}
 	if d.out.Total == 0 {
-		return &SyntaxError{Detail: "the body is empty; want one event object a line"}
+		return &SyntaxError{Detail: "the body is empty; expected one event object per line"}
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (d *decoder) line(i int) {
 	end := d.oneEvent(i)
 	if end != stop {
 		if end = d.space(end); end < len(d.src) {
-			end = d.fail(end, "want the end of the line, found %s", d.found(end))
+			end = d.fail(end, "expected the end of the line, found %s", d.found(end))
 		}
 	}
 	if end == stop {

@@ -37,15 +37,15 @@ func TestWhatIsWrong(t *testing.T) {
 	for event, want := range map[string]string{
 		`0`:                                    "an event must be a JSON object, found a number",
 		good("source", "-"):                    "source is missing; every event needs event_id, topic, source, timestamp and payload",
-		good("topic", `"","topic":"t"`):        "topic is empty; 1 to 512 bytes are taken",
-		good("topic", `"t","topic":""`):        "topic is there more than once",
-		good("payload", `["\u0000",1e999999]`): `payload has \u0000 at its byte 2, which Postgres cannot hold; leave it out`,
-		good("payload", `[1e999999,"\ud800"]`): "payload has a number at its byte 1 that jsonb cannot hold (131072 digits before the point, 16383 behind it); send it as a string",
+		good("topic", `"","topic":"t"`):        "topic is empty; it must have 1 to 512 bytes",
+		good("topic", `"t","topic":""`):        "topic is given more than once",
+		good("payload", `["\u0000",1e999999]`): `payload has \u0000 (at byte 2 of the value), which Postgres cannot store; leave it out`,
+		good("payload", `[1e999999,"\ud800"]`): "payload has a number (at byte 1 of the value) that jsonb cannot store: at most 131072 digits before the decimal point, 16383 after it; send it as a string",
 		good("timestamp", `null`):              `timestamp must be a string such as "2025-12-19T10:00:00Z", found null`,
 		good("topic", `null`):                  "topic must be a string, found null",
-		good("topic", "\"ä\u0085\""):           "topic has the control character U+0085 at its byte 2; leave it out",
-		good("payload", nested(66)):            "payload nests more than 64 deep at its byte 64; send deeper structures as a string",
-		good("payload", `["`+"\xff"+`"]`):      "payload is not UTF-8 at its byte 2; send UTF-8",
+		good("topic", "\"ä\u0085\""):           "topic has the control character U+0085 (at byte 2 of the value); leave it out",
+		good("payload", nested(66)):            "payload is nested more than 64 levels deep (at byte 64 of the value); send deeper structures as a string",
+		good("payload", `["`+"\xff"+`"]`):      "payload is not UTF-8 (at byte 2 of the value); send UTF-8",
 	} {
 		d, err := Decode("["+event+"]", JSON, DefaultLimits())
 		if err != nil || len(d.Invalid) != 1 || d.Invalid[0].Errors[0].Detail != want {

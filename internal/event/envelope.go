@@ -97,7 +97,7 @@ func (d *decoder) members(i int, visit func(key string, i int) int) int {
 		case '}':
 			return i + 1
 		default:
-			return d.fail(i, "want ',' or '}' after the member %s, found %s", quote(key), d.found(i))
+			return d.fail(i, "expected ',' or '}' after the member %s, found %s", quote(key), d.found(i))
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (d *decoder) members(i int, visit func(key string, i int) int) int {
 // name reads the name of a member.
 func (d *decoder) name(i int) int {
 	if d.at(i) != '"' {
-		return d.fail(i, "want a name in double quotes, found %s", d.found(i))
+		return d.fail(i, "expected a name in double quotes, found %s", d.found(i))
 	}
 	return d.str(i)
 }
@@ -114,7 +114,7 @@ func (d *decoder) name(i int) int {
 func (d *decoder) colon(i int) int {
 	i = d.space(i)
 	if d.at(i) != ':' {
-		return d.fail(i, "want ':' after a name, found %s", d.found(i))
+		return d.fail(i, "expected ':' after a name, found %s", d.found(i))
 	}
 	return d.space(i + 1)
 }
@@ -131,7 +131,7 @@ func (d *decoder) member(key string, i int) int {
 		return stop
 	}
 	if d.event.seen[m] {
-		d.event.refuse(key, CodeRepeatedField, key+" is there more than once")
+		d.event.refuse(key, CodeRepeatedField, key+" is given more than once")
 		return i
 	}
 	d.event.seen[m] = true
@@ -156,7 +156,7 @@ func (d *decoder) unknown(key string, i int) int {
 	}
 	if !d.limits.IgnoreUnknown {
 		d.event.refuse(printable(key), CodeUnknownField,
-			fmt.Sprintf("%s is not a member of an event; known are event_id, topic, source, timestamp and payload (--unknown-fields=ignore has the server pass over others)", quote(key)))
+			fmt.Sprintf("%s is not a member of an event; the members are event_id, topic, source, timestamp and payload (the server can ignore others with --unknown-fields=ignore)", quote(key)))
 	}
 	return d.value(i)
 }
@@ -166,7 +166,7 @@ func (d *decoder) payload(start, end int) {
 	raw := d.src[start:end]
 	if len(raw) > d.limits.MaxPayloadBytes {
 		d.event.refuse("payload", CodePayloadTooLarge,
-			fmt.Sprintf("payload is %d bytes long, at most %d are taken (--max-payload)", len(raw), d.limits.MaxPayloadBytes))
+			fmt.Sprintf("payload is %d bytes long; at most %d are allowed (--max-payload)", len(raw), d.limits.MaxPayloadBytes))
 		return
 	}
 	if d.flaw.code != "" {

@@ -61,22 +61,22 @@ func TestBodiesRefusedWhole(t *testing.T) {
 // TestWhereABodyIsWrong, and what of it: its bytes are counted from the first one.
 func TestWhereABodyIsWrong(t *testing.T) {
 	t.Parallel()
-	forms := `want an event object, an array of them, or {"events":[..]}`
+	forms := `expected an event object, an array of them, or {"events":[..]}`
 	for body, want := range map[string]string{
 		"  ":              `at byte 2: the body is empty; ` + forms,
 		"\x00":            `at byte 0: ` + forms + `, found '\x00'`,
 		" 7":              `at byte 1: ` + forms + `, found a number`,
-		"[]\nx":           `at byte 3: want the end of the body, found 'x' (several objects in one body need Content-Type: application/x-ndjson)`,
-		`[{"a":tru}]`:     `at byte 6: want a JSON value, found 't'`,
-		"[{},":            `at byte 4: want a JSON value, found the end`,
-		"[[1 2]]":         `at byte 4: want ',' or ']', found a number`,
-		`[{"":{"":1 2}}]`: `at byte 11: want ',' or '}', found a number`,
-		"[\xff]":          `at byte 1: want a JSON value, found the byte 0xff`,
-		"[\ufeff]":        `at byte 1: want a JSON value, found '\ufeff'`,
+		"[]\nx":           `at byte 3: expected the end of the body, found 'x' (several objects in one body need Content-Type: application/x-ndjson)`,
+		`[{"a":tru}]`:     `at byte 6: expected a JSON value, found 't'`,
+		"[{},":            `at byte 4: expected a JSON value, found the end`,
+		"[[1 2]]":         `at byte 4: expected ',' or ']', found a number`,
+		`[{"":{"":1 2}}]`: `at byte 11: expected ',' or '}', found a number`,
+		"[\xff]":          `at byte 1: expected a JSON value, found the byte 0xff`,
+		"[\ufeff]":        `at byte 1: expected a JSON value, found '\ufeff'`,
 		"\ufeff[]":        `at byte 0: ` + forms + `, found a byte order mark (send UTF-8 without one)`,
 		"\xff\xfe[\x00]":  `at byte 0: ` + forms + `, found UTF-16 (send UTF-8)`,
 		"\xfe\xff\x00[":   `at byte 0: ` + forms + `, found UTF-16 (send UTF-8)`,
-		"[{},{} []]":      `at byte 7: want ',' or ']' after event 1, found an array`,
+		"[{},{} []]":      `at byte 7: expected ',' or ']' after event 1, found an array`,
 	} {
 		var syntax *SyntaxError
 		if _, err := Decode(body, JSON, DefaultLimits()); !errors.As(err, &syntax) || err.Error() != want {
@@ -84,10 +84,10 @@ func TestWhereABodyIsWrong(t *testing.T) {
 		}
 	}
 	d, err := Decode("{\n\"topic\"\n:1}", NDJSON, DefaultLimits())
-	if err != nil || len(d.Invalid) != 3 || d.Invalid[0].Errors[0].Detail != "at byte 1: want a name in double quotes, found the end of the line" {
+	if err != nil || len(d.Invalid) != 3 || d.Invalid[0].Errors[0].Detail != "at byte 1: expected a name in double quotes, found the end of the line" {
 		t.Errorf("an event over several lines: %+v %v", d.Invalid, err)
 	}
-	if _, err := Decode("\n \n", NDJSON, DefaultLimits()); err == nil || err.Error() != "at byte 0: the body is empty; want one event object a line" {
+	if _, err := Decode("\n \n", NDJSON, DefaultLimits()); err == nil || err.Error() != "at byte 0: the body is empty; expected one event object per line" {
 		t.Errorf("no lines: %v", err)
 	}
 }
@@ -96,7 +96,7 @@ func TestWhereABodyIsWrong(t *testing.T) {
 func TestBodiesOfAnotherShape(t *testing.T) {
 	t.Parallel()
 	notArray := `"events" must be an array of event objects, found `
-	beside := `"topic" does not go with "events"; leave it out, or have the server pass over it (--unknown-fields=ignore)`
+	beside := `"topic" is not allowed beside "events"; leave it out (the server can ignore it with --unknown-fields=ignore)`
 	for body, want := range map[string]string{
 		`{"events":{}}`:                notArray + "an object",
 		`{"events":"x"}`:               notArray + "a string",
@@ -106,7 +106,7 @@ func TestBodiesOfAnotherShape(t *testing.T) {
 		`{"events":true}`:              notArray + "a boolean",
 		`{"events":false}`:             notArray + "a boolean",
 		`{"events":null}`:              notArray + "null",
-		`{"events":[],"events":[]}`:    `"events" is there twice`,
+		`{"events":[],"events":[]}`:    `"events" is given twice`,
 		`{"events":[],"topic":"t"}`:    beside,
 		`{"topic":"t","events":[]}`:    beside,
 		`{"":0,"events":[]}`:           strings.Replace(beside, "topic", "", 1),

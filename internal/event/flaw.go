@@ -13,15 +13,15 @@ func (d *decoder) sentence(field string, start int) string {
 	at := d.flaw.at - start
 	switch d.flaw.code {
 	case CodeInvalidUTF8:
-		return fmt.Sprintf("%s is not UTF-8 at its byte %d; send UTF-8", field, at)
+		return fmt.Sprintf("%s is not UTF-8 (at byte %d of the value); send UTF-8", field, at)
 	case CodeLoneSurrogate:
-		return fmt.Sprintf("%s has half a surrogate pair at its byte %d; send both halves, or the character itself", field, at)
+		return fmt.Sprintf("%s has half a surrogate pair (at byte %d of the value); send both halves, or the character itself", field, at)
 	case CodePayloadNUL:
-		return fmt.Sprintf("%s has \\u0000 at its byte %d, which Postgres cannot hold; leave it out", field, at)
+		return fmt.Sprintf("%s has \\u0000 (at byte %d of the value), which Postgres cannot store; leave it out", field, at)
 	case CodeNumberOutOfRange:
-		return fmt.Sprintf("%s has a number at its byte %d that jsonb cannot hold (131072 digits before the point, 16383 behind it); send it as a string", field, at)
+		return fmt.Sprintf("%s has a number (at byte %d of the value) that jsonb cannot store: at most 131072 digits before the decimal point, 16383 after it; send it as a string", field, at)
 	case CodePayloadTooDeep:
-		return fmt.Sprintf("%s nests more than %d deep at its byte %d; send deeper structures as a string", field, d.limits.MaxDepth, at)
+		return fmt.Sprintf("%s is nested more than %d levels deep (at byte %d of the value); send deeper structures as a string", field, d.limits.MaxDepth, at)
 	}
 	return field + " cannot be stored"
 }

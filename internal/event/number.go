@@ -24,12 +24,12 @@ func (d *decoder) number(start int) int {
 		i = d.digits(i, &n)
 		n.whole = i - digits
 	default:
-		return d.fail(start, "want a JSON value, found %s", d.found(start))
+		return d.fail(start, "expected a JSON value, found %s", d.found(start))
 	}
 	if d.at(i) == '.' {
 		digits := i + 1
 		if i = d.digits(digits, &n); i == digits {
-			return d.fail(i, "want a digit behind the point of a number, found %s", d.found(i))
+			return d.fail(i, "expected a digit after the decimal point, found %s", d.found(i))
 		}
 		n.fraction = i - digits
 	}
@@ -78,7 +78,7 @@ func (d *decoder) exponent(i int, n *numeral) int {
 		n.exponent = min(n.exponent*10+int(d.src[i]-'0'), 1<<40)
 	}
 	if i == digits {
-		return d.fail(i, "want a digit in the exponent of a number, found %s", d.found(i))
+		return d.fail(i, "expected a digit in the exponent of a number, found %s", d.found(i))
 	}
 	n.exponent *= sign
 	return i

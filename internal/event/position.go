@@ -90,7 +90,7 @@ func ParseBrowseCursor(cursor string) (int64, error) {
 	return id, nil
 }
 
-func notOurs() error { return &CursorError{Detail: "it is not one of ours"} }
+func notOurs() error { return &CursorError{Detail: "it is not a valid cursor"} }
 
 func seal(b []byte) string {
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))

@@ -79,14 +79,14 @@ func TestCursors(t *testing.T) {
 			t.Errorf("no cursor is one end: %v", err)
 		}
 		for bad, want := range map[string]string{
-			c.forged:                     "it is not one of ours",
-			c.own[:8] + "_" + c.own[9:]:  "it is not one of ours",
-			c.own[:len(c.own)-4]:         "it is not one of ours",
-			c.own + "AAAA":               "it is not one of ours",
-			c.own[:4] + "\n" + c.own[4:]: "it is not one of ours",
-			c.own + "=":                  "it is not one of ours",
-			"AAAA":                       "it is not one of ours",
-			seal(nil):                    "it is not one of ours",
+			c.forged:                     "it is not a valid cursor",
+			c.own[:8] + "_" + c.own[9:]:  "it is not a valid cursor",
+			c.own[:len(c.own)-4]:         "it is not a valid cursor",
+			c.own + "AAAA":               "it is not a valid cursor",
+			c.own[:4] + "\n" + c.own[4:]: "it is not a valid cursor",
+			c.own + "=":                  "it is not a valid cursor",
+			"AAAA":                       "it is not a valid cursor",
+			seal(nil):                    "it is not a valid cursor",
 			c.other:                      "it belongs to the other order; order=asc and order=desc have cursors of their own",
 			seal([]byte{c.kind}):         "it belongs to the other order; order=asc and order=desc have cursors of their own",
 			seal(append([]byte{'x'}, make([]byte, len(c.own)*3/4-5)...)): "it belongs to the other order; order=asc and order=desc have cursors of their own",

@@ -75,7 +75,7 @@ func (d *decoder) value(i int) int {
 		switch c := d.at(i); c {
 		case '{', '[':
 			if d.open.depth == maxSyntaxDepth {
-				return d.fail(i, "nested more than %d deep", maxSyntaxDepth)
+				return d.fail(i, "nested more than %d levels deep", maxSyntaxDepth)
 			}
 			d.open.push(c)
 			if d.open.depth > d.limits.MaxDepth {
@@ -160,7 +160,7 @@ func (d *decoder) afterValue(i int) (next int, more bool) {
 			}
 			return i, i != stop
 		default:
-			return d.fail(i, "want ',' or '%c', found %s", open+2, d.found(i)), false
+			return d.fail(i, "expected ',' or '%c', found %s", open+2, d.found(i)), false
 		}
 	}
 	return i, false
@@ -176,7 +176,7 @@ func (d *decoder) nestedName(i int) int {
 
 func (d *decoder) literal(i int, word string) int {
 	if !strings.HasPrefix(d.src[i:], word) {
-		return d.fail(i, "want a JSON value, found %s", d.found(i))
+		return d.fail(i, "expected a JSON value, found %s", d.found(i))
 	}
 	return i + len(word)
 }

@@ -60,12 +60,12 @@ func (d *decoder) escaped(i int) int {
 		return i + 2
 	case 'u':
 	default:
-		return d.fail(i, "a bad escape inside a string")
+		return d.fail(i, "an invalid escape inside a string")
 	}
 	r, ok := hex4(d.src, i+2)
 	switch {
 	case !ok:
-		return d.fail(i, "\\u wants four hexadecimal digits")
+		return d.fail(i, "\\u must be followed by four hexadecimal digits")
 	case r == 0:
 		d.note(CodePayloadNUL, i)
 	case isHighSurrogate(r):

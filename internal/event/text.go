@@ -18,11 +18,11 @@ func (d *decoder) shortText(m member, start, end int) string {
 	r, at := controlCharacter(text)
 	switch {
 	case text == "":
-		d.event.refuse(field, CodeEmpty, fmt.Sprintf("%s is empty; 1 to %d bytes are taken", field, MaxTextBytes))
+		d.event.refuse(field, CodeEmpty, fmt.Sprintf("%s is empty; it must have 1 to %d bytes", field, MaxTextBytes))
 	case len(text) > MaxTextBytes:
-		d.event.refuse(field, CodeTooLong, fmt.Sprintf("%s is %d bytes long, at most %d are taken", field, len(text), MaxTextBytes))
+		d.event.refuse(field, CodeTooLong, fmt.Sprintf("%s is %d bytes long; at most %d are allowed", field, len(text), MaxTextBytes))
 	case at >= 0:
-		d.event.refuse(field, CodeControlCharacter, fmt.Sprintf("%s has the control character U+%04X at its byte %d; leave it out", field, r, at))
+		d.event.refuse(field, CodeControlCharacter, fmt.Sprintf("%s has the control character U+%04X (at byte %d of the value); leave it out", field, r, at))
 	default:
 		return text
 	}

@@ -17,7 +17,7 @@ func TestWhereATextIsWrong(t *testing.T) {
 			if err != nil || len(d.Invalid) != 1 || len(d.Invalid[0].Errors) != 1 {
 				t.Fatalf("%s %q: got %+v %v", field, bad, d.Invalid, err)
 			}
-			if detail := d.Invalid[0].Errors[0].Detail; !strings.Contains(detail, want) || !strings.Contains(detail, "at its byte 2") {
+			if detail := d.Invalid[0].Errors[0].Detail; !strings.Contains(detail, want) || !strings.Contains(detail, "at byte 2 of the value") {
 				t.Errorf("%s %q: %s", field, bad, detail)
 			}
 		}

@@ -19,11 +19,11 @@ const maxTimestampBytes = 64
 
 // Each text continues a sentence that begins with the name of the value.
 var (
-	errTimestampForm  = errors.New(`is not RFC 3339; want for example "2025-12-19T10:00:00Z"`)
-	errTimestampZone  = errors.New(`is not RFC 3339; behind the seconds want "Z" or an offset such as "+01:00"`)
+	errTimestampForm  = errors.New(`is not RFC 3339; send for example "2025-12-19T10:00:00Z"`)
+	errTimestampZone  = errors.New(`is not RFC 3339; after the seconds it needs "Z" or an offset such as "+01:00"`)
 	errTimestampLong  = fmt.Errorf("is longer than %d bytes; send a fraction of at most 9 digits, of which 6 are kept", maxTimestampBytes)
 	errTimestampDay   = errors.New("names a day that does not exist")
-	errTimestampRange = fmt.Errorf("lies outside the years %d to %d", MinYear, MaxYear)
+	errTimestampRange = fmt.Errorf("is outside the years %d to %d", MinYear, MaxYear)
 )
 
 // timestamp takes the value start..end as the event's timestamp.

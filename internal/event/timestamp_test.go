@@ -13,12 +13,12 @@ func TestTimestampDetails(t *testing.T) {
 	for timestamp, want := range map[string]string{
 		"2025-02-30T10:00:00Z":                                 `timestamp "2025-02-30T10:00:00Z" names a day that does not exist`,
 		"2025-04-31 10:00:00":                                  `timestamp "2025-04-31 10:00:00" names a day that does not exist`,
-		"1966-01-01T00:00:00Z":                                 `timestamp "1966-01-01T00:00:00Z" lies outside the years 1970 to 2200`,
+		"1966-01-01T00:00:00Z":                                 `timestamp "1966-01-01T00:00:00Z" is outside the years 1970 to 2200`,
 		"2025-12-19T10:00:00." + strings.Repeat("1", 45) + "Z": `timestamp "2025-12-19T10:00:00.11111111111111111111"… is longer than 64 bytes; send a fraction of at most 9 digits, of which 6 are kept`,
-		"2025-02-32T10:00:00Z":                                 `timestamp "2025-02-32T10:00:00Z" is not RFC 3339; want for example "2025-12-19T10:00:00Z"`,
-		"2025-02-03T10:00:00+0100":                             `timestamp "2025-02-03T10:00:00+0100" is not RFC 3339; behind the seconds want "Z" or an offset such as "+01:00"`,
-		"2025-02-03 10:00:00.5 UTC":                            `timestamp "2025-02-03 10:00:00.5 UTC" is not RFC 3339; behind the seconds want "Z" or an offset such as "+01:00"`,
-		"30.02.2025, 10:00 Uhr":                                `timestamp "30.02.2025, 10:00 Uhr" is not RFC 3339; want for example "2025-12-19T10:00:00Z"`,
+		"2025-02-32T10:00:00Z":                                 `timestamp "2025-02-32T10:00:00Z" is not RFC 3339; send for example "2025-12-19T10:00:00Z"`,
+		"2025-02-03T10:00:00+0100":                             `timestamp "2025-02-03T10:00:00+0100" is not RFC 3339; after the seconds it needs "Z" or an offset such as "+01:00"`,
+		"2025-02-03 10:00:00.5 UTC":                            `timestamp "2025-02-03 10:00:00.5 UTC" is not RFC 3339; after the seconds it needs "Z" or an offset such as "+01:00"`,
+		"30.02.2025, 10:00 Uhr":                                `timestamp "30.02.2025, 10:00 Uhr" is not RFC 3339; send for example "2025-12-19T10:00:00Z"`,
 	} {
 		d, err := Decode(good("timestamp", strconv.Quote(timestamp)), JSON, DefaultLimits())
 		if err != nil || len(d.Invalid) != 1 || d.Invalid[0].Errors[0].Detail != want {

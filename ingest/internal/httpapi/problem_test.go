@@ -19,7 +19,7 @@ func (a answer) detail() string {
 // instead.
 func TestDetails(t *testing.T) {
 	t.Parallel()
-	foreign := &event.CursorError{Detail: "it is not one of ours"}
+	foreign := &event.CursorError{Detail: "it is not a valid cursor"}
 	put := func(body string) request { return request{"PUT", "/subscriptions/a", []string{jsonType}, body} }
 	commit := func(body string) request {
 		return request{"POST", "/subscriptions/a/commit", []string{jsonType}, body}
@@ -31,11 +31,11 @@ func TestDetails(t *testing.T) {
 		read error // what the reader says
 		want string
 	}{
-		{get("/events?cursor=x"), foreign, "cursor: it is not one of ours; send next_cursor as it was given"},
-		{get("/events/stream?after=x"), foreign, "after: it is not one of ours; send now, beginning, or a cursor as it was given"},
-		{get("/events/stream?after=now", "Last-Event-ID: x"), foreign, "Last-Event-ID: it is not one of ours; send the last id as it was given"},
-		{put(`{"after":"x"}`), foreign, "after: it is not one of ours; send now, beginning, or a cursor as it was given"},
-		{commit(`{"cursor":"x"}`), foreign, "cursor: it is not one of ours; send next_cursor as it was given"},
+		{get("/events?cursor=x"), foreign, "cursor: it is not a valid cursor; send next_cursor as it was given"},
+		{get("/events/stream?after=x"), foreign, "after: it is not a valid cursor; send now, beginning, or a cursor as it was given"},
+		{get("/events/stream?after=now", "Last-Event-ID: x"), foreign, "Last-Event-ID: it is not a valid cursor; send the last id as it was given"},
+		{put(`{"after":"x"}`), foreign, "after: it is not a valid cursor; send now, beginning, or a cursor as it was given"},
+		{commit(`{"cursor":"x"}`), foreign, "cursor: it is not a valid cursor; send next_cursor as it was given"},
 
 		{put(`{"topics":"t"}`), nil, "topics must be an array of strings, found a string"},
 		{put(`{"topics":["t",1]}`), nil, "topics must be an array of strings, found a number in it"},
@@ -77,12 +77,12 @@ func TestDetails(t *testing.T) {
 		{get("/subscriptions/a"), nil, "this path answers to PUT, DELETE, OPTIONS; GET /subscriptions lists them all"},
 		{request{"POST", "/stats", nil, ""}, nil, "this path answers to GET, HEAD, OPTIONS"},
 		{get("/events?since=2025-02-30T10:00:00Z"), nil, `since names a day that does not exist`},
-		{get("/events?until=1966-01-01T00:00:00Z"), nil, `until lies outside the years 1970 to 2200`},
+		{get("/events?until=1966-01-01T00:00:00Z"), nil, `until is outside the years 1970 to 2200`},
 		{get("/events?limit=5", "Accept: application/x-ndjson"), nil, "as application/x-ndjson the feed is sent to its end, in its order; leave out limit and order=desc, or ask for application/json"},
 		{get("/events?until=2025-12-19T10:00:00Z&since=2025-12-19T09:00:00.000001-01:00"), nil, `since (2025-12-19T10:00:00.000001Z) is later than until (2025-12-19T10:00:00Z): no event is in between`},
 		{get("/events?since=2025-12-20T00:00:00Z&until=2025-12-19T00:00:00Z", "Accept: application/x-ndjson"), nil, `since (2025-12-20T00:00:00Z) is later than until (2025-12-19T00:00:00Z): no event is in between`},
-		{get("/events?since=2025"), nil, `since is not RFC 3339; want for example "2025-12-19T10:00:00Z"`},
-		{get("/events?since=2025-12-19T10:00:00+01:00"), nil, `since is not RFC 3339; behind the seconds want "Z" or an offset such as "+01:00" ("+" in an offset is sent as %2B)`},
+		{get("/events?since=2025"), nil, `since is not RFC 3339; send for example "2025-12-19T10:00:00Z"`},
+		{get("/events?since=2025-12-19T10:00:00+01:00"), nil, `since is not RFC 3339; after the seconds it needs "Z" or an offset such as "+01:00" ("+" in an offset is sent as %2B)`},
 
 		{publish("[]", jsonType, "Content-Encoding: gzip"), nil, "the body does not begin like gzip; if it is not compressed, leave Content-Encoding out; nothing was stored"},
 		{publish(valid("a"), jsonType, "Content-Encoding: zstd"), nil, "the body does not begin like zstd; if it is not compressed, leave Content-Encoding out; nothing was stored"},
@@ -95,7 +95,7 @@ func TestDetails(t *testing.T) {
 		{publish(zstdOf(valid("a")), jsonType), nil, "the body looks like zstd: send it with Content-Encoding: zstd; nothing was stored"},
 		{publish(gzipOf(gzipOf(valid("a"))), jsonType, "Content-Encoding: gzip"), nil, "the decompressed body looks like gzip again; compress it once; nothing was stored"},
 
-		{publish(`"`+strings.Repeat("x", 1<<20)+`"`, jsonType), nil, "the body is 1048578 bytes long, at most 1048576 are taken (--max-body); send fewer events at a time; nothing was stored"},
+		{publish(`"`+strings.Repeat("x", 1<<20)+`"`, jsonType), nil, "the body is 1048578 bytes long; at most 1048576 are allowed (--max-body); send fewer events at a time; nothing was stored"},
 		{publish(gzipOf(spaces(2<<20+1)), jsonType, "Content-Encoding: gzip"), nil, "at most 2097152 bytes are taken once they are decompressed (--max-decompressed); send fewer events at a time; nothing was stored"},
 		{publish("["+strings.Repeat("1,", 10_000)+"1]", jsonType), nil, "at most 10000 events are taken in one request (--max-events); send fewer at a time; nothing was stored"},
 	} {

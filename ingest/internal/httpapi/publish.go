@@ -108,7 +108,7 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (a admission, err error) {
 		return a, err
 	}
 	if length := ctx.Request.Header.ContentLength(); length > s.Limits.Body {
-		return a, &refusal{problemBodyTooLarge, fmt.Sprintf("the body is %d bytes long, at most %d are taken (--max-body); send fewer events at a time; nothing was stored", length, s.Limits.Body)}
+		return a, &refusal{problemBodyTooLarge, fmt.Sprintf("the body is %d bytes long; at most %d are allowed (--max-body); send fewer events at a time; nothing was stored", length, s.Limits.Body)}
 	}
 	return a, nil
 }

@@ -270,7 +270,7 @@ func TestStreamRefused(t *testing.T) {
 		{"after twice", "/events/stream?after=now&after=now", nil, nil, 400, "bad-parameter"},
 		{"an empty place", "/events/stream?after=", nil, nil, 400, "bad-parameter"},
 		{"an empty topic", "/events/stream?topic=", nil, nil, 400, "bad-parameter"},
-		{"a place that is none", "/events/stream?after=x", &event.CursorError{Detail: "not one of ours"}, nil, 400, "bad-cursor"},
+		{"a place that is none", "/events/stream?after=x", &event.CursorError{Detail: "not a valid cursor"}, nil, 400, "bad-cursor"},
 		{"a place that is gone", "/events/stream?after=x", &event.CursorError{Gone: true, Oldest: "Zg", Detail: "rewound"}, nil, 410, "cursor-gone"},
 		{"no database", "/events/stream", io.ErrUnexpectedEOF, nil, 503, "database-unavailable"},
 		{"too many streams", "/events/stream", nil, event.ErrFeedFull, 503, "too-many-streams"},

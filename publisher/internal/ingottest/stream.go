@@ -145,5 +145,5 @@ func refuseCursor(w http.ResponseWriter, status int) {
 		fmt.Fprint(w, gone)
 		return
 	}
-	refuse(w, status, "the cursor is not one of ours")
+	refuse(w, status, "it is not a valid cursor")
 }

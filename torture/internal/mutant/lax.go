@@ -13,10 +13,10 @@ var Lax = Mutant{
 		{"internal/event/scan.go", `if d.open.depth > d.limits.MaxDepth {`, `if d.open.depth > maxSyntaxDepth {`},
 		{
 			"internal/event/string.go", `	default:
-		return d.fail(i, "a bad escape inside a string")`, `	case 'q':
+		return d.fail(i, "an invalid escape inside a string")`, `	case 'q':
 		return i + 2
 	default:
-		return d.fail(i, "a bad escape inside a string")`,
+		return d.fail(i, "an invalid escape inside a string")`,
 		},
 		{"internal/event/timestamp.go", `return time.Time{}, errTimestampRange`, `return time.UnixMicro(-1 << 62), nil`},
 	},
