@@ -109,7 +109,7 @@ func TestFollowOfOneTooMany(t *testing.T) {
 	t.Parallel()
 	for kind, says := range map[string]string{
 		"too-many-subscriptions": "curl -X DELETE http://ingot/subscriptions/NAME forgets one",
-		"subscription-differs":   "or take another name",
+		"subscription-differs":   "or use another name",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -73,7 +73,7 @@ func (r *following) hint(err error) string {
 	case no.Kind == "urn:ingot:problem:too-many-subscriptions":
 		return fmt.Sprintf("curl %s/subscriptions lists them with their lag, curl -X DELETE %s/subscriptions/NAME forgets one", r.URL, r.URL)
 	case no.Status == http.StatusConflict:
-		return "without --create, --topic, --source and --after it is followed as it is; or take another name"
+		return "without --create, --topic, --source and --after it is followed as it is; or use another name"
 	case no.Status == http.StatusBadRequest && r.After != "":
 		return "--after takes now, beginning, or a cursor of this server: an id of a stream, or a next_cursor"
 	case no.Status/100 == 3:

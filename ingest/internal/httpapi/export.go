@@ -58,11 +58,11 @@ func weightOf(q string) float64 {
 // or, in HTTP/1.0, ends without a reset.
 func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) error {
 	if ctx.QueryArgs().Has("limit") || string(ctx.QueryArgs().Peek("order")) == "desc" {
-		return &refusal{problemBadParameter, "as application/x-ndjson the feed is sent to its end, in its order; leave out limit and order=desc, or ask for application/json"}
+		return &refusal{problemBadParameter, "application/x-ndjson sends the rest of the feed, in commit order; leave out limit and order=desc, or ask for application/json"}
 	}
 	if s.exports.Add(1) > int64(s.Limits.Exports) {
 		s.exports.Add(-1)
-		return &refusal{problemExports, fmt.Sprintf("%d exports are under way, and no more are taken (--max-exports); try again later, or read pages with order=asc", s.Limits.Exports)}
+		return &refusal{problemExports, fmt.Sprintf("%d exports are running, which is the maximum (--max-exports); try again later, or read pages with order=asc", s.Limits.Exports)}
 	}
 	done := func() { s.exports.Add(-1) }
 	begun := false
@@ -108,7 +108,7 @@ func (s *Server) sendLines(ctx context.Context, w *streamed, q event.Query, page
 		q.Cursor = page.Next
 		var err error
 		if page, err = s.pageOf(q); err != nil {
-			s.failures.Warn("an export breaks off: " + err.Error())
+			s.failures.Warn("an export was cut short: " + err.Error())
 			return false
 		}
 	}

@@ -35,7 +35,7 @@ func TestFailuresAreLogged(t *testing.T) {
 			g := open(t)
 			g.publisher.Next(c.step)
 			a := g.post(t, c.target, valid("a"))
-			if unsure := c.status == 504 || c.status == 500; strings.Contains(string(a.body), "may be stored or not") != unsure {
+			if unsure := c.status == 504 || c.status == 500; strings.Contains(string(a.body), "may or may not be stored") != unsure {
 				t.Errorf("the client is told %s", a.body)
 			}
 			lines := g.logs.FilterMessage(c.message).All()

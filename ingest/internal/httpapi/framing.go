@@ -26,11 +26,11 @@ func tooMany(h *fasthttp.RequestHeader) string {
 	}
 	switch {
 	case fields > maxFields:
-		return fmt.Sprintf("the request's header has %d fields; at most %d are taken", fields, maxFields)
+		return fmt.Sprintf("the request's header has %d fields; at most %d are allowed", fields, maxFields)
 	case announced > maxFields:
-		return fmt.Sprintf("the request's header announces %d fields; at most %d are taken", announced, maxFields)
+		return fmt.Sprintf("the request's header announces %d trailer fields; at most %d are allowed", announced, maxFields)
 	case parameters > maxParameters:
-		return fmt.Sprintf("the request has %d parameters; at most %d are taken", parameters, maxParameters)
+		return fmt.Sprintf("the request has %d query parameters; at most %d are allowed", parameters, maxParameters)
 	}
 	return ""
 }
@@ -49,7 +49,7 @@ func smuggled(raw []byte) string {
 		switch {
 		case !found: // the empty line at the end
 		case bytes.IndexByte(name, ' ') >= 0, bytes.IndexByte(name, '\t') >= 0:
-			return "a header's name has no blank in it"
+			return "the name of a header field must not contain a space or a tab"
 		case isHeader(name, "Content-Length"):
 			length = true
 		case isHeader(name, "Transfer-Encoding"):

@@ -92,7 +92,7 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle handle
 	}
 	reason := smuggled(ctx.Request.Header.RawHeaders())
 	if version := string(ctx.Request.Header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
-		reason = shown(version) + " is not spoken here; send HTTP/1.1" // fasthttp reads any version as 1.1
+		reason = shown(version) + " is not supported; send HTTP/1.1" // fasthttp reads any version as 1.1
 	}
 	if reason != "" {
 		s.problem(ctx, problemBadRequest, reason)
@@ -100,7 +100,7 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle handle
 		return &s.elsewhere, nil
 	}
 	if host, foreign := s.foreign(ctx); foreign {
-		s.problem(ctx, problemMisdirected, "this server is not known as "+shown(string(host))+"; if that is a name of it, or of a proxy in front, list it in --allowed-hosts (INGOT_ALLOWED_HOSTS)")
+		s.problem(ctx, problemMisdirected, "this server is not known as "+shown(string(host))+"; if that is a name of it, or of a proxy in front of it, add the name to --allowed-hosts (INGOT_ALLOWED_HOSTS)")
 		return &s.elsewhere, nil
 	}
 	r := s.route(ctx)
@@ -119,7 +119,7 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle handle
 	if ctx.IsOptions() {
 		ctx.SetStatusCode(fasthttp.StatusNoContent)
 	} else {
-		s.problem(ctx, problemMethod, "this path answers to "+r.allow()+methodInstead(string(ctx.Method()), string(ctx.URI().PathOriginal())))
+		s.problem(ctx, problemMethod, "this path supports only "+r.allow()+methodInstead(string(ctx.Method()), string(ctx.URI().PathOriginal())))
 	}
 	return &r.answers, nil
 }
@@ -145,11 +145,11 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	_, small := errors.AsType[*fasthttp.ErrSmallBuffer](err)
 	switch {
 	case errors.Is(err, errWithoutTLS):
-		s.problem(ctx, problemBadRequest, "this is HTTP without TLS, which is spoken here; use https://")
+		s.problem(ctx, problemBadRequest, "this is plain HTTP, but the server speaks TLS; use https://")
 	case small:
-		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request's header is too large; at most %d bytes are taken (--max-header)", s.Limits.Header))
+		s.problem(ctx, problemHeaderTooLarge, fmt.Sprintf("the request's header is too large; at most %d bytes are allowed (--max-header)", s.Limits.Header))
 	case isTimeout(err):
-		s.problem(ctx, problemTimeout, fmt.Sprintf("the request did not arrive in time; %s are given (--body-timeout)", s.Limits.ReadTimeout))
+		s.problem(ctx, problemTimeout, fmt.Sprintf("the request did not arrive within %s (--body-timeout)", s.Limits.ReadTimeout))
 	default:
 		s.problem(ctx, problemBadRequest, malformed(err))
 	}
@@ -162,11 +162,11 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 func whereInstead(path string) string {
 	switch {
 	case strings.HasSuffix(path, "/"):
-		return "leave out the slash at its end; / lists what there is"
+		return "leave out the slash at its end; / lists the available paths"
 	case strings.HasPrefix(path, "/events/"):
-		return "one event is at /events/{topic}/{event_id}, and a slash in either is sent as %2F"
+		return "one event is at /events/{topic}/{event_id}; send a slash in either as %2F"
 	}
-	return "/ lists what there is"
+	return "/ lists the available paths"
 }
 
 // methodInstead adds, for who asked a path by a method that it does not answer to, where that is done which was probably

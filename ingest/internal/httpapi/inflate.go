@@ -70,7 +70,7 @@ func newInflaters() chan *inflater {
 // send it.
 func (s *Server) inflate(sent []byte, c coding, a *account) ([]byte, error) {
 	if len(sent) > 0 && looksLike(text(sent)) != c {
-		return nil, notDecompressed("the body does not begin like " + c.String() + "; if it is not compressed, leave Content-Encoding out")
+		return nil, notDecompressed("the body does not look like " + c.String() + "; if it is not compressed, leave out Content-Encoding")
 	}
 	in, err := s.takeInflater()
 	if err != nil {
@@ -124,7 +124,7 @@ func stillCompressed(body string, c coding) error {
 	case looks == identity:
 		return nil
 	case c == identity:
-		return &refusal{problemNotJSON, fmt.Sprintf("the body looks like %s: send it with Content-Encoding: %s; nothing was stored", looks, looks)}
+		return &refusal{problemNotJSON, fmt.Sprintf("the body looks like %s; send it with Content-Encoding: %s; nothing was stored", looks, looks)}
 	}
 	return &refusal{problemNotJSON, fmt.Sprintf("the decompressed body looks like %s again; compress it once; nothing was stored", looks)}
 }

@@ -22,16 +22,16 @@ func (s *Server) inflateError(err error, sent []byte, unread int) error {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return s.windowError(sent[:len(sent)-unread], unread)
 	case errors.Is(err, zstd.ErrUnknownDictionary):
-		return notDecompressed("the zstd frame wants a dictionary, and none is known here; compress without one")
+		return notDecompressed("the zstd frame needs a dictionary, which is not supported; compress without one")
 	case errors.Is(err, io.ErrUnexpectedEOF) && unread == 0: // a block may break off, too
-		return notDecompressed("the compressed body breaks off before its end")
+		return notDecompressed("the compressed body is truncated")
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrCRCMismatch):
-		return notDecompressed("the compressed body's checksum is not that of its content")
+		return notDecompressed("the checksum of the compressed body does not match its content")
 	}
 	return errDamaged
 }
 
-var errDamaged = notDecompressed("the compressed body is damaged, or something follows it")
+var errDamaged = notDecompressed("the compressed body is corrupt, or other bytes follow it")
 
 // windowError says what is wrong with a zstd frame that exceeds a window. If the decoder has stopped right behind the
 // frame's header, the header asks for a window over zstdWindow, or for room for a content of more than that. Anywhere
@@ -44,7 +44,7 @@ func (s *Server) windowError(read []byte, unread int) error {
 	case header.FrameContentSize > uint64(s.Limits.Decompressed):
 		return errInflatedTooLarge
 	}
-	return &refusal{problemEncoding, "zstd with a window over 8 MiB is not taken; compress with a smaller one"}
+	return &refusal{problemEncoding, "a zstd window over 8 MiB is not supported; compress with a smaller one"}
 }
 
 // lastHeader returns the header of a zstd frame if it ends where read ends; false: none does. FrameContentSize is 0 if

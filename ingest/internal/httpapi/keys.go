@@ -46,11 +46,11 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 	case may:
 		return nil
 	case name != "":
-		return &refusal{problemNoRight, fmt.Sprintf("the key of %s is not one to %s with: what a key may do stands in its line of the --keys-file", name, right)}
+		return &refusal{problemNoRight, fmt.Sprintf("this key of %s does not have the right to %s; its rights are in its line of the --keys-file", name, right)}
 	case len(key) > 0:
-		return &refusal{problemNoKey, "nobody has this key, or nobody has it any more; " + keysWanted}
+		return &refusal{problemNoKey, "this key is unknown, or was revoked; " + keysWanted}
 	}
-	return &refusal{problemNoKey, "a key is wanted: " + keysWanted}
+	return &refusal{problemNoKey, "a key is required; " + keysWanted}
 }
 
 // charge counts the events of a request against what the holder of its key may send in a second; 0 events ask
@@ -66,7 +66,7 @@ func (s *Server) charge(ctx *fasthttp.RequestCtx, events int) error {
 	seconds := strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10)
 	p := problemOverRate
 	p.header = retryAfter(seconds)
-	return &refusal{p, fmt.Sprintf("the holder of this key may send %d events a second, over all of its keys, and has: nothing of this request was stored; send it again in %s s", perSecond, seconds)}
+	return &refusal{p, fmt.Sprintf("the holder of this key may send %d events per second, over all of its keys, and has used that up; nothing of this request was stored; send it again in %s s", perSecond, seconds)}
 }
 
 // keyRoom is the length of the longest key that is looked at.
@@ -94,7 +94,7 @@ func appendKey(b, authorization []byte) []byte {
 }
 
 // errKeyGone ends what is streamed to a key that has lost its right.
-var errKeyGone = errors.New("the key may not any more")
+var errKeyGone = errors.New("the key no longer has the right")
 
 // stillMay returns a function that tells whether the key of the request under way still has the right.
 func (s *Server) stillMay(ctx *fasthttp.RequestCtx, right string) func() bool {

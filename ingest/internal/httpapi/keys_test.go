@@ -168,7 +168,7 @@ func TestOverRate(t *testing.T) {
 	}
 	over := func(a answer) {
 		t.Helper()
-		if a.status != 429 || a.kind() != "over-rate" || a.header.Get("Retry-After") != "2" || !strings.Contains(a.body, "the holder of this key may send 3 events a second, over all of its keys") {
+		if a.status != 429 || a.kind() != "over-rate" || a.header.Get("Retry-After") != "2" || !strings.Contains(a.body, "the holder of this key may send 3 events per second, over all of its keys") {
 			t.Errorf("%d, Retry-After %q: %s", a.status, a.header.Get("Retry-After"), a.body)
 		}
 	}

@@ -63,7 +63,7 @@ func (s *Server) turnAway(c net.Conn) {
 	if s.TLS != nil {
 		_, _ = io.WriteString(c, turnedAwayTLS)
 	} else {
-		body := append(appendProblem(nil, p, fmt.Sprintf("%d connections are open, and no more are taken (--max-connections); try again, and use connections more than once", s.Limits.Connections)), '}')
+		body := append(appendProblem(nil, p, fmt.Sprintf("%d connections are open, which is the maximum (--max-connections); try again, and reuse connections", s.Limits.Connections)), '}')
 		_, _ = fmt.Fprintf(c, "HTTP/1.1 %d Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n%s: %s\r\nX-Request-Id: %s\r\nConnection: close\r\n\r\n%s",
 			p.status, len(body), p.header[0], p.header[1], s.appendNewRequestID(nil), body)
 	}

@@ -35,13 +35,13 @@ func contentCoding(lines [][]byte) (coding, error) {
 	case "zstd":
 		return zstandard, nil
 	}
-	return identity, &refusal{problemEncoding, "Content-Encoding " + shown(given) + " is not taken; send gzip or zstd, one layer, or the body uncompressed"}
+	return identity, &refusal{problemEncoding, "Content-Encoding " + shown(given) + " is not supported; send gzip or zstd, one layer, or the body uncompressed"}
 }
 
 // bodyFormat tells how a body is framed, or why it cannot be taken.
 func bodyFormat(h *fasthttp.RequestHeader) (event.Format, error) {
 	if repeated(h.RawHeaders(), "Content-Type") {
-		return 0, notTaken("Content-Type is there more than once")
+		return 0, notTaken("Content-Type is sent more than once")
 	}
 	if string(h.ContentType()) == "application/json" { // what nearly everybody sends need not be parsed
 		return event.JSON, nil
@@ -50,16 +50,16 @@ func bodyFormat(h *fasthttp.RequestHeader) (event.Format, error) {
 }
 
 func mediaType(given string) (event.Format, error) {
-	const wanted = "; send application/json, or application/x-ndjson for one event a line"
+	const wanted = "; send application/json, or application/x-ndjson for one event per line"
 	if given == "" {
 		return 0, notTaken("Content-Type is missing" + wanted)
 	}
 	media, params, err := mime.ParseMediaType(given)
 	if err != nil || strings.ContainsFunc(given, notPlain) {
-		return 0, notTaken("Content-Type " + shown(given) + " does not parse" + wanted)
+		return 0, notTaken("Content-Type " + shown(given) + " cannot be parsed" + wanted)
 	}
 	if charset, there := params["charset"]; there && !strings.EqualFold(charset, "utf-8") {
-		return 0, notTaken("the charset " + shown(charset) + " is not taken; send UTF-8")
+		return 0, notTaken("the charset " + shown(charset) + " is not supported; send UTF-8")
 	}
 	switch media {
 	case "application/json":
@@ -67,7 +67,7 @@ func mediaType(given string) (event.Format, error) {
 	case "application/x-ndjson", "application/ndjson":
 		return event.NDJSON, nil
 	}
-	return 0, notTaken("Content-Type " + shown(media) + " is not taken" + wanted)
+	return 0, notTaken("Content-Type " + shown(media) + " is not supported" + wanted)
 }
 
 // notPlain tells what stands in no media type; package mime trims some of it, for

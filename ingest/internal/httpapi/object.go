@@ -42,9 +42,9 @@ func (s *Server) readObject(ctx *fasthttp.RequestCtx, into any, names ...string)
 	for i, name := range given {
 		switch {
 		case !slices.Contains(names, name):
-			return &refusal{problemBadParameter, fmt.Sprintf("%s is not a member here; %s", shown(name), known(names))}
+			return &refusal{problemBadParameter, fmt.Sprintf("%s is not a member of this body; %s", shown(name), known(names))}
 		case slices.Contains(given[:i], name):
-			return &refusal{problemBadParameter, name + " is there more than once"}
+			return &refusal{problemBadParameter, name + " is given more than once"}
 		}
 	}
 	if err := json.Unmarshal([]byte(body), into); err != nil {
@@ -92,13 +92,13 @@ func wantJSON(h *fasthttp.RequestHeader) error {
 	coding, unknown := contentCoding(h.PeekAll("Content-Encoding"))
 	switch {
 	case repeated(h.RawHeaders(), "Content-Type"):
-		return notTaken("Content-Type is there more than once")
+		return notTaken("Content-Type is sent more than once")
 	case sent == "":
 		return notTaken("Content-Type is missing; send application/json")
 	case err != nil || format != event.JSON:
-		return notTaken("Content-Type " + shown(sent) + " is not taken; send application/json")
+		return notTaken("Content-Type " + shown(sent) + " is not supported; send application/json")
 	case unknown != nil || coding != identity:
-		return notTaken("Content-Encoding " + shown(string(h.Peek("Content-Encoding"))) + " is not taken here; send the body uncompressed")
+		return notTaken("Content-Encoding " + shown(string(h.Peek("Content-Encoding"))) + " is not supported here; send the body uncompressed")
 	}
 	return nil
 }
@@ -107,9 +107,9 @@ func wantJSON(h *fasthttp.RequestHeader) error {
 func known(names []string) string {
 	last := len(names) - 1
 	if last == 0 {
-		return "known is " + names[0]
+		return "the only member is " + names[0]
 	}
-	return "known are " + strings.Join(names[:last], ", ") + " and " + names[last]
+	return "the members are " + strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // wrongType says which member has a type that cannot be used, and what was wanted: a
@@ -117,7 +117,7 @@ func known(names []string) string {
 func wrongType(err error) string {
 	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	if !ok {
-		return "a member cannot be used"
+		return "a member has the wrong type"
 	}
 	found := map[string]string{"string": "a string", "number": "a number", "bool": "a boolean", "array": "an array", "object": "an object"}[wrong.Value]
 	if wrong.Field != "topics" {
@@ -136,7 +136,7 @@ func (s *Server) readSmall(ctx *fasthttp.RequestCtx, held *account) (body string
 		body, _, err = s.readBody(ctx, identity, maxObject, held)
 	}
 	if errors.Is(err, errBodyTooLarge) {
-		err = &refusal{problemBodyTooLarge, fmt.Sprintf("at most %d bytes are taken here", maxObject)}
+		err = &refusal{problemBodyTooLarge, fmt.Sprintf("at most %d bytes are allowed here", maxObject)}
 	}
 	return body, err
 }

@@ -50,7 +50,7 @@ func parsePoll(uri *fasthttp.URI) (limit int, wait time.Duration, err error) {
 		case "wait":
 			wait, err = parseWait(text)
 		default:
-			err = fmt.Errorf("%s is not a parameter; known are limit and wait", shown(name))
+			err = fmt.Errorf("%s is not a parameter; the parameters are limit and wait", shown(name))
 		}
 		return err
 	})

@@ -24,40 +24,40 @@ var (
 	none = [2]string{}
 
 	problemBadRequest        = problem{400, "bad-request", "The request cannot be read", none}
-	problemNotJSON           = problem{400, "not-json", "The body does not parse", none}
-	problemNotEvents         = problem{400, "not-events", "The body is JSON, but no events", none}
-	problemNotDecompressed   = problem{400, "not-decompressed", "The body does not decompress", none}
-	problemBadParameter      = problem{400, "bad-parameter", "A parameter cannot be used", none}
-	problemBadCursor         = problem{400, "bad-cursor", "The cursor cannot be used", none}
-	problemNoKey             = problem{401, "no-key", "A key is wanted", none}
-	problemNoRight           = problem{403, "no-right", "The key may not do this", none}
-	problemNotFound          = problem{404, "not-found", "Nothing is here", none}
+	problemNotJSON           = problem{400, "not-json", "The body cannot be parsed", none}
+	problemNotEvents         = problem{400, "not-events", "The body is JSON, but not events", none}
+	problemNotDecompressed   = problem{400, "not-decompressed", "The body cannot be decompressed", none}
+	problemBadParameter      = problem{400, "bad-parameter", "A parameter is invalid", none}
+	problemBadCursor         = problem{400, "bad-cursor", "The cursor is invalid", none}
+	problemNoKey             = problem{401, "no-key", "A key is required", none}
+	problemNoRight           = problem{403, "no-right", "The key does not have this right", none}
+	problemNotFound          = problem{404, "not-found", "Not found", none}
 	problemNoEvent           = problem{404, "event-not-found", "There is no such event", none}
 	problemNoSubscription    = problem{404, "subscription-not-found", "There is no such subscription", none}
-	problemDiffers           = problem{409, "subscription-differs", "There is another subscription of this name", none}
+	problemDiffers           = problem{409, "subscription-differs", "The name belongs to a different subscription", none}
 	problemSubscriptions     = problem{409, "too-many-subscriptions", "No room for another subscription", none}
-	problemMethod            = problem{405, "method-not-allowed", "The path does not answer to this method", none}
+	problemMethod            = problem{405, "method-not-allowed", "The path does not support this method", none}
 	problemTimeout           = problem{408, "too-slow", "The request did not arrive in time", none}
 	problemCursorGone        = problem{410, "cursor-gone", "The cursor's place in the log is gone", none}
 	problemBodyTooLarge      = problem{413, "body-too-large", "The body is too large", none}
 	problemInflatedTooLarge  = problem{413, "decompressed-too-large", "The body is too large once it is decompressed", none}
 	problemTooManyEvents     = problem{413, "too-many-events", "The body holds too many events", none}
-	problemMediaType         = problem{415, "unsupported-media-type", "The body's type is not taken", none}
-	problemEncoding          = problem{415, "unsupported-encoding", "The body's encoding is not taken", [2]string{"Accept-Encoding", "gzip, zstd, identity"}}
-	problemMisdirected       = problem{421, "misdirected", "The request came for another name", none}
+	problemMediaType         = problem{415, "unsupported-media-type", "The body's type is not supported", none}
+	problemEncoding          = problem{415, "unsupported-encoding", "The body's encoding is not supported", [2]string{"Accept-Encoding", "gzip, zstd, identity"}}
+	problemMisdirected       = problem{421, "misdirected", "The request is for another host name", none}
 	problemInvalid           = problem{422, "invalid-events", "No event of the request is valid", none}
-	problemRefusedByPostgres = problem{422, "refused-by-postgres", "Postgres refuses the data", none}
-	problemOverRate          = problem{429, "over-rate", "The key has sent its share", retryAfter("1")}
+	problemRefusedByPostgres = problem{422, "refused-by-postgres", "Postgres rejected the data", none}
+	problemOverRate          = problem{429, "over-rate", "The rate limit of the key is used up", retryAfter("1")}
 	problemHeaderTooLarge    = problem{431, "header-too-large", "The request's header is too large", none}
-	problemInternal          = problem{500, "internal", "The server made a mistake", none}
-	problemQueueFull         = problem{503, "queue-full", "No room now", retryAfter("1")}
+	problemInternal          = problem{500, "internal", "Internal server error", none}
+	problemQueueFull         = problem{503, "queue-full", "No room for the request", retryAfter("1")}
 	problemConnections       = problem{503, "too-many-connections", "No room for another connection", retryAfter("1")}
 	problemStreams           = problem{503, "too-many-streams", "No room for another stream", retryAfter("5")}
 	problemExports           = problem{503, "too-many-exports", "No room for another export", retryAfter("5")}
 	problemReads             = problem{503, "too-many-reads", "No room for another page", retryAfter("1")}
 	problemDraining          = problem{503, "draining", "The server is stopping", retryAfter("2")}
 	problemExpired           = problem{503, "expired", "Not stored in time", retryAfter("1")}
-	problemUnavailable       = problem{503, "database-unavailable", "The database cannot be used now", retryAfter("2")}
+	problemUnavailable       = problem{503, "database-unavailable", "The database is unavailable", retryAfter("2")}
 	problemUnknown           = problem{504, "outcome-unknown", "It is not known whether the events were stored", none}
 )
 
@@ -118,7 +118,7 @@ func (s *Server) invalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
 	}
 	explained := d.Invalid[:min(len(d.Invalid), listedInvalid)]
 	if len(explained) < len(d.Invalid) {
-		detail += fmt.Sprintf("; errors are those of the first %d", listedInvalid)
+		detail += fmt.Sprintf("; only the errors of the first %d are listed", listedInvalid)
 	}
 	b := appendProblem(nil, problemInvalid, detail)
 	b = append(appendName(b, "errors"), '[')

@@ -52,14 +52,14 @@ func eachParameter(uri *fasthttp.URI, take func(name, text string) error) error 
 	for part := range strings.SplitSeq(string(uri.QueryString()), "&") {
 		if _, err := url.QueryUnescape(part); err != nil { // fasthttp would take a broken escape as it stands
 			name, _, _ := strings.Cut(part, "=")
-			return &refusal{problemBadParameter, shown(name) + " has an escape that is none; a percent sign is sent as %25"}
+			return &refusal{problemBadParameter, shown(name) + " has an invalid percent escape; send a percent sign as %25"}
 		}
 	}
 	seen := map[string]bool{}
 	for key, value := range uri.QueryArgs().All() {
 		name := string(key)
 		if seen[name] && name != "topic" {
-			return &refusal{problemBadParameter, shown(name) + " is there more than once"}
+			return &refusal{problemBadParameter, shown(name) + " is given more than once"}
 		}
 		seen[name] = true
 		if err := take(name, string(value)); err != nil {
@@ -72,7 +72,7 @@ func eachParameter(uri *fasthttp.URI, take func(name, text string) error) error 
 // noParameter refuses every parameter.
 func noParameter(uri *fasthttp.URI) error {
 	return eachParameter(uri, func(name, _ string) error {
-		return fmt.Errorf("%s is not a parameter; none is known here", shown(name))
+		return fmt.Errorf("%s is not a parameter; this path has none", shown(name))
 	})
 }
 
@@ -83,7 +83,7 @@ func setParameter(q *event.Query, name, text string) (err error) {
 			q.Topics = append(q.Topics, text)
 		}
 		if len(q.Topics) > maxTopics {
-			return fmt.Errorf("topic may be there at most %d times", maxTopics)
+			return fmt.Errorf("topic may be given at most %d times", maxTopics)
 		}
 	case "source":
 		q.Source = text
@@ -91,7 +91,7 @@ func setParameter(q *event.Query, name, text string) (err error) {
 		q.EventID = text
 	case "cursor":
 		if q.Cursor = text; text == "" { // a client may send this at the end of the pages: starting over would never end
-			return errors.New("cursor is empty; " + wantedCursor + ", or leave it out to begin")
+			return errors.New("cursor is empty; " + wantedCursor + ", or leave it out for the first page")
 		}
 		return nil
 	case "since":
@@ -108,7 +108,7 @@ func setParameter(q *event.Query, name, text string) (err error) {
 			return err
 		}
 	default:
-		return fmt.Errorf("%s is not a parameter; known are topic, source, event_id, since, until, order, limit and cursor", shown(name))
+		return fmt.Errorf("%s is not a parameter; the parameters are topic, source, event_id, since, until, order, limit and cursor", shown(name))
 	}
 	if err == nil && !event.ValidText(text) {
 		return errors.New(notText(name))
@@ -132,7 +132,7 @@ func parseTime(name, text string) (time.Time, error) {
 	t, err := event.ParseTimestamp(text)
 	switch {
 	case err != nil && strings.Contains(text, " "):
-		return t, fmt.Errorf(`%s %w ("+" in an offset is sent as %%2B)`, name, err)
+		return t, fmt.Errorf(`%s %w (send "+" in an offset as %%2B)`, name, err)
 	case err != nil:
 		return t, fmt.Errorf("%s %w", name, err)
 	}

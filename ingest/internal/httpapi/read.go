@@ -48,9 +48,9 @@ func readError(err error) error {
 
 // What to send in place of a cursor that cannot be used.
 const (
-	wantedCursor = "send next_cursor as it was given"
-	wantedPlace  = "send now, beginning, or a cursor as it was given"
-	wantedLastID = "send the last id as it was given"
+	wantedCursor = "send next_cursor unchanged"
+	wantedPlace  = "send now, beginning, or a cursor unchanged"
+	wantedLastID = "send the last id unchanged"
 )
 
 // cursorError turns the error of a cursor that cannot be used into a refusal that names where the cursor came

@@ -20,7 +20,7 @@ func (s *Server) respondCounted(ctx *fasthttp.RequestCtx, body []byte, bytes int
 	client, held := connOf(ctx), &account{budget: &s.reads}
 	client.settle() // before a pipelined request nothing was read: the answer before still counts
 	if !held.take(bytes) {
-		return &refusal{problemReads, "clients take what they have asked for too slowly for more to be read; try again, or ask for less"}
+		return &refusal{problemReads, "there is no room for another answer, since clients are reading theirs too slowly (--max-reads-in-flight); try again, or ask for less"}
 	}
 	client.afterAnswer(held.close)
 	respond(ctx, fasthttp.StatusOK, body)

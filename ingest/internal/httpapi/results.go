@@ -24,7 +24,7 @@ func resultsWanted(uri *fasthttp.URI) (show resultsShown, err error) {
 	err = eachParameter(uri, func(name, text string) error {
 		switch {
 		case name != "results":
-			return fmt.Errorf("%s is not a parameter; known is results", shown(name))
+			return fmt.Errorf("%s is not a parameter; the only parameter is results", shown(name))
 		case text == "all":
 			show = showAll
 		case text == "none":

@@ -63,7 +63,7 @@ func pathValue(ctx *fasthttp.RequestCtx, part int, name string) (string, error) 
 	sent := strings.Split(string(ctx.URI().PathOriginal()), "/")[part]
 	text, err := url.PathUnescape(sent)
 	if err != nil {
-		return "", &refusal{problemBadParameter, name + " in the path has an escape that is none"}
+		return "", &refusal{problemBadParameter, name + " in the path has an invalid percent escape"}
 	}
 	return text, nil
 }

@@ -90,7 +90,7 @@ func (s *Server) stats(ctx *fasthttp.RequestCtx) error {
 	}
 	totals, err := s.Reader.Totals(bounded, most, max(s.Limits.Reads, answerKept))
 	if errors.Is(err, event.ErrTooManyTopics) {
-		return &refusal{problemReads, "all topics are more than one answer may hold (--max-reads-in-flight); ask for the largest by topics=N"}
+		return &refusal{problemReads, "the list of all topics is larger than an answer may be (--max-reads-in-flight); ask for the largest topics with topics=N"}
 	}
 	if err != nil {
 		return readError(err)
@@ -130,7 +130,7 @@ func topicsWanted(args *fasthttp.Args) (int, error) {
 		return allTopics, nil
 	}
 	if len(args.PeekMulti("topics")) > 1 {
-		return 0, errors.New("topics is there more than once")
+		return 0, errors.New("topics is given more than once")
 	}
 	most, err := strconv.Atoi(string(args.Peek("topics")))
 	if err != nil || most < 0 || most > maxTopicsWanted {

@@ -87,7 +87,7 @@ func streamQuery(uri *fasthttp.URI) (q event.Query, after string, err error) {
 		case "topic", "source":
 			return setParameter(&q, name, text)
 		}
-		return fmt.Errorf("%s is not a parameter; known are topic, source and after", shown(name))
+		return fmt.Errorf("%s is not a parameter; the parameters are topic, source and after", shown(name))
 	})
 	return q, after, err
 }
@@ -158,7 +158,7 @@ func appendEnd(b []byte, err error) []byte {
 		b = append(b, appendGone(nil, gone)...)
 		return append(b, "\n\n"...)
 	case errors.Is(err, event.ErrCutOff):
-		return append(b, ": cut off, for it was not read; come back with the last id\n\n"...)
+		return append(b, ": cut off because the client did not read; reconnect with the last id\n\n"...)
 	}
 	return append(b, ": the server is stopping\n\n"...)
 }

@@ -138,7 +138,7 @@ func TestStreamEnds(t *testing.T) {
 		end  func(g *gate)
 		want string
 	}{
-		"cut off": {func(g *gate) { g.feed.events <- event.ErrCutOff }, ": cut off, for it was not read; come back with the last id\n\n"},
+		"cut off": {func(g *gate) { g.feed.events <- event.ErrCutOff }, ": cut off because the client did not read; reconnect with the last id\n\n"},
 		"gone":    {func(g *gate) { g.feed.events <- &event.CursorError{Gone: true, Oldest: "Zg", Detail: "d"} }, "event: gone\ndata: " + `{"type":"urn:ingot:problem:cursor-gone","title":"The cursor's place in the log is gone","status":410,"detail":"d","oldest_cursor":"Zg"}` + "\n\n"},
 		"stopped": {func(g *gate) { g.feed.events <- event.ErrFeedClosed }, ": the server is stopping\n\n"},
 		"drained": {func(g *gate) { g.Drain() }, ""},
@@ -166,7 +166,7 @@ func TestStreamPanics(t *testing.T) {
 	if a := g.get(t, "/healthz"); a.status != 200 {
 		t.Errorf("got %d %s", a.status, a.body)
 	}
-	logged := g.logs.FilterMessage("a streamed answer broke off").All()
+	logged := g.logs.FilterMessage("a streamed answer was cut short").All()
 	if len(logged) != 1 || logged[0].ContextMap()["request_id"] != "golden" || !strings.Contains(fmt.Sprint(logged[0].ContextMap()["error"]), "panic: a mistake") {
 		t.Errorf("logged: %v", logged)
 	}

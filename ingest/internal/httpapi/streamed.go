@@ -80,7 +80,7 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 // recoverStream keeps a panic from taking the process down, as finish does for handlers. The answer is broken off.
 func (s *Server) recoverStream(h *fasthttp.ResponseHeader) {
 	if p := recover(); p != nil {
-		s.failures.Error("a streamed answer broke off", zap.ByteString("request_id", h.Peek("X-Request-Id")), zap.Error(&panicked{p, debug.Stack()}))
+		s.failures.Error("a streamed answer was cut short", zap.ByteString("request_id", h.Peek("X-Request-Id")), zap.Error(&panicked{p, debug.Stack()}))
 	}
 }
 

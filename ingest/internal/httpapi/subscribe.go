@@ -28,7 +28,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx) error {
 	case err != nil:
 		return readError(err)
 	case !kept.Same(&sub):
-		return &refusal{problemDiffers, "a subscription of this name is there with another after, topics or source; delete it first, or take another name"}
+		return &refusal{problemDiffers, "a subscription with this name exists, with a different after, topics or source; delete it first, or use another name"}
 	}
 	respond(ctx, status, appendSubscription(nil, &kept))
 	return nil
@@ -72,7 +72,7 @@ func (s *Server) wantedSubscription(ctx *fasthttp.RequestCtx) (sub event.Subscri
 	case body.After == "":
 		return sub, &refusal{problemBadParameter, "after is empty; " + wantedPlace + ", or leave it out"}
 	case len(body.Topics) > maxTopics:
-		return sub, &refusal{problemBadParameter, fmt.Sprintf("topics may be at most %d", maxTopics)}
+		return sub, &refusal{problemBadParameter, fmt.Sprintf("there may be at most %d topics", maxTopics)}
 	case slices.ContainsFunc(body.Topics, invalid):
 		return sub, &refusal{problemBadParameter, notText("each of topics")}
 	case body.Source != nil && invalid(*body.Source):

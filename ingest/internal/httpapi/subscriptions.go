@@ -44,7 +44,7 @@ func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) error {
 	return s.respondList(ctx, list)
 }
 
-var errListTooLong = &refusal{problemReads, "all subscriptions are more than one answer may hold (--max-reads-in-flight); DELETE some, or make them again with fewer topics"}
+var errListTooLong = &refusal{problemReads, "the list of subscriptions is larger than an answer may be (--max-reads-in-flight); DELETE some, or create them again with fewer topics"}
 
 // listed makes the list of all subscriptions. It stops reading once the list is longer than an answer may be: a
 // thousand subscriptions with the most topics allowed are 100 MB. It gathers the parts and joins them at the end,
@@ -142,12 +142,12 @@ func (s *Server) subscription(ctx context.Context, name string) (event.Subscript
 	return sub, err
 }
 
-var errNoSubscription = &refusal{problemNoSubscription, "there is no subscription of this name; PUT makes one"}
+var errNoSubscription = &refusal{problemNoSubscription, "there is no subscription with this name; create it with PUT"}
 
 func subscriptionName(ctx *fasthttp.RequestCtx) (string, error) {
 	name, err := pathValue(ctx, 2, "name")
 	if err == nil && !event.ValidSubscriptionName(name) {
-		err = &refusal{problemBadParameter, "a name is 1 to 64 of a-z, 0-9, dot, underscore and hyphen"}
+		err = &refusal{problemBadParameter, "a name must be 1 to 64 characters from a-z, 0-9, dot, underscore and hyphen"}
 	}
 	return name, err
 }

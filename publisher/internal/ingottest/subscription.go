@@ -28,7 +28,7 @@ func (s *Server) subscription(w http.ResponseWriter, r *http.Request, name, rest
 	case r.Method+rest == "PUT":
 		s.subscribe(w, r, name, sub)
 	case sub == nil:
-		refuse(w, http.StatusNotFound, "there is no subscription of this name; PUT makes one")
+		refuse(w, http.StatusNotFound, "there is no subscription with this name; create it with PUT")
 	case r.Method+rest == "GETevents":
 		s.poll(w, r, sub)
 	case r.Method+rest == "POSTcommit":
@@ -57,7 +57,7 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request, name string, 
 		s.subscriptions[name] = &subscription{asked, row}
 		answer(w, http.StatusCreated, map[string]any{"name": name})
 	case !reflect.DeepEqual(sub.asked, asked):
-		refuse(w, http.StatusConflict, "a subscription of this name is there with another after, topics or source")
+		refuse(w, http.StatusConflict, "a subscription with this name exists, with a different after, topics or source")
 	default:
 		answer(w, http.StatusOK, map[string]any{"name": name})
 	}

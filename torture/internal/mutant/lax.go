@@ -1,7 +1,7 @@
 package mutant
 
 // Lax lets through what the decoder exists to refuse, in every column. It stands in for mistakes of the decoder:
-// Postgres refuses the data then, and the batch has to be halved.
+// Postgres rejected the data then, and the batch has to be halved.
 var Lax = Mutant{
 	Name:   "lax",
 	Breaks: "the decoder lets poison of every column through",

@@ -85,7 +85,7 @@ try {
   await devtools.send("Fetch.enable", { handleAuthRequests: true });
   await cancel.goto(locked.url + "/");
   await cancel.getByRole("button", { name: "asks for a key" }).click();
-  await cancel.getByText("a key is wanted").waitFor();
+  await cancel.getByText("a key is required").waitFor();
   const once = questions;
   await cancel.waitForTimeout(5000); // longer than it would wait to look again
   assert.equal(questions, once, "who has no key is asked for one again and again");

@@ -83,7 +83,7 @@ func (r *Reader) logFrom(ctx context.Context, at event.Position, n int) ([]logRo
 	if len(log) == 0 || log[0].commit != at.Commit || log[0].identity != at.Identity || at.ID > log[0].last {
 		return nil, &event.CursorError{
 			Gone: true, Oldest: event.Position{}.Cursor(),
-			Detail: "the log it belongs to was rewound or cut; oldest_cursor is where the feed begins now",
+			Detail: "the commit log it belongs to was rewound, or its beginning was deleted; the feed now begins at oldest_cursor",
 		}
 	}
 	if at.ID >= log[0].last {
