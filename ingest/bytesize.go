@@ -30,5 +30,5 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 		*b = byteSize(n * unit.factor)
 		return nil
 	}
-	return fmt.Errorf("%q is not a size; write for example 32MiB, 512KiB or 1000", s)
+	return fmt.Errorf("%q is not a size; use for example 32MiB, 512KiB or 1000 (bytes)", s)
 }

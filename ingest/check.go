@@ -42,10 +42,10 @@ func (c *config) check() error {
 		}
 	}
 	if c.Retention != 0 && c.Retention < postgres.MinRetention {
-		errs = append(errs, fmt.Errorf("--retention must be at least %s, or 0s for events that stay for ever", postgres.MinRetention))
+		errs = append(errs, fmt.Errorf("--retention must be at least %s, or 0s to keep events forever", postgres.MinRetention))
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		errs = append(errs, errors.New("--tls-cert (INGOT_TLS_CERT) and --tls-key (INGOT_TLS_KEY) go together: one of them is not set"))
+		errs = append(errs, errors.New("--tls-cert (INGOT_TLS_CERT) and --tls-key (INGOT_TLS_KEY) must be set together: one of them is not set"))
 	}
 	if err := checkDatabaseURL(c.DatabaseURL); err != nil {
 		errs = append(errs, err)
@@ -63,7 +63,7 @@ func checkDatabaseURL(url string) error {
 		return nil
 	}
 	if err := postgres.CheckURL(url); err != nil {
-		return fmt.Errorf("--database-url (DATABASE_URL): %w: want postgres://user:password@host/database", err)
+		return fmt.Errorf("--database-url (DATABASE_URL): %w: use the form postgres://user:password@host/database", err)
 	}
 	return nil
 }
@@ -77,19 +77,19 @@ func (c *config) checkSizes() (errs []error) {
 	}
 	wants(c.MaxEvents <= postgres.BlockSize, "--max-events may be at most %d, the size of a block of ids", postgres.BlockSize)
 	wants(c.BatchEvents <= postgres.BlockSize, "--batch-events may be at most %d, the size of a block of ids", postgres.BlockSize)
-	wants(c.MaxEvents <= c.QueueEvents, "--queue-events must hold a request of --max-events")
-	wants(max(c.MaxBody, c.MaxDecompressed) <= c.QueueBytes, "--queue-bytes must hold a request of --max-body and one of --max-decompressed")
+	wants(c.MaxEvents <= c.QueueEvents, "--queue-events must be at least --max-events")
+	wants(max(c.MaxBody, c.MaxDecompressed) <= c.QueueBytes, "--queue-bytes must be at least --max-body, and at least --max-decompressed")
 	peak := c.limits().Peak()
-	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request of --max-body, --max-decompressed and --max-events takes", peak)
-	wants(c.MaxPage <= c.MaxReadsInFlight/2, "--max-reads-in-flight must hold two of --max-page: what JSON adds may double a page")
-	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres takes no message of 1 GB")
+	wants(peak <= int64(c.MaxBodiesInFlight), "--max-bodies-in-flight must be at least %d: what one request can use, given --max-body, --max-decompressed and --max-events", peak)
+	wants(c.MaxPage <= c.MaxReadsInFlight/2, "--max-reads-in-flight must be at least twice --max-page: JSON can double the size of a page")
+	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres rejects messages of 1 GB")
 	wants(c.MaxHeader >= 4<<10 && c.MaxHeader <= 1<<20, "--max-header must be 4KiB to 1MiB: each of --max-connections has a buffer of this size")
 	wants(c.Linger >= 0, "--linger must be 0s or more")
 	wants(c.FeedPoll <= 0 || c.FeedPoll >= minPause, "--feed-poll must be at least %s", minPause)
 	wants(c.RetryMax <= 0 || c.RetryMax >= minPause, "--retry-max must be at least %s", minPause)
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
-	wants(c.AttemptTimeout <= maxTimeout, "--attempt-timeout may be at most %s: Postgres takes no longer timeout", maxTimeout)
-	wants(c.QueryTimeout <= maxTimeout, "--query-timeout may be at most %s: Postgres takes no longer timeout", maxTimeout)
-	wants(c.ReadConnections <= maxReadConnections, "--read-connections may be at most %d: no Postgres takes more connections", maxReadConnections)
+	wants(c.AttemptTimeout <= maxTimeout, "--attempt-timeout may be at most %s: Postgres does not accept a longer timeout", maxTimeout)
+	wants(c.QueryTimeout <= maxTimeout, "--query-timeout may be at most %s: Postgres does not accept a longer timeout", maxTimeout)
+	wants(c.ReadConnections <= maxReadConnections, "--read-connections may be at most %d: no Postgres allows more connections", maxReadConnections)
 	return errs
 }

@@ -35,7 +35,7 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 	report(log, d.url, durability)
 	if !durability.Safe() && !c.AllowUnsafe {
 		d.close()
-		return nil, fmt.Errorf("a crash of this database may lose acknowledged events (fsync %s, full_page_writes %s, synchronous_commit %s): switch them on, or start with --allow-unsafe-durability",
+		return nil, fmt.Errorf("this database may lose acknowledged events in a crash (fsync %s, full_page_writes %s, synchronous_commit %s): turn these settings on, or start with --allow-unsafe-durability",
 			durability.Fsync, durability.FullPageWrites, durability.SynchronousCommit)
 	}
 	return d, nil
@@ -44,7 +44,7 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 // explain says why the database cannot be opened. Who runs a private one has no DATABASE_URL to point elsewhere.
 func (d *database) explain(err error) error {
 	if d.private != "" && errors.Is(err, postgres.ErrStandby) {
-		return fmt.Errorf("the private Postgres in %s is a standby, which takes no events: remove its file standby.signal to have it go on alone, or set DATABASE_URL to its primary", d.private)
+		return fmt.Errorf("the private Postgres in %s is a standby and cannot store events: remove its file standby.signal to run it as a server of its own, or set DATABASE_URL to its primary", d.private)
 	}
 	return fmt.Errorf("open the database (%s): %w", postgres.Target(d.url), err)
 }

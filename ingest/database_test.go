@@ -62,7 +62,7 @@ func TestANewDatabaseIsTold(t *testing.T) {
 		if told := logs.All()[0].Message; told != "starting the private Postgres" { // that takes a while, in which nobody should wonder
 			t.Errorf("start %d: told first %q", start, told)
 		}
-		if n := logs.FilterMessageSnippet("a new one was made").Len(); n != want {
+		if n := logs.FilterMessageSnippet("created a new, empty one").Len(); n != want {
 			t.Errorf("start %d: told %d times, want %d", start, n, want)
 		}
 	}

@@ -21,7 +21,7 @@ func fitDescriptors(c config, log *zap.Logger) config {
 	}
 	files := uint64(limit.Cur)
 	if room := connectionsIn(files, c.ReadConnections); room < uint64(c.MaxConnections) {
-		log.Warn("this process may open too few files for --max-connections: fewer are taken; raise the limit (ulimit -Hn, LimitNOFILE)",
+		log.Warn("the limit of open files is too low for --max-connections: fewer connections will be accepted; raise the limit (ulimit -Hn, LimitNOFILE)",
 			zap.Uint64("files", files), zap.Int("max_connections", c.MaxConnections), zap.Uint64("taken", room))
 		c.MaxConnections = int(room)
 	}

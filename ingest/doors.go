@@ -13,7 +13,7 @@ import (
 // everything.
 func warnOfOpenDoors(at net.Addr, c config, log *zap.Logger) {
 	if !ofThisMachine(at) && c.KeysFile == "" {
-		log.Warn("anyone who can reach this address may publish and read: --keys-file asks for a key", zap.Stringer("listen", at))
+		log.Warn("anyone who can reach this address can publish and read: set --keys-file to require a key", zap.Stringer("listen", at))
 	}
 }
 
@@ -42,7 +42,7 @@ const anyHost = "*"
 func checkHosts(names []string) (errs []error) {
 	for _, name := range names {
 		if name != anyHost && strings.ContainsFunc(name, notOfNames) {
-			errs = append(errs, fmt.Errorf("--allowed-hosts %q: want a name, as ingot.example.com, without scheme and port, or *", name))
+			errs = append(errs, fmt.Errorf("--allowed-hosts %q: must be a host name without scheme and port, such as ingot.example.com, or *", name))
 		}
 	}
 	return errs

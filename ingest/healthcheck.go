@@ -37,7 +37,7 @@ func (c *healthcheckCommand) Run() error {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("healthcheck: %s answers %s%s", c.Listen, answer.Status, reason(answer.Body))
+		return fmt.Errorf("healthcheck: %s answered %s%s", c.Listen, answer.Status, reason(answer.Body))
 	}
 	return nil
 }

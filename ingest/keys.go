@@ -22,9 +22,9 @@ func openKeys(path string, log *zap.Logger) (known httpapi.Keys, stop func(), er
 	if err != nil {
 		return nil, nil, wrongSetting{fmt.Errorf("--keys-file: %w", err)}
 	}
-	log.Info("keys are wanted", zap.Int("keys", file.Len()))
+	log.Info("keys are required", zap.Int("keys", file.Len()))
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o002 != 0 {
-		log.Warn("any user of this machine may write the file of keys, and so add one", zap.String("file", path))
+		log.Warn("any user of this machine can write to the keys file, and so add a key: restrict its mode", zap.String("file", path))
 	}
 	return file, every(filesPeriod, func() { refreshKeys(file, log) }), nil
 }
@@ -32,9 +32,9 @@ func openKeys(path string, log *zap.Logger) (known httpapi.Keys, stop func(), er
 func refreshKeys(file *keys.File, log *zap.Logger) {
 	switch changed, err := file.Refresh(); {
 	case err != nil:
-		log.Warn("the keys cannot be read again; those from before hold", zap.Error(err))
+		log.Warn("cannot reload the keys file, the previous keys stay valid", zap.Error(err))
 	case changed && file.Len() == 0:
-		log.Warn("the last key was taken out: nobody may publish, read or watch until there is one again")
+		log.Warn("the last key was removed: nobody can publish, read or watch until a key is added")
 	case changed:
 		log.Info("the keys have changed", zap.Int("keys", file.Len()))
 	}
@@ -51,7 +51,7 @@ type keyCommand struct {
 // Validate implements kong's interface: what it refuses is a wrong command line.
 func (c *keyCommand) Validate() error {
 	if c.Rate != nil && *c.Rate == 0 {
-		return errors.New("--events-per-second: want 1 or more; leave it out for as many as come, and publish for none")
+		return errors.New("--events-per-second must be 1 or more; leave it out for no limit, or leave out publish to allow no events")
 	}
 	return keys.Check(c.Name, c.Rights, c.rate())
 }
@@ -72,10 +72,10 @@ func (c *keyCommand) run(stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
-	_, told := fmt.Fprintf(stderr, "a line for %s is in %s now, with a hash of this key; the key itself is nowhere else\n", c.Name, c.File)
+	_, told := fmt.Fprintf(stderr, "added a line for %s to %s with a hash of this key; the key itself is not stored: keep it\n", c.Name, c.File)
 	_, printed := fmt.Fprintln(stdout, key)
 	if err := errors.Join(printed, told); err != nil {
-		return fmt.Errorf("key: %w; take the last line out of %s", err, c.File)
+		return fmt.Errorf("key: %w; remove the last line from %s", err, c.File)
 	}
 	return nil
 }

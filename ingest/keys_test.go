@@ -164,7 +164,7 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("shop publish\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{broken: "line 1: want three parts", filepath.Join(t.TempDir(), "none"): "no such file"} {
+	for path, want := range map[string]string{broken: "line 1: expected three parts", filepath.Join(t.TempDir(), "none"): "no such file"} {
 		err := run(t.Context(), config{Listen: "127.0.0.1:0", KeysFile: path}, zap.NewNop())
 		wantSaid(t, err, "--keys-file: "+path, want)
 		if !errors.As(err, new(wrongSetting)) {
@@ -200,8 +200,8 @@ func TestKeysThatChangeAreTold(t *testing.T) {
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	look("warn: the keys cannot be read again; those from before hold")
-	look("warn: the last key was taken out: nobody may publish, read or watch until there is one again")
+	look("warn: cannot reload the keys file, the previous keys stay valid")
+	look("warn: the last key was removed: nobody can publish, read or watch until a key is added")
 	look("")
 }
 
@@ -220,7 +220,7 @@ func TestAFileThatAnybodyWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop()
-		if n := logs.FilterMessageSnippet("may write the file of keys").Len(); n != told {
+		if n := logs.FilterMessageSnippet("can write to the keys file").Len(); n != told {
 			t.Errorf("mode %o: told %d times, want %d", mode, n, told)
 		}
 	}
@@ -253,7 +253,7 @@ func TestKeyThatIsNotShown(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
 	c := keyCommand{Name: "a", Rights: []string{"read"}, File: path}
 	err := c.run(fullDisk{}, new(bytes.Buffer))
-	wantSaid(t, err, "no space", "take the last line out of "+path)
+	wantSaid(t, err, "no space", "remove the last line from "+path)
 }
 
 type fullDisk struct{}

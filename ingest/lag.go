@@ -48,7 +48,7 @@ func (l *lag) Collect(into chan<- prometheus.Metric) {
 		return nil
 	})
 	if err != nil {
-		l.log.Debug("the lag of subscriptions is not known", zap.Error(err))
+		l.log.Debug("cannot read the lag of subscriptions", zap.Error(err))
 		return
 	}
 	for _, s := range subscriptions {

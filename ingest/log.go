@@ -20,7 +20,7 @@ func newLog(level string) (log *zap.Logger, end func(), err error) {
 	}
 	atOnce := zap.New(zapcore.NewCore(encoder, os.Stderr, parsed), options...)
 	async := writeAsync(os.Stderr, func(lines int64) {
-		atOnce.Warn("lines of the log were lost here: whoever reads it took none", zap.Int64("lines", lines))
+		atOnce.Warn("log lines were lost here: the reader of the log did not keep up", zap.Int64("lines", lines))
 	})
 	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(async), parsed), options...), async.end, nil
 }

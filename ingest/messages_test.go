@@ -28,9 +28,9 @@ func TestAddressesAreNamed(t *testing.T) {
 	}
 	defer taken.Close()
 	_, err = listen("--listen", taken.Addr().String())
-	wantSaid(t, err, "is taken", "--listen", "INGOT_LISTEN")
+	wantSaid(t, err, "is in use", "--listen", "INGOT_LISTEN")
 	_, err = serveDebug(taken.Addr().String(), zap.NewNop())
-	wantSaid(t, err, "is taken", "--debug-listen", "INGOT_DEBUG_LISTEN")
+	wantSaid(t, err, "is in use", "--debug-listen", "INGOT_DEBUG_LISTEN")
 	_, err = listen("--listen", "[fe80::1%lo]:0") // no interface has it
 	wantSaid(t, err, "[fe80::1%lo]", "choose an address of this machine", "--listen", "INGOT_LISTEN")
 	_, err = listen("--listen", ":")
@@ -75,12 +75,12 @@ func TestAnEmptyNameIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, "")
 			_, err := parse(t)
-			wantSaid(t, err, name, "it is empty: leave it out, or say which")
+			wantSaid(t, err, name, "it is empty: leave it out, or give a value")
 		})
 	}
 	for _, line := range [][]string{{"--allowed-hosts="}, {"--allowed-hosts=a,"}, {"--data-dir="}, {"verify", "--data-dir="}} {
 		_, err := parse(t, line...)
-		wantSaid(t, err, "it is empty: leave it out, or say which")
+		wantSaid(t, err, "it is empty: leave it out, or give a value")
 	}
 	if got := command([]string{"key", "a", "read", "--keys-file="}); got != exitUsage {
 		t.Errorf("a key for no file: %d", got)

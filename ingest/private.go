@@ -25,7 +25,7 @@ func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*databa
 		log.Warn(notice)
 	}
 	if server.Made() {
-		log.Info("there was no database in the data folder: a new one was made, which knows no event", zap.String("data", server.DataDir()))
+		log.Info("there was no database in the data folder: created a new, empty one", zap.String("data", server.DataDir()))
 	}
 	log.Info("private Postgres started", zap.String("data", server.DataDir()), zap.String("version", server.Version()), zap.String("server_log", server.LogPath()))
 	var supervising sync.WaitGroup
@@ -53,8 +53,8 @@ func forgetServers() {
 func reportIncident(log *zap.Logger, i localpg.Incident) {
 	fields := []zap.Field{zap.NamedError("cause", i.Cause), zap.Int("attempt", i.Attempt), zap.Duration("down", i.Down)}
 	if i.Err != nil {
-		log.Error("private Postgres died and does not start again yet", append(fields, zap.Error(i.Err))...)
+		log.Error("private Postgres died and could not be restarted, will try again", append(fields, zap.Error(i.Err))...)
 		return
 	}
-	log.Warn("private Postgres died and is back", fields...)
+	log.Warn("private Postgres died and was restarted", fields...)
 }

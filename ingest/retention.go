@@ -51,7 +51,7 @@ func prune(ctx context.Context, pruner *retention.Pruner, age time.Duration, del
 		step, err := pruner.Prune(ctx, age)
 		if err != nil {
 			if ctx.Err() == nil {
-				log.Warn("old events could not be deleted now", zap.Stringer("retention", age), zap.Error(err))
+				log.Warn("cannot delete old events, will try again", zap.Stringer("retention", age), zap.Error(err))
 			}
 			break
 		}

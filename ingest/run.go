@@ -59,7 +59,7 @@ func run(ctx context.Context, c config, log *zap.Logger) error {
 
 	database, err := openDatabase(ctx, c, log)
 	if ctx.Err() != nil && err != nil { // nobody has been answered yet
-		log.Info("stopped before it was open", zap.Error(err))
+		log.Info("stopped before the database was open", zap.Error(err))
 		return nil
 	}
 	if err != nil {
@@ -122,7 +122,7 @@ func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, q
 	var failure error
 	select {
 	case <-ctx.Done():
-		log.Info("stopping: no new events, waiting for the queue")
+		log.Info("stopping: no new events are accepted, waiting for the queue")
 	case err := <-served:
 		failure = fmt.Errorf("serve: %w", err)
 		served <- nil
@@ -135,7 +135,7 @@ func serve(ctx context.Context, listener net.Listener, server *httpapi.Server, q
 	endFeed()
 	following.Wait()
 	if left != (pipeline.Left{}) {
-		failure = errors.Join(failure, fmt.Errorf("the drain timeout was over: %d accepted events were refused, of %d nobody knows whether they are stored", left.Refused, left.Unknown))
+		failure = errors.Join(failure, fmt.Errorf("the drain timeout (--drain-timeout) ran out: %d accepted events were refused; for %d more it is unknown whether they were stored", left.Refused, left.Unknown))
 	}
 	log.Info("stopped", zap.Int64("batches", queue.Stats().Batches), zap.Int("events_refused", left.Refused), zap.Int("events_unknown", left.Unknown))
 	return failure
@@ -158,7 +158,7 @@ func listen(flag, address string) (net.Listener, error) {
 	}
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another address with %s (%s)", address, flag, variable(flag))
+		return nil, fmt.Errorf("%s is in use by another program: stop it, or choose another address with %s (%s)", address, flag, variable(flag))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: choose an address of this machine, and a port that this user may listen on, with %s (%s)", err, flag, variable(flag))
@@ -174,7 +174,7 @@ func splitAddress(flag, address string) (host, port string, err error) {
 		_, err = net.LookupPort("tcp", port)
 	}
 	if err != nil || port == "" {
-		return "", "", wrongSetting{fmt.Errorf("%s %q: want host:port, as 127.0.0.1:8080", flag, address)}
+		return "", "", wrongSetting{fmt.Errorf("%s %q: must be host:port, such as 127.0.0.1:8080", flag, address)}
 	}
 	return host, port, nil
 }

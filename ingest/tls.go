@@ -76,7 +76,7 @@ func (c *certificate) endSessions(secure *tls.Config) {
 // lookAgain takes what the files hold now. While they are no pair, the pair from before is served.
 func (c *certificate) lookAgain() {
 	if err := c.look(); err != nil {
-		c.log.Warn("the certificate was not renewed: the one before stays until the files are a pair", zap.Error(err))
+		c.log.Warn("cannot reload the certificate: the previous one stays in use until the files are a pair", zap.Error(err))
 	}
 	c.warnOfExpiry()
 }
@@ -99,13 +99,13 @@ func (c *certificate) look() error {
 		err = fmt.Errorf("%w: the key is encrypted; write it without its password: openssl pkey -in KEY -out FILE", err)
 	}
 	if err != nil {
-		return fmt.Errorf("--tls-cert %s and --tls-key %s: %w: want a certificate in PEM with its chain behind it, and the key it was made for", c.certFile, c.keyFile, err)
+		return fmt.Errorf("--tls-cert %s and --tls-key %s: %w: they must be a certificate in PEM, followed by its chain, and the key it was made for", c.certFile, c.keyFile, err)
 	}
 	c.serving.Store(&pair)
 	c.warnAgain = time.Time{}
 	c.log.Info("certificate read", zap.String("file", c.certFile), zap.Strings("names", pair.Leaf.DNSNames), zap.Time("expires", pair.Leaf.NotAfter))
 	if info, err := os.Stat(c.keyFile); err == nil && info.Mode().Perm()&0o006 != 0 {
-		c.log.Warn("the mode of the file of --tls-key lets any user of this machine read it, or write it", zap.String("file", c.keyFile), zap.Stringer("mode", info.Mode().Perm()))
+		c.log.Warn("any user of this machine can read or write the file of --tls-key: restrict its mode", zap.String("file", c.keyFile), zap.Stringer("mode", info.Mode().Perm()))
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func unreadable(flag string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s (%s): %w: want a file in PEM that this user may read", flag, variable(flag), err)
+	return fmt.Errorf("%s (%s): %w: must be a PEM file that this user can read", flag, variable(flag), err)
 }
 
 // warnOfExpiry warns each day once the expiry is near (expirySoon), and when the certificate has expired.

@@ -78,7 +78,7 @@ func (w *watched) after(rule string, want certtest.Pair, warnings int) {
 	if !got.Leaf.Equal(want.Certificate(w.t).Leaf) {
 		w.t.Errorf("%s: another certificate is served", rule)
 	}
-	if n := w.logs.FilterMessageSnippet("not renewed").Len(); n != warnings {
+	if n := w.logs.FilterMessageSnippet("cannot reload the certificate").Len(); n != warnings {
 		w.t.Errorf("%s: %d warnings, want %d", rule, n, warnings)
 	}
 }
@@ -128,7 +128,7 @@ func TestACertificateIsRenewed(t *testing.T) {
 		w.after("no file", d, 4)
 		f.write(t, a)
 		w.after("put back", a, 4)
-		if said := fmt.Sprint(w.logs.FilterMessageSnippet("not renewed").All()); !strings.Contains(said, "--tls-key (INGOT_TLS_KEY): open "+f.key) {
+		if said := fmt.Sprint(w.logs.FilterMessageSnippet("cannot reload the certificate").All()); !strings.Contains(said, "--tls-key (INGOT_TLS_KEY): open "+f.key) {
 			t.Errorf("of the file that was not there: %s", said)
 		}
 		if n := w.logs.FilterMessageSnippet("expire").Len(); n != 0 {
@@ -287,14 +287,14 @@ func TestWrongCertificates(t *testing.T) {
 		if !errors.As(err, new(wrongSetting)) {
 			t.Errorf("%s: %v is a wrong setting", rule, err)
 		}
-		wantSaid(t, err, c.says, "--tls-", filepath.Dir(f.cert), ": want a")
+		wantSaid(t, err, c.says, "--tls-", filepath.Dir(f.cert), "must be a")
 	}
 	pipe := filepath.Join(t.TempDir(), "pipe") // that nobody writes to
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	err := run(t.Context(), config{Listen: "127.0.0.1:0", TLSCert: pipe, TLSKey: "/dev/zero"}, zap.NewNop())
-	wantSaid(t, err, "--tls-cert", "read "+pipe+": it is no regular file", "read /dev/zero: it is no regular file")
+	wantSaid(t, err, "--tls-cert", "read "+pipe+": it must be a regular file", "read /dev/zero: it must be a regular file")
 }
 
 // secureServer is a whole server with a certificate, on a Postgres.

@@ -30,7 +30,7 @@ func named(d *kong.DecodeContext, target reflect.Value) error {
 	for _, text := range texts {
 		switch {
 		case text == "":
-			return errors.New("it is empty: leave it out, or say which")
+			return errors.New("it is empty: leave it out, or give a value")
 		case list:
 			target.Set(reflect.Append(target, reflect.ValueOf(text)))
 		default:

@@ -19,7 +19,7 @@ type verifyCommand struct {
 // Run implements kong's interface.
 func (c *verifyCommand) Run() error {
 	if c.DatabaseURL == "" && !localpg.HoldsData(c.DataDir) {
-		return fmt.Errorf("there is no database below %s: say where with --data-dir, or --database-url", c.DataDir)
+		return fmt.Errorf("there is no database in %s: set --data-dir or --database-url", c.DataDir)
 	}
 	if err := checkDatabaseURL(c.DatabaseURL); err != nil {
 		return wrongSetting{err}

@@ -99,7 +99,7 @@ func TestPublisherFollowsWhatIsGone(t *testing.T) {
 	_, place, _ := strings.Cut(p.said(p.stderr), "--after=")
 	place, _, _ = strings.Cut(place, "\n")
 	gone := launch(t, binary(t, "publisher"), "follow", "--url", to.url(""), "--after="+place)
-	if code := gone.wait(); code != 1 || !strings.Contains(gone.said(gone.stderr), "410") || !strings.Contains(gone.said(gone.stderr), "begins with the oldest") {
+	if code := gone.wait(); code != 1 || !strings.Contains(gone.said(gone.stderr), "410") || !strings.Contains(gone.said(gone.stderr), "starts at the oldest") {
 		t.Errorf("exit code %d: %s", code, gone.said(gone.stderr))
 	}
 	_, oldest, _ := strings.Cut(gone.said(gone.stderr), "--after=")

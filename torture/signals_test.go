@@ -57,7 +57,7 @@ func TestDrainTimeoutEndsWithAnError(t *testing.T) {
 	if counts["503 draining"] == 0 || counts["503 draining"]+counts["504 outcome-unknown"] != waiting {
 		t.Errorf("answers: %v", counts)
 	}
-	says := fmt.Sprintf("%d accepted events were refused, of %d nobody knows", waitingEvents*counts["503 draining"], waitingEvents*counts["504 outcome-unknown"])
+	says := fmt.Sprintf("%d accepted events were refused; for %d more it is unknown", waitingEvents*counts["503 draining"], waitingEvents*counts["504 outcome-unknown"])
 	if !strings.Contains(i.said(i.stderr), says) {
 		t.Errorf("the last line does not say %q:\n%s", says, i.said(i.stderr))
 	}

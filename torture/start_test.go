@@ -26,7 +26,7 @@ func TestStartsThatCannotWork(t *testing.T) {
 		{
 			"a port that is taken",
 			[]string{"--listen", i.address, "--data-dir", dataFolder(t)},
-			i.address + " is taken by another program", 1,
+			i.address + " is in use by another program", 1,
 		},
 		{
 			"a flag that does not exist",
@@ -41,7 +41,7 @@ func TestStartsThatCannotWork(t *testing.T) {
 		{
 			"flags that contradict each other",
 			[]string{"--max-events", "10000", "--queue-events", "100"},
-			"--queue-events must hold a request of --max-events", usageCode,
+			"--queue-events must be at least --max-events", usageCode,
 		},
 		{
 			"a database URL that is none",
@@ -80,7 +80,7 @@ func TestUnsafeDurabilityIsRefused(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			server := pgtest.DurableWith(t, map[string]string{setting: "off"})
 			p := launch(t, binary(t, "ingest"), "--listen", freeAddress(t), "--database-url", server.URL())
-			if code := p.wait(); code != 1 || !strings.Contains(p.said(p.stderr), "a crash of this database may lose acknowledged events") {
+			if code := p.wait(); code != 1 || !strings.Contains(p.said(p.stderr), "this database may lose acknowledged events in a crash") {
 				t.Errorf("exit code %d: %s", code, p.said(p.stderr))
 			}
 			i := startIngester(t, "--database-url", server.URL(), "--allow-unsafe-durability")

@@ -97,7 +97,7 @@ func fillQueue(t *testing.T, i *ingester) (told *ledger, waiters *sync.WaitGroup
 
 func awaitStopping(t *testing.T, i *ingester) {
 	t.Helper()
-	await(t, "the log to say that it stops", func() bool { return i.logged("stopping: no new events, waiting for the queue") })
+	await(t, "the log to say that it stops", func() bool { return i.logged("stopping: no new events are accepted, waiting for the queue") })
 }
 
 // status is that of a GET, 0 without an answer.

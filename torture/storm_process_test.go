@@ -154,7 +154,7 @@ func (s *storm) signalTwice(i *stormIngester) bool {
 	over := s.history.Excuse(i.name)
 	s.down[i] = true
 	i.Signal(syscall.SIGTERM)
-	s.until(func() bool { return i.logged("stopping: no new events, waiting for the queue") })
+	s.until(func() bool { return i.logged("stopping: no new events are accepted, waiting for the queue") })
 	time.Sleep(100 * time.Millisecond) // one that comes at once is taken for the same
 	i.Signal(syscall.SIGTERM)
 	code := i.wait()

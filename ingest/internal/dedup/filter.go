@@ -22,13 +22,13 @@ type Config struct {
 func (c Config) Check() error {
 	switch {
 	case c.Capacity < 1000:
-		return fmt.Errorf("a generation must hold at least 1000 keys, not %d", c.Capacity)
+		return fmt.Errorf("a generation must hold at least 1000 keys (--bloom-capacity), not %d", c.Capacity)
 	case c.Generations < 2 || c.Generations > 64:
-		return fmt.Errorf("2 to 64 generations are possible, not %d", c.Generations)
+		return fmt.Errorf("there must be 2 to 64 generations (--bloom-generations), not %d", c.Generations)
 	case !(c.FalsePositive > 0 && c.FalsePositive < 1):
-		return fmt.Errorf("the false-positive rate must lie between 0 and 1, not %g", c.FalsePositive)
+		return fmt.Errorf("the false-positive rate (--bloom-false-positive) must be between 0 and 1, not %g", c.FalsePositive)
 	case c.Capacity > maxBytes || c.Bytes() > maxBytes:
-		return fmt.Errorf("%d generations of %d keys want more memory than the %d GiB that a filter may have", c.Generations, c.Capacity, maxBytes>>30)
+		return fmt.Errorf("%d generations of %d keys need more memory than the %d GiB that a filter may have", c.Generations, c.Capacity, maxBytes>>30)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func Parse(name string, config Config) (Guesser, error) {
 	case "corrupted": // it throws a coin
 		return mistaken(func() bool { return rand.IntN(2) == 0 }), nil
 	}
-	return nil, fmt.Errorf("there is no filter called %q", name)
+	return nil, fmt.Errorf("unknown filter %q", name)
 }
 
 // mistaken guesses without a look at the key.

@@ -163,11 +163,11 @@ func (h *Hub) failed(ctx context.Context, err error) {
 	_, gone := errors.AsType[*event.CursorError](err)
 	switch {
 	case gone:
-		h.log.Warn("the commit log was rewound: streams end", zap.Int32("streams", h.live.Load()), zap.Error(err))
+		h.log.Warn("the commit log was rewound, ending the streams", zap.Int32("streams", h.live.Load()), zap.Error(err))
 		h.endLocked(err)
 	case ctx.Err() == nil && time.Since(h.warned) >= warnEvery:
 		h.warned = time.Now()
-		h.log.Warn("the feed cannot be read now", zap.Error(err))
+		h.log.Warn("cannot read the feed, will try again", zap.Error(err))
 	}
 }
 

@@ -121,7 +121,7 @@ func (s *Subscriber) catchUp(ctx, waiting context.Context) ([]*event.Stored, err
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			s.hub.log.Debug("a stream cannot be read now", zap.Error(err))
+			s.hub.log.Debug("cannot read events for a stream, will try again", zap.Error(err))
 		}
 		sleep(waiting, s.hub.config.Poll)
 		return nil, nil

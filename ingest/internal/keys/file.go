@@ -102,11 +102,11 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &os.PathError{Op: "read", Path: path, Err: errors.New("it is no regular file, which can be read again")}
+		return nil, &os.PathError{Op: "read", Path: path, Err: errors.New("it must be a regular file, since it is read again and again")}
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err == nil && len(text) > maxFile {
-		err = &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("it has more than %d bytes: that is no such file", maxFile)}
+		err = &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("it is larger than %d bytes: is it the right file?", maxFile)}
 	}
 	return text, err
 }

@@ -128,34 +128,34 @@ func TestLinesThatAreNone(t *testing.T) {
 	t.Parallel()
 	good := "a publish sha256:" + strings.Repeat("0a", 32)
 	for text, want := range map[string]string{
-		"":                        "it has no key: ingest key NAME",
-		"# nothing\n":             "it has no key",
-		good + "\n\nshop publish": "line 3: want three parts",
-		good + " more":            `line 1: "more": want events=N/s`,
-		good + " events=5/s more": "line 1: want three parts",
-		good + " events=0/s":      "line 1: 0 events a second: want 1 to",
-		good + " events=5":        `line 1: "events=5": want events=N/s`,
-		good + " events=+5/s":     `line 1: "events=+5/s": want events=N/s`,
-		good + " rate=5/s":        `line 1: "rate=5/s": want events=N/s`,
-		good + " 5/s":             `line 1: "5/s": want events=N/s`,
-		"a read" + good[len("a publish"):] + " events=5/s":            "line 1: 5 events a second: it may send none, for it lacks publish",
-		good + " events=5/s\n" + strings.Replace(good, "0a", "0b", 1): "line 2 has another events=N/s than line 1, or none: the keys of a share one",
-		"a/b publish sha256:00":                                       `line 1: the name "a/b": want 1 to 64 letters`,
-		"a write sha256:00":                                           `line 1: "write" is nothing a key may do: want publish, read, watch`,
-		"a publish, sha256:00":                                        `line 1: "" is nothing`,
-		"a read,read sha256:00":                                       "line 1: read stands there twice",
+		"":                        "it holds no key; to add one, run ingest key NAME",
+		"# nothing\n":             "it holds no key",
+		good + "\n\nshop publish": "line 3: expected three parts",
+		good + " more":            `line 1: "more": the fourth part must be events=N/s`,
+		good + " events=5/s more": "line 1: expected three parts",
+		good + " events=0/s":      "line 1: 0 events per second: must be 1 to",
+		good + " events=5":        `line 1: "events=5": the fourth part must be events=N/s`,
+		good + " events=+5/s":     `line 1: "events=+5/s": the fourth part must be events=N/s`,
+		good + " rate=5/s":        `line 1: "rate=5/s": the fourth part must be events=N/s`,
+		good + " 5/s":             `line 1: "5/s": the fourth part must be events=N/s`,
+		"a read" + good[len("a publish"):] + " events=5/s":            "line 1: 5 events per second: a rate is only for keys with the right publish",
+		good + " events=5/s\n" + strings.Replace(good, "0a", "0b", 1): "line 2 must have the same events=N/s as line 1, or none if that line has none: the keys of a share one rate",
+		"a/b publish sha256:00":                                       `line 1: the name "a/b" must be 1 to 64 letters`,
+		"a write sha256:00":                                           `line 1: "write" is not a right: use publish, read, watch`,
+		"a publish, sha256:00":                                        `line 1: "" is not a right`,
+		"a read,read sha256:00":                                       "line 1: the right read is given twice",
 		"a read sha256:00":                                            "line 1: the hash",
 		"a read md5:" + strings.Repeat("0a", 32):                      "line 1: the hash",
 		"a read " + strings.Repeat("0a", 32):                          "line 1: the hash",
 		"a read sha256:" + strings.Repeat("0g", 32):                   "line 1: the hash",
 		good + "00": "line 1: the hash",
-		good + "\nb read" + good[len("a publish"):]:         "line 2 has the key of line 1",
+		good + "\nb read" + good[len("a publish"):]:         "line 2 repeats the key of line 1",
 		"a read ingot_AAAA":                                 "line 1: the hash",
 		"ingot_AAAA read sha256:00":                         "line 1: the name begins with ingot_",
-		"a ingot_" + strings.Repeat("_", 10) + "AAAA read":  `line 1: "ingot___________" is nothing a key may do`,
-		"a sha256:" + strings.Repeat("0", 10) + "0a0a read": `line 1: "sha256:000000000" is nothing a key may do`,
+		"a ingot_" + strings.Repeat("_", 10) + "AAAA read":  `line 1: "ingot___________" is not a right`,
+		"a sha256:" + strings.Repeat("0", 10) + "0a0a read": `line 1: "sha256:000000000" is not a right`,
 		"sha256:" + strings.Repeat("0", 10) + "0a0a a read": `line 1: the name "sha256:000000000"`,
-		strings.Repeat("#", maxFile+1):                      "no such file",
+		strings.Repeat("#", maxFile+1):                      "is it the right file",
 	} {
 		path := filepath.Join(t.TempDir(), "keys")
 		write(t, path, text)
@@ -183,11 +183,11 @@ func TestLinesThatAreNone(t *testing.T) {
 		{"a b", []string{Read}, 0, "the name"},
 		{"ingot_" + strings.Repeat("A", 43), []string{Read}, 0, "the name begins with ingot_"},
 		{strings.Repeat("a", 65), []string{Read}, 0, "the name"},
-		{"a", nil, 0, "what may it do"},
+		{"a", nil, 0, "a key needs one or more"},
 		{"a", []string{"Read"}, 0, `"Read"`},
-		{"a", []string{Publish}, -1, "-1 events a second: want 1 to"},
-		{"a", []string{Publish}, maxRate + 1, "events a second: want 1 to"},
-		{"a", []string{Read}, 5, "lacks publish"},
+		{"a", []string{Publish}, -1, "-1 events per second: must be 1 to"},
+		{"a", []string{Publish}, maxRate + 1, "events per second: must be 1 to"},
+		{"a", []string{Read}, 5, "the right publish"},
 	} {
 		path := filepath.Join(t.TempDir(), "keys")
 		if _, err := Add(path, c.name, c.rights, c.perSecond); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -262,7 +262,7 @@ func TestRefresh(t *testing.T) {
 	}
 	for _, none := range []string{"", "# nobody\n"} {
 		write(t, path, none) // by an editor that is about to write the rest
-		refresh(false, "it has no key")
+		refresh(false, "it holds no key")
 		if may(f, added) != "new: publish" {
 			t.Errorf("%q at the first look: %s", none, may(f, added))
 		}
@@ -287,7 +287,7 @@ func TestWhatIsNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{pipe, t.TempDir(), "/dev/zero", "/dev/null"} {
-		if _, err := Open(path); err == nil || err.Error() != path+": it is no regular file, which can be read again" {
+		if _, err := Open(path); err == nil || err.Error() != path+": it must be a regular file, since it is read again and again" {
 			t.Errorf("open: %v", err)
 		}
 		if key, err := Add(path, "a", []string{Read}, 0); err == nil {

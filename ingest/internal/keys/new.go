@@ -24,7 +24,7 @@ func Check(name string, rights []string, perSecond int) error {
 		return err
 	}
 	if len(rights) == 0 {
-		return fmt.Errorf("what may it do? want one or more of %s", strings.Join(Rights(), ", "))
+		return fmt.Errorf("a key needs one or more of the rights %s", strings.Join(Rights(), ", "))
 	}
 	if err := checkRights(rights); err != nil || perSecond == 0 {
 		return err

@@ -36,7 +36,7 @@ const (
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-var errNoKeys = fmt.Errorf("it has no key: ingest key NAME %s makes one", strings.Join(Rights(), " "))
+var errNoKeys = fmt.Errorf("it holds no key; to add one, run ingest key NAME %s", strings.Join(Rights(), " "))
 
 type hash [sha256.Size]byte
 
@@ -83,14 +83,14 @@ func parse(text []byte) (*ring, error) {
 // add adds the holder of a line. senders are the holders so far whose keys may publish, the last of each name.
 func (r *ring) add(h hash, of holder, senders map[string]holder) error {
 	if before, twice := r.holders[h]; twice {
-		return fmt.Errorf("line %d has the key of line %d: a key has one line", of.line, before.line)
+		return fmt.Errorf("line %d repeats the key of line %d: each key must have only one line", of.line, before.line)
 	}
 	r.holders[h] = of
 	if !slices.Contains(of.rights, Publish) {
 		return nil
 	}
 	if before, again := senders[of.name]; again && before.rate != of.rate {
-		return fmt.Errorf("line %d has another %sN%s than line %d, or none: the keys of %s share one", of.line, ratePrefix, rateSuffix, before.line, of.name)
+		return fmt.Errorf("line %d must have the same %sN%s as line %d, or none if that line has none: the keys of %s share one rate", of.line, ratePrefix, rateSuffix, before.line, of.name)
 	}
 	senders[of.name] = of
 	if of.rate > 0 {
@@ -111,7 +111,7 @@ func (r *ring) inherit(from *ring) {
 
 func parseLine(fields []string) (h hash, of holder, err error) {
 	if len(fields) < 3 || len(fields) > 4 {
-		return h, of, fmt.Errorf("want three parts: a name, what it may do (as %s,%s), and %s with 64 hex digits; a fourth may be %sN%s", Publish, Read, hashPrefix, ratePrefix, rateSuffix)
+		return h, of, fmt.Errorf("expected three parts: a name, its rights (such as %s,%s), and %s followed by 64 hex digits; an optional fourth part is %sN%s", Publish, Read, hashPrefix, ratePrefix, rateSuffix)
 	}
 	of.name, of.rights = fields[0], strings.Split(fields[1], ",")
 	if err := checkName(of.name); err != nil {
@@ -122,7 +122,7 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 	}
 	digits, prefixed := strings.CutPrefix(fields[2], hashPrefix)
 	if _, err := hex.Decode(h[:], []byte(digits[:min(len(digits), 2*len(h))])); err != nil || len(digits) != 2*len(h) || !prefixed {
-		return h, of, fmt.Errorf("the hash: want %s and 64 hex digits, as ingest key writes it", hashPrefix)
+		return h, of, fmt.Errorf("the hash must be %s followed by 64 hex digits, as ingest key writes it", hashPrefix)
 	}
 	if len(fields) == 4 {
 		if of.rate, err = parseRate(fields[3]); err == nil {
@@ -137,7 +137,7 @@ func parseRate(field string) (int, error) {
 	digits, suffixed := strings.CutSuffix(digits, rateSuffix)
 	perSecond, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil || !prefixed || !suffixed {
-		return 0, fmt.Errorf("%.*q: want %sN%s, how many events may be sent in a second, or nothing here", maxQuoted, field, ratePrefix, rateSuffix)
+		return 0, fmt.Errorf("%.*q: the fourth part must be %sN%s, the number of events allowed per second, or be left out", maxQuoted, field, ratePrefix, rateSuffix)
 	}
 	return int(perSecond), nil
 }
@@ -145,9 +145,9 @@ func parseRate(field string) (int, error) {
 func checkRate(perSecond int, rights []string) error {
 	switch {
 	case perSecond < 1 || perSecond > maxRate:
-		return fmt.Errorf("%d events a second: want 1 to %d", perSecond, maxRate)
+		return fmt.Errorf("%d events per second: must be 1 to %d", perSecond, maxRate)
 	case !slices.Contains(rights, Publish):
-		return fmt.Errorf("%d events a second: it may send none, for it lacks %s", perSecond, Publish)
+		return fmt.Errorf("%d events per second: a rate is only for keys with the right %s", perSecond, Publish)
 	}
 	return nil
 }
@@ -156,9 +156,9 @@ func checkRate(perSecond int, rights []string) error {
 func checkName(name string) error {
 	switch {
 	case !nameForm.MatchString(name):
-		return fmt.Errorf("the name %.*q: want 1 to 64 letters, digits, dots, dashes and underscores", maxQuoted, name)
+		return fmt.Errorf("the name %.*q must be 1 to 64 letters, digits, dots, dashes and underscores", maxQuoted, name)
 	case strings.HasPrefix(name, keyPrefix):
-		return fmt.Errorf("the name begins with %s, as keys do: want the name of its holder", keyPrefix)
+		return fmt.Errorf("the name begins with %s, as keys do: use the name of the key's holder", keyPrefix)
 	}
 	return nil
 }
@@ -166,10 +166,10 @@ func checkName(name string) error {
 func checkRights(rights []string) error {
 	for i, right := range rights {
 		if !slices.Contains(Rights(), right) {
-			return fmt.Errorf("%.*q is nothing a key may do: want %s", maxQuoted, right, strings.Join(Rights(), ", "))
+			return fmt.Errorf("%.*q is not a right: use %s", maxQuoted, right, strings.Join(Rights(), ", "))
 		}
 		if slices.Contains(rights[:i], right) {
-			return fmt.Errorf("%s stands there twice", right)
+			return fmt.Errorf("the right %s is given twice", right)
 		}
 	}
 	return nil

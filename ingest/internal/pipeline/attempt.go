@@ -101,7 +101,7 @@ func (p *Pipeline) endAttempt(f *flight, err error) {
 		p.downSince = time.Now()
 	}
 	p.mu.Unlock()
-	p.log.Warn("attempt failed, nothing of it is stored", zap.Error(err))
+	p.log.Warn("attempt failed, nothing was stored", zap.Error(err))
 }
 
 // works ends an outage.

@@ -55,7 +55,7 @@ func TestTheLogTells(t *testing.T) {
 		wantStored(t, <-first, true)
 		wantStored(t, <-good, true)
 		wantBadData(t, <-bad)
-		failed := told.FilterMessage("attempt failed, nothing of it is stored").Len()
+		failed := told.FilterMessage("attempt failed, nothing was stored").Len()
 		halved := told.FilterMessage("a request keeps its batch from being stored, halving the batch").Len()
 		if failed != 2 || halved != 1 {
 			t.Errorf("the log was told of %d failed attempts and %d halved batches, want 2 and 1", failed, halved)

@@ -80,7 +80,7 @@ func (p *Pipeline) accuse(tried []*request, err error) bool {
 	if alone := &tried[0].blame; guilty && len(tried) == 1 && !alone.convicted {
 		alone.convicted = true
 		p.stats.Unexplained++
-		p.log.Warn("Postgres has an error for a request and stores others: it is tried by itself until its deadline", zap.Error(err))
+		p.log.Warn("Postgres fails for a request and stores others: the request is retried by itself until its deadline", zap.Error(err))
 	}
 	return guilty
 }
