@@ -92,7 +92,7 @@ func (a *asyncWriter) flush(ctx context.Context, patience time.Duration) error {
 	case err := <-written:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("nobody has read it for %v", time.Since(began).Round(time.Second))
+		return fmt.Errorf("its reader has not read for %v", time.Since(began).Round(time.Second))
 	}
 }
 

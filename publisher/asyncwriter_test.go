@@ -120,8 +120,8 @@ func TestNobodyReadsTheReport(t *testing.T) {
 		says      string
 		within    time.Duration
 	}{
-		{0, exitBad, "publisher: print report: nobody has read it for 5m0s\n", readerPatience},
-		{time.Minute, exitBad, "publisher: print report: nobody has read it for 1m", time.Minute + readerPatienceAfterInterrupt},
+		{0, exitBad, "publisher: print report: its reader has not read for 5m0s\n", readerPatience},
+		{time.Minute, exitBad, "publisher: print report: its reader has not read for 1m", time.Minute + readerPatienceAfterInterrupt},
 	} {
 		for _, args := range [][]string{{"simulate", "--events=10"}, {"replay", "-"}} {
 			synctest.Test(t, func(t *testing.T) {
@@ -221,13 +221,13 @@ func TestFollowIsNotRead(t *testing.T) {
 			began := time.Now()
 			var errs bytes.Buffer
 			exit := run(ctx, append([]string{"follow", "--url=http://ingot"}, args...), surroundings{stdout: stopped(t), stderr: &errs, transport: network})
-			if took := time.Since(began); exit != exitBad || took > time.Hour+readerPatienceAfterInterrupt+time.Second || !strings.Contains(errs.String(), "problem    print events: nobody has read") {
+			if took := time.Since(began); exit != exitBad || took > time.Hour+readerPatienceAfterInterrupt+time.Second || !strings.Contains(errs.String(), "problem    print events: its reader has not read") {
 				t.Errorf("%v: exit %d after %v\n%s", args, exit, took, errs.String())
 			}
 			if args[0] == "--after=beginning" {
 				return
 			}
-			if !strings.Contains(errs.String(), "3 events are printed and not committed: they come again") {
+			if !strings.Contains(errs.String(), "3 events were printed but not committed: they will come again") {
 				t.Errorf("it does not say what comes again:\n%s", errs.String())
 			}
 			if exit, stdout, _ := followed(t, t.Context(), network, "--subscription=s", "--count=3", "--json"); exit != exitOK || !slices.Equal(idsOf(t, stdout), numbers(0, 3)) {

@@ -128,7 +128,7 @@ func TestACutArchive(t *testing.T) {
 			whole := compressed(t, text)
 			path := written(t, "app.log."+ending, whole[:len(whole)/2])
 			exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", "--concurrency=1", path)
-			if exit != exitBad || !strings.Contains(o.Problems["read"], path+": it is cut") || srv.Rows() != o.Lines.Lines || srv.Rows() < 5_000 || o.Lines.Pending == 0 {
+			if exit != exitBad || !strings.Contains(o.Problems["read"], path+": it is truncated") || srv.Rows() != o.Lines.Lines || srv.Rows() < 5_000 || o.Lines.Pending == 0 {
 				t.Errorf("%s: exit %d, %d rows, %+v", ending, exit, srv.Rows(), o)
 			}
 			var sent strings.Builder
@@ -150,7 +150,7 @@ func TestEveryCutIsSeen(t *testing.T) {
 		whole, begins := compressed(t, first, second), len(compressed(t, first))
 		for n := 4; n <= len(whole); n++ {
 			got, err := io.ReadAll(content.NewReader(strings.NewReader(whole[:n]), 0, false))
-			if seen := err != nil && strings.HasPrefix(err.Error(), "it is cut"); seen == (n == begins || n == len(whole)) {
+			if seen := err != nil && strings.HasPrefix(err.Error(), "it is truncated"); seen == (n == begins || n == len(whole)) {
 				t.Errorf("%s, %d of %d bytes: %v", ending, n, len(whole), err)
 			}
 			if !strings.HasPrefix(first+second, string(got)) || n >= begins && !strings.HasPrefix(string(got), first) {
@@ -179,7 +179,7 @@ func TestADamagedArchive(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			path := written(t, "app.log."+ending, whole[:len(whole)-1]+string(whole[len(whole)-1]^1))
 			exit, o := replayed(t, t.Context(), ingottest.Network(t, &ingottest.Server{}), "", path)
-			if exit != exitBad || !strings.Contains(o.Problems["read"], path+": its ") || !strings.Contains(o.Problems["read"], "is damaged, and so may be lines that were sent") {
+			if exit != exitBad || !strings.Contains(o.Problems["read"], path+": its ") || !strings.Contains(o.Problems["read"], "data are damaged, and lines that were already sent may be too") {
 				t.Errorf("%s: exit %d, %+v", ending, exit, o)
 			}
 		})
@@ -192,10 +192,10 @@ func TestAWindowIsBounded(t *testing.T) {
 	const aLine = "\x11\x00\x00a\n" // the last block, of two bytes as they are
 	for name, c := range map[string]struct{ frame, want string }{
 		"128 MiB":                  {"\x28\xb5\x2f\xfd\x00\x88" + aLine, ""},
-		"144 MiB":                  {"\x28\xb5\x2f\xfd\x00\x89" + aLine, "its zstandard wants a window of more than 128 MiB, or is damaged"},
-		"2 GiB":                    {"\x28\xb5\x2f\xfd\x00\xa8" + aLine, "its zstandard wants a window of more than 128 MiB, or is damaged"},
-		"a content of 4 GiB in it": {"\x28\xb5\x2f\xfd\xa0\xff\xff\xff\xff" + aLine, "its zstandard wants a window of more than 128 MiB, or is damaged"},
-		"a block larger than it":   {"\x28\xb5\x2f\xfd\x00\x00\x01\x40\x00" + strings.Repeat("a", 2048), "its zstandard wants a window of more than 128 MiB, or is damaged"},
+		"144 MiB":                  {"\x28\xb5\x2f\xfd\x00\x89" + aLine, "its zstandard data need a window of more than 128 MiB, or are damaged"},
+		"2 GiB":                    {"\x28\xb5\x2f\xfd\x00\xa8" + aLine, "its zstandard data need a window of more than 128 MiB, or are damaged"},
+		"a content of 4 GiB in it": {"\x28\xb5\x2f\xfd\xa0\xff\xff\xff\xff" + aLine, "its zstandard data need a window of more than 128 MiB, or are damaged"},
+		"a block larger than it":   {"\x28\xb5\x2f\xfd\x00\x00\x01\x40\x00" + strings.Repeat("a", 2048), "its zstandard data need a window of more than 128 MiB, or are damaged"},
 	} {
 		got, err := io.ReadAll(content.NewReader(strings.NewReader(c.frame), 0, false))
 		if said := fmt.Sprint(err); c.want == "" && (err != nil || string(got) != "a\n") || c.want != "" && !strings.HasPrefix(said, c.want) {
@@ -283,7 +283,7 @@ func TestACompressedFileThatIsTruncated(t *testing.T) {
 				return []ingottest.Event{e}
 			}}
 			exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", "--batch=1", "--concurrency=1", path)
-			if exit != exitBad || !strings.Contains(o.Problems["read"], path+": it was truncated, and ") || o.Lines.Lines != srv.Rows() || o.Lines.Pending == 0 {
+			if exit != exitBad || !strings.Contains(o.Problems["read"], path+": it was truncated after ") || o.Lines.Lines != srv.Rows() || o.Lines.Pending == 0 {
 				t.Errorf("%s: exit %d, %d rows, %+v", ending, exit, srv.Rows(), o)
 			}
 		})
@@ -315,7 +315,7 @@ func TestMoreCompressedFilesThanCanBeOpen(t *testing.T) {
 	}
 	p, stderr := confined(t, srv, append([]string{"replay", "--batch=1", "--concurrency=1"}, paths...)...)
 	out, err := p.Output()
-	if exit := exitOf(t, err); exit != exitBad || srv.Rows() != 99 || !strings.Contains(string(out), replaced+": since the start another file has taken its name") ||
+	if exit := exitOf(t, err); exit != exitBad || srv.Rows() != 99 || !strings.Contains(string(out), replaced+": another file has taken its name since the start") ||
 		strings.Contains(string(out), "base64") {
 		t.Errorf("exit %d, %d rows\n%s%s", exit, srv.Rows(), out, stderr)
 	}

@@ -56,7 +56,7 @@ func (in *intake) name(text string) {
 	in.named = append(in.named, text)
 	in.tell(text)
 	if len(in.named) == maxNamed {
-		in.tell("more lines are only counted")
+		in.tell("further lines are only counted")
 	}
 }
 

@@ -48,7 +48,7 @@ type file struct {
 func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	room := filesAtOnce(r.Concurrency)
 	if r.Follow && len(r.Files) > room {
-		return nil, fmt.Errorf("--follow keeps each file open: %d are %d more than this process may have open: raise ulimit -n by as many, or follow them by several publishers", len(r.Files), len(r.Files)-room)
+		return nil, fmt.Errorf("--follow keeps each file open, and %d files are %d more than this process may have open: raise ulimit -n by that many, or use several publishers", len(r.Files), len(r.Files)-room)
 	}
 	waiting := lines.NewRoom(room - len(r.Files))
 	ctx, stop := context.WithCancel(ctx)
@@ -110,7 +110,7 @@ func (f *file) openOnce(ctx context.Context, path string) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		return fmt.Errorf("%s is a folder: name the files in it", path)
+		return fmt.Errorf("%s is a folder: give the files in it instead", path)
 	case info.Mode().IsRegular():
 		f.size = info.Size()
 		f.src = &whole{File: opened, path: path, was: info}
@@ -123,7 +123,7 @@ func (f *file) openOnce(ctx context.Context, path string) error {
 
 func (f *file) tail(ctx context.Context, path string, waiting *lines.Room) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("--follow: %s is no regular file, and does not grow: without --follow it is read to its end", path)
+		return fmt.Errorf("--follow: %s is not a regular file: replay it without --follow, which reads it to its end", path)
 	}
 	if err := content.MustGrow(path, f.format, f.window); err != nil {
 		return err
@@ -146,14 +146,14 @@ func (f *file) complete() error {
 		o.Topic = o.Name
 	}
 	if !event.ValidText(o.Topic) {
-		return fmt.Errorf("%q makes no topic: name one with --topic", f.name)
+		return fmt.Errorf("%q cannot be used as a topic: set one with --topic", f.name)
 	}
 	if o.Source != "" {
 		return nil
 	}
 	host, err := os.Hostname()
 	if err != nil || !event.ValidText(host) {
-		return errors.Join(errors.New("this host has no name that could be the source: name one with --source"), err)
+		return errors.Join(errors.New("this host has no name to use as the source: set one with --source"), err)
 	}
 	o.Source = host
 	return nil

@@ -29,12 +29,12 @@ func checkURL(text string) error {
 	case err != nil: // the parser has no word for a scheme that was left out
 		return fmt.Errorf("--url: %q is not of the form http://host:port", text)
 	case at.User != nil:
-		return errors.New("--url: it would be printed with what stands before the @; a key goes into INGOT_KEY")
+		return errors.New("--url: it must not have a user or password before an @, since it is printed; put the key into INGOT_KEY")
 	case at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || strings.ContainsAny(text, "?#"):
 		return fmt.Errorf("--url: %q is not of the form http://host:port", text)
 	}
 	if port, err := strconv.ParseUint(at.Port(), 10, 16); at.Port() != "" && (err != nil || port == 0) {
-		return fmt.Errorf("--url: %q is no port: want 1 to 65535", at.Port())
+		return fmt.Errorf("--url: %q is not a port: use 1 to 65535", at.Port())
 	}
 	return nil
 }
@@ -54,12 +54,12 @@ func (s *server) check(k *kong.Context) error {
 	}
 	for _, c := range []byte(s.Key) {
 		if c <= ' ' || c > '~' {
-			return errors.New("--key (INGOT_KEY): it has a space, a line break or another character that no key has")
+			return errors.New("--key (INGOT_KEY): it has a space, a line break or another character that no key contains")
 		}
 	}
 	named := slices.ContainsFunc(k.Path, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "ca" })
 	if named && !encrypted(s.URL) {
-		return fmt.Errorf("--ca: %s has no certificate, and what goes there can be read on the way: make it https://, or leave --ca out", s.URL)
+		return fmt.Errorf("--ca: %s is not https, so the connection is not encrypted: use https://, or leave out --ca", s.URL)
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (s *server) check(k *kong.Context) error {
 // warn tells of an INGOT_CA that changes nothing. It is no error: the variable may be there for other programs and servers.
 func (s *server) warn(out surroundings) {
 	if s.CA.CertPool != nil && !encrypted(s.URL) {
-		out.say("INGOT_CA changes nothing: %s has no certificate, and what goes there can be read on the way", s.URL)
+		out.say("INGOT_CA has no effect: %s is not https, so the connection is not encrypted", s.URL)
 	}
 }
 
@@ -96,7 +96,7 @@ func (a *authorities) UnmarshalText(file []byte) error {
 	}
 	a.CertPool = x509.NewCertPool()
 	if !a.AppendCertsFromPEM(text) {
-		return fmt.Errorf("%s has no certificate in PEM", file)
+		return fmt.Errorf("%s contains no PEM certificate", file)
 	}
 	return nil
 }
@@ -105,11 +105,11 @@ func (a *authorities) UnmarshalText(file []byte) error {
 func checkLoad(concurrency, batch int) error {
 	switch {
 	case concurrency < 1 || concurrency > 10_000:
-		return errors.New("--concurrency: want 1 to 10000")
+		return errors.New("--concurrency must be 1 to 10000")
 	case concurrency > filesAtOnce(0):
-		return fmt.Errorf("--concurrency: %d connections are more than this process may have open: want at most %d, or a higher limit (ulimit -n, LimitNOFILE)", concurrency, filesAtOnce(0))
+		return fmt.Errorf("--concurrency: %d connections are more than this process may have open: use at most %d, or raise the limit (ulimit -n, LimitNOFILE)", concurrency, filesAtOnce(0))
 	case batch < 1 || batch > 10_000:
-		return errors.New("--batch: want 1 to 10000, what the server takes in one request")
+		return errors.New("--batch must be 1 to 10000, the number of events that a request may have")
 	}
 	return nil
 }
@@ -119,9 +119,9 @@ func checkLoad(concurrency, batch int) error {
 func checkWaits(timeout time.Duration, giveUpAfter *time.Duration) error {
 	switch {
 	case timeout <= 0:
-		return errors.New("--timeout: want more than 0s")
+		return errors.New("--timeout must be more than 0s")
 	case giveUpAfter != nil && *giveUpAfter < 0:
-		return errors.New("--give-up-after: want 0s or more")
+		return errors.New("--give-up-after must be 0s or more")
 	}
 	return nil
 }

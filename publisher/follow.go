@@ -37,11 +37,11 @@ func (f *follow) Validate(k *kong.Context) error {
 	}
 	switch {
 	case f.Count < 0:
-		return errors.New("--count: want 0 or more")
+		return errors.New("--count must be 0 or more")
 	case f.Silence <= 0:
-		return errors.New("--silence: want more than 0s")
+		return errors.New("--silence must be more than 0s")
 	case slices.ContainsFunc(f.Topic, func(t string) bool { return !event.ValidText(t) }) || f.Source != "" && !event.ValidText(f.Source):
-		return fmt.Errorf("--topic and --source: want 1 to %d bytes of UTF-8 without control characters", event.MaxTextBytes)
+		return fmt.Errorf("--topic and --source must be 1 to %d bytes of UTF-8 without control characters", event.MaxTextBytes)
 	}
 	return f.validateSubscription()
 }
@@ -49,13 +49,13 @@ func (f *follow) Validate(k *kong.Context) error {
 func (f *follow) validateSubscription() error {
 	switch {
 	case f.Subscription == "" && f.Create:
-		return errors.New("--create: name what to make with --subscription")
+		return errors.New("--create needs --subscription, the name of the subscription to create")
 	case f.Subscription == "":
 		return nil
 	case !event.ValidSubscriptionName(f.Subscription):
-		return errors.New("--subscription: want 1 to 64 of a-z, 0-9, dot, underscore and hyphen")
+		return errors.New("--subscription must be 1 to 64 characters from a-z, 0-9, dot, underscore and hyphen")
 	case !f.Create && (len(f.Topic) > 0 || f.Source != "" || f.After != ""):
-		return errors.New("--topic, --source and --after: a subscription has its own; they go with --create only")
+		return errors.New("--topic, --source and --after need --create, since an existing subscription has its own")
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func (r *following) run(ctx context.Context) error {
 func (r *following) show(object []byte, place string) error {
 	var e client.Row
 	if err := json.Unmarshal(object, &e); err != nil {
-		return fmt.Errorf("the server sent what is no event: %w", err)
+		return fmt.Errorf("the server sent something that is not an event: %w", err)
 	}
 	r.pace.add(time.Now(), e.ReceivedAt)
 	if r.JSON {

@@ -22,7 +22,7 @@ func TestFollowRefused(t *testing.T) {
 		says []string
 	}{
 		{"a cursor that is none", []string{"--after=xyz"}, false, []string{"400", "not a valid cursor", "now, beginning, or a cursor"}},
-		{"a cursor that is gone", []string{"--after=4"}, true, []string{"410", "--after=0 begins with the oldest"}},
+		{"a cursor that is gone", []string{"--after=4"}, true, []string{"410", "--after=0 starts at the oldest"}},
 		{"no such subscription", []string{"--subscription=x"}, false, []string{"404", "publisher follow --subscription=x --create --after=beginning"}},
 		{"a subscription from a cursor that is none", []string{"--subscription=x", "--create", "--after=y"}, false, []string{"400", "now, beginning, or a cursor"}},
 		{"a subscription whose place is gone", []string{"--subscription=old"}, true, []string{"410", "curl -X DELETE http://ingot/subscriptions/old,", "--create --after=0"}},
@@ -58,7 +58,7 @@ func TestFollowOfAStreamThatIsRewound(t *testing.T) {
 		publish(t, network, 0, 3)
 		time.AfterFunc(time.Hour, srv.Rewind)
 		exit, stdout, stderr := followed(t, t.Context(), network, "--after=beginning", "--json")
-		if got := idsOf(t, stdout); exit != exitBad || len(got) != 3 || strings.Contains(stderr, "trying again") || !strings.Contains(stderr, "410") || !strings.Contains(stderr, "--after=0 begins") {
+		if got := idsOf(t, stdout); exit != exitBad || len(got) != 3 || strings.Contains(stderr, "trying again") || !strings.Contains(stderr, "410") || !strings.Contains(stderr, "--after=0 starts") {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
 		}
 	})
@@ -74,7 +74,7 @@ func TestFollowPrintsWhatCameWithTheEnd(t *testing.T) {
 			fmt.Fprint(w, "id: 1\r\ndata: {\"event_id\":\"0\",\r\ndata:\"payload\":1}\r\n\r\nevent: gone\ndata: {\"status\":410}\n\nid: 2\ndata: {}\n")
 		}))
 		exit, stdout, stderr := followed(t, t.Context(), network, "--json")
-		if exit != exitBad || stdout != "{\"event_id\":\"0\", \"payload\":1}\n" || !strings.Contains(stderr, "--after=beginning begins") {
+		if exit != exitBad || stdout != "{\"event_id\":\"0\", \"payload\":1}\n" || !strings.Contains(stderr, "--after=beginning starts") {
 			t.Errorf("exit %d, stdout %q\n%s", exit, stdout, stderr)
 		}
 	})
@@ -97,7 +97,7 @@ func TestFollowOfWhatIsNoEvent(t *testing.T) {
 				}
 			}))
 			exit, stdout, stderr := followed(t, t.Context(), network, args...)
-			if exit != exitBad || stdout != "" || !strings.Contains(stderr, "the server sent what is no event") {
+			if exit != exitBad || stdout != "" || !strings.Contains(stderr, "the server sent something that is not an event") {
 				t.Errorf("%v: exit %d, stdout %q\n%s", args, exit, stdout, stderr)
 			}
 		})
@@ -108,7 +108,7 @@ func TestFollowOfWhatIsNoEvent(t *testing.T) {
 func TestFollowOfOneTooMany(t *testing.T) {
 	t.Parallel()
 	for kind, says := range map[string]string{
-		"too-many-subscriptions": "curl -X DELETE http://ingot/subscriptions/NAME forgets one",
+		"too-many-subscriptions": "curl -X DELETE http://ingot/subscriptions/NAME deletes one",
 		"subscription-differs":   "or use another name",
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestFollowOfOneTooMany(t *testing.T) {
 // TestFollowWithoutItsKey says what is wanting; so the wrong one is told from one for something else.
 func TestFollowWithoutItsKey(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]string{401: "goes into INGOT_KEY", 403: "must be one to read with"} {
+	for status, want := range map[int]string{401: "put a key into INGOT_KEY", 403: "must have the right to read"} {
 		synctest.Test(t, func(t *testing.T) {
 			var sent []string
 			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -172,7 +172,7 @@ func TestFollowOfARedirect(t *testing.T) {
 				http.Redirect(w, r, "https://ingot:8443"+r.URL.Path, http.StatusMovedPermanently)
 			}))
 			exit, _, stderr := followed(t, t.Context(), network, args...)
-			if exit != exitBad || !strings.Contains(stderr, ": to https://ingot:8443/") || !strings.Contains(stderr, "hint       it is elsewhere: --url names where") {
+			if exit != exitBad || !strings.Contains(stderr, ": to https://ingot:8443/") || !strings.Contains(stderr, "hint       the server is at another address: set --url") {
 				t.Errorf("%v: exit %d\n%s", args, exit, stderr)
 			}
 		})

@@ -21,7 +21,7 @@ func (r *following) summary(err error) []byte {
 	t.line("")
 	r.pace.notes(&t)
 	if r.open > 0 {
-		t.line("note       %s events are printed and not committed: they come again", grouped(r.open))
+		t.line("note       %s events were printed but not committed: they will come again", grouped(r.open))
 	}
 	if err != nil {
 		t.line("problem    %v", err)
@@ -45,7 +45,7 @@ func (r *following) outcome(err error) string {
 	case err != nil:
 		return "failed: see the problem"
 	case r.Count > 0 && r.pace.total() >= r.Count:
-		return "ok: as many events as were asked for"
+		return "ok: received as many events as --count asked for"
 	}
 	return "interrupted"
 }
@@ -61,25 +61,25 @@ func (r *following) hint(err error) string {
 	case !refused && r.at == "":
 		return ""
 	case !refused:
-		return "to go on behind the last event: --after=" + r.at
+		return "to continue after the last event, use --after=" + r.at
 	case no.Status == http.StatusForbidden:
-		return "the key in INGOT_KEY must be one to read with"
+		return "the key in INGOT_KEY must have the right to read"
 	case no.Status == http.StatusGone && r.Subscription != "":
-		return fmt.Sprintf("the database was restored or cut, and the place of the subscription is gone: curl -X DELETE %s/subscriptions/%s, then publisher follow --subscription=%s --create --after=%s", r.URL, r.Subscription, r.Subscription, cmp.Or(no.Oldest, "beginning"))
+		return fmt.Sprintf("the database was restored, or old events were deleted, and the place of the subscription is gone: run curl -X DELETE %s/subscriptions/%s, then publisher follow --subscription=%s --create --after=%s", r.URL, r.Subscription, r.Subscription, cmp.Or(no.Oldest, "beginning"))
 	case no.Status == http.StatusGone:
-		return "the database was restored or cut, and the place is gone: --after=" + cmp.Or(no.Oldest, "beginning") + " begins with the oldest event that is left"
+		return "the database was restored, or old events were deleted, and the place is gone: --after=" + cmp.Or(no.Oldest, "beginning") + " starts at the oldest event that is left"
 	case no.Status == http.StatusNotFound && r.Subscription != "":
-		return fmt.Sprintf("publisher follow --subscription=%s --create --after=beginning makes it (or --after=now; --topic and --source if it is to have some)", r.Subscription)
+		return fmt.Sprintf("create it with publisher follow --subscription=%s --create --after=beginning (or --after=now; add --topic and --source to filter)", r.Subscription)
 	case no.Kind == "urn:ingot:problem:too-many-subscriptions":
-		return fmt.Sprintf("curl %s/subscriptions lists them with their lag, curl -X DELETE %s/subscriptions/NAME forgets one", r.URL, r.URL)
+		return fmt.Sprintf("curl %s/subscriptions lists them with their lag, curl -X DELETE %s/subscriptions/NAME deletes one", r.URL, r.URL)
 	case no.Status == http.StatusConflict:
-		return "without --create, --topic, --source and --after it is followed as it is; or use another name"
+		return "leave out --create, --topic, --source and --after to follow it as it is, or use another name"
 	case no.Status == http.StatusBadRequest && r.After != "":
 		return "--after takes now, beginning, or a cursor of this server: an id of a stream, or a next_cursor"
 	case no.Status/100 == 3:
-		return "it is elsewhere: --url names where, without a path"
+		return "the server is at another address: set --url to it, without a path"
 	case no.Status == http.StatusNotFound || no.Status == http.StatusOK:
-		return "is " + r.URL + " an Ingot, and not an older one? --url names the server without a path"
+		return "is " + r.URL + " an Ingot server, and not an older one? set --url to the server, without a path"
 	}
 	return ""
 }
@@ -90,7 +90,7 @@ func (r *following) afterPrinted() string {
 	if place == "" {
 		return ""
 	}
-	return "to go on behind what was printed: --after=" + place
+	return "to continue after what was printed, use --after=" + place
 }
 
 func (p *pace) rows(t *table, now time.Time) {
@@ -111,11 +111,11 @@ func (p *pace) notes(t *table) {
 	if p.all.Count() == 0 {
 		return
 	}
-	t.line("note       publish to receive is from received_at, by the clock of the server, to here, by the clock of this machine: two machines may differ")
+	t.line("note       publish to receive is the time from received_at, by the server's clock, to now, by this machine's clock: the clocks may differ")
 	if p.early > 0 {
-		t.line("note       some events came %s before they were received: the clocks do differ", inMillis(p.early))
+		t.line("note       some events arrived %s before their received_at: the clocks do differ", inMillis(p.early))
 	}
 	if before := p.events - int(p.all.Count()); before > 0 {
-		t.line("note       the %s events that were received before this began are not in it", grouped(before))
+		t.line("note       the %s events that the server received before this run began are not counted in it", grouped(before))
 	}
 }

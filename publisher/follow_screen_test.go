@@ -74,7 +74,7 @@ func TestPace(t *testing.T) {
 	var tb table
 	p.rows(&tb, at(100_500))
 	p.notes(&tb)
-	for _, says := range []string{"events                  201", "events/s                  2", "latency p99         10.2 ms", "came 7.0 ms before", "the 100 events that were received before"} {
+	for _, says := range []string{"events                  201", "events/s                  2", "latency p99         10.2 ms", "arrived 7.0 ms before", "the 100 events that the server received before"} {
 		if !strings.Contains(tb.String(), says) {
 			t.Errorf("does not say %q:\n%s", says, tb.String())
 		}

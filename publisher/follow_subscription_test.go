@@ -37,7 +37,7 @@ func TestFollowASubscription(t *testing.T) {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
 		}
 		exit, _, stderr = followed(t, t.Context(), network, "--subscription=billing", "--create")
-		if exit != exitBad || !strings.Contains(stderr, "409") || !strings.Contains(stderr, "without --create") {
+		if exit != exitBad || !strings.Contains(stderr, "409") || !strings.Contains(stderr, "leave out --create") {
 			t.Errorf("exit %d\n%s", exit, stderr)
 		}
 	})
@@ -84,12 +84,12 @@ func TestFollowCrashesBeforeTheCommit(t *testing.T) {
 		ctx, interrupt := context.WithTimeout(t.Context(), 5*time.Second)
 		defer interrupt()
 		exit, stdout, stderr := followed(t, ctx, network, "--subscription=x", "--create", "--after=beginning", "--json")
-		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 4)) || !strings.Contains(stderr, "1 events are printed and not committed: they come again") {
+		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 4)) || !strings.Contains(stderr, "1 events were printed but not committed: they will come again") {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
 		}
 		publish(t, network, 4, 5)
 		exit, stdout, stderr = followed(t, t.Context(), network, "--subscription=x", "--count=2", "--json")
-		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(3, 5)) || strings.Contains(stderr, "they come again") {
+		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(3, 5)) || strings.Contains(stderr, "they will come again") {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
 		}
 	})
@@ -109,7 +109,7 @@ func TestFollowIsInterruptedInTheCommit(t *testing.T) {
 		}})
 		publish(t, network, 0, 3)
 		exit, stdout, stderr := followed(t, ctx, network, "--subscription=x", "--create", "--after=beginning", "--json")
-		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 3)) || strings.Contains(stderr, "they come again") {
+		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 3)) || strings.Contains(stderr, "they will come again") {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
 		}
 	})
@@ -129,7 +129,7 @@ func TestFollowThatMayNotCommit(t *testing.T) {
 			srv.ServeHTTP(w, r)
 		}))
 		exit, stdout, stderr := followed(t, t.Context(), network, "--subscription=x", "--create", "--after=beginning", "--count=3", "--json")
-		if got := idsOf(t, stdout); exit != exitBad || !slices.Equal(got, numbers(0, 3)) || !strings.Contains(stderr, "3 events are printed and not committed: they come again") {
+		if got := idsOf(t, stdout); exit != exitBad || !slices.Equal(got, numbers(0, 3)) || !strings.Contains(stderr, "3 events were printed but not committed: they will come again") {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
 		}
 	})
@@ -167,7 +167,7 @@ func TestFollowCommitsOnlyWhatIsPrinted(t *testing.T) {
 		var errs bytes.Buffer
 		exit := run(t.Context(), []string{"follow", "--url=http://ingot", "--subscription=x", "--create", "--after=beginning"},
 			surroundings{stdout: &watched{full: errors.New("no space left")}, stderr: &errs, transport: network})
-		if says := errs.String(); exit != exitBad || !strings.Contains(says, "no space left") || !strings.Contains(says, "they come again") {
+		if says := errs.String(); exit != exitBad || !strings.Contains(says, "no space left") || !strings.Contains(says, "they will come again") {
 			t.Errorf("exit %d\n%s", exit, says)
 		}
 		_, stdout, _ := followed(t, t.Context(), network, "--subscription=x", "--count=3", "--json")

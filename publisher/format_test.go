@@ -47,7 +47,7 @@ func TestWhatIsPackedOtherwise(t *testing.T) {
 	t.Parallel()
 	const utf16 = "\xff\xfea\x00 \x00l\x00i\x00n\x00e\x00\n\x00"
 	for name, c := range map[string]struct{ text, says string }{
-		"xz":           {"\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4F\x02\x00!\x01\x16\x00\x00\x00t/\xe5\xa3\x01\x00\x06a line\x0a\x00\x00\x0d\x13\xb8+e>\x08R\x00\x01\x1f\x07\x16.\xb8s\x1f\xb6\xf3}\x01\x00\x00\x00\x00\x04YZ", "it is packed (xz), and only gzip and zstandard are unpacked here: xz -dc FILE | publisher replay - "},
+		"xz":           {"\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4F\x02\x00!\x01\x16\x00\x00\x00t/\xe5\xa3\x01\x00\x06a line\x0a\x00\x00\x0d\x13\xb8+e>\x08R\x00\x01\x1f\x07\x16.\xb8s\x1f\xb6\xf3}\x01\x00\x00\x00\x00\x04YZ", "it is packed (xz), but only gzip and zstandard are supported: xz -dc FILE | publisher replay - "},
 		"bzip2":        {"BZh91AY&SY\xe1\xf7\xdc\x19\x00\x00\x01Q\x00\x00\x10@\x00\x22% \x00\x22\x0c\x9bB\x18\x06\xd0B\x8b\xb9\x22\x9c(Hp\xfb\xee\x0c\x80", "bzip2 -dc FILE | "},
 		"empty bzip2":  {"BZh9\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00", "bzip2 -dc FILE | "},
 		"lz4":          {"\x04\x22M\x18d@\xa7\x07\x00\x00\x80a line\x0a\x00\x00\x00\x00\xd3\x98\xcd\xa4", "lz4 -dc FILE | "},
@@ -56,9 +56,9 @@ func TestWhatIsPackedOtherwise(t *testing.T) {
 		"GNU tar":      {tarOf(t, tar.FormatGNU), "tar -xOf FILE | "},
 		"tar.gz":       {gzipOf(t, tarOf(t, tar.FormatPAX)), "tar -xOf FILE | "},
 		"tar.zst":      {zstdOf(t, tarOf(t, tar.FormatGNU)), "tar -xOf FILE | "},
-		"UTF-16LE":     {utf16, "it is text in UTF-16, and only UTF-8 is read here: iconv -f UTF-16 -t UTF-8 FILE | publisher replay - "},
+		"UTF-16LE":     {utf16, "it is text in UTF-16, but only UTF-8 is supported: iconv -f UTF-16 -t UTF-8 FILE | publisher replay - "},
 		"UTF-16BE":     {"\xfe\xff\x00a\x00\n", "iconv -f UTF-16 -t UTF-8 FILE | "},
-		"UTF-32LE":     {"\xff\xfe\x00\x00a\x00\x00\x00\n\x00\x00\x00", "it is text in UTF-32, and only UTF-8 is read here: iconv -f UTF-32 -t UTF-8 FILE | "},
+		"UTF-32LE":     {"\xff\xfe\x00\x00a\x00\x00\x00\n\x00\x00\x00", "it is text in UTF-32, but only UTF-8 is supported: iconv -f UTF-32 -t UTF-8 FILE | "},
 		"UTF-32BE":     {"\x00\x00\xfe\xff\x00\x00\x00a\x00\x00\x00\n", "iconv -f UTF-32 -t UTF-8 FILE | "},
 		"UTF-16.gz":    {gzipOf(t, utf16), "gzip -dc FILE | iconv -f UTF-16 -t UTF-8 | publisher replay - "},
 		"UTF-16.zst":   {zstdOf(t, utf16), "zstd -dc FILE | iconv -f UTF-16 -t UTF-8 | publisher replay - "},

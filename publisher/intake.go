@@ -102,7 +102,7 @@ func (in *intake) ended(f *file, err error) {
 	case in.ctx.Err() == nil:
 		failure := fmt.Errorf("read %s: %w", f.name, err)
 		in.failure = errors.Join(in.failure, failure)
-		in.tell(failure.Error() + ": nothing more of it is sent")
+		in.tell(failure.Error() + ": the rest of it is not sent")
 	}
 }
 
@@ -151,7 +151,7 @@ func blank(text []byte) bool { return len(text) == 0 || len(text) == 1 && text[0
 func (in *intake) text(f *file, l lines.Line) bool {
 	if at := f.origin.Timestamp; !inRange(at) {
 		if l.Part == 1 {
-			in.refuse(f, l.Number, fmt.Errorf("the file was modified in %d, and a timestamp lies in the years %d to %d: name one with --timestamp", at.UTC().Year(), event.MinYear, event.MaxYear))
+			in.refuse(f, l.Number, fmt.Errorf("the file was modified in %d, but timestamps must be in the years %d to %d: set one with --timestamp", at.UTC().Year(), event.MinYear, event.MaxYear))
 		}
 		return true
 	}
@@ -183,7 +183,7 @@ func (in *intake) take(f *file, r record.Record) bool {
 	r.Size = f.progress(r.Size)
 	i, other := in.memory.add(f, r)
 	if other != nil {
-		in.refuse(f, r.Line, fmt.Errorf("it has the key of %s, and another content", other.file.where(other.line)))
+		in.refuse(f, r.Line, fmt.Errorf("it has the same key as %s, but different content", other.file.where(other.line)))
 		return true
 	}
 	select {

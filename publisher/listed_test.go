@@ -155,9 +155,9 @@ func TestElementsThatAreBroken(t *testing.T) {
 	}, ",\n")
 	for end, says := range map[string]string{
 		"]":                       "",
-		"":                        "it is cut: its array has no end",
-		",\n{\"event_id\":\"10\"": "it is cut, or a quote or a bracket is missing: [10] has no end",
-		"," + event("10") + "x":   "before [11] it is no JSON any more",
+		"":                        "it is truncated: its array has no end",
+		",\n{\"event_id\":\"10\"": "it is truncated, or a quote or a bracket is missing: [10] has no end",
+		"," + event("10") + "x":   "before [11] it stops being JSON",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			srv := &ingottest.Server{}
@@ -169,7 +169,7 @@ func TestElementsThatAreBroken(t *testing.T) {
 			}
 			for n, want := range map[int]string{
 				0: "[1]: refused: source: ", 1: "[2]: refused: an event must be a JSON object, found a number", 2: "[3]: refused: ", 3: "[4]: refused: ", 4: "[5]: refused: ",
-				5: "[7]: refused: it has more than the 262144 bytes", 6: "[9]: refused: it has the key of " + path + "[6], and another content",
+				5: "[7]: refused: it is longer than the 262144 bytes", 6: "[9]: refused: it has the same key as " + path + "[6], but different content",
 			} {
 				if !strings.HasPrefix(o.Named[n], path+want) {
 					t.Errorf("%q: named %q, want %s", end, o.Named[n], want)
@@ -193,7 +193,7 @@ func TestAnArrayThatDoesNotEnd(t *testing.T) {
 			go func() { _, _ = io.WriteString(w, strings.TrimSuffix(listedEvents, "\n]\n")+",{") }()
 			var out strings.Builder
 			exit := run(ctx, append([]string{"replay", "--url=http://ingot", "-"}, args...), surroundings{stdin: r, stdout: &out, stderr: io.Discard, transport: network})
-			if want := map[bool]int{true: exitOK, false: exitInterrupted}[args != nil]; exit != want || srv.Rows() != 2 || !strings.Contains(out.String(), "1 bytes behind the last line feed") {
+			if want := map[bool]int{true: exitOK, false: exitInterrupted}[args != nil]; exit != want || srv.Rows() != 2 || !strings.Contains(out.String(), "1 bytes after the last line feed") {
 				t.Errorf("%v: exit %d, %d rows\n%s", args, exit, srv.Rows(), out.String())
 			}
 			time.Sleep(2 * time.Hour)

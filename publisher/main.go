@@ -101,7 +101,7 @@ func obey(ctx context.Context, args []string, s surroundings) int {
 }
 
 // errEmpty refuses the empty value of a flag or a variable, which a script makes of a variable that is not set.
-var errEmpty = errors.New("it is empty: leave it out, or say something")
+var errEmpty = errors.New("it is empty: leave it out, or give a value")
 
 // asTyped takes a string as the bytes that were typed. Kong would make U+FFFD of bytes that are not UTF-8, and a file
 // may be named so. An empty string is refused: --after=$LAST without a LAST would begin now, and --source=$FROM

@@ -92,8 +92,8 @@ func TestWaitsAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, subcommand := range [][]string{{"simulate"}, {"replay", "-"}, {"follow"}} {
 		for flag, want := range map[string]string{
-			"--timeout=0s":        ": --timeout: want more than 0s\n",
-			"--give-up-after=-1s": ": --give-up-after: want 0s or more\n",
+			"--timeout=0s":        ": --timeout must be more than 0s\n",
+			"--give-up-after=-1s": ": --give-up-after must be 0s or more\n",
 		} {
 			exit, _, stderr := command(t.Context(), nil, append(subcommand, flag)...)
 			if exit != exitUsage || !strings.HasSuffix(stderr, want) {
@@ -160,7 +160,7 @@ func TestEmptyVariables(t *testing.T) {
 			t.Setenv(name, "")
 			for _, args := range [][]string{{"simulate"}, {"replay", "-"}, {"follow"}} {
 				exit, stdout, stderr := command(t.Context(), nil, args...)
-				if exit != exitUsage || stdout != "" || !strings.Contains(stderr, ": it is empty: leave it out, or say something (from envar "+name+"=") {
+				if exit != exitUsage || stdout != "" || !strings.Contains(stderr, ": it is empty: leave it out, or give a value (from envar "+name+"=") {
 					t.Errorf("%v: exit %d\n%s%s", args, exit, stdout, stderr)
 				}
 			}

@@ -63,5 +63,5 @@ func (m *memory) Diff(i int, row client.Row) string {
 	if record.SumOf(was.exact, row.Source, row.Timestamp, string(row.Payload)) == was.sum {
 		return ""
 	}
-	return was.file.where(was.line) + ": the table holds another content under its key"
+	return was.file.where(was.line) + ": the table has different content under its key"
 }

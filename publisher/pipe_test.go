@@ -37,7 +37,7 @@ func TestAnInterruptEndsASilentPipe(t *testing.T) {
 			var out bytes.Buffer
 			exit := run(ctx, append([]string{"replay", "--url=http://ingot", "-"}, c.args...),
 				surroundings{stdin: stdin, stdout: &out, stderr: io.Discard, transport: ingottest.Network(t, srv)})
-			if exit != c.exit || srv.Rows() != 2 || !strings.Contains(out.String(), c.says) || !strings.Contains(out.String(), "3 bytes behind the last line feed") {
+			if exit != c.exit || srv.Rows() != 2 || !strings.Contains(out.String(), c.says) || !strings.Contains(out.String(), "3 bytes after the last line feed") {
 				t.Errorf("%v: exit %d, %d rows\n%s", c.args, exit, srv.Rows(), out.String())
 			}
 		})

@@ -73,7 +73,7 @@ func TestAStdoutThatTakesNoMore(t *testing.T) {
 		says string
 	}{
 		"follow":               {[]string{"follow", "--after=beginning"}, "outcome    failed: see the problem"},
-		"follow, subscription": {[]string{"follow", "--subscription=x", "--create", "--after=beginning"}, "they come again"},
+		"follow, subscription": {[]string{"follow", "--subscription=x", "--create", "--after=beginning"}, "they will come again"},
 		"replay":               {[]string{"replay", "-"}, "publisher: print report: "},
 		"simulate":             {[]string{"simulate", "--events=10"}, "publisher: print report: "},
 	} {

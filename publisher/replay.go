@@ -49,9 +49,9 @@ func (r *replay) Validate(k *kong.Context) error {
 	}
 	switch {
 	case r.MaxPayload < record.MinLimit || r.MaxPayload > 64<<20:
-		return fmt.Errorf("--max-payload: want %d to %d", record.MinLimit, 64<<20)
+		return fmt.Errorf("--max-payload must be %d to %d", record.MinLimit, 64<<20)
 	case r.AuditLimit < 0:
-		return errors.New("--audit-limit: want 0 or more")
+		return errors.New("--audit-limit must be 0 or more")
 	}
 	return cmp.Or(r.validateOrigin(), r.validateFiles())
 }
@@ -63,7 +63,7 @@ func (r *replay) validateOrigin() error {
 	}
 	for _, flag := range []struct{ name, text string }{{"--topic", r.Topic}, {"--source", r.Source}} {
 		if flag.text != "" && !event.ValidText(flag.text) {
-			return fmt.Errorf("%s: want 1 to %d bytes of UTF-8 without control characters", flag.name, event.MaxTextBytes)
+			return fmt.Errorf("%s must be 1 to %d bytes of UTF-8 without control characters", flag.name, event.MaxTextBytes)
 		}
 	}
 	return nil
@@ -76,7 +76,7 @@ func (r *replay) validateFiles() error {
 	for _, path := range r.Files {
 		base := nameOf(path)
 		if other, twice := seen[base]; twice {
-			return fmt.Errorf("%s and %s have the same name (.gz and .zst do not count), and so would their lines: replay one of them where they are one file, or one by one, each with a --topic of its own", other, path)
+			return fmt.Errorf("%s and %s have the same name (.gz and .zst do not count), so their lines would get the same ids: if they are copies of one file, replay only one; if not, replay them one by one, each with its own --topic", other, path)
 		}
 		seen[base] = path
 	}

@@ -70,7 +70,7 @@ func TestAServerThatIsGoneEndsTheReplay(t *testing.T) {
 // refuses whatever comes, and with --follow nobody would be told.
 func TestWhatIsNoIngotEndsTheReplay(t *testing.T) {
 	t.Parallel()
-	for status, says := range map[int]string{400: "400 Bad Request", 401: "401 Unauthorized: the key goes into INGOT_KEY; ingest key makes one", 404: "404 Not Found", 405: "405 Method Not Allowed", 407: "407 Proxy Authentication Required", 421: "421 Misdirected Request", 308: "308 Permanent Redirect: to https://ingot/publish", 422: "422 Unprocessable Entity: this answer is not one of Ingot's"} {
+	for status, says := range map[int]string{400: "400 Bad Request", 401: "401 Unauthorized: put a key into INGOT_KEY; ingest key creates one", 404: "404 Not Found", 405: "405 Method Not Allowed", 407: "407 Proxy Authentication Required", 421: "421 Misdirected Request", 308: "308 Permanent Redirect: to https://ingot/publish", 422: "422 Unprocessable Entity: this answer does not come from Ingot"} {
 		for _, more := range []string{"--json", "--follow"} {
 			synctest.Test(t, func(t *testing.T) {
 				network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +113,7 @@ func TestAnswersOfNoIngotEndTheReplay(t *testing.T) {
 // something else than what is sent stood in the way.
 func TestTheLastLineOfAReplay(t *testing.T) {
 	t.Parallel()
-	const again = "; replay again, what is stored will be a duplicate"
+	const again = "; replay again; what is already stored will count as duplicates"
 	script := func(faults ...ingottest.Fault) func(int) ingottest.Fault {
 		return func(n int) ingottest.Fault { return faults[min(n, len(faults)-1)] }
 	}
@@ -124,25 +124,25 @@ func TestTheLastLineOfAReplay(t *testing.T) {
 	}{
 		"an invalid line": {
 			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return e.ID == "b" }}, nil,
-			"1 events were not acknowledged; 1 are invalid: their lines have to be mended",
+			"1 events were not acknowledged; 1 are invalid: their lines must be corrected",
 		},
 		"an invalid line, and one that is no event": {
 			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return e.ID == "b" }},
 			[]string{written(t, "more.ndjson", fmt.Sprintf(aEvent, "d", 1)+"\nno event\n")},
-			"1 events were not acknowledged; 1 are invalid: their lines have to be mended; 1 lines more were refused before they were sent",
+			"1 events were not acknowledged; 1 are invalid: their lines must be corrected; 1 more lines were refused before they were sent",
 		},
 		"too large a request": {
 			&ingottest.Server{Fault: script(ingottest.TooLarge)}, nil,
-			"3 events were not acknowledged; 3 were in requests larger than the server takes: their lines have to be made shorter, or lines of text cut by a smaller --max-payload",
+			"3 events were not acknowledged; 3 were in requests larger than the server accepts: shorten their lines, or set a smaller --max-payload, which splits lines of text",
 		},
 		"too large a request, after an attempt that may have stored it": {
 			&ingottest.Server{Fault: script(ingottest.Lost, ingottest.TooLarge)}, nil,
-			"3 events were not acknowledged; 3 were in requests larger than the server takes: a --batch of less than 1000 makes them smaller",
+			"3 events were not acknowledged; 3 were in requests larger than the server accepts: set --batch below 1000",
 		},
 		"too large an event": {
 			&ingottest.Server{Fault: script(ingottest.TooLarge, ingottest.None)},
 			[]string{"--batch=1", "--concurrency=1"},
-			"1 events were not acknowledged; 1 were in requests larger than the server takes: their lines have to be made shorter, or lines of text cut by a smaller --max-payload",
+			"1 events were not acknowledged; 1 were in requests larger than the server accepts: shorten their lines, or set a smaller --max-payload, which splits lines of text",
 		},
 		"another refusal for good": {
 			&ingottest.Server{Fault: script(ingottest.Denied)}, nil,
@@ -157,7 +157,7 @@ func TestTheLastLineOfAReplay(t *testing.T) {
 		"some of each": {
 			&ingottest.Server{Fault: script(ingottest.TooLarge, ingottest.Busy), Invalid: func(ingottest.Event) bool { return true }},
 			[]string{"--batch=1", "--concurrency=1"},
-			"3 events were not acknowledged; 1 were in requests larger than the server takes: their lines have to be made shorter, or lines of text cut by a smaller --max-payload" + again,
+			"3 events were not acknowledged; 1 were in requests larger than the server accepts: shorten their lines, or set a smaller --max-payload, which splits lines of text" + again,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -196,8 +196,8 @@ func TestWrongReplays(t *testing.T) {
 		{exitUsage, []string{file, "--url=localhost"}, "--url"},
 		{exitBad, []string{filepath.Join(dir, "missing.log")}, "no such file"},
 		{exitBad, []string{dir}, "is a folder"},
-		{exitBad, []string{dir, "--follow"}, "no regular file"},
-		{exitBad, []string{"/dev/null", "--follow"}, "no regular file, and does not grow: without --follow it is read to its end"},
+		{exitBad, []string{dir, "--follow"}, "is not a regular file"},
+		{exitBad, []string{"/dev/null", "--follow"}, "is not a regular file: replay it without --follow, which reads it to its end"},
 	} {
 		exit, stdout, stderr := command(t.Context(), http.DefaultTransport, append([]string{"replay"}, c.args...)...)
 		if exit != c.exit || stdout != "" || !strings.Contains(stderr, c.want) {

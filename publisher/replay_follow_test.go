@@ -143,7 +143,7 @@ func TestFollowSendsWhatTricklesAndKeepsWhatIsNotWhole(t *testing.T) {
 			}
 		})
 		_, o := replayed(t, ctx, ingottest.Network(t, srv), "", "-f", path)
-		if o.ExitCode != exitOK || srv.Rows() != 2 || o.Lines.Pending != 3 || len(o.Notes) != 1 || !strings.Contains(o.Notes[0], "3 bytes behind the last line feed") {
+		if o.ExitCode != exitOK || srv.Rows() != 2 || o.Lines.Pending != 3 || len(o.Notes) != 1 || !strings.Contains(o.Notes[0], "3 bytes after the last line feed") {
 			t.Errorf("%+v", o)
 		}
 	})
@@ -173,7 +173,7 @@ func TestFollowOfAFileThatIsTruncatedUnread(t *testing.T) {
 			return ingottest.None
 		}
 		exit, o := replayed(t, ctx, network, "", "--follow", "--batch=100", path)
-		if exit != exitBad || o.Stored >= 20_000 || o.Lines.Lines != srv.Rows() || !strings.HasPrefix(o.Problems["cut"], "1 times a file was truncated") || len(o.Named) != 1 || !strings.HasPrefix(o.Named[0], path+": it was truncated, and ") {
+		if exit != exitBad || o.Stored >= 20_000 || o.Lines.Lines != srv.Rows() || !strings.HasPrefix(o.Problems["cut"], "files were truncated 1 times") || len(o.Named) != 1 || !strings.HasPrefix(o.Named[0], path+": it was truncated when at least ") {
 			t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
 		}
 		news := 0
@@ -349,7 +349,7 @@ func TestFollowTellsAtOnce(t *testing.T) {
 		says := errs.String()
 		for said, n := range map[string]int{
 			"publisher: " + bad + ":": maxNamed, ": not stored: 413 ": maxNamed,
-			"publisher: more lines are only counted": 1, "publisher: read " + bad + ": " + bad + " is no regular file any more: nothing more of it is sent\n": 1,
+			"publisher: further lines are only counted": 1, "publisher: read " + bad + ": " + bad + " is not a regular file any more: the rest of it is not sent\n": 1,
 		} {
 			if got := strings.Count(says, said); got != n {
 				t.Errorf("%d times %q, want %d:\n%s", got, said, n, says)

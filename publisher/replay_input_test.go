@@ -61,7 +61,7 @@ func TestEventsGoAsTheyAre(t *testing.T) {
 		if exit != exitBad || o.Lines.Blank != 2 || o.Lines.Refused != 3 || o.Stored != 2 || o.Duplicates != 1 || o.Invalid != 1 || o.Audit.Found != 2 {
 			t.Errorf("exit %d, %+v, audit %+v", exit, o, o.Audit)
 		}
-		for n, want := range []string{":5: refused: it has the key of ", ":7: refused: at byte", ":8: refused: ", `events.ndjson:6: "payload": injected: the test does not like it`} {
+		for n, want := range []string{":5: refused: it has the same key as ", ":7: refused: at byte", ":8: refused: ", `events.ndjson:6: "payload": injected: the test does not like it`} {
 			if n >= len(o.Named) || !strings.Contains(o.Named[n], want) {
 				t.Errorf("named %q, want %q", o.Named, want)
 			}
@@ -83,7 +83,7 @@ func TestAFileThatBeginsWithALargeEvent(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			text := first + "\n" + fmt.Sprintf(aEvent, "good", 1) + "\n"
 			exit, o := replayed(t, t.Context(), ingottest.Network(t, &ingottest.Server{}), text, "-")
-			if exit != exitBad || o.Files[0].Format != "events" || o.Lines.Refused != 1 || o.Stored != 1 || !strings.Contains(o.Named[0], "a larger --max-payload sends it") {
+			if exit != exitBad || o.Files[0].Format != "events" || o.Lines.Refused != 1 || o.Stored != 1 || !strings.Contains(o.Named[0], "set a larger --max-payload") {
 				t.Errorf("%.20s: exit %d, %+v", first, exit, o)
 			}
 			if exit, o = replayed(t, t.Context(), ingottest.Network(t, &ingottest.Server{}), text, "-", "--max-payload=400000"); exit != exitOK || o.Stored != 2 {
@@ -198,7 +198,7 @@ func TestAFileThatIsTruncated(t *testing.T) {
 			return []ingottest.Event{e}
 		}}
 		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", "--batch=1", "--concurrency=1", path)
-		if exit != exitBad || !strings.Contains(o.Problems["read"], "a.log: it was truncated, and ") || o.Lines.Lines != srv.Rows() || o.Lines.Pending == 0 {
+		if exit != exitBad || !strings.Contains(o.Problems["read"], "a.log: it was truncated after ") || o.Lines.Lines != srv.Rows() || o.Lines.Pending == 0 {
 			t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
 		}
 	})

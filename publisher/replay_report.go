@@ -54,19 +54,19 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 		o.Problems["read"] = in.failure.Error()
 	}
 	if in.cuts > 0 {
-		o.Problems["cut"] = fmt.Sprintf("%s times a file was truncated before it was read to its end: the lines in between are lost", grouped(in.cuts))
+		o.Problems["cut"] = fmt.Sprintf("files were truncated %s times before they were read to the end: the lines in between are lost", grouped(in.cuts))
 	}
 	if in.missed > 0 {
 		o.Problems["missed"] = fmt.Sprintf("%s files were renamed or removed before they could be opened: replay what was rotated, or their lines are lost", grouped(in.missed))
 	}
 	if in.memory.limit > 0 && in.memory.beyond > 0 {
-		o.Notes = append(o.Notes, fmt.Sprintf("the audit covers the first %s events; --audit-limit takes more", grouped(in.memory.limit)))
+		o.Notes = append(o.Notes, fmt.Sprintf("the audit covers the first %s events; raise --audit-limit for more", grouped(in.memory.limit)))
 	}
 	if !follow && in.ends < len(in.files) {
-		o.Notes = append(o.Notes, "not everything was read: what stands behind the lines counted here is in no number")
+		o.Notes = append(o.Notes, "not everything was read: what follows the lines counted here is in none of the numbers")
 	}
 	if in.counts.Pending > 0 {
-		o.Notes = append(o.Notes, fmt.Sprintf("%s bytes behind the last line feed were not sent: the line may go on", grouped(in.counts.Pending)))
+		o.Notes = append(o.Notes, fmt.Sprintf("%s bytes after the last line feed were not sent: their line may not be complete", grouped(in.counts.Pending)))
 	}
 	return o
 }
@@ -100,7 +100,7 @@ func (o replayOutcome) table() []byte {
 		t.row("split", grouped(o.Lines.Split), "lines too long for one payload, in "+grouped(o.Lines.Pieces)+" pieces")
 	}
 	if o.Lines.Base64 > 0 {
-		t.row("base64", grouped(o.Lines.Base64), "events with bytes that JSON cannot carry")
+		t.row("base64", grouped(o.Lines.Base64), "events with bytes that JSON cannot represent")
 	}
 	t.line("")
 	t.sends(o.Report)
@@ -123,7 +123,7 @@ func (f fileSaid) words() string {
 func (o replayOutcome) words() string {
 	switch {
 	case o.Interrupted:
-		return "interrupted: replay again, what is stored will be a duplicate"
+		return "interrupted: replay again; what is already stored will count as duplicates"
 	case o.Audit != nil && !o.Audit.OK():
 		return "failed: the database does not hold what was acknowledged"
 	case !o.Settled() || o.SendsDone < o.SendsPlanned:
@@ -148,19 +148,19 @@ func (o replayOutcome) unacknowledged() string {
 	open := o.SendsPlanned - o.Stored - o.Duplicates
 	says := []string{grouped(open) + " events were not acknowledged"}
 	if o.Invalid > 0 {
-		says = append(says, grouped(o.Invalid)+" are invalid: their lines have to be mended")
+		says = append(says, grouped(o.Invalid)+" are invalid: their lines must be corrected")
 	}
 	if o.Lines.Refused > 0 {
-		says = append(says, grouped(o.Lines.Refused)+" lines more were refused before they were sent")
+		says = append(says, grouped(o.Lines.Refused)+" more lines were refused before they were sent")
 	}
 	if o.final.tooLarge > 0 {
-		says = append(says, grouped(o.final.tooLarge)+" were in requests larger than the server takes: "+o.smaller())
+		says = append(says, grouped(o.final.tooLarge)+" were in requests larger than the server accepts: "+o.smaller())
 	}
 	if o.final.other > 0 {
 		says = append(says, grouped(o.final.other)+" would be refused again: see the problem")
 	}
 	if open > o.Invalid+o.final.tooLarge+o.final.other {
-		says = append(says, "replay again, what is stored will be a duplicate")
+		says = append(says, "replay again; what is already stored will count as duplicates")
 	}
 	return strings.Join(says, "; ")
 }
@@ -168,7 +168,7 @@ func (o replayOutcome) unacknowledged() string {
 // smaller names the flag that makes requests smaller.
 func (o replayOutcome) smaller() string {
 	if o.final.tooLarge > o.final.alone {
-		return fmt.Sprintf("a --batch of less than %d makes them smaller", o.batch)
+		return fmt.Sprintf("set --batch below %d", o.batch)
 	}
-	return "their lines have to be made shorter, or lines of text cut by a smaller --max-payload"
+	return "shorten their lines, or set a smaller --max-payload, which splits lines of text"
 }

@@ -22,7 +22,7 @@ func TestARefusedLineFailsTheReplay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		text := fmt.Sprintf(aEvent, "good", 1) + "\nno event\n" + strings.Repeat("x", 400_000) + "\n" + fmt.Sprintf(aEvent, "too", 2)
 		exit, o := replayed(t, t.Context(), ingottest.Network(t, &ingottest.Server{}), text, "-")
-		if exit != exitBad || o.Lines.Refused != 2 || o.Stored != 2 || o.Lines.Lines != 4 || !strings.Contains(o.Named[1], "stdin:3: refused: it has more than") {
+		if exit != exitBad || o.Lines.Refused != 2 || o.Stored != 2 || o.Lines.Lines != 4 || !strings.Contains(o.Named[1], "stdin:3: refused: it is longer than") {
 			t.Errorf("exit %d, %+v", exit, o)
 		}
 	})
@@ -33,9 +33,9 @@ func TestWhatIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ flag, unique, says string }{
 		{"--audit-limit=3", "  unique events             3\n", "outcome    ok: every line is there, once, as it was sent\n"},
-		{"--audit-limit=2", "  unique events             2   among those remembered; 1 sends are not\n", "outcome    ok: every line was acknowledged, and those audited"},
-		{"--audit-limit=0", "  unique events             0   among those remembered; 3 sends are not\n", "outcome    ok, not audited\n"},
-		{"--no-audit", "  unique events             0   among those remembered; 3 sends are not\n", "outcome    ok, not audited\n"},
+		{"--audit-limit=2", "  unique events             2   among those kept in memory; 1 sends are not\n", "outcome    ok: every line was acknowledged, and those audited"},
+		{"--audit-limit=0", "  unique events             0   among those kept in memory; 3 sends are not\n", "outcome    ok, not audited\n"},
+		{"--no-audit", "  unique events             0   among those kept in memory; 3 sends are not\n", "outcome    ok, not audited\n"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			exit, stdout, stderr := command(t.Context(), ingottest.Network(t, &ingottest.Server{}), "replay", "--url=http://ingot", written(t, "a.log", "one\ntwo\nthree\n"), c.flag)
@@ -59,7 +59,7 @@ func TestADishonestServerFailsTheReplay(t *testing.T) {
 			return []ingottest.Event{e}
 		}}
 		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", written(t, "a.log", "ok\nlost\nchanged\n"))
-		if exit != exitBad || o.Audit.Missing != 1 || o.Audit.Different != 1 || !strings.Contains(o.Audit.Findings[0], "a.log:3: the table holds") {
+		if exit != exitBad || o.Audit.Missing != 1 || o.Audit.Different != 1 || !strings.Contains(o.Audit.Findings[0], "a.log:3: the table has different content") {
 			t.Errorf("exit %d, %+v", exit, o.Audit)
 		}
 		if exit, o = replayed(t, t.Context(), ingottest.Network(t, srv), "", written(t, "a.log", "lost\n"), "--no-audit"); exit != exitOK || o.Audit != nil {

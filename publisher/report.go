@@ -170,7 +170,7 @@ func (t *table) audit(v *audit.Verdict) {
 	t.row("different", grouped(v.Different), "")
 	t.row("told twice", grouped(v.ToldTwice), "")
 	if v.OpenFound+v.OpenLost > 0 {
-		t.row("open", grouped(v.OpenFound+v.OpenLost), "never acknowledged; there after all: "+grouped(v.OpenFound))
+		t.row("open", grouped(v.OpenFound+v.OpenLost), "never acknowledged; stored after all: "+grouped(v.OpenFound))
 	}
 	t.line("")
 	for _, f := range v.Findings {
@@ -182,7 +182,7 @@ func forgotten(sends int) string {
 	if sends == 0 {
 		return ""
 	}
-	return "among those remembered; " + grouped(sends) + " sends are not"
+	return "among those kept in memory; " + grouped(sends) + " sends are not"
 }
 
 func share(part, whole int) string {

@@ -39,7 +39,7 @@ func (s *simulate) Validate(k *kong.Context) error {
 		return err
 	}
 	if !(s.Rate >= 0) {
-		return errors.New("--rate: want 0 or more")
+		return errors.New("--rate must be 0 or more")
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func TestTLSWhereNoneIsSpoken(t *testing.T) {
 	defer srv.Close()
 	for _, args := range [][]string{{"simulate", "--events=1"}, {"replay", "-"}, {"follow"}} {
 		exit, stdout, stderr := command(t.Context(), nil, append(args, "--url="+strings.Replace(srv.URL, "http:", "https:", 1), "--give-up-after=2s")...)
-		if says := stdout + stderr; exit != exitBad || strings.Contains(says, "waiting") || strings.Contains(says, "trying again") || !strings.Contains(says, "server gave HTTP response to HTTPS client: it has no certificate, and --url is to begin with http://") {
+		if says := stdout + stderr; exit != exitBad || strings.Contains(says, "waiting") || strings.Contains(says, "trying again") || !strings.Contains(says, "server gave HTTP response to HTTPS client: it does not speak TLS, so --url must begin with http://") {
 			t.Errorf("%v: exit %d\n%s", args, exit, says)
 		}
 	}
@@ -117,7 +117,7 @@ func TestCAWithoutTLS(t *testing.T) {
 	defer cancel()
 	for _, args := range [][]string{{"simulate", "--events=1"}, {"replay", ca}, {"follow", "--count=1"}} {
 		exit, stdout, stderr := command(ctx, nil, append(args, "--ca="+ca, "--url="+srv.URL)...)
-		if exit != exitUsage || stdout != "" || fake.Rows() > 0 || !strings.Contains(stderr, "--ca: "+srv.URL+" has no certificate") {
+		if exit != exitUsage || stdout != "" || fake.Rows() > 0 || !strings.Contains(stderr, "--ca: "+srv.URL+" is not https") {
 			t.Errorf("%v: exit %d, %d rows\n%s%s", args, exit, fake.Rows(), stdout, stderr)
 		}
 	}
@@ -133,7 +133,7 @@ func TestCAFromTheEnvironment(t *testing.T) {
 	for _, args := range [][]string{{"simulate", "--events=1"}, {"replay", ca}, {"follow", "--after=beginning", "--count=1"}} {
 		for at, warnings := range map[string]int{plain.URL: 1, url: 0} {
 			exit, stdout, stderr := command(t.Context(), nil, append(args, "--url="+at)...)
-			if exit != exitOK || strings.Count(stderr, "INGOT_CA changes nothing: "+at) != warnings {
+			if exit != exitOK || strings.Count(stderr, "INGOT_CA has no effect: "+at) != warnings {
 				t.Errorf("%v at %s: exit %d\n%s%s", args, at, exit, stdout, stderr)
 			}
 		}

@@ -47,7 +47,7 @@ func (w *whole) Read(to []byte) (int, error) {
 		return n, err
 	}
 	if now, failed := w.Stat(); failed == nil && now.Size() < w.was.Size() {
-		return n, fmt.Errorf("it was truncated, and %d of its %d bytes were read", w.read, w.was.Size())
+		return n, fmt.Errorf("it was truncated after %d of its %d bytes were read", w.read, w.was.Size())
 	}
 	return n, err
 }
@@ -60,7 +60,7 @@ func (w *whole) reopen() (err error) {
 	}
 	now, err := w.Stat()
 	if err == nil && !os.SameFile(w.was, now) {
-		err = errors.New("since the start another file has taken its name: of more files than can be open at once the later ones must stay where they are")
+		err = errors.New("another file has taken its name since the start: with more files than can be open at once, files must stay in place until they are read")
 	}
 	return err
 }

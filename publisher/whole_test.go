@@ -69,7 +69,7 @@ func TestAFileThatMovesBeforeItsTurn(t *testing.T) {
 	p, stderr := confined(t, srv, append([]string{"replay", "--batch=1", "--concurrency=1"}, paths...)...)
 	out, err := p.Output()
 	if exit := exitOf(t, err); exit != exitBad || srv.Rows() != 198 ||
-		!strings.Contains(string(out), gone+": no such file") || !strings.Contains(string(out), replaced+": since the start another file has taken its name") {
+		!strings.Contains(string(out), gone+": no such file") || !strings.Contains(string(out), replaced+": another file has taken its name since the start") {
 		t.Errorf("exit %d, %d rows\n%s%s", exit, srv.Rows(), out, stderr)
 	}
 }
@@ -81,7 +81,7 @@ func TestMoreFilesThanCanBeFollowed(t *testing.T) {
 	p, stderr := confined(t, srv, append([]string{"replay", "--follow"}, manyFiles(t, 100)...)...)
 	out, err := p.Output()
 	// 64 less four connections and what is spare.
-	if exit := exitOf(t, err); exit != exitBad || srv.Rows() > 0 || !strings.Contains(stderr.String(), "100 are 72 more than this process may have open") {
+	if exit := exitOf(t, err); exit != exitBad || srv.Rows() > 0 || !strings.Contains(stderr.String(), "100 files are 72 more than this process may have open") {
 		t.Errorf("exit %d, %d rows\n%s%s", exit, srv.Rows(), out, stderr)
 	}
 }
@@ -94,7 +94,7 @@ func TestMoreConnectionsThanCanBeOpen(t *testing.T) {
 		srv := &ingottest.Server{}
 		p, stderr := confined(t, srv, append(args, "--concurrency=33")...)
 		out, err := p.Output()
-		if exit := exitOf(t, err); exit != exitUsage || srv.Rows() > 0 || len(out) > 0 || !strings.Contains(stderr.String(), "--concurrency: 33 connections are more than this process may have open: want at most 32, or a higher limit (ulimit -n, LimitNOFILE)") {
+		if exit := exitOf(t, err); exit != exitUsage || srv.Rows() > 0 || len(out) > 0 || !strings.Contains(stderr.String(), "--concurrency: 33 connections are more than this process may have open: use at most 32, or raise the limit (ulimit -n, LimitNOFILE)") {
 			t.Errorf("%s: exit %d, %d rows\n%s%s", name, exit, srv.Rows(), out, stderr)
 		}
 		p, stderr = confined(t, srv, append(args, "--concurrency=32")...)

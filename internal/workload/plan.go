@@ -26,14 +26,14 @@ type Plan struct {
 // [0, 1), repeat an earlier one: round(unique/(1-share)) sends in total.
 func NewPlan(seed uint64, unique int, share float64) (Plan, error) {
 	if unique < 1 {
-		return Plan{}, fmt.Errorf("plan: %d events, want at least 1", unique)
+		return Plan{}, fmt.Errorf("plan: %d events, but there must be at least 1", unique)
 	}
 	if !(share >= 0 && share < 1) { // so written, NaN is refused too
-		return Plan{}, fmt.Errorf("plan: a share of %v duplicates, want 0 <= share < 1", share)
+		return Plan{}, fmt.Errorf("plan: a share of %v duplicates, but it must be at least 0 and less than 1", share)
 	}
 	sends := math.Round(float64(unique) / (1 - share))
 	if sends > maxSends {
-		return Plan{}, fmt.Errorf("plan: %.0f sends, want at most %d", sends, maxSends)
+		return Plan{}, fmt.Errorf("plan: %.0f sends, but there may be at most %d", sends, maxSends)
 	}
 	return Plan{seed: seed, unique: unique, repeats: int(sends) - unique}, nil
 }

@@ -46,7 +46,7 @@ func (c *check) sum() Verdict {
 			v.Found++
 		default:
 			v.Missing++
-			c.find("missing", i, "it was acknowledged, and is not there")
+			c.find("missing", i, "it was acknowledged, but is not there")
 		}
 		if c.Told.ToldTwice(i) {
 			v.ToldTwice++

@@ -21,13 +21,13 @@ func (r Remade) Key(i int) (id, topic string) {
 func (r Remade) Diff(i int, row client.Row) string {
 	e, diff := r.Event(i), []string(nil)
 	if row.Source != e.Source {
-		diff = append(diff, fmt.Sprintf("source is %q, sent was %q", row.Source, e.Source))
+		diff = append(diff, fmt.Sprintf("source is %q, but %q was sent", row.Source, e.Source))
 	}
 	if !row.Timestamp.Equal(e.Timestamp) {
-		diff = append(diff, fmt.Sprintf("timestamp is %v, sent was %v", row.Timestamp, e.Timestamp))
+		diff = append(diff, fmt.Sprintf("timestamp is %v, but %v was sent", row.Timestamp, e.Timestamp))
 	}
 	if string(row.Payload) != e.Payload {
-		diff = append(diff, fmt.Sprintf("payload is %.400s, sent was %.400s", row.Payload, e.Payload))
+		diff = append(diff, fmt.Sprintf("payload is %.400s, but %.400s was sent", row.Payload, e.Payload))
 	}
 	return strings.Join(diff, "; ")
 }

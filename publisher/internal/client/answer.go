@@ -65,7 +65,7 @@ type item struct {
 func (s said) single(e event.Event) (settled, error) {
 	status, ok := statusOf[s.Status]
 	if !ok || s.EventID != e.ID || s.Topic != e.Topic {
-		return settled{}, fmt.Errorf("answer says %q of event %q on %q, sent was %q on %q", s.Status, s.EventID, s.Topic, e.ID, e.Topic)
+		return settled{}, fmt.Errorf("answer says %q of event %q on %q, but %q on %q was sent", s.Status, s.EventID, s.Topic, e.ID, e.Topic)
 	}
 	return settled{statuses: []Status{status}}, nil
 }
@@ -86,7 +86,7 @@ func (s said) batch(events []event.Event) (settled, error) {
 		}
 	}
 	if sum := count(statuses); s.Received != len(events) || sum != s.counts() {
-		return settled{}, fmt.Errorf("answer counts %+v of %d events, its results are %+v of %d", s.counts(), s.Received, sum, len(events))
+		return settled{}, fmt.Errorf("answer counts %+v of %d events, but its results are %+v of %d", s.counts(), s.Received, sum, len(events))
 	}
 	return settled{statuses, faults}, err
 }

@@ -54,7 +54,7 @@ func refused(a answer) refusal {
 	case a.status/100 == 2: // of somebody in between, who may pass the request on later
 		r.cause, r.open, r.bars = "answer", true, true
 	case a.status == http.StatusUnauthorized:
-		r.bars, r.err = true, fmt.Errorf("%w: the key goes into INGOT_KEY; ingest key makes one", r.err)
+		r.bars, r.err = true, fmt.Errorf("%w: put a key into INGOT_KEY; ingest key creates one", r.err)
 	case a.status/100 == 3:
 		r.bars, r.err = true, fmt.Errorf("%w: to %s", r.err, a.header.Get("Location"))
 	case a.status == http.StatusRequestEntityTooLarge: // a smaller request may pass, whoever says so
@@ -66,7 +66,7 @@ func refused(a answer) refusal {
 		a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed: // it is no Ingot
 		r.bars = true
 	case !ours: // of a filter in between
-		r.bars, r.err = true, fmt.Errorf("%w: this answer is not one of Ingot's", r.err)
+		r.bars, r.err = true, fmt.Errorf("%w: this answer does not come from Ingot", r.err)
 	}
 	if !r.again {
 		r.err = &Refused{Status: a.status, Kind: p.Kind, Oldest: p.Oldest, Err: r.err}
@@ -84,7 +84,7 @@ func unanswered(err error) refusal {
 	case errors.As(err, &distrusted):
 		return untrusted(err)
 	case errors.Is(err, http.ErrSchemeMismatch): // and nothing was sent
-		return refusal{cause: "certificate", bars: true, err: fmt.Errorf("%w: it has no certificate, and --url is to begin with http://", err)}
+		return refusal{cause: "certificate", bars: true, err: fmt.Errorf("%w: it does not speak TLS, so --url must begin with http://", err)}
 	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return refusal{cause: "connect", again: true, err: err}
 	case errors.As(err, &slow) && slow.Timeout():
@@ -103,7 +103,7 @@ func untrusted(err error) refusal {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		r.again = true
 	case errors.As(err, &unknown):
-		r.err = fmt.Errorf("%w: if it is a private one, name its file with --ca (INGOT_CA)", err)
+		r.err = fmt.Errorf("%w: if the authority is a private one, give its file with --ca (INGOT_CA)", err)
 	}
 	return r
 }

@@ -22,7 +22,7 @@ type Delivery struct {
 }
 
 // errSilent is why a stream is cut when it does not begin, or brings not even heartbeats.
-var errSilent = errors.New("the server says nothing any more")
+var errSilent = errors.New("the server has stopped sending")
 
 // Stream yields the events behind q.After, in feed order and each once. Where a stream breaks, Stream opens another one with
 // the last id that it has. Its last pair may be an error: that of ctx, a final refusal, or that it gave up.

@@ -32,7 +32,7 @@ func (f *Follower) Poll(ctx context.Context, name string, limit int, wait time.D
 		return page, err
 	}
 	if err = json.Unmarshal(body, &page); err == nil && page.Next == "" {
-		err = errors.New("it has no next_cursor, as each page of a subscription has")
+		err = errors.New("it has no next_cursor, which each page of a subscription must have")
 	}
 	if err != nil {
 		return page, &Refused{Status: http.StatusOK, Err: fmt.Errorf("read answer to GET %s: %w", path, err)}

@@ -80,7 +80,7 @@ func (e *Elements) element() error {
 	}
 	e.take(c)
 	if err := e.value(c); errors.Is(err, io.EOF) {
-		return e.broken("it is cut, or a quote or a bracket is missing: [%d] has no end", e.number)
+		return e.broken("it is truncated, or a quote or a bracket is missing: [%d] has no end", e.number)
 	} else if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (e *Elements) begin() (byte, error) {
 	for {
 		c, err := e.token()
 		if errors.Is(err, io.EOF) && e.place != outside {
-			err = e.broken("it is cut: its array has no end")
+			err = e.broken("it is truncated: its array has no end")
 		}
 		if err != nil {
 			return 0, err
@@ -122,7 +122,7 @@ func (e *Elements) begin() (byte, error) {
 
 func (e *Elements) unexpected(c byte) error {
 	want := map[place]string{outside: "an array or an object", first: "an element", behind: "a comma or the end of the array", next: "an element"}
-	return e.broken("before [%d] it is no JSON any more: want %s, found %q", e.number, want[e.place], []byte{c})
+	return e.broken("before [%d] it stops being JSON: expected %s, found %q", e.number, want[e.place], []byte{c})
 }
 
 // wrapper tells whether what stands behind a { is the "events":[ of a list of events, and then passes over it.
@@ -145,7 +145,7 @@ func (e *Elements) close() error {
 	e.open = append(e.open[:0], '{')
 	err := e.nested(func(byte) {})
 	if errors.Is(err, io.EOF) {
-		return e.broken(`it is cut: the object around "events" has no end`)
+		return e.broken(`it is truncated: the object around "events" has no end`)
 	}
 	return err
 }
@@ -185,11 +185,11 @@ func (e *Elements) nested(take func(byte)) error {
 			err = e.quoted(take)
 		case '{', '[':
 			if e.open = append(e.open, c); len(e.open) > maxNesting {
-				err = e.broken("[%d] is nested more than %d deep", e.number, maxNesting)
+				err = e.broken("[%d] is nested more than %d levels deep", e.number, maxNesting)
 			}
 		case '}', ']':
 			if e.open[last] != c-2 { // in ASCII an opening bracket stands two before its closing one
-				err = e.broken("[%d] is no JSON, and where it ends cannot be known: there is %q where %q is to be closed", e.number, string(c), string(e.open[last]))
+				err = e.broken("[%d] is not JSON, and its end cannot be found: there is %q where %q must be closed", e.number, string(c), string(e.open[last]))
 			}
 			e.open = e.open[:last]
 		}

@@ -99,9 +99,9 @@ func isTar(src *bufio.Reader) bool {
 type packed struct{ format }
 
 func (p packed) Error() string {
-	why := "it is packed (" + p.name + "), and only gzip and zstandard are unpacked here"
+	why := "it is packed (" + p.name + "), but only gzip and zstandard are supported"
 	if strings.HasPrefix(p.name, "UTF-") {
-		why = "it is text in " + p.name + ", and only UTF-8 is read here"
+		why = "it is text in " + p.name + ", but only UTF-8 is supported"
 	}
 	return fmt.Sprintf("%s: %s | publisher replay - --topic=TOPIC", why, p.unpack)
 }
@@ -113,7 +113,7 @@ func (f format) refusal(follow bool) error {
 	case f.unpack != "":
 		return packed{f}
 	case follow && f.name != "":
-		return fmt.Errorf("it is compressed (%s), and nobody appends lines to that: replay it without --follow", f.name)
+		return fmt.Errorf("it is compressed (%s), and --follow reads only uncompressed files: replay it without --follow", f.name)
 	}
 	return nil
 }

@@ -118,11 +118,11 @@ func (c *Reader) explain(err error) error {
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("it is cut: what it holds as %s goes on", c.format)
+		return fmt.Errorf("it is truncated: its %s data are incomplete", c.format)
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return fmt.Errorf("its zstandard wants a window of more than %d MiB, or is damaged: see whether zstd -d --long=31 decompresses it", zstdWindow>>20)
+		return fmt.Errorf("its zstandard data need a window of more than %d MiB, or are damaged: try whether zstd -d --long=31 decompresses it", zstdWindow>>20)
 	}
-	return fmt.Errorf("its %s is damaged, and so may be lines that were sent: %w", c.format, err)
+	return fmt.Errorf("its %s data are damaged, and lines that were already sent may be too: %w", c.format, err)
 }
 
 // Progress returns how many bytes of the file a line of size bytes stands for. Of a compressed file these are the
@@ -146,7 +146,7 @@ func MustGrow(path, format string, window int) error {
 	defer file.Close()
 	c := NewReader(file, window, true)
 	if err = c.begin(); err == nil && c.Listed(format) {
-		err = errors.New("it is an array of events, or an event over several lines, and nobody appends lines to that: replay it without --follow")
+		err = errors.New("it is an array of events, or an event over several lines, but --follow needs one event per line: replay it without --follow")
 	}
 	if err != nil {
 		return fmt.Errorf("--follow: %s: %w", path, err)

@@ -61,7 +61,7 @@ type CutError struct {
 }
 
 func (c *CutError) Error() string {
-	return fmt.Sprintf("it was truncated, and %d bytes or more had not been read: their lines are lost", c.Unread)
+	return fmt.Sprintf("it was truncated when at least %d bytes had not been read: their lines are lost", c.Unread)
 }
 
 func (g *generation) open(path string) (err error) {
@@ -150,7 +150,7 @@ func (t *Tail) openLocked(there fs.FileInfo) error {
 		return nil
 	}
 	next := &generation{guest: guest}
-	err := fmt.Errorf("%s is no regular file any more", t.path)
+	err := fmt.Errorf("%s is not a regular file any more", t.path)
 	if there.Mode().IsRegular() { // opening a named pipe would wait until somebody opens it to write
 		if err = next.open(t.path); err == nil {
 			t.files = append(t.files, next)

@@ -115,7 +115,7 @@ var anything = event.Limits{MaxEvents: 1, MaxPayloadBytes: 1 << 30, MaxDepth: 10
 // Event takes a line that is an event already, or an element that is. Its error says why no server would take it.
 func (o Origin) Event(l lines.Line) (Record, error) {
 	if l.Part > 1 || !l.Last {
-		return Record{}, fmt.Errorf("it has more than the %d bytes that an event may take; if the server takes it, a larger --max-payload sends it", o.Limit)
+		return Record{}, fmt.Errorf("it is longer than the %d bytes that an event may have; if the server accepts it, set a larger --max-payload", o.Limit)
 	}
 	text := strings.TrimSpace(strings.TrimPrefix(string(l.Text), ByteOrderMark))
 	d, err := decode(text, anything)
@@ -125,7 +125,7 @@ func (o Origin) Event(l lines.Line) (Record, error) {
 	case len(d.Invalid) > 0:
 		return Record{}, reason(d.Invalid[0])
 	case len(d.Events) != 1:
-		return Record{}, errors.New("no event")
+		return Record{}, errors.New("not an event")
 	}
 	e := d.Events[0]
 	sent := []byte(text)
@@ -145,7 +145,7 @@ func decode(text string, limits event.Limits) (event.Decoded, error) {
 	}
 	d, err := event.Decode(text, event.JSON, limits)
 	if err == nil && !d.Single {
-		err = errors.New("no event, but a list")
+		err = errors.New("not an event, but a list")
 	}
 	return d, err
 }

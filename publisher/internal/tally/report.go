@@ -42,7 +42,7 @@ func (r Report) notes(again string) []string {
 	case missing <= 0, r.Forgotten > 0: // what was forgotten may be what is missing
 		return []string{}
 	case r.AfterOpen+r.Unknown > 0:
-		said := []string{fmt.Sprintf("stored is %d lower than the acknowledged events: %d sends were answered duplicate on a retry, after an attempt that may have stored them without telling", missing, r.AfterOpen)}
+		said := []string{fmt.Sprintf("stored is %d lower than the acknowledged events: %d sends were answered duplicate on a retry, after an attempt that may have stored them without an answer", missing, r.AfterOpen)}
 		if before := missing - r.AfterOpen - r.Unknown; before > 0 { // more than such attempts can have stored
 			said = append(said, fmt.Sprintf("at least %d of them were already there: %s", before, again))
 		}

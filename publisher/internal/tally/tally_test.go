@@ -131,13 +131,13 @@ func TestNotes(t *testing.T) {
 		{
 			"most were there, and some of what was retried",
 			Report{SendsDone: 9, Stored: 1, Duplicates: 7, Unknown: 1, AfterOpen: 2, UniqueEvents: 9, AckedEvents: 8},
-			"stored is 7 lower than the acknowledged events: 2 sends were answered duplicate on a retry, after an attempt that may have stored them without telling|" +
+			"stored is 7 lower than the acknowledged events: 2 sends were answered duplicate on a retry, after an attempt that may have stored them without an answer|" +
 				"at least 4 of them were already there: same seed",
 		},
 		{
 			"one was there, and some of what was retried",
 			Report{SendsDone: 9, Stored: 4, Duplicates: 4, Unknown: 1, AfterOpen: 2, UniqueEvents: 9, AckedEvents: 8},
-			"stored is 4 lower than the acknowledged events: 2 sends were answered duplicate on a retry, after an attempt that may have stored them without telling|" +
+			"stored is 4 lower than the acknowledged events: 2 sends were answered duplicate on a retry, after an attempt that may have stored them without an answer|" +
 				"at least 1 of them were already there: same seed",
 		},
 		{"some there, and one was refused", Report{SendsDone: 3, Duplicates: 2, Invalid: 1, UniqueEvents: 3, AckedEvents: 2}, "2 events were already there"},
