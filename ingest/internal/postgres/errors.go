@@ -48,9 +48,9 @@ func Denied(err error) bool { return SQLState(err) == MissingRight }
 func explainRights(err error) error {
 	switch {
 	case errors.Is(err, errNoSchema) && Denied(err):
-		return fmt.Errorf("%w: the owner of the database has to GRANT CREATE ON DATABASE to this role", err)
+		return fmt.Errorf("%w: the owner of the database must GRANT CREATE ON DATABASE to this role", err)
 	case Denied(err):
-		return fmt.Errorf("%w: the owner of the schema ingot, after a restore whoever ran it, has to give this role what the README lists under \"Postgres\"", err)
+		return fmt.Errorf("%w: the owner of the schema ingot (after a restore, whoever ran it) must grant this role what the README lists under \"Postgres\"", err)
 	}
 	return err
 }

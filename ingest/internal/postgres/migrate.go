@@ -65,7 +65,7 @@ func open(ctx context.Context, url string, conn *pgconn.PgConn) (Durability, err
 			return durability, explainRights(err)
 		}
 		if _, err := conn.Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
-			return durability, fmt.Errorf("leave a migration: %w", err)
+			return durability, fmt.Errorf("roll back a migration: %w", err)
 		}
 	}
 	return durability, err
@@ -91,14 +91,14 @@ const firstAnswerWait = connectTimeout
 const migrationTries = 20
 
 // errNoSchema is in the error of the very first start if it cannot make the schema.
-var errNoSchema = errors.New("make the schema ingot")
+var errNoSchema = errors.New("create the schema ingot")
 
 func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 	// It is all one transaction: a crash in the middle leaves the old version intact.
 	begin := fmt.Sprintf(Begin+"; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", Milliseconds(migrationWait), migrationLock)
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
 		if LockTimedOut(err) {
-			return fmt.Errorf("another process has been bringing the schema up to date for %s: %w", migrationWait, err)
+			return fmt.Errorf("another process has been migrating the schema for %s: %w", migrationWait, err)
 		}
 		return fmt.Errorf("lock for migration: %w", err)
 	}
@@ -107,7 +107,7 @@ func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 		return err
 	}
 	if version > ingot.SchemaVersion {
-		return fmt.Errorf("the database has schema version %d, this binary knows %d: use a newer ingest", version, ingot.SchemaVersion)
+		return fmt.Errorf("the database has schema version %d, but this ingest only supports %d: use a newer one", version, ingot.SchemaVersion)
 	}
 	script, err := scriptFrom(version, migrations)
 	if err != nil {
@@ -118,7 +118,7 @@ func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 		return fmt.Errorf("%w: %w", errNoSchema, err)
 	}
 	if LockTimedOut(err) {
-		return fmt.Errorf("migrate from version %d to %d: another transaction has been in the way for %s: %w", version, ingot.SchemaVersion, migrationWait, err)
+		return fmt.Errorf("migrate from version %d to %d: another transaction has been blocking it for %s: %w", version, ingot.SchemaVersion, migrationWait, err)
 	}
 	if err != nil {
 		return fmt.Errorf("migrate from version %d to %d: %w", version, ingot.SchemaVersion, err)
@@ -139,7 +139,7 @@ func schemaVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	case string(row[0]) == "f":
 		return 0, nil
 	case string(row[1]) == "f":
-		return 0, errors.New("a schema called ingot is there, but it is not Ingot's: use another database")
+		return 0, errors.New("the database has a schema called ingot that is not Ingot's: use another database")
 	}
 	rows, err := conn.Exec(ctx, "SELECT max(version) FROM ingot.schema_version").ReadAll()
 	if err != nil {
@@ -147,7 +147,7 @@ func schemaVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	}
 	version, err := strconv.Atoi(string(rows[0].Rows[0][0]))
 	if err != nil {
-		return 0, errors.New("read the schema version: ingot.schema_version is empty, as while a restore is under way or after one that has failed")
+		return 0, errors.New("read the schema version: ingot.schema_version is empty, as it is during a restore, or after one that failed")
 	}
 	return version, nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrMovesSessions is in the error of Open if sessions are moved by what stands in between.
-var ErrMovesSessions = errors.New("a pooler between here and Postgres moves a session from one server process to another, as PgBouncer does with pool_mode = transaction or statement: set pool_mode = session, or have DATABASE_URL lead to Postgres itself")
+var ErrMovesSessions = errors.New("a connection pooler in front of Postgres moves sessions from one server process to another, as PgBouncer does with pool_mode = transaction or statement: set pool_mode = session, or point DATABASE_URL at Postgres itself")
 
 // secondSession bounds the wait for a second session, and for its answers. A guess.
 const secondSession = 5 * time.Second

@@ -40,11 +40,11 @@ func TestARestoreThatIsNotDone(t *testing.T) {
 			_, pruned := newPruner(t, url).Prune(t.Context(), time.Hour)
 			wrote := newWriter(t, url, writer.PathAuto).Ready(t.Context(), time.Minute)
 			for who, err := range map[string]error{"Open": opened, "a page": read, "subscriptions": listed, "retention": pruned, "a session": wrote} {
-				if err == nil || !strings.Contains(err.Error(), "a restore that is not done") {
+				if err == nil || !strings.Contains(err.Error(), "an unfinished or failed restore") {
 					t.Errorf("%s: %v", who, err)
 				}
 			}
-			if v, err := postgres.Verify(t.Context(), url); err != nil || !strings.Contains(strings.Join(v.Broken, "\n"), "a restore that is not done") {
+			if v, err := postgres.Verify(t.Context(), url); err != nil || !strings.Contains(strings.Join(v.Broken, "\n"), "an unfinished or failed restore") {
 				t.Errorf("verify: %v, %v", v.Broken, err)
 			}
 		})
@@ -57,7 +57,7 @@ func TestOpenSaysWhatARestoreLeft(t *testing.T) {
 	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, "DELETE FROM ingot.schema_version")
-	if _, err := postgres.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "a restore is under way") {
+	if _, err := postgres.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), "during a restore") {
 		t.Errorf("without rows: %v", err)
 	}
 	role := "stranger_" + conn.Config().Database
@@ -66,7 +66,7 @@ func TestOpenSaysWhatARestoreLeft(t *testing.T) {
 	_, opened := postgres.Open(t.Context(), url+"&role="+role)
 	_, verified := postgres.Verify(t.Context(), url+"&role="+role)
 	for who, err := range map[string]error{"Open": opened, "verify": verified} {
-		if err == nil || !strings.Contains(err.Error(), "after a restore whoever ran it") {
+		if err == nil || !strings.Contains(err.Error(), "after a restore, whoever ran it") {
 			t.Errorf("%s: %v", who, err)
 		}
 	}

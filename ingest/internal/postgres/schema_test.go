@@ -42,7 +42,7 @@ func TestOpenDoesNotWaitForEver(t *testing.T) {
 	url := pgtest.New(t)
 	other := pgtest.Client(t, url)
 	pgtest.Exec(t, other, fmt.Sprintf("SELECT pg_advisory_lock(%d)", migrationLock))
-	if _, err := Open(t.Context(), url); err == nil || !NotUpYet(err) || !strings.Contains(err.Error(), "bringing the schema up to date") {
+	if _, err := Open(t.Context(), url); err == nil || !NotUpYet(err) || !strings.Contains(err.Error(), "migrating the schema") {
 		t.Errorf("Open behind another's migration: %v; want an error of NotUpYet that says what is waited for", err)
 	}
 	pgtest.Exec(t, other, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", migrationLock))
@@ -106,7 +106,7 @@ func TestAMigrationDoesNotWaitForEver(t *testing.T) {
 	pgtest.Exec(t, other.Conn(), "SELECT FROM ingot.batches")
 	ctx, cancel := context.WithTimeout(t.Context(), 6*migrationWait)
 	defer cancel()
-	if _, err := Open(ctx, url); err == nil || !NotUpYet(err) || !strings.Contains(err.Error(), "another transaction has been in the way") {
+	if _, err := Open(ctx, url); err == nil || !NotUpYet(err) || !strings.Contains(err.Error(), "another transaction has been blocking it") {
 		t.Errorf("Open behind a transaction that holds a table: %v; want an error of NotUpYet that says what is waited for", err)
 	}
 	if err := other.Rollback(t.Context()); err != nil {
@@ -145,7 +145,7 @@ func TestForeignSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
 	pgtest.Exec(t, pgtest.Client(t, url), "CREATE SCHEMA ingot")
-	if _, err := Open(context.Background(), url); err == nil || !strings.Contains(err.Error(), "it is not Ingot's") {
+	if _, err := Open(context.Background(), url); err == nil || !strings.Contains(err.Error(), "that is not Ingot's") {
 		t.Errorf("a schema that is not ours: %v", err)
 	}
 }

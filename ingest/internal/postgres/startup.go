@@ -67,5 +67,5 @@ func (c *startupConn) readStart() error {
 func (c *startupConn) refused(begins []byte) error {
 	rest, _ := bufio.NewReader(io.LimitReader(c.Conn, longestText)).ReadString(0)
 	text := strings.TrimSpace(strings.TrimSuffix(string(begins)+rest, "\x00"))
-	return fmt.Errorf("the server refuses the connection: %s", strings.ToValidUTF8(text, "?"))
+	return fmt.Errorf("the server refused the connection: %s", strings.ToValidUTF8(text, "?"))
 }

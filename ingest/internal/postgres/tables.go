@@ -27,10 +27,10 @@ keys (name, columns) AS (VALUES ('ingot.events', ARRAY['event_id', 'topic']), ('
 	('ingot.topics', ARRAY['topic']), ('ingot.subscriptions', ARRAY['name'])),
 types (name, type) AS (VALUES ('event_id', 'text COLLATE "C"'), ('topic', 'text COLLATE "C"'), ('id', 'bigint'), ('source', 'text'),
 	('timestamp', 'timestamp with time zone'), ('received_at', 'timestamp with time zone'), ('payload', 'json'))
-SELECT true, format('%s has no valid unique key (%s): a restore that is not done, or has failed, leaves tables without their keys', name, array_to_string(columns, ', ')) FROM keys WHERE NOT EXISTS (
+SELECT true, format('%s has no valid unique key (%s): an unfinished or failed restore leaves tables without their keys', name, array_to_string(columns, ', ')) FROM keys WHERE NOT EXISTS (
 	SELECT FROM pg_index AS i WHERE i.indrelid = name::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
 	AND ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = i.indexrelid ORDER BY attnum) = columns)
-UNION ALL SELECT true, format('the sequence ingot.id_blocks counts by %s: two batches could have the same ids (schema.sql says how to make it)', seqincrement)
+UNION ALL SELECT true, format('the sequence ingot.id_blocks has INCREMENT %s: two batches could get the same ids (schema.sql has its definition)', seqincrement)
 	FROM pg_sequence WHERE seqrelid = to_regclass('ingot.id_blocks') AND seqincrement < 65536
 UNION ALL SELECT false, 'no valid index events_slices' WHERE NOT EXISTS (
 	SELECT FROM pg_index WHERE indrelid = 'ingot.events'::regclass AND indexrelid = to_regclass('ingot.events_slices') AND indisvalid)
@@ -40,7 +40,7 @@ UNION ALL SELECT false, 'constraint ' || conname || ' on ' || name FROM pg_const
 	AND conname <> 'batches_first_id_key'
 UNION ALL SELECT false, 'unique index ' || relname || ' on ' || name FROM pg_index, pg_class AS c, tables WHERE indrelid = t AND indexrelid = c.oid AND indisunique
 	AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
-UNION ALL SELECT false, 'column ' || attname || ' of ' || name || ' wants a value' FROM pg_attribute, tables WHERE attrelid = t AND attnum > 0 AND attnotnull AND NOT atthasdef
+UNION ALL SELECT false, 'column ' || attname || ' of ' || name || ' requires a value' FROM pg_attribute, tables WHERE attrelid = t AND attnum > 0 AND attnotnull AND NOT atthasdef
 	AND attidentity = '' AND NOT attisdropped AND name = 'ingot.events' AND attname NOT IN ('event_id', 'topic', 'id', 'source', 'timestamp', 'received_at', 'payload')
 UNION ALL SELECT false, format('column %s of ingot.events is %s, not %s', name, found, type) FROM types, LATERAL (
 	SELECT format_type(atttypid, atttypmod) || coalesce(' COLLATE "' || nullif(collname, 'default') || '"', '') AS found
@@ -57,7 +57,7 @@ func ReadTables(ctx context.Context, conn *pgconn.PgConn) (changed []string, err
 	}
 	for _, row := range results[0].Rows {
 		if string(row[0]) == "t" {
-			return nil, fmt.Errorf("the tables cannot be worked with: %s", row[1])
+			return nil, fmt.Errorf("the tables cannot be used: %s", row[1])
 		}
 		changed = append(changed, string(row[1]))
 	}

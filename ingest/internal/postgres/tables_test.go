@@ -125,7 +125,7 @@ func TestChangedTablesAreTold(t *testing.T) {
 		storetest.Merge(t, w, fmt.Sprint(i))
 	}
 	var told []any
-	for _, entry := range logged.FilterMessage("somebody has changed the tables: answers may not be true").All() {
+	for _, entry := range logged.FilterMessage("the tables have been altered: answers may be wrong").All() {
 		told = append(told, entry.ContextMap()["changed"])
 	}
 	want := []any{
@@ -176,9 +176,9 @@ func TestBlocksThatMeet(t *testing.T) {
 	conn := pgtest.Client(t, postgrestest.Database(t))
 	for ddl, want := range map[string]string{
 		"ALTER SEQUENCE ingot.id_blocks INCREMENT BY 131072":             "",
-		"ALTER SEQUENCE ingot.id_blocks INCREMENT BY 65535":              "the sequence ingot.id_blocks counts by 65535: two batches could have the same ids",
+		"ALTER SEQUENCE ingot.id_blocks INCREMENT BY 65535":              "the sequence ingot.id_blocks has INCREMENT 65535: two batches could get the same ids",
 		"DROP SEQUENCE ingot.id_blocks":                                  "", // who draws a block is told
-		"DROP SEQUENCE ingot.id_blocks; CREATE SEQUENCE ingot.id_blocks": "the sequence ingot.id_blocks counts by 1: two batches could have the same ids",
+		"DROP SEQUENCE ingot.id_blocks; CREATE SEQUENCE ingot.id_blocks": "the sequence ingot.id_blocks has INCREMENT 1: two batches could get the same ids",
 	} {
 		pgtest.Exec(t, conn, "BEGIN; "+ddl)
 		_, err := postgres.ReadTables(t.Context(), conn.PgConn())

@@ -81,7 +81,7 @@ func checkPassword(url string, config *pgconn.Config) error {
 		return strings.Contains(f.Host, "@") && !strings.HasPrefix(f.Host, "/")
 	}
 	if inPath || slices.ContainsFunc(append(config.Fallbacks, &pgconn.FallbackConfig{Host: config.Host}), inHost) {
-		return errors.New("database URL: a user, password or database has an @ or a / of its own: write %40 and %2F in their place")
+		return errors.New("database URL: the user, password or database name contains an @ or a /: write %40 or %2F instead")
 	}
 	return nil
 }

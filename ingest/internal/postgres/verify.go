@@ -32,7 +32,7 @@ var invariants = []invariant{
 		`SELECT count(*) FROM (SELECT last_id >= lead(first_id) OVER (ORDER BY first_id) AS overlap FROM ingot.batches WHERE received > 0) AS b WHERE overlap`,
 	},
 	{
-		"every event lies in a batch with an id of its own, and each batch has as many as it stored",
+		"every event belongs to a batch and has an id of its own, and each batch has as many events as it stored",
 		`SELECT count(*) FROM (
 			SELECT b.first_id, b.stored, count(e.id) AS n, count(DISTINCT e.id) AS ids
 			FROM (SELECT first_id, last_id, stored FROM ingot.batches) AS b
@@ -40,12 +40,12 @@ var invariants = []invariant{
 			GROUP BY b.first_id, b.stored) AS x WHERE stored IS DISTINCT FROM n OR ids <> n`,
 	},
 	{
-		"the log's last total is the number of events, and of those that are older than the log",
+		"the log's last total, less the events that are older than the log, is the number of events",
 		`SELECT abs(coalesce((SELECT total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1), 0)
 			- coalesce((SELECT total_stored - stored FROM ingot.batches ORDER BY commit_seq LIMIT 1), 0) - (SELECT count(*) FROM ingot.events))`,
 	},
 	{
-		"the topics' counts are those of the events",
+		"the topics' counts match the events",
 		`SELECT count(*) FROM (SELECT topic, sum(events) AS events FROM (` + TopicCounts + `) AS c GROUP BY topic) AS t
 			FULL JOIN (SELECT topic, count(*) AS n FROM ingot.events GROUP BY topic) AS e USING (topic) WHERE events IS DISTINCT FROM n`,
 	},
@@ -85,7 +85,7 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 		return Verification{}, fmt.Errorf("look for the tables: %w", explainRights(err))
 	}
 	if there == 0 {
-		return Verification{}, errors.New("no Ingot has written to this database")
+		return Verification{}, errors.New("no Ingot server has ever written to this database")
 	}
 	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").ReadAll(); err != nil {
 		return Verification{}, fmt.Errorf("begin: %w", err)

@@ -20,7 +20,7 @@ func TestVerifySeesEveryLie(t *testing.T) {
 	if v := postgrestest.CheckLog(t, postgrestest.Database(t)); v.Events != 0 || v.Batches != 0 {
 		t.Errorf("an empty database: %+v", v)
 	}
-	if _, err := postgres.Verify(t.Context(), pgtest.New(t)); err == nil || !strings.Contains(err.Error(), "no Ingot") {
+	if _, err := postgres.Verify(t.Context(), pgtest.New(t)); err == nil || !strings.Contains(err.Error(), "no Ingot server") {
 		t.Errorf("a database without the schema: %v", err)
 	}
 	const (
@@ -28,11 +28,11 @@ func TestVerifySeesEveryLie(t *testing.T) {
 		totals   = "the log's totals add up"
 		received = "a batch received as many events as it has ids"
 		shared   = "no two batches share an id"
-		lies     = "every event lies in a batch with an id of its own, and each batch has as many as it stored"
-		number   = "the log's last total is the number of events, and of those that are older than the log"
-		topics   = "the topics' counts are those of the events"
+		lies     = "every event belongs to a batch and has an id of its own, and each batch has as many events as it stored"
+		number   = "the log's last total, less the events that are older than the log, is the number of events"
+		topics   = "the topics' counts match the events"
 		adds     = "a batch's topics add up to what it stored"
-		keys     = "the tables cannot be worked with"
+		keys     = "the tables cannot be used"
 	)
 	const ofNine = "id BETWEEN (SELECT first_id FROM ingot.batches WHERE commit_seq = 9) AND (SELECT last_id FROM ingot.batches WHERE commit_seq = 9)"
 	seen := map[string]bool{}

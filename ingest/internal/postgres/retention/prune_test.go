@@ -48,7 +48,7 @@ func pruned(t *testing.T, p *Pruner, age time.Duration) (all Pruned) {
 }
 
 // TestPrune deletes the batches that are old enough, whole, and nothing else: the rest is read
-// as before, the totals stay, the topics' counts are those of the events, and a key that was deleted is new.
+// as before, the totals stay, the topics' counts match the events, and a key that was deleted is new.
 func TestPrune(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)

@@ -29,7 +29,7 @@ func refusedBy(err error) string {
 	case constraint:
 		return "a constraint"
 	case violatesPolicy(err):
-		return "a policy of row security"
+		return "a row security policy"
 	}
 	return ""
 }

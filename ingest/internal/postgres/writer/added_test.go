@@ -164,22 +164,22 @@ func TestWhoRefuses(t *testing.T) {
 		err               pgconn.PgError
 		merged, committed string // who refuses, by the error of the merge and of the commit Query; empty: nobody
 	}{
-		"check":                    {pgconn.PgError{Code: "23514", SchemaName: "ingot", TableName: "events", ConstraintName: "c"}, "the constraint c", "the constraint c"},
-		"without a name":           {pgconn.PgError{Code: "23514", SchemaName: "ingot", TableName: "events"}, "a constraint", "a constraint"},
-		"not null":                 {pgconn.PgError{Code: "23502", SchemaName: "ingot", TableName: "events"}, "", ""},
-		"raised":                   {pgconn.PgError{Code: "P0001"}, "a trigger", ""},
-		"raised about the events":  {pgconn.PgError{Code: "P0001", SchemaName: "ingot", TableName: "events"}, "a trigger", "a trigger"},
-		"no rows, in a trigger":    {pgconn.PgError{Code: "P0002", Routine: "exec_stmt_execsql"}, "", ""},
-		"no rows, raised":          {pgconn.PgError{Code: "P0002", Routine: "exec_stmt_raise"}, "a trigger", ""},
-		"asserted":                 {pgconn.PgError{Code: "P0004", Routine: "exec_stmt_assert"}, "a trigger", ""},
-		"named by a RAISE":         {pgconn.PgError{Code: "23514", Routine: "exec_stmt_raise", ConstraintName: "c"}, "the constraint c", ""},
-		"a lock, raised":           {pgconn.PgError{Code: "55P03", Routine: "exec_stmt_raise", SchemaName: "ingot", TableName: "events"}, "", ""},
-		"a missing right":          {pgconn.PgError{Code: "42501", Routine: "aclcheck_error"}, "", ""},
-		"a missing right, raised":  {pgconn.PgError{Code: "42501", Routine: "exec_stmt_raise", SchemaName: "ingot", TableName: "events"}, "a trigger", "a trigger"},
-		"of the log":               {pgconn.PgError{Code: "23503", SchemaName: "ingot", TableName: "batches", ConstraintName: "c"}, "the constraint c", ""},
-		"of another's events":      {pgconn.PgError{Code: "23503", SchemaName: "public", TableName: "events", ConstraintName: "c"}, "the constraint c", ""},
-		"a policy of row security": {pgconn.PgError{Code: "42501", Routine: "ExecWithCheckOptions"}, "a policy of row security", ""},
-		"the check of a view":      {pgconn.PgError{Code: "44000", Routine: "ExecWithCheckOptions"}, "", ""},
+		"check":                   {pgconn.PgError{Code: "23514", SchemaName: "ingot", TableName: "events", ConstraintName: "c"}, "the constraint c", "the constraint c"},
+		"without a name":          {pgconn.PgError{Code: "23514", SchemaName: "ingot", TableName: "events"}, "a constraint", "a constraint"},
+		"not null":                {pgconn.PgError{Code: "23502", SchemaName: "ingot", TableName: "events"}, "", ""},
+		"raised":                  {pgconn.PgError{Code: "P0001"}, "a trigger", ""},
+		"raised about the events": {pgconn.PgError{Code: "P0001", SchemaName: "ingot", TableName: "events"}, "a trigger", "a trigger"},
+		"no rows, in a trigger":   {pgconn.PgError{Code: "P0002", Routine: "exec_stmt_execsql"}, "", ""},
+		"no rows, raised":         {pgconn.PgError{Code: "P0002", Routine: "exec_stmt_raise"}, "a trigger", ""},
+		"asserted":                {pgconn.PgError{Code: "P0004", Routine: "exec_stmt_assert"}, "a trigger", ""},
+		"named by a RAISE":        {pgconn.PgError{Code: "23514", Routine: "exec_stmt_raise", ConstraintName: "c"}, "the constraint c", ""},
+		"a lock, raised":          {pgconn.PgError{Code: "55P03", Routine: "exec_stmt_raise", SchemaName: "ingot", TableName: "events"}, "", ""},
+		"a missing right":         {pgconn.PgError{Code: "42501", Routine: "aclcheck_error"}, "", ""},
+		"a missing right, raised": {pgconn.PgError{Code: "42501", Routine: "exec_stmt_raise", SchemaName: "ingot", TableName: "events"}, "a trigger", "a trigger"},
+		"of the log":              {pgconn.PgError{Code: "23503", SchemaName: "ingot", TableName: "batches", ConstraintName: "c"}, "the constraint c", ""},
+		"of another's events":     {pgconn.PgError{Code: "23503", SchemaName: "public", TableName: "events", ConstraintName: "c"}, "the constraint c", ""},
+		"a row security policy":   {pgconn.PgError{Code: "42501", Routine: "ExecWithCheckOptions"}, "a row security policy", ""},
+		"the check of a view":     {pgconn.PgError{Code: "44000", Routine: "ExecWithCheckOptions"}, "", ""},
 	} {
 		c.err.Severity = "ERROR"
 		merged, committed := classify(&c.err), judgeCommit('I', "", &c.err, false)

@@ -25,7 +25,7 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 	w.rollback(ctx)
 	if ofTheLog(err) {
 		w.drop() // its block of ids belongs to another log
-		err = fmt.Errorf("the log refuses the batch's row, as after a restore beneath this connection; the next one draws other ids: %w", err)
+		err = fmt.Errorf("the commit log rejects the batch's row, as it does when the database was restored under an open connection; the next connection will use other ids: %w", err)
 	}
 	return err
 }

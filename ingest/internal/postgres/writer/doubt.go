@@ -39,7 +39,7 @@ func (w *Writer) resolve(ctx context.Context, b *batch, doubt error) error {
 			w.log.Info("a batch in doubt was not committed and never will be", zap.Int64("first_id", b.first), zap.NamedError("doubt", doubt))
 			return unavailable(doubt)
 		}
-		w.log.Warn("a batch is in doubt", zap.Int64("first_id", b.first), zap.NamedError("doubt", doubt), zap.Error(err))
+		w.log.Warn("a batch is in doubt: it is not known yet whether it was committed", zap.Int64("first_id", b.first), zap.NamedError("doubt", doubt), zap.Error(err))
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):
 		case <-ctx.Done():
@@ -98,7 +98,7 @@ func (w *Writer) endAbandoned(ctx context.Context, s *session) {
 	for _, old := range w.abandoned {
 		end := fmt.Sprintf(asWhoLoggedIn+"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND backend_start::text = '%s'", old.pid, old.start)
 		if _, err := s.conn.Exec(ctx, end).ReadAll(); err != nil {
-			w.log.Debug("an abandoned backend was not ended", zap.Error(err))
+			w.log.Debug("cannot terminate an abandoned backend", zap.Error(err))
 			return
 		}
 	}

@@ -270,7 +270,7 @@ func TestFenceKnowsItsOwn(t *testing.T) {
 		t.Errorf("%v %v, want not committed", committed, err)
 	}
 	if _, err := fenceFound([]*pgconn.Result{{}, {}}); err == nil {
-		t.Error("a row that the fence does not see, as under a policy of row security, is no answer")
+		t.Error("a row that the fence does not see, as under a row security policy, is no answer")
 	}
 }
 

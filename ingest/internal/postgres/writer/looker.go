@@ -33,7 +33,7 @@ const lookUpPause = time.Second
 
 // errNoLookUps is the error of look-ups during that pause. The look-up before the pause has the error of
 // connecting.
-var errNoLookUps = errors.New("no look-ups for a while: a connection could not be opened")
+var errNoLookUps = errors.New("no look-ups for now: a connection could not be opened")
 
 // find marks in known the keys that exist; known means nothing when find fails. It also returns which server says
 // so, named as in session.server: after a failover the old server may still answer, and it has keys that were lost.
@@ -60,7 +60,7 @@ func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string
 	server = l.all[0].server
 	if other := l.all[len(parts)-1].server; other != server {
 		l.close()
-		return "", fmt.Errorf("look up suspects: two servers answer, started %s and %s", server, other)
+		return "", fmt.Errorf("look up suspects: two different servers answered, started at %s and %s", server, other)
 	}
 	return server, nil
 }

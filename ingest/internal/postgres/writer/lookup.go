@@ -68,7 +68,7 @@ func (w *Writer) lookUp(ctx context.Context, b *batch, lookUpAll bool) (asked ke
 // cannotLookUp has the batch go on without a look-up: no answer depends on one.
 func (w *Writer) cannotLookUp(b *batch, err error) {
 	if !errors.Is(err, errNoLookUps) {
-		w.log.Warn("keys cannot be looked up, staging the batch", zap.Error(err))
+		w.log.Warn("cannot look up keys, staging the batch", zap.Error(err))
 	}
 	b.forgetKnown()
 }

@@ -85,7 +85,7 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 	})
 	switch {
 	case err == nil && strange > 0:
-		return fmt.Errorf("merge: %d rows have ids of no event of the batch: does a trigger on ingot.events change them?", strange)
+		return fmt.Errorf("merge: %d rows have ids that no event of the batch has: does a trigger on ingot.events change them?", strange)
 	case err == nil:
 		return nil
 	}

@@ -150,7 +150,7 @@ func TestAnotherPromiseIsTold(t *testing.T) {
 		w.Close()
 		storetest.Merge(t, w, fmt.Sprint(i))
 	}
-	if n := logged.FilterMessage("the database promises something else of a commit than before").Len(); n != 1 || logged.Len() != 1 {
+	if n := logged.FilterMessage("the durability settings of the database have changed").Len(); n != 1 || logged.Len() != 1 {
 		t.Errorf("told %d times: %v", n, logged.All())
 	}
 }

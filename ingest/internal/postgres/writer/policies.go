@@ -49,9 +49,9 @@ func (w *Writer) policyFor(ctx context.Context, failure error) error {
 	case err != nil:
 		return fmt.Errorf("%w; %w", failure, err)
 	case s.policies == "":
-		return fmt.Errorf("no policy of row security lets this role add events and see them: %w", failure)
+		return fmt.Errorf("no row security policy lets this role add events and see them: %w", failure)
 	case s.policies != before:
-		return fmt.Errorf("the policies of row security have changed: %w", failure)
+		return fmt.Errorf("the row security policies have changed: %w", failure)
 	}
 	return nil
 }

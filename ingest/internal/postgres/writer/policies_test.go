@@ -55,7 +55,7 @@ func TestPoliciesRefuseARequest(t *testing.T) {
 				bad := storetest.Event("b")
 				bad.Source = "bad"
 				_, err := w.Merge(t.Context(), event.Batch{Groups: append(storetest.Groups("a"), storetest.Group(bad))}, func() {})
-				if by(err) != "a policy of row security" || w.session == nil {
+				if by(err) != "a row security policy" || w.session == nil {
 					t.Fatalf("got %v, connection %v, want bad data that a policy refuses", err, w.session != nil)
 				}
 				if diff := cmp.Diff([]bool{true}, storetest.Merge(t, w, "a")); diff != "" {
@@ -84,7 +84,7 @@ func TestPoliciesThatChange(t *testing.T) {
 		pgtest.Exec(t, conn, ddl)
 		_, first := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b")}, func() {})
 		_, second := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b")}, func() {})
-		if notStored := new(event.NotStoredError); !errors.As(first, &notStored) || by(second) != "a policy of row security" {
+		if notStored := new(event.NotStoredError); !errors.As(first, &notStored) || by(second) != "a row security policy" {
 			t.Errorf("got %v, then %v, want not stored, then refused by a policy", first, second)
 		}
 	}

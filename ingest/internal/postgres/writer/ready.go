@@ -70,7 +70,7 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 func (w *Writer) compare(now postgres.Durability) {
 	now.ServerVersion = ""
 	if before := w.promise; before != now && before != (postgres.Durability{}) {
-		w.log.Warn("the database promises something else of a commit than before", zap.Bool("safe", now.Safe()), zap.Any("before", before), zap.Any("now", now))
+		w.log.Warn("the durability settings of the database have changed", zap.Bool("safe", now.Safe()), zap.Any("before", before), zap.Any("now", now))
 	}
 	w.promise = now
 }
@@ -78,7 +78,7 @@ func (w *Writer) compare(now postgres.Durability) {
 // compareTables logs a warning when somebody has changed the tables, once for each change.
 func (w *Writer) compareTables(now []string) {
 	if len(now) > 0 && !slices.Equal(w.changed, now) {
-		w.log.Warn("somebody has changed the tables: answers may not be true", zap.Strings("changed", now))
+		w.log.Warn("the tables have been altered: answers may be wrong", zap.Strings("changed", now))
 	}
 	w.changed = now
 }
