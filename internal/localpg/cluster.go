@@ -52,7 +52,7 @@ func chooseBinaries(h home, binDirs []string) (Binaries, error) {
 	}
 	path := clusterPath(h.dir, majors[0])
 	if _, err := os.Stat(filepath.Join(path, "PG_VERSION")); err != nil {
-		return Binaries{}, fmt.Errorf("%s is no Postgres cluster that user %s can open: %w", path, userName(os.Geteuid()), err)
+		return Binaries{}, fmt.Errorf("%s is not a Postgres cluster that user %s can open: %w", path, userName(os.Geteuid()), err)
 	}
 	return f.major(majors[0], path)
 }

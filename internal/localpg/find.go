@@ -115,8 +115,8 @@ func (f *finder) newest() (Binaries, error) {
 		}
 	}
 	if best.Major == 0 {
-		return best, fmt.Errorf("%w (%d or newer; looked at %s): `make postgres` in the project"+
-			" fetches one, or %s, or set PG_BIN", ErrNoBinaries, minMajor, strings.Join(f.looked, ", "), InstallHint())
+		return best, fmt.Errorf("%w (%d or newer; looked at %s): run `make postgres` in the project"+
+			" to fetch one, or %s, or set PG_BIN", ErrNoBinaries, minMajor, strings.Join(f.looked, ", "), InstallHint())
 	}
 	return best, nil
 }
@@ -130,10 +130,10 @@ func (f *finder) major(want int, cluster string) (Binaries, error) {
 	}
 	get := fmt.Sprintf("install it, on Debian with `apt-get install postgresql-%d`", want)
 	if os.Getenv("PG_BIN") != "" {
-		get = "set PG_BIN to one of that major, or do not set it: nothing else is looked at"
+		get = "set PG_BIN to one of that major version, or unset it: while it is set, nothing else is looked at"
 	}
-	return Binaries{}, fmt.Errorf("%w: %s needs PostgreSQL %d (looked at %s): %s; docs/moving.md takes the data to a newer one from there."+
-		" Or move that folder away to start afresh", ErrNoBinaries, cluster, want, strings.Join(f.looked, ", "), get)
+	return Binaries{}, fmt.Errorf("%w: %s needs PostgreSQL %d (looked at %s): %s; docs/moving.md says how to move the data to a newer version."+
+		" Or move that folder away to start with an empty database", ErrNoBinaries, cluster, want, strings.Join(f.looked, ", "), get)
 }
 
 func (f *finder) all() []Binaries {
@@ -179,7 +179,7 @@ func probe(dir string, runAs owner, patience time.Duration) (Binaries, error) {
 	}
 	m := versionLine.FindSubmatch(out)
 	if m == nil {
-		return Binaries{}, errors.New("tells no version")
+		return Binaries{}, errors.New("it reports no version")
 	}
 	major, err := strconv.Atoi(string(m[2]))
 	return Binaries{Dir: dir, Major: major, Version: string(m[1])}, err

@@ -48,7 +48,7 @@ func TestMissingBinariesTellWhatToType(t *testing.T) {
 	old := pretend(t, "14.9")
 	_, err := finderOf(t, old, "/nowhere/*/bin").newest()
 	want := "no usable PostgreSQL found (15 or newer; looked at PG_BIN (not set), " + old + " (14.9), /nowhere/*/bin): " +
-		"`make postgres` in the project fetches one, or " + InstallHint() + ", or set PG_BIN"
+		"run `make postgres` in the project to fetch one, or " + InstallHint() + ", or set PG_BIN"
 	if !errors.Is(err, ErrNoBinaries) || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -59,7 +59,7 @@ func TestDataOfAMissingMajorAreNotUpgraded(t *testing.T) {
 	dir := dataDir(t)
 	check(t, os.MkdirAll(filepath.Join(dir, "12"), 0o755))
 	_, err := Start(testContext(t), Options{DataDir: dir})
-	if err == nil || !strings.Contains(err.Error(), "12 is no Postgres cluster") {
+	if err == nil || !strings.Contains(err.Error(), "12 is not a Postgres cluster") {
 		t.Errorf("a folder without PG_VERSION: got %v", err)
 	}
 	check(t, os.WriteFile(filepath.Join(dir, "12", "PG_VERSION"), []byte("12\n"), 0o644))
@@ -79,7 +79,7 @@ func TestPgBinIsTheOnlyPlaceWhenSet(t *testing.T) { // not parallel: it sets the
 	run, err := ownerFor("")
 	check(t, err)
 	_, err = newFinder(nil, run).major(15, "data/15")
-	if !errors.Is(err, ErrNoBinaries) || !strings.Contains(err.Error(), "set PG_BIN to one of that major, or do not set it") {
+	if !errors.Is(err, ErrNoBinaries) || !strings.Contains(err.Error(), "set PG_BIN to one of that major version, or unset it") {
 		t.Errorf("got %v, want PG_BIN blamed", err)
 	}
 }
@@ -113,14 +113,14 @@ func TestEverySystemIsToldWhatToType(t *testing.T) {
 		root            bool
 		want            string
 	}{
-		{"linux", "ID=debian\n", true, "type `apt-get install postgresql`"},
-		{"linux", "NAME=\"Linux Mint\"\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", false, "type `sudo apt-get install postgresql`"},
-		{"linux", "ID=fedora\nVERSION_ID=42\n", false, "type `sudo dnf install postgresql-server`"},
-		{"linux", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", true, "type `dnf install postgresql-server`"},
-		{"linux", "ID=alpine\n", true, "type `apk add postgresql`"},
+		{"linux", "ID=debian\n", true, "run `apt-get install postgresql`"},
+		{"linux", "NAME=\"Linux Mint\"\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", false, "run `sudo apt-get install postgresql`"},
+		{"linux", "ID=fedora\nVERSION_ID=42\n", false, "run `sudo dnf install postgresql-server`"},
+		{"linux", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", true, "run `dnf install postgresql-server`"},
+		{"linux", "ID=alpine\n", true, "run `apk add postgresql`"},
 		{"linux", "ID=plan9\n", true, "install PostgreSQL 15 or newer from your system's packages"},
 		{"linux", "", false, "install PostgreSQL 15 or newer from your system's packages"},
-		{"darwin", "", false, "type `brew install postgresql@17`"},
+		{"darwin", "", false, "run `brew install postgresql@17`"},
 	} {
 		equal(t, c.system+" "+c.release, hint(c.system, c.release, c.root), c.want)
 	}

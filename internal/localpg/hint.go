@@ -27,16 +27,16 @@ func InstallHint() string {
 
 func hint(system, release string, root bool) string {
 	if system == "darwin" {
-		return "type `brew install postgresql@17`"
+		return "run `brew install postgresql@17`"
 	}
 	names := systemNames(release)
 	for _, h := range hints {
 		for _, s := range h.systems {
 			switch {
 			case slices.Contains(names, s) && root:
-				return "type `" + h.command + "`"
+				return "run `" + h.command + "`"
 			case slices.Contains(names, s):
-				return "type `sudo " + h.command + "`"
+				return "run `sudo " + h.command + "`"
 			}
 		}
 	}

@@ -35,7 +35,7 @@ func openHome(wanted string) (home, error) {
 	// would forget every key.
 	other := elsewhere(dir)
 	if os.Geteuid() == 0 && holdsData(other) && !holdsData(dir) {
-		return moveHome(other, fmt.Sprintf("the data of %s are in %s since an earlier start", dir, other))
+		return moveHome(other, fmt.Sprintf("the data of %s have been in %s since an earlier start", dir, other))
 	}
 	return tryHome(dir, other)
 }

@@ -21,7 +21,7 @@ func lockFolder(h home) (*folderLock, error) {
 	// O_NOFOLLOW: root may be writing into a user's folder.
 	f, err := os.OpenFile(filepath.Join(h.dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("data folder %s is another user's (%s): run as that user, or choose another folder: %w",
+		return nil, fmt.Errorf("data folder %s belongs to another user (%s): run as that user, or choose another folder: %w",
 			h.dir, ownerName(h.dir), err)
 	}
 	if err != nil {

@@ -30,7 +30,7 @@ func TestARecoveryThatStopsAtItsMomentSaysHowToGoOn(t *testing.T) {
 	if err == nil {
 		check(t, srv.Stop(testContext(t)))
 	}
-	if err == nil || !strings.Contains(err.Error(), "recovery_target_action = 'promote' has it go on from there") {
+	if err == nil || !strings.Contains(err.Error(), "set recovery_target_action = 'promote' to have it continue from there") {
 		t.Errorf("got %v", err)
 	}
 	opts.Settings["recovery_target_action"] = "promote"

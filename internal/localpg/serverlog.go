@@ -17,7 +17,7 @@ const (
 )
 
 // errOccupied is the error of a start that was refused because processes of an older server are still there.
-var errOccupied = errors.New("an older server is still there")
+var errOccupied = errors.New("an older server is still running")
 
 // serverLog is the file with the server's output.
 type serverLog struct {
@@ -80,7 +80,7 @@ func (l *serverLog) explain(err error) error {
 	said := string(b)
 	err = fmt.Errorf("%w%s", err, lastLines(said))
 	if strings.Contains(said, "shutdown at recovery target") {
-		err = fmt.Errorf("%w: recovery_target_action = 'promote' has it go on from there", err)
+		err = fmt.Errorf("%w: set recovery_target_action = 'promote' to have it continue from there", err)
 	}
 	if strings.Contains(said, "is still in use") || strings.Contains(said, `"postmaster.pid" already exists`) {
 		return fmt.Errorf("%w: %w", errOccupied, err)

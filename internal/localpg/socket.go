@@ -46,7 +46,7 @@ func refuseForeign(path string, o owner) error {
 		return fmt.Errorf("look at socket folder: %w", err)
 	}
 	if got, ok := fileOwner(path); !ok || !info.IsDir() || (got.uid != o.uid && got.uid != os.Geteuid()) {
-		return fmt.Errorf("socket folder %s is somebody else's (%s): remove it", path, got.name)
+		return fmt.Errorf("socket folder %s belongs to another user (%s): remove it", path, got.name)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ const (
 // How a fast shutdown did not end.
 var (
 	errTooSlow    = errors.New("a fast shutdown took too long")
-	errStoodStill = errors.New("a fast shutdown stood still, as it does right after one of its processes has crashed (is its disk full?)")
+	errStoodStill = errors.New("a fast shutdown made no progress, as happens right after one of its processes has crashed (is its disk full?)")
 )
 
 // Stop ends the server and frees the folder. It begins with a fast shutdown, which disconnects clients, rolls back,

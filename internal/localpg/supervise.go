@@ -28,7 +28,7 @@ type Incident struct {
 }
 
 // errNoSocket is the cause of an end that awaitEnd itself brought about, since nobody could connect any more.
-var errNoSocket = errors.New("its socket was removed, it was told to stop")
+var errNoSocket = errors.New("its socket was removed, so it was told to stop")
 
 // Supervise restarts the server each time its postmaster ends by itself. It also restarts a server that lacks its
 // socket, as after somebody has cleaned /tmp: only a new server makes a new socket. The old one has

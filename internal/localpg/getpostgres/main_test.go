@@ -64,8 +64,8 @@ func TestRun(t *testing.T) {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
 	}
-	wrong("want the number of a major", "eighteen")
-	wrong("want the number of a major", "0")
+	wrong("give the number of a major version", "eighteen")
+	wrong("give the number of a major version", "0")
 	wrong("usage: ", "17", "18")
 	p, err := pinned(17)
 	if err != nil {

@@ -49,7 +49,7 @@ func unpack(archive, dir string) error {
 
 func write(dir, name string, program bool, content io.Reader) error {
 	if !filepath.IsLocal(name) {
-		return fmt.Errorf("%q leads out of the package", name)
+		return fmt.Errorf("%q leads outside the package", name)
 	}
 	path, mode := filepath.Join(dir, name), fs.FileMode(0o644)
 	if program {
@@ -80,7 +80,7 @@ func link(dir string) error {
 	for _, l := range wanted {
 		source, target := strings.TrimPrefix(l.Source, "native/"), strings.TrimPrefix(l.Target, "native/")
 		if !filepath.IsLocal(source) || !filepath.IsLocal(target) {
-			return fmt.Errorf("the link %q to %q leads out of the package", target, source)
+			return fmt.Errorf("the link %q to %q leads outside the package", target, source)
 		}
 		to, err := filepath.Rel(filepath.Dir(target), source)
 		if err != nil {
