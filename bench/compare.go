@@ -29,7 +29,7 @@ func (c *compareCommand) Run(s output) error {
 		return err
 	}
 	if old.kind() != new.kind() {
-		return fmt.Errorf("%s is of bench %s, %s of bench %s: only two of one kind can be compared", c.Old, old.kind(), c.New, new.kind())
+		return fmt.Errorf("%s is a result of bench %s, %s one of bench %s: only two of the same kind can be compared", c.Old, old.kind(), c.New, new.kind())
 	}
 	for _, r := range []*document{old, new} {
 		fmt.Fprintf(s.stdout, "%s  commit %s, %s, %d cores: %s\n", r.Started.Format("2006-01-02 15:04"), r.Commit, r.Machine.Processor, r.Machine.Cores, r.Command)
@@ -137,10 +137,10 @@ func compareFigures(out io.Writer, old, new *document) error {
 		}
 	}
 	if !common {
-		return errors.New("the two results have no line in common: measure both with the same flags")
+		return errors.New("the two results have no figure in common: measure both with the same flags")
 	}
 	t.Flush()
-	fmt.Fprintf(out, "each was measured once, and one run tells nothing of noise: run both again, and see how far a build is from itself\n")
+	fmt.Fprintf(out, "each was measured only once, which says nothing about noise: run both again to see how much one build differs from itself\n")
 	return nil
 }
 

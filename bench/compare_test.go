@@ -49,12 +49,12 @@ func TestCompareWhatWasMeasuredOnce(t *testing.T) {
 		code     int
 		says     []string
 	}{
-		"reads":         {readsOf(2000), readsOf(5000), 0, []string{"newest page p50 ms 1.00 1.00 1.00", "newest page p99 ms 2.00 5.00 2.50", "max ms 9.00", "top events/s 2000.00 5000.00 2.50", "rows 500.00", "one run tells nothing of noise"}},
+		"reads":         {readsOf(2000), readsOf(5000), 0, []string{"newest page p50 ms 1.00 1.00 1.00", "newest page p99 ms 2.00 5.00 2.50", "max ms 9.00", "top events/s 2000.00 5000.00 2.50", "rows 500.00", "which says nothing about noise"}},
 		"streams":       {streamsOf(100, 4000), streamsOf(100, 2000), 0, []string{"7 streams of 3 topics, 0 stopped, 100 events/s p99 ms 4.00 2.00 0.50"}},
-		"another rate":  {streamsOf(100, 4000), streamsOf(200, 2000), 1, []string{"no line in common"}},
-		"two kinds":     {readsOf(2000), streamsOf(100, 2000), 1, []string{"old.json is of bench reads", "new.json of bench streams: only two of one kind"}},
+		"another rate":  {streamsOf(100, 4000), streamsOf(200, 2000), 1, []string{"no figure in common"}},
+		"two kinds":     {readsOf(2000), streamsOf(100, 2000), 1, []string{"old.json is a result of bench reads", "new.json one of bench streams: only two of the same kind"}},
 		"broken":        {readsOf(2000), broken, 1, []string{"new.json has no figures: 3 of 9 acknowledged events are not in the table"}},
-		"of nobody":     {map[string]int{"rows": 1}, readsOf(2000), 1, []string{"old.json is no result of bench"}},
+		"of nobody":     {map[string]int{"rows": 1}, readsOf(2000), 1, []string{"old.json is not a result of bench"}},
 		"of the future": {map[string]any{"version": 9, "reads": "many"}, readsOf(2000), 1, []string{"version 9", "measure again"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestNoReportOfReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if code := run(t.Context(), []string{"report", path}, output{&out, &out}); code != exitBad || !strings.Contains(out.String(), "it is not of bench run") {
+	if code := run(t.Context(), []string{"report", path}, output{&out, &out}); code != exitBad || !strings.Contains(out.String(), "it was not written by bench run") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 }

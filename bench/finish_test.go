@@ -77,10 +77,10 @@ func TestARunThatCannotGoOnSaysWhy(t *testing.T) {
 		done int
 	}{
 		"none was cut":  {nil, "", 0},
-		"the same":      {cutRun("", same), "going on with the run of", 1},
+		"the same":      {cutRun("", same), "continuing the run of", 1},
 		"another build": {cutRun("abc", same), "another build of the ingester", 0},
-		"other flags":   {cutRun("", "bench run --rounds=7"), "of other flags: bench run --rounds=7", 0},
-		"no result":     {"half", "begins anew: read result: ", 0},
+		"other flags":   {cutRun("", "bench run --rounds=7"), "of a run with other flags (bench run --rounds=7)", 0},
+		"no result":     {"half", "starting over: read result: ", 0},
 	} {
 		var said bytes.Buffer
 		run := runCommand{environmentFlags: environmentFlags{DataDir: t.TempDir()}, Resume: true}

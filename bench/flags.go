@@ -27,7 +27,7 @@ func wants(ok bool, flag string, value any, what string) error {
 	if ok {
 		return nil
 	}
-	return fmt.Errorf("--%s %v: want %s", flag, value, what)
+	return fmt.Errorf("--%s %v: must be %s", flag, value, what)
 }
 
 // Validate implements kong's interface, as those below do.
@@ -48,7 +48,7 @@ func (c *limitsCommand) Validate() error {
 // Validate wants at least two starts: with one there is no error to tell.
 func (c *pairCommand) Validate() error {
 	return errors.Join(
-		wants(c.Starts >= 2, "starts", c.Starts, "at least 2, or there is no error to tell"),
+		wants(c.Starts >= 2, "starts", c.Starts, "at least 2, or no standard error can be given"),
 		wants(c.Pairs >= c.Starts, "pairs", c.Pairs, "at least as many as --starts"),
 		wants(c.Warm >= 0, "warm", c.Warm, "0s or more"),
 		wants(c.Measure > 0, "measure", c.Measure, "more than 0s"),

@@ -62,7 +62,7 @@ func TestTwoBenchesOnOnePostgres(t *testing.T) {
 	defer func() { _ = first.Close(context.Background()) }()
 	var out bytes.Buffer
 	args := []string{"limits", "--rounds=1", "--data-dir", t.TempDir(), "--database-url", admin}
-	if code := run(t.Context(), args, output{&out, &out}); code != exitBad || !strings.Contains(out.String(), "another bench is using it (by its server process ") {
+	if code := run(t.Context(), args, output{&out, &out}); code != exitBad || !strings.Contains(out.String(), "another bench is using it (server process ") {
 		t.Errorf("exit code %d:\n%s", code, out.String())
 	}
 }

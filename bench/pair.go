@@ -39,10 +39,10 @@ func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
 		return fmt.Errorf("there is no scenario %q: see bench list", c.Scenario)
 	}
 	if chosen.FullTable() || chosen.Name == scenario.PayloadFile {
-		return fmt.Errorf("%s wants a table or a file of its own: bench run measures it", chosen.Name)
+		return fmt.Errorf("%s needs a table or a file of its own: use bench run to measure it", chosen.Name)
 	}
 	if chosen.Known > 0 {
-		return fmt.Errorf("%s is about the first moments after a start, and both stay up here: bench run measures it", chosen.Name)
+		return fmt.Errorf("%s is about the first moments after a start, but both stay up here: use bench run to measure it", chosen.Name)
 	}
 	env, err := environment.Open(ctx, environment.Options{DataDir: c.DataDir, DatabaseURL: c.DatabaseURL, Ingest: c.Old}, progress.New(s.stderr))
 	if err != nil {

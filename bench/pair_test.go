@@ -142,7 +142,7 @@ func TestPairOfRealIngesters(t *testing.T) {
 	}
 	measure := 300 * time.Millisecond
 	code, out, said := pair(measure)
-	for measure < 10*time.Second && strings.Contains(said, "want a longer --measure") { // a busy machine
+	for measure < 10*time.Second && strings.Contains(said, "use a longer --measure") { // a busy machine
 		measure *= 3
 		code, out, said = pair(measure)
 	}

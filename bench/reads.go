@@ -59,7 +59,7 @@ func (c *readsCommand) scenario() scenario.Scenario {
 // Run implements kong's interface.
 func (c *readsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
-		return errors.New("reads are measured on an ingester and a table of their own: without --url")
+		return errors.New("reads are measured on an ingester and a table of their own: leave out --url")
 	}
 	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
 	if err != nil {

@@ -72,14 +72,14 @@ func (c *runCommand) newResult(ctx context.Context, env *environment.Environment
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // none was cut
 	case err != nil:
-		env.Progress.Say("begins anew: %v", err)
+		env.Progress.Say("starting over: %v", err)
 	case cut.Ingester != r.Ingester:
-		env.Progress.Say("begins anew, with the first scenario over %s: that is of another build of the ingester", c.unfinished())
+		env.Progress.Say("starting over, since %s is of another build of the ingester; the first scenario will overwrite it", c.unfinished())
 	case cut.Command != r.Command:
-		env.Progress.Say("begins anew, with the first scenario over %s: that is of other flags: %s", c.unfinished(), cut.Command)
+		env.Progress.Say("starting over, since %s is of a run with other flags (%s); the first scenario will overwrite it", c.unfinished(), cut.Command)
 	default:
 		cut.Scenarios = slices.DeleteFunc(cut.Scenarios, func(s result.Scenario) bool { return s.Error != "" || s.Skipped != "" })
-		env.Progress.Say("going on with the run of %s: %d scenarios are done", cut.Started.Format(time.DateTime), len(cut.Scenarios))
+		env.Progress.Say("continuing the run of %s: %d scenarios are done", cut.Started.Format(time.DateTime), len(cut.Scenarios))
 		return cut, nil
 	}
 	return r, nil
@@ -105,7 +105,7 @@ func (c *runCommand) measureAll(ctx context.Context, env *environment.Environmen
 		env.Progress.Say("[%d/%d] %s: %s", i+1, len(selected), s.Name, s.About)
 		got := c.measureOne(ctx, env, s)
 		if ctx.Err() != nil {
-			return fmt.Errorf("%s was under way; the same command with --resume goes on", s.Name)
+			return fmt.Errorf("%s was interrupted; run the same command with --resume to continue", s.Name)
 		}
 		if why := cmp.Or(got.Skipped, got.Broken()); why != "" {
 			env.Progress.Say("%s: %s", s.Name, why)
@@ -135,12 +135,12 @@ func (c *runCommand) measureOne(ctx context.Context, env *environment.Environmen
 // skipReason says why a scenario cannot be measured here.
 func (c *runCommand) skipReason(ctx context.Context, env *environment.Environment, s scenario.Scenario) string {
 	if s.Name == scenario.PayloadFile && s.Mix.File == "" {
-		return "no file is given with --payloads"
+		return "--payloads is not set"
 	}
 	special := s.IngesterCount() > 1 || s.StoredRows() > 0 || s.CommitDelay > 0 || len(s.Flags) > 0 || s.Alter != ""
 	if env.Attached != nil {
 		if special {
-			return "a server given with --url is taken as it is"
+			return "a server given with --url is measured as it is"
 		}
 		return ""
 	}

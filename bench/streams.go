@@ -50,7 +50,7 @@ type streamsRun struct {
 // Run implements kong's interface.
 func (c *streamsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
-		return errors.New("streams are measured on an ingester and a table of their own: without --url")
+		return errors.New("streams are measured on an ingester and a table of their own: leave out --url")
 	}
 	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *streamsCommand) measureRate(ctx context.Context, env *environment.Envir
 	defer env.Progress.End()
 	o, err := run.Do(ctx)
 	if errors.Is(err, streams.ErrNotCutOff) {
-		err = fmt.Errorf("%w. That takes 10 s (--stream-stall) from when some 10,000 events have filled the buffers on the way: a longer --during or higher --rates publish more, and with --stop=0 none stops", err)
+		err = fmt.Errorf("%w. That happens 10 s (--stream-stall) after some 10,000 events have filled the buffers on the way: publish more with a longer --during or higher --rates, or use --stop=0, so that none stops", err)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -119,7 +119,7 @@ func (c *streamsCommand) finish(s output, r *streamsResult) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.stdout, "nobody missed an event; every stream that stopped reading was cut off, and came back to the rest\nresult %s\n", path)
+	fmt.Fprintf(s.stdout, "no stream missed an event; every stream that stopped reading was cut off, and received the rest once it came back\nresult %s\n", path)
 	return nil
 }
 

@@ -25,7 +25,7 @@ func TestStreamsThatStopForTooShort(t *testing.T) {
 		}, output{&stdout, &stderr})
 		return code, stdout.String(), stderr.String()
 	}
-	if code, out, said := measure("--stop=1"); code != exitBad || !strings.Contains(said, "it was not cut off. That takes 10 s (--stream-stall)") || !strings.Contains(said, "--stop=0") || strings.Count(out, "\n") != 2 {
+	if code, out, said := measure("--stop=1"); code != exitBad || !strings.Contains(said, "it was not cut off. That happens 10 s (--stream-stall)") || !strings.Contains(said, "--stop=0") || strings.Count(out, "\n") != 2 {
 		t.Errorf("exit code %d:\n%s%s", code, out, said)
 	}
 	if code, out, said := measure("--stop=0"); code != exitOK || strings.Count(out, "\n") != 4 {

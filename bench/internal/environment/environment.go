@@ -71,7 +71,7 @@ func (e *Environment) start(ctx context.Context) (err error) {
 	if e.URL != "" && e.DatabaseURL == "" {
 		return nil
 	}
-	return e.Progress.During("wait for Postgres: its first start makes its data, and after an end in disorder it recovers", func() (err error) {
+	return e.Progress.During("waiting for Postgres: its first start creates its data, and after an unclean end it recovers", func() (err error) {
 		if e.Cluster, err = postgres.OpenCluster(ctx, filepath.Join(e.DataDir, "postgres"), e.DatabaseURL); err == nil {
 			e.Disk = e.Cluster.DataDir()
 		}
@@ -84,7 +84,7 @@ func (e *Environment) findIngester(ctx context.Context) error {
 	if e.URL != "" {
 		u, err := url.Parse(e.URL)
 		if err != nil || u.Scheme != "http" || u.Port() == "" || u.Path != "" && u.Path != "/" {
-			return fmt.Errorf("--url %q: want http://host:port", e.URL)
+			return fmt.Errorf("--url %q: must be http://host:port", e.URL)
 		}
 		e.Attached = server.Attach(u.Host)
 		return nil
@@ -99,7 +99,7 @@ func (e *Environment) findIngester(ctx context.Context) error {
 		return err
 	}
 	e.Binary = bin
-	return e.Progress.During("build the ingester", func() error {
+	return e.Progress.During("building the ingester", func() error {
 		build := exec.CommandContext(ctx, "go", "build", "-o", bin, "ingot/ingest")
 		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build the ingester (or name one with --ingest): %w\n%s", err, out)
@@ -117,7 +117,7 @@ func (e *Environment) Close(ctx context.Context) error {
 	if e.DatabaseURL != "" {
 		return e.Cluster.Close(context.WithoutCancel(ctx))
 	}
-	return e.Progress.During("Postgres is stopping: it writes to disk what it has in memory, for two minutes at most", func() error {
+	return e.Progress.During("stopping Postgres: it writes what it has in memory to disk, for at most two minutes", func() error {
 		return e.Cluster.Close(context.WithoutCancel(ctx))
 	})
 }

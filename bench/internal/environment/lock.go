@@ -21,7 +21,7 @@ func lockFolder(dir string) (unlock func(), err error) {
 	}
 	_ = f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, fmt.Errorf("data folder %s is in use by another bench: wait for its end, or choose another one with --data-dir", dir)
+		return nil, fmt.Errorf("data folder %s is in use by another bench: wait until that ends, or choose another one with --data-dir", dir)
 	}
 	return nil, fmt.Errorf("lock data folder: %w", err)
 }

@@ -37,7 +37,7 @@ func ServeBare(ctx context.Context, listener net.Listener, url string) error {
 	running.Go(b.write) // stops with end, awaited below
 	running.Go(b.read)  // stops with write, likewise
 	err = serve(ctx, listener, b.answer)
-	b.end(errors.New("the server is stopped"))
+	b.end(errors.New("the server was stopped"))
 	_ = conn.Close(context.WithoutCancel(ctx))
 	running.Wait()
 	return err

@@ -30,7 +30,7 @@ func parseAnswer(body []byte, sent int) (answer, error) {
 	}{{`{"received":`, &received}, {`,"stored":`, &a.stored}, {`,"duplicates":`, &a.duplicates}, {`,"invalid":`, &invalid}} {
 		var ok bool
 		if rest, ok = cutCount(rest, count.before, count.into); !ok {
-			return answer{}, fmt.Errorf("an answer that is not understood: %.80q", body)
+			return answer{}, fmt.Errorf("an answer that bench does not understand: %.80q", body)
 		}
 	}
 	if received != sent || a.stored+a.duplicates != sent || invalid != 0 {

@@ -44,7 +44,7 @@ func (c *conn) do(request []byte) (status int, body []byte, err error) {
 	}
 	// Nothing may follow: one request is open at a time.
 	if c.have != h.length {
-		return 0, nil, fmt.Errorf("read response: %w: %d bytes behind the body", errProtocol, c.have-h.length)
+		return 0, nil, fmt.Errorf("read response: %w: %d bytes after the body", errProtocol, c.have-h.length)
 	}
 	c.have = 0
 	if h.close {

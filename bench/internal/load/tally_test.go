@@ -31,11 +31,11 @@ func TestSettle(t *testing.T) {
 		"some invalid, and 200":   {200, `{"received":3,"stored":3,"duplicates":0,"invalid":1}`, Counts{Requests: 1, Failed: 3}, false, "an answer that does not add up"},
 		"one is missing":          {200, `{"received":3,"stored":2,"duplicates":0,"invalid":0}`, Counts{Requests: 1, Failed: 3}, false, "an answer that does not add up"},
 		"fewer came":              {200, `{"received":2,"stored":3,"duplicates":0,"invalid":0}`, Counts{Requests: 1, Failed: 3}, false, "an answer that does not add up"},
-		"one event's":             {200, `{"status":"stored","event_id":"e"}`, Counts{Requests: 1, Failed: 3}, false, "an answer that is not understood"},
-		"another member":          {200, `{"received":3,"saved":3,"duplicates":0,"invalid":0}`, Counts{Requests: 1, Failed: 3}, false, "an answer that is not understood"},
-		"no number":               {200, `{"received":3,"stored":x,"duplicates":0,"invalid":0}`, Counts{Requests: 1, Failed: 3}, false, "an answer that is not understood"},
-		"cut within":              {200, `{"received":3,"stored":3`, Counts{Requests: 1, Failed: 3}, false, "an answer that is not understood"},
-		"not a word that it says": {200, `oops`, Counts{Requests: 1, Failed: 3}, false, "an answer that is not understood"},
+		"one event's":             {200, `{"status":"stored","event_id":"e"}`, Counts{Requests: 1, Failed: 3}, false, "an answer that bench does not understand"},
+		"another member":          {200, `{"received":3,"saved":3,"duplicates":0,"invalid":0}`, Counts{Requests: 1, Failed: 3}, false, "an answer that bench does not understand"},
+		"no number":               {200, `{"received":3,"stored":x,"duplicates":0,"invalid":0}`, Counts{Requests: 1, Failed: 3}, false, "an answer that bench does not understand"},
+		"cut within":              {200, `{"received":3,"stored":3`, Counts{Requests: 1, Failed: 3}, false, "an answer that bench does not understand"},
+		"not a word that it says": {200, `oops`, Counts{Requests: 1, Failed: 3}, false, "an answer that bench does not understand"},
 	} {
 		for _, measured := range []bool{false, true} {
 			tally := newTally()

@@ -27,10 +27,10 @@ func (r *Round) checkDiskSpace(have int) error {
 	if free >= wanted {
 		return nil
 	}
-	mend := "--data-dir names a folder on another disk"
+	mend := "set --data-dir to a folder on another disk"
 	if r.Set != scenario.Named {
-		mend += ", --rows fewer rows"
+		mend += ", or --rows to fewer rows"
 	}
-	return fmt.Errorf("the disk of %s has %.1f GB free, and %d rows (%d are there) with the copy that is measured take %.1f GB: %s",
+	return fmt.Errorf("the disk of %s has %.1f GB free, but %d rows (%d are there) and the copy that is measured need %.1f GB: %s",
 		r.Disk, free/1e9, r.Base, have, wanted/1e9, mend)
 }

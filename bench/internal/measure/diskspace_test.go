@@ -14,7 +14,7 @@ func TestADiskThatIsTooSmall(t *testing.T) {
 	t.Parallel()
 	env := profiling(t)
 	env.Disk = t.TempDir()
-	for set, mend := range map[string]string{scenario.Full: ", --rows fewer rows", scenario.Named: ": --data-dir names a folder on another disk"} {
+	for set, mend := range map[string]string{scenario.Full: ", or --rows to fewer rows", scenario.Named: ": set --data-dir to a folder on another disk"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // or it loads rows until the disk is full
 		defer cancel()
 		r, err := newRound(env, scenario.Scenario{Name: "huge", Set: set, Base: 1_000_000_000_000}, Window{})
@@ -22,7 +22,7 @@ func TestADiskThatIsTooSmall(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = r.openDatabase(ctx)
-		if err == nil || ctx.Err() != nil || !strings.HasPrefix(err.Error(), "the disk of "+env.Disk+" has ") || !strings.HasSuffix(err.Error(), mend) || !strings.Contains(err.Error(), "take 1250000.0 GB") {
+		if err == nil || ctx.Err() != nil || !strings.HasPrefix(err.Error(), "the disk of "+env.Disk+" has ") || !strings.HasSuffix(err.Error(), mend) || !strings.Contains(err.Error(), "need 1250000.0 GB") {
 			t.Errorf("%s: %v", set, err)
 		}
 	}

@@ -55,5 +55,5 @@ func NothingSettled(m result.Measurement, window time.Duration) error {
 	case m.Counts.Refused > 0:
 		return fmt.Errorf("no event was settled in %s: %d were refused", window, m.Counts.Refused)
 	}
-	return fmt.Errorf("nothing was answered in %s: want a longer --measure", window)
+	return fmt.Errorf("nothing was answered in %s: use a longer --measure", window)
 }

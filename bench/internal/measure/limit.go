@@ -65,7 +65,7 @@ func OpenLimit(ctx context.Context, env *environment.Environment, name string, s
 	case scenario.LimitBare, scenario.LimitNaive:
 		return withDatabase(ctx, env, name, func(url string) (*Limit, error) { return writingLimit(ctx, env, name, url, encoder, s) })
 	}
-	return nil, fmt.Errorf("there is no limit or scenario %q", name)
+	return nil, fmt.Errorf("unknown limit or scenario %q", name)
 }
 
 // withDatabase opens a limit on a database of its own, which is dropped with it.

@@ -157,4 +157,4 @@ func (r *Round) Check(ctx context.Context, m *result.Measurement) error {
 }
 
 // errNoDatabase says why the limits and the truth check are left out.
-var errNoDatabase = errors.New("needs --database-url beside --url")
+var errNoDatabase = errors.New("needs --database-url as well as --url")

@@ -43,7 +43,7 @@ func TestWindowWithoutFigureSaysWhy(t *testing.T) {
 	for want, r := range map[string]result.Measurement{
 		"3 times: no answer: EOF": {Counts: load.Counts{Refused: 4}, Failures: map[string]int{"no answer: EOF": 3, "no answer: reset": 2}},
 		"in 1s: 4 were refused":   {Counts: load.Counts{Refused: 4}},
-		"want a longer --measure": {},
+		"use a longer --measure":  {},
 	} {
 		if err := NothingSettled(r, time.Second); !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

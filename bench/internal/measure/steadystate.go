@@ -78,5 +78,5 @@ func loadUntilSteady(ctx context.Context, env *environment.Environment, url stri
 	if err != nil {
 		return fmt.Errorf("count page images: %w", err)
 	}
-	return fmt.Errorf("after %v of load more than %v pages a row go into the log whole", steadySteps*steadyStep, steadyImages)
+	return fmt.Errorf("after %v of load, more than %v full pages per row are still written to the WAL", steadySteps*steadyStep, steadyImages)
 }

@@ -31,16 +31,16 @@ func (m Mix) check() error {
 	switch m.IDs {
 	case "", UUIDv4, UUIDv7, Text:
 	default:
-		return fmt.Errorf("ids %q: want uuid4, uuid7 or text", m.IDs)
+		return fmt.Errorf("ids %q: must be uuid4, uuid7 or text", m.IDs)
 	}
 	if m.Topics < 0 || m.Topics > maxTopics {
-		return fmt.Errorf("%d topics: want at most %d", m.Topics, maxTopics)
+		return fmt.Errorf("%d topics: must be at most %d", m.Topics, maxTopics)
 	}
 	if m.Duplicates < 0 || m.Duplicates > 1 {
-		return fmt.Errorf("a share of %v duplicates: want 0 to 1", m.Duplicates)
+		return fmt.Errorf("a share of %v duplicates: must be 0 to 1", m.Duplicates)
 	}
 	if m.Payload != 0 && m.Payload < smallestPayload {
-		return fmt.Errorf("a payload of %d bytes: want at least %d", m.Payload, smallestPayload)
+		return fmt.Errorf("a payload of %d bytes: must be at least %d", m.Payload, smallestPayload)
 	}
 	return nil
 }

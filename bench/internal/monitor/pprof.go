@@ -38,7 +38,7 @@ func Mallocs(ctx context.Context, debug string) (int64, error) {
 // Profile writes a CPU profile of an ingester over the time given into a file.
 func Profile(ctx context.Context, debug string, during time.Duration, path string) error {
 	if debug == "" {
-		return errors.New("profile: the ingester does not take --debug-listen")
+		return errors.New("profile: the ingester has no flag --debug-listen")
 	}
 	body, err := get(ctx, newClient(during), debug, fmt.Sprintf("profile?seconds=%d", max(1, int(during.Seconds()))))
 	if err != nil {

@@ -37,7 +37,7 @@ func OpenCluster(ctx context.Context, dir, admin string) (*Cluster, error) {
 	if admin != "" {
 		c := &Cluster{admin: admin}
 		if u, err := url.Parse(admin); err != nil || !strings.HasPrefix(u.Scheme, "postgres") { // or no other database could be named
-			return nil, errors.New("--database-url: want a URL, as postgres://user@host:5432/postgres")
+			return nil, errors.New("--database-url must be a URL, such as postgres://user@host:5432/postgres")
 		}
 		if err := c.answers(ctx); err != nil {
 			return nil, err

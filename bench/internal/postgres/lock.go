@@ -59,7 +59,7 @@ func tryLock(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.QueryRow(ctx, who, int64(lockKey)).Scan(&holder); err != nil {
 		return err
 	}
-	return fmt.Errorf("another bench is using it (by its server process %d), and would lose its databases: wait for its end, or use another Postgres", holder)
+	return fmt.Errorf("another bench is using it (server process %d), and would lose its databases: wait until that ends, or use another Postgres", holder)
 }
 
 // keepLock takes the lock again if the connection that held it is broken.

@@ -31,7 +31,7 @@ func (x *expect) same(got event, i int) error {
 		return err
 	}
 	if got.ID != want.ID || got.Topic != want.Topic || got.Source != want.Source || !bytes.Equal(got.Payload, want.Payload) {
-		return fmt.Errorf("(%s, %s) where event %d should be, (%s, %s), or its payload is another", got.ID, got.Topic, i, want.ID, want.Topic)
+		return fmt.Errorf("(%s, %s) where event %d should be, (%s, %s), or with a different payload", got.ID, got.Topic, i, want.ID, want.Topic)
 	}
 	return nil
 }

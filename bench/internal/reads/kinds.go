@@ -148,7 +148,7 @@ func (r *run) walk(topic string) func(context.Context) (time.Duration, error) {
 				return all, err
 			}
 			if p.Next == query.Get("cursor") {
-				return all, fmt.Errorf("the walk ends behind %d events, there were %d", len(got), s.Topics[topic])
+				return all, fmt.Errorf("the walk ended after %d events, but there were %d", len(got), s.Topics[topic])
 			}
 			query.Set("cursor", p.Next)
 			got = append(got, p.Events...)

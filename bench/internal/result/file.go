@@ -14,7 +14,7 @@ func Read(path string) (*Result, error) {
 		return nil, err
 	}
 	if len(r.Scenarios) == 0 {
-		return nil, fmt.Errorf("read result: %s has no scenarios: it is not of bench run", path)
+		return nil, fmt.Errorf("read result: %s has no scenarios: it was not written by bench run", path)
 	}
 	return &r, nil
 }
@@ -30,14 +30,14 @@ func ReadJSON(path string, into any) error {
 	switch {
 	case err != nil:
 	case of.Version == 0:
-		return fmt.Errorf("read result: %s is no result of bench", path)
+		return fmt.Errorf("read result: %s is not a result of bench", path)
 	case of.Version != Version:
-		return fmt.Errorf("read result: %s is of version %d, this bench reads version %d: use the bench that wrote it, or measure again", path, of.Version, Version)
+		return fmt.Errorf("read result: %s has version %d, but this bench reads version %d: use the bench that wrote it, or measure again", path, of.Version, Version)
 	default:
 		err = json.Unmarshal(b, into)
 	}
 	if err != nil {
-		return fmt.Errorf("read result: %s is no result, or cut: %w", path, err)
+		return fmt.Errorf("read result: %s is not a result, or is truncated: %w", path, err)
 	}
 	return nil
 }

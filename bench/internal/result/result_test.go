@@ -252,11 +252,11 @@ func TestFile(t *testing.T) {
 	if err := want.Write(path); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "is of version") {
+	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "has version") {
 		t.Errorf("a document of another version is read: %v", err)
 	}
 	for text, says := range map[string]string{
-		"{}": "is no result of bench", `{"version":1}`: "has no scenarios", `{"version":1,"scenarios":[{"name"`: "or cut", `{"version":1,"scenarios":7}`: "or cut",
+		"{}": "is not a result of bench", `{"version":1}`: "has no scenarios", `{"version":1,"scenarios":[{"name"`: "or is truncated", `{"version":1,"scenarios":7}`: "or is truncated",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -63,7 +63,7 @@ func (p *process) awaitPort(ctx context.Context, address string, within time.Dur
 			return err
 		}
 	}
-	return fmt.Errorf("%s does not listen on %s after %s: see %s", p.Cmd.Path, address, within, p.log)
+	return fmt.Errorf("%s did not listen on %s within %s: see %s", p.Cmd.Path, address, within, p.log)
 }
 
 // pause waits a moment, unless the child or ctx ends.

@@ -87,7 +87,7 @@ func startServer(ctx context.Context, log, address, binary string, args []string
 
 // awaitReady returns when an ingester can store events, or is not ready after so long.
 func (s *Server) awaitReady(ctx context.Context, within time.Duration) error {
-	late := fmt.Errorf("%s listens, but is not ready after %s: see %s", s.process.Cmd.Path, within, s.process.log)
+	late := fmt.Errorf("%s listens, but was not ready after %s: see %s", s.process.Cmd.Path, within, s.process.log)
 	ctx, cancel := context.WithTimeoutCause(ctx, within, late)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

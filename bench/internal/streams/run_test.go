@@ -144,13 +144,13 @@ func TestALieIsFound(t *testing.T) {
 		stopped int
 		want    string
 	}{
-		"one is missing":                  {at(25, false), 0, "34 came, want 24"},
-		"one comes twice":                 {at(25, false, 25, 25), 0, "24 came, want 34"},
-		"another one comes in its place":  {at(25, false, 15), 0, "14 came, want 24"},
-		"two change places":               {swapped, 0, "34 came, want 24"},
-		"one is missing before it is cut": {lieToAll(at(25, false)), 1, "25 came, want 24"},
-		"one is missing behind the cut":   {lieToAll(at(100, true)), 1, "100 came, want 99"},
-		"one is twice behind the cut":     {lieToAll(at(100, true, 100, 100)), 1, "99 came, want 100"},
+		"one is missing":                  {at(25, false), 0, "34 came, expected 24"},
+		"one comes twice":                 {at(25, false, 25, 25), 0, "24 came, expected 34"},
+		"another one comes in its place":  {at(25, false, 15), 0, "14 came, expected 24"},
+		"two change places":               {swapped, 0, "34 came, expected 24"},
+		"one is missing before it is cut": {lieToAll(at(25, false)), 1, "25 came, expected 24"},
+		"one is missing behind the cut":   {lieToAll(at(100, true)), 1, "100 came, expected 99"},
+		"one is twice behind the cut":     {lieToAll(at(100, true, 100, 100)), 1, "99 came, expected 100"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +226,7 @@ func TestARefusalEndsTheRun(t *testing.T) {
 	}))
 	defer server.Close()
 	r := Run{Address: strings.TrimPrefix(server.URL, "http://"), Streams: 1, Topics: 1, Rate: 1, Array: 1}
-	if _, err := r.Do(t.Context()); err == nil || !strings.Contains(err.Error(), "answered 503") {
+	if _, err := r.Do(t.Context()); err == nil || !strings.Contains(err.Error(), "answered with status 503") {
 		t.Errorf("%v", err)
 	}
 }

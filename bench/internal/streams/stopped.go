@@ -12,7 +12,7 @@ const kernelBuffer = 256 << 10
 
 // ErrNotCutOff is the error of a Run in which a stream that stopped reading has got everything: so little fits into the buffers on
 // the way, or the Run was over before the stream was cut off, or nobody cuts such streams off.
-var ErrNotCutOff = errors.New("a stream that nobody read has everything: it was not cut off")
+var ErrNotCutOff = errors.New("a stream that nobody read has received everything: it was not cut off")
 
 // stopReading prepares the stream for not being read from now on: it bounds the kernel's buffer.
 func (s *stream) stopReading() {

@@ -52,7 +52,7 @@ func (s *stream) open(ctx context.Context) error {
 		return err
 	}
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("a stream is answered %d", answer.StatusCode)
+		return fmt.Errorf("a stream was answered with status %d", answer.StatusCode)
 	}
 	s.lines = bufio.NewReader(answer.Body)
 	return s.begin()
@@ -105,7 +105,7 @@ func (s *stream) readBlock() error {
 func (s *stream) checkEvent(data []byte) error {
 	n, err := field(data, numberField)
 	if err != nil || int(n) != s.next {
-		return fmt.Errorf("%w: %d came, want %d (%v)", errMissing, n, s.next, err)
+		return fmt.Errorf("%w: %d came, expected %d (%v)", errMissing, n, s.next, err)
 	}
 	s.next += s.stride
 	if s.latency == nil {
