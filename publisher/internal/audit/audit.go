@@ -64,7 +64,7 @@ func (v Verdict) OK() bool { return v.Missing+v.Repeated+v.Different+v.ToldTwice
 func Run(ctx context.Context, r Reader, s Subject, m Meter) (Verdict, error) {
 	stats, err := r.Stats(ctx)
 	if err != nil {
-		return Verdict{}, fmt.Errorf("size up the table: %w", err)
+		return Verdict{}, fmt.Errorf("read the totals: %w", err)
 	}
 	c := newCheck(s)
 	defer m.End()
