@@ -140,13 +140,13 @@ func TestChangedTablesAreTold(t *testing.T) {
 	}
 }
 
-// TestAddedColumnIsTold if it wants a value, which no event of ours has.
+// TestAddedColumnIsTold if it requires a value, which no event of ours has.
 func TestAddedColumnIsTold(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Client(t, postgrestest.Database(t))
 	pgtest.Exec(t, conn, "ALTER TABLE ingot.events ADD COLUMN a text, ADD COLUMN b text NOT NULL DEFAULT '', ADD COLUMN c int GENERATED ALWAYS AS IDENTITY, ADD COLUMN tenant text NOT NULL")
 	changed, err := postgres.ReadTables(t.Context(), conn.PgConn())
-	if diff := cmp.Diff([]string{"column tenant of ingot.events wants a value"}, changed); diff != "" || err != nil {
+	if diff := cmp.Diff([]string{"column tenant of ingot.events requires a value"}, changed); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
 	}
 }

@@ -82,7 +82,7 @@ func TestAddedConstraintsRefuseARequest(t *testing.T) {
 }
 
 // TestAddedToTheLog, a constraint or trigger is nobody's fault who publishes: they are told to come again. So they are where
-// a column was added that wants a value.
+// a column was added that requires a value.
 func TestAddedToTheLog(t *testing.T) {
 	t.Parallel()
 	for name, ddl := range map[string]string{
