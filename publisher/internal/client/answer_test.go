@@ -151,3 +151,19 @@ func TestWhatA400IsAbout(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsToldOfARefusal: what is no document of Ingot's is told as it is, as far as it cannot be put into a sentence.
+func TestWhatIsToldOfARefusal(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"title":"a","detail":"b","errors":[{"index":0}]}`: "400 a: b",
+		`{"title":"a","errors":{"payload":["b"]}}`:          "400 a",
+		`{"title":"a","detail":{"b":1}}`:                    `400 {"title":"a","detail":{"b":1}}`,
+		"<html>\n no\n</html>":                              "400 <html> no </html>",
+		"":                                                  "400 Bad Request",
+	} {
+		if got := problemOf(answer{status: 400, body: []byte(body)}).err.Error(); got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
+	}
+}

@@ -36,16 +36,13 @@ type problem struct {
 	Title  string
 	Detail string
 	Oldest string `json:"oldest_cursor"`
-	Errors []struct {
-		Index int
-		Fault
-	}
-	err error // all of it, or whatever came in its place, in one line
+	Errors json.RawMessage
+	err    error // all of it, or whatever came in its place, in one line
 }
 
 func problemOf(a answer) (p problem) {
 	if json.Unmarshal(a.body, &p) != nil {
-		p.Errors = nil
+		p.Title, p.Detail = "", "" // another's document, which has something else by these names
 	}
 	says := p.Title + ": " + p.Detail
 	if says == ": " {
@@ -78,8 +75,15 @@ func (p problem) ofTheBody() bool {
 // faults is what is wrong with each of so many events, by its index. A document without a list says nothing about
 // single events.
 func (p problem) faults(events int) map[int][]Fault {
+	var said []struct {
+		Index int
+		Fault
+	}
+	if json.Unmarshal(p.Errors, &said) != nil {
+		return nil
+	}
 	faults := map[int][]Fault{}
-	for _, e := range p.Errors {
+	for _, e := range said {
 		if e.Index >= 0 && e.Index < events {
 			faults[e.Index] = append(faults[e.Index], e.Fault)
 		}
