@@ -76,7 +76,9 @@ func (s *screen) live(words func(time.Time) string) (stop func()) {
 	go func() { // stops with over, awaited in stop
 		defer close(done)
 		for tick := time.NewTicker(redraw); ; {
-			s.draw()
+			s.mu.Lock()
+			s.drawLocked()
+			s.mu.Unlock()
 			select {
 			case <-tick.C:
 			case <-over:
@@ -93,12 +95,6 @@ func (s *screen) live(words func(time.Time) string) (stop func()) {
 		s.eraseLocked()
 		s.words = nil
 	}
-}
-
-func (s *screen) draw() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drawLocked()
 }
 
 // drawLocked leaves the last column free: some terminals go to the next line there.
