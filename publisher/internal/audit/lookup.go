@@ -8,38 +8,35 @@ import (
 
 // lookup asks for every event that was sent, by its key.
 //
-//  1. Each worker takes the next index, asks, and compares under one mutex.
+//  1. Each worker takes an index, asks, and compares under one mutex.
 //  2. The first error cancels the others' requests, and is the one returned.
 //  3. All workers have ended before lookup returns.
 func (c *check) lookup(ctx context.Context, r Reader, m Meter) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var mu sync.Mutex // guards next, c and m
-	next := 0
-	take := func() (int, bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		next++
-		return next - 1, next <= c.Unique && ctx.Err() == nil
-	}
+	var mu sync.Mutex // guards c and m
+	indexes := make(chan int)
 	var workers sync.WaitGroup
 	for range c.Workers {
-		workers.Go(func() { // stops when no index is left or ctx is done
-			for i, ok := take(); ok; i, ok = take() {
+		workers.Go(func() { // stops when indexes is closed
+			for i := range indexes {
 				if err := c.ask(ctx, r, m, i, &mu); err != nil {
 					cancel(err)
 				}
 			}
 		})
 	}
+	for i := 0; i < c.Unique && ctx.Err() == nil; i++ {
+		if c.Told.Sent(i) {
+			indexes <- i
+		}
+	}
+	close(indexes)
 	workers.Wait()
 	return context.Cause(ctx)
 }
 
 func (c *check) ask(ctx context.Context, r Reader, m Meter, i int, mu *sync.Mutex) error {
-	if !c.Told.Sent(i) {
-		return nil
-	}
 	id, topic := c.Events.Key(i)
 	rows, err := r.Lookup(ctx, id, topic)
 	if err != nil {
