@@ -49,7 +49,6 @@ func (s *Server) readBody(ctx *fasthttp.RequestCtx, c coding, limit int, a *acco
 	return text(inflated), nil, err
 }
 
-// readSent reads the body as it was sent.
 func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) (sent []byte, room []event.Event, err error) {
 	stream, length := ctx.RequestBodyStream(), ctx.Request.Header.ContentLength()
 	if stream == nil {

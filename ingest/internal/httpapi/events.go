@@ -6,7 +6,6 @@ import (
 	"ingot/internal/event"
 )
 
-// events answers a page of stored events.
 func (s *Server) events(ctx *fasthttp.RequestCtx) error {
 	ctx.Response.Header.Set("Vary", "Accept") // it may be a page or lines
 	q, err := parseQuery(ctx.URI())

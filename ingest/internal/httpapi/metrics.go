@@ -23,7 +23,6 @@ type answers struct {
 	byStatus [600]atomic.Pointer[prometheus.Observer]
 }
 
-// observe counts an answer.
 func (a *answers) observe(status int, took time.Duration) {
 	known := &a.byStatus[status]
 	o := known.Load()
@@ -47,7 +46,6 @@ func watched(pattern string) []string {
 	return nil
 }
 
-// register registers all that the gate counts.
 func (s *Server) register() {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "ingot_http_answer_seconds", Buckets: answerSeconds,

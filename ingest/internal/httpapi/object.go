@@ -103,7 +103,6 @@ func wantJSON(h *fasthttp.RequestHeader) error {
 	return nil
 }
 
-// known lists names in a sentence.
 func known(names []string) string {
 	last := len(names) - 1
 	if last == 0 {

@@ -14,7 +14,6 @@ func (s *Server) bounded() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), s.Limits.QueryTimeout)
 }
 
-// pageOf reads a page.
 func (s *Server) pageOf(q event.Query) (event.Page, error) {
 	bounded, cancel := s.bounded()
 	defer cancel()

@@ -19,7 +19,6 @@ const (
 	showNone
 )
 
-// resultsWanted reads which events the answer is to list.
 func resultsWanted(uri *fasthttp.URI) (show resultsShown, err error) {
 	err = eachParameter(uri, func(name, text string) error {
 		switch {
@@ -44,7 +43,6 @@ func statusWord(stored bool) string {
 	return "duplicate"
 }
 
-// appendSingle is the answer to one event object.
 func appendSingle(b []byte, e *event.Event, stored bool) []byte {
 	b = appendText(append(b, '{'), "status", statusWord(stored))
 	b = appendText(b, "event_id", e.ID)
@@ -56,7 +54,6 @@ func appendSingle(b []byte, e *event.Event, stored bool) []byte {
 // says that they are invalid. A guess: nobody reads more before fixing the first.
 const listedInvalid = 100
 
-// appendResults is the answer to a list of events.
 func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
 	n, listed := 0, 0 // listed: about how many bytes the results take
 	for i, s := range stored {

@@ -74,7 +74,6 @@ func (s *Server) startStream(after string) (event.Position, error) {
 	return at, err
 }
 
-// streamQuery reads the parameters of a stream.
 func streamQuery(uri *fasthttp.URI) (q event.Query, after string, err error) {
 	after = "now"
 	err = eachParameter(uri, func(name, text string) error {

@@ -123,7 +123,6 @@ func (w *streamed) put(out []byte) error {
 	return w.flush()
 }
 
-// flush writes what was gathered, as one chunk.
 func (w *streamed) flush() error {
 	if len(w.out) <= sizeRoom {
 		return nil

@@ -25,7 +25,6 @@ type Subscriptions interface {
 	Each(ctx context.Context, f func(*event.Subscription) error) error
 }
 
-// subscriptions answers all of them with their lag.
 func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) error {
 	if err := noParameter(ctx.URI()); err != nil {
 		return err
@@ -73,7 +72,6 @@ func (s *Server) listed(ctx context.Context) ([]byte, error) {
 	return append(bytes.TrimSuffix(list, []byte(",")), after...), nil
 }
 
-// unsubscribe forgets a subscription.
 func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) error {
 	name, err := subscriptionName(ctx)
 	if err == nil {
@@ -94,7 +92,6 @@ func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-// commit moves a subscription forward.
 func (s *Server) commit(ctx *fasthttp.RequestCtx) error {
 	name, err := subscriptionName(ctx)
 	var body struct {
