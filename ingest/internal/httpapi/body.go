@@ -154,8 +154,7 @@ func wantEnd(r io.Reader) error {
 	}
 }
 
-// peak is the most that readAll holds for a body of that limit: the last buffer
-// and the one before it.
+// peak is the most that readAll holds for a body of that limit: the last buffer and the one before it.
 func peak(limit int64) int64 {
 	size := int64(growStart)
 	for 2*size < limit {

@@ -19,9 +19,8 @@ const (
 	lingerMax  = 64 << 20
 )
 
-// conn is a connection that lets a refused client finish sending. It lingers in
-// the goroutine that serves it, so it counts as open until it is over, and
-// Shutdown waits for it.
+// conn is a connection that lets a refused client finish sending. It lingers in the goroutine that serves it, so it
+// counts as open until it is over, and Shutdown waits for it.
 type conn struct {
 	timed
 	top     net.Conn      // what requests come over: tls, or the connection itself
@@ -132,8 +131,7 @@ func (c *conn) breakOff() {
 	_ = c.Conn.Close()
 }
 
-// hangUp ends the connection after the answer, with patience for a client that is
-// still sending.
+// hangUp ends the connection after the answer, with patience for a client that is still sending.
 func hangUp(ctx *fasthttp.RequestCtx) {
 	ctx.SetConnectionClose()
 	connOf(ctx).refused.Store(true)

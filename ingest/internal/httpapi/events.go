@@ -23,8 +23,7 @@ func (s *Server) events(ctx *fasthttp.RequestCtx) error {
 	return s.respondRead(ctx, appendPage(nil, page))
 }
 
-// event answers one event by its key. A topic or an id may hold anything that is
-// text: a slash in it is sent as %2F.
+// event answers one event by its key. A topic or an id may hold anything that is text: a slash in it is sent as %2F.
 func (s *Server) event(ctx *fasthttp.RequestCtx) error {
 	topic, err := keyPart(ctx, 2, "topic")
 	if err != nil {

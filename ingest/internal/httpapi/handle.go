@@ -135,8 +135,7 @@ func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 }
 
-// unreadable answers what fasthttp could not read as a request. It closes the
-// connection afterwards.
+// unreadable answers what fasthttp could not read as a request. It closes the connection afterwards.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	if tls := connOf(ctx).tls; tls != nil && tls.broken {
 		hangUp(ctx) // no answer would reach the client, but the alert that TLS has sent should

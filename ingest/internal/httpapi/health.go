@@ -7,8 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// readyTimeout bounds the database's answer to /readyz: a probe that takes longer
-// is a no.
+// readyTimeout bounds the database's answer to /readyz: a probe that takes longer is a no.
 const readyTimeout = 2 * time.Second
 
 // healthz says that the process runs; it asks nobody.
@@ -17,8 +16,7 @@ func (s *Server) healthz(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-// readyz says whether events sent now have a chance: not draining, and the
-// database answers.
+// readyz says whether events sent now have a chance: not draining, and the database answers.
 func (s *Server) readyz(ctx *fasthttp.RequestCtx) error {
 	if s.draining.Load() {
 		return &refusal{problemDraining, "the server is stopping"}

@@ -27,8 +27,7 @@ var errInflatedTooLarge = errors.New("body too large once decompressed")
 // took 18 s.
 var errInflationTimeout = errors.New("decompression too slow")
 
-// inflater holds the readers of one inflation at a time, made when they are first
-// needed. The zero value is ready.
+// inflater holds the readers of one inflation at a time, made when they are first needed. The zero value is ready.
 type inflater struct {
 	sent timedReader
 	buf  bufio.Reader // both decoders are quick with it
@@ -51,8 +50,7 @@ func (r *timedReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// newInflaters makes one inflater for each core. A body is inflated after it has
-// arrived, so no slow client holds one.
+// newInflaters makes one inflater for each core. A body is inflated after it has arrived, so no slow client holds one.
 func newInflaters() chan *inflater {
 	n := runtime.GOMAXPROCS(0)
 	inflaters := make(chan *inflater, n)

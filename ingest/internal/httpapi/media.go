@@ -70,8 +70,7 @@ func mediaType(given string) (event.Format, error) {
 	return 0, notTaken("Content-Type " + shown(media) + " is not supported" + wanted)
 }
 
-// notPlain tells what stands in no media type; package mime trims some of it, for
-// example a no-break space.
+// notPlain tells what stands in no media type; package mime trims some of it, for example a no-break space.
 func notPlain(r rune) bool { return (r < ' ' || r > '~') && r != '\t' }
 
 func notTaken(detail string) error { return &refusal{problemMediaType, detail} }

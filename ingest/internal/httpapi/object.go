@@ -111,8 +111,7 @@ func known(names []string) string {
 	return "the members are " + strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
-// wrongType says which member has a type that cannot be used, and what was wanted: a
-// string everywhere but in topics.
+// wrongType says which member has a type that cannot be used, and what was wanted: a string everywhere but in topics.
 func wrongType(err error) string {
 	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	if !ok {

@@ -16,8 +16,7 @@ const goneAfter = time.Second
 // maxWait bounds a long poll: it is shorter than what proxies usually wait for.
 const maxWait = time.Minute
 
-// subscriptionEvents answers the events behind the committed place; if there are
-// none it waits for some.
+// subscriptionEvents answers the events behind the committed place; if there are none it waits for some.
 func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) error {
 	name, err := subscriptionName(ctx)
 	if err != nil {

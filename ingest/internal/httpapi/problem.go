@@ -9,8 +9,7 @@ import (
 	"ingot/internal/event"
 )
 
-// problem is a kind of refusal, after RFC 9457. Its type is stable: clients
-// branch on it.
+// problem is a kind of refusal, after RFC 9457. Its type is stable: clients branch on it.
 type problem struct {
 	status int
 	kind   string // the type is "urn:ingot:problem:" + kind
@@ -76,8 +75,7 @@ func shown(s string) string {
 	return `"` + clean + `"`
 }
 
-// problem answers with a problem document. detail is for the client to read: a
-// plain sentence without SQL or payload.
+// problem answers with a problem document. detail is for the client to read: a plain sentence without SQL or payload.
 func (s *Server) problem(ctx *fasthttp.RequestCtx, p problem, detail string) {
 	s.writeProblem(ctx, p, append(appendProblem(nil, p, detail), '}'))
 }

@@ -27,8 +27,7 @@ func (s *Server) respondCounted(ctx *fasthttp.RequestCtx, body []byte, bytes int
 	return nil
 }
 
-// respondList answers with a list whose length others decide, not the client that asks. A short list is never
-// refused.
+// respondList answers with a list whose length others decide, not the client that asks. A short list is never refused.
 func (s *Server) respondList(ctx *fasthttp.RequestCtx, body []byte) error {
 	if len(body) > answerKept {
 		return s.respondCounted(ctx, body, int64(len(body)))

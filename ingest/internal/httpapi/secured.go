@@ -48,8 +48,7 @@ func (c *conn) secure(config *tls.Config, within time.Duration, failed *atomic.I
 	_ = c.SetWriteDeadline(time.Now().Add(within))
 }
 
-// unhurried is the connection below TLS. It ignores the write deadlines that crypto/tls sets: only the gate sets
-// those.
+// unhurried is the connection below TLS. It ignores the write deadlines that crypto/tls sets: only the gate sets those.
 type unhurried struct{ *timed }
 
 func (unhurried) SetWriteDeadline(time.Time) error { return nil }

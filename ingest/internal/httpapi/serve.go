@@ -46,9 +46,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.awaitLingering(ctx)
 }
 
-// awaitLingering waits for connections that fasthttp counts as done: those that are
-// still read from after their answer (conn.linger), and streams, which are bounded by
-// Limits.Stall.
+// awaitLingering waits for connections that fasthttp counts as done: those that are still read from after their answer
+// (conn.linger), and streams, which are bounded by Limits.Stall.
 func (s *Server) awaitLingering(ctx context.Context) error {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()

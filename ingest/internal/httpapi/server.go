@@ -16,21 +16,18 @@ import (
 
 // Publisher takes in the events of a request and tells their fate.
 type Publisher interface {
-	// Submit waits until the group's fate is known: for each event whether it was
-	// stored (true) or was there already (false), or one of the errors of package
-	// event (NotStoredError, BadDataError, UnknownError).
+	// Submit waits until the group's fate is known: for each event whether it was stored (true) or was there already
+	// (false), or one of the errors of package event (NotStoredError, BadDataError, UnknownError).
 	Submit(group event.Group, bytes int64) ([]bool, error)
 }
 
-// Reader reads what was committed. An error that is not named at a method means that the database could not be
-// asked.
+// Reader reads what was committed. An error that is not named at a method means that the database could not be asked.
 type Reader interface {
 	// Events fails with *event.CursorError for a cursor it cannot go on from.
 	Events(ctx context.Context, q event.Query) (event.Page, error)
 	// Event reads one event by its key; false: there is none.
 	Event(ctx context.Context, topic, id string) (event.Stored, bool, error)
-	// Start finds the place that "beginning", "now" or a cursor of the feed stands for; it
-	// fails as Events does.
+	// Start finds the place that "beginning", "now" or a cursor of the feed stands for; it fails as Events does.
 	Start(ctx context.Context, after string) (event.Position, error)
 	// Totals returns the totals of the commit log, of all instances and all time. With them come the counts of the
 	// most topics that have the most events, or of all topics if most is negative. It fails with

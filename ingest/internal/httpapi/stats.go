@@ -43,8 +43,7 @@ type FilterStats struct {
 	Bytes            int64   `json:"bytes"`
 }
 
-// FeedStats are the figures of those who follow the feed, in /stats. The server fills in
-// its exports.
+// FeedStats are the figures of those who follow the feed, in /stats. The server fills in its exports.
 type FeedStats struct {
 	Streams    int   `json:"streams"` // and long polls
 	CatchingUp int   `json:"catching_up"`

@@ -120,8 +120,7 @@ func (s *Server) sendEvents(ctx context.Context, w *streamed, subscriber Subscri
 	}
 }
 
-// appendPlace appends a block without data, which moves the place to resume from and
-// dispatches no event.
+// appendPlace appends a block without data, which moves the place to resume from and dispatches no event.
 func appendPlace(b []byte, at event.Position) []byte {
 	b = append(b, "id: "...)
 	b = append(b, at.Cursor()...)
