@@ -190,21 +190,12 @@ func (d *decoder) settle(read, left int) {
 	at := d.out.Total
 	d.out.Total++
 	e := &d.event
-	if len(e.errors) == 0 {
-		if d.out.Positions != nil {
-			d.out.Positions = append(d.out.Positions, at)
-		}
-		d.reserve(read, left)
-		d.out.Events = append(d.out.Events, e.Event)
+	if len(e.errors) > 0 {
+		d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: e.ID, Errors: e.errors})
 		return
 	}
-	if d.out.Positions == nil {
-		d.out.Positions = make([]int, len(d.out.Events))
-		for i := range d.out.Positions {
-			d.out.Positions[i] = i
-		}
-	}
-	d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: e.ID, Errors: e.errors})
+	d.reserve(read, left)
+	d.out.Events = append(d.out.Events, e.Event)
 }
 
 // smallestEvent is how many bytes the shortest valid event takes in a list. The struct Event is about as large, so

@@ -175,7 +175,7 @@ func checkRefused(t *testing.T, bad, field string, code Code) {
 		t.Fatalf("total %d, events %d, invalid %d; want 3, 2, 1", d.Total, len(d.Events), len(d.Invalid))
 	}
 	if d.Events[0].ID != "e-1" || d.Events[1].ID != "e-2" || d.Position(0) != 0 || d.Position(1) != 2 {
-		t.Errorf("the neighbours changed: %v at %v", d.Events, d.Positions)
+		t.Errorf("the neighbours changed: %v at %v", d.Events, []int{d.Position(0), d.Position(1)})
 	}
 	got := d.Invalid[0]
 	if got.Index != 1 || len(got.Errors) == 0 {

@@ -12,19 +12,21 @@ const (
 
 // Decoded is what a body held. Len(Events) + Len(Invalid) == Total.
 type Decoded struct {
-	Single    bool // the body was one event object, not a list of one
-	Total     int
-	Events    []Event
-	Positions []int // Positions[i] is where Events[i] stood in the body; nil when nothing is invalid
-	Invalid   []Invalid
+	Single  bool // the body was one event object, not a list of one
+	Total   int
+	Events  []Event
+	Invalid []Invalid // by Index: all other places of the body are those of Events, in their order
 }
 
 // Position tells where in the body Events[i] stood.
 func (d *Decoded) Position(i int) int {
-	if d.Positions == nil {
-		return i
+	for _, inv := range d.Invalid {
+		if inv.Index > i {
+			break
+		}
+		i++
 	}
-	return d.Positions[i]
+	return i
 }
 
 // SyntaxError says that a body as a whole does not parse as the format it was sent as, or is empty.
