@@ -95,7 +95,7 @@ func (s *Server) sendLines(ctx context.Context, w *streamed, q event.Query, page
 			if page.Events[i].Position.Compare(end) > 0 {
 				return true
 			}
-			if w.put(appendLine(w.room(), &page.Events[i])) != nil {
+			if w.put(appendLine(w.out, &page.Events[i])) != nil {
 				return false
 			}
 		}

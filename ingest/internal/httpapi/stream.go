@@ -95,7 +95,7 @@ func streamQuery(uri *fasthttp.URI) (q event.Query, after string, err error) {
 // or the feed ends. It returns whether the end was a clean one.
 func (s *Server) sendEvents(ctx context.Context, w *streamed, subscriber Subscriber, at event.Position) bool {
 	// The place comes first, so that a client that loses the connection before the first event can resume.
-	opening := append(w.room(), "retry: 1000\n"...)
+	opening := append(w.out, "retry: 1000\n"...)
 	if w.put(appendPlace(opening, at)) != nil || w.flush() != nil {
 		return false
 	}
@@ -103,15 +103,15 @@ func (s *Server) sendEvents(ctx context.Context, w *streamed, subscriber Subscri
 		events, at, err := subscriber.Next(ctx, s.Limits.Heartbeat)
 		switch {
 		case err != nil:
-			return w.put(appendEnd(w.room(), err)) == nil
+			return w.put(appendEnd(w.out, err)) == nil
 		case ctx.Err() != nil && len(events) == 0:
 			return true
 		case len(events) == 0:
-			err = w.put(appendPlace(w.room(), at))
+			err = w.put(appendPlace(w.out, at))
 		}
 		for _, e := range events {
 			if err == nil {
-				err = w.put(appendStreamed(w.room(), e))
+				err = w.put(appendStreamed(w.out, e))
 			}
 		}
 		if err != nil || w.flush() != nil {

@@ -66,7 +66,7 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 			}
 		}()
 		defer s.recoverStream(h)
-		w := &streamed{conn: c, chunked: chunked, stall: s.Limits.Stall, may: may}
+		w := &streamed{conn: c, chunked: chunked, stall: s.Limits.Stall, may: may, out: make([]byte, sizeRoom)}
 		alive, stop := s.watch(c)
 		defer stop()
 		whole = w.raw(h.Header()) == nil && write(alive, w) && w.flush() == nil
@@ -107,15 +107,7 @@ func (s *Server) watch(c net.Conn) (ctx context.Context, stop func()) {
 	}
 }
 
-// room is where the next bytes of the answer are appended; put gives it back.
-func (w *streamed) room() []byte {
-	if len(w.out) == 0 {
-		w.out = append(w.out, make([]byte, sizeRoom)...)
-	}
-	return w.out
-}
-
-// put takes what was appended to room, and writes when there is enough.
+// put takes out with what was appended to it, and writes when there is enough.
 func (w *streamed) put(out []byte) error {
 	if w.out = out; len(out) < flushBytes {
 		return nil
@@ -124,7 +116,7 @@ func (w *streamed) put(out []byte) error {
 }
 
 func (w *streamed) flush() error {
-	if len(w.out) <= sizeRoom {
+	if len(w.out) == sizeRoom {
 		return nil
 	}
 	if !w.may() {
@@ -139,9 +131,8 @@ func (w *streamed) flush() error {
 		out = append(out, '\r', '\n')
 	}
 	err := w.raw(out)
-	w.out = w.out[:0]
-	if cap(w.out) > 8*flushBytes {
-		w.out = nil
+	if w.out = w.out[:sizeRoom]; cap(w.out) > 8*flushBytes {
+		w.out = make([]byte, sizeRoom)
 	}
 	return err
 }
