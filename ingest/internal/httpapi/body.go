@@ -141,17 +141,14 @@ func (g *growing) grow(size int) error {
 
 // wantEnd fails if r has one byte more.
 func wantEnd(r io.Reader) error {
-	var more [1]byte
-	for {
-		switch n, err := r.Read(more[:]); {
-		case n > 0:
-			return errBodyTooLarge
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
-		}
+	_, err := io.ReadFull(r, make([]byte, 1))
+	switch err {
+	case nil:
+		return errBodyTooLarge
+	case io.EOF:
+		return nil
 	}
+	return err
 }
 
 // peak is the most that readAll holds for a body of that limit: the last buffer and the one before it.
