@@ -27,12 +27,12 @@ var errInflatedTooLarge = errors.New("body too large once decompressed")
 // took 18 s.
 var errInflationTimeout = errors.New("decompression too slow")
 
-// inflater holds the readers of one inflation at a time, made when they are first needed. The zero value is ready.
+// inflater holds the readers of one inflation at a time. The zero value is ready.
 type inflater struct {
 	sent timedReader
 	buf  bufio.Reader // both decoders are quick with it
-	gzip *gzip.Reader
-	zstd *zstd.Decoder
+	gzip gzip.Reader
+	zstd *zstd.Decoder // nil: not needed yet
 }
 
 // timedReader reads a compressed body until its time is over. The limit must be on the reads: a decoder may read much
@@ -145,11 +145,7 @@ func (in *inflater) open(sent []byte, c coding, until time.Time) (r io.Reader, e
 		return nil, io.ErrUnexpectedEOF // both readers take nothing for an empty body
 	}
 	if c == gzipped {
-		if in.gzip == nil {
-			in.gzip, err = gzip.NewReader(&in.buf)
-			return in.gzip, err
-		}
-		return in.gzip, in.gzip.Reset(&in.buf)
+		return &in.gzip, in.gzip.Reset(&in.buf)
 	}
 	if in.zstd == nil {
 		in.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
@@ -167,9 +163,7 @@ func (in *inflater) unread() int { return in.sent.Len() + in.buf.Buffered() }
 // forget lets go of the body that was inflated last.
 func (in *inflater) forget() {
 	in.sent.Reset(nil)
-	if in.gzip != nil {
-		_ = in.gzip.Reset(bytes.NewReader(nil))
-	}
+	_ = in.gzip.Reset(bytes.NewReader(nil))
 	if in.zstd != nil {
 		_ = in.zstd.Reset(nil)
 	}
