@@ -38,7 +38,7 @@
 //	  GET /stats     │  stats.go; /metrics metrics.go
 //	  GET /healthz…  │  health.go
 //	  GET / /docs    │  site.go live/ openapi.json swagger/
-//	                 │  write.go      events and subscriptions as JSON
+//	                 │  write.go      events and subscriptions as JSON, and what all JSON here is written with
 //	                 │  respond.go    answers that are not refusals, and how long ones count until they are read
 //	                 ▼
 //	              refusal.go   the one table from errors to answers
