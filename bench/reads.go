@@ -139,8 +139,8 @@ func (c *readsCommand) topSpeed(ctx context.Context, round *measure.Round) (resu
 // readWhileWriting reads while an open loop writes, for as long as the reads take.
 func (c *readsCommand) readWhileWriting(ctx context.Context, round *measure.Round, read reads.Run, r *readsResult) error {
 	rate := max(1, int(c.Share*r.Top/readArray))
-	open := load.Open{
-		Address: round.Servers[0].Address, Rate: rate, Array: readArray, Measure: time.Hour,
+	events := load.Load{
+		Addresses: []string{round.Servers[0].Address}, Array: readArray, Measure: time.Hour,
 		Encoder: round.Encoder, Source: round.Source, Ack: round.Acks.Add,
 	}
 	writing, stop := context.WithCancel(ctx)
@@ -151,7 +151,7 @@ func (c *readsCommand) readWhileWriting(ctx context.Context, round *measure.Roun
 		written := make(chan struct{})
 		begin := time.Now()
 		round.OpenWindow()
-		go func() { tally, _ = open.Run(writing); close(written) }() // ends with stop, awaited below
+		go func() { tally, _ = events.OpenLoop(writing, rate); close(written) }() // ends with stop, awaited below
 		var err error
 		r.Reads, err = read.Do(ctx)
 		round.CloseWindow()

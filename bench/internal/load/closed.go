@@ -12,24 +12,6 @@ import (
 	"ingot/bench/internal/mix"
 )
 
-// answerTimeout is how long after the end of a load a response may still come.
-const answerTimeout = 60 * time.Second
-
-// Closed is the load of n connections, each of which sends its next request once the last one was answered.
-type Closed struct {
-	Addresses   []string // connections are spread over them in turn
-	Connections int
-	Array       int // events in a request; 0: one, as an object
-	Warm        time.Duration
-	Measure     time.Duration
-	Encoder     *mix.Encoder
-	Source      *mix.Source
-	Ack         func(picks []int) // told which events are settled; called by many goroutines
-
-	// Open and Close are called as the window of measurement opens and closes.
-	Open, Close func()
-}
-
 // The phases of a load.
 const (
 	warming int32 = iota
@@ -37,10 +19,10 @@ const (
 	stopping
 )
 
-// Run drives the connections until the window is over. An error is a connection
-// that broke; the tally still holds what was answered.
-func (c *Closed) Run(ctx context.Context) (*Tally, error) {
-	conns, err := c.dialAll(ctx)
+// ClosedLoop drives so many connections until the window is over. Each sends its next request once the last one was answered.
+// An error is a connection that broke; the tally still holds what was answered.
+func (l *Load) ClosedLoop(ctx context.Context, connections int) (*Tally, error) {
+	conns, err := l.dialAll(ctx, connections)
 	hangUp := func() {
 		for _, conn := range conns {
 			conn.close()
@@ -55,10 +37,10 @@ func (c *Closed) Run(ctx context.Context) (*Tally, error) {
 	workers := make([]worker, len(conns))
 	var running sync.WaitGroup
 	for i := range workers {
-		workers[i] = worker{run: c, conn: conns[i], draw: c.Source.NewDraw(i), tally: newTally(), phase: &phase}
+		workers[i] = worker{load: l, conn: conns[i], draw: l.Source.NewDraw(i), tally: newTally(), phase: &phase}
 		running.Go(workers[i].loop) // stops with the phase or its connection's deadline, awaited below
 	}
-	elapsed, err := c.time(ctx, &phase)
+	elapsed, err := l.time(ctx, &phase)
 	running.Wait()
 	total := newTally()
 	total.Elapsed = elapsed
@@ -86,10 +68,10 @@ func broken(workers []worker) error {
 	return fmt.Errorf("%d of %d connections broke: %w", n, len(workers), first)
 }
 
-func (c *Closed) dialAll(ctx context.Context) (conns []*conn, err error) {
-	deadline := time.Now().Add(c.Warm + c.Measure + answerTimeout)
-	for i := range c.Connections {
-		conn, err := dial(ctx, c.Addresses[i%len(c.Addresses)], deadline)
+func (l *Load) dialAll(ctx context.Context, connections int) (conns []*conn, err error) {
+	deadline := time.Now().Add(l.Warm + l.Measure + answerTimeout)
+	for i := range connections {
+		conn, err := dial(ctx, l.Addresses[i%len(l.Addresses)], deadline)
 		if err != nil {
 			return conns, fmt.Errorf("connection %d: %w", i+1, err)
 		}
@@ -99,40 +81,29 @@ func (c *Closed) dialAll(ctx context.Context) (conns []*conn, err error) {
 }
 
 // time leads the workers through the phases.
-func (c *Closed) time(ctx context.Context, phase *atomic.Int32) (time.Duration, error) {
+func (l *Load) time(ctx context.Context, phase *atomic.Int32) (time.Duration, error) {
 	defer phase.Store(stopping)
-	if err := sleep(ctx, c.Warm); err != nil {
+	if err := sleep(ctx, l.Warm); err != nil {
 		return 0, err
 	}
-	if c.Open != nil {
-		c.Open()
+	if l.WindowOpens != nil {
+		l.WindowOpens()
 	}
 	start := time.Now()
 	phase.Store(measuring)
-	err := sleep(ctx, c.Measure)
+	err := sleep(ctx, l.Measure)
 	phase.Store(stopping)
 	elapsed := time.Since(start)
-	if c.Close != nil {
-		c.Close()
+	if l.WindowCloses != nil {
+		l.WindowCloses()
 	}
 	return elapsed, err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // worker is the loop of one connection, with a tally of its own. On the way of a request workers share nothing but the
 // counter of the source.
 type worker struct {
-	run   *Closed
+	load  *Load
 	conn  *conn
 	draw  *mix.Draw
 	tally *Tally
@@ -141,12 +112,11 @@ type worker struct {
 }
 
 func (w *worker) loop() {
-	array := w.run.Array > 0
-	picks := make([]int, 0, max(1, w.run.Array))
+	var picks []int
 	var request []byte
 	for w.phase.Load() != stopping {
-		picks = w.draw.Append(picks[:0], max(1, w.run.Array))
-		request = appendRequest(request[:0], w.run.Encoder, picks, array)
+		picks = w.draw.Append(picks[:0], w.load.requestEvents())
+		request = appendRequest(request[:0], w.load.Encoder, picks, w.load.Array > 0)
 		if w.err = w.send(request, picks); w.err != nil {
 			return
 		}
@@ -161,8 +131,8 @@ func (w *worker) send(request []byte, picks []int) error {
 		return err
 	}
 	measured := w.phase.Load() == measuring
-	if w.tally.settle(status, body, len(picks), measured, time.Since(start)) && w.run.Ack != nil {
-		w.run.Ack(picks)
+	if w.tally.settle(status, body, len(picks), measured, time.Since(start)) && w.load.Ack != nil {
+		w.load.Ack(picks)
 	}
 	return err
 }

@@ -8,16 +8,16 @@
 //	   │                     drives the limit and the ingester.
 //	   ├─ conn.go            a connection: writes a request, reads a response
 //	   ├─ request.go         the bytes of a request
-//	   ├─ response.go        as much of HTTP/1.1 as this needs
-//	   └─ answer.go          what a response says about the events
+//	   └─ response.go        as much of HTTP/1.1 as this needs
 //	open.go    "how long?"   a fixed rate, whatever the answers do. It uses vegeta, which
 //	                         is made for this; it tops out near 20,000 requests/s on two
 //	                         cores, and turns closed-loop when it runs out of workers.
 //	                         So the rate achieved is shown beside the rate asked for.
 //
-//	tally.go                 counts and times, for either client
+//	load.go                  what is sent, and for how long, by either client
+//	tally.go                 what the answers say about the events, counted; and times
 //	readers.go               readers of pages, beside either client
 //
 // Both take events from a mix.Source and hand each answered request to Ack, for the truth check.
-// Goroutines end with the Run that started them.
+// Goroutines end with the call that started them.
 package load

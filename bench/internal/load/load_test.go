@@ -28,7 +28,7 @@ type pretender struct {
 	posted atomic.Int64 // requests that came
 }
 
-// await is the Open of a run: the window opens once n requests came. How long a busy machine takes until then is nobody's fault.
+// await is the WindowOpens of a load: the window opens once n requests came. How long a busy machine takes until then is nobody's fault.
 func (p *pretender) await(n int64) func() {
 	return func() {
 		for end := time.Now().Add(time.Minute); p.posted.Load() < n && time.Now().Before(end); {
@@ -137,11 +137,11 @@ func TestClosedLoop(t *testing.T) {
 	t.Parallel()
 	for _, array := range []int{0, 7} {
 		p, n := &pretender{keys: map[string]bool{}}, &noted{seen: map[int]bool{}}
-		run := Closed{
-			Addresses: []string{start(t, p)}, Connections: 3, Array: array, Measure: 100 * time.Millisecond,
-			Encoder: encoder(t), Source: mix.NewSource(0.3, 0, 0), Ack: n.ack, Open: p.await(1),
+		run := Load{
+			Addresses: []string{start(t, p)}, Array: array, Measure: 100 * time.Millisecond,
+			Encoder: encoder(t), Source: mix.NewSource(0.3, 0, 0), Ack: n.ack, WindowOpens: p.await(1),
 		}
-		tally, err := run.Run(t.Context())
+		tally, err := run.ClosedLoop(t.Context(), 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,11 +160,11 @@ func TestAServerThatCloses(t *testing.T) {
 	server.Config.SetKeepAlivesEnabled(false)
 	server.Start()
 	defer server.Close()
-	run := Closed{
-		Addresses: []string{strings.TrimPrefix(server.URL, "http://")}, Connections: 2, Measure: 50 * time.Millisecond,
-		Encoder: encoder(t), Source: source(), Ack: n.ack, Open: p.await(2),
+	run := Load{
+		Addresses: []string{strings.TrimPrefix(server.URL, "http://")}, Measure: 50 * time.Millisecond,
+		Encoder: encoder(t), Source: source(), Ack: n.ack, WindowOpens: p.await(2),
 	}
-	tally, err := run.Run(t.Context())
+	tally, err := run.ClosedLoop(t.Context(), 2)
 	if !errors.Is(err, errServerCloses) || tally.Total.Requests != 2 {
 		t.Errorf("%+v, %v", tally.Total, err)
 	}
@@ -176,11 +176,11 @@ func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	run := Closed{
-		Addresses: []string{start(t, &pretender{keys: map[string]bool{}}), strings.TrimPrefix(gone.URL, "http://")}, Connections: 2, Measure: time.Millisecond,
+	run := Load{
+		Addresses: []string{start(t, &pretender{keys: map[string]bool{}}), strings.TrimPrefix(gone.URL, "http://")}, Measure: time.Millisecond,
 		Encoder: encoder(t), Source: source(),
 	}
-	if tally, err := run.Run(t.Context()); tally != nil || err == nil || !strings.HasPrefix(err.Error(), "connection 2: dial: ") {
+	if tally, err := run.ClosedLoop(t.Context(), 2); tally != nil || err == nil || !strings.HasPrefix(err.Error(), "connection 2: dial: ") {
 		t.Errorf("%+v, %v", tally, err)
 	}
 }
@@ -189,19 +189,19 @@ func TestOpenLoop(t *testing.T) {
 	t.Parallel()
 	for _, array := range []int{0, 7} {
 		var (
-			run   Open
+			run   Load
 			p     *pretender
 			n     *noted
 			tally = newTally()
 		)
 		for window := 200 * time.Millisecond; tally.Measured.Requests == 0 && window < longest; window *= 2 {
 			p, n = &pretender{keys: map[string]bool{}}, &noted{seen: map[int]bool{}}
-			run = Open{
-				Address: start(t, p), Rate: 200, Array: array, Measure: window,
+			run = Load{
+				Addresses: []string{start(t, p)}, Array: array, Measure: window,
 				Encoder: encoder(t), Source: mix.NewSource(0.3, 0, 0), Ack: n.ack,
 			}
 			var err error
-			if tally, err = run.Run(t.Context()); err != nil {
+			if tally, err = run.OpenLoop(t.Context(), 200); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -228,11 +228,11 @@ func TestOpenLoopClosesItsConnections(t *testing.T) {
 	server.Start()
 	t.Cleanup(server.Close)
 	for window, stored := 200*time.Millisecond, 0; stored == 0; window *= 2 {
-		run := Open{
-			Address: strings.TrimPrefix(server.URL, "http://"), Rate: 200, Measure: window,
+		run := Load{
+			Addresses: []string{strings.TrimPrefix(server.URL, "http://")}, Measure: window,
 			Encoder: encoder(t), Source: mix.NewSource(0, 0, 0),
 		}
-		tally, err := run.Run(t.Context())
+		tally, err := run.OpenLoop(t.Context(), 200)
 		if stored = tally.Total.Stored; err != nil || stored == 0 && window > longest {
 			t.Fatal(tally, err)
 		}
@@ -260,11 +260,11 @@ func TestRefusedIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	n := &noted{seen: map[int]bool{}}
 	p := &pretender{bad: true}
-	run := Closed{
-		Addresses: []string{start(t, p)}, Connections: 1, Array: 2, Measure: 50 * time.Millisecond,
-		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), Ack: n.ack, Open: p.await(1),
+	run := Load{
+		Addresses: []string{start(t, p)}, Array: 2, Measure: 50 * time.Millisecond,
+		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), Ack: n.ack, WindowOpens: p.await(1),
 	}
-	tally, err := run.Run(t.Context())
+	tally, err := run.ClosedLoop(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,23 +276,23 @@ func TestRefusedIsNotAcknowledged(t *testing.T) {
 func TestLoadStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	run := Closed{
-		Addresses: []string{start(t, &pretender{keys: map[string]bool{}})}, Connections: 2, Measure: time.Hour,
-		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), Open: cancel,
+	run := Load{
+		Addresses: []string{start(t, &pretender{keys: map[string]bool{}})}, Measure: time.Hour,
+		Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), WindowOpens: cancel,
 	}
-	if _, err := run.Run(ctx); err != context.Canceled {
+	if _, err := run.ClosedLoop(ctx, 2); err != context.Canceled {
 		t.Errorf("a run that was cut short: %v, want nothing of connections that it hung up itself", err)
 	}
 }
 
-// TestOpenLoopHasOneWindow: what Open has read Close may use, and neither is waited for when the run is over before.
+// TestOpenLoopHasOneWindow: what WindowOpens has read WindowCloses may use, and neither is waited for when the run is over before.
 func TestOpenLoopHasOneWindow(t *testing.T) {
 	t.Parallel()
 	for _, cut := range []bool{false, true} {
 		p, opened, closed := &pretender{keys: map[string]bool{}}, 0, 0
-		run := Open{
-			Address: start(t, p), Rate: 100, Measure: 100 * time.Millisecond, Encoder: encoder(t), Source: mix.NewSource(0, 0, 0),
-			Open: func() { opened++ }, Close: func() { closed += opened },
+		run := Load{
+			Addresses: []string{start(t, p)}, Measure: 100 * time.Millisecond, Encoder: encoder(t), Source: mix.NewSource(0, 0, 0),
+			WindowOpens: func() { opened++ }, WindowCloses: func() { closed += opened },
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		want := 1
@@ -300,7 +300,7 @@ func TestOpenLoopHasOneWindow(t *testing.T) {
 			run.Measure, want = time.Hour, 0
 			time.AfterFunc(50*time.Millisecond, stop)
 		}
-		_, err := run.Run(ctx)
+		_, err := run.OpenLoop(ctx, 100)
 		stop()
 		if (err != nil) != cut || closed != want {
 			t.Errorf("opened %d times, closed %d, want %d: %v", opened, closed, want, err)
@@ -312,11 +312,11 @@ func TestOpenLoopHasOneWindow(t *testing.T) {
 func TestAServerThatDies(t *testing.T) {
 	t.Parallel()
 	p := &pretender{}
-	run := Closed{
-		Addresses:   []string{serve(t, func(http.ResponseWriter, *http.Request) { p.posted.Add(1); panic(http.ErrAbortHandler) })},
-		Connections: 3, Measure: 50 * time.Millisecond, Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), Open: p.await(3),
+	run := Load{
+		Addresses: []string{serve(t, func(http.ResponseWriter, *http.Request) { p.posted.Add(1); panic(http.ErrAbortHandler) })},
+		Measure:   50 * time.Millisecond, Encoder: encoder(t), Source: mix.NewSource(0, 0, 0), WindowOpens: p.await(3),
 	}
-	tally, err := run.Run(t.Context())
+	tally, err := run.ClosedLoop(t.Context(), 3)
 	if err == nil || tally.Total.Failed != 3 || strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), "3 of 3 connections broke: ") {
 		t.Errorf("%v", err)
 	}

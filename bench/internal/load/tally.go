@@ -1,7 +1,9 @@
 package load
 
 import (
+	"bytes"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -47,12 +49,10 @@ func newTally() *Tally {
 // the time count for the latency, since a refusal is quick.
 func (t *Tally) settle(status int, body []byte, n int, measured bool, took time.Duration) bool {
 	c := Counts{Requests: 1}
-	a, err := answer{}, error(nil)
+	var err error
 	switch status {
 	case 200:
-		if a, err = parseAnswer(body, n); err == nil {
-			c.Stored, c.Duplicates = a.stored, a.duplicates
-		}
+		c.Stored, c.Duplicates, err = parseAnswer(body, n)
 	case 503:
 		c.Refused = n
 	default:
@@ -90,3 +90,46 @@ func (t *Tally) merge(o *Tally) {
 
 // Rate is n a second of the window.
 func (t *Tally) Rate(n int) float64 { return float64(n) / t.Elapsed.Seconds() }
+
+// parseAnswer reads the start of a body: `{"status":"stored"` of one event, or
+// `{"received":3,"stored":1,"duplicates":2,"invalid":0,` of several. The list of
+// duplicates behind it is not read; the counts must add up to what was sent.
+func parseAnswer(body []byte, sent int) (stored, duplicates int, err error) {
+	if rest, ok := bytes.CutPrefix(body, []byte(`{"status":"`)); ok && sent == 1 {
+		switch {
+		case bytes.HasPrefix(rest, []byte(`stored"`)):
+			return 1, 0, nil
+		case bytes.HasPrefix(rest, []byte(`duplicate"`)):
+			return 0, 1, nil
+		}
+	}
+	var received, invalid int
+	rest := body
+	for _, count := range []struct {
+		before string
+		into   *int
+	}{{`{"received":`, &received}, {`,"stored":`, &stored}, {`,"duplicates":`, &duplicates}, {`,"invalid":`, &invalid}} {
+		var ok bool
+		if rest, ok = cutCount(rest, count.before, count.into); !ok {
+			return 0, 0, fmt.Errorf("an answer that bench does not understand: %.80q", body)
+		}
+	}
+	if received != sent || stored+duplicates != sent || invalid != 0 {
+		return 0, 0, fmt.Errorf("an answer that does not add up to the %d events sent: %.80q", sent, body)
+	}
+	return stored, duplicates, nil
+}
+
+func cutCount(b []byte, before string, into *int) ([]byte, bool) {
+	b, ok := bytes.CutPrefix(b, []byte(before))
+	if !ok {
+		return b, false
+	}
+	n := 0
+	for n < len(b) && '0' <= b[n] && b[n] <= '9' {
+		n++
+	}
+	var err error
+	*into, err = strconv.Atoi(string(b[:n]))
+	return b[n:], err == nil
+}

@@ -131,12 +131,11 @@ func serverLimit(srv *server.Server, e *mix.Encoder, s scenario.Scenario, prepar
 		if err := prepare(ctx); err != nil {
 			return 0, err
 		}
-		run := load.Closed{
-			Addresses: []string{srv.Address}, Connections: max(1, s.Connections),
-			Warm: limitWarm, Measure: limitMeasure,
+		events := load.Load{
+			Addresses: []string{srv.Address}, Warm: limitWarm, Measure: limitMeasure,
 			Encoder: e, Source: mix.NewSource(s.Mix.Duplicates, 0, 0),
 		}
-		t, err := run.Run(ctx)
+		t, err := events.ClosedLoop(ctx, max(1, s.Connections))
 		if err != nil {
 			return 0, err
 		}

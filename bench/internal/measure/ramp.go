@@ -53,13 +53,7 @@ func (r *Round) ramp(ctx context.Context) (best result.Measurement, err error) {
 
 // loadAt runs the open loop at one rate.
 func (r *Round) loadAt(ctx context.Context, rate int) (result.Measurement, error) {
-	open := load.Open{
-		Address: r.Servers[0].Address, Rate: rate, Array: r.Array,
-		Warm: r.Warm, Measure: r.Measure,
-		Encoder: r.Encoder, Source: r.Source, Ack: r.Acks.Add,
-		Open: r.OpenWindow, Close: r.CloseWindow,
-	}
-	tally, err := open.Run(ctx)
+	tally, err := r.newLoad().OpenLoop(ctx, rate)
 	if err != nil {
 		return result.Measurement{}, err
 	}

@@ -97,17 +97,19 @@ func (r *Round) Load(ctx context.Context) (result.Measurement, error) {
 	if r.OpenLoop() {
 		return r.ramp(ctx)
 	}
-	closed := load.Closed{
-		Addresses: r.addresses(), Connections: r.Connections, Array: r.Array,
-		Warm: r.Warm, Measure: r.Measure,
-		Encoder: r.Encoder, Source: r.Source, Ack: r.Acks.Add,
-		Open: r.OpenWindow, Close: r.CloseWindow,
-	}
-	tally, err := closed.Run(ctx)
+	tally, err := r.newLoad().ClosedLoop(ctx, r.Connections)
 	if tally == nil {
 		return result.Measurement{}, err
 	}
 	return r.Summary(tally), err
+}
+
+func (r *Round) newLoad() *load.Load {
+	return &load.Load{
+		Addresses: r.addresses(), Array: r.Array, Warm: r.Warm, Measure: r.Measure,
+		Encoder: r.Encoder, Source: r.Source, Ack: r.Acks.Add,
+		WindowOpens: r.OpenWindow, WindowCloses: r.CloseWindow,
+	}
 }
 
 // OpenWindow and CloseWindow are called as the window of measurement opens and closes.
