@@ -34,7 +34,7 @@ func pairOf(t *testing.T, pairs int, window time.Duration, handlers [2]http.Hand
 		s := httptest.NewServer(handler)
 		t.Cleanup(s.Close)
 		env := *p.env
-		env.Attached = server.Attach(s.Listener.Addr().String())
+		env.Attached = &server.Server{Address: s.Listener.Addr().String()}
 		var err error
 		if rounds[i], err = measure.SetUp(t.Context(), &env, p.scenario, p.window); err != nil {
 			t.Fatal(err)

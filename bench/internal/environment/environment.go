@@ -86,7 +86,7 @@ func (e *Environment) findIngester(ctx context.Context) error {
 		if err != nil || u.Scheme != "http" || u.Port() == "" || u.Path != "" && u.Path != "/" {
 			return fmt.Errorf("--url %q: must be http://host:port", e.URL)
 		}
-		e.Attached = server.Attach(u.Host)
+		e.Attached = &server.Server{Address: u.Host}
 		return nil
 	}
 	if e.Ingest != "" {

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // attached is an environment with a server that runs already.
 func attached(s *httptest.Server, o environment.Options) *environment.Environment {
-	return &environment.Environment{Options: o, Attached: server.Attach(s.Listener.Addr().String())}
+	return &environment.Environment{Options: o, Attached: &server.Server{Address: s.Listener.Addr().String()}}
 }
 
 // TestAServerThatSettlesNothing has no figure, not one of 0 events/s.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,18 +14,34 @@ import (
 	"ingot/internal/subprocess"
 )
 
-// killAfter is how long a child may take to stop when told to: the ingester drains
-// for 20 s by default.
-const killAfter = 30 * time.Second
+const (
+	// listenTimeout bounds the time until a server listens, which an ingester does before all else. A guess.
+	listenTimeout = 30 * time.Second
 
-// process is a running child.
-type process struct {
-	*subprocess.Process
-	log string
+	// readyTimeout bounds the rest of the start of an ingester: migration, and in later versions filling a filter from
+	// millions of rows.
+	readyTimeout = 5 * time.Minute
+
+	// killAfter is how long a child may take to stop when told to: the ingester drains for 20 s by default.
+	killAfter = 30 * time.Second
+)
+
+// start runs a program with its output in a file, and waits until it listens on address.
+func start(ctx context.Context, log, address, program string, args ...string) (*Server, error) {
+	s, err := startProcess(log, program, args...)
+	if err != nil {
+		return nil, err
+	}
+	s.Address = address
+	if err := s.awaitPort(ctx, listenTimeout); err != nil {
+		_ = s.Stop()
+		return nil, err
+	}
+	return s, nil
 }
 
-// start runs a program with its output in a file. Ctrl-C does not reach the program, only the bench, which then stops it.
-func start(log string, program string, args ...string) (*process, error) {
+// startProcess runs a program. Ctrl-C does not reach it, only the bench, which then stops it.
+func startProcess(log, program string, args ...string) (*Server, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
@@ -36,51 +53,86 @@ func start(log string, program string, args ...string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
-	return &process{p, log}, nil
+	return &Server{process: p, log: log}, nil
 }
 
-// stop asks the child to end and waits for it. It may be called again.
-func (p *process) stop() error {
+// PID is the process's, 0 if the server ran already.
+func (s *Server) PID() int {
+	if s.process == nil {
+		return 0
+	}
+	return s.process.PID()
+}
+
+// Stop asks a server that was started to end, and waits for it. It may be called again.
+func (s *Server) Stop() error {
+	p := s.process
+	if p == nil {
+		return nil
+	}
 	p.Signal(syscall.SIGTERM)
 	if !p.EndsWithin(context.Background(), killAfter) {
 		p.Signal(syscall.SIGKILL)
 		<-p.Done()
 	}
 	if err := p.Err(); err != nil {
-		return fmt.Errorf("%s: %w: %s", p.Cmd.Path, err, p.lastLogLine())
+		return fmt.Errorf("%s: %w: %s", p.Cmd.Path, err, s.lastLogLine())
 	}
 	return nil
 }
 
-// awaitPort returns when somebody listens on address, or nobody does for so long.
-func (p *process) awaitPort(ctx context.Context, address string, within time.Duration) error {
+// awaitPort returns when the server listens, or does not for so long.
+func (s *Server) awaitPort(ctx context.Context, within time.Duration) error {
 	for begin := time.Now(); time.Since(begin) < within; {
-		c, err := net.DialTimeout("tcp", address, time.Second)
+		c, err := net.DialTimeout("tcp", s.Address, time.Second)
 		if err == nil {
 			return c.Close()
 		}
-		if err := p.pause(ctx); err != nil {
+		if err := s.pause(ctx); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("%s did not listen on %s within %s: see %s", p.Cmd.Path, address, within, p.log)
+	return fmt.Errorf("%s did not listen on %s within %s: see %s", s.process.Cmd.Path, s.Address, within, s.log)
+}
+
+// awaitReady returns when an ingester can store events, or is not ready after so long.
+func (s *Server) awaitReady(ctx context.Context, within time.Duration) error {
+	late := fmt.Errorf("%s listens, but was not ready after %s: see %s", s.process.Cmd.Path, within, s.log)
+	ctx, cancel := context.WithTimeoutCause(ctx, within, late)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Address+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if answer, err := client.Do(r); err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if err := s.pause(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // pause waits a moment, unless the child or ctx ends.
-func (p *process) pause(ctx context.Context) error {
+func (s *Server) pause(ctx context.Context) error {
 	select {
 	case <-time.After(10 * time.Millisecond):
 		return nil
-	case <-p.Done():
-		return fmt.Errorf("%s ended: %s", p.Cmd.Path, p.lastLogLine())
+	case <-s.process.Done():
+		return fmt.Errorf("%s ended: %s", s.process.Cmd.Path, s.lastLogLine())
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
 // lastLogLine is the last line of the log.
-func (p *process) lastLogLine() string {
-	b, _ := os.ReadFile(p.log)
+func (s *Server) lastLogLine() string {
+	b, _ := os.ReadFile(s.log)
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	return lines[len(lines)-1]
 }

@@ -29,24 +29,24 @@ func TestProcessStops(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	p, err := start(filepath.Join(t.TempDir(), "log"), sleep, "3600")
+	s, err := startProcess(filepath.Join(t.TempDir(), "log"), sleep, "3600")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(p.PID(), 0); err != nil {
+	if err := syscall.Kill(s.PID(), 0); err != nil {
 		t.Error(err)
 	}
-	if err := p.stop(); err == nil || !strings.Contains(err.Error(), "terminated") {
+	if err := s.Stop(); err == nil || !strings.Contains(err.Error(), "terminated") {
 		t.Errorf("sleep ended with %v", err)
 	}
-	if err := syscall.Kill(p.PID(), 0); !errors.Is(err, syscall.ESRCH) {
+	if err := syscall.Kill(s.PID(), 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("it is still there: %v", err)
 	}
 }
 
 func TestAChildThatEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := startServer(t.Context(), filepath.Join(t.TempDir(), "log"), "127.0.0.1:1", "/bin/sh", []string{"-c", "echo the port is taken; exit 3"})
+	_, err := start(t.Context(), filepath.Join(t.TempDir(), "log"), "127.0.0.1:1", "/bin/sh", "-c", "echo the port is taken; exit 3")
 	if err == nil || !strings.Contains(err.Error(), "the port is taken") {
 		t.Errorf("%v", err)
 	}
@@ -64,24 +64,25 @@ func TestNobodyIsWaitedForWithoutEnd(t *testing.T) {
 	if begin := time.Now(); HasFlag(ctx, idle, debugFlag) || time.Since(begin) > 20*time.Second {
 		t.Errorf("asked for its flags for %v", time.Since(begin))
 	}
-	p, err := start(filepath.Join(t.TempDir(), "log"), idle)
+	s, err := startProcess(filepath.Join(t.TempDir(), "log"), idle)
 	if err != nil {
 		t.Fatal(err)
 	}
 	free, err := freeAddresses(1)
 	if err == nil {
-		err = p.awaitPort(t.Context(), free[0], 50*time.Millisecond)
+		s.Address = free[0]
+		err = s.awaitPort(t.Context(), 50*time.Millisecond)
 	}
-	if err == nil || !strings.Contains(err.Error(), p.log) {
+	if err == nil || !strings.Contains(err.Error(), s.log) {
 		t.Errorf("%v, want where to look", err)
 	}
 	unready := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	defer unready.Close()
-	s := &Server{Address: strings.TrimPrefix(unready.URL, "http://"), process: p}
-	if err := s.awaitReady(t.Context(), 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), "not ready after 50ms: see "+p.log) {
+	s.Address = unready.Listener.Addr().String()
+	if err := s.awaitReady(t.Context(), 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), "not ready after 50ms: see "+s.log) {
 		t.Errorf("%v, want where to look", err)
 	}
-	if err := p.stop(); err == nil {
+	if err := s.Stop(); err == nil {
 		t.Error("it ended by itself")
 	}
 }
