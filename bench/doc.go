@@ -49,7 +49,7 @@
 //	which reads are measured, with which goals?    internal/reads/kinds.go
 //	when has a stream missed an event?             internal/streams/stream.go
 //
-// profiles.go says where profiles go, and limitserver.go has hidden commands: the servers of three limits.
+// profiles.go says where profiles go, and limitserver.go has a hidden command: the servers of three limits.
 //
 // Machines drift by a factor of two within minutes. So the limit of a round is measured before and
 // after it, a ratio is taken per round, and the median over the rounds and their spread are shown.

@@ -21,9 +21,8 @@ type cli struct {
 	Pair    pairCommand    `cmd:"" help:"Measure two ingesters in turn, without limits: what a change is worth."`
 	Compare compareCommand `cmd:"" help:"Compare two results; exit code 1 if something is worse by more than noise."`
 	Report  reportCommand  `cmd:"" help:"Make the report of a result again."`
-	Nothing nothingCommand `cmd:"" hidden:"" help:"Answer that everything is stored, and do nothing."`
-	Bare    bareCommand    `cmd:"" hidden:"" help:"Store rows in groups, and promise nothing."`
-	Naive   naiveCommand   `cmd:"" hidden:"" help:"Store with one INSERT per request."`
+
+	LimitServer limitServerCommand `cmd:"" hidden:"" help:"Be the server of a limit."`
 }
 
 // output is where a command writes.

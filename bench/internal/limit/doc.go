@@ -11,7 +11,7 @@
 //	naive.go    an HTTP server with one INSERT .. ON CONFLICT per request, on a pool of
 //	            32 connections: what one would write first
 //
-// Each server runs in a process of its own (`bench nothing`, `bench bare`, `bench naive`), as the
+// Each server runs in a process of its own (the hidden command `bench limit-server`), as the
 // ingester does, and gets the same requests from the same client. Nothing here outlives the call
 // that made it.
 package limit

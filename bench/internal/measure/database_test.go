@@ -3,14 +3,12 @@ package measure
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 
 	"ingot"
 	"ingot/bench/internal/environment"
 	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/progress"
-	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
 	"ingot/internal/pgtest"
 )
@@ -102,20 +100,5 @@ func TestSteadyStateEnds(t *testing.T) {
 	steps = 0
 	if err := loadUntilSteady(t.Context(), env, url, func() (int, error) { steps++; return -1 << 40, nil }); err == nil || steps != steadySteps {
 		t.Errorf("images without end: %d steps, %v", steps, err)
-	}
-}
-
-// TestLimitsInOrder: as in the table, each once, without those that cannot be had.
-func TestLimitsInOrder(t *testing.T) {
-	t.Parallel()
-	var order []string
-	limits := map[string]*Limit{}
-	for _, name := range []string{"a", "b", "c"} {
-		limits[name] = &Limit{Measure: func(context.Context) (float64, error) { order = append(order, name); return 1, nil }}
-	}
-	ratios := []result.Ratio{{Limit: "c"}, {Limit: "none"}, {Limit: "a"}, {Limit: "c"}, {Limit: "b"}}
-	values, err := measureLimits(t.Context(), ratios, limits)
-	if err != nil || len(values) != 3 || !slices.Equal(order, []string{"c", "a", "b"}) {
-		t.Errorf("%v in the order %v, %v", values, order, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ingot"
@@ -17,12 +18,21 @@ import (
 	"ingot/bench/internal/slowpg"
 )
 
-// Limit is what a scenario is held against. Measure measures it, as often as it is called, and returns a rate per second. Close
-// ends what the Limit holds.
+// Limit is what a scenario is held against.
 type Limit struct {
-	Measure func(ctx context.Context) (float64, error)
-	Close   func()
+	Name    string
+	Measure func(ctx context.Context) (float64, error) // a rate per second; called as often as wanted
+	ends    []func()                                   // what Close does, the last one first
 }
+
+// Close ends what the Limit holds.
+func (l *Limit) Close() {
+	for _, end := range slices.Backward(l.ends) {
+		end()
+	}
+}
+
+func (l *Limit) onClose(end func()) { l.ends = append(l.ends, end) }
 
 // How much is measured of a limit. A limit is measured before and after every round, so its own time may be shorter
 // than that of a round.
@@ -37,99 +47,109 @@ const (
 // OpenLimit opens the limit of that name for a scenario: the same events are sent, over as many connections. Another scenario
 // as the limit is measured in the window w.
 func OpenLimit(ctx context.Context, env *environment.Environment, name string, s scenario.Scenario, w Window) (*Limit, error) {
-	if other, ok := scenario.Find(name); ok {
-		other.Emptied = s.FullTable() && !other.FullTable()
-		other.Name += "-as-limit" // its profiles are not those of its own rounds
-		return scenarioLimit(env, other, w), DropDatabase(ctx, env, other)
-	}
-	if name != scenario.LimitNothing && env.Cluster == nil {
-		return nil, errNoDatabase
-	}
-	encoder, err := mix.NewEncoder(s.Mix)
-	if err != nil {
+	l := &Limit{Name: name}
+	if err := l.open(ctx, env, s, w); err != nil {
+		l.Close()
 		return nil, err
 	}
-	switch name {
-	case scenario.LimitPour:
-		return &Limit{Close: func() {}, Measure: func(ctx context.Context) (float64, error) { return pour(ctx, env, s) }}, nil
-	case scenario.LimitNothing:
-		srv, err := server.StartLimit(ctx, env.Self, env.Logs, scenario.LimitNothing)
-		if err != nil {
-			return nil, err
-		}
-		return serverLimit(srv, encoder, s, func(context.Context) error { return nil }), nil
-	case scenario.LimitCopy:
-		return withDatabase(ctx, env, name, func(url string) (*Limit, error) { return copyLimit(ctx, url, encoder, s.RequestEvents()) })
-	case scenario.LimitCommit:
-		return withDatabase(ctx, env, name, func(url string) (*Limit, error) { return commitLimit(url, s.CommitDelay) })
-	case scenario.LimitBare, scenario.LimitNaive:
-		return withDatabase(ctx, env, name, func(url string) (*Limit, error) { return writingLimit(ctx, env, name, url, encoder, s) })
-	}
-	return nil, fmt.Errorf("unknown limit or scenario %q", name)
-}
-
-// withDatabase opens a limit on a database of its own, which is dropped with it.
-func withDatabase(ctx context.Context, env *environment.Environment, limit string, open func(url string) (*Limit, error)) (*Limit, error) {
-	database := "bench_limit_" + limit
-	if err := env.Cluster.Create(ctx, database); err != nil {
-		return nil, err
-	}
-	drop := func() { _ = env.Cluster.Drop(context.WithoutCancel(ctx), database) }
-	url := env.Cluster.URL(database)
-	if err := postgres.Exec(ctx, url, ingot.Schema); err != nil {
-		drop()
-		return nil, err
-	}
-	l, err := open(url)
-	if err != nil {
-		drop()
-		return nil, err
-	}
-	end := l.Close
-	l.Close = func() { end(); drop() }
 	return l, nil
 }
 
-func copyLimit(ctx context.Context, url string, e *mix.Encoder, size int) (*Limit, error) {
+func (l *Limit) open(ctx context.Context, env *environment.Environment, s scenario.Scenario, w Window) error {
+	if other, ok := scenario.Find(l.Name); ok {
+		other.Emptied = s.FullTable() && !other.FullTable()
+		return l.openScenario(ctx, env, other, w)
+	}
+	if l.Name != scenario.LimitNothing && env.Cluster == nil {
+		return errNoDatabase
+	}
+	encoder, err := mix.NewEncoder(s.Mix)
+	if err != nil {
+		return err
+	}
+	switch l.Name {
+	case scenario.LimitPour:
+		l.Measure = func(ctx context.Context) (float64, error) { return pour(ctx, env, s) }
+		return nil
+	case scenario.LimitNothing:
+		return l.openServer(ctx, env, "", encoder, s)
+	}
+	url, err := l.openDatabase(ctx, env)
+	if err != nil {
+		return err
+	}
+	switch l.Name {
+	case scenario.LimitCopy:
+		return l.openCopy(ctx, url, encoder, s.RequestEvents())
+	case scenario.LimitCommit:
+		return l.openCommit(url, s.CommitDelay)
+	}
+	return l.openServer(ctx, env, url, encoder, s)
+}
+
+// openScenario measures another scenario as the limit: for example the same load on an empty table, with fewer indexes, or
+// with one ingester.
+func (l *Limit) openScenario(ctx context.Context, env *environment.Environment, other scenario.Scenario, w Window) error {
+	other.Name += "-as-limit" // its profiles are not those of its own rounds
+	l.onClose(func() { _ = DropDatabase(ctx, env, other) })
+	l.Measure = func(ctx context.Context) (float64, error) {
+		m, err := measureRound(ctx, env, other, w)
+		return m.Events, errors.Join(err, m.Truth.Err())
+	}
+	return DropDatabase(ctx, env, other)
+}
+
+// openDatabase makes a database of the limit's own, with the tables of the ingester.
+func (l *Limit) openDatabase(ctx context.Context, env *environment.Environment) (url string, err error) {
+	name := "bench_limit_" + l.Name
+	if err := env.Cluster.Create(ctx, name); err != nil {
+		return "", err
+	}
+	l.onClose(func() { _ = env.Cluster.Drop(context.WithoutCancel(ctx), name) })
+	return env.Cluster.URL(name), postgres.Exec(ctx, env.Cluster.URL(name), ingot.Schema)
+}
+
+func (l *Limit) openCopy(ctx context.Context, url string, e *mix.Encoder, size int) error {
 	rows := min(copyRows, max(1000, copyBytes/e.Len(0)))
 	c, err := limit.OpenCopy(ctx, url, e, rows, size)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &Limit{Measure: c.Measure, Close: func() { c.Close(context.WithoutCancel(ctx)) }}, nil
+	l.onClose(func() { c.Close(context.WithoutCancel(ctx)) })
+	l.Measure = c.Measure
+	return nil
 }
 
-// commitLimit goes through a proxy if the scenario does, so that its commits are delayed by as much.
-func commitLimit(url string, delay time.Duration) (*Limit, error) {
-	end := func() {}
+// openCommit goes through a proxy if the scenario does, so that its commits are delayed by as much.
+func (l *Limit) openCommit(url string, delay time.Duration) error {
 	if delay > 0 {
 		proxy, err := slowpg.Open(url, delay)
 		if err != nil {
-			return nil, fmt.Errorf("open proxy: %w", err)
+			return fmt.Errorf("open proxy: %w", err)
 		}
-		url, end = proxy.URL, proxy.Close
+		l.onClose(proxy.Close)
+		url = proxy.URL
 	}
-	return &Limit{Close: end, Measure: func(ctx context.Context) (float64, error) {
+	l.Measure = func(ctx context.Context) (float64, error) {
 		median, err := limit.Commit(ctx, url, limitCommits)
 		return 1 / median.Seconds(), err
-	}}, nil
-}
-
-// writingLimit starts the server of a limit on a database whose table is emptied before each measurement.
-func writingLimit(ctx context.Context, env *environment.Environment, name, url string, e *mix.Encoder, s scenario.Scenario) (*Limit, error) {
-	srv, err := server.StartLimit(ctx, env.Self, env.Logs, name, "--database-url", url)
-	if err != nil {
-		return nil, err
 	}
-	return serverLimit(srv, e, s, func(ctx context.Context) error { return postgres.Exec(ctx, url, "TRUNCATE ingot.events") }), nil
+	return nil
 }
 
-// serverLimit drives the server of a limit as the scenario drives the ingester,
-// one event a request.
-func serverLimit(srv *server.Server, e *mix.Encoder, s scenario.Scenario, prepare func(context.Context) error) *Limit {
-	measure := func(ctx context.Context) (float64, error) {
-		if err := prepare(ctx); err != nil {
-			return 0, err
+// openServer drives the server of the limit as the scenario drives the ingester, one event a request. The table of its database,
+// if it has one, is emptied before each measurement.
+func (l *Limit) openServer(ctx context.Context, env *environment.Environment, url string, e *mix.Encoder, s scenario.Scenario) error {
+	srv, err := server.StartLimit(ctx, env.Self, env.Logs, l.Name, url)
+	if err != nil {
+		return err
+	}
+	l.onClose(func() { _ = srv.Stop() })
+	l.Measure = func(ctx context.Context) (float64, error) {
+		if url != "" {
+			if err := postgres.Exec(ctx, url, "TRUNCATE ingot.events"); err != nil {
+				return 0, err
+			}
 		}
 		events := load.Load{
 			Addresses: []string{srv.Address}, Warm: limitWarm, Measure: limitMeasure,
@@ -144,15 +164,5 @@ func serverLimit(srv *server.Server, e *mix.Encoder, s scenario.Scenario, prepar
 		}
 		return t.Rate(t.Measured.Events()), nil
 	}
-	return &Limit{Measure: measure, Close: func() { _ = srv.Stop() }}
-}
-
-// scenarioLimit measures another scenario as the limit: for example the same load on an empty table, with fewer indexes, or
-// with one ingester.
-func scenarioLimit(env *environment.Environment, other scenario.Scenario, w Window) *Limit {
-	measure := func(ctx context.Context) (float64, error) {
-		m, err := measureRound(ctx, env, other, w)
-		return m.Events, errors.Join(err, m.Truth.Err())
-	}
-	return &Limit{Measure: measure, Close: func() { _ = DropDatabase(context.Background(), env, other) }}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"ingot/bench/internal/environment"
 	"ingot/bench/internal/postgres"
+	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
 	"ingot/internal/pgtest"
 )
@@ -23,5 +24,14 @@ func TestALimitThatCannotBeOpenedLeavesNothing(t *testing.T) {
 	}
 	if there, err := cluster.Exists(t.Context(), "bench_limit_naive"); err != nil || there {
 		t.Errorf("its database is there: %v, %v", there, err)
+	}
+}
+
+// TestLimitsWithoutADatabase cannot be had, which is no error.
+func TestLimitsWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	s := scenario.Scenario{Against: []result.Ratio{{Limit: scenario.LimitCopy}, {Limit: scenario.LimitPour}}}
+	if limits, err := openLimits(t.Context(), &environment.Environment{}, s, Window{}); len(limits) > 0 || err != nil {
+		t.Errorf("%v, %v", limits, err)
 	}
 }

@@ -31,14 +31,14 @@ func Scenario(ctx context.Context, env *environment.Environment, s scenario.Scen
 	if err != nil {
 		return out, err
 	}
-	before, err := measureLimits(ctx, s.Against, limits)
+	before, err := measureLimits(ctx, limits)
 	for err == nil && len(out.Rounds) < rounds {
 		var r result.Round
 		if r.Measurement, err = measureRound(ctx, env, s, w); err != nil {
 			break
 		}
 		var after map[string]float64
-		if after, err = measureLimits(ctx, s.Against, limits); err != nil {
+		if after, err = measureLimits(ctx, limits); err != nil {
 			break
 		}
 		r.Limits, before = sides(before, after), after
@@ -51,38 +51,29 @@ func Scenario(ctx context.Context, env *environment.Environment, s scenario.Scen
 	return out, err
 }
 
-// openLimits opens each limit of a scenario once. After an error it returns the limits that are open, too, to be closed.
-func openLimits(ctx context.Context, env *environment.Environment, s scenario.Scenario, w Window) (map[string]*Limit, error) {
-	limits := map[string]*Limit{}
-	for _, ratio := range s.Against {
-		if limits[ratio.Limit] != nil {
-			continue
-		}
-		l, err := OpenLimit(ctx, env, ratio.Limit, s, w)
+// openLimits opens the limits of a scenario. After an error it returns those that are open, too, to be closed.
+func openLimits(ctx context.Context, env *environment.Environment, s scenario.Scenario, w Window) (limits []*Limit, err error) {
+	for _, name := range s.Limits() {
+		l, err := OpenLimit(ctx, env, name, s, w)
 		if errors.Is(err, errNoDatabase) {
 			continue // there is a figure, only no ratio
 		}
 		if err != nil {
-			return limits, fmt.Errorf("limit %s: %w", ratio.Limit, err)
+			return limits, fmt.Errorf("limit %s: %w", name, err)
 		}
-		limits[ratio.Limit] = l
+		limits = append(limits, l)
 	}
 	return limits, nil
 }
 
-// measureLimits measures the limits in the order of the table. A limit may be in several ratios, or not be open.
-func measureLimits(ctx context.Context, ratios []result.Ratio, limits map[string]*Limit) (map[string]float64, error) {
+func measureLimits(ctx context.Context, limits []*Limit) (map[string]float64, error) {
 	values := map[string]float64{}
-	for _, ratio := range ratios {
-		l := limits[ratio.Limit]
-		if _, done := values[ratio.Limit]; done || l == nil {
-			continue
-		}
+	for _, l := range limits {
 		v, err := l.Measure(ctx)
 		if err != nil {
-			return values, fmt.Errorf("limit %s: %w", ratio.Limit, err)
+			return values, fmt.Errorf("limit %s: %w", l.Name, err)
 		}
-		values[ratio.Limit] = v
+		values[l.Name] = v
 	}
 	return values, nil
 }

@@ -3,6 +3,7 @@ package scenario
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"ingot/bench/internal/mix"
@@ -59,6 +60,16 @@ func (s *Scenario) IngesterCount() int { return max(1, s.Ingesters) }
 
 // RequestEvents is how many events a request has.
 func (s *Scenario) RequestEvents() int { return max(1, s.Array) }
+
+// Limits are the names of the limits in the order of the table, each once: a limit may be in several ratios.
+func (s *Scenario) Limits() (names []string) {
+	for _, r := range s.Against {
+		if !slices.Contains(names, r.Limit) {
+			names = append(names, r.Limit)
+		}
+	}
+	return names
+}
 
 // OpenLoop tells whether requests come at a rate, whatever the answers do.
 func (s *Scenario) OpenLoop() bool { return len(s.Rates) > 0 }

@@ -69,3 +69,11 @@ func checkRatio(t *testing.T, s Scenario, r result.Ratio) {
 		t.Errorf("%s: a latency is counted in commits, not in %s", s.Name, r.Limit)
 	}
 }
+
+func TestLimitsInOrder(t *testing.T) {
+	t.Parallel()
+	s := Scenario{Against: against(beside("c"), beside("a"), beside("c"), beside("b"))}
+	if names := s.Limits(); !slices.Equal(names, []string{"c", "a", "b"}) {
+		t.Errorf("%v", names)
+	}
+}

@@ -52,15 +52,13 @@ func StartIngester(ctx context.Context, binary, logDir, database string, flags [
 	return s, nil
 }
 
-// StartLimit runs a server of package limit: a subcommand of this binary that
-// takes --listen.
-func StartLimit(ctx context.Context, binary, logDir, command string, args ...string) (*Server, error) {
+// StartLimit runs the server of a limit: this binary, with a hidden command. url is that of its database, "" if it needs none.
+func StartLimit(ctx context.Context, binary, logDir, limit, url string) (*Server, error) {
 	addresses, err := freeAddresses(1)
 	if err != nil {
 		return nil, err
 	}
-	args = append([]string{command, "--listen", addresses[0]}, args...)
-	return start(ctx, filepath.Join(logDir, command+".log"), addresses[0], binary, args...)
+	return start(ctx, filepath.Join(logDir, limit+".log"), addresses[0], binary, "limit-server", limit, "--listen", addresses[0], "--database-url", url)
 }
 
 // HasFlag tells whether the ingester knows a flag. An older binary may not: scenarios with a flag of a later version are left
