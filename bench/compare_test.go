@@ -18,7 +18,7 @@ func compared(t *testing.T, old, new any) (code int, said string) {
 	dir := t.TempDir()
 	paths := [2]string{filepath.Join(dir, "old.json"), filepath.Join(dir, "new.json")}
 	for i, r := range [2]any{old, new} {
-		if err := result.WriteJSON(paths[i], r); err != nil {
+		if err := result.Write(paths[i], r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,7 +73,7 @@ func TestCompareWhatWasMeasuredOnce(t *testing.T) {
 func TestNoReportOfReads(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "reads.json")
-	if err := result.WriteJSON(path, readsOf(1)); err != nil {
+	if err := result.Write(path, readsOf(1)); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer

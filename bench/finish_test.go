@@ -85,7 +85,7 @@ func TestARunThatCannotGoOnSaysWhy(t *testing.T) {
 		var said bytes.Buffer
 		run := runCommand{environmentFlags: environmentFlags{DataDir: t.TempDir()}, Resume: true}
 		if c.cut != nil {
-			if err := result.WriteJSON(run.unfinished(), c.cut); err != nil {
+			if err := result.Write(run.unfinished(), c.cut); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -167,7 +167,7 @@ func (c *readsCommand) readWhileWriting(ctx context.Context, round *measure.Roun
 // finish prints the table and leaves the result.
 func (c *readsCommand) finish(s output, r *readsResult) error {
 	path := c.resultPath(c.Out, r.Started, "-reads")
-	written := result.WriteJSON(path, r)
+	written := result.Write(path, r)
 	if err := r.Beside.Truth.Err(); err != nil {
 		return errors.Join(err, written) // no figures
 	}

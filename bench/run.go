@@ -111,7 +111,7 @@ func (c *runCommand) measureAll(ctx context.Context, env *environment.Environmen
 			env.Progress.Say("%s: %s", s.Name, why)
 		}
 		r.Scenarios = append(r.Scenarios, got)
-		if err := r.Write(c.unfinished()); err != nil {
+		if err := result.Write(c.unfinished(), r); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func (c *runCommand) skipReason(ctx context.Context, env *environment.Environmen
 func (c *runCommand) finish(s output, r *result.Result) error {
 	path := c.resultPath(c.Out, r.Started, "")
 	html := strings.TrimSuffix(path, ".json") + ".html"
-	err := errors.Join(r.Write(path), report.Write(html, r))
+	err := errors.Join(result.Write(path, r), report.Write(html, r))
 	r.Table(s.stdout) // also if it could not be written: it took long enough to measure
 	if err != nil {
 		return err

@@ -114,7 +114,7 @@ func (c *streamsCommand) measureRate(ctx context.Context, env *environment.Envir
 // finish prints the table and leaves the result.
 func (c *streamsCommand) finish(s output, r *streamsResult) error {
 	path := c.resultPath(c.Out, r.Started, "-streams")
-	err := result.WriteJSON(path, r)
+	err := result.Write(path, r)
 	r.table(s.stdout) // also if it could not be written
 	if err != nil {
 		return err

@@ -42,12 +42,8 @@ func ReadJSON(path string, into any) error {
 	return nil
 }
 
-// Write replaces the file at path in one step: a run that is killed leaves the
-// state before or after, never half of one.
-func (r *Result) Write(path string) error { return WriteJSON(path, r) }
-
-// WriteJSON does the same with a result of another kind.
-func WriteJSON(path string, v any) error {
+// Write writes a result of any kind.
+func Write(path string, v any) error {
 	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return fmt.Errorf("write result: %w", err)
@@ -55,7 +51,8 @@ func WriteJSON(path string, v any) error {
 	return WriteFile(path, append(b, '\n'))
 }
 
-// WriteFile replaces the file at path in one step: it writes beside it and renames.
+// WriteFile replaces the file at path in one step, by writing beside it and renaming: a run that is killed leaves the state
+// before or after, never half of one.
 func WriteFile(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

@@ -241,7 +241,7 @@ func TestFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "new folder", "result.json")
 	want := measured(100, 0.5)
-	if err := want.Write(path); err != nil {
+	if err := Write(path, want); err != nil {
 		t.Fatal(err)
 	}
 	got, err := Read(path)
@@ -249,7 +249,7 @@ func TestFile(t *testing.T) {
 		t.Errorf("%v, %s", err, cmp.Diff(want, got))
 	}
 	want.Version++
-	if err := want.Write(path); err != nil {
+	if err := Write(path, want); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "has version") {
@@ -272,13 +272,13 @@ func TestFile(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(full, "folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := want.Write(full); err == nil { // it cannot take the place of a folder
+	if err := Write(full, want); err == nil { // it cannot take the place of a folder
 		t.Error("a document that is not there is written")
 	}
-	if err := want.Write(filepath.Join(path, "below")); err == nil {
+	if err := Write(filepath.Join(path, "below"), want); err == nil {
 		t.Error("a document below a file is written")
 	}
-	if err := WriteJSON(path, math.NaN()); err == nil {
+	if err := Write(path, math.NaN()); err == nil {
 		t.Error("what JSON has no word for is written")
 	}
 }
