@@ -68,7 +68,7 @@ func newView(r *result.Result) view {
 			}
 			v.Rows = append(v.Rows, row{s.Cells(), s.Broken() != ""})
 		}
-		shown := scenarioView{Name: s.Name, About: s.About, Rounds: len(s.Rounds), Notes: notes(s)}
+		shown := scenarioView{Name: s.Name, About: s.About, Rounds: len(s.Rounds), Notes: s.Notes()}
 		if s.Broken() != "" {
 			v.Broken++
 		} else {
@@ -77,17 +77,4 @@ func newView(r *result.Result) view {
 		v.Scenarios = append(v.Scenarios, shown)
 	}
 	return v
-}
-
-// notes are what the table of a terminal says below its figures.
-func notes(s *result.Scenario) (all []string) {
-	if s.Skipped != "" {
-		all = append(all, "left out: "+s.Skipped)
-	}
-	for _, note := range []string{s.Broken(), s.WentWrong()} {
-		if note != "" {
-			all = append(all, note)
-		}
-	}
-	return all
 }

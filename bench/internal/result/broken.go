@@ -34,8 +34,8 @@ func Worst(failures map[string]int) (worst string, times int) {
 	return worst, times
 }
 
-// WentWrong says what went wrong in all rounds; "" if nothing did.
-func (s *Scenario) WentWrong() string {
+// wentWrong says what went wrong in all rounds; "" if nothing did.
+func (s *Scenario) wentWrong() string {
 	all, failed := map[string]int{}, 0
 	for _, round := range s.Rounds {
 		failed += round.Counts.Failed
@@ -48,4 +48,17 @@ func (s *Scenario) WentWrong() string {
 		return ""
 	}
 	return fmt.Sprintf("%d events were not settled; %d times: %s", failed, times, worst)
+}
+
+// Notes say why a scenario was left out or has no figure, and what went wrong; they stand below the table.
+func (s *Scenario) Notes() (all []string) {
+	if s.Skipped != "" {
+		all = append(all, "left out: "+s.Skipped)
+	}
+	for _, note := range []string{s.Broken(), s.wentWrong()} {
+		if note != "" {
+			all = append(all, note)
+		}
+	}
+	return all
 }

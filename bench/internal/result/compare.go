@@ -29,7 +29,6 @@ func Compare(old, new *Result) (changes []Change) {
 		}
 		ratios := compareRatios(o, n)
 		if len(ratios) == 0 {
-			events := func(m Measurement) float64 { return m.Events }
 			ratios = []Change{change(n.Name, string(Events), false, Each(o.Rounds, events), Each(n.Rounds, events))}
 		}
 		changes = append(changes, ratios...)

@@ -24,50 +24,64 @@ func (r *Result) Table(out io.Writer) {
 	r.ratioTable(out)
 	for i := range r.Scenarios {
 		s := &r.Scenarios[i]
-		if s.Skipped != "" {
-			fmt.Fprintf(out, "%s: left out: %s\n", s.Name, s.Skipped)
-		}
-		if why := s.Broken(); why != "" {
-			fmt.Fprintf(out, "%s: %s\n", s.Name, why)
-		}
-		if wrong := s.WentWrong(); wrong != "" {
-			fmt.Fprintf(out, "%s: %s\n", s.Name, wrong)
+		for _, note := range s.Notes() {
+			fmt.Fprintf(out, "%s: %s\n", s.Name, note)
 		}
 	}
+}
+
+// column is one of the table: its heading, and what its cell says of a scenario.
+type column struct {
+	heading string
+	cell    func(s *Scenario) string
+}
+
+func columns() []column {
+	return []column{
+		{"scenario", func(s *Scenario) string { return s.Name }},
+		{"asked/s", median(count, func(m Measurement) float64 { return m.Asked })},
+		{"requests/s", median(count, func(m Measurement) float64 { return m.Requests })},
+		{"events/s", median(count, events)},
+		{"±", func(s *Scenario) string { return percent(statistics.Summarize(Each(s.Rounds, events)).Spread()) }},
+		{"refused", median(some, func(m Measurement) float64 { return m.refused() })},
+		{"p50 ms", median(millis, func(m Measurement) float64 { return float64(m.Latency.P50) })},
+		{"p99 ms", median(millis, func(m Measurement) float64 { return float64(m.Latency.P99) })},
+		{"p99.9 ms", median(millis, func(m Measurement) float64 { return float64(m.Latency.P999) })},
+		{"batch", median(count, func(m Measurement) float64 { return m.Batch })},
+		{"CPU client", median(percent, func(m Measurement) float64 { return m.Share(m.CPU.Client) })},
+		{"ingester", median(percent, func(m Measurement) float64 { return m.Share(m.CPU.Ingester) })},
+		{"Postgres", median(percent, func(m Measurement) float64 { return m.Share(m.CPU.Postgres) })},
+		{"RSS MB", median(count, func(m Measurement) float64 { return float64(m.Memory) / (1 << 20) })},
+		{"mallocs", median(few, func(m Measurement) float64 { return m.Mallocs })},
+		{"truth", (*Scenario).truth},
+	}
+}
+
+func events(m Measurement) float64 { return m.Events }
+
+// median is a cell with the median of a figure over the rounds.
+func median(format func(float64) string, figure func(Measurement) float64) func(*Scenario) string {
+	return func(s *Scenario) string { return format(statistics.Median(Each(s.Rounds, figure))) }
 }
 
 // Headings are those of Cells.
-func Headings() []string {
-	return []string{"scenario", "asked/s", "requests/s", "events/s", "±", "refused", "p50 ms", "p99 ms", "p99.9 ms", "batch", "CPU client", "ingester", "Postgres", "RSS MB", "mallocs", "truth"}
+func Headings() (all []string) {
+	for _, c := range columns() {
+		all = append(all, c.heading)
+	}
+	return all
 }
 
-// Cells are the figures of a scenario: medians over its rounds. They are empty if it is broken.
-func (s *Scenario) Cells() []string {
-	if s.Broken() != "" {
-		cells := make([]string, len(Headings()))
-		cells[0], cells[len(cells)-1] = s.Name, s.truth()
-		return cells
+// Cells are the figures of a scenario. If it is broken they are empty, but for the name and the truth.
+func (s *Scenario) Cells() (all []string) {
+	for _, c := range columns() {
+		cell := ""
+		if s.Broken() == "" || c.heading == "scenario" || c.heading == "truth" {
+			cell = c.cell(s)
+		}
+		all = append(all, cell)
 	}
-	events := statistics.Summarize(Each(s.Rounds, func(m Measurement) float64 { return m.Events }))
-	median := func(figure func(Measurement) float64) float64 { return statistics.Median(Each(s.Rounds, figure)) }
-	return []string{
-		s.Name,
-		count(median(func(m Measurement) float64 { return m.Asked })),
-		count(median(func(m Measurement) float64 { return m.Requests })),
-		count(events.Median),
-		percent(events.Spread()),
-		some(median(func(m Measurement) float64 { return m.refused() })),
-		millis(median(func(m Measurement) float64 { return float64(m.Latency.P50) })),
-		millis(median(func(m Measurement) float64 { return float64(m.Latency.P99) })),
-		millis(median(func(m Measurement) float64 { return float64(m.Latency.P999) })),
-		count(median(func(m Measurement) float64 { return m.Batch })),
-		percent(median(func(m Measurement) float64 { return m.Share(m.CPU.Client) })),
-		percent(median(func(m Measurement) float64 { return m.Share(m.CPU.Ingester) })),
-		percent(median(func(m Measurement) float64 { return m.Share(m.CPU.Postgres) })),
-		count(median(func(m Measurement) float64 { return float64(m.Memory) / (1 << 20) })),
-		few(median(func(m Measurement) float64 { return m.Mallocs })),
-		s.truth(),
-	}
+	return all
 }
 
 func (s *Scenario) truth() string {
@@ -133,26 +147,19 @@ func (m Measurement) refused() float64 {
 // Share is CPU time as a share of one core over the window.
 func (m Measurement) Share(d time.Duration) float64 { return d.Seconds() / m.Seconds }
 
-func count(v float64) string {
+func count(v float64) string { return unlessZero("%.0f", v) }
+
+func few(v float64) string { return unlessZero("%.1f", v) }
+
+// some writes a share.
+func some(v float64) string { return unlessZero("%.0f%%", 100*v) }
+
+// unlessZero writes nothing of a figure that is 0 or not known.
+func unlessZero(format string, v float64) string {
 	if v == 0 || math.IsNaN(v) {
 		return ""
 	}
-	return fmt.Sprintf("%.0f", v)
-}
-
-func few(v float64) string {
-	if v == 0 || math.IsNaN(v) {
-		return ""
-	}
-	return fmt.Sprintf("%.1f", v)
-}
-
-// some writes a share, and nothing if it is 0.
-func some(v float64) string {
-	if v == 0 {
-		return ""
-	}
-	return percent(v)
+	return fmt.Sprintf(format, v)
 }
 
 func percent(v float64) string {
