@@ -13,24 +13,14 @@ import (
 // requestTimeout bounds one request.
 const requestTimeout = 30 * time.Second
 
-// client asks one server over one connection.
-type client struct {
-	address string
-	http    *http.Client
-}
-
-func newClient(address string) *client {
-	return &client{address, &http.Client{Transport: &http.Transport{}, Timeout: requestTimeout}}
-}
-
 // get decodes an answer into into, and says how long the answer took to come.
-func (c *client) get(ctx context.Context, path string, query url.Values, into any) (took time.Duration, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address+path+"?"+query.Encode(), nil)
+func (r *run) get(ctx context.Context, path string, query url.Values, into any) (took time.Duration, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.Address+path+"?"+query.Encode(), nil)
 	if err != nil {
 		return 0, err
 	}
 	begin := time.Now()
-	answer, err := c.http.Do(request)
+	answer, err := r.http.Do(request)
 	if err != nil {
 		return 0, err
 	}

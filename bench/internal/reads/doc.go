@@ -1,8 +1,8 @@
 // Package reads measures how long readers wait on a large table while others write to it, and
 // checks whether they get the right answers. `bench reads` calls it.
 //
-//	expect.go   what a page must hold: events are a function of their number, and
-//	   │        events 0..rows-1 are the first in the feed, in this order
+//	check.go    what a page must hold: events are a function of their number, and
+//	   │        events 0..Rows-1 are the first in the feed, in this order
 //	kinds.go    the kinds of reads, each with its goal and its check
 //	   │
 //	reads.go    all kinds in turn, one read at a time, over one connection (client.go)

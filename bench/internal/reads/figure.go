@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"text/tabwriter"
-	"time"
 )
 
 // Figure is what the reads of one kind came to; times are in microseconds.
@@ -20,9 +19,9 @@ type Figure struct {
 	Goal  int64   `json:"goal"`  // below this; 0: no goal
 }
 
-// figure sums up times. In order of size, the share s of n times is at most the n*s-th of them.
-func (k *kind) figure(took []time.Duration) Figure {
-	slices.Sort(took)
+// figure sums up the times of a kind. In order of size, the share s of n times is at most the n*s-th of them.
+func (k *kind) figure() Figure {
+	took := slices.Sorted(slices.Values(k.took))
 	at := func(share float64) int64 { return took[max(0, int(share*float64(len(took))+0.9999)-1)].Microseconds() }
 	return Figure{
 		Name: k.name, Count: len(took), Short: k.short, P50: at(0.5), P99: at(0.99), Max: at(1),

@@ -24,42 +24,36 @@ const (
 	statsGoal = 20 * time.Millisecond
 )
 
-// kind is one kind of read.
+// kind is one kind of read, and what its reads came to.
 type kind struct {
 	name  string
 	share float64 // share of the reads that must reach the goal
 	goal  time.Duration
 	every int // it is read in one of so many turns
-	read  func(ctx context.Context) (took time.Duration, err error)
+	read  func(ctx context.Context, k *kind) (took time.Duration, err error)
+
+	took  []time.Duration
 	short int // pages with less than their limit
 }
 
 func (r *run) kinds() []*kind {
 	frequent, rare := mix.TopicName(0), mix.TopicName(r.Topics-1)
-	all := []*kind{
-		{name: "first page, frequent topic"},
-		{name: "first page, rare topic"},
-		{name: "newest page", read: r.newest},
-		{name: "one event by key", read: r.byKey},
-		{name: "middle page"},
-		{name: "GET /stats", share: 0.5, goal: statsGoal, read: r.stats},
+	return []*kind{
+		{name: "first page, frequent topic", share: 0.99, goal: pageGoal, every: 1, read: r.first(frequent)},
+		{name: "first page, rare topic", share: 0.99, goal: pageGoal, every: 1, read: r.first(rare)},
+		{name: "newest page", share: 0.99, goal: pageGoal, every: 1, read: r.newest},
+		{name: "one event by key", share: 0.99, goal: pageGoal, every: 1, read: r.byKey},
+		{name: "middle page", share: 0.99, goal: pageGoal, every: 1, read: r.middle},
+		{name: "GET /stats", share: 0.5, goal: statsGoal, every: 1, read: r.stats},
 		{name: "walk of a rare topic", share: 1, goal: walkGoal, every: max(1, r.Count/walks), read: r.walk(rare)},
 	}
-	all[0].read, all[1].read, all[4].read = r.first(all[0], frequent), r.first(all[1], rare), r.middle(all[4])
-	for _, k := range all {
-		if k.goal == 0 {
-			k.share, k.goal = 0.99, pageGoal
-		}
-		k.every = max(1, k.every)
-	}
-	return all
 }
 
 // first reads where a topic begins in the feed.
-func (r *run) first(k *kind, topic string) func(context.Context) (time.Duration, error) {
+func (r *run) first(topic string) func(context.Context, *kind) (time.Duration, error) {
 	want := r.ofTopic(topic, pageLimit)
 	query := url.Values{"order": {"asc"}, "topic": {topic}, "limit": {strconv.Itoa(pageLimit)}}
-	return func(ctx context.Context) (time.Duration, error) {
+	return func(ctx context.Context, k *kind) (time.Duration, error) {
 		var p page
 		took, err := r.get(ctx, "/events", query, &p)
 		if len(p.Events) < len(want) {
@@ -70,7 +64,7 @@ func (r *run) first(k *kind, topic string) func(context.Context) (time.Duration,
 }
 
 // newest reads the events that came last. They must be of this run, each once.
-func (r *run) newest(ctx context.Context) (time.Duration, error) {
+func (r *run) newest(ctx context.Context, _ *kind) (time.Duration, error) {
 	var p page
 	took, err := r.get(ctx, "/events", url.Values{"limit": {strconv.Itoa(pageLimit)}}, &p)
 	if err == nil && len(p.Events) != pageLimit {
@@ -85,10 +79,10 @@ func (r *run) newest(ctx context.Context) (time.Duration, error) {
 }
 
 // byKey reads any of the events.
-func (r *run) byKey(ctx context.Context) (time.Duration, error) {
+func (r *run) byKey(ctx context.Context, _ *kind) (time.Duration, error) {
 	var e event
-	i := rand.IntN(r.rows)
-	id, topic := r.encoder.Key(i)
+	i := rand.IntN(r.Rows)
+	id, topic := r.Encoder.Key(i)
 	took, err := r.get(ctx, "/events/"+url.PathEscape(topic)+"/"+url.PathEscape(id), nil, &e)
 	if err == nil {
 		err = r.same(e, i)
@@ -97,30 +91,28 @@ func (r *run) byKey(ctx context.Context) (time.Duration, error) {
 }
 
 // middle reads a page of all topics from a random position in the feed.
-func (r *run) middle(k *kind) func(context.Context) (time.Duration, error) {
-	return func(ctx context.Context) (time.Duration, error) {
-		var p page
-		from := r.positions[rand.IntN(len(r.positions))]
-		took, err := r.get(ctx, "/events", url.Values{"order": {"asc"}, "cursor": {from.cursor}, "limit": {strconv.Itoa(pageLimit)}}, &p)
-		if err != nil || len(p.Events) == 0 {
-			return took, errors.Join(err, errors.New("an empty page"))
-		}
-		if len(p.Events) < pageLimit {
-			k.short++
-		}
-		begin, err := r.from(from, p.Events[0].ID)
-		for n := 0; n < len(p.Events) && begin+n < r.rows && err == nil; n++ {
-			err = r.same(p.Events[n], begin+n)
-		}
-		return took, err
+func (r *run) middle(ctx context.Context, k *kind) (time.Duration, error) {
+	var p page
+	from := r.positions[rand.IntN(len(r.positions))]
+	took, err := r.get(ctx, "/events", url.Values{"order": {"asc"}, "cursor": {from.cursor}, "limit": {strconv.Itoa(pageLimit)}}, &p)
+	if err != nil || len(p.Events) == 0 {
+		return took, errors.Join(err, errors.New("an empty page"))
 	}
+	if len(p.Events) < pageLimit {
+		k.short++
+	}
+	begin, err := r.from(from, p.Events[0].ID)
+	for n := 0; n < len(p.Events) && begin+n < r.Rows && err == nil; n++ {
+		err = r.same(p.Events[n], begin+n)
+	}
+	return took, err
 }
 
 // stats reads the totals. They never fall.
-func (r *run) stats(ctx context.Context) (time.Duration, error) {
+func (r *run) stats(ctx context.Context, _ *kind) (time.Duration, error) {
 	var s stats
 	took, err := r.get(ctx, "/stats", nil, &s)
-	if err == nil && (len(s.Topics) != r.Topics || s.Unique < int64(r.rows) || s.Received < max(s.Unique, r.received)) {
+	if err == nil && (len(s.Topics) != r.Topics || s.Unique < int64(r.Rows) || s.Received < max(s.Unique, r.received)) {
 		err = fmt.Errorf("%d topics, %d received, %d of them unique; before that %d were", len(s.Topics), s.Received, s.Unique, r.received)
 	}
 	r.received = s.Received
@@ -129,9 +121,9 @@ func (r *run) stats(ctx context.Context) (time.Duration, error) {
 
 // walk reads a topic in feed order, from its beginning to as many events as it had
 // when the walk began.
-func (r *run) walk(topic string) func(context.Context) (time.Duration, error) {
-	want := r.ofTopic(topic, r.rows)
-	return func(ctx context.Context) (all time.Duration, err error) {
+func (r *run) walk(topic string) func(context.Context, *kind) (time.Duration, error) {
+	want := r.ofTopic(topic, r.Rows)
+	return func(ctx context.Context, _ *kind) (all time.Duration, err error) {
 		var s stats
 		if _, err := r.get(ctx, "/stats", nil, &s); err != nil {
 			return 0, err

@@ -3,6 +3,7 @@ package reads
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -27,8 +28,7 @@ type Run struct {
 // run is a Run under way.
 type run struct {
 	Run
-	*client
-	expect
+	http      *http.Client // one connection
 	positions []position
 	received  int64 // events received, as the totals last said
 }
@@ -42,29 +42,28 @@ type position struct {
 // Do reads each kind in turn, Count times. It fails at the first answer that is
 // wrong.
 func (r Run) Do(ctx context.Context) ([]Figure, error) {
-	u := &run{Run: r, client: newClient(r.Address), expect: expect{r.Encoder, r.Rows}}
+	u := &run{Run: r, http: &http.Client{Transport: &http.Transport{}, Timeout: requestTimeout}}
 	defer u.http.CloseIdleConnections()
 	if err := u.findPositions(ctx); err != nil {
 		return nil, fmt.Errorf("find places in the feed: %w", err)
 	}
 	kinds := u.kinds()
-	took := make([][]time.Duration, len(kinds))
 	for turn := range r.Count {
-		for n, k := range kinds {
+		for _, k := range kinds {
 			if turn%k.every != 0 {
 				continue
 			}
-			d, err := k.read(ctx)
+			took, err := k.read(ctx, k)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", k.name, err)
 			}
-			took[n] = append(took[n], d)
+			k.took = append(k.took, took)
 		}
 		r.Progress(turn + 1)
 	}
 	var figures []Figure
-	for n, k := range kinds {
-		figures = append(figures, k.figure(took[n]))
+	for _, k := range kinds {
+		figures = append(figures, k.figure())
 	}
 	return figures, nil
 }
@@ -72,7 +71,7 @@ func (r Run) Do(ctx context.Context) ([]Figure, error) {
 // findPositions walks a topic in feed order. The cursor behind each page that is not empty is a position in the feed of all topics.
 func (r *run) findPositions(ctx context.Context) error {
 	topic := mix.TopicName(r.Topics / 10)
-	want := r.ofTopic(topic, r.rows)
+	want := r.ofTopic(topic, r.Rows)
 	query := url.Values{"order": {"asc"}, "topic": {topic}, "limit": {strconv.Itoa(pageLimit)}}
 	for len(want) > pageLimit { // behind the last there may be no whole page
 		var p page
@@ -95,7 +94,7 @@ func (r *run) findPositions(ctx context.Context) error {
 		want = want[len(p.Events):]
 	}
 	if len(r.positions) == 0 {
-		return fmt.Errorf("%d rows are too few", r.rows)
+		return fmt.Errorf("%d rows are too few", r.Rows)
 	}
 	return nil
 }

@@ -253,7 +253,7 @@ func TestAFigureIsHeldAgainstItsGoal(t *testing.T) {
 		goal    time.Duration
 		reached bool
 	}{{0.5, 51 * time.Millisecond, true}, {0.5, 50 * time.Millisecond, false}, {0.99, 100 * time.Millisecond, true}, {0.99, 99 * time.Millisecond, false}, {1, 100 * time.Millisecond, false}, {1, 0, true}} {
-		f := (&kind{name: "k", share: c.share, goal: c.goal}).figure(slices.Clone(took))
+		f := (&kind{name: "k", share: c.share, goal: c.goal, took: took}).figure()
 		if f.P50 != 50_000 || f.P99 != 99_000 || f.Max != 100_000 || f.Reached() != c.reached {
 			t.Errorf("%+v: %+v", c, f)
 		}

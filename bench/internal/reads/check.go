@@ -4,20 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-
-	"ingot/bench/internal/mix"
 )
 
-// expect knows the events 0..rows-1, which stand first in the feed.
-type expect struct {
-	encoder *mix.Encoder
-	rows    int
-}
-
-// ofTopic are the numbers of a topic's events, at most limit of them.
-func (x *expect) ofTopic(topic string, limit int) (numbers []int) {
-	for i := 0; i < x.rows && len(numbers) < limit; i++ {
-		if x.encoder.Topic(i) == topic {
+// ofTopic are the numbers of those of the first events that are of a topic, at most limit of them.
+func (r *run) ofTopic(topic string, limit int) (numbers []int) {
+	for i := 0; i < r.Rows && len(numbers) < limit; i++ {
+		if r.Encoder.Topic(i) == topic {
 			numbers = append(numbers, i)
 		}
 	}
@@ -25,9 +17,9 @@ func (x *expect) ofTopic(topic string, limit int) (numbers []int) {
 }
 
 // same tells whether an event came back as it was sent.
-func (x *expect) same(got event, i int) error {
+func (r *run) same(got event, i int) error {
 	var want event
-	if err := json.Unmarshal(x.encoder.AppendEvent(nil, i), &want); err != nil {
+	if err := json.Unmarshal(r.Encoder.AppendEvent(nil, i), &want); err != nil {
 		return err
 	}
 	if got.ID != want.ID || got.Topic != want.Topic || got.Source != want.Source || !bytes.Equal(got.Payload, want.Payload) {
@@ -38,12 +30,12 @@ func (x *expect) same(got event, i int) error {
 
 // startsWith checks that the events of a page are those with the first of these numbers. A page may be short, but never empty.
 // Behind the last number events of later writers follow.
-func (x *expect) startsWith(got []event, want []int) error {
+func (r *run) startsWith(got []event, want []int) error {
 	if len(got) == 0 {
 		return fmt.Errorf("no events, want %d", len(want))
 	}
 	for n := range min(len(got), len(want)) {
-		if err := x.same(got[n], want[n]); err != nil {
+		if err := r.same(got[n], want[n]); err != nil {
 			return fmt.Errorf("event %d of the page is %w", n, err)
 		}
 	}
@@ -52,9 +44,9 @@ func (x *expect) startsWith(got []event, want []int) error {
 
 // from finds the number of the event that a page from position p begins with, by its id. It lies behind p.after, and is
 // p.before at the latest: of that event it is known that it does not stand before the position.
-func (x *expect) from(p position, id string) (int, error) {
+func (r *run) from(p position, id string) (int, error) {
 	for i := p.after + 1; i <= p.before; i++ {
-		if got, _ := x.encoder.Key(i); got == id {
+		if got, _ := r.Encoder.Key(i); got == id {
 			return i, nil
 		}
 	}
