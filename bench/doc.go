@@ -24,7 +24,7 @@
 //	   ├── internal/postgres      databases, and the rows in them; slowpg, a Postgres whose commits are slow
 //	   ├── internal/server        ingesters and the servers of limits, as processes
 //	   ├── internal/limit         how limits are measured
-//	   ├── internal/load          the load generator, closed and open loop; mix, the events it sends; latency, how long they took
+//	   ├── internal/load          the load generator, closed and open loop; mix, the events it sends
 //	   ├── internal/monitor       processor time, memory, /stats
 //	   └── internal/truth         compares the rows with the answers
 //	   ▼

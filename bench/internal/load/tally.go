@@ -8,7 +8,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"ingot/bench/internal/latency"
+	"ingot/bench/internal/statistics"
 )
 
 // Counts are how many requests were answered, and what became of their events.
@@ -42,7 +42,7 @@ type Tally struct {
 }
 
 func newTally() *Tally {
-	return &Tally{Latency: latency.New(), Failures: map[string]int{}}
+	return &Tally{Latency: statistics.NewHistogram(), Failures: map[string]int{}}
 }
 
 // settle counts a response to n events, and how long it took. It says whether all of the events are settled. Only then does
@@ -67,7 +67,7 @@ func (t *Tally) settle(status int, body []byte, n int, measured bool, took time.
 	if measured {
 		t.Measured.Add(c)
 		if settled {
-			latency.Record(t.Latency, took)
+			statistics.Record(t.Latency, took)
 		}
 	}
 	return settled

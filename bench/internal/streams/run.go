@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"ingot/bench/internal/latency"
+	"ingot/bench/internal/statistics"
 )
 
 // lastEventsTimeout is how long the last events may take after the last answer.
@@ -88,7 +88,7 @@ func (r *Run) Do(ctx context.Context) (Outcome, error) {
 // open opens all streams before anything is published.
 func (r *Run) open(ctx context.Context) (read, stopped []*stream, err error) {
 	for n := range r.Streams {
-		s := &stream{Run: r, topic: topicName(n % r.Topics), next: n % r.Topics, stride: r.Topics, latency: latency.New()}
+		s := &stream{Run: r, topic: topicName(n % r.Topics), next: n % r.Topics, stride: r.Topics, latency: statistics.NewHistogram()}
 		read = append(read, s)
 		if err := s.open(ctx); err != nil {
 			return read, stopped, err
@@ -134,7 +134,7 @@ func (r *Run) follow(ctx context.Context, read []*stream) (sent time.Duration, e
 }
 
 func (r *Run) outcome(read []*stream, sent, elapsed time.Duration) Outcome {
-	all := latency.New()
+	all := statistics.NewHistogram()
 	for _, s := range read {
 		all.Merge(s.latency)
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"ingot/bench/internal/latency"
+	"ingot/bench/internal/statistics"
 )
 
 // feed answers like an ingester that keeps everything: events are its lines, an id is
@@ -186,9 +186,9 @@ func TestOutcome(t *testing.T) {
 	r := Run{Streams: 2, Stopped: 3, Topics: 4, Rate: 60, Array: 10, During: 2 * time.Second}
 	var read []*stream
 	for n := range 2 {
-		s := &stream{latency: latency.New()}
+		s := &stream{latency: statistics.NewHistogram()}
 		for i := range 500 {
-			latency.Record(s.latency, time.Duration(1000*n+2*i)*100*time.Microsecond)
+			statistics.Record(s.latency, time.Duration(1000*n+2*i)*100*time.Microsecond)
 		}
 		read = append(read, s)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"ingot/bench/internal/latency"
+	"ingot/bench/internal/statistics"
 )
 
 // stream follows one topic, or all of them. It wants the events with the numbers next, next+stride, .. in this order.
@@ -113,7 +113,7 @@ func (s *stream) checkEvent(data []byte) error {
 	}
 	sent, err := field(data, sentField)
 	if took := time.Since(time.Unix(0, sent)); err == nil {
-		latency.Record(s.latency, took)
+		statistics.Record(s.latency, took)
 	}
 	return err
 }

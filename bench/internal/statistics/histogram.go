@@ -1,6 +1,4 @@
-// Package latency records how long things took: answers for package load, and the way from publish to receive for
-// package streams.
-package latency
+package statistics
 
 import (
 	"time"
@@ -15,8 +13,8 @@ const (
 	digits = 2
 )
 
-// New returns a histogram of microseconds, for Record; any two of them can be merged.
-func New() *hdrhistogram.Histogram { return hdrhistogram.New(least, most, digits) }
+// NewHistogram returns a histogram of microseconds, for Record; any two of them can be merged.
+func NewHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(least, most, digits) }
 
 // Record adds how long something took. Less than a microsecond counts as a microsecond, more than two minutes as two
 // minutes.
