@@ -3,6 +3,7 @@ package mix
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"ingot/internal/event"
@@ -39,8 +40,8 @@ type template struct {
 
 // NewEncoder encodes the templates of a mix.
 func NewEncoder(m Mix) (*Encoder, error) {
-	if err := m.check(); err != nil {
-		return nil, err
+	if m.Topics > maxTopics {
+		return nil, fmt.Errorf("%d topics: must be at most %d", m.Topics, maxTopics)
 	}
 	events, err := m.events()
 	if err != nil {

@@ -20,8 +20,6 @@ const templateBytes = 4 << 20
 // maxTemplates is enough for every topic and many lengths; a guess.
 const maxTemplates = 1024
 
-const smallestPayload = 16
-
 // events are the templates before they are encoded.
 func (m Mix) events() ([]event.Event, error) {
 	if m.File != "" {
