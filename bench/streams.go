@@ -95,8 +95,8 @@ func (c *streamsCommand) measureRate(ctx context.Context, env *environment.Envir
 	}
 	var opened time.Time
 	var seconds float64
-	run.Open = func() { opened = time.Now(); round.OpenWindow() }
-	run.Close = func() { seconds = time.Since(opened).Seconds(); round.CloseWindow() }
+	run.WindowOpens = func() { opened = time.Now(); round.OpenWindow() }
+	run.WindowCloses = func() { seconds = time.Since(opened).Seconds(); round.CloseWindow() }
 	what := fmt.Sprintf("%d streams, %d of them stop reading, %d events/s", c.Streams, stopped, rate)
 	env.Progress.Begin(what, int(c.During.Seconds()*float64(rate)))
 	defer env.Progress.End()

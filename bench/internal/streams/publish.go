@@ -10,59 +10,52 @@ import (
 	"time"
 )
 
-// publisher publishes events 0..total-1 at a fixed rate. A request whose time is past is sent at once.
-type publisher struct {
-	*Run
-	http *http.Client
-}
-
-func (p *publisher) publish(ctx context.Context) error {
+// publish publishes events 0..total-1 at a fixed rate. A request whose time is past is sent at once.
+func (r *Run) publish(ctx context.Context, client *http.Client) error {
 	begin := time.Now()
-	for n := 0; n < p.total(); n += p.Array {
-		due := begin.Add(time.Duration(n) * time.Second / time.Duration(p.Rate))
+	for n := 0; n < r.total(); n += r.Array {
+		due := begin.Add(time.Duration(n) * time.Second / time.Duration(r.Rate))
 		select {
 		case <-time.After(time.Until(due)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := p.post(ctx, n); err != nil {
+		if err := r.post(ctx, client, n); err != nil {
 			return fmt.Errorf("publish: %w", err)
 		}
-		if p.Progress != nil {
-			p.Progress(n + p.Array)
-		}
+		r.Progress(n + r.Array)
 	}
 	return nil
 }
 
-func (p *publisher) post(ctx context.Context, first int) error {
-	body := p.body(first, time.Now())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.Address+"/publish?results=none", bytes.NewReader(body))
+func (r *Run) post(ctx context.Context, client *http.Client, first int) error {
+	body := r.body(first, time.Now())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.Address+"/publish?results=none", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := p.http.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		return err
 	}
 	defer answer.Body.Close()
 	var got struct{ Stored int }
-	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil || got.Stored != p.Array {
-		return fmt.Errorf("status %d, %d of %d stored (%v)", answer.StatusCode, got.Stored, p.Array, err)
+	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil || got.Stored != r.Array {
+		return fmt.Errorf("status %d, %d of %d stored (%v)", answer.StatusCode, got.Stored, r.Array, err)
 	}
 	return nil
 }
 
 // body is an array of events with payloads of some 200 bytes.
-func (p *publisher) body(first int, at time.Time) []byte {
+func (r *Run) body(first int, at time.Time) []byte {
 	b := []byte{'['}
-	for n := first; n < first+p.Array; n++ {
+	for n := first; n < first+r.Array; n++ {
 		if n > first {
 			b = append(b, ',')
 		}
 		b = fmt.Appendf(b, `{"event_id":"%s-%09d","topic":"%s","source":"bench","timestamp":"2025-01-01T00:00:00Z","payload":{%s%d,%s%d,"text":"%0150d"}}`,
-			p.Name, n, topicName(n%p.Topics), numberField, n, sentField, at.UnixNano(), n)
+			r.Name, n, topicName(n%r.Topics), numberField, n, sentField, at.UnixNano(), n)
 	}
 	return append(b, ']')
 }

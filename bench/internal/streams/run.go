@@ -24,11 +24,10 @@ type Run struct {
 	Rate     int // events a second
 	Array    int // events in a request
 	During   time.Duration
-	Progress func(sent int) // called after each request; may be nil
+	Progress func(sent int) // called after each request
 
-	// Open and Close are called when the first event is sent, and when the last one has
-	// been received.
-	Open, Close func()
+	// WindowOpens is called when the first event is sent, and WindowCloses when the last one has been received.
+	WindowOpens, WindowCloses func()
 }
 
 // Outcome is what a Run came to; times are in microseconds.
@@ -66,11 +65,11 @@ func (r *Run) Do(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fmt.Errorf("open a stream: %w", err)
 	}
-	r.Open()
+	r.WindowOpens()
 	begin := time.Now()
 	sent, err := r.follow(ctx, read)
 	elapsed := time.Since(begin)
-	r.Close()
+	r.WindowCloses()
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -119,7 +118,7 @@ func (r *Run) follow(ctx context.Context, read []*stream) (sent time.Duration, e
 	client := &http.Client{Transport: &http.Transport{}, Timeout: lastEventsTimeout}
 	defer client.CloseIdleConnections()
 	begin := time.Now()
-	err = (&publisher{r, client}).publish(ctx)
+	err = r.publish(ctx, client)
 	sent = time.Since(begin)
 	deadline := time.Now().Add(lastEventsTimeout)
 	if err != nil {

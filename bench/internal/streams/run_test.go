@@ -103,7 +103,8 @@ func do(t *testing.T, f *feed, stopped int) (Outcome, error) {
 	opened, closed := 0, 0
 	r := Run{
 		Address: strings.TrimPrefix(server.URL, "http://"), Name: "test", Streams: 20, Stopped: stopped, Topics: 10,
-		Rate: 2000, Array: 50, During: 100 * time.Millisecond, Open: func() { opened++ }, Close: func() { closed++ },
+		Rate: 2000, Array: 50, During: 100 * time.Millisecond, WindowOpens: func() { opened++ }, WindowCloses: func() { closed++ },
+		Progress: func(int) {},
 	}
 	o, err := r.Do(t.Context())
 	if opened != 1 || closed != 1 {

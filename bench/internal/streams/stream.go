@@ -55,12 +55,7 @@ func (s *stream) open(ctx context.Context) error {
 		return fmt.Errorf("a stream was answered with status %d", answer.StatusCode)
 	}
 	s.lines = bufio.NewReader(answer.Body)
-	return s.begin()
-}
-
-// begin reads up to the first id. From there on no event may be missing.
-func (s *stream) begin() error {
-	for s.lastID == "" {
+	for s.lastID == "" { // from the first id on no event may be missing
 		if err := s.readBlock(); err != nil {
 			return err
 		}
