@@ -2,7 +2,6 @@
 // the Postgres, the ingester's binary, and the logs. Each command opens one, and closes it at the end.
 //
 //	environment.go   builds the ingester and starts Postgres, or takes given ones; stops what it started
-//	lock.go          keeps another bench out of the folder
-//	logs.go          a folder for the logs of this run, and one for those of the run before
+//	folder.go        keeps another bench out of the data folder; the logs of this run in it, and of the run before
 //	machine.go       where, when and on what a run measures: a result without figures
 package environment
