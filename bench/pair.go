@@ -105,7 +105,7 @@ func (p *pair) measureStart(ctx context.Context, order [2]int, done, until int) 
 		if failed != nil {
 			return fmt.Errorf("%s: %w", env.Binary, failed)
 		}
-		defer func() { err = errors.Join(err, r.TearDown(context.WithoutCancel(ctx))) }()
+		defer func() { err = errors.Join(err, r.TearDown(ctx)) }()
 		rounds[i] = r
 	}
 	measured, counts, err := p.load(ctx, rounds, done, until)

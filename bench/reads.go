@@ -89,7 +89,7 @@ func (c *readsCommand) measure(ctx context.Context, env *environment.Environment
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, round.TearDown(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, round.TearDown(ctx)) }()
 	if r.Rows, err = c.countRows(ctx, round); err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (c *streamsCommand) measureRate(ctx context.Context, env *environment.Envir
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, round.TearDown(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, round.TearDown(ctx)) }()
 	run := streams.Run{
 		Address: round.Servers[0].Address, Name: "bench", Streams: c.Streams - stopped, Stopped: stopped, Topics: c.Topics,
 		Rate: rate, Array: streamArray, During: c.During, Progress: env.Progress.Set,

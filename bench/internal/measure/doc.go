@@ -5,12 +5,10 @@
 //	   │  ├── limit.go       a limit: raw COPY, the server of a limit, a commit, another scenario
 //	   │  └── round.go       a round: set up, warm up, load in the window, truth check, tear down
 //	   │        ├── setup.go        database, ingesters
-//	   │        ├── database.go     fresh, emptied, or a copy of a full table
-//	   │        ├── diskspace.go    whether there is room for that
+//	   │        ├── database.go     fresh, emptied, or a copy of a full table if there is room for it
 //	   │        ├── steadystate.go  brings a full table into the state of one in use
 //	   │        ├── ramp.go         the open loop: one rate, or rising ones until it no longer keeps up
-//	   │        ├── figures.go      what a load came to, as a result keeps it
-//	   │        └── profile.go      where the ingester's processor time went
+//	   │        └── figures.go      what a load came to, as a result keeps it
 //	   ▼
 //	package result     the figures of every round
 //

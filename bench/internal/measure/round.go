@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"ingot/bench/internal/environment"
@@ -43,7 +44,7 @@ func measureRound(ctx context.Context, env *environment.Environment, s scenario.
 	if err != nil {
 		return m, err
 	}
-	defer func() { err = errors.Join(err, r.TearDown(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, r.TearDown(ctx)) }()
 	before, err := r.reachSteadyState(ctx)
 	if err != nil {
 		return m, err
@@ -110,6 +111,27 @@ func (r *Round) newLoad() *load.Load {
 		Encoder: r.Encoder, Source: r.Source, Ack: r.Acks.Add,
 		WindowOpens: r.OpenWindow, WindowCloses: r.CloseWindow,
 	}
+}
+
+// Profiled runs load and, if profiles are wanted, takes one of the first ingester's processor time meanwhile: while it warms
+// up and is measured. The profile of the last round is kept; that of a load that fails is given up.
+func (r *Round) Profiled(ctx context.Context, name string, load func(context.Context) (result.Measurement, error)) (result.Measurement, error) {
+	if !r.Profiles {
+		return load(ctx)
+	}
+	path := filepath.Join(r.DataDir, "profiles", name+".pprof")
+	profiling, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	taken := make(chan error, 1)
+	go func() { taken <- monitor.Profile(profiling, r.Servers[0].Debug, r.Warm+r.Measure, path) }() // ends by itself or with giveUp, awaited below
+	m, err := load(ctx)
+	if err != nil {
+		giveUp()
+		<-taken
+		return m, err
+	}
+	m.Profile = path
+	return m, <-taken
 }
 
 // OpenWindow and CloseWindow are called as the window of measurement opens and closes.

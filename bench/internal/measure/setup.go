@@ -23,7 +23,7 @@ func SetUp(ctx context.Context, env *environment.Environment, s scenario.Scenari
 		return nil, err
 	}
 	if err := r.setUp(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("set up: %w", err), r.TearDown(context.WithoutCancel(ctx)))
+		return nil, errors.Join(fmt.Errorf("set up: %w", err), r.TearDown(ctx))
 	}
 	return r, nil
 }
@@ -99,14 +99,15 @@ func (r *Round) stopServers() (err error) {
 	return err
 }
 
-// TearDown stops what SetUp has started, and drops the database unless it outlives the round (DropDatabase).
+// TearDown stops what SetUp has started, also when ctx has ended, and drops the database unless it outlives the round
+// (DropDatabase).
 func (r *Round) TearDown(ctx context.Context) error {
 	err := r.stopServers()
 	if r.proxy != nil {
 		r.proxy.Close()
 	}
 	if r.Attached == nil && !r.FullTable() && !r.Emptied {
-		err = errors.Join(err, r.Cluster.Drop(ctx, r.DatabaseName()))
+		err = errors.Join(err, r.Cluster.Drop(context.WithoutCancel(ctx), r.DatabaseName()))
 	}
 	return err
 }
