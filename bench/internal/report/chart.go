@@ -96,13 +96,13 @@ func (s series) draw(b *strings.Builder, x, y scale) {
 	}
 }
 
-// most is the largest y of all series.
-func most(all []series) float64 {
-	top := 0.0
-	for _, s := range all {
+// linearAxes gives the axes so many ticks, from 0 to what all series need.
+func (c *chart) linearAxes(x, y int) {
+	var right, top float64
+	for _, s := range c.series {
 		for _, p := range s.points {
-			top = max(top, p.y)
+			right, top = max(right, p.x), max(top, p.y)
 		}
 	}
-	return top
+	c.xTicks, c.yTicks = linearTicks(right, x), linearTicks(top, y)
 }

@@ -48,7 +48,6 @@ func middle(rounds []result.Round, figure func(result.Measurement) float64) int 
 func overTime(s *result.Scenario, title string, between func(a, b monitor.Sample) (float64, bool)) template.HTML {
 	c := chart{title: title, xName: "seconds"}
 	strong := middle(s.Rounds, func(r result.Measurement) float64 { return r.Events })
-	longest := 0.0
 	for i, round := range s.Rounds {
 		line := series{strong: i == strong}
 		samples := round.Samples
@@ -62,11 +61,10 @@ func overTime(s *result.Scenario, title string, between func(a, b monitor.Sample
 				p.label = fmt.Sprintf("%.2f s: %s %s", p.x, short(math.Round(v)), title)
 			}
 			line.points = append(line.points, p)
-			longest = max(longest, p.x)
 		}
 		c.series = append(c.series, line)
 	}
-	c.xTicks, c.yTicks = linearTicks(longest, 5), linearTicks(most(c.series), 4)
+	c.linearAxes(5, 4)
 	return c.svg()
 }
 
@@ -115,12 +113,6 @@ func knee(s *result.Scenario) template.HTML {
 		}
 		c.series = append(c.series, line)
 	}
-	farthest := 0.0
-	for _, line := range c.series {
-		for _, p := range line.points {
-			farthest = max(farthest, p.x)
-		}
-	}
-	c.xTicks, c.yTicks = linearTicks(farthest, 4), linearTicks(most(c.series), 4)
+	c.linearAxes(4, 4)
 	return c.svg()
 }

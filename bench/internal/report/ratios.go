@@ -22,14 +22,12 @@ type bar struct {
 // barGroup is bars that may share an axis.
 type barGroup struct {
 	Title string
-	SVG   template.HTML
+	bars  []bar
 }
 
 // barGroups groups ratios by what they are held against, since shares of a limit, multiples of another figure, and latencies
 // in commits have no axis in common.
 func barGroups(r *result.Result) (groups []barGroup) {
-	titles := []string{}
-	bars := map[string][]bar{}
 	for i := range r.Scenarios {
 		s := &r.Scenarios[i]
 		for _, ratio := range s.Shown() {
@@ -38,14 +36,12 @@ func barGroups(r *result.Result) (groups []barGroup) {
 				continue
 			}
 			title := groupTitle(ratio)
-			if bars[title] == nil {
-				titles = append(titles, title)
+			at := slices.IndexFunc(groups, func(g barGroup) bool { return g.Title == title })
+			if at < 0 {
+				at, groups = len(groups), append(groups, barGroup{Title: title})
 			}
-			bars[title] = append(bars[title], bar{s.Name, ratio, s.Rounds, values})
+			groups[at].bars = append(groups[at].bars, bar{s.Name, ratio, s.Rounds, values})
 		}
-	}
-	for _, title := range titles {
-		groups = append(groups, barGroup{title, drawBars(bars[title])})
 	}
 	return groups
 }
@@ -74,29 +70,26 @@ const (
 	barsLeft, barsRight = 230.0, 175.0
 )
 
-func drawBars(bars []bar) template.HTML {
+// SVG draws the group.
+func (g barGroup) SVG() template.HTML {
 	var b strings.Builder
-	height := barRow*float64(len(bars)) + 24
+	height := barRow*float64(len(g.bars)) + 24
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img">`, barsWidth, height)
-	ticks := linearTicks(widest(bars), 5)
+	widest := 0.0
+	for _, bar := range g.bars {
+		widest = max(widest, bar.ratio.Goal, slices.Max(bar.values))
+	}
+	ticks := linearTicks(widest, 5)
 	x := scale{from: 0, to: ticks[len(ticks)-1].at, at: barsLeft, end: barsWidth - barsRight}
 	for _, t := range ticks {
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="0" y2="%g"/>`, x.pixel(t.at), x.pixel(t.at), height-20)
 		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%g" text-anchor="middle">%s</text>`, x.pixel(t.at), height-5, t.label)
 	}
-	for i := range bars {
-		bars[i].draw(&b, x, barRow*float64(i))
+	for i, bar := range g.bars {
+		bar.draw(&b, x, barRow*float64(i))
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String())
-}
-
-func widest(bars []bar) float64 {
-	top := 0.0
-	for _, b := range bars {
-		top = max(top, b.ratio.Goal, slices.Max(b.values))
-	}
-	return top
 }
 
 func (b bar) draw(out *strings.Builder, x scale, top float64) {
