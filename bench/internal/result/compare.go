@@ -81,7 +81,7 @@ func PrintChanges(out io.Writer, changes []Change) (worse int) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "scenario\tfigure\told\tnew\tchange\tchance\tverdict\t")
 	for _, c := range changes {
-		fmt.Fprintf(t, "%s\t%s\t%.4g\t%.4g\t%+.1f%%\t%.3f\t%s\t\n", c.Scenario, c.Figure, c.Old, c.New, 100*c.Change, c.Chance, c.Verdict())
+		fmt.Fprintf(t, "%s\t%s\t%.4g\t%.4g\t%+.1f%%\t%.3f\t%s\t\n", c.Scenario, c.Figure, c.Old, c.New, 100*c.Change, c.PValue, c.Verdict())
 		if c.Different && c.Worse {
 			worse++
 		}

@@ -1,49 +1,53 @@
 package statistics
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // How two runs are told apart. Each has a handful of rounds on a machine whose
 // speed drifts, so a rule must be strict: a report compares some twenty figures,
 // and one false alarm in twenty would be one in every report.
 //
 //  1. A rank test (Mann-Whitney, exact, two-sided) over the rounds. With five
-//     against five it falls below maxChance only when every round of one run lies
-//     above every round of the other. It assumes nothing about how noise is shaped.
+//     against five its p-value falls below significance only when every round of one
+//     run lies above every round of the other. It assumes nothing about how noise is
+//     shaped.
 //  2. The medians differ by more than minEffect. Rounds of one run stand close
 //     together in time, so two runs on a drifting machine can be told apart by
 //     ranks without a change in the program; ratios to a limit take most of that
 //     away, not all.
 const (
-	maxChance = 0.01
-	minEffect = 0.05
+	significance = 0.01
+	minEffect    = 0.05
 )
 
-// minRounds is the fewest per run with which the rank test can fall below
-// maxChance: 4 against 4 reaches 2/70 at best.
+// minRounds is the fewest per run with which the p-value can fall below
+// significance: 4 against 4 reaches 2/70 at best.
 const minRounds = 5
 
 // Difference is what can be said of two runs.
 type Difference struct {
 	Change    float64 // of the median: 0.1 is 10 % more
-	Chance    float64 // that the ranks fall so far apart by chance alone
+	PValue    float64 // that the ranks fall so far apart by chance alone
 	TooFew    bool    // there are too few rounds to say anything
 	Different bool    // more than noise
 }
 
 // Compare holds the rounds of two runs against each other.
 func Compare(old, new []float64) Difference {
-	d := Difference{Chance: rankChance(old, new), TooFew: min(len(old), len(new)) < minRounds}
+	d := Difference{PValue: mannWhitney(old, new), TooFew: min(len(old), len(new)) < minRounds}
 	if before := Median(old); before != 0 {
 		d.Change = Median(new)/before - 1
 	}
-	d.Different = !d.TooFew && d.Chance <= maxChance && math.Abs(d.Change) > minEffect
+	d.Different = !d.TooFew && d.PValue <= significance && math.Abs(d.Change) > minEffect
 	return d
 }
 
-// rankChance is the p-value of the Mann-Whitney test: of all ways to deal the
+// mannWhitney is the p-value of the Mann-Whitney test: of all ways to deal the
 // values to the two runs, the share with ranks at least as far apart as here.
-func rankChance(a, b []float64) float64 {
-	all := append(append([]float64(nil), a...), b...)
+func mannWhitney(a, b []float64) float64 {
+	all := slices.Concat(a, b)
 	seen := 0
 	for _, v := range a {
 		seen += rank(v, all)

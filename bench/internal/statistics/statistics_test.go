@@ -71,7 +71,7 @@ func TestWorseByAFifthIsFlagged(t *testing.T) {
 	for i := range old {
 		worse[i] = 0.8 * old[i]
 	}
-	if d := Compare(old, worse); !d.Different || !near(d.Change, -0.2) || !near(d.Chance, 2.0/252) {
+	if d := Compare(old, worse); !d.Different || !near(d.Change, -0.2) || !near(d.PValue, 2.0/252) {
 		t.Errorf("%+v", d)
 	}
 }
@@ -101,10 +101,10 @@ func TestEqualNoisyRunsAreNotFlagged(t *testing.T) {
 func TestASmallChangeIsNoise(t *testing.T) {
 	t.Parallel()
 	old := []float64{100, 100.1, 100.2, 100.3, 100.4}
-	if d := Compare(old, []float64{97, 97.1, 97.2, 97.3, 97.4}); d.Different || d.Chance > 0.01 {
+	if d := Compare(old, []float64{97, 97.1, 97.2, 97.3, 97.4}); d.Different || d.PValue > 0.01 {
 		t.Errorf("3 %% less, in every round: %+v", d)
 	}
-	if d := Compare(old, old); d.Different || d.Chance != 1 {
+	if d := Compare(old, old); d.Different || d.PValue != 1 {
 		t.Errorf("a run against itself: %+v", d)
 	}
 	if d := Compare(make([]float64, 5), old); d.Different || d.Change != 0 {
@@ -126,7 +126,7 @@ func TestFewRoundsTellNothing(t *testing.T) {
 		many[i] = 100 + float64(i)
 	}
 	for _, d := range []Difference{Compare(many, []float64{1, 2}), Compare([]float64{1, 2}, many)} {
-		if d.Different || !d.TooFew || d.Chance > maxChance {
+		if d.Different || !d.TooFew || d.PValue > significance {
 			t.Errorf("two rounds against twenty: %+v", d)
 		}
 	}
@@ -141,14 +141,14 @@ func TestManyRoundsTellMore(t *testing.T) {
 		for i := range n {
 			old, worse = append(old, 100+float64(i)/10), append(worse, 80+float64(i)/10)
 		}
-		if d := Compare(old, worse); !d.Different || d.TooFew || d.Chance > 2.0/252+1e-9 {
+		if d := Compare(old, worse); !d.Different || d.TooFew || d.PValue > 2.0/252+1e-9 {
 			t.Errorf("a fifth worse in each of %d rounds: %+v", n, d)
 		}
 	}
 }
 
-// TestRankChance holds the test against a count of all ways to deal the values, one by one.
-func TestRankChance(t *testing.T) {
+// TestMannWhitney holds the test against a count of all ways to deal the values, one by one.
+func TestMannWhitney(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 6))
 	for range 300 {
@@ -181,7 +181,7 @@ func TestRankChance(t *testing.T) {
 				asFar++
 			}
 		}
-		if got := rankChance(all[:k], all[k:]); !near(got, asFar/ways) {
+		if got := mannWhitney(all[:k], all[k:]); !near(got, asFar/ways) {
 			t.Fatalf("%v against %v: %v, want %v of %v", all[:k], all[k:], got, asFar, ways)
 		}
 	}
