@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"ingot/bench/internal/server"
 )
 
 // Readers read pages while others write: every second one follows the feed from
@@ -58,8 +60,11 @@ func (r *Readers) loop(ctx context.Context, query url.Values) {
 	client := &http.Client{Transport: &http.Transport{}, Timeout: answerTimeout}
 	defer client.CloseIdleConnections()
 	for ctx.Err() == nil {
-		events, next, err := r.page(ctx, client, query)
-		if err != nil {
+		var page struct {
+			Events []json.RawMessage
+			Next   string `json:"next_cursor"`
+		}
+		if _, err := server.Get(ctx, client, "http://"+r.Address+"/events?"+query.Encode(), &page); err != nil {
 			if ctx.Err() == nil {
 				r.failed.CompareAndSwap(nil, &err)
 			}
@@ -68,31 +73,10 @@ func (r *Readers) loop(ctx context.Context, query url.Values) {
 		r.pages.Add(1)
 		follows := query.Get("order") == "asc"
 		if follows {
-			query.Set("cursor", next)
+			query.Set("cursor", page.Next)
 		}
-		if !follows || events == 0 {
+		if !follows || len(page.Events) == 0 {
 			_ = sleep(ctx, readPause)
 		}
 	}
-}
-
-func (r *Readers) page(ctx context.Context, client *http.Client, query url.Values) (events int, next string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.Address+"/events?"+query.Encode(), nil)
-	if err != nil {
-		return 0, "", err
-	}
-	answer, err := client.Do(request)
-	if err != nil {
-		return 0, "", err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return 0, "", fmt.Errorf("status %d", answer.StatusCode)
-	}
-	var page struct {
-		Events []json.RawMessage
-		Next   string `json:"next_cursor"`
-	}
-	err = json.NewDecoder(answer.Body).Decode(&page)
-	return len(page.Events), page.Next, err
 }

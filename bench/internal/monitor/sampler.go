@@ -2,11 +2,11 @@ package monitor
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
+
+	"ingot/bench/internal/server"
 )
 
 // sampleEvery is how often a Sampler reads /stats; each time costs the ingester a query.
@@ -75,8 +75,8 @@ func (s *Sampler) loop(ctx context.Context) {
 // sample adds up the batches and queues of all ingesters. received is not added up: each tells that of the whole database.
 func (s *Sampler) sample(ctx context.Context) (sum Sample, err error) {
 	for _, address := range s.addresses {
-		one, err := readStats(ctx, s.client, address)
-		if err != nil {
+		var one stats
+		if _, err := server.Get(ctx, s.client, "http://"+address+"/stats", &one); err != nil {
 			return sum, err
 		}
 		sum.Received = max(sum.Received, one.Received)
@@ -84,21 +84,4 @@ func (s *Sampler) sample(ctx context.Context) (sum Sample, err error) {
 		sum.Queued += one.Queue.QueuedEvents
 	}
 	return sum, nil
-}
-
-func readStats(ctx context.Context, client *http.Client, address string) (stats, error) {
-	var s stats
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/stats", nil)
-	if err != nil {
-		return s, err
-	}
-	answer, err := client.Do(r)
-	if err != nil {
-		return s, fmt.Errorf("stats: %w", err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("stats: status %d", answer.StatusCode)
-	}
-	return s, json.NewDecoder(answer.Body).Decode(&s)
 }

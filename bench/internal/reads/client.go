@@ -3,37 +3,18 @@ package reads
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"time"
+
+	"ingot/bench/internal/server"
 )
 
 // requestTimeout bounds one request.
 const requestTimeout = 30 * time.Second
 
-// get decodes an answer into into, and says how long the answer took to come.
+// get asks for path. took is how long the answer took to come.
 func (r *run) get(ctx context.Context, path string, query url.Values, into any) (took time.Duration, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.Address+path+"?"+query.Encode(), nil)
-	if err != nil {
-		return 0, err
-	}
-	begin := time.Now()
-	answer, err := r.http.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	took = time.Since(begin)
-	if err != nil {
-		return took, err
-	}
-	if answer.StatusCode != http.StatusOK {
-		return took, fmt.Errorf("status %d: %.200s", answer.StatusCode, body)
-	}
-	return took, json.Unmarshal(body, into)
+	return server.Get(ctx, r.http, "http://"+r.Address+path+"?"+query.Encode(), into)
 }
 
 // page is an answer of GET /events.
