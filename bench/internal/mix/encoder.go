@@ -32,7 +32,6 @@ type template struct {
 	json, row      []byte
 	atJSON, atRow  int
 	atSeq          int // where the id column stands in row
-	idLen          int
 	topic, blankID string
 
 	topicJSON, topicRow int
@@ -59,7 +58,7 @@ func NewEncoder(m Mix) (*Encoder, error) {
 
 func newTemplate(e event.Event, blankID string) template {
 	e.ID = blankID
-	t := template{json: workload.AppendJSON(nil, e), topic: e.Topic, idLen: len(blankID), blankID: blankID}
+	t := template{json: workload.AppendJSON(nil, e), topic: e.Topic, blankID: blankID}
 	t.atJSON = bytes.Index(t.json, []byte(blankID))
 	t.row, t.atRow, t.atSeq = appendTemplateRow(e)
 	t.topicJSON = bytes.Index(t.json, []byte(`"topic":"`)) + len(`"topic":"`)
@@ -77,7 +76,7 @@ func (e *Encoder) AppendEvent(dst []byte, i int) []byte {
 	t := e.template(i)
 	n := len(dst) + t.atJSON
 	dst = append(dst, t.json...)
-	e.ids.put(dst[n:n+t.idLen], i)
+	e.ids.put(dst[n:n+len(t.blankID)], i)
 	e.topics.put(dst[n-t.atJSON+t.topicJSON:], i)
 	return dst
 }
@@ -87,7 +86,7 @@ func (e *Encoder) AppendRow(dst []byte, i int, id int64) []byte {
 	t := e.template(i)
 	n := len(dst)
 	dst = append(dst, t.row...)
-	e.ids.put(dst[n+t.atRow:n+t.atRow+t.idLen], i)
+	e.ids.put(dst[n+t.atRow:n+t.atRow+len(t.blankID)], i)
 	e.topics.put(dst[n+t.topicRow:], i)
 	binary.BigEndian.PutUint64(dst[n+t.atSeq:], uint64(id))
 	return dst

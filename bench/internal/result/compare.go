@@ -39,22 +39,13 @@ func Compare(old, new *Result) (changes []Change) {
 // compareRatios compares those that both have values of: a run with --url and without --database-url has not all limits.
 func compareRatios(o, n *Scenario) (changes []Change) {
 	for _, ratio := range n.Ratios {
+		same := func(r Ratio) bool { return r.Figure == ratio.Figure && r.Limit == ratio.Limit } // its goal may have been set anew
 		before, after := ratio.Over(o.Rounds), ratio.Over(n.Rounds)
-		if slices.Contains(ratioKinds(o), ratio.kind()) && len(before) > 0 && len(after) > 0 {
+		if slices.ContainsFunc(o.Ratios, same) && len(before) > 0 && len(after) > 0 {
 			changes = append(changes, change(n.Name, ratio.Label(), ratio.LowerIsBetter(), before, after))
 		}
 	}
 	return changes
-}
-
-// kind is a ratio without its goal, which may have been set anew.
-func (r Ratio) kind() Ratio { return Ratio{Figure: r.Figure, Limit: r.Limit} }
-
-func ratioKinds(s *Scenario) (kinds []Ratio) {
-	for _, r := range s.Ratios {
-		kinds = append(kinds, r.kind())
-	}
-	return kinds
 }
 
 func change(scenario, figure string, lowerIsBetter bool, old, new []float64) Change {
