@@ -18,7 +18,6 @@ type compareCommand struct {
 // errWorse makes the exit code 1.
 var errWorse = errors.New("worse by more than noise")
 
-// Run implements kong's interface.
 func (c *compareCommand) Run(s output) error {
 	old, err := readDocument(c.Old)
 	if err != nil {

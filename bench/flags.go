@@ -30,7 +30,6 @@ func wants(ok bool, flag string, value any, what string) error {
 	return fmt.Errorf("--%s %v: must be %s", flag, value, what)
 }
 
-// Validate implements kong's interface, as those below do.
 func (c *runCommand) Validate() error {
 	return errors.Join(
 		wants(c.Rounds >= 1, "rounds", c.Rounds, "at least 1"),
@@ -40,12 +39,10 @@ func (c *runCommand) Validate() error {
 	)
 }
 
-// Validate wants at least one round of each limit.
 func (c *limitsCommand) Validate() error {
 	return wants(c.Rounds >= 1, "rounds", c.Rounds, "at least 1")
 }
 
-// Validate wants at least two starts: with one there is no error to tell.
 func (c *pairCommand) Validate() error {
 	return errors.Join(
 		wants(c.Starts >= 2, "starts", c.Starts, "at least 2, or no standard error can be given"),
@@ -55,7 +52,6 @@ func (c *pairCommand) Validate() error {
 	)
 }
 
-// Validate wants something to read, and something to write beside it.
 func (c *readsCommand) Validate() error {
 	return errors.Join(
 		wants(c.Rows >= 1, "rows", c.Rows, "at least 1"),
@@ -67,7 +63,6 @@ func (c *readsCommand) Validate() error {
 	)
 }
 
-// Validate wants something to publish, and somebody who reads it.
 func (c *streamsCommand) Validate() error {
 	return errors.Join(
 		wants(c.Streams >= 1, "streams", c.Streams, "at least 1"),

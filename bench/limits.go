@@ -40,7 +40,6 @@ func limitLines() []limitLine {
 	}
 }
 
-// Run implements kong's interface.
 func (c *limitsCommand) Run(ctx context.Context, s output) (err error) {
 	c.Ingest = "none" // no ingester is needed, so none is built
 	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))

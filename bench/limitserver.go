@@ -17,7 +17,6 @@ type limitServerCommand struct {
 	DatabaseURL string `name:"database-url" help:"Postgres with the schema; nothing needs none."`
 }
 
-// Run implements kong's interface.
 func (c *limitServerCommand) Run(ctx context.Context) error {
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 
 type listCommand struct{}
 
-// Run implements kong's interface.
 func (listCommand) Run(s output) error {
 	t := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SCENARIO\tSET\tWHAT\tAGAINST")

@@ -11,7 +11,7 @@ import (
 	"ingot/internal/stopsignal"
 )
 
-// cli lists the subcommands.
+// cli lists the subcommands. Kong calls the Validate (flags.go) and the Run of the one that was asked for.
 type cli struct {
 	List    listCommand    `cmd:"" help:"List the scenarios."`
 	Run     runCommand     `cmd:"" help:"Measure scenarios, with their limits; without names, the quick set."`

@@ -32,7 +32,6 @@ type pairCommand struct {
 	Measure     time.Duration `default:"500ms" help:"Measurement window; for arrays of 1,000, better 1s or more."`
 }
 
-// Run implements kong's interface.
 func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
 	chosen, ok := scenario.Find(c.Scenario)
 	if !ok {

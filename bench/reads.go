@@ -56,7 +56,6 @@ func (c *readsCommand) scenario() scenario.Scenario {
 	}
 }
 
-// Run implements kong's interface.
 func (c *readsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
 		return errors.New("reads are measured on an ingester and a table of their own: leave out --url")

@@ -14,7 +14,6 @@ type reportCommand struct {
 	Out    string `placeholder:"FILE" help:"Where the report goes. Default: beside the result."`
 }
 
-// Run implements kong's interface.
 func (c *reportCommand) Run(s output) error {
 	r, err := result.Read(c.Result)
 	if err != nil {

@@ -37,7 +37,6 @@ type runCommand struct {
 	Out       string        `placeholder:"FILE" help:"Where the result goes; the report is put beside it. Default: below --data-dir."`
 }
 
-// Run implements kong's interface.
 func (c *runCommand) Run(ctx context.Context, s output) (err error) {
 	selected, err := c.selectScenarios()
 	if err != nil {

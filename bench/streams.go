@@ -47,7 +47,6 @@ type streamsRun struct {
 	Memory  int64       `json:"memory"` // peak of the ingester since its start, bytes
 }
 
-// Run implements kong's interface.
 func (c *streamsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
 		return errors.New("streams are measured on an ingester and a table of their own: leave out --url")
