@@ -9,7 +9,6 @@ import (
 	"ingot/bench/internal/environment"
 	"ingot/bench/internal/measure"
 	"ingot/bench/internal/mix"
-	"ingot/bench/internal/progress"
 	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/statistics"
 )
@@ -42,7 +41,7 @@ func limitLines() []limitLine {
 
 func (c *limitsCommand) Run(ctx context.Context, s output) (err error) {
 	c.Ingest = "none" // no ingester is needed, so none is built
-	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
+	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), s.stderr)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"ingot/bench/internal/environment"
 	"ingot/bench/internal/postgres"
-	"ingot/bench/internal/progress"
 	"ingot/internal/pgtest"
 )
 
@@ -19,7 +18,7 @@ func TestTwoBenchesInOneFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	open := func() (*environment.Environment, error) {
-		return environment.Open(t.Context(), environment.Options{DataDir: dir, URL: "http://127.0.0.1:1"}, progress.New(t.Output()))
+		return environment.Open(t.Context(), environment.Options{DataDir: dir, URL: "http://127.0.0.1:1"}, t.Output())
 	}
 	first, err := open()
 	if err != nil {

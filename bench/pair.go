@@ -14,7 +14,6 @@ import (
 	"ingot/bench/internal/environment"
 	"ingot/bench/internal/load"
 	"ingot/bench/internal/measure"
-	"ingot/bench/internal/progress"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/statistics"
@@ -43,7 +42,7 @@ func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
 	if chosen.Known > 0 {
 		return fmt.Errorf("%s is about the first moments after a start, but both stay up here: use bench run to measure it", chosen.Name)
 	}
-	env, err := environment.Open(ctx, environment.Options{DataDir: c.DataDir, DatabaseURL: c.DatabaseURL, Ingest: c.Old}, progress.New(s.stderr))
+	env, err := environment.Open(ctx, environment.Options{DataDir: c.DataDir, DatabaseURL: c.DatabaseURL, Ingest: c.Old}, s.stderr)
 	if err != nil {
 		return err
 	}

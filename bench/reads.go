@@ -12,7 +12,6 @@ import (
 	"ingot/bench/internal/measure"
 	"ingot/bench/internal/mix"
 	"ingot/bench/internal/postgres"
-	"ingot/bench/internal/progress"
 	"ingot/bench/internal/reads"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
@@ -60,7 +59,7 @@ func (c *readsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
 		return errors.New("reads are measured on an ingester and a table of their own: leave out --url")
 	}
-	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
+	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), s.stderr)
 	if err != nil {
 		return err
 	}

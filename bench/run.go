@@ -15,7 +15,6 @@ import (
 
 	"ingot/bench/internal/environment"
 	"ingot/bench/internal/measure"
-	"ingot/bench/internal/progress"
 	"ingot/bench/internal/report"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
@@ -42,7 +41,7 @@ func (c *runCommand) Run(ctx context.Context, s output) (err error) {
 	if err != nil {
 		return err
 	}
-	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
+	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), s.stderr)
 	if err != nil {
 		return err
 	}

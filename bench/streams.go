@@ -13,7 +13,6 @@ import (
 	"ingot/bench/internal/environment"
 	"ingot/bench/internal/measure"
 	"ingot/bench/internal/monitor"
-	"ingot/bench/internal/progress"
 	"ingot/bench/internal/result"
 	"ingot/bench/internal/scenario"
 	"ingot/bench/internal/streams"
@@ -51,7 +50,7 @@ func (c *streamsCommand) Run(ctx context.Context, s output) (err error) {
 	if c.URL != "" {
 		return errors.New("streams are measured on an ingester and a table of their own: leave out --url")
 	}
-	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), progress.New(s.stderr))
+	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), s.stderr)
 	if err != nil {
 		return err
 	}

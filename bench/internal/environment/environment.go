@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -40,9 +41,9 @@ type Environment struct {
 	unlock func() // of the data folder
 }
 
-// Open takes a data folder that no other bench is using, and brings up what all scenarios need.
-func Open(ctx context.Context, o Options, p *progress.Progress) (*Environment, error) {
-	e := &Environment{Options: o, Progress: p}
+// Open takes a data folder that no other bench is using, and brings up what all scenarios need. It tells of its progress on out.
+func Open(ctx context.Context, o Options, out io.Writer) (*Environment, error) {
+	e := &Environment{Options: o, Progress: progress.New(out)}
 	if err := os.MkdirAll(o.DataDir, 0o755); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}

@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"ingot/bench/internal/progress"
 )
 
 // TestLogsOfTwoRuns: those of the run before are there, and older ones are not. A bench that cannot begin takes none away.
@@ -14,7 +12,7 @@ func TestLogsOfTwoRuns(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"first.log", "second.log", "third.log"} {
-		e, err := Open(t.Context(), Options{DataDir: dir, URL: "http://127.0.0.1:1"}, progress.New(t.Output()))
+		e, err := Open(t.Context(), Options{DataDir: dir, URL: "http://127.0.0.1:1"}, t.Output())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +23,7 @@ func TestLogsOfTwoRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if e, err := Open(t.Context(), Options{DataDir: dir, URL: "nowhere"}, progress.New(t.Output())); err == nil {
+	if e, err := Open(t.Context(), Options{DataDir: dir, URL: "nowhere"}, t.Output()); err == nil {
 		t.Errorf("began without a server: %+v", e)
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "logs*", "*.log"))
