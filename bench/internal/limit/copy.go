@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 
 	"ingot/bench/internal/mix"
 )
@@ -15,7 +14,7 @@ import (
 // Copy is raw COPY over one connection: rows encoded beforehand, into a fresh
 // table with the constraints and indexes of ingot.events.
 type Copy struct {
-	conn   *pgconn.PgConn
+	conn   *pgx.Conn
 	chunks [][]byte // COPY streams, whole ones, of `size` rows each
 	whole  []byte   // one COPY stream with all rows
 	rows   int
@@ -24,7 +23,7 @@ type Copy struct {
 // OpenCopy encodes the rows, in chunks of size as a client's arrays would bring
 // them. The database behind url must hold the schema.
 func OpenCopy(ctx context.Context, url string, e *mix.Encoder, rows, size int) (*Copy, error) {
-	conn, err := pgconn.Connect(ctx, url)
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -60,36 +59,24 @@ func (c *Copy) Measure(ctx context.Context) (float64, error) {
 const copyTable = "ingot.bench_copy"
 
 func (c *Copy) time(ctx context.Context, streams [][]byte) (rate float64, err error) {
-	if err := c.exec(ctx, "DROP TABLE IF EXISTS "+copyTable+"; CREATE TABLE "+copyTable+" (LIKE ingot.events INCLUDING ALL)"); err != nil {
-		return 0, err
+	if _, err := c.conn.Exec(ctx, "DROP TABLE IF EXISTS "+copyTable+"; CREATE TABLE "+copyTable+" (LIKE ingot.events INCLUDING ALL)"); err != nil {
+		return 0, fmt.Errorf("make a table: %w", err)
 	}
 	start := time.Now()
 	copied := int64(0)
 	for _, stream := range streams {
-		n, err := c.copy(ctx, bytes.NewReader(stream))
+		tag, err := c.conn.PgConn().CopyFrom(ctx, bytes.NewReader(stream), "COPY "+copyTable+" ("+mix.CopyColumns+") FROM STDIN (FORMAT binary)")
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("copy: %w", err)
 		}
-		copied += n
+		copied += tag.RowsAffected()
 	}
 	elapsed := time.Since(start)
 	if copied != int64(c.rows) {
 		return 0, fmt.Errorf("COPY took %d of %d rows", copied, c.rows)
 	}
-	return float64(c.rows) / elapsed.Seconds(), c.exec(ctx, "DROP TABLE "+copyTable)
-}
-
-func (c *Copy) copy(ctx context.Context, stream io.Reader) (int64, error) {
-	tag, err := c.conn.CopyFrom(ctx, stream, "COPY "+copyTable+" ("+mix.CopyColumns+") FROM STDIN (FORMAT binary)")
-	if err != nil {
-		return 0, fmt.Errorf("copy: %w", err)
+	if _, err := c.conn.Exec(ctx, "DROP TABLE "+copyTable); err != nil {
+		return 0, fmt.Errorf("drop the table: %w", err)
 	}
-	return tag.RowsAffected(), nil
-}
-
-func (c *Copy) exec(ctx context.Context, sql string) error {
-	if _, err := c.conn.Exec(ctx, sql).ReadAll(); err != nil {
-		return fmt.Errorf("%.30s: %w", sql, err)
-	}
-	return nil
+	return float64(c.rows) / elapsed.Seconds(), nil
 }
