@@ -16,7 +16,7 @@
 //	              handle.go    one request: its id, panics, unknown routes, unread bodies
 //	                 │  framing.go   where it ends, beyond doubt
 //	                 │  hosts.go     whether it came for this server
-//	                 │  route.go     which handler
+//	                 │  route.go     which handler; instead.go, where else, if there is none
 //	                 │  keys.go      whether its key allows it
 //	                 │
 //	  POST /publish  │  publish.go   one request from its body to its answer

@@ -128,7 +128,7 @@ func (s *Server) find(ctx *fasthttp.RequestCtx) (counted *answers, handle handle
 // 9.3.7).
 func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
 	if !ctx.IsOptions() || string(ctx.Request.Header.RequestURI()) != "*" {
-		s.problem(ctx, problemNotFound, "there is nothing at this path; "+whereInstead(string(ctx.URI().PathOriginal())))
+		s.problem(ctx, problemNotFound, "there is nothing at this path; "+whereInstead(string(ctx.Method()), string(ctx.URI().PathOriginal())))
 		return
 	}
 	ctx.Response.Header.Set("Allow", strings.Join(methods, ", "))
@@ -155,34 +155,6 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	hangUp(ctx)
 	ctx.Response.Header.SetBytesV("X-Request-Id", s.appendNewRequestID(nil))
 	s.elsewhere.observe(ctx.Response.StatusCode(), 0)
-}
-
-// whereInstead tells who sent a path that is not here what is.
-func whereInstead(path string) string {
-	switch {
-	case strings.HasSuffix(path, "/"):
-		return "leave out the slash at its end; / lists the available paths"
-	case strings.HasPrefix(path, "/events/"):
-		return "one event is at /events/{topic}/{event_id}; send a slash in either as %2F"
-	}
-	return "/ lists the available paths"
-}
-
-// methodInstead adds, for who asked a path by a method that it does not answer to, where that is done which was probably
-// meant.
-func methodInstead(method, path string) string {
-	sends := method == "POST" || method == "PUT"
-	switch {
-	case sends && (path == "/" || path == "/events" || strings.HasPrefix(path, "/events/")):
-		return "; events are sent to POST /publish"
-	case sends && path == "/subscriptions":
-		return "; PUT /subscriptions/{name} makes one"
-	case method == "GET" && path == "/publish":
-		return "; events are read with GET /events"
-	case method == "GET" && strings.HasPrefix(path, "/subscriptions/") && strings.Count(path, "/") == 2:
-		return "; GET /subscriptions lists them all"
-	}
-	return ""
 }
 
 // maxRequestID bounds an X-Request-Id taken over from the client.
