@@ -50,7 +50,7 @@ type serveCommand struct{ config }
 
 // Run implements kong's interface.
 func (c *serveCommand) Run(line *kong.Context) error {
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.check(), checkDatabaseName(os.Environ(), c.DatabaseURL)); err != nil {
 		return wrongSetting{err}
 	}
 	log, end, err := newLog(c.LogLevel)

@@ -87,6 +87,28 @@ func TestAnEmptyNameIsRefused(t *testing.T) {
 	}
 }
 
+// TestTheDatabaseByAWrongName ends the start: all other variables begin with INGOT_, and without DATABASE_URL the events would go
+// into a private Postgres.
+func TestTheDatabaseByAWrongName(t *testing.T) {
+	t.Parallel()
+	const wrong, named = "INGOT_DATABASE_URL=postgres://127.0.0.1:1/d", "DATABASE_URL=postgres://127.0.0.1:1/d"
+	for _, c := range []struct {
+		environment []string
+		exit        int
+		want        string
+	}{
+		{[]string{wrong}, exitUsage, "ingest: INGOT_DATABASE_URL is no setting: set DATABASE_URL"},
+		{[]string{wrong, named}, 1, "ingest: open the database (127.0.0.1:1, database d"},
+	} {
+		serve := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--database-wait=0s", "--data-dir="+os.DevNull)
+		serve.Env = append(c.environment, asIngest+"=1")
+		said, _ := serve.CombinedOutput()
+		if got := serve.ProcessState.ExitCode(); got != c.exit || !strings.Contains(string(said), c.want) {
+			t.Errorf("%v: exit code %d, want %d and %q:\n%s", c.environment, got, c.exit, c.want, said)
+		}
+	}
+}
+
 // TestHealthcheckSaysWhy: by the problem document, if there is one.
 func TestHealthcheckSaysWhy(t *testing.T) {
 	t.Parallel()

@@ -57,3 +57,13 @@ func unknownVariables(environment []string, flags []*kong.Flag) (unknown []strin
 	}
 	return unknown
 }
+
+// checkDatabaseName refuses a database that is named by the variable that all other settings make one expect, and by no other:
+// a private Postgres would take its events.
+func checkDatabaseName(environment []string, url string) error {
+	wrong := func(variable string) bool { return strings.HasPrefix(variable, "INGOT_DATABASE_URL=") }
+	if url == "" && slices.ContainsFunc(environment, wrong) {
+		return errors.New("INGOT_DATABASE_URL is no setting: set DATABASE_URL, or leave both out for a private Postgres")
+	}
+	return nil
+}
