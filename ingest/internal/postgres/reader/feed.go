@@ -74,7 +74,8 @@ func (r *Reader) feedFrom(ctx context.Context, q event.Query, at event.Position)
 // stillThere makes sure that nothing behind the cursor was deleted while a page was read. Since the log loses only
 // its oldest rows, the cursor's own batch would be gone then, or, if the query has no cursor, the first batch of the
 // page, which is head. While head is young by the database's clock, nothing behind the cursor can have been deleted
-// (package retention). So following the end of the feed needs no such query.
+// (package retention). So following the end of the feed needs no such query. A batch whose time has not come yet is not
+// young: nobody knows how old it is.
 func (r *Reader) stillThere(ctx context.Context, at event.Position, head *logRow) error {
 	if head == nil || head.young {
 		return nil

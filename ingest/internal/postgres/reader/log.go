@@ -20,7 +20,7 @@ type logRow struct {
 	heapBlocks  int64 // length of the table in blocks at the commit; 0: not known
 	identity    uint32
 	committed   int64 // by the database's clock, in µs since 1970
-	young       bool  // committed less than half of postgres.MinRetention ago, by the same clock
+	young       bool  // committed less than half of postgres.MinRetention ago, and not after now, by the same clock
 }
 
 // end is the place in the feed behind the batch.
@@ -32,7 +32,7 @@ func (l *logRow) at(id int64) event.Position {
 
 // logColumns are what newLogRow decodes. The last is whether the row is young.
 var logColumns = fmt.Sprintf(`commit_seq, first_id, last_id, stored, heap_blocks, instance, committed_at,
-	committed_at > now() - interval '%d seconds'`, int(postgres.MinRetention.Seconds()/2))
+	committed_at BETWEEN now() - interval '%d seconds' AND now()`, int(postgres.MinRetention.Seconds()/2))
 
 // log reads rows of the log. One page of a rare topic may need thousands, so their values are taken as they come,
 // in the binary format.

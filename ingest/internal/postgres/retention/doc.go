@@ -5,7 +5,8 @@
 //
 //  1. It takes an advisory lock: one pruner works at a time, of all instances.
 //  2. It reads the oldest rows of the log. A batch may be deleted if the next batch was committed before the cutoff too,
-//     and if a later batch is marked as folded, so that ingot.topics counts what the deleted batches have stored.
+//     and if a later batch is marked as folded, so that ingot.topics counts what the deleted batches have stored. One
+//     from a time when the clock was ahead is as old as the next that is not (oldestQuery).
 //  3. It deletes their events, by the slices of their ids, and their rows of the log (deleted.go).
 //  4. In one Query with the COMMIT it takes the log's lock, and subtracts what was deleted from the topics' counts.
 //
