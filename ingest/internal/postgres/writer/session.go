@@ -58,6 +58,7 @@ type session struct {
 	promise postgres.Durability
 	changed []string // what somebody has done to the tables
 	opened  time.Time
+	clock   time.Time   // what the clock said then
 	nextID  int64       // what is left of the block: nextID..lastID; 0 before a block is drawn
 	lastID  int64       // before a block is drawn: that of the connection before
 	merged  int         // rows given to the merge, so those that no look-up has spared it; for tests
@@ -77,7 +78,8 @@ type session struct {
 }
 
 func openSession(ctx context.Context, url string, t Timeouts, instance string) (*session, error) {
-	s := &session{opened: time.Now(), topics: map[string]int64{}, unfolded: unfoldedAtFirst, logName: fmt.Sprintf("ingot_log_%x", rand.Uint64())}
+	now := time.Now()
+	s := &session{opened: now, clock: now.Round(0), topics: map[string]int64{}, unfolded: unfoldedAtFirst, logName: fmt.Sprintf("ingot_log_%x", rand.Uint64())}
 	setup := fmt.Sprintf(setupSession+prepareLock+prepareLog+"SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
 		postgres.LogLock, s.logName, instance, postgres.Milliseconds(t.Statement), postgres.Milliseconds(t.Lock), postgres.Milliseconds(t.Idle))
 	conn, err := postgres.Connect(ctx, url, setup, t.Statement, func(*pgconn.PgConn, *pgconn.Notice) { s.warned = true })
@@ -134,7 +136,11 @@ func commitLevel(d postgres.Durability) string {
 	return commit
 }
 
-func (s *session) expired() bool { return time.Since(s.opened) > postgres.SessionLifetime }
+// expired goes by the clock as well: of the hours in which a machine sleeps, the clock alone knows, and readers find ids
+// by the clock (reader.blockLife).
+func (s *session) expired() bool {
+	return max(time.Since(s.opened), time.Since(s.clock)) > postgres.SessionLifetime
+}
 
 const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
 

@@ -41,6 +41,12 @@ func TestOldConnectionsAreReplaced(t *testing.T) {
 			t.Errorf("%s: keys are looked up where they were before", path)
 		}
 	}
+	slept := w.session
+	slept.clock = slept.clock.Add(-postgres.SessionLifetime)
+	send(t.Context(), w, []bool{false}, "slept").want(t, true)
+	if w.session == slept {
+		t.Error("after the machine has slept: the old connection is used")
+	}
 	release := holdLog(t, conn)
 	first := send(t.Context(), w, []bool{false}, "a")
 	old := grownOld()
