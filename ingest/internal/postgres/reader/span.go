@@ -27,11 +27,8 @@ type span struct {
 }
 
 func (r *Reader) span(ctx context.Context, q event.Query) (s span, err error) {
-	s.until = math.MaxInt64
-	if !q.Until.IsZero() {
-		if s.until, err = r.lastCommitBefore(ctx, q.Until.Add(clockSlack)); err != nil {
-			return s, err
-		}
+	if s.until, err = r.upTo(ctx, q.Until); err != nil {
+		return s, err
 	}
 	if q.Since.IsZero() {
 		return s, nil
@@ -45,6 +42,20 @@ func (r *Reader) span(ctx context.Context, q event.Query) (s span, err error) {
 		s.begin = log[0].end()
 	}
 	return s, err
+}
+
+// upTo is where until leads to: all of the log if the newest batch is not behind it. Halving might take that for far less,
+// where the database's clock was ahead for a while.
+func (r *Reader) upTo(ctx context.Context, until time.Time) (int64, error) {
+	if until.IsZero() {
+		return math.MaxInt64, nil
+	}
+	until = until.Add(clockSlack)
+	newest, err := r.committed(ctx, span{until: math.MaxInt64}, "DESC")
+	if err != nil || newest.Before(until) {
+		return math.MaxInt64, err
+	}
+	return r.lastCommitBefore(ctx, until)
 }
 
 // lastCommitBefore is the commit_seq of the last batch that was committed before t, or, if there is none, the

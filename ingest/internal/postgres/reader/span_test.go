@@ -34,13 +34,34 @@ func TestSpan(t *testing.T) {
 		{at(30, 0), at(40, 0), 20, 50}, // batch n is committed at minute n-1, second 1
 		{at(30, 1), at(40, 1), 20, 50},
 		{at(30, 2), at(40, 2), 21, 51},
-		{at(5, 0), at(100, 0), 0, 60},
-		{at(100, 0), at(200, 0), 60, 60},
+		{at(5, 0), at(49, 1), 0, 59},
+		{at(5, 0), at(49, 2), 0, math.MaxInt64},
+		{at(5, 0), at(100, 0), 0, math.MaxInt64},
+		{at(100, 0), at(200, 0), 60, math.MaxInt64},
 		{at(-60, 0), at(-50, 0), 0, 0},
 	} {
 		s, err := r.span(t.Context(), event.Query{Since: c.since, Until: c.until})
 		if err != nil || s.begin.Commit != c.begin || s.until != c.end {
 			t.Errorf("%v to %v: %+v %v, want batches behind %d up to %d", c.since, c.until, s, err, c.begin, c.end)
+		}
+	}
+}
+
+// TestUntilAfterAClockThatWasAhead: what came once it was right is on a page up to now.
+func TestUntilAfterAClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	order := filled(t, url, 60)
+	conn, r := pgtest.Client(t, url), newReader(t, url)
+	right := pgtest.Number(t, conn, "SELECT sum(stored) FROM ingot.batches WHERE commit_seq > 40")
+	pgtest.Exec(t, conn, `UPDATE ingot.events AS e SET received_at = committed_at FROM ingot.batches AS b WHERE e.id BETWEEN b.first_id AND b.last_id;
+		UPDATE ingot.batches SET committed_at = committed_at + interval '1 year' WHERE commit_seq <= 40`)
+	for _, feed := range []bool{true, false} {
+		q := event.Query{Feed: feed, Limit: 1000, Since: time.Date(2026, 1, 1, 0, 40, 0, 0, time.UTC), Until: time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC)}
+		got := storetest.Walk(t, r, q)
+		slices.Sort(got)
+		if diff := cmp.Diff(slices.Sorted(slices.Values(order[len(order)-int(right):])), got); diff != "" {
+			t.Errorf("feed %v (-want +got)\n%s", feed, diff)
 		}
 	}
 }
