@@ -2,8 +2,11 @@ package retention
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/internal/event"
@@ -55,4 +58,21 @@ func TestPageOfAClockThatWasAhead(t *testing.T) {
 	query.Cursor, query.Limit = first.Next, 1000
 	pgtest.Exec(t, conn, "BEGIN")
 	deletedMeanwhile(t, r, conn, query, time.Hour)
+}
+
+// TestTheOldestAreReadInOrder: a log has millions of batches, and a step reads no more of them than it may delete.
+func TestTheOldestAreReadInOrder(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	conn := pgtest.Client(t, url)
+	pgtest.Exec(t, conn, `INSERT INTO ingot.batches SELECT n, 2 * n, 2 * n + 1, 2, 0, 2 * n, 0, gen_random_uuid(), now() - interval '1 day' + n * interval '1 second', 0, NULL, n % 64 = 0 FROM generate_series(1, 50000) AS n`)
+	pgtest.Exec(t, conn, "ANALYZE ingot.batches")
+	rows, err := newPruner(t, url).pool.Query(t.Context(), "EXPLAIN "+oldestQuery, time.Now(), time.Hour, stepBatches+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if text := strings.Join(plan, "\n"); err != nil || strings.Contains(text, "Sort") || strings.Contains(text, "Seq Scan") || !strings.Contains(text, "Limit") {
+		t.Errorf("%v\n%s", err, text)
+	}
 }

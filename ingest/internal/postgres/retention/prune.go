@@ -127,16 +127,17 @@ type oldBatch struct {
 
 // oldestQuery reads the oldest batches. A batch that was committed later than both clocks say it is now was committed
 // while the database's clock was ahead. It is as old as the next one whose time has passed, since that was committed
-// later: else nothing would be deleted until the clocks are where that one was. To find the next one costs nothing
-// where the second batch of the log is it.
+// later: else nothing would be deleted until the clocks are where that one was. The next one is looked for only where
+// there is such a batch (60 ms behind 500,000 of them). The subqueries keep the order of the index: joins would sort.
 const oldestQuery = `WITH clocks AS (SELECT least(clock_timestamp(), $1::timestamptz) AS behind, greatest(clock_timestamp(), $1) AS ahead),
-	next AS (SELECT commit_seq, committed_at FROM ingot.batches, clocks
-		WHERE commit_seq > (SELECT min(commit_seq) FROM ingot.batches) AND committed_at <= ahead ORDER BY commit_seq LIMIT 1)
-	SELECT b.commit_seq, first_id, last_id, stored,
-		CASE WHEN b.committed_at > ahead AND b.commit_seq < next.commit_seq THEN next.committed_at ELSE b.committed_at END < behind - $2::interval
-	FROM ingot.batches AS b, clocks LEFT JOIN next ON true
-	WHERE b.commit_seq <= (SELECT commit_seq FROM ingot.batches WHERE folded ORDER BY commit_seq DESC LIMIT 1)
-	ORDER BY b.commit_seq LIMIT $3`
+	next AS (SELECT commit_seq, committed_at FROM ingot.batches
+		WHERE commit_seq > (SELECT min(commit_seq) FROM ingot.batches) AND committed_at <= (SELECT ahead FROM clocks) ORDER BY commit_seq LIMIT 1)
+	SELECT commit_seq, first_id, last_id, stored,
+		CASE WHEN committed_at > (SELECT ahead FROM clocks) AND commit_seq < (SELECT commit_seq FROM next)
+			THEN (SELECT committed_at FROM next) ELSE committed_at END < (SELECT behind FROM clocks) - $2::interval
+	FROM ingot.batches
+	WHERE commit_seq <= (SELECT commit_seq FROM ingot.batches WHERE folded ORDER BY commit_seq DESC LIMIT 1)
+	ORDER BY commit_seq LIMIT $3`
 
 // oldest reads the batches of a step. A batch is deleted only once the batch behind it is old enough as well: until
 // then its end is the place of readers that have seen everything but the batch behind it.
