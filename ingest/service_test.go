@@ -37,6 +37,9 @@ func TestServiceUnit(t *testing.T) {
 	if n := number("RestartPreventExitStatus"); n != exitUsage {
 		t.Errorf("%d is not the exit code for what no restart mends", n)
 	}
+	if number("StartLimitIntervalSec") != 0 || number("RestartSec") < 1 {
+		t.Error("a database that is away for some seconds, while it is restored, would keep the service down")
+	}
 	if stop := time.Duration(number("TimeoutStopSec")) * time.Second; stop < 2*(c.Serve.DrainTimeout+closeTimeout) {
 		t.Errorf("%s are no time for a drain of %s and for Postgres behind it", stop, c.Serve.DrainTimeout)
 	}
