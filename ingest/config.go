@@ -10,7 +10,7 @@ type config struct {
 	TLSKey       string   `name:"tls-key" type:"named" env:"INGOT_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert, in PEM."`
 	AllowedHosts []string `name:"allowed-hosts" type:"named" env:"INGOT_ALLOWED_HOSTS" placeholder:"NAME,..." help:"Names that a request may ask for (Host), besides IP addresses, names without a dot, such as localhost, and names that end in .localhost; * for any. Not set: any; but none for a server that listens on this machine only, with neither --keys-file nor TLS, so that no web page can reach it by a name that is made to lead here."`
 	DatabaseURL  string   `name:"database-url" type:"named" env:"DATABASE_URL" placeholder:"URL" help:"Postgres to use. Not set: a private one below --data-dir."`
-	AllowUnsafe  bool     `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start even if fsync, full_page_writes or synchronous_commit is off: a crash may lose acknowledged events."`
+	AllowUnsafe  bool     `name:"allow-unsafe-durability" env:"INGOT_ALLOW_UNSAFE_DURABILITY" help:"Start even if fsync, full_page_writes or synchronous_commit is off, or a table is unlogged: a crash may lose acknowledged events."`
 	DataDir      string   `default:"./data" type:"named" env:"INGOT_DATA_DIR" help:"Folder of the private Postgres."`
 	DebugListen  string   `env:"INGOT_DEBUG_LISTEN" placeholder:"ADDRESS" help:"Address to serve profiles on (/debug/pprof/). Not set: none."`
 	LogLevel     string   `default:"info" enum:"debug,info,warn,error" env:"INGOT_LOG_LEVEL" help:"What to log: debug, info, warn or error."`

@@ -35,10 +35,18 @@ func openDatabase(ctx context.Context, c config, log *zap.Logger) (*database, er
 	report(log, d.url, durability)
 	if !durability.Safe() && !c.AllowUnsafe {
 		d.close()
-		return nil, fmt.Errorf("this database may lose acknowledged events in a crash (fsync %s, full_page_writes %s, synchronous_commit %s): turn these settings on, or start with --allow-unsafe-durability",
-			durability.Fsync, durability.FullPageWrites, durability.SynchronousCommit)
+		return nil, fmt.Errorf("this database may lose acknowledged events in a crash (fsync %s, full_page_writes %s, synchronous_commit %s%s): turn them on, or start with --allow-unsafe-durability",
+			durability.Fsync, durability.FullPageWrites, durability.SynchronousCommit, unlogged(durability))
 	}
 	return d, nil
+}
+
+// unlogged says which tables a crash leaves empty, and what to do about it.
+func unlogged(d postgres.Durability) string {
+	if d.Unlogged == "" {
+		return ""
+	}
+	return ", unlogged tables " + d.Unlogged + ": ALTER TABLE .. SET LOGGED"
 }
 
 // explain says why the database cannot be opened. Who runs a private one has no DATABASE_URL to point elsewhere.
@@ -74,6 +82,9 @@ func report(log *zap.Logger, url string, d postgres.Durability) {
 		zap.String("database", postgres.Target(url)), zap.String("postgres", d.ServerVersion),
 		zap.String("fsync", d.Fsync), zap.String("full_page_writes", d.FullPageWrites),
 		zap.String("synchronous_commit", d.SynchronousCommit), zap.String("synchronous_standby_names", d.SynchronousNames),
+	}
+	if d.Unlogged != "" {
+		fields = append(fields, zap.String("unlogged", d.Unlogged))
 	}
 	log.Info("Database connected and tables created", fields...)
 	if !d.Safe() {

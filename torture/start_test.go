@@ -73,6 +73,22 @@ func TestStartsThatCannotWork(t *testing.T) {
 // usageCode is what the command line's parser exits with.
 const usageCode = 80
 
+// TestUnloggedTablesAreRefused as well: after a crash they are empty.
+func TestUnloggedTablesAreRefused(t *testing.T) {
+	server := pgtest.DurableWith(t, nil)
+	startIngester(t, "--database-url", server.URL()).stop(t)
+	pgtest.Exec(t, pgtest.Client(t, server.URL()), "ALTER TABLE ingot.events SET UNLOGGED")
+	p := launch(t, binary(t, "ingest"), "--listen", freeAddress(t), "--database-url", server.URL())
+	if code := p.wait(); code != 1 || !strings.Contains(p.said(p.stderr), "unlogged tables ingot.events: ALTER TABLE .. SET LOGGED") {
+		t.Errorf("exit code %d: %s", code, p.said(p.stderr))
+	}
+	i := startIngester(t, "--database-url", server.URL(), "--allow-unsafe-durability")
+	await(t, "the warning", func() bool {
+		return i.logged("this database may lose acknowledged events when its machine crashes")
+	})
+	i.stop(t)
+}
+
 // TestUnsafeDurabilityIsRefused: a database that may lose what it has acknowledged is
 // used only by whoever says so.
 func TestUnsafeDurabilityIsRefused(t *testing.T) {

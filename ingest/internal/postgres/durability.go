@@ -22,18 +22,21 @@ type Durability struct {
 	FullPageWrites    string
 	SynchronousCommit string // the server's default; batches never commit with less than "on"
 	SynchronousNames  string // synchronous_standby_names
+	Unlogged          string // tables that are empty after a crash, with commas between them; "" if there are none
 }
 
-// Safe tells whether a commit survives a crash of the server's machine, as far as the server's settings show that.
+// Safe tells whether a commit survives a crash of the server's machine, as far as the server's settings, and the tables, show that.
 func (d Durability) Safe() bool {
-	return d.Fsync == "on" && d.FullPageWrites == "on" && d.SynchronousCommit != "off"
+	return d.Fsync == "on" && d.FullPageWrites == "on" && d.SynchronousCommit != "off" && d.Unlogged == ""
 }
 
 // durabilityQuery asks for the synchronous_commit that the session began with (reset_val), because the session that
 // writes changes it.
 const durabilityQuery = `SELECT current_setting('server_version'), current_setting('server_version_num'),
 	current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),
-	(SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'), pg_is_in_recovery()::text`
+	(SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'), pg_is_in_recovery()::text,
+	(SELECT string_agg('ingot.' || relname, ', ' ORDER BY relname) FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace AND nspname = 'ingot'
+		WHERE relname IN ('events', 'batches', 'topics', 'subscriptions') AND relpersistence <> 'p')`
 
 // ReadDurability asks the server what it promises. It refuses a server that cannot hold events at all: one that is
 // too old, not UTF-8, or no primary.
@@ -45,7 +48,7 @@ func ReadDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error
 	row := results[0].Rows[0]
 	d := Durability{
 		ServerVersion: string(row[0]), Fsync: string(row[3]), FullPageWrites: string(row[4]),
-		SynchronousCommit: string(row[5]), SynchronousNames: string(row[6]),
+		SynchronousCommit: string(row[5]), SynchronousNames: string(row[6]), Unlogged: string(row[8]),
 	}
 	number, _ := strconv.Atoi(string(row[1]))
 	switch encoding := string(row[2]); {

@@ -12,15 +12,16 @@ import (
 //   - Without the unique keys nothing decides which events are new (the direct path would not notice), nor what
 //     became of a batch in doubt.
 //   - If the sequence increments by less than a block, two connections give the same ids to their rows.
-//   - A trigger or a rule may keep rows out without an error.
+//   - A rule that rewrites what is written keeps ON CONFLICT from working, or rows out of the log; so does a trigger before
+//     the rows of the log. Before the rows of events there may be one: the writer looks behind it (withheld.go).
+//   - Another trigger or rule may do anything.
 //   - An added constraint, a trigger or row security may refuse events: their requests are answered 422.
 //   - An added column that requires a value refuses every event.
 //   - A column of another type, or with another collation, stores something else than was sent (jsonb), or compares
 //     keys in another way.
-//   - An unlogged table is empty after a crash.
 //   - Row security, if it applies to this role, may hide events from readers.
 //
-// The first column is true if the tables cannot be used at all. A restore creates the keys last, when all rows are
+// What ReadDurability finds, unlogged tables, is not among them. The first column is true if the tables cannot be used at all. A restore creates the keys last, when all rows are
 // there; readers of tables without keys would miss rows that are still to come.
 const tablesQuery = `WITH tables AS (SELECT name, name::regclass::oid AS t FROM unnest(ARRAY['ingot.events', 'ingot.batches', 'ingot.topics']) AS name),
 keys (name, columns) AS (VALUES ('ingot.events', ARRAY['event_id', 'topic']), ('ingot.batches', ARRAY['commit_seq']), ('ingot.batches', ARRAY['first_id']),
@@ -32,6 +33,10 @@ SELECT true, format('%s has no valid unique key (%s): an unfinished or failed re
 	AND ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = i.indexrelid ORDER BY attnum) = columns)
 UNION ALL SELECT true, format('the sequence ingot.id_blocks has INCREMENT %s: two batches could get the same ids (schema.sql has its definition)', seqincrement)
 	FROM pg_sequence WHERE seqrelid = to_regclass('ingot.id_blocks') AND seqincrement < 65536
+UNION ALL SELECT true, format('the rule %s on %s keeps rows out: DROP RULE %1$I ON %2$s', rulename, name)
+	FROM pg_rewrite, tables WHERE ev_class = t AND ev_type IN ('2', '3') AND ev_enabled <> 'D'
+UNION ALL SELECT true, format('the trigger %s on %s may keep rows out: DROP TRIGGER %1$I ON %2$s', tgname, name)
+	FROM pg_trigger, tables WHERE tgrelid = t AND name = 'ingot.batches' AND ` + BeforeInsert + `
 UNION ALL SELECT false, 'no valid index events_slices' WHERE NOT EXISTS (
 	SELECT FROM pg_index WHERE indrelid = 'ingot.events'::regclass AND indexrelid = to_regclass('ingot.events_slices') AND indisvalid)
 UNION ALL SELECT false, 'trigger ' || tgname || ' on ' || name FROM pg_trigger, tables WHERE tgrelid = t AND NOT tgisinternal AND tgenabled <> 'D'
@@ -45,9 +50,12 @@ UNION ALL SELECT false, 'column ' || attname || ' of ' || name || ' requires a v
 UNION ALL SELECT false, format('column %s of ingot.events is %s, not %s', name, found, type) FROM types, LATERAL (
 	SELECT format_type(atttypid, atttypmod) || coalesce(' COLLATE "' || nullif(collname, 'default') || '"', '') AS found
 	FROM pg_attribute LEFT JOIN pg_collation AS c ON c.oid = attcollation WHERE attrelid = 'ingot.events'::regclass AND attname = name) AS columns WHERE found <> type
-UNION ALL SELECT false, name || ' is unlogged' FROM pg_class, tables WHERE oid = t AND relpersistence <> 'p'
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 2`
+
+// BeforeInsert picks, of pg_trigger, the triggers that are asked before each row that is inserted, and may keep it out (TRIGGER_TYPE_ROW,
+// _BEFORE and _INSERT, which are 1, 2 and 4).
+const BeforeInsert = "tgtype & 7 = 7 AND tgenabled <> 'D'"
 
 // ReadTables refuses tables that cannot keep the promise, and returns the changes that might break it.
 func ReadTables(ctx context.Context, conn *pgconn.PgConn) (changed []string, err error) {

@@ -79,8 +79,7 @@ func TestWhatIsToldOfTheTables(t *testing.T) {
 	for ddl, want := range map[string][]string{
 		look: {"trigger look on ingot.topics"},
 		look + "ALTER TABLE ingot.topics DISABLE TRIGGER look":                                                 nil,
-		"ALTER TABLE ingot.topics SET UNLOGGED; ALTER TABLE ingot.batches SET UNLOGGED":                        {"ingot.batches is unlogged", "ingot.topics is unlogged"},
-		"CREATE RULE nobody AS ON UPDATE TO ingot.topics DO INSTEAD NOTHING":                                   {"rule nobody on ingot.topics"},
+		"CREATE RULE nobody AS ON DELETE TO ingot.topics DO INSTEAD NOTHING":                                   {"rule nobody on ingot.topics"},
 		"ALTER TABLE ingot.batches ADD CONSTRAINT small CHECK (received < 9)":                                  {"constraint small on ingot.batches"},
 		"ALTER TABLE ingot.events ADD COLUMN gone text NOT NULL; ALTER TABLE ingot.events DROP COLUMN gone":    nil,
 		"CREATE INDEX slow ON ingot.events (source)":                                                           nil,
@@ -100,6 +99,55 @@ func TestWhatIsToldOfTheTables(t *testing.T) {
 	}
 }
 
+// TestWhatKeepsRowsOutIsRefused, and how to do away with it is told.
+func TestWhatKeepsRowsOutIsRefused(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Client(t, postgrestest.Database(t))
+	const none = `CREATE FUNCTION ingot.none() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; `
+	for ddl, want := range map[string]string{
+		`CREATE RULE "No One" AS ON INSERT TO ingot.events DO INSTEAD NOTHING`:                                                                                 `DROP RULE "No One" ON ingot.events`,
+		"CREATE RULE nobody AS ON INSERT TO ingot.batches DO ALSO NOTHING":                                                                                     "DROP RULE nobody ON ingot.batches",
+		"CREATE RULE nobody AS ON UPDATE TO ingot.topics DO INSTEAD NOTHING":                                                                                   "DROP RULE nobody ON ingot.topics",
+		"CREATE RULE nobody AS ON UPDATE TO ingot.topics DO INSTEAD NOTHING; ALTER TABLE ingot.topics DISABLE RULE nobody":                                     "",
+		none + "CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.none()":                                       "DROP TRIGGER keep ON ingot.batches",
+		none + "CREATE TRIGGER keep BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.none(); ALTER TABLE ingot.batches DISABLE TRIGGER keep": "",
+		none + "CREATE TRIGGER keep BEFORE INSERT ON ingot.batches FOR EACH STATEMENT EXECUTE FUNCTION ingot.none()":                                           "",
+		none + "CREATE TRIGGER keep BEFORE UPDATE ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.none()":                                                 "",
+		none + "CREATE TRIGGER keep AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.none()":                                                  "",
+		none + "CREATE TRIGGER keep BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.none()":                                                  "", // the writer sees what it does
+	} {
+		pgtest.Exec(t, conn, "BEGIN; "+ddl)
+		_, err := postgres.ReadTables(t.Context(), conn.PgConn())
+		if (err != nil) != (want != "") || err != nil && !strings.HasSuffix(err.Error(), ": "+want) {
+			t.Errorf("%s: %v, want %q", ddl, err, want)
+		}
+		pgtest.Exec(t, conn, "ROLLBACK")
+	}
+}
+
+// TestUnloggedTablesAreUnsafe: after a crash they are empty.
+func TestUnloggedTablesAreUnsafe(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	conn := pgtest.Client(t, url)
+	for _, c := range []struct{ ddl, want string }{
+		{"SELECT", ""},
+		{"CREATE UNLOGGED TABLE public.events (id int)", ""},
+		{"ALTER TABLE ingot.topics SET UNLOGGED; ALTER TABLE ingot.batches SET UNLOGGED", "ingot.batches, ingot.topics"},
+		{"ALTER TABLE ingot.events SET UNLOGGED; ALTER TABLE ingot.subscriptions SET UNLOGGED", "ingot.batches, ingot.events, ingot.subscriptions, ingot.topics"},
+	} {
+		pgtest.Exec(t, conn, c.ddl)
+		d, err := postgres.Open(t.Context(), url)
+		if d.Unlogged != c.want || err != nil {
+			t.Errorf("%s: %q are unlogged, %v; want %q", c.ddl, d.Unlogged, err, c.want)
+		}
+		d.Fsync, d.FullPageWrites, d.SynchronousCommit = "on", "on", "on"
+		if d.Safe() != (c.want == "") {
+			t.Errorf("%s: safe: %v", c.ddl, d.Safe())
+		}
+	}
+}
+
 // TestChangedTablesAreTold once, each time that they have changed, and are written to all the same.
 func TestChangedTablesAreTold(t *testing.T) {
 	t.Parallel()
@@ -113,8 +161,8 @@ func TestChangedTablesAreTold(t *testing.T) {
 		`CREATE FUNCTION ingot.look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 			CREATE TRIGGER look BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.look()`,
 		"SELECT",
-		"CREATE RULE nobody AS ON DELETE TO ingot.batches DO INSTEAD NOTHING; ALTER TABLE ingot.events SET UNLOGGED",
-		"DROP TRIGGER look ON ingot.events; DROP RULE nobody ON ingot.batches; ALTER TABLE ingot.events SET LOGGED",
+		"CREATE RULE nobody AS ON DELETE TO ingot.batches DO INSTEAD NOTHING",
+		"DROP TRIGGER look ON ingot.events; DROP RULE nobody ON ingot.batches",
 		"DROP INDEX ingot.events_slices",
 		"ALTER TABLE ingot.events ADD CONSTRAINT small CHECK (id > 0), ADD CONSTRAINT once UNIQUE (id); CREATE UNIQUE INDEX alone ON ingot.topics (events)",
 		`CREATE TABLE public.known (source text PRIMARY KEY); INSERT INTO public.known VALUES ('s');
@@ -130,7 +178,7 @@ func TestChangedTablesAreTold(t *testing.T) {
 	}
 	want := []any{
 		[]any{"trigger look on ingot.events"},
-		[]any{"ingot.events is unlogged", "rule nobody on ingot.batches", "trigger look on ingot.events"},
+		[]any{"rule nobody on ingot.batches", "trigger look on ingot.events"},
 		[]any{"no valid index events_slices"},
 		[]any{"constraint once on ingot.events", "constraint small on ingot.events", "no valid index events_slices", "unique index alone on ingot.topics"},
 		[]any{"constraint apart on ingot.events", "constraint known on ingot.events", "constraint once on ingot.events", "constraint small on ingot.events", "no valid index events_slices", "unique index alone on ingot.topics"},

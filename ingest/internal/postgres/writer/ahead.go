@@ -129,20 +129,24 @@ func (x *exchange) answer(ctx context.Context, row func(values [][]byte)) error 
 	_ = s.conn.Conn().SetReadDeadline(halfOf(ctx))
 	a, err := s.readAnswer(func(_ int, values [][]byte) { row(values) })
 	_ = s.conn.Conn().SetReadDeadline(time.Time{})
-	return judgeCommit(s.conn.TxStatus(), string(a.tag), err, a.warned)
+	if err := judgeCommit(s.conn.TxStatus(), string(a.tag), err, a.warned); err != nil {
+		return err
+	}
+	return judgeLogged(string(a.before))
 }
 
 // answered is the answer to the commands of one Query, or up to one Sync.
 type answered struct {
 	done   int    // commands that were completed
 	tag    []byte // command tag of the last of them
+	before []byte // that of the last but one
 	warned bool   // a warning came with the last of them, or after it
 }
 
 // readAnswer reads an answer to its end. It calls row for each row, with the number of commands that were completed
 // before that row; values may be used only until row returns. The error comes from the server or the connection.
 func (s *session) readAnswer(row func(done int, values [][]byte)) (a answered, err error) {
-	a.tag = make([]byte, 0, 32) // a tag is short
+	a.tag, a.before = make([]byte, 0, 32), make([]byte, 0, 32) // a tag is short
 	for {
 		message, failed := s.conn.ReceiveMessage(context.Background()) // ended by the read deadline, or by giveUp
 		if failed != nil {
@@ -154,7 +158,7 @@ func (s *session) readAnswer(row func(done int, values [][]byte)) (a answered, e
 			row(a.done, m.Values)
 		case *pgproto3.CommandComplete:
 			a.done++
-			a.tag = append(a.tag[:0], m.CommandTag...)
+			a.tag, a.before = append(a.before[:0], m.CommandTag...), a.tag
 			a.warned, s.warned = s.warned, false
 		case *pgproto3.ErrorResponse:
 			err = pgconn.ErrorResponseToPgError(m)

@@ -17,6 +17,9 @@ func classify(err error) error {
 	if _, classed := errors.AsType[*event.NotStoredError](err); classed {
 		return err
 	}
+	if _, classed := errors.AsType[*event.BadDataError](err); classed {
+		return err
+	}
 	if by := refusedBy(err); by != "" {
 		return &event.BadDataError{Err: err, By: by}
 	}

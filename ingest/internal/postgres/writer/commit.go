@@ -24,8 +24,8 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 	}
 	w.rollback(ctx)
 	if ofTheLog(err) {
-		w.drop() // its block of ids belongs to another log
-		err = fmt.Errorf("the commit log rejects the batch's row, as it does when the database was restored under an open connection; the next connection will use other ids: %w", err)
+		w.drop() // its block of ids belongs to another log, or it does not know of the trigger
+		err = fmt.Errorf("the commit log rejects the batch's row, as it does when the database was restored under an open connection, or when a trigger was put before the rows of ingot.events; the next connection may work: %w", err)
 	}
 	return err
 }
@@ -59,7 +59,10 @@ func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
 			w.sawFold(b, row)
 		}
 	}
-	return judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned)
+	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned); err != nil {
+		return err
+	}
+	return judgeLogged(results[len(results)-2].CommandTag.String())
 }
 
 // run runs statements as one Query, and tells whether a warning came with the last of them. A warning of another

@@ -43,8 +43,12 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan) (x *exchange, err 
 		if err := w.prepare(ctx, b); err != nil {
 			return err
 		}
+		if w.session.sifted {
+			return w.stagedAlone(ctx, b)
+		}
 		if err := w.lookUpBeside(ctx, b, p); err != nil {
-			return w.withoutLookUp(ctx, b, err)
+			w.cannotLookUp(b, err)
+			return w.stagedAlone(ctx, b)
 		}
 		x = w.sendDirect(ctx, b)
 		return nil
@@ -93,10 +97,11 @@ func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 	return nil
 }
 
-// withoutLookUp stages a batch whose keys could not be looked up, because the look-up failed (for example, no
-// connection can be opened for it) or another server answered. The merge needs no look-up.
-func (w *Writer) withoutLookUp(ctx context.Context, b *batch, err error) error {
-	w.cannotLookUp(b, err)
+// stagedAlone stages a batch that cannot take the direct path: a trigger may keep its rows out, or its keys could not be looked up,
+// because the look-up failed (for example, no connection can be opened for it) or another server answered. The merge needs
+// no look-up.
+func (w *Writer) stagedAlone(ctx context.Context, b *batch) error {
+	b.forgetKnown()
 	if err := w.alone(ctx); err != nil {
 		return err
 	}

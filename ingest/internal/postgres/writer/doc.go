@@ -33,6 +33,7 @@
 //	looker.go                    the two connections that look keys up
 //	classify.go                  what an error means for a batch
 //	added.go policies.go         what somebody has added to the tables that refuses a row
+//	withheld.go                  and what may keep one out without an error
 //
 // What this gives:
 //

@@ -19,16 +19,16 @@ const prepareLock = `PREPARE ingot_lock AS
 `
 
 // prepareLog prepares the statement that writes a batch's row of the log. Its parameters are the first id, how many
-// events the batch received and stored, its topics as JSON in hex, and whether it folds. The name and the instance have
-// to be filled into the text. No two sessions give the same name: behind a pooler that moves sessions between server
+// events the batch received and stored, its topics as JSON in hex, and whether it folds. The name, a further condition
+// (noSieve) and the instance have to be filled into the text. No two sessions give the same name: behind a pooler that moves sessions between server
 // processes, a batch could otherwise end with the statement of another ingester, and its row would name that one. If
-// another batch has ids of this one, first_id becomes NULL, which the table refuses: somebody has replaced the tables
-// that the block belongs to. A void row has no ids, and may stand between those of a batch.
+// another batch has ids of this one, or the condition does not hold, first_id becomes NULL, which the table refuses: somebody has replaced the tables
+// that the block belongs to, or made a trigger. A void row has no ids, and may stand between those of a batch.
 const prepareLog = `PREPARE %s (bigint, integer, integer, text, boolean) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
 		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)
 	SELECT coalesce(last.commit_seq, 0) + 1,
-		CASE WHEN $1 > coalesce((SELECT b.last_id FROM ingot.batches AS b WHERE b.first_id < $1 + $2 AND b.received > 0 ORDER BY b.first_id DESC LIMIT 1), 0) THEN $1 END,
+		CASE WHEN $1 > coalesce((SELECT b.last_id FROM ingot.batches AS b WHERE b.first_id < $1 + $2 AND b.received > 0 ORDER BY b.first_id DESC LIMIT 1), 0) %s THEN $1 END,
 		$1 + $2 - 1, $2, $3, coalesce(last.total_received, 0) + $2, coalesce(last.total_stored, 0) + $3, '%s'::uuid, clock_timestamp(),
 		pg_relation_size('ingot.events') / current_setting('block_size')::bigint, convert_from(decode($4, 'hex'), 'UTF8')::json, $5
 	FROM (VALUES (1)) AS one LEFT JOIN (

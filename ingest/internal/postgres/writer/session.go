@@ -57,6 +57,7 @@ type session struct {
 	backend backend
 	promise postgres.Durability
 	changed []string // what somebody has done to the tables
+	sifted  bool     // a trigger may keep rows out of the table of events
 	opened  time.Time
 	clock   time.Time   // what the clock said then
 	nextID  int64       // what is left of the block: nextID..lastID; 0 before a block is drawn
@@ -80,14 +81,14 @@ type session struct {
 func openSession(ctx context.Context, url string, t Timeouts, instance string) (*session, error) {
 	now := time.Now()
 	s := &session{opened: now, clock: now.Round(0), topics: map[string]int64{}, unfolded: unfoldedAtFirst, logName: fmt.Sprintf("ingot_log_%x", rand.Uint64())}
-	setup := fmt.Sprintf(setupSession+prepareLock+prepareLog+"SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
-		postgres.LogLock, s.logName, instance, postgres.Milliseconds(t.Statement), postgres.Milliseconds(t.Lock), postgres.Milliseconds(t.Idle))
+	setup := fmt.Sprintf(setupSession+prepareLock+"SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
+		postgres.LogLock, postgres.Milliseconds(t.Statement), postgres.Milliseconds(t.Lock), postgres.Milliseconds(t.Idle))
 	conn, err := postgres.Connect(ctx, url, setup, t.Statement, func(*pgconn.PgConn, *pgconn.Notice) { s.warned = true })
 	if err != nil {
 		return nil, err
 	}
 	s.conn = conn
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(ctx, instance); err != nil {
 		postgres.Discard(conn)
 		return nil, err
 	}
@@ -95,8 +96,8 @@ func openSession(ctx context.Context, url string, t Timeouts, instance string) (
 }
 
 // prepare asks the server who it is and what it promises, and what was done to the tables. Then it prepares the
-// merge.
-func (s *session) prepare(ctx context.Context) error {
+// statements of a batch.
+func (s *session) prepare(ctx context.Context, instance string) error {
 	d, err := postgres.ReadDurability(ctx, s.conn)
 	if err != nil {
 		return err
@@ -119,6 +120,9 @@ func (s *session) prepare(ctx context.Context) error {
 		return err
 	}
 	if s.policies, err = readPolicies(ctx, s.conn); err != nil {
+		return err
+	}
+	if err = s.prepareEnd(ctx, instance); err != nil {
 		return err
 	}
 	return s.prepareMerge(ctx, d)

@@ -69,5 +69,8 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 	if b.Brief {
 		lockTimeout = briefLock
 	}
-	return s.merge(ctx, b, lockTimeout)
+	if err := s.merge(ctx, b, lockTimeout); err != nil {
+		return err
+	}
+	return s.checkWithheld(ctx, b)
 }

@@ -1,0 +1,73 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/internal/event"
+)
+
+// A trigger that runs before each row may keep a row out without an error: it returns NULL. Such a row is not in the answer
+// to a merge, like one whose key exists, and the direct path does not notice at all. So where there is such a trigger:
+//
+//   - a session knows of it from its beginning (sifted), every batch is staged, and keys that the merge did not return are looked up
+//     before the COMMIT. One that is not there was withheld: its request is refused, as if the trigger had raised an exception.
+//   - A session that began before the trigger was made can store nothing: its row of the log refuses any such trigger
+//     (noSieve). The next session knows of it. Nobody can make one between a batch's rows and its row of the log, because
+//     that waits for whoever has written rows.
+
+const sieves = "SELECT FROM pg_trigger WHERE tgrelid = 'ingot.events'::regclass AND " + postgres.BeforeInsert
+
+// noSieve is a condition of the log's row, for sessions that began without such a trigger.
+const noSieve = "AND NOT EXISTS (" + sieves + ")"
+
+// prepareEnd prepares the statement that ends a batch, once it is known whether there is a trigger before rows.
+func (s *session) prepareEnd(ctx context.Context, instance string) error {
+	sifted, err := postgres.QueryNumber(ctx, s.conn, "SELECT count(*) FROM ("+sieves+") AS triggers")
+	if err != nil {
+		return fmt.Errorf("look at the triggers: %w", err)
+	}
+	condition := noSieve
+	if s.sifted = sifted > 0; s.sifted {
+		condition = ""
+	}
+	if _, err := s.conn.Exec(ctx, fmt.Sprintf(prepareLog, s.logName, condition, instance)).ReadAll(); err != nil {
+		return fmt.Errorf("prepare the log's row: %w", err)
+	}
+	return nil
+}
+
+// checkWithheld fails if a trigger has kept out a row of the merge that has just been made.
+func (s *session) checkWithheld(ctx context.Context, b *batch) error {
+	var ids, topics []string
+	for at, e := range event.Each(b.Groups) {
+		if !b.stored[at] && (b.known == nil || !b.known[at]) {
+			ids, topics = append(ids, e.ID), append(topics, e.Topic)
+		}
+	}
+	if !s.sifted || len(ids) == 0 {
+		return nil
+	}
+	params := [][]byte{appendTextArray(nil, ids), appendTextArray(nil, topics)}
+	found := s.conn.ExecParams(ctx, lookUpQuery, params, []uint32{pgtype.TextArrayOID, pgtype.TextArrayOID}, binaryFormat, nil).Read()
+	switch {
+	case found.Err != nil:
+		return unavailable(fmt.Errorf("look for rows that a trigger may have kept out: %w", found.Err))
+	case len(found.Rows) > 0:
+		return &event.BadDataError{Err: fmt.Errorf("merge: %d events became no rows, without an error", len(found.Rows)), By: "a trigger"}
+	}
+	return nil
+}
+
+// judgeLogged judges a batch that was committed by the tag of the statement that writes the log's row: if a trigger or rule that
+// somebody has just made has kept that row out, readers do not find the batch's events.
+func judgeLogged(tag string) error {
+	if tag != "INSERT 0 1" {
+		return &event.UnknownError{Err: errors.New("the batch's row of the log was kept out: has somebody put a trigger or a rule on ingot.batches? ingot verify tells what is wrong")}
+	}
+	return nil
+}

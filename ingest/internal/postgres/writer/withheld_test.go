@@ -1,0 +1,93 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"ingot/ingest/internal/postgres"
+	"ingot/ingest/internal/postgres/postgrestest"
+	"ingot/ingest/internal/storetest"
+	"ingot/internal/event"
+	"ingot/internal/pgtest"
+)
+
+// withhold makes a trigger that keeps out, without an error, what source 'bad' has sent.
+const withhold = `CREATE FUNCTION ingot.withhold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	IF NEW.source = 'bad' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+	CREATE TRIGGER withhold BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.withhold()`
+
+// TestWithheldIsNotStored: a row that a trigger keeps out without an error is answered neither stored nor duplicate, on either
+// path, also if the trigger is made beneath an open connection. What was sent beside it is stored without it.
+func TestWithheldIsNotStored(t *testing.T) {
+	t.Parallel()
+	for _, path := range []Path{PathAuto, PathStaged, PathDirect} {
+		for name, before := range map[string]bool{"before the connection": true, "beneath it": false} {
+			t.Run(string(path)+" "+name, func(t *testing.T) {
+				t.Parallel()
+				url := postgrestest.Database(t)
+				conn := pgtest.Client(t, url)
+				w := New(url, path, testTimeouts, uuid.New(), zap.NewNop())
+				t.Cleanup(w.Close)
+				if before {
+					pgtest.Exec(t, conn, withhold)
+				}
+				storetest.Merge(t, w, "known")
+				if !before {
+					pgtest.Exec(t, conn, withhold)
+				}
+				bad := storetest.Event("b")
+				bad.Source = "bad"
+				batch := func() event.Batch {
+					return event.Batch{Groups: append(storetest.Groups("known", "a"), storetest.Group(bad)), Suspects: make([]bool, 3)}
+				}
+				if !before {
+					var notStored *event.NotStoredError
+					if stored, err := w.Merge(t.Context(), batch(), func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {
+						t.Fatalf("over a connection that does not know of the trigger: %v, %v", stored, err)
+					}
+				}
+				for range 2 {
+					var refused *event.BadDataError
+					if stored, err := w.Merge(t.Context(), batch(), func() {}); !errors.As(err, &refused) || refused.By != "a trigger" {
+						t.Fatalf("got %v, %v; want bad data that a trigger refuses", stored, err)
+					}
+				}
+				if diff := cmp.Diff([]bool{false, true, false}, storetest.Merge(t, w, "known", "a", "a")); diff != "" {
+					t.Errorf("what was sent beside it: %s", diff)
+				}
+				if v := postgrestest.CheckLog(t, url); v.Events != 2 {
+					t.Errorf("%+v", v)
+				}
+			})
+		}
+	}
+}
+
+// TestALogRowThatIsKeptOut by a trigger that is made beneath an open connection: nobody is told that the batch is stored, since no
+// reader would find it. No connection is opened while the trigger is there.
+func TestALogRowThatIsKeptOut(t *testing.T) {
+	t.Parallel()
+	for _, path := range []Path{PathStaged, PathDirect} {
+		url := postgrestest.Database(t)
+		w := New(url, path, testTimeouts, uuid.New(), zap.NewNop())
+		t.Cleanup(w.Close)
+		storetest.Merge(t, w, "a")
+		pgtest.Exec(t, pgtest.Client(t, url), `CREATE FUNCTION ingot.none() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+			CREATE TRIGGER none BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.none()`)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		var unknown *event.UnknownError
+		if stored, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups("b"), Suspects: make([]bool, 1)}, func() {}); !errors.As(err, &unknown) {
+			t.Errorf("%s: got %v, %v; want unknown", path, stored, err)
+		}
+		if _, err := postgres.Open(t.Context(), url); err == nil {
+			t.Errorf("%s: opened", path)
+		}
+	}
+}
