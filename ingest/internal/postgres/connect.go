@@ -26,8 +26,8 @@ const catalogAlone = "SET search_path = pg_catalog; "
 const waitsForNobody = "SET default_transaction_isolation = 'read committed'; "
 
 // Begin opens a transaction that writes. It states what the answers rely on, whatever the defaults of the role or the
-// database are.
-const Begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+// database are. It does not say READ WRITE: default_transaction_read_only is how an operator stops all that writes.
+const Begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 // Connect opens one connection and runs setup on it, as one simple Query. unanswered bounds how long the network
 // may leave sent data without an acknowledgement: see dial. onNotice may be nil.

@@ -25,7 +25,7 @@ func TestReadersWaitForNobody(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
-	for _, setting := range []string{"default_transaction_isolation = serializable", "default_transaction_deferrable = on", "default_transaction_read_only = on"} {
+	for _, setting := range []string{"default_transaction_isolation = serializable", "default_transaction_deferrable = on"} {
 		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET "+setting)
 	}
 	tx, err := conn.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.Serializable, AccessMode: pgx.ReadWrite})

@@ -62,7 +62,7 @@ func open(ctx context.Context, url string, conn *pgconn.PgConn) (Durability, err
 			return durability, err
 		}
 		if !deadlocked(err) {
-			return durability, explainRights(err)
+			return durability, ExplainReadOnly(explainRights(err))
 		}
 		if _, err := conn.Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
 			return durability, fmt.Errorf("roll back a migration: %w", err)

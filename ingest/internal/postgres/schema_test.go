@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -52,14 +53,17 @@ func TestOpenDoesNotWaitForEver(t *testing.T) {
 }
 
 // TestOpenWhateverTheDatabaseHas: sessions of this database may only read, and for no time to speak of. The schema is made
-// all the same, and what takes long is waited for: another's migration, and a lock in the way of Verify.
+// once they may write, and what takes long is waited for: another's migration, and a lock in the way of Verify.
 func TestOpenWhateverTheDatabaseHas(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
 	other := pgtest.Client(t, url)
-	for _, setting := range []string{"default_transaction_read_only = on", "statement_timeout = '100ms'"} {
-		pgtest.Exec(t, other, "ALTER DATABASE "+pgx.Identifier{other.Config().Database}.Sanitize()+" SET "+setting)
+	database := "ALTER DATABASE " + pgx.Identifier{other.Config().Database}.Sanitize()
+	pgtest.Exec(t, other, database+" SET statement_timeout = '100ms'; "+database+" SET default_transaction_read_only = on")
+	if _, err := Open(t.Context(), url); !NotUpYet(err) || !errors.Is(err, ErrReadOnly) {
+		t.Errorf("open with the brake on: %v", err)
 	}
+	pgtest.Exec(t, other, database+" RESET default_transaction_read_only")
 	holding := func(lock string, do func() error) error {
 		pgtest.Exec(t, other, "BEGIN; "+lock)
 		let := make(chan struct{})
@@ -74,6 +78,11 @@ func TestOpenWhateverTheDatabaseHas(t *testing.T) {
 	if err := holding(fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", migrationLock), open); err != nil {
 		t.Errorf("open: %v", err)
 	}
+	pgtest.Exec(t, other, database+" SET default_transaction_read_only = on")
+	if err := open(); err != nil {
+		t.Errorf("open where there is nothing to write: %v", err)
+	}
+	pgtest.Exec(t, other, "SET default_transaction_read_only = off")
 	verify := func() error { _, err := Verify(t.Context(), url); return err }
 	if err := holding("LOCK ingot.events", verify); err != nil {
 		t.Errorf("verify: %v", err)

@@ -23,7 +23,7 @@ type Subscriptions struct {
 func OpenSubscriptions(url string, config postgres.PoolConfig, most int) (*Subscriptions, error) {
 	// An instance that hangs while it makes a subscription keeps others from making one for no longer than a statement
 	// may take.
-	setup := fmt.Sprintf("SET default_transaction_read_only = off; SET idle_in_transaction_session_timeout = %d", postgres.Milliseconds(config.Timeout))
+	setup := fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", postgres.Milliseconds(config.Timeout))
 	pool, err := postgres.OpenPool(url, "ingot subscriptions", config, setup)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (s *Subscriptions) Create(ctx context.Context, sub event.Subscription) (cre
 		return insertSubscription(ctx, tx, sub)
 	})
 	if err != nil {
-		return false, fmt.Errorf("create a subscription: %w", err)
+		return false, fmt.Errorf("create a subscription: %w", s.refused(err))
 	}
 	return created, nil
 }
@@ -74,7 +74,7 @@ func (s *Subscriptions) Commit(ctx context.Context, name string, at event.Positi
 	_, err := s.pool.Exec(ctx, `UPDATE ingot.subscriptions SET commit_seq = $2, id = $3, identity = $4, committed_at = clock_timestamp()
 		WHERE name = $1 AND (commit_seq, id) < ($2::bigint, $3::bigint)`, name, at.Commit, at.ID, int64(at.Identity))
 	if err != nil {
-		return fmt.Errorf("commit a subscription: %w", err)
+		return fmt.Errorf("commit a subscription: %w", s.refused(err))
 	}
 	return nil
 }
@@ -83,9 +83,18 @@ func (s *Subscriptions) Commit(ctx context.Context, name string, at event.Positi
 func (s *Subscriptions) Delete(ctx context.Context, name string) (bool, error) {
 	tag, err := s.pool.Exec(ctx, "DELETE FROM ingot.subscriptions WHERE name = $1", name)
 	if err != nil {
-		return false, fmt.Errorf("delete a subscription: %w", err)
+		return false, fmt.Errorf("delete a subscription: %w", s.refused(err))
 	}
 	return tag.RowsAffected() == 1, nil
+}
+
+// refused has other connections opened after one that may only read: each keeps the brake that its database or role had when it
+// was opened.
+func (s *Subscriptions) refused(err error) error {
+	if postgres.ReadOnly(err) {
+		s.pool.Reset()
+	}
+	return postgres.ExplainReadOnly(err)
 }
 
 // lagQuery reads subscriptions. For each it also tells how many events are ahead of it, and how long ago the first

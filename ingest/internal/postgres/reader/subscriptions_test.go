@@ -61,14 +61,12 @@ func TestEachEnds(t *testing.T) {
 }
 
 // TestCommitsAtOnce: two commits of one name meet, and neither fails, whatever isolation the database
-// has for transactions that do not say, and though those may only read.
+// has for transactions that do not say.
 func TestCommitsAtOnce(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
-	for _, setting := range []string{"default_transaction_isolation = 'repeatable read'", "default_transaction_read_only = on"} {
-		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET "+setting)
-	}
+	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET default_transaction_isolation = 'repeatable read'")
 	s := newSubscriptions(t, url, 1)
 	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
 		t.Fatal(err)
@@ -319,5 +317,39 @@ func TestSubscriptionLag(t *testing.T) {
 		if w := want[sub.Name]; sub.LagEvents != w.events || sub.Lag != 0 {
 			t.Errorf("%s: %d events, %v; want %d that wait for less than nothing", sub.Name, sub.LagEvents, sub.Lag, w.events)
 		}
+	}
+}
+
+// TestSubscriptionsKeepTheBrake that an operator puts on, and go on once it is off, also over connections that were opened
+// meanwhile. Reading goes on.
+func TestSubscriptionsKeepTheBrake(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	conn := pgtest.Client(t, url)
+	s := newSubscriptions(t, url, 10)
+	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning"}); err != nil {
+		t.Fatal(err)
+	}
+	s.pool.Reset()
+	brake := "ALTER DATABASE " + pgx.Identifier{conn.Config().Database}.Sanitize() + " SET default_transaction_read_only = "
+	pgtest.Exec(t, conn, brake+"on")
+	for range 2 {
+		_, created := s.Create(t.Context(), event.Subscription{Name: "b", After: "beginning"})
+		_, deleted := s.Delete(t.Context(), "a")
+		for _, err := range []error{created, deleted, s.Commit(t.Context(), "a", event.Position{Commit: 2})} {
+			if !errors.Is(err, postgres.ErrReadOnly) {
+				t.Errorf("got %v, want %v", err, postgres.ErrReadOnly)
+			}
+		}
+		if subs, err := s.all(t.Context()); err != nil || len(subs) != 1 || subs[0].At.Commit != 0 {
+			t.Errorf("%v, %v", subs, err)
+		}
+	}
+	pgtest.Exec(t, conn, "SET default_transaction_read_only = off; "+brake+"off")
+	if err := s.Commit(t.Context(), "a", event.Position{Commit: 2}); err != nil && !errors.Is(err, postgres.ErrReadOnly) {
+		t.Error(err)
+	}
+	if err := s.Commit(t.Context(), "a", event.Position{Commit: 3}); err != nil {
+		t.Errorf("once it is off: %v", err)
 	}
 }

@@ -155,16 +155,20 @@ func TestPruneOfBatchesWithoutEvents(t *testing.T) {
 	}
 }
 
-// TestPruneWhateverTheDatabaseHas for transactions that do not say how they are.
+// TestPruneWhateverTheDatabaseHas for transactions that do not say how they are, but for the brake that stops all that writes.
 func TestPruneWhateverTheDatabaseHas(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	filled(t, url, 20)
 	conn := pgtest.Client(t, url)
-	for _, setting := range []string{"default_transaction_read_only = on", "default_transaction_isolation = 'repeatable read'"} {
-		pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET "+setting)
+	database := "ALTER DATABASE " + pgx.Identifier{conn.Config().Database}.Sanitize()
+	pgtest.Exec(t, conn, database+" SET default_transaction_isolation = 'repeatable read'; "+database+" SET default_transaction_read_only = on")
+	p := newPruner(t, url)
+	if done, err := p.Prune(t.Context(), 0); !errors.Is(err, postgres.ErrReadOnly) {
+		t.Errorf("with the brake on: %+v, %v", done, err)
 	}
-	if all := pruned(t, newPruner(t, url), 0); all.Batches != 6 {
+	pgtest.Exec(t, conn, database+" RESET default_transaction_read_only")
+	if all := pruned(t, p, 0); all.Batches != 6 {
 		t.Errorf("deleted %+v", all)
 	}
 }

@@ -56,7 +56,7 @@ func tookTooLong(err error) bool { return postgres.SQLState(err) == "57014" }
 
 // unavailable is the fate of a batch that was not stored because of some failure that has nothing to do with its data.
 func unavailable(err error) error {
-	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}
+	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: postgres.ExplainReadOnly(err)}
 }
 
 // isBadData recognizes the SQLSTATEs that a row causes, and causes again whenever it is sent: class 22 (data

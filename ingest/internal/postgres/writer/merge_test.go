@@ -73,7 +73,7 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	for _, setting := range []string{
-		"default_transaction_isolation = 'repeatable read'", "default_transaction_read_only = on",
+		"default_transaction_isolation = 'repeatable read'",
 		"synchronous_commit = off", "statement_timeout = '7s'", "lock_timeout = '7s'", "idle_in_transaction_session_timeout = '7s'", "TimeZone = 'Asia/Tokyo'", "DateStyle = 'German'",
 	} {
 		pgtest.Exec(t, conn, fmt.Sprintf("ALTER DATABASE %s SET %s", pgx.Identifier{conn.Config().Database}.Sanitize(), setting))
@@ -89,7 +89,7 @@ func TestTransactionSaysWhatItNeeds(t *testing.T) {
 	w := newWriter(t, url)
 	storetest.Merge(t, w, "a", "b")
 	w.session.merged = 0
-	if _, err := w.session.conn.Exec(t.Context(), "SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on; SET synchronous_commit = off").ReadAll(); err != nil {
+	if _, err := w.session.conn.Exec(t.Context(), "SET default_transaction_isolation = 'repeatable read'; SET synchronous_commit = off").ReadAll(); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Merge(t, w, "b", "c")

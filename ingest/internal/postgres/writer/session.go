@@ -34,16 +34,12 @@ SET plan_cache_mode = force_generic_plan;
 
 // setupSession runs once on every connection that writes.
 //
-// transaction_read_only comes first: it can be changed only before anything is read.
-//
 // synchronous_commit is local for what the session commits besides batches and fences, which set their own: the draws
 // of ids, which matter to this session alone until a row with them is committed. If a draw waited for a standby, no
 // doubt could be resolved while the standby is away.
 //
 // idle_session_timeout is off: a server that ends the session between two batches would put the second in doubt.
 const setupSession = `
-SET transaction_read_only = off;
-SET default_transaction_read_only = off;
 SET synchronous_commit = local;
 SET client_min_messages = warning;
 SET idle_session_timeout = 0;
@@ -103,6 +99,9 @@ func (s *session) prepare(ctx context.Context, instance string) error {
 		return err
 	}
 	s.promise = d
+	if err := mayWrite(ctx, s.conn); err != nil {
+		return err
+	}
 	s.begin = postgres.Begin + "; SET LOCAL synchronous_commit = " + commitLevel(d)
 	results, err := s.conn.Exec(ctx, backendQuery).ReadAll()
 	if err != nil {
@@ -126,6 +125,19 @@ func (s *session) prepare(ctx context.Context, instance string) error {
 		return err
 	}
 	return s.prepareMerge(ctx, d)
+}
+
+// mayWrite fails for a session that began while the brake was on. It would keep it where it was put on the database or the role,
+// so it is not used: the next session finds out whether it is off again. A brake of the server reaches open sessions, and leaves them.
+func mayWrite(ctx context.Context, conn *pgconn.PgConn) error {
+	on, err := postgres.QueryNumber(ctx, conn, "SELECT current_setting('default_transaction_read_only')::boolean::integer")
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask whether this session may write: %w", err)
+	case on == 1:
+		return postgres.ErrReadOnly
+	}
+	return nil
 }
 
 // commitLevel is the synchronous_commit of a batch. The answers rely on it as they do on postgres.Begin, so each
