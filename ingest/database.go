@@ -79,7 +79,7 @@ func openWhenUp(ctx context.Context, url string, wait time.Duration, log *zap.Lo
 // old service logged; scripts wait for it.
 func report(log *zap.Logger, url string, d postgres.Durability) {
 	fields := []zap.Field{
-		zap.String("database", postgres.Target(url)), zap.String("postgres", d.ServerVersion),
+		zap.String("database", postgres.Target(url)), zap.String("postgres", d.ServerVersion), zap.Bool("encrypted", d.Encrypted),
 		zap.String("fsync", d.Fsync), zap.String("full_page_writes", d.FullPageWrites),
 		zap.String("synchronous_commit", d.SynchronousCommit), zap.String("synchronous_standby_names", d.SynchronousNames),
 	}
@@ -87,6 +87,9 @@ func report(log *zap.Logger, url string, d postgres.Durability) {
 		fields = append(fields, zap.String("unlogged", d.Unlogged))
 	}
 	log.Info("Database connected and tables created", fields...)
+	if d.Exposed {
+		log.Warn("the connection to the database is not encrypted and leaves this machine: put sslmode=verify-full into DATABASE_URL", fields[0])
+	}
 	if !d.Safe() {
 		log.Warn("this database may lose acknowledged events when its machine crashes", fields...)
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"ingot/ingest/internal/postgres"
 	"ingot/internal/localpg"
 )
 
@@ -111,5 +112,19 @@ func TestStopDuringTheStart(t *testing.T) {
 	c := config{Listen: "127.0.0.1:0", DatabaseURL: "postgres://nobody@127.0.0.1:1/none", DatabaseWait: time.Minute}
 	if err := run(ctx, c, zap.NewNop()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPlaintextIsTold where others could read it.
+func TestPlaintextIsTold(t *testing.T) {
+	t.Parallel()
+	for _, exposed := range []bool{false, true} {
+		core, logs := observer.New(zap.InfoLevel)
+		report(zap.New(core), "postgres://127.0.0.1/d", postgres.Durability{Fsync: "on", FullPageWrites: "on", Exposed: exposed})
+		warned := logs.FilterMessageSnippet("sslmode=verify-full").Len() == 1
+		encrypted, said := logs.All()[0].ContextMap()["encrypted"]
+		if warned != exposed || !said || encrypted != false {
+			t.Errorf("exposed: %v: %v", exposed, logs.All())
+		}
 	}
 }

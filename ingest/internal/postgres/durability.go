@@ -15,9 +15,12 @@ const minVersion = 15
 // ErrStandby is in the error of Open if the server is a standby, or has not come to the end of its recovery.
 var ErrStandby = errors.New("the server is a standby in recovery; point DATABASE_URL at the primary")
 
-// Durability is what the server promises about a commit: its settings as it reports them, such as "on" or "off".
+// Durability is what the server promises about a commit: its settings as it reports them, such as "on" or "off". What stands before
+// Fsync says of the server and the connection who they are.
 type Durability struct {
 	ServerVersion     string
+	Encrypted         bool // the connection is
+	Exposed           bool // it is not, and leaves this machine
 	Fsync             string
 	FullPageWrites    string
 	SynchronousCommit string // the server's default; batches never commit with less than "on"
@@ -50,6 +53,7 @@ func ReadDurability(ctx context.Context, conn *pgconn.PgConn) (Durability, error
 		ServerVersion: string(row[0]), Fsync: string(row[3]), FullPageWrites: string(row[4]),
 		SynchronousCommit: string(row[5]), SynchronousNames: string(row[6]), Unlogged: string(row[8]),
 	}
+	d.Encrypted, d.Exposed = encryption(conn.Conn())
 	number, _ := strconv.Atoi(string(row[1]))
 	switch encoding := string(row[2]); {
 	case number/10000 < minVersion:

@@ -68,7 +68,7 @@ func (w *Writer) ready(ctx context.Context) (*session, error) {
 // compare logs a warning when a commit does not promise what it did on the connection before: somebody has changed
 // settings, or another server answers. What was logged at the start is out of date then.
 func (w *Writer) compare(now postgres.Durability) {
-	now.ServerVersion = ""
+	now.ServerVersion, now.Encrypted, now.Exposed = "", false, false
 	if before := w.promise; before != now && before != (postgres.Durability{}) {
 		w.log.Warn("the durability settings of the database have changed", zap.Bool("safe", now.Safe()), zap.Any("before", before), zap.Any("now", now))
 	}
