@@ -65,7 +65,7 @@ func (o overload) run(t *testing.T) {
 	conn := pgtest.Client(t, server.URL())
 	pgtest.Exec(t, conn, fmt.Sprintf(`
 		CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%s); RETURN NEW; END $$;
-		CREATE TRIGGER slow BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION public.slow()`, o.pause))
+		CREATE TRIGGER slow AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION public.slow()`, o.pause))
 	told := newLedger(o.size)
 	stop := make(chan struct{})
 	var seen peaks

@@ -90,8 +90,8 @@ func TestAddedToTheLog(t *testing.T) {
 		"check":            "ALTER TABLE ingot.batches ADD CONSTRAINT none CHECK (received = 0)",
 		"deferred":         "CREATE TABLE public.events (id int8 PRIMARY KEY); ALTER TABLE ingot.batches ADD CONSTRAINT none FOREIGN KEY (received) REFERENCES public.events DEFERRABLE INITIALLY DEFERRED",
 		"deferred trigger": raising("true") + "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON ingot.batches DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
-		"trigger":          raising("true") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
-		"with an SQLSTATE": raisingAs("SQLSTATE 'MY001'", "true") + "CREATE TRIGGER refuse BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
+		"trigger":          raising("true") + "CREATE TRIGGER refuse AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
+		"with an SQLSTATE": raisingAs("SQLSTATE 'MY001'", "true") + "CREATE TRIGGER refuse AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.refuse()",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -173,7 +173,7 @@ func TestTimeOfTheSecond(t *testing.T) {
 	const attempt, each = 20 * time.Second, 5500 * time.Millisecond // half of an attempt is over before the second is done
 	pgtest.Exec(t, conn, fmt.Sprintf(`
 		CREATE FUNCTION ingot.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%f); RETURN NEW; END $$;
-		CREATE TRIGGER slow BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.slow()`, each.Seconds()))
+		CREATE TRIGGER slow AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.slow()`, each.Seconds()))
 	ctx, cancel := context.WithTimeout(t.Context(), attempt)
 	defer cancel()
 	session := w.session

@@ -241,7 +241,7 @@ func TestErrorsAreClassedByStatement(t *testing.T) {
 		want    any
 	}{
 		"merge":   {raise + `CREATE TRIGGER fail BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.fail()`, new(*event.BadDataError)},
-		"log":     {raise + `CREATE TRIGGER fail BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.fail()`, new(*event.NotStoredError)},
+		"log":     {raise + `CREATE TRIGGER fail AFTER INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.fail()`, new(*event.NotStoredError)},
 		"topics":  {raise + `CREATE TRIGGER fail BEFORE INSERT ON ingot.topics FOR EACH ROW EXECUTE FUNCTION ingot.fail()`, new(*event.NotStoredError)},
 		"session": {`ALTER SEQUENCE ingot.id_blocks MAXVALUE 65537 RESTART 65537; SELECT nextval('ingot.id_blocks')`, new(*event.NotStoredError)}, // 2200H
 	} {

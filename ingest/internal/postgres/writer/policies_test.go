@@ -97,7 +97,7 @@ func TestWithoutAPolicyNothingIsRefused(t *testing.T) {
 	const (
 		insert = "CREATE POLICY p ON ingot.events FOR INSERT WITH CHECK (true);"
 		audit  = "CREATE TABLE public.audit (source text); CREATE FUNCTION ingot.audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit VALUES (NEW.source); RETURN NEW; END $$;" +
-			"CREATE TRIGGER audit BEFORE INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.audit();"
+			"CREATE TRIGGER audit AFTER INSERT ON ingot.events FOR EACH ROW EXECUTE FUNCTION ingot.audit();"
 	)
 	for name, c := range map[string]struct{ wrong, mend string }{
 		"no policy":              {rowSecurity, "CREATE POLICY p ON ingot.events USING (true)"},
