@@ -65,7 +65,7 @@ func TestACompressedFileIsWhatItHolds(t *testing.T) {
 			packed := written(t, "dpkg.log.2."+ending, compressed(t, nasty[:100], nasty[100:200_000], nasty[200_000:]))
 			exit, o := replayed(t, t.Context(), network, "", packed)
 			want := lineCounts{Lines: 10, Blank: 2, Whole: 7, Split: 1, Pieces: 2, Base64: 2}
-			if exit != exitOK || o.Lines != want || o.Stored != 9 || o.Audit.Found != 9 || o.Files[0] != (fileSaid{packed, "lines", "dpkg.log"}) {
+			if exit != exitOK || o.Lines != want || o.Stored != 9 || o.Audit.Found != 9 || o.Files[0] != (fileSaid{packed, "lines", "dpkg.log", ""}) {
 				t.Errorf("%s: exit %d, %+v", ending, exit, o)
 			}
 			if exit, o = replayed(t, t.Context(), network, "", plain); exit != exitOK || o.Lines != want || o.Stored != 0 || o.Duplicates != 9 || o.Audit.Found != 9 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"ingot/internal/event"
 	"ingot/publisher/internal/content"
@@ -80,11 +83,11 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader, wai
 	var err error
 	switch {
 	case path == "-":
-		f.name, f.src, f.origin.Timestamp = f.origin.Name, newPipe(ctx, stdin), time.Now()
+		f.name, f.src, f.origin.Timestamp, f.origin.Run = f.origin.Name, newPipe(ctx, stdin), time.Now(), r.runOfPipe()
 	case r.Follow:
 		err = f.tail(ctx, path, waiting)
 	default:
-		err = f.openOnce(ctx, path)
+		err = r.openOnce(ctx, f, path)
 	}
 	if err != nil {
 		return nil, err
@@ -95,9 +98,9 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader, wai
 	return f, f.complete()
 }
 
-func (f *file) openOnce(ctx context.Context, path string) error {
+func (r *replay) openOnce(ctx context.Context, f *file, path string) error {
 	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
-		f.src, f.origin.Timestamp = newPipe(ctx, &fifo{path: path}), info.ModTime()
+		f.src, f.origin.Timestamp, f.origin.Run = newPipe(ctx, &fifo{path: path}), info.ModTime(), r.runOfPipe()
 		return nil
 	}
 	opened, err := os.Open(path)
@@ -115,7 +118,7 @@ func (f *file) openOnce(ctx context.Context, path string) error {
 		f.size = info.Size()
 		f.src = &whole{File: opened, path: path, was: info}
 	default:
-		f.src = newPipe(ctx, opened)
+		f.src, f.origin.Run = newPipe(ctx, opened), r.runOfPipe()
 	}
 	f.origin.Timestamp = info.ModTime()
 	return nil
@@ -137,6 +140,10 @@ func (f *file) tail(ctx context.Context, path string, waiting *lines.Room) error
 }
 
 // complete fills in what no flag has said.
+// runOfPipe is --run, or a new name. A pipe has no lines that stay where they are: without a run, line 7 of today would be taken
+// for line 7 of yesterday if both say the same.
+func (r *replay) runOfPipe() string { return cmp.Or(r.PipeRun, uuid.NewString()[:8]) }
+
 func (f *file) complete() error {
 	o := &f.origin
 	if o.Topic == "" {

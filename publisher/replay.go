@@ -28,7 +28,8 @@ type replay struct {
 
 	server
 	Topic       string         `help:"Topic of lines of text. Default: the file's base name without its extension, and without .gz or .zst; stdin for -."`
-	Source      string         `help:"Source of lines of text. Default: this host's name."`
+	Source      string         `help:"Source of lines of text, part of their ids. Default: this host's name."`
+	PipeRun     string         `name:"run" placeholder:"NAME" help:"Name of this run of a pipe, part of the ids of its lines of text: the same name sends the same ids again. Default: a new one each time, which the report tells."`
 	Timestamp   string         `placeholder:"RFC3339" help:"Timestamp of lines of text. Default: the file's modification time, the same on every run; for -, the time of the start."`
 	Format      string         `enum:"auto,events,lines" default:"auto" help:"auto: depends on how a file begins; events: NDJSON or JSON of events; lines: text, whatever it looks like."`
 	Follow      bool           `short:"f" help:"Go on with what is appended, even after the file is truncated or replaced, until interrupted."`
@@ -61,7 +62,7 @@ func (r *replay) validateOrigin() error {
 	if _, err := r.timestamp(); err != nil {
 		return err
 	}
-	for _, flag := range []struct{ name, text string }{{"--topic", r.Topic}, {"--source", r.Source}} {
+	for _, flag := range []struct{ name, text string }{{"--topic", r.Topic}, {"--source", r.Source}, {"--run", r.PipeRun}} {
 		if flag.text != "" && !event.ValidText(flag.text) {
 			return fmt.Errorf("%s must be 1 to %d bytes of UTF-8 without control characters", flag.name, event.MaxTextBytes)
 		}

@@ -43,7 +43,7 @@ func TestNothingOfANastyFileIsLost(t *testing.T) {
 		if text.String() != strings.Join(lines, "\n")+"\n" {
 			t.Errorf("the rows are\n%.300q", text.String())
 		}
-		if exit, o = replayed(t, t.Context(), network, "", "--source=elsewhere", path); exit != exitOK || o.Duplicates != 9 || o.Stored != 0 {
+		if exit, o = replayed(t, t.Context(), network, "", "--source=here", "--timestamp=2025-01-01T00:00:00Z", path); exit != exitOK || o.Duplicates != 9 || o.Stored != 0 {
 			t.Errorf("again: exit %d, %+v", exit, o)
 		}
 	})
@@ -144,12 +144,46 @@ func TestTheEndOfTheInputIsHowAPipeEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := &ingottest.Server{}
 		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "a\nb\n", "-", "--topic=piped", "--timestamp=2025-06-07T08:09:10+02:00")
-		if exit != exitOK || o.Stored != 2 || o.Files[0] != (fileSaid{"stdin", "lines", "piped"}) {
+		if exit != exitOK || o.Stored != 2 || o.Files[0] != (fileSaid{"stdin", "lines", "piped", o.Files[0].Run}) {
 			t.Errorf("exit %d, %+v", exit, o)
 		}
 		for _, r := range rowsOf(t, srv) {
 			if r.topic != "piped" || r.timestamp != "2025-06-07T06:09:10Z" {
 				t.Errorf("%+v", r)
+			}
+		}
+	})
+}
+
+// TestTheSameLinesAgain are the same events where they come from the same file of the same source, or the same run of a pipe.
+// Anything else is another line that says the same: none may be lost as a duplicate.
+func TestTheSameLinesAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const text = "cron started\nbackup failed\n"
+		path := written(t, "cron.log", text)
+		network := ingottest.Network(t, &ingottest.Server{})
+		for _, c := range []struct {
+			name   string
+			stored int
+			args   []string
+		}{
+			{"a file", 2, []string{path, "--source=h1"}},
+			{"again", 0, []string{path, "--source=h1"}},
+			{"of another source", 2, []string{path, "--source=h2"}},
+			{"a pipe", 2, []string{"-"}},
+			{"another one", 2, []string{"-"}},
+			{"a run", 2, []string{"-", "--run=r"}},
+			{"again", 0, []string{"-", "--run=r"}},
+			{"another run", 2, []string{"-", "--run=s"}},
+		} {
+			exit, o := replayed(t, t.Context(), network, text, c.args...)
+			if exit != exitOK || o.Stored != c.stored || o.Stored+o.Duplicates != 2 {
+				t.Errorf("%s: exit %d, %+v", c.name, exit, o)
+			}
+			said := o.Files[0].Run
+			if slices.Contains(c.args, "-") != (said != "" && strings.Contains(strings.Join(o.Notes, "\n"), "--run="+said)) {
+				t.Errorf("%s: the run %q, and noted is %q", c.name, said, o.Notes)
 			}
 		}
 	})

@@ -37,8 +37,9 @@ type finalCounts struct {
 
 type fileSaid struct {
 	Name   string `json:"name"`
-	Format string `json:"format"` // "events" or "lines"; "auto" for a file without a line
-	Topic  string `json:"topic"`  // of lines; events name their own
+	Format string `json:"format"`        // "events" or "lines"; "auto" for a file without a line
+	Topic  string `json:"topic"`         // of lines; events name their own
+	Run    string `json:"run,omitempty"` // of the lines of a pipe
 }
 
 // outcome is called when the readers have ended. follow tells that files have no end.
@@ -48,7 +49,7 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	report := in.tally.Report(in.counts.Whole+in.counts.Pieces, elapsed, "the same lines were sent before")
 	o := replayOutcome{Lines: in.counts, Report: report, Named: append([]string{}, in.named...), final: in.final}
 	for _, f := range in.files {
-		o.Files = append(o.Files, fileSaid{f.name, f.format, f.origin.Topic})
+		o.Files = append(o.Files, fileSaid{f.name, f.format, f.origin.Topic, f.origin.Run})
 	}
 	if in.failure != nil {
 		o.Problems["read"] = in.failure.Error()
@@ -67,6 +68,11 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	}
 	if in.counts.Pending > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("%s bytes after the last line feed were not sent: their line may not be complete", grouped(in.counts.Pending)))
+	}
+	for _, f := range in.files {
+		if f.origin.Run != "" && f.format == "lines" {
+			o.Notes = append(o.Notes, fmt.Sprintf("the lines of %s are those of the run %s: to send the same input again without storing it twice, use --run=%s", f.name, f.origin.Run, f.origin.Run))
+		}
 	}
 	return o
 }

@@ -103,7 +103,7 @@ func (p packed) Error() string {
 	if strings.HasPrefix(p.name, "UTF-") {
 		why = "it is text in " + p.name + ", but only UTF-8 is supported"
 	}
-	return fmt.Sprintf("%s: %s | publisher replay - --topic=TOPIC", why, p.unpack)
+	return fmt.Sprintf("%s: %s | publisher replay - --topic=TOPIC --run=FILE", why, p.unpack)
 }
 
 // refusal tells why a file in this format is not read; nil: it is. What is compressed is not followed, not even a pipe: the

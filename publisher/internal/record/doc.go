@@ -7,8 +7,8 @@
 //	               Record: the bytes to send, the key, and a digest of what must
 //	                       come back
 //
-// The same line of the same file makes the same event on every run and on every machine, apart from
-// its source and timestamp: that makes it safe to replay a file again. Nothing of a line is lost:
+// The same line of the same file and source makes the same event on every run, apart from its
+// timestamp: that makes it safe to replay a file again. Nothing of a line is lost:
 // message is its bytes, and what JSON cannot carry (bytes that are not UTF-8, NUL) becomes
 // message_base64.
 //

@@ -28,8 +28,9 @@ const ByteOrderMark = "\ufeff"
 // Origin is where lines come from.
 type Origin struct {
 	Name      string // the file's base name, a part of each id
+	Run       string // of a pipe, which begins with line 1 each time: likewise; "" for a file
 	Topic     string
-	Source    string
+	Source    string // likewise
 	Timestamp time.Time
 	Limit     int // bytes of one payload, at least MinLimit
 }
@@ -55,8 +56,8 @@ type Sum [16]byte
 
 var unbroken = strings.NewReplacer("\r", " ", "\n", " ")
 
-// SumOf digests the payload, and if exact the source and the timestamp too. Of a line only the payload counts: on
-// another run or machine the line has another source, and the file may be newer, but it is the same line. A line
+// SumOf digests the payload, and if exact the source and the timestamp too. Of a line only the payload counts:
+// the source is in its id, and on another run the file may be newer, but it is the same line. A line
 // break, which JSON has only between tokens, counts as a blank, since an export makes a blank of it.
 func SumOf(exact bool, source string, at time.Time, payload string) Sum {
 	h := sha256.New()
@@ -96,10 +97,10 @@ func (o Origin) Text(l lines.Line) (Record, int) {
 	}, used
 }
 
-// id is the UUIDv5 of the file's name, the number of the line, and its bytes; for a
-// piece of a line the number of the piece stands behind that of the line.
+// id is the UUIDv5 of the source, the file's name, the run, the number of the line, and its bytes; for a piece of a line the
+// number of the piece stands behind that of the line.
 func (o Origin) id(line int64, part int, text []byte) string {
-	name := append([]byte(o.Name), 0)
+	name := []byte(o.Source + "\x00" + o.Name + "\x00" + o.Run + "\x00")
 	name = strconv.AppendInt(name, line, 10)
 	if part > 0 {
 		name = strconv.AppendInt(append(name, '.'), int64(part), 10)

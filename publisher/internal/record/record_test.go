@@ -82,7 +82,7 @@ func TestPayloads(t *testing.T) {
 func TestIDs(t *testing.T) {
 	t.Parallel()
 	rec := records(t, origin, []byte("first\nsecond\nfirst\n"))
-	if got := rec[0].Event.ID; got != "dc9758d8-ae3f-5c0e-b598-d72d4cf15d2f" {
+	if got := rec[0].Event.ID; got != "0dd5d7ef-c19a-52ec-871c-6e4811043ee7" {
 		t.Errorf("the id of the first line is %s", got)
 	}
 	if id := uuid.MustParse(rec[0].Event.ID); id.Version() != 5 {
@@ -92,13 +92,18 @@ func TestIDs(t *testing.T) {
 		t.Error("the same text on another line has the same id")
 	}
 	other := origin
-	other.Topic, other.Source, other.Timestamp, other.Limit = "x", "y", time.Now(), 2000
+	other.Topic, other.Timestamp, other.Limit = "x", time.Now(), 2000
 	if records(t, other, []byte("first"))[0].Event.ID != rec[0].Event.ID {
-		t.Error("an id depends on more than the name, the number and the bytes")
+		t.Error("an id depends on more than where the line stands, and its bytes")
 	}
-	other.Name = "other.log"
-	if records(t, other, []byte("first"))[0].Event.ID == rec[0].Event.ID {
-		t.Error("an id does not depend on the name")
+	for part, change := range map[string]func(*Origin){
+		"name": func(o *Origin) { o.Name = "other.log" }, "source": func(o *Origin) { o.Source = "other" }, "run": func(o *Origin) { o.Run = "other" },
+	} {
+		other := origin
+		change(&other)
+		if records(t, other, []byte("first"))[0].Event.ID == rec[0].Event.ID {
+			t.Errorf("an id does not depend on the %s", part)
+		}
 	}
 }
 
