@@ -48,7 +48,7 @@ func TestWhatIsWrongWithAPlaceIsTold(t *testing.T) {
 		"cannot run postgres --version: exit status 3": func(dir string) {
 			program(t, filepath.Join(dir, "postgres"), "echo 'postgres (PostgreSQL) 17.2'; exit 3")
 		},
-		"tells no version": func(dir string) { program(t, filepath.Join(dir, "postgres"), "echo postgres 17.2") },
+		"reports no version": func(dir string) { program(t, filepath.Join(dir, "postgres"), "echo postgres 17.2") },
 	} {
 		dir := pretend(t, "17.2")
 		spoil(dir)

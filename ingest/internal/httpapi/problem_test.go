@@ -70,7 +70,7 @@ func TestDetails(t *testing.T) {
 		{get("/events/a"), nil, "there is nothing at this path; the events of a topic are at /events?topic={topic}, one event is at /events/{topic}/{event_id}"},
 		{request{"POST", "/events/a", []string{jsonType}, valid("a")}, nil, "there is nothing at this path; events are sent to POST /publish; / lists the available paths"},
 		{request{"POST", "/v1/publish", []string{jsonType}, valid("a")}, nil, "there is nothing at this path; events are sent to POST /publish; / lists the available paths"},
-		{request{"POST", "/publish/", []string{jsonType}, valid("a")}, nil, "there is nothing at this path; leave out the slash at its end; / lists the available paths"},
+		{request{"POST", "/v1/publish/", []string{jsonType}, valid("a")}, nil, "there is nothing at this path; leave out the slash at its end; / lists the available paths"},
 		{request{"POST", "/subscriptions/a/ack", []string{jsonType}, "{}"}, nil, "there is nothing at this path; / lists the available paths"},
 		{get("/events?since=2025-02-30T10:00:00Z"), nil, `since names a day that does not exist`},
 		{get("/events?until=1966-01-01T00:00:00Z"), nil, `until is outside the years 1970 to 2200`},
