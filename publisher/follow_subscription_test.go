@@ -80,10 +80,11 @@ func TestFollowCrashesBeforeTheCommit(t *testing.T) {
 		}}
 		network := ingottest.Network(t, srv)
 		publish(t, network, 0, 3)
-		time.AfterFunc(time.Second, func() { publish(t, network, 3, 4) })
+		published := publishAfter(t, time.Second, network, 3, 4)
 		ctx, interrupt := context.WithTimeout(t.Context(), 5*time.Second)
 		defer interrupt()
 		exit, stdout, stderr := followed(t, ctx, network, "--subscription=x", "--create", "--after=beginning", "--json")
+		<-published
 		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 4)) || !strings.Contains(stderr, "1 events were printed but not committed: they will come again") {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
 		}

@@ -41,6 +41,18 @@ func publish(t *testing.T, network http.RoundTripper, from, to int) {
 	}
 }
 
+// publishAfter publishes them later. What it returns is closed when the last is answered, which a follower does not wait for:
+// no test may end before that.
+func publishAfter(t *testing.T, wait time.Duration, network http.RoundTripper, from, to int) <-chan struct{} {
+	t.Helper()
+	done := make(chan struct{})
+	time.AfterFunc(wait, func() {
+		defer close(done)
+		publish(t, network, from, to)
+	})
+	return done
+}
+
 // idsOf reads what --json printed.
 func idsOf(t *testing.T, stdout string) (ids []string) {
 	t.Helper()
@@ -71,8 +83,9 @@ func TestFollowGoesOnWhereItBroke(t *testing.T) {
 		srv := &ingottest.Server{Cut: func(n int) int { return append(cuts, slices.Repeat([]int{-1}, 100)...)[n] }}
 		network := ingottest.Network(t, srv)
 		publish(t, network, 0, 50)
-		time.AfterFunc(time.Hour, func() { publish(t, network, 50, 100) })
+		published := publishAfter(t, time.Hour, network, 50, 100)
 		exit, stdout, stderr := followed(t, t.Context(), network, "--after=beginning", "--count=100", "--json")
+		<-published
 		if got := idsOf(t, stdout); exit != exitOK || !slices.Equal(got, numbers(0, 100)) {
 			t.Errorf("exit %d, printed %v\n%s", exit, got, stderr)
 		}
