@@ -42,6 +42,9 @@ func (w *Writer) doubt(ctx context.Context, b *batch, over *session, err error) 
 	w.staging.Store(false)
 	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
 	w.abandon(over)
+	if errors.Is(err, errNotLogged) {
+		return err
+	}
 	return w.resolve(ctx, b, err)
 }
 

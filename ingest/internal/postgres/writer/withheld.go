@@ -63,11 +63,15 @@ func (s *session) checkWithheld(ctx context.Context, b *batch) error {
 	return nil
 }
 
+// errNotLogged is in the error of a batch that was committed without its row of the log. No fence can tell more of it: finding no such
+// row, it would say that nothing was committed.
+var errNotLogged = errors.New("the batch's row of the log was kept out: has somebody put a trigger or a rule on ingot.batches? ingest verify tells what is wrong")
+
 // judgeLogged judges a batch that was committed by the tag of the statement that writes the log's row: if a trigger or rule that
 // somebody has just made has kept that row out, readers do not find the batch's events.
 func judgeLogged(tag string) error {
 	if tag != "INSERT 0 1" {
-		return &event.UnknownError{Err: errors.New("the batch's row of the log was kept out: has somebody put a trigger or a rule on ingot.batches? ingot verify tells what is wrong")}
+		return &event.UnknownError{Err: errNotLogged}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,5 +90,30 @@ func TestALogRowThatIsKeptOut(t *testing.T) {
 		if _, err := postgres.Open(t.Context(), url); err == nil {
 			t.Errorf("%s: opened", path)
 		}
+	}
+}
+
+// TestALogRowThatIsKeptOutIsNotThere: nor is anybody told that nothing is stored, whatever a fence would find once the trigger is gone:
+// the events are there.
+func TestALogRowThatIsKeptOutIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, path := range []Path{PathStaged, PathDirect} {
+		url := postgrestest.Database(t)
+		conn := pgtest.Client(t, url)
+		w := New(url, path, testTimeouts, uuid.New(), zap.NewNop())
+		t.Cleanup(w.Close)
+		storetest.Merge(t, w, "a")
+		pgtest.Exec(t, conn, `CREATE FUNCTION ingot.none() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+			CREATE TRIGGER none BEFORE INSERT ON ingot.batches FOR EACH ROW EXECUTE FUNCTION ingot.none()`)
+		var dropped sync.WaitGroup
+		dropped.Go(func() { // after the Merge below has begun, or it meets no trigger and succeeds
+			time.Sleep(300 * time.Millisecond)
+			pgtest.Exec(t, conn, "DROP TRIGGER none ON ingot.batches")
+		})
+		var notStored *event.NotStoredError
+		if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("b"), Suspects: make([]bool, 1)}, func() {}); err == nil || errors.As(err, &notStored) {
+			t.Errorf("%s: got %v, %v; want unknown", path, stored, err)
+		}
+		dropped.Wait()
 	}
 }
