@@ -43,13 +43,16 @@ func (s *session) prepareEnd(ctx context.Context, instance string) error {
 
 // checkWithheld fails if a trigger has kept out a row of the merge that has just been made.
 func (s *session) checkWithheld(ctx context.Context, b *batch) error {
+	if !s.sifted {
+		return nil
+	}
 	var ids, topics []string
 	for at, e := range event.Each(b.Groups) {
 		if !b.stored[at] && (b.known == nil || !b.known[at]) {
 			ids, topics = append(ids, e.ID), append(topics, e.Topic)
 		}
 	}
-	if !s.sifted || len(ids) == 0 {
+	if len(ids) == 0 {
 		return nil
 	}
 	params := [][]byte{appendTextArray(nil, ids), appendTextArray(nil, topics)}
