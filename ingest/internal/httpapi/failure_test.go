@@ -130,6 +130,18 @@ func TestRefusedKeysAreLogged(t *testing.T) {
 	if text := fmt.Sprint(g.logs.All()); strings.Contains(text, "stranger") {
 		t.Errorf("a key is logged: %s", text)
 	}
+	w := g.dial(t) // as a proxy keeps it, for requests of many clients
+	for _, r := range []request{
+		{"POST", "/publish", []string{jsonType, bearer("publish")}, valid("a")},
+		{"GET", "/publish", nil, ""},
+	} {
+		w.send(r.text())
+		w.answer(r.method)
+	}
+	lines := g.logs.FilterMessage("request refused: method-not-allowed").All()
+	if len(lines) != 1 || lines[0].ContextMap()["key"] != "" {
+		t.Errorf("of a request without a key, behind one with: logged %v", lines)
+	}
 }
 
 // A flood of refusals is not a flood of lines.
