@@ -34,11 +34,23 @@ type (
 func noteInvalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
 	first := d.Invalid[0]
 	wrong := string(first.Errors[0].Code)
-	if field := first.Errors[0].Field; field != "" {
+	if field := first.Errors[0].Field; field != "" && first.Errors[0].Code != event.CodeUnknownField {
 		wrong += " in " + shown(field)
 	}
 	ctx.SetUserValue(kindKey{}, problemInvalid.kind)
 	ctx.SetUserValue(causeKey{}, fmt.Errorf("%d of %d events are invalid; event %d: %s", len(d.Invalid), d.Total, first.Index, wrong))
+}
+
+// withoutBody is what the log may tell of an error. How a body breaks off, or what stands beside its events, is told with the names of
+// its members.
+func withoutBody(cause error) error {
+	if syntax, broken := errors.AsType[*event.SyntaxError](cause); broken {
+		return fmt.Errorf("at byte %d", syntax.Offset)
+	}
+	if _, misshapen := errors.AsType[*event.ShapeError](cause); misshapen {
+		return nil
+	}
+	return cause
 }
 
 // logFailure logs a request that was answered 5xx, or whose data Postgres refused; and, more rarely, one that the
@@ -55,7 +67,7 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	fields := func() []zap.Field {
 		return []zap.Field{
 			zap.String("request_id", string(id)), zap.String("method", shown(string(ctx.Method()))), zap.String("path", shown(string(ctx.URI().PathOriginal()))),
-			zap.Int("status", status), zap.Error(cause),
+			zap.Int("status", status), zap.Error(withoutBody(cause)),
 		}
 	}
 	switch {

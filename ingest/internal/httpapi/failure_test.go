@@ -84,6 +84,9 @@ func TestRefusalsAreLogged(t *testing.T) {
 		{"/publish", "[", "not-json", "at byte 1"},
 		{"/publish", "[1]", "invalid-events", `1 of 1 events are invalid; event 0: not_object`},
 		{"/publish", "[" + valid("a") + `,{"event_id":1,"` + secret + `":1}]`, "invalid-events", `1 of 2 events are invalid; event 1: `},
+		{"/publish", `{"event_id":"a","of-the-body":1}`, "invalid-events", "unknown_field"},
+		{"/publish", `{"of-the-body":1;}`, "not-json", "at byte "},
+		{"/publish", `{"events":[],"of-the-body":1}`, "not-events", ""},
 		{"/publish?results=x", valid("a"), "bad-parameter", "results"},
 	} {
 		before := g.logs.Len()
@@ -107,8 +110,8 @@ func TestRefusalsAreLogged(t *testing.T) {
 	if n := g.logs.FilterMessage("request refused: invalid-events").Len(); n != 10 || g.logs.FilterLevelExact(zap.InfoLevel).Len() != g.logs.Len() {
 		t.Errorf("%d lines of invalid events; logged %v", n, g.logs.All())
 	}
-	if strings.Contains(fmt.Sprint(g.logs.All()), secret) {
-		t.Errorf("the log tells what was sent: %v", g.logs.All())
+	if text := fmt.Sprint(g.logs.All()); strings.Contains(text, secret) || strings.Contains(text, "of-the-body") {
+		t.Errorf("the log tells what was sent: %s", text)
 	}
 }
 
