@@ -7,6 +7,7 @@ import (
 	"ingot/ingest/internal/feed"
 	"ingot/ingest/internal/httpapi"
 	"ingot/ingest/internal/pipeline"
+	"ingot/ingest/internal/postgres"
 	"ingot/ingest/internal/postgres/writer"
 	"ingot/internal/event"
 )
@@ -20,7 +21,7 @@ func (c *config) bloom() dedup.Config {
 func (c *config) pipeline() pipeline.Config {
 	return pipeline.Config{
 		QueueEvents: c.QueueEvents, QueueBytes: int64(c.QueueBytes),
-		BatchEvents: c.BatchEvents, BatchBytes: int64(c.BatchBytes), Linger: c.Linger,
+		BatchEvents: c.BatchEvents, MostEvents: postgres.BlockSize, BatchBytes: int64(c.BatchBytes), Linger: c.Linger,
 		Deadline: c.Deadline, AttemptTimeout: c.AttemptTimeout,
 		OutageGrace: c.OutageGrace,
 		RetryBase:   min(20*time.Millisecond, c.RetryMax), RetryMax: c.RetryMax,

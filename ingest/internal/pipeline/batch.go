@@ -48,9 +48,7 @@ func (p *Pipeline) take(f *flight) (taken, drained bool, again time.Duration) {
 		}
 		return false, p.draining && len(p.queue) == 0 && !side, again
 	}
-	for _, r := range f.batch {
-		f.events += len(r.group.Events)
-	}
+	f.events = eventsOf(f.batch)
 	p.flights = append(p.flights, f)
 	return true, false, 0
 }
@@ -84,6 +82,7 @@ func (p *Pipeline) overtakeLocked(batch []*request) []*request {
 	if len(p.queue) == 0 || len(p.queue[0].group.Events) <= events && p.queue[0].bytes <= bytes {
 		return batch
 	}
+	events = min(events, p.config.MostEvents-eventsOf(batch))
 	p.queue = slices.DeleteFunc(p.queue, func(r *request) bool {
 		n := len(r.group.Events)
 		if n > events || r.bytes > bytes {
@@ -97,6 +96,13 @@ func (p *Pipeline) overtakeLocked(batch []*request) []*request {
 		return true
 	})
 	return batch
+}
+
+func eventsOf(requests []*request) (n int) {
+	for _, r := range requests {
+		n += len(r.group.Events)
+	}
+	return n
 }
 
 // dropFront removes the first n requests, of which the queue's array keeps none alive. If at most n are left, it moves

@@ -106,13 +106,16 @@ func TestSmallOvertakesLarge(t *testing.T) {
 		"behind a small one": {func(p running) []chan outcome {
 			return slices.Concat(p.times(1, 10, many), p.times(3, 10, []string{"small", "too"}), p.times(1, 10, many), p.times(1, 10, []string{"small"}))
 		}, []int{1, 3 + 1, 1}},
+		"as many as the store takes": {func(p running) []chan outcome {
+			return append(p.times(2, 10, slices.Repeat([]string{"same"}, 118)), p.times(5, 10, []string{"small"})...)
+		}, []int{1 + 2, 1, 3}},
 		"not small": {func(p running) []chan outcome {
 			return append(p.times(2, 10, many), p.times(1, 10, many[:11])...)
 		}, []int{1, 1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := testConfig()
-			config.BatchEvents, config.QueueEvents = 80, 1000
+			config.BatchEvents, config.MostEvents, config.QueueEvents = 80, 120, 1000
 			inBubble(t, config, func(t *testing.T, p running) {
 				p.fake.Next(storetest.Step{After: time.Second})
 				all := append(p.times(1, 10, []string{"first"}), c.submit(p)...)

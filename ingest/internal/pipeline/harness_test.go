@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // testConfig is small, so that every bound can be met.
 func testConfig() Config {
 	return Config{
-		QueueEvents: 100, QueueBytes: 10_000, BatchEvents: 10, BatchBytes: 1_000,
+		QueueEvents: 100, QueueBytes: 10_000, BatchEvents: 10, MostEvents: 1_000, BatchBytes: 1_000,
 		Deadline: 10 * time.Second, AttemptTimeout: 8 * time.Second,
 		OutageGrace: 30 * time.Second, RetryBase: 50 * time.Millisecond, RetryMax: time.Second, DrainTimeout: 20 * time.Second, SplitsPerSecond: 100,
 	}
