@@ -72,6 +72,11 @@ func TestQueriesThatTakeTooLong(t *testing.T) {
 				t.Errorf("%v: logged %s", cause, text)
 			}
 		}
+		g.logs.TakeAll()
+		g.get(t, "/readyz") // has a time of its own
+		if text := fmt.Sprint(g.logs.All()); g.logs.Len() != 1 || strings.Contains(text, "--query-timeout") || !strings.Contains(text, cause.Error()) {
+			t.Errorf("%v: /readyz logged %s", cause, text)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -24,7 +25,7 @@ func (s *Server) readyz(ctx *fasthttp.RequestCtx) error {
 	bounded, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	if err := s.Reader.Ping(bounded); err != nil {
-		return readError(err)
+		return fmt.Errorf("%w: %w", errUnread, err) // not readError, which names --query-timeout
 	}
 	respond(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
 	return nil
