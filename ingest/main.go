@@ -59,7 +59,7 @@ func (c *serveCommand) Run(line *kong.Context) error {
 	}
 	defer end()
 	for _, name := range unknownVariables(os.Environ(), line.Flags()) {
-		log.Warn("this environment variable is not a setting and is ignored: see ingest --help", zap.String("variable", name))
+		log.Warn("this environment variable is not a setting and is ignored: see ingest serve --help", zap.String("variable", name))
 	}
 	return run(stopsignal.Context(stopAtOnce), c.config, log)
 }
