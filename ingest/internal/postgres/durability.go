@@ -16,11 +16,11 @@ const minVersion = 15
 var ErrStandby = errors.New("the server is a standby in recovery; point DATABASE_URL at the primary")
 
 // Durability is what the server promises about a commit: its settings as it reports them, such as "on" or "off". What stands before
-// Fsync says of the server and the connection who they are.
+// Fsync says of the server and the connection who they are, and is no part of the promise, nor of its JSON in the log.
 type Durability struct {
-	ServerVersion     string
-	Encrypted         bool // the connection is
-	Exposed           bool // it is not, and leaves this machine
+	ServerVersion     string `json:"-"`
+	Encrypted         bool   `json:"-"` // the connection is
+	Exposed           bool   `json:"-"` // it is not, and leaves this machine
 	Fsync             string
 	FullPageWrites    string
 	SynchronousCommit string // the server's default; batches never commit with less than "on"

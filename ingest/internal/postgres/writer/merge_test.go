@@ -1,8 +1,10 @@
 package writer
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,7 +153,11 @@ func TestAnotherPromiseIsTold(t *testing.T) {
 		storetest.Merge(t, w, fmt.Sprint(i))
 	}
 	if n := logged.FilterMessage("the durability settings of the database have changed").Len(); n != 1 || logged.Len() != 1 {
-		t.Errorf("told %d times: %v", n, logged.All())
+		t.Fatalf("told %d times: %v", n, logged.All())
+	}
+	told, err := json.Marshal(logged.All()[0].ContextMap()) // as the log does
+	if text := string(told); err != nil || !strings.Contains(text, `"SynchronousCommit":"local"`) || strings.Contains(text, "Encrypted") {
+		t.Errorf("told of what was not compared, or not of what was: %s, %v", text, err)
 	}
 }
 
