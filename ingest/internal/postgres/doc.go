@@ -15,8 +15,9 @@
 //	connect.go pool.go dial*.go  opens a connection, or a pool, and notices when it is dead
 //	pooler.go                    whether a pooler in front of Postgres keeps sessions
 //	startup.go                   its first bytes: the message of a server that cannot fork
+//	encryption.go                whether it is encrypted, and whether that matters
 //	sockets.go                   closes a pool, even if the server hangs
-//	errors.go                    which errors may pass, and which mean a missing right
+//	errors.go                    which errors may pass, and which mean a missing right, or the brake
 //	durability.go                what a COMMIT is worth here
 //	tables.go                    what somebody has done to the tables
 //	migrate.go migrations/       the schema, brought up to date
