@@ -53,6 +53,9 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	if r.Follow && len(r.Files) > room {
 		return nil, fmt.Errorf("--follow keeps each file open, and %d files are %d more than this process may have open: raise ulimit -n by that many, or use several publishers", len(r.Files), len(r.Files)-room)
 	}
+	// A pipe has no lines that stay where they are: without a run, line 7 of today would be taken for line 7 of yesterday if both
+	// say the same. All pipes of a call share one, since --run names one.
+	r.PipeRun = cmp.Or(r.PipeRun, uuid.NewString())
 	waiting := lines.NewRoom(room - len(r.Files))
 	ctx, stop := context.WithCancel(ctx)
 	in := &intake{memory: memory{limit: r.AuditLimit, index: map[key]int{}}, tally: tally.New(), items: make(chan item), ctx: ctx, stop: stop}
@@ -83,7 +86,7 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader, wai
 	var err error
 	switch {
 	case path == "-":
-		f.name, f.src, f.origin.Timestamp, f.origin.Run = f.origin.Name, newPipe(ctx, stdin), time.Now(), r.runOfPipe()
+		f.name, f.src, f.origin.Timestamp, f.origin.Run = f.origin.Name, newPipe(ctx, stdin), time.Now(), r.PipeRun
 	case r.Follow:
 		err = f.tail(ctx, path, waiting)
 	default:
@@ -100,7 +103,7 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader, wai
 
 func (r *replay) openOnce(ctx context.Context, f *file, path string) error {
 	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
-		f.src, f.origin.Timestamp, f.origin.Run = newPipe(ctx, &fifo{path: path}), info.ModTime(), r.runOfPipe()
+		f.src, f.origin.Timestamp, f.origin.Run = newPipe(ctx, &fifo{path: path}), info.ModTime(), r.PipeRun
 		return nil
 	}
 	opened, err := os.Open(path)
@@ -118,7 +121,7 @@ func (r *replay) openOnce(ctx context.Context, f *file, path string) error {
 		f.size = info.Size()
 		f.src = &whole{File: opened, path: path, was: info}
 	default:
-		f.src, f.origin.Run = newPipe(ctx, opened), r.runOfPipe()
+		f.src, f.origin.Run = newPipe(ctx, opened), r.PipeRun
 	}
 	f.origin.Timestamp = info.ModTime()
 	return nil
@@ -140,10 +143,6 @@ func (f *file) tail(ctx context.Context, path string, waiting *lines.Room) error
 }
 
 // complete fills in what no flag has said.
-// runOfPipe is --run, or a new name. A pipe has no lines that stay where they are: without a run, line 7 of today would be taken
-// for line 7 of yesterday if both say the same.
-func (r *replay) runOfPipe() string { return cmp.Or(r.PipeRun, uuid.NewString()[:8]) }
-
 func (f *file) complete() error {
 	o := &f.origin
 	if o.Topic == "" {

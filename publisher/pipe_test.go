@@ -25,7 +25,7 @@ func TestAnInterruptEndsASilentPipe(t *testing.T) {
 		exit int
 		says string
 	}{
-		{nil, exitInterrupted, "outcome    interrupted: replay again"},
+		{nil, exitInterrupted, "outcome    interrupted: replay again with --run="},
 		{[]string{"--follow"}, exitOK, "outcome    ok: every line is there"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

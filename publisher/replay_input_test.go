@@ -189,6 +189,22 @@ func TestTheSameLinesAgain(t *testing.T) {
 	})
 }
 
+// TestPipesOfOneCall have one run, so that one --run sends all of them again.
+func TestPipesOfOneCall(t *testing.T) {
+	t.Parallel()
+	network := ingottest.Network(t, &ingottest.Server{})
+	send := func(more ...string) replayOutcome {
+		args := []string{"-", namedPipe(t, "other")}
+		go func() { _ = os.WriteFile(args[1], []byte("x\n"), 0o600) }() // ends when it is read
+		_, o := replayed(t, t.Context(), network, "x\n", append(args, more...)...)
+		return o
+	}
+	first := send()
+	if again := send("--run=" + first.Files[1].Run); first.Stored != 2 || again.Stored != 0 || again.Duplicates != 2 {
+		t.Errorf("%+v\nagain: %+v", first, again)
+	}
+}
+
 // TestManyLines: batches are full, bodies bounded, and faults cost nothing.
 func TestManyLines(t *testing.T) {
 	t.Parallel()

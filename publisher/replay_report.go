@@ -69,12 +69,21 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	if in.counts.Pending > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("%s bytes after the last line feed were not sent: their line may not be complete", grouped(in.counts.Pending)))
 	}
-	for _, f := range in.files {
-		if f.origin.Run != "" && f.format == "lines" {
-			o.Notes = append(o.Notes, fmt.Sprintf("the lines of %s are those of the run %s: to send the same input again without storing it twice, use --run=%s", f.name, f.origin.Run, f.origin.Run))
-		}
+	if names, run := o.piped(); run != "" {
+		o.Notes = append(o.Notes, fmt.Sprintf("the lines of %s are those of one run: to send the same input again without storing it twice, use --run=%s", names, run))
 	}
 	return o
+}
+
+// piped names the pipes whose lines were sent, and their run; "" where there are none.
+func (o replayOutcome) piped() (names, run string) {
+	var all []string
+	for _, f := range o.Files {
+		if f.Run != "" && f.Format == "lines" {
+			all, run = append(all, f.Name), f.Run
+		}
+	}
+	return strings.Join(all, ", "), run
 }
 
 // finish prints the outcome and returns its exit code, nil for 0.
@@ -129,7 +138,7 @@ func (f fileSaid) words() string {
 func (o replayOutcome) words() string {
 	switch {
 	case o.Interrupted:
-		return "interrupted: replay again; what is already stored will count as duplicates"
+		return "interrupted: " + o.again()
 	case o.Audit != nil && !o.Audit.OK():
 		return "failed: the database does not hold what was acknowledged"
 	case !o.Settled() || o.SendsDone < o.SendsPlanned:
@@ -166,9 +175,18 @@ func (o replayOutcome) unacknowledged() string {
 		says = append(says, grouped(o.final.other)+" would be refused again: see the problem")
 	}
 	if open > o.Invalid+o.final.tooLarge+o.final.other {
-		says = append(says, "replay again; what is already stored will count as duplicates")
+		says = append(says, o.again())
 	}
 	return strings.Join(says, "; ")
+}
+
+// again says how to send the rest. Lines of a pipe are those that are stored already only in the same run.
+func (o replayOutcome) again() string {
+	how := "replay again"
+	if _, run := o.piped(); run != "" {
+		how += " with --run=" + run
+	}
+	return how + "; what is already stored will count as duplicates"
 }
 
 // smaller names the flag that makes requests smaller.
