@@ -120,12 +120,18 @@ func (r *replay) openOnce(ctx context.Context, f *file, path string) error {
 	case info.Mode().IsRegular():
 		f.size = info.Size()
 		f.src = &whole{File: opened, path: path, was: info}
+		if isDescriptor(path) {
+			f.origin.Run = r.PipeRun // as for a pipe: the next file may be another of that number
+		}
 	default:
 		f.src, f.origin.Run = newPipe(ctx, opened), r.PipeRun
 	}
 	f.origin.Timestamp = info.ModTime()
 	return nil
 }
+
+// isDescriptor tells whether a path is what the shell has opened, as by < or <<, and so names no file.
+func isDescriptor(path string) bool { return path == "/dev/stdin" || filepath.Dir(path) == "/dev/fd" }
 
 func (f *file) tail(ctx context.Context, path string, waiting *lines.Room) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {

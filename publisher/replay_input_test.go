@@ -162,6 +162,12 @@ func TestTheSameLinesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const text = "cron started\nbackup failed\n"
 		path := written(t, "cron.log", text)
+		opened, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opened.Close()
+		descriptor := fmt.Sprintf("/dev/fd/%d", opened.Fd())
 		network := ingottest.Network(t, &ingottest.Server{})
 		for _, c := range []struct {
 			name   string
@@ -176,13 +182,15 @@ func TestTheSameLinesAgain(t *testing.T) {
 			{"a run", 2, []string{"-", "--run=r"}},
 			{"again", 0, []string{"-", "--run=r"}},
 			{"another run", 2, []string{"-", "--run=s"}},
+			{"a file that has only a number here", 2, []string{descriptor}},
+			{"the next of that number", 2, []string{descriptor}},
 		} {
 			exit, o := replayed(t, t.Context(), network, text, c.args...)
 			if exit != exitOK || o.Stored != c.stored || o.Stored+o.Duplicates != 2 {
 				t.Errorf("%s: exit %d, %+v", c.name, exit, o)
 			}
 			said := o.Files[0].Run
-			if slices.Contains(c.args, "-") != (said != "" && strings.Contains(strings.Join(o.Notes, "\n"), "--run="+said)) {
+			if (c.args[0] != path) != (said != "" && strings.Contains(strings.Join(o.Notes, "\n"), "--run="+said)) {
 				t.Errorf("%s: the run %q, and noted is %q", c.name, said, o.Notes)
 			}
 		}

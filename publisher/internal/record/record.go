@@ -28,7 +28,7 @@ const ByteOrderMark = "\ufeff"
 // Origin is where lines come from.
 type Origin struct {
 	Name      string // the file's base name, a part of each id
-	Run       string // of a pipe, which begins with line 1 each time: likewise; "" for a file
+	Run       string // of a pipe, which begins with line 1 each time: likewise; "" for a file that has a name
 	Topic     string
 	Source    string // likewise
 	Timestamp time.Time
