@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,59 @@ func TestSlowlyIsNotSilent(t *testing.T) {
 			return
 		}
 		t.Error("nothing came")
+	})
+}
+
+// TestAStreamThatIsLeft is closed: the server is not left with somebody who reads nothing.
+func TestAStreamThatIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		open := false
+		to := New(Config{URL: "http://ingot", Timeout: time.Minute, Transport: ingottest.Network(t,
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				open = true
+				w.Header().Set("Content-Type", "text/event-stream")
+				fmt.Fprint(w, "id: 1\ndata: {}\n\n")
+				w.(http.Flusher).Flush()
+				<-r.Context().Done()
+				open = false
+			}))})
+		defer to.Close()
+		for _, err := range to.Follower().Stream(t.Context(), Query{After: "now"}) {
+			if err != nil || !open {
+				t.Errorf("open: %t, %v", open, err)
+			}
+			break
+		}
+		if synctest.Wait(); open {
+			t.Error("it is still open")
+		}
+	})
+}
+
+// TestThePlaceStays where a block has none, as a comment: the next stream begins behind the last event.
+func TestThePlaceStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var from []string
+		to := New(Config{URL: "http://ingot", Timeout: time.Minute, GiveUpAfter: time.Hour, Transport: ingottest.Network(t,
+			http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if from = append(from, r.Header.Get("Last-Event-ID")); len(from) == 2 {
+					w.WriteHeader(http.StatusNotFound)
+					return
+				}
+				w.Header().Set("Content-Type", "text/event-stream")
+				fmt.Fprint(w, "id: 7\ndata: {}\n\n: going away\n\n")
+			}))})
+		defer to.Close()
+		for got, err := range to.Follower().Stream(t.Context(), Query{After: "now"}) {
+			if err == nil && got.Place != "7" {
+				t.Errorf("the place is %q", got.Place)
+			}
+		}
+		if !slices.Equal(from, []string{"", "7"}) {
+			t.Errorf("streams began at %q", from)
+		}
 	})
 }
 
