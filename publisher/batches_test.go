@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -60,10 +61,16 @@ func TestSimulateDividesWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		srv := &ingottest.Server{}
-		small := picky(srv, func(body string) (int, string) { return 413 * min(1, len(body)/5_000), "<html>" })
+		var asked atomic.Int64
+		small := picky(srv, func(body string) (int, string) {
+			if body != "" { // it is no read
+				asked.Add(1)
+			}
+			return 413 * min(1, len(body)/5_000), "<html>"
+		})
 		exit, o := simulateJSON(t, t.Context(), ingottest.Network(t, small), "--events=300", "--batch=100")
-		if exit != exitOK || o.Stored != 300 || o.SendsDone != o.SendsPlanned || srv.Rows() != 300 || o.Requests <= o.SendsPlanned/100 {
-			t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
+		if exit != exitOK || o.Stored != 300 || o.SendsDone != o.SendsPlanned || srv.Rows() != 300 || o.Requests <= o.SendsPlanned/100 || o.Requests != int(asked.Load()) {
+			t.Errorf("exit %d, %d rows, %d requests, %+v", exit, srv.Rows(), asked.Load(), o)
 		}
 	})
 }
@@ -76,6 +83,21 @@ func TestWhereEverythingIsRefused(t *testing.T) {
 		refused := picky(srv, func(string) (int, string) { return 422, `{"type":"urn:ingot:problem:refused-by-postgres"}` })
 		exit, o := replayed(t, t.Context(), ingottest.Network(t, refused), "", "--concurrency=1", written(t, "app.log", strings.Repeat("x\n", 20_000)))
 		if exit != exitBad || o.Invalid != 20_000 || o.Requests > 3*maxVain {
+			t.Errorf("exit %d, %+v", exit, o)
+		}
+	})
+}
+
+// TestWhereMuchIsRefused each neighbour is stored all the same: only refusals in a row are in vain.
+func TestWhereMuchIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{}
+		refused := picky(srv, func(body string) (int, string) {
+			return 422 * min(1, strings.Count(body, "poison")), `{"type":"urn:ingot:problem:refused-by-postgres"}`
+		})
+		exit, o := replayed(t, t.Context(), ingottest.Network(t, refused), "", "--batch=2", written(t, "app.log", strings.Repeat("poison\nx\n", maxVain+100)))
+		if exit != exitBad || o.Invalid != maxVain+100 || o.Stored != maxVain+100 {
 			t.Errorf("exit %d, %+v", exit, o)
 		}
 	})

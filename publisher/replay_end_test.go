@@ -66,6 +66,18 @@ func TestAServerThatIsGoneEndsTheReplay(t *testing.T) {
 	}
 }
 
+// TestAServerThatRefusesNowAndThenEndsNothing: only batches in a row say that it is gone.
+func TestAServerThatRefusesNowAndThenEndsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &ingottest.Server{Fault: func(n int) ingottest.Fault { return []ingottest.Fault{ingottest.Denied, ingottest.None}[n%2] }}
+		exit, o := replayed(t, t.Context(), ingottest.Network(t, srv), "", "--batch=1", "--concurrency=1", written(t, "a.log", strings.Repeat("x\n", 20)))
+		if exit != exitBad || o.Failed != 10 || o.Stored != 10 || o.Problems["stopped"] != "" {
+			t.Errorf("exit %d, %+v", exit, o)
+		}
+	})
+}
+
 // TestWhatIsNoIngotEndsTheReplay, and a key that nobody has: there is POST /publish at every Ingot. A wrong --url, or a proxy whose Ingot is not there yet,
 // refuses whatever comes, and with --follow nobody would be told.
 func TestWhatIsNoIngotEndsTheReplay(t *testing.T) {

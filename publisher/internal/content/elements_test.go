@@ -61,6 +61,7 @@ func TestElements(t *testing.T) {
 		{"a comma first", `[,1]`, `!before [0] it stops being JSON: expected an element, found ","`},
 		{"text behind it", "[1]\nand so on", `1 1!before [1] it stops being JSON: expected an array or an object, found "a"`},
 		{"a byte that begins a mark", "\xef[1]", `!before [0] it stops being JSON: expected an array or an object, found "\xef"`},
+		{"a mark that is not at the beginning", "[\ufeff1]", "1 \ufeff1"},
 		{"too deep", "[" + strings.Repeat("[", maxNesting+1), fmt.Sprintf("![0] is nested more than %d levels deep", maxNesting)},
 	} {
 		for how, src := range map[string]io.Reader{"at once": strings.NewReader(c.in), "by bytes": iotest.OneByteReader(strings.NewReader(c.in))} {
