@@ -12,7 +12,7 @@
 //	signals_test.go   a second signal, a drain that takes too long
 //	terminal_linux_test.go  Ctrl-C on a terminal
 //	down_test.go      the database gone, hanging, full, out of connections, and back
-//	mount_linux_test.go  a file system in memory, which can be full
+//	mount_linux_test.go mount_other_test.go  a file system in memory, which can be full
 //	pair_test.go      a primary and its synchronous standby
 //	standby_test.go   the standby away, and a failover
 //	crash_test.go     kill -9 of the ingester and of Postgres, under load
