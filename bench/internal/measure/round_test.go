@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -34,6 +35,29 @@ func TestAServerThatSettlesNothing(t *testing.T) {
 	_, err := measureRound(t.Context(), env, scenario.Scenario{Name: "single-2", Connections: 2}, Window{0, 50 * time.Millisecond})
 	if err == nil || !strings.Contains(err.Error(), `status 500: "oh no\n"`) {
 		t.Errorf("%v, want what went wrong", err)
+	}
+}
+
+// TestARoundThatWasInterruptedLeavesNothing in a Postgres that was given.
+func TestARoundThatWasInterruptedLeavesNothing(t *testing.T) {
+	t.Parallel()
+	cluster, err := postgres.OpenCluster(t.Context(), "", pgtest.Durable(t).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cluster.Close(t.Context()) }()
+	r, err := newRound(&environment.Environment{Cluster: cluster}, scenario.Scenario{}, Window{})
+	if err == nil {
+		err = cluster.Create(t.Context(), r.DatabaseName())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	interrupted, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	err = r.TearDown(interrupted)
+	if there, failed := cluster.Exists(t.Context(), r.DatabaseName()); err != nil || failed != nil || there {
+		t.Errorf("its database is there: %v, %v, %v", there, err, failed)
 	}
 }
 
