@@ -75,13 +75,14 @@ func TestEventsThatAreNotOneALine(t *testing.T) {
 	}
 }
 
-// TestAnEventWithQuotesInItsFirstLine goes on in the next: a bracket in a text opens nothing.
+// TestAnEventWithQuotesInItsFirstLine goes on in the next: a bracket in a text opens nothing. An event has its own id, so that the run
+// of its pipe tells nothing.
 func TestAnEventWithQuotesInItsFirstLine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const text = `{"payload":{"\"{\\":0},` + "\n" + `"event_id":"0","topic":"t","source":"s","timestamp":"2025-01-01T00:00:00Z"}`
 		exit, o := replayed(t, t.Context(), ingottest.Network(t, &ingottest.Server{}), text, "-")
-		if exit != exitOK || o.Files[0].Format != "events" || o.Stored != 1 {
+		if exit != exitOK || o.Files[0].Format != "events" || o.Stored != 1 || o.Files[0].Run != "" {
 			t.Errorf("exit %d, %+v", exit, o)
 		}
 	})

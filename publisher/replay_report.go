@@ -49,7 +49,11 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	report := in.tally.Report(in.counts.Whole+in.counts.Pieces, elapsed, "the same lines were sent before")
 	o := replayOutcome{Lines: in.counts, Report: report, Named: append([]string{}, in.named...), final: in.final}
 	for _, f := range in.files {
-		o.Files = append(o.Files, fileSaid{f.name, f.format, f.origin.Topic, f.origin.Run})
+		said := fileSaid{Name: f.name, Format: f.format, Topic: f.origin.Topic}
+		if f.format == "lines" {
+			said.Run = f.origin.Run
+		}
+		o.Files = append(o.Files, said)
 	}
 	if in.failure != nil {
 		o.Problems["read"] = in.failure.Error()
@@ -79,7 +83,7 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 func (o replayOutcome) piped() (names, run string) {
 	var all []string
 	for _, f := range o.Files {
-		if f.Run != "" && f.Format == "lines" {
+		if f.Run != "" {
 			all, run = append(all, f.Name), f.Run
 		}
 	}
