@@ -47,8 +47,8 @@ type Config struct {
 	QueueEvents     int           // events queued or being committed
 	QueueBytes      int64         // bytes of their requests
 	BatchEvents     int           // a batch stops growing here, or with a larger request; an eighth more may come along
-	MostEvents      int           // the store takes no more in a batch, and Submit is given no more at once
 	BatchBytes      int64         // likewise
+	MostEvents      int           // the store takes no more in a batch, and Submit is given no more at once
 	Linger          time.Duration // the longest wait before a batch while the store is crowded; 0: none
 	Deadline        time.Duration // a request is answered within this, give or take reaperGrain
 	AttemptTimeout  time.Duration // one try at committing a batch

@@ -16,7 +16,6 @@
 //	encryption.go                whether it is encrypted, and whether it leaves the machine
 //	pooler.go                    whether a pooler in front of Postgres keeps sessions
 //	startup.go                   its first bytes: the message of a server that cannot fork
-//	encryption.go                whether it is encrypted, and whether that matters
 //	sockets.go                   closes a pool, even if the server hangs
 //	errors.go                    which errors may pass, and which mean a missing right, or the brake
 //	durability.go                what a COMMIT is worth here
