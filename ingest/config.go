@@ -42,8 +42,8 @@ type config struct {
 
 	QueueEvents        int           `default:"65536" env:"INGOT_QUEUE_EVENTS" help:"Most events waiting or being committed; beyond that, requests are refused with 503."`
 	QueueBytes         byteSize      `default:"64MiB" env:"INGOT_QUEUE_BYTES" help:"Most bytes waiting or being committed; beyond that, likewise."`
-	BatchEvents        int           `default:"5000" env:"INGOT_BATCH_EVENTS" help:"A batch stops growing at this many events."`
-	BatchBytes         byteSize      `default:"8MiB" env:"INGOT_BATCH_BYTES" help:"A batch stops growing at this many bytes."`
+	BatchEvents        int           `default:"5000" env:"INGOT_BATCH_EVENTS" help:"A batch stops growing at this many events; small requests from behind a large one may add an eighth."`
+	BatchBytes         byteSize      `default:"8MiB" env:"INGOT_BATCH_BYTES" help:"A batch stops growing at this many bytes; likewise."`
 	Linger             time.Duration `default:"2ms" env:"INGOT_LINGER" help:"While other ingesters write most batches: the longest wait, before a batch, for clients that were just answered; at most a quarter of the time the last batch took, and an eighth of --deadline. 0s: none."`
 	Deadline           time.Duration `default:"10s" env:"INGOT_DEADLINE" help:"Time within which an accepted request is answered."`
 	AttemptTimeout     time.Duration `default:"10s" env:"INGOT_ATTEMPT_TIMEOUT" help:"Time for one try at committing a batch."`

@@ -91,20 +91,22 @@ func TestAnEmptyNameIsRefused(t *testing.T) {
 // into a private Postgres.
 func TestTheDatabaseByAWrongName(t *testing.T) {
 	t.Parallel()
+	serve := []string{"--listen=127.0.0.1:0", "--database-wait=0s", "--data-dir=" + os.DevNull}
 	const wrong, named = "INGOT_DATABASE_URL=postgres://127.0.0.1:1/d", "DATABASE_URL=postgres://127.0.0.1:1/d"
 	for _, c := range []struct {
-		environment []string
-		exit        int
-		want        string
+		environment, args []string
+		exit              int
+		want              string
 	}{
-		{[]string{wrong}, exitUsage, "ingest: INGOT_DATABASE_URL is no setting: set DATABASE_URL"},
-		{[]string{wrong, named}, 1, "ingest: open the database (127.0.0.1:1, database d"},
+		{[]string{wrong}, serve, exitUsage, "ingest: INGOT_DATABASE_URL is no setting: set DATABASE_URL"},
+		{[]string{wrong, named}, serve, 1, "ingest: open the database (127.0.0.1:1, database d"},
+		{[]string{wrong}, []string{"verify"}, exitUsage, "ingest: INGOT_DATABASE_URL is no setting: set DATABASE_URL"},
 	} {
-		serve := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--database-wait=0s", "--data-dir="+os.DevNull)
-		serve.Env = append(c.environment, asIngest+"=1")
-		said, _ := serve.CombinedOutput()
-		if got := serve.ProcessState.ExitCode(); got != c.exit || !strings.Contains(string(said), c.want) {
-			t.Errorf("%v: exit code %d, want %d and %q:\n%s", c.environment, got, c.exit, c.want, said)
+		ingest := exec.CommandContext(t.Context(), os.Args[0], c.args...)
+		ingest.Env = append(c.environment, asIngest+"=1")
+		said, _ := ingest.CombinedOutput()
+		if got := ingest.ProcessState.ExitCode(); got != c.exit || !strings.Contains(string(said), c.want) {
+			t.Errorf("%v %v: exit code %d, want %d and %q:\n%s", c.environment, c.args, got, c.exit, c.want, said)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"go.uber.org/zap"
 
@@ -18,6 +19,9 @@ type verifyCommand struct {
 
 // Run implements kong's interface.
 func (c *verifyCommand) Run() error {
+	if err := checkDatabaseName(os.Environ(), c.DatabaseURL); err != nil {
+		return wrongSetting{err}
+	}
 	if c.DatabaseURL == "" && !localpg.HoldsData(c.DataDir) {
 		return fmt.Errorf("there is no database in %s: set --data-dir or --database-url", c.DataDir)
 	}

@@ -43,7 +43,7 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan) (x *exchange, err 
 		if err := w.prepare(ctx, b); err != nil {
 			return err
 		}
-		if w.session.sifted {
+		if w.session.beforeRow {
 			return w.stagedAlone(ctx, b)
 		}
 		if err := w.lookUpBeside(ctx, b, p); err != nil {

@@ -48,21 +48,21 @@ SET TimeZone = 'UTC';
 
 // session is the connection that writes, with all that ends with it: its prepared statements and its block of ids.
 type session struct {
-	conn    *pgconn.PgConn
-	server  string // when the server was started: no two have the same
-	backend backend
-	promise postgres.Durability
-	changed []string // what somebody has done to the tables
-	sifted  bool     // a trigger may keep rows out of the table of events
-	opened  time.Time
-	clock   time.Time   // what the clock said then
-	nextID  int64       // what is left of the block: nextID..lastID; 0 before a block is drawn
-	lastID  int64       // before a block is drawn: that of the connection before
-	merged  int         // rows given to the merge, so those that no look-up has spared it; for tests
-	warned  bool        // a warning arrived since the last statement was completed
-	broken  atomic.Bool // the connection was given up; set also without the turn, by the reader of an answer
-	begin   string      // the first statements of a transaction that is one Query
-	logName string      // of the prepared statement that writes a batch's row of the log
+	conn      *pgconn.PgConn
+	server    string // when the server was started: no two have the same
+	backend   backend
+	promise   postgres.Durability
+	changed   []string // what somebody has done to the tables
+	beforeRow bool     // a trigger may keep rows out of the table of events
+	opened    time.Time
+	clock     time.Time   // what the clock said then
+	nextID    int64       // what is left of the block: nextID..lastID; 0 before a block is drawn
+	lastID    int64       // before a block is drawn: that of the connection before
+	merged    int         // rows given to the merge, so those that no look-up has spared it; for tests
+	warned    bool        // a warning arrived since the last statement was completed
+	broken    atomic.Bool // the connection was given up; set also without the turn, by the reader of an answer
+	begin     string      // the first statements of a transaction that is one Query
+	logName   string      // of the prepared statement that writes a batch's row of the log
 
 	policies  string // the policies of row security that let this session add events, at the last look; "" if there were none
 	checkPlan planned

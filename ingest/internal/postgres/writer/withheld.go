@@ -14,25 +14,25 @@ import (
 // A trigger that runs before each row may keep a row out without an error: it returns NULL. Such a row is not in the answer
 // to a merge, like one whose key exists, and the direct path does not notice at all. So where there is such a trigger:
 //
-//   - a session knows of it from its beginning (sifted), every batch is staged, and keys that the merge did not return are looked up
+//   - a session knows of it from its beginning (beforeRow), every batch is staged, and keys that the merge did not return are looked up
 //     before the COMMIT. One that is not there was withheld: its request is refused, as if the trigger had raised an exception.
 //   - A session that began before the trigger was made can store nothing: its row of the log refuses any such trigger
-//     (noSieve). The next session knows of it. Nobody can make one between a batch's rows and its row of the log, because
+//     (noneBeforeRows). The next session knows of it. Nobody can make one between a batch's rows and its row of the log, because
 //     that waits for whoever has written rows.
 
-const sieves = "SELECT FROM pg_trigger WHERE tgrelid = 'ingot.events'::regclass AND " + postgres.BeforeInsert
+const beforeRows = "SELECT FROM pg_trigger WHERE tgrelid = 'ingot.events'::regclass AND " + postgres.BeforeInsert
 
-// noSieve is a condition of the log's row, for sessions that began without such a trigger.
-const noSieve = "AND NOT EXISTS (" + sieves + ")"
+// noneBeforeRows is a condition of the log's row, for sessions that began without such a trigger.
+const noneBeforeRows = "AND NOT EXISTS (" + beforeRows + ")"
 
 // prepareEnd prepares the statement that ends a batch, once it is known whether there is a trigger before rows.
 func (s *session) prepareEnd(ctx context.Context, instance string) error {
-	sifted, err := postgres.QueryNumber(ctx, s.conn, "SELECT count(*) FROM ("+sieves+") AS triggers")
+	found, err := postgres.QueryNumber(ctx, s.conn, "SELECT count(*) FROM ("+beforeRows+") AS triggers")
 	if err != nil {
 		return fmt.Errorf("look at the triggers: %w", err)
 	}
-	condition := noSieve
-	if s.sifted = sifted > 0; s.sifted {
+	condition := noneBeforeRows
+	if s.beforeRow = found > 0; s.beforeRow {
 		condition = ""
 	}
 	if _, err := s.conn.Exec(ctx, fmt.Sprintf(prepareLog, s.logName, condition, instance)).ReadAll(); err != nil {
@@ -43,7 +43,7 @@ func (s *session) prepareEnd(ctx context.Context, instance string) error {
 
 // checkWithheld fails if a trigger has kept out a row of the merge that has just been made.
 func (s *session) checkWithheld(ctx context.Context, b *batch) error {
-	if !s.sifted {
+	if !s.beforeRow {
 		return nil
 	}
 	var ids, topics []string
