@@ -41,8 +41,8 @@ func noteInvalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
 	ctx.SetUserValue(causeKey{}, fmt.Errorf("%d of %d events are invalid; event %d: %s", len(d.Invalid), d.Total, first.Index, wrong))
 }
 
-// withoutBody is what the log may tell of an error. How a body breaks off, or what stands beside its events, is told with the names of
-// its members.
+// withoutBody is what the log may tell of an error. How a body breaks off, or what stands beside its events, is told
+// with the names of its members.
 func withoutBody(cause error) error {
 	if syntax, broken := errors.AsType[*event.SyntaxError](cause); broken {
 		return fmt.Errorf("at byte %d", syntax.Offset)

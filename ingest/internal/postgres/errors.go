@@ -9,9 +9,9 @@ import (
 )
 
 // NotUpYet recognizes an error of Open that may pass by itself: nobody listens or answers, a pooler has no server
-// (class 08), the server is starting or stopping (class 57), it is out of connections, memory or disk (class 53), another
-// process is bringing the schema up to date, or somebody's transaction or brake (ReadOnly) is in the way of that. A wrong password or
-// database name is none of these.
+// (class 08), the server is starting or stopping (class 57), it is out of connections, memory or disk (class 53),
+// another process is bringing the schema up to date, or somebody's transaction or brake (ReadOnly) is in the way of
+// that. A wrong password or database name is none of these.
 func NotUpYet(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return LockTimedOut(err) || ReadOnly(err) || len(pgErr.Code) == 5 && slices.Contains([]string{"08", "53", "57"}, pgErr.Code[:2])
@@ -46,8 +46,8 @@ func Denied(err error) bool { return SQLState(err) == MissingRight }
 // ErrReadOnly says that default_transaction_read_only is on: somebody has put that brake on.
 var ErrReadOnly = errors.New("default_transaction_read_only is on, for the server, the database or the role: nothing is written until it is off")
 
-// ReadOnly recognizes the error of a statement that may not write because of that. A standby's error has the same SQLSTATE, but comes
-// from another function of the server.
+// ReadOnly recognizes the error of a statement that may not write because of that. A standby's error has the same
+// SQLSTATE, but comes from another function of the server.
 func ReadOnly(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.Code == "25006" && pgErr.Routine == "PreventCommandIfReadOnly"

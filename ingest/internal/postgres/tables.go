@@ -21,8 +21,9 @@ import (
 //     keys in another way.
 //   - Row security, if it applies to this role, may hide events from readers.
 //
-// What ReadDurability finds, unlogged tables, is not among them. The first column is true if the tables cannot be used at all. A restore creates the keys last, when all rows are
-// there; readers of tables without keys would miss rows that are still to come.
+// What ReadDurability finds, unlogged tables, is not among them. The first column is true if the tables cannot be used
+// at all. A restore creates the keys last, when all rows are there; readers of tables without keys would miss rows that
+// are still to come.
 const tablesQuery = `WITH tables AS (SELECT name, name::regclass::oid AS t FROM unnest(ARRAY['ingot.events', 'ingot.batches', 'ingot.topics']) AS name),
 keys (name, columns) AS (VALUES ('ingot.events', ARRAY['event_id', 'topic']), ('ingot.batches', ARRAY['commit_seq']), ('ingot.batches', ARRAY['first_id']),
 	('ingot.topics', ARRAY['topic']), ('ingot.subscriptions', ARRAY['name'])),
@@ -53,8 +54,8 @@ UNION ALL SELECT false, format('column %s of ingot.events is %s, not %s', name, 
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 2`
 
-// BeforeInsert picks, of pg_trigger, the triggers that are asked before each row that is inserted, and may keep it out (TRIGGER_TYPE_ROW,
-// _BEFORE and _INSERT, which are 1, 2 and 4).
+// BeforeInsert picks, of pg_trigger, the triggers that are asked before each row that is inserted, and may keep it out
+// (TRIGGER_TYPE_ROW, _BEFORE and _INSERT, which are 1, 2 and 4).
 const BeforeInsert = "tgtype & 7 = 7 AND tgenabled <> 'D'"
 
 // ReadTables refuses tables that cannot keep the promise, and returns the changes that might break it.

@@ -127,8 +127,9 @@ func (s *session) prepare(ctx context.Context, instance string) error {
 	return s.prepareMerge(ctx, d)
 }
 
-// mayWrite fails for a session that began while the brake was on. It would keep it where it was put on the database or the role,
-// so it is not used: the next session finds out whether it is off again. A brake of the server reaches open sessions, and leaves them.
+// mayWrite fails for a session that began while the brake was on. It would keep it where it was put on the database or
+// the role, so it is not used: the next session finds out whether it is off again. A brake of the server reaches open
+// sessions, and leaves them.
 func mayWrite(ctx context.Context, conn *pgconn.PgConn) error {
 	on, err := postgres.QueryNumber(ctx, conn, "SELECT current_setting('default_transaction_read_only')::boolean::integer")
 	switch {

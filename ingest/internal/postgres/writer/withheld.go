@@ -14,8 +14,9 @@ import (
 // A trigger that runs before each row may keep a row out without an error: it returns NULL. Such a row is not in the answer
 // to a merge, like one whose key exists, and the direct path does not notice at all. So where there is such a trigger:
 //
-//   - a session knows of it from its beginning (beforeRow), every batch is staged, and keys that the merge did not return are looked up
-//     before the COMMIT. One that is not there was withheld: its request is refused, as if the trigger had raised an exception.
+//   - a session knows of it from its beginning (beforeRow), every batch is staged, and keys that the merge did not
+//     return are looked up before the COMMIT. One that is not there was withheld: its request is refused, as if the
+//     trigger had raised an exception.
 //   - A session that began before the trigger was made can store nothing: its row of the log refuses any such trigger
 //     (noneBeforeRows). The next session knows of it. Nobody can make one between a batch's rows and its row of the log, because
 //     that waits for whoever has written rows.
@@ -66,8 +67,8 @@ func (s *session) checkWithheld(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// errNotLogged is in the error of a batch that was committed without its row of the log. No fence can tell more of it: finding no such
-// row, it would say that nothing was committed.
+// errNotLogged is in the error of a batch that was committed without its row of the log. No fence can tell more of it:
+// finding no such row, it would say that nothing was committed.
 var errNotLogged = errors.New("the batch's row of the log was kept out: has somebody put a trigger or a rule on ingot.batches? ingest verify tells what is wrong")
 
 // judgeLogged judges a batch that was committed by the tag of the statement that writes the log's row: if a trigger or rule that
