@@ -42,6 +42,9 @@ func TestOldConnectionsAreReplaced(t *testing.T) {
 		}
 	}
 	slept := w.session
+	if slept.clock != slept.clock.Round(0) {
+		t.Error("the clock of a session is that of the process, which stands still while the machine sleeps")
+	}
 	slept.clock = slept.clock.Add(-postgres.SessionLifetime)
 	send(t.Context(), w, []bool{false}, "slept").want(t, true)
 	if w.session == slept {
