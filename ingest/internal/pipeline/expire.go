@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"ingot/internal/event"
@@ -30,19 +29,14 @@ func (p *Pipeline) expire(now time.Time) {
 	p.expireQueueLocked(now)
 	p.expireSideLocked(now)
 	for _, f := range p.flights {
-		p.expireFlightLocked(f.attempted, now, &event.UnknownError{Err: p.late()})
+		p.expireFlightLocked(f.attempted, now, &event.UnknownError{Err: p.late})
 		p.expireFlightLocked(f.batch, now, p.expired())
 	}
 }
 
-// late is the cause of an answer that a deadline has brought about. It names the setting, for the log.
-func (p *Pipeline) late() error {
-	return fmt.Errorf("%w: a request has %s (--deadline)", context.DeadlineExceeded, p.config.Deadline)
-}
-
 // expired is the answer to a request that is in no attempt.
 func (p *Pipeline) expired() error {
-	return &event.NotStoredError{Reason: event.ReasonExpired, Err: p.late()}
+	return &event.NotStoredError{Reason: event.ReasonExpired, Err: p.late}
 }
 
 // expireFlightLocked answers, with err, those of a flight's requests whose deadline has passed. expire passes it

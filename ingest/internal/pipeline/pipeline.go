@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -68,6 +69,7 @@ type Pipeline struct {
 	store  Store
 	filter Filter // nil: the store is told of no suspects
 	log    *zap.Logger
+	late   error         // the cause of an answer that a deadline has brought about; it names the setting, for the log
 	wake   chan struct{} // one slot: the queue may have changed
 
 	requests sync.Pool // of *request
@@ -97,7 +99,8 @@ type Pipeline struct {
 
 // New makes a pipeline; nothing happens until Run. filter may be nil.
 func New(config Config, store Store, filter Filter, log *zap.Logger) *Pipeline {
-	return &Pipeline{config: config, store: store, filter: filter, log: log, wake: make(chan struct{}, 1), size: sizing{most: config.BatchBytes, limit: config.BatchBytes}}
+	late := fmt.Errorf("%w: a request has %s (--deadline)", context.DeadlineExceeded, config.Deadline)
+	return &Pipeline{config: config, store: store, filter: filter, log: log, late: late, wake: make(chan struct{}, 1), size: sizing{most: config.BatchBytes, limit: config.BatchBytes}}
 }
 
 // Left is how many events a stop could not bring to an end in time: none after a clean one.
