@@ -88,7 +88,7 @@ lint: ## run gofumpt, go vet, staticcheck and go mod tidy
 
 FUZZTIME ?= 1m
 fuzz: ## run each fuzzer for FUZZTIME (1m)
-	@for target in internal/event:FuzzDecode internal/event:FuzzCursor ingest/internal/httpapi:FuzzMediaType; do \
+	@for target in internal/event:FuzzDecode internal/event:FuzzCursor internal/event:FuzzScope ingest/internal/httpapi:FuzzMediaType; do \
 	  echo "$$target"; $(GO) test -run XXX -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) ./$${target%:*} || exit 1; done
 
 clean: ## remove what was built; never the data

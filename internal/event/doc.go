@@ -28,4 +28,5 @@
 //	page.go             a page of stored events, what asks for one, and its errors
 //	position.go         a place in the feed, and the cursor as which clients carry it
 //	subscription.go     a place that is kept under a name
+//	scope.go            the topics that a key is for
 package event
