@@ -1,6 +1,10 @@
 package event
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // Format is the framing of a body.
 type Format int
@@ -27,6 +31,46 @@ func (d *Decoded) Position(i int) int {
 		i++
 	}
 	return i
+}
+
+// Confine moves the events whose topic the scope does not have to the invalid ones.
+func (d *Decoded) Confine(s *Scope) {
+	if s == nil {
+		return
+	}
+	var topic string // of the event before: most have the same
+	var wrong []FieldError
+	kept, before, invalid := 0, 0, len(d.Invalid) // before: how many that were invalid already stood before the event
+	for i := range d.Events {
+		for before < invalid && d.Invalid[before].Index <= i+before {
+			before++
+		}
+		e := &d.Events[i]
+		if e.Topic != topic {
+			topic, wrong = e.Topic, s.wrong(e.Topic)
+		}
+		switch {
+		case wrong != nil:
+			d.Invalid = append(d.Invalid, Invalid{Index: i + before, EventID: e.ID, Errors: wrong})
+			continue
+		case kept < i:
+			d.Events[kept] = *e
+		}
+		kept++
+	}
+	d.Events = d.Events[:kept]
+	if len(d.Invalid) > invalid {
+		slices.SortFunc(d.Invalid, func(a, b Invalid) int { return cmp.Compare(a.Index, b.Index) })
+	}
+}
+
+// wrong is nil for a topic that the scope has.
+func (s *Scope) wrong(topic string) []FieldError {
+	if s.Has(topic) {
+		return nil
+	}
+	detail := fmt.Sprintf("topic is %s, and this key may publish only %s (topics= in its line of the --keys-file)", quote(topic), quote(s.String()))
+	return []FieldError{{Field: memberTopic.String(), Code: CodeTopicNotAllowed, Detail: detail}}
 }
 
 // SyntaxError says that a body as a whole does not parse as the format it was sent as, or is empty.

@@ -23,6 +23,7 @@ const (
 	CodePayloadTooDeep   Code = "payload_too_deep"    // arrays and objects nested over MaxDepth
 	CodePayloadNUL       Code = "payload_nul"         // \u0000, which Postgres cannot hold
 	CodeNumberOutOfRange Code = "number_out_of_range" // a number jsonb cannot hold
+	CodeTopicNotAllowed  Code = "topic_not_allowed"   // outside the scope of the key; no rule of the decoder, but of Confine
 )
 
 // Codes lists every rule, so that a test can ask for a case of each.
@@ -31,7 +32,7 @@ func Codes() []Code {
 		CodeSyntax, CodeNotObject, CodeUnknownField, CodeRepeatedField, CodeMissing, CodeWrongType,
 		CodeEmpty, CodeTooLong, CodeControlCharacter, CodeInvalidUTF8, CodeLoneSurrogate,
 		CodeBadTimestamp, CodeTimestampRange, CodePayloadTooLarge, CodePayloadTooDeep,
-		CodePayloadNUL, CodeNumberOutOfRange,
+		CodePayloadNUL, CodeNumberOutOfRange, CodeTopicNotAllowed,
 	}
 }
 

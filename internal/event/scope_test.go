@@ -1,6 +1,7 @@
 package event
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -90,5 +91,82 @@ func TestScopeOfAll(t *testing.T) {
 	}
 	if some.String() != "a,b*" || !all.Has("x") {
 		t.Errorf("it is written as %s; %v", some, all.Has("x"))
+	}
+}
+
+// TestConfine: what lies outside is invalid at the place where it stood, among those that were invalid before; the others keep
+// their order.
+func TestConfine(t *testing.T) {
+	t.Parallel()
+	scope, err := ParseScope("in,in-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{
+		"":              "[] []",
+		"in":            "[0] []",
+		"out":           "[] [0 topic_not_allowed]",
+		"in out in-2":   "[0 2] [1 topic_not_allowed]",
+		"- out - in -":  "[3] [0 not_object 1 topic_not_allowed 2 not_object 4 not_object]",
+		"in - out out":  "[0] [1 not_object 2 topic_not_allowed 3 topic_not_allowed]",
+		"out in - in":   "[1 3] [0 topic_not_allowed 2 not_object]",
+		"- - in - out":  "[2] [0 not_object 1 not_object 3 not_object 4 topic_not_allowed]",
+		"in in- in IN":  "[0 1 2] [3 topic_not_allowed]",
+		"out in out in": "[1 3] [0 topic_not_allowed 2 topic_not_allowed]",
+	} {
+		var list []string
+		for i, topic := range strings.Fields(body) {
+			event := "null"
+			if topic != "-" {
+				event = fmt.Sprintf(`{"event_id":"%d","topic":%q,"source":"s","timestamp":"2026-01-01T00:00:00Z","payload":1}`, i, topic)
+			}
+			list = append(list, event)
+		}
+		d, err := Decode("["+strings.Join(list, ",")+"]", JSON, DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Confine(nil)
+		d.Confine(scope)
+		var kept, invalid []string
+		for i, e := range d.Events {
+			kept = append(kept, e.ID)
+			if place := fmt.Sprint(d.Position(i)); place != e.ID {
+				t.Errorf("%q: event %s is said to stand at %s", body, e.ID, place)
+			}
+		}
+		for _, inv := range d.Invalid {
+			invalid = append(invalid, fmt.Sprint(inv.Index, " ", inv.Errors[0].Code))
+			if inv.Errors[0].Code == CodeTopicNotAllowed && (inv.EventID != fmt.Sprint(inv.Index) || inv.Errors[0].Field != "topic" || !strings.Contains(inv.Errors[0].Detail, `this key may publish only "in,in-*"`)) {
+				t.Errorf("%q: %+v", body, inv)
+			}
+		}
+		if got := fmt.Sprint(kept, " ", invalid); got != want || d.Total != len(list) || len(d.Events)+len(d.Invalid) != d.Total {
+			t.Errorf("%q: %s, want %s", body, got, want)
+		}
+	}
+}
+
+// BenchmarkConfine is what a scope costs a request of a thousand events: of one topic each, of two that alternate, and without a
+// scope. None may allocate.
+func BenchmarkConfine(b *testing.B) {
+	scope, err := ParseScope("orders,payment-*,refunds,shipping-*")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		topics []string
+		scope  *Scope
+	}{"one": {[]string{"payment-processed"}, scope}, "two": {[]string{"payment-processed", "orders"}, scope}, "none": {[]string{"orders"}, nil}} {
+		b.Run(name, func(b *testing.B) {
+			d := Decoded{Total: 1000, Events: make([]Event, 1000)}
+			for i := range d.Events {
+				d.Events[i].Topic = strings.Clone(c.topics[i%len(c.topics)])
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				d.Confine(c.scope)
+			}
+		})
 	}
 }

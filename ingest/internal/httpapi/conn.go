@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
 )
 
 const (
@@ -35,7 +37,8 @@ type conn struct {
 	// pipelined request is in its buffer already. Only the goroutine that serves the connection uses this.
 	withheld bool
 
-	holder string // whose key the request under way carries, once that was looked at; likewise
+	holder string       // whose key the request under way carries, once that was looked at; likewise
+	topics *event.Scope // that this key is for; likewise
 
 	answered atomic.Pointer[func()] // called once when the answer has been written; nil: nothing to do
 }

@@ -9,6 +9,9 @@ import (
 func (s *Server) events(ctx *fasthttp.RequestCtx) error {
 	ctx.Response.Header.Set("Vary", "Accept") // it may be a page or lines
 	q, err := parseQuery(ctx.URI())
+	if err == nil {
+		err = connOf(ctx).mayRead(q.Topics)
+	}
 	if err != nil {
 		return err
 	}
@@ -32,6 +35,9 @@ func (s *Server) event(ctx *fasthttp.RequestCtx) error {
 	id, err := keyPart(ctx, 3, "event_id")
 	if err == nil {
 		err = noParameter(ctx.URI())
+	}
+	if err == nil {
+		err = connOf(ctx).mayRead([]string{topic})
 	}
 	if err != nil {
 		return err

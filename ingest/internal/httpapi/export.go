@@ -86,7 +86,7 @@ func (s *Server) export(ctx *fasthttp.RequestCtx, q event.Query) error {
 		return nil
 	}
 	begun = true
-	return s.stream(ctx, func(alive context.Context, w *streamed) bool { return s.sendLines(alive, w, q, page, end) }, done)
+	return s.stream(ctx, q.Topics, func(alive context.Context, w *streamed) bool { return s.sendLines(alive, w, q, page, end) }, done)
 }
 
 func (s *Server) sendLines(ctx context.Context, w *streamed, q event.Query, page event.Page, end event.Position) bool {

@@ -42,12 +42,15 @@ func noteInvalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
 }
 
 // withoutBody is what the log may tell of an error. How a body breaks off, or what stands beside its events, is told
-// with the names of its members.
+// with the names of its members, and a topic that the key does not have with its name.
 func withoutBody(cause error) error {
 	if syntax, broken := errors.AsType[*event.SyntaxError](cause); broken {
 		return fmt.Errorf("at byte %d", syntax.Offset)
 	}
 	if _, misshapen := errors.AsType[*event.ShapeError](cause); misshapen {
+		return nil
+	}
+	if refused, ok := errors.AsType[*refusal](cause); ok && refused.problem == problemNoTopic {
 		return nil
 	}
 	return cause

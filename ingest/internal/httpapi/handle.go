@@ -43,7 +43,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, do func(handler) error) (count
 	var space [maxRequestID]byte
 	id := s.appendRequestID(space[:0], ctx)
 	defer func() { s.finish(ctx, id, recover()) }()
-	connOf(ctx).holder = ""
+	connOf(ctx).holder, connOf(ctx).topics = "", nil
 	counted = &s.elsewhere // also if find panics
 	counted, handle := s.find(ctx)
 	if handle == nil {

@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"ingot/internal/event"
 )
 
 // Keys tells who may do what.
 type Keys interface {
-	// Holder returns the name that a key was given to, "" if to nobody, and whether the key has the right.
-	Holder(key []byte, right string) (name string, may bool)
+	// Holder returns the name that a key was given to, "" if to nobody, the topics for which it has its rights, and
+	// whether it has this one.
+	Holder(key []byte, right string) (name string, topics *event.Scope, may bool)
 
 	// Take counts events against the rate of a name: how many events its keys may send in a second (0: as many as
 	// come). If none are left, Take counts nothing and tells how long to wait. 0 events only ask.
@@ -32,16 +35,16 @@ const (
 
 const keysWanted = "send it as Authorization: Bearer KEY, or as the password of Authorization: Basic"
 
-// authorize refuses a request that does not carry a key with the right. It leaves the holder's name with the
-// connection, so that the key is hashed once; "" if nobody has the key.
+// authorize refuses a request that does not carry a key with the right. It leaves the holder's name, "" if nobody has
+// the key, and the topics of the key with the connection, so that the key is hashed once.
 func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 	if s.Keys == nil || right == anyone {
 		return nil
 	}
 	var space [keyRoom]byte
 	key := appendKey(space[:0], ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
-	name, may := s.Keys.Holder(key, right)
-	connOf(ctx).holder = name
+	name, topics, may := s.Keys.Holder(key, right)
+	connOf(ctx).holder, connOf(ctx).topics = name, topics
 	switch {
 	case may:
 		return nil
@@ -51,6 +54,29 @@ func (s *Server) authorize(ctx *fasthttp.RequestCtx, right string) error {
 		return &refusal{problemNoKey, "this key is unknown, or was revoked; " + keysWanted}
 	}
 	return &refusal{problemNoKey, "a key is required; " + keysWanted}
+}
+
+// mayRead refuses to read topics that the key of the request under way does not have. To name none is to ask for all, and
+// is refused as well: whoever does not know of the key's topics would take some events for all of them.
+func (c *conn) mayRead(topics []string) error {
+	if c.topics.HasEach(topics) {
+		return nil
+	}
+	only := fmt.Sprintf("this key of %s may read only the topics %s (topics= in its line of the --keys-file)", c.holder, shown(c.topics.String()))
+	for _, topic := range topics {
+		if !c.topics.Has(topic) {
+			return &refusal{problemNoTopic, only + ", not " + shown(topic)}
+		}
+	}
+	return &refusal{problemNoTopic, only + ": name each topic that you want"}
+}
+
+// mayFollow refuses a subscription that brings other topics than those of the key. It does not tell which.
+func (c *conn) mayFollow(sub *event.Subscription) error {
+	if c.topics.HasEach(sub.Topics) {
+		return nil
+	}
+	return &refusal{problemNoTopic, fmt.Sprintf("this key of %s may not read all topics of this subscription (topics= in its line of the --keys-file); use a subscription of another name", c.holder)}
 }
 
 // charge counts the events of a request against what the holder of its key may send in a second; 0 events ask
@@ -93,18 +119,18 @@ func appendKey(b, authorization []byte) []byte {
 	return b
 }
 
-// errKeyGone ends what is streamed to a key that has lost its right.
+// errKeyGone ends what is streamed to a key that has lost its right, or a topic.
 var errKeyGone = errors.New("the key no longer has the right")
 
-// stillMay returns a function that tells whether the key of the request under way still has the right.
-func (s *Server) stillMay(ctx *fasthttp.RequestCtx, right string) func() bool {
+// stillMayRead returns a function that tells whether the key of the request under way may still read these topics.
+func (s *Server) stillMayRead(ctx *fasthttp.RequestCtx, topics []string) func() bool {
 	if s.Keys == nil {
 		return func() bool { return true }
 	}
 	key := appendKey(nil, ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
 	return func() bool {
-		_, may := s.Keys.Holder(key, right)
-		return may
+		_, scope, may := s.Keys.Holder(key, toRead)
+		return may && scope.HasEach(topics)
 	}
 }
 

@@ -16,9 +16,10 @@ import (
 
 // fakeKeys is a file of keys: what each may do. The holder of the key k is named holder-of-k.
 type fakeKeys struct {
-	mu    sync.Mutex
-	may   map[string][]string
-	share map[string]int // events that a holder may still send
+	mu     sync.Mutex
+	may    map[string][]string
+	topics map[string]*event.Scope
+	share  map[string]int // events that a holder may still send
 }
 
 // Take refuses for 1.2 s whoever has sent its share.
@@ -36,14 +37,14 @@ func (f *fakeKeys) Take(name string, events int) (perSecond int, wait time.Durat
 	return 3, 0
 }
 
-func (f *fakeKeys) Holder(key []byte, right string) (name string, may bool) {
+func (f *fakeKeys) Holder(key []byte, right string) (name string, topics *event.Scope, may bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	rights, known := f.may[string(key)]
 	if !known {
-		return "", false
+		return "", nil, false
 	}
-	return "holder-of-" + string(key), slices.Contains(rights, right)
+	return "holder-of-" + string(key), f.topics[string(key)], slices.Contains(rights, right)
 }
 
 func (f *fakeKeys) revoke(key string) {

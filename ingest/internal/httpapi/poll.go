@@ -30,9 +30,18 @@ func (s *Server) subscriptionEvents(ctx *fasthttp.RequestCtx) error {
 	if ctx.IsHead() || client.withheld { // while it waited, the answer before it would not go out
 		wait = 0
 	}
-	page, err := s.poll(client, name, limit, wait)
+	bounded, cancel := s.bounded()
+	defer cancel()
+	sub, err := s.subscription(bounded, client, name)
+	if err != nil {
+		return readError(err)
+	}
+	page, err := s.poll(client, &sub, limit, wait)
 	if err == nil {
 		err = s.authorize(ctx, toRead) // again: a minute may have passed
+	}
+	if err == nil {
+		err = client.mayFollow(&sub)
 	}
 	if err != nil {
 		return readError(err)
@@ -69,13 +78,7 @@ func parseWait(text string) (time.Duration, error) {
 
 // poll reads a page of a subscription, and waits for one that is not empty. It ends
 // early, with an empty page, when the server drains or the client hangs up.
-func (s *Server) poll(client *conn, name string, limit int, wait time.Duration) (page event.Page, err error) {
-	bounded, cancel := s.bounded()
-	defer cancel()
-	sub, err := s.subscription(bounded, name)
-	if err != nil {
-		return page, err
-	}
+func (s *Server) poll(client *conn, sub *event.Subscription, limit int, wait time.Duration) (page event.Page, err error) {
 	q := event.Query{Topics: sub.Topics, Source: sub.Source, Feed: true, Cursor: sub.At.Cursor(), Limit: limit, MaxBytes: s.Limits.Page}
 	if page, err = s.pageOf(q); err != nil || len(page.Events) > 0 || wait == 0 {
 		return page, err

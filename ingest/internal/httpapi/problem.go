@@ -30,6 +30,7 @@ var (
 	problemBadCursor         = problem{400, "bad-cursor", "The cursor is invalid", none}
 	problemNoKey             = problem{401, "no-key", "A key is required", none}
 	problemNoRight           = problem{403, "no-right", "The key does not have this right", none}
+	problemNoTopic           = problem{403, "no-topic", "The key does not have this topic", none}
 	problemNotFound          = problem{404, "not-found", "Not found", none}
 	problemNoEvent           = problem{404, "event-not-found", "There is no such event", none}
 	problemNoSubscription    = problem{404, "subscription-not-found", "There is no such subscription", none}

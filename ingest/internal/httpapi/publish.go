@@ -41,6 +41,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
+	decoded.Confine(connOf(ctx).topics)
 	if len(decoded.Invalid) > 0 {
 		s.rejected.Add(int64(len(decoded.Invalid)))
 		noteInvalid(ctx, &decoded)

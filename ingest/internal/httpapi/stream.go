@@ -34,6 +34,9 @@ type Subscriber interface {
 // says by Last-Event-ID where it was, with the URL it began with.
 func (s *Server) follow(ctx *fasthttp.RequestCtx) error {
 	q, after, err := streamQuery(ctx.URI())
+	if err == nil {
+		err = connOf(ctx).mayRead(q.Topics)
+	}
 	if err != nil {
 		return err
 	}
@@ -54,7 +57,7 @@ func (s *Server) follow(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	streamedHeader(ctx, eventStream)
-	return s.stream(ctx, func(alive context.Context, w *streamed) bool { return s.sendEvents(alive, w, subscriber, at) }, subscriber.Close)
+	return s.stream(ctx, q.Topics, func(alive context.Context, w *streamed) bool { return s.sendEvents(alive, w, subscriber, at) }, subscriber.Close)
 }
 
 const eventStream = "text/event-stream"

@@ -28,7 +28,7 @@ type streamed struct {
 	conn    net.Conn
 	chunked bool          // HTTP/1.1; otherwise the answer ends with the connection
 	stall   time.Duration // one write
-	may     func() bool   // asked before each write whether the key still has the right
+	may     func() bool   // asked before each write whether the key may still read this
 	out     []byte        // room for the line with the chunk's size, and behind it what is not written yet
 }
 
@@ -42,10 +42,10 @@ func streamedHeader(ctx *fasthttp.RequestCtx, contentType string) {
 	h.Set("X-Accel-Buffering", "no") // or nginx gathers what should go out
 }
 
-// stream answers with what write writes. write's context ends when the client leaves and when the server drains. If write
+// stream answers with what write writes, of these topics. write's context ends when the client leaves and when the server drains. If write
 // returns true the answer is complete, otherwise it is broken off, so that the client can tell. ended is called exactly
 // once: at once if the server is stopping, and otherwise when the connection is closed.
-func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context, w *streamed) bool, ended func()) error {
+func (s *Server) stream(ctx *fasthttp.RequestCtx, topics []string, write func(ctx context.Context, w *streamed) bool, ended func()) error {
 	if s.draining.Load() {
 		ended()
 		return event.ErrFeedClosed
@@ -56,7 +56,7 @@ func (s *Server) stream(ctx *fasthttp.RequestCtx, write func(ctx context.Context
 	h.SetConnectionClose()
 	own := connOf(ctx)
 	own.ended = ended
-	may := s.stillMay(ctx, toRead)
+	may := s.stillMayRead(ctx, topics)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(c net.Conn) {
 		whole := false

@@ -13,6 +13,9 @@ import (
 // subscribe makes a subscription, or finds that it is there.
 func (s *Server) subscribe(ctx *fasthttp.RequestCtx) error {
 	sub, err := s.wantedSubscription(ctx)
+	if err == nil {
+		err = connOf(ctx).mayRead(sub.Topics)
+	}
 	if err != nil {
 		return err
 	}

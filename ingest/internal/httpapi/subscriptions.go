@@ -36,7 +36,7 @@ func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	defer done()
-	list, err := s.listed(bounded)
+	list, err := s.listed(bounded, connOf(ctx).topics)
 	if err != nil {
 		return readError(err)
 	}
@@ -45,14 +45,17 @@ func (s *Server) subscriptions(ctx *fasthttp.RequestCtx) error {
 
 var errListTooLong = &refusal{problemReads, "the list of subscriptions is larger than an answer may be (--max-reads-in-flight); DELETE some, or create them again with fewer topics"}
 
-// listed makes the list of all subscriptions. It stops reading once the list is longer than an answer may be: a
-// thousand subscriptions with the most topics allowed are 100 MB. It gathers the parts and joins them at the end,
-// because a buffer that grows leaves some five times its length behind as garbage.
-func (s *Server) listed(ctx context.Context) ([]byte, error) {
+// listed makes the list of all subscriptions that bring no other topics than these. It stops reading once the list is
+// longer than an answer may be: a thousand subscriptions with the most topics allowed are 100 MB. It gathers the parts
+// and joins them at the end, because a buffer that grows leaves some five times its length behind as garbage.
+func (s *Server) listed(ctx context.Context, topics *event.Scope) ([]byte, error) {
 	var parts [][]byte
 	var part []byte
 	size, most := 0, max(s.Limits.Reads, answerKept)
 	err := s.Subscriptions.Each(ctx, func(sub *event.Subscription) error {
+		if !topics.HasEach(sub.Topics) {
+			return nil
+		}
 		part = append(appendSubscription(part[:0], sub), ',')
 		if size += len(part); int64(size) > most {
 			return errListTooLong
@@ -82,6 +85,9 @@ func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) error {
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
+	if err := s.permit(bounded, connOf(ctx), name); err != nil {
+		return readError(err)
+	}
 	switch there, err := s.Subscriptions.Delete(bounded, name); {
 	case err != nil:
 		return readError(err)
@@ -105,7 +111,7 @@ func (s *Server) commit(ctx *fasthttp.RequestCtx) error {
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
-	sub, err := s.committed(bounded, name, body.Cursor)
+	sub, err := s.committed(bounded, connOf(ctx), name, body.Cursor)
 	if err != nil {
 		return readError(err)
 	}
@@ -113,12 +119,15 @@ func (s *Server) commit(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-func (s *Server) committed(ctx context.Context, name, cursor string) (event.Subscription, error) {
+func (s *Server) committed(ctx context.Context, client *conn, name, cursor string) (event.Subscription, error) {
 	switch cursor {
 	case "":
 		return event.Subscription{}, &refusal{problemBadCursor, "cursor is missing; " + wantedCursor}
 	case "now", "beginning":
 		return event.Subscription{}, &refusal{problemBadCursor, "cursor: now and beginning cannot be committed; " + wantedCursor}
+	}
+	if err := s.permit(ctx, client, name); err != nil {
+		return event.Subscription{}, err
 	}
 	at, err := s.Reader.Start(ctx, cursor)
 	if err != nil {
@@ -127,16 +136,27 @@ func (s *Server) committed(ctx context.Context, name, cursor string) (event.Subs
 	if err := s.Subscriptions.Commit(ctx, name, at); err != nil {
 		return event.Subscription{}, err
 	}
-	return s.subscription(ctx, name)
+	return s.subscription(ctx, client, name)
 }
 
-// subscription fails with errNoSubscription if there is none of that name.
-func (s *Server) subscription(ctx context.Context, name string) (event.Subscription, error) {
+// subscription fails with errNoSubscription if there is none of that name, and if the client's key is not for it.
+func (s *Server) subscription(ctx context.Context, client *conn, name string) (event.Subscription, error) {
 	sub, there, err := s.Subscriptions.Get(ctx, name)
-	if err == nil && !there {
+	switch {
+	case err == nil && !there:
 		err = errNoSubscription
+	case err == nil:
+		err = client.mayFollow(&sub)
 	}
 	return sub, err
+}
+
+// permit fails as subscription does, but only for a key that does not have all topics: the others are spared the query.
+func (s *Server) permit(ctx context.Context, client *conn, name string) (err error) {
+	if client.topics != nil {
+		_, err = s.subscription(ctx, client, name)
+	}
+	return err
 }
 
 var errNoSubscription = &refusal{problemNoSubscription, "there is no subscription with this name; create it with PUT"}

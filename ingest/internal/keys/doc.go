@@ -1,8 +1,9 @@
 // Package keys says who may do what. A file has a line for each key: the name of its holder, what
-// it may do, and its hash, so that reading the file gives nobody a key.
+// it may do, and its hash, so that reading the file gives nobody a key; then, how much it may send, and
+// the topics that it may send and read (event.Scope).
 //
-//	# name   may            hash            at most
-//	shop     publish        sha256:5e88…    events=500/s
+//	# name   may            hash            at most         only
+//	shop     publish        sha256:5e88…    events=500/s    topics=orders,payment-*
 //	grafana  read,watch     sha256:ab12…
 //
 //	new.go    a new key and its line

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"ingot/internal/event"
 )
 
 // File is the keys of a file. Any goroutine may call its methods; Refresh, one at a time.
@@ -28,8 +30,9 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Holder returns the name that a key was given to, "" if to nobody, and whether the key has the right.
-func (f *File) Holder(key []byte, right string) (name string, may bool) {
+// Holder returns the name that a key was given to, "" if to nobody, the topics for which it has its rights, and whether it
+// has this one.
+func (f *File) Holder(key []byte, right string) (name string, topics *event.Scope, may bool) {
 	return f.current.Load().holder(key, right)
 }
 

@@ -62,7 +62,7 @@ func may(f *File, key string) string {
 	var name string
 	var rights []string
 	for _, right := range Rights() {
-		of, yes := f.Holder([]byte(key), right)
+		of, _, yes := f.Holder([]byte(key), right)
 		if name = of; yes {
 			rights = append(rights, right)
 		}
@@ -128,27 +128,36 @@ func TestLinesThatAreNone(t *testing.T) {
 	t.Parallel()
 	good := "a publish sha256:" + strings.Repeat("0a", 32)
 	for text, want := range map[string]string{
-		"":                        "it holds no key; to add one, run ingest key NAME",
-		"# nothing\n":             "it holds no key",
-		good + "\n\nshop publish": "line 3: expected three parts",
-		good + " more":            `line 1: "more": the fourth part must be events=N/s`,
-		good + " events=5/s more": "line 1: expected three parts",
-		good + " events=0/s":      "line 1: 0 events per second: must be 1 to",
-		good + " events=5":        `line 1: "events=5": the fourth part must be events=N/s`,
-		good + " events=+5/s":     `line 1: "events=+5/s": the fourth part must be events=N/s`,
-		good + " rate=5/s":        `line 1: "rate=5/s": the fourth part must be events=N/s`,
-		good + " 5/s":             `line 1: "5/s": the fourth part must be events=N/s`,
-		"a read" + good[len("a publish"):] + " events=5/s":            "line 1: 5 events per second: a rate is only for keys with the right publish",
+		"":                                       "it holds no key; to add one, run ingest key NAME",
+		"# nothing\n":                            "it holds no key",
+		good + "\n\nshop publish":                "line 3: expected three parts",
+		good + " more":                           `line 1: "more": a part behind the hash must be events=N/s`,
+		good + " events=5/s more":                `line 1: "more": there may be only one events=N/s and one topics=TOPIC,TOPIC; write a space`,
+		good + " events=5/s topics=a events=5/s": `line 1: "events=5/s": there may be only one`,
+		good + " topics=a topics=b":              `line 1: "topics=b": there may be only one`,
+		good + " topics=a b":                     `line 1: "b": a part behind the hash must be events=N/s, the number of events allowed per second, or topics=TOPIC,TOPIC`,
+		good + " topics=":                        "line 1: topics: a topic is empty; leave out its comma, or the whole list for all topics",
+		good + " topics=a,*":                     "line 1: topics: * alone would be all topics",
+		good + " topics=a*b":                     `line 1: topics: "a*b": a star must be the last character`,
+		good + "\n" + good + " topics=50%":       `line 2: topics: "50%": a percent sign must begin an escape`,
+		good + " topics=%00":                     `line 1: topics: "%00": a topic must be UTF-8`,
+		"a watch" + good[len("a publish"):] + " topics=a":  "line 1: topics are only for keys with the right publish or read: watch shows figures of all topics",
+		good + " events=0/s":                               "line 1: 0 events per second: must be 1 to",
+		good + " events=5":                                 `line 1: "events=5": a part behind the hash must be events=N/s`,
+		good + " events=+5/s":                              `line 1: "events=+5/s": a part behind the hash must be events=N/s`,
+		good + " rate=5/s":                                 `line 1: "rate=5/s": a part behind the hash must be events=N/s`,
+		good + " 5/s":                                      `line 1: "5/s": a part behind the hash must be events=N/s`,
+		"a read" + good[len("a publish"):] + " events=5/s": "line 1: 5 events per second: a rate is only for keys with the right publish",
 		good + " events=5/s\n" + strings.Replace(good, "0a", "0b", 1): "line 2 must have the same events=N/s as line 1, or none if that line has none: the keys of a share one rate",
-		"a/b publish sha256:00":                                       `line 1: the name "a/b" must be 1 to 64 letters`,
-		"a write sha256:00":                                           `line 1: "write" is not a right: use publish, read, watch`,
-		"a publish, sha256:00":                                        `line 1: "" is not a right`,
-		"a read,read sha256:00":                                       "line 1: the right read is given twice",
-		"a read sha256:00":                                            "line 1: the hash",
-		"a read md5:" + strings.Repeat("0a", 32):                      "line 1: the hash",
-		"a read " + strings.Repeat("0a", 32):                          "line 1: the hash",
-		"a read sha256:" + strings.Repeat("0g", 32):                   "line 1: the hash",
-		good + "00": "line 1: the hash",
+		"a/b publish sha256:00":                             `line 1: the name "a/b" must be 1 to 64 letters`,
+		"a write sha256:00":                                 `line 1: "write" is not a right: use publish, read, watch`,
+		"a publish, sha256:00":                              `line 1: "" is not a right`,
+		"a read,read sha256:00":                             "line 1: the right read is given twice",
+		"a read sha256:00":                                  "line 1: the hash",
+		"a read md5:" + strings.Repeat("0a", 32):            "line 1: the hash",
+		"a read " + strings.Repeat("0a", 32):                "line 1: the hash",
+		"a read sha256:" + strings.Repeat("0g", 32):         "line 1: the hash",
+		good + "00":                                         "line 1: the hash",
 		good + "\nb read" + good[len("a publish"):]:         "line 2 repeats the key of line 1",
 		"a read ingot_AAAA":                                 "line 1: the hash",
 		"ingot_AAAA read sha256:00":                         "line 1: the name begins with ingot_",
@@ -177,20 +186,24 @@ func TestLinesThatAreNone(t *testing.T) {
 		name      string
 		rights    []string
 		perSecond int
+		topics    []string
 		want      string
 	}{
-		{"", []string{Read}, 0, "the name"},
-		{"a b", []string{Read}, 0, "the name"},
-		{"ingot_" + strings.Repeat("A", 43), []string{Read}, 0, "the name begins with ingot_"},
-		{strings.Repeat("a", 65), []string{Read}, 0, "the name"},
-		{"a", nil, 0, "a key needs one or more"},
-		{"a", []string{"Read"}, 0, `"Read"`},
-		{"a", []string{Publish}, -1, "-1 events per second: must be 1 to"},
-		{"a", []string{Publish}, maxRate + 1, "events per second: must be 1 to"},
-		{"a", []string{Read}, 5, "the right publish"},
+		{"", []string{Read}, 0, nil, "the name"},
+		{"a b", []string{Read}, 0, nil, "the name"},
+		{"ingot_" + strings.Repeat("A", 43), []string{Read}, 0, nil, "the name begins with ingot_"},
+		{strings.Repeat("a", 65), []string{Read}, 0, nil, "the name"},
+		{"a", nil, 0, nil, "a key needs one or more"},
+		{"a", []string{"Read"}, 0, nil, `"Read"`},
+		{"a", []string{Publish}, -1, nil, "-1 events per second: must be 1 to"},
+		{"a", []string{Publish}, maxRate + 1, nil, "events per second: must be 1 to"},
+		{"a", []string{Read}, 5, nil, "the right publish"},
+		{"a", []string{Read}, 0, []string{""}, "topics: a topic is empty"},
+		{"a", []string{Read}, 0, []string{"b", "a*b"}, `topics: "a*b": a star`},
+		{"a", []string{Watch}, 0, []string{"b"}, "the right publish or read"},
 	} {
 		path := filepath.Join(t.TempDir(), "keys")
-		if _, err := Add(path, c.name, c.rights, c.perSecond); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Add(path, c.name, c.rights, c.perSecond, c.topics...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q %q: %v, want %s", c.name, c.rights, err, c.want)
 		}
 		if _, err := os.Stat(path); err == nil {
@@ -199,6 +212,49 @@ func TestLinesThatAreNone(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// TestTopicsOfAKey: what is typed is in the file as one word, and a key has the topics of its own line, as it is now.
+func TestTopicsOfAKey(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys")
+	add := func(rights []string, perSecond int, topics ...string) string {
+		t.Helper()
+		key, err := Add(path, "shop", rights, perSecond, topics...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	some := add([]string{Publish, Watch}, 5, "payment-*, my topic", "a%2Cb", "50%25", "ü/x")
+	other, all := add([]string{Read}, 0, "orders"), add([]string{Publish}, 5)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(string(text), "\n"); !strings.HasSuffix(lines[0], " events=5/s topics=50%25,a%2Cb,my%20topic,payment-*,%C3%BC%2Fx") || !strings.HasSuffix(lines[1], " topics=orders") || !strings.HasSuffix(lines[2], " events=5/s") {
+		t.Errorf("the file has\n%s", text)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := func(key string) string {
+		_, topics, _ := f.Holder([]byte(key), Publish)
+		return fmt.Sprint(topics.Has("payment-1"), topics.Has("my topic"), topics.Has("a,b"), topics.Has("50%"), topics.Has("ü/x"), topics.Has("orders"), topics.Has("x"))
+	}
+	for key, want := range map[string]string{some: "true true true true true false false", other: "false false false false false true false", all: "true true true true true true true"} {
+		if got := has(key); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	write(t, path, strings.Replace(strings.Replace(string(text), "events=5/s topics=50%25,", "topics=x events=5/s ", 1), "a%2Cb,my%20topic,payment-*,%C3%BC%2Fx", "", 1))
+	if changed, err := f.Refresh(); !changed || err != nil {
+		t.Fatal(changed, err)
+	}
+	if got := has(some); got != "false false false false false false true" {
+		t.Errorf("its line was changed: %s", got)
 	}
 }
 
@@ -324,7 +380,7 @@ func BenchmarkHolder(b *testing.B) {
 	given := []byte(key)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, may := f.Holder(given, Publish); !may {
+		if _, _, may := f.Holder(given, Publish); !may {
 			b.Fatal("it may")
 		}
 	}

@@ -17,26 +17,35 @@ import (
 // keyPrefix begins every key, so that programs that scan for leaked secrets can recognize one.
 const keyPrefix = "ingot_"
 
-// Check tells what is wrong with the name of a key, with its rights, or with its rate in events a second (0: as
-// many as come).
-func Check(name string, rights []string, perSecond int) error {
+// Check tells what is wrong with the name of a key, with its rights, with its rate in events a second (0: as many as
+// come), or with its topics, each as event.ParseScope reads one (none: all).
+func Check(name string, rights []string, perSecond int, topics ...string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
 	if len(rights) == 0 {
 		return fmt.Errorf("a key needs one or more of the rights %s", strings.Join(Rights(), ", "))
 	}
-	if err := checkRights(rights); err != nil || perSecond == 0 {
+	if err := checkRights(rights); err != nil {
 		return err
 	}
-	return checkRate(perSecond, rights)
+	if perSecond != 0 {
+		if err := checkRate(perSecond, rights); err != nil {
+			return err
+		}
+	}
+	if len(topics) == 0 {
+		return nil
+	}
+	_, err := parseTopics(strings.Join(topics, ","), rights)
+	return err
 }
 
 // Add makes a key, adds its line to the file and returns the key, which is kept nowhere else. It makes the file if
 // there is none. It fails, and changes nothing, when Check finds a fault, or when the file with the new line would
 // have one.
-func Add(path, name string, rights []string, perSecond int) (key string, err error) {
-	if err := Check(name, rights, perSecond); err != nil {
+func Add(path, name string, rights []string, perSecond int, topics ...string) (key string, err error) {
+	if err := Check(name, rights, perSecond, topics...); err != nil {
 		return "", err
 	}
 	text, err := (&File{path: path}).read()
@@ -47,6 +56,10 @@ func Add(path, name string, rights []string, perSecond int) (key string, err err
 	line := fmt.Sprintf("%s %s %s%s", name, strings.Join(rights, ","), hashPrefix, hashOf(key))
 	if perSecond > 0 {
 		line += fmt.Sprintf(" %s%d%s", ratePrefix, perSecond, rateSuffix)
+	}
+	if len(topics) > 0 {
+		scope, _ := parseTopics(strings.Join(topics, ","), rights) // Check has found no fault in them
+		line += " " + topicsPrefix + scope.String()
 	}
 	line += "\n"
 	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {

@@ -68,7 +68,7 @@ func TestRatesOfAFile(t *testing.T) {
 		}
 		take := func(key string, events, perSecond int, wait time.Duration) {
 			t.Helper()
-			name, _ := f.Holder([]byte(key), Publish)
+			name, _, _ := f.Holder([]byte(key), Publish)
 			if got, owed := f.Take(name, events); got != perSecond || owed.Round(time.Millisecond) != wait || (owed > 0) != (wait > 0) {
 				t.Errorf("%d events: %d a second, %s", events, got, owed)
 			}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"ingot/internal/event"
 )
 
 // What a key may do.
@@ -26,6 +28,7 @@ const (
 
 	ratePrefix, rateSuffix = "events=", "/s"
 	maxRate                = 1_000_000_000
+	topicsPrefix           = "topics="
 
 	// maxFile bounds what is read of a file: some ten thousand keys, or any chain of certificates.
 	maxFile = 1 << 20
@@ -49,7 +52,8 @@ type ring struct {
 type holder struct {
 	name   string
 	rights []string
-	rate   int // events a second, 0: as many as come
+	rate   int          // events a second, 0: as many as come
+	topics *event.Scope // nil: all
 	line   int
 }
 
@@ -110,8 +114,8 @@ func (r *ring) inherit(from *ring) {
 }
 
 func parseLine(fields []string) (h hash, of holder, err error) {
-	if len(fields) < 3 || len(fields) > 4 {
-		return h, of, fmt.Errorf("expected three parts: a name, its rights (such as %s,%s), and %s followed by 64 hex digits; an optional fourth part is %sN%s", Publish, Read, hashPrefix, ratePrefix, rateSuffix)
+	if len(fields) < 3 {
+		return h, of, fmt.Errorf("expected three parts: a name, its rights (such as %s,%s), and %s followed by 64 hex digits; optional parts behind them are %sN%s and %sTOPIC,TOPIC", Publish, Read, hashPrefix, ratePrefix, rateSuffix, topicsPrefix)
 	}
 	of.name, of.rights = fields[0], strings.Split(fields[1], ",")
 	if err := checkName(of.name); err != nil {
@@ -124,12 +128,39 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 	if _, err := hex.Decode(h[:], []byte(digits[:min(len(digits), 2*len(h))])); err != nil || len(digits) != 2*len(h) || !prefixed {
 		return h, of, fmt.Errorf("the hash must be %s followed by 64 hex digits, as ingest key writes it", hashPrefix)
 	}
-	if len(fields) == 4 {
-		if of.rate, err = parseRate(fields[3]); err == nil {
-			err = checkRate(of.rate, of.rights)
+	for _, field := range fields[3:] {
+		if err := of.take(field); err != nil {
+			return h, of, err
 		}
 	}
-	return h, of, err
+	return h, of, nil
+}
+
+// take reads one of the optional parts of a line.
+func (of *holder) take(field string) (err error) {
+	list, topics := strings.CutPrefix(field, topicsPrefix)
+	switch {
+	case topics && of.topics == nil:
+		of.topics, err = parseTopics(list, of.rights)
+	case !topics && of.rate == 0:
+		if of.rate, err = parseRate(field); err == nil {
+			err = checkRate(of.rate, of.rights)
+		}
+	default:
+		err = fmt.Errorf("%.*q: there may be only one %sN%s and one %sTOPIC,TOPIC; write a space that is part of a topic as %%20", maxQuoted, field, ratePrefix, rateSuffix, topicsPrefix)
+	}
+	return err
+}
+
+func parseTopics(list string, rights []string) (*event.Scope, error) {
+	if !slices.Contains(rights, Publish) && !slices.Contains(rights, Read) {
+		return nil, fmt.Errorf("topics are only for keys with the right %s or %s: %s shows figures of all topics", Publish, Read, Watch)
+	}
+	topics, err := event.ParseScope(list)
+	if err != nil {
+		return nil, fmt.Errorf("topics: %w", err)
+	}
+	return topics, nil
 }
 
 func parseRate(field string) (int, error) {
@@ -137,7 +168,7 @@ func parseRate(field string) (int, error) {
 	digits, suffixed := strings.CutSuffix(digits, rateSuffix)
 	perSecond, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil || !prefixed || !suffixed {
-		return 0, fmt.Errorf("%.*q: the fourth part must be %sN%s, the number of events allowed per second, or be left out", maxQuoted, field, ratePrefix, rateSuffix)
+		return 0, fmt.Errorf("%.*q: a part behind the hash must be %sN%s, the number of events allowed per second, or %sTOPIC,TOPIC, or be left out", maxQuoted, field, ratePrefix, rateSuffix, topicsPrefix)
 	}
 	return int(perSecond), nil
 }
@@ -175,7 +206,7 @@ func checkRights(rights []string) error {
 	return nil
 }
 
-func (r *ring) holder(key []byte, right string) (name string, may bool) {
+func (r *ring) holder(key []byte, right string) (name string, topics *event.Scope, may bool) {
 	of, known := r.holders[sha256.Sum256(key)]
-	return of.name, known && slices.Contains(of.rights, right)
+	return of.name, of.topics, known && slices.Contains(of.rights, right)
 }
