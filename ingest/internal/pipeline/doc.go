@@ -28,8 +28,8 @@
 //	pipeline.go    what it is made of, and how it runs and stops
 //	stats.go       its figures
 //
-// Five goroutines meet here: a caller of Submit, two committers, the reaper, and one that waits for
-// the stop; Run starts and awaits all but the first.
+// Five goroutines meet here: a caller of Submit, two committers, the reaper, and the caller of Run,
+// which starts and awaits these three and waits for the stop.
 //
 //  1. Submit puts a request into the queue and waits on its answer slot.
 //  2. A committer takes requests off the head of the queue, in order, until the

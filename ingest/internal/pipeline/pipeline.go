@@ -114,33 +114,27 @@ type Left struct {
 func (p *Pipeline) Run(ctx context.Context) Left {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	var helpers sync.WaitGroup
-	helpers.Go(func() { p.reap(work) })                 // stops with work, awaited below
-	helpers.Go(func() { p.drainOn(ctx, work, cancel) }) // likewise
-	var committing sync.WaitGroup
+	var reaping, committing sync.WaitGroup
+	reaping.Go(func() { p.reap(work) }) // stops with work, awaited below
 	for range committers {
 		committing.Go(func() { p.commitAll(work) }) // stops when all lanes are empty, or with work; awaited below
 	}
+	<-ctx.Done()
+	p.closeQueue()
+	defer time.AfterFunc(p.config.DrainTimeout, cancel).Stop()
 	committing.Wait()
 	left := p.refuseRest()
 	cancel()
-	helpers.Wait()
+	reaping.Wait()
 	return left
 }
 
-// drainOn closes the queue when stop ends, and ends the work when the time for
-// draining is over.
-func (p *Pipeline) drainOn(stop, work context.Context, cancel func()) {
-	<-stop.Done() // the work goes on until then
+// closeQueue makes Submit refuse everything, and the committers end once all lanes are empty.
+func (p *Pipeline) closeQueue() {
 	p.mu.Lock()
 	p.draining = true
 	p.mu.Unlock()
 	p.notify()
-	select {
-	case <-time.After(p.config.DrainTimeout):
-		cancel()
-	case <-work.Done():
-	}
 }
 
 func (p *Pipeline) notify() {
