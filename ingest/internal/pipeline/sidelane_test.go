@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ingot/ingest/internal/storetest"
@@ -34,6 +35,7 @@ func TestHeldKeyHurtsOnlyItsRequest(t *testing.T) {
 			}
 		}
 		wantStored(t, <-p.submit(10, "later"), true)
+		synctest.Wait() // what was answered counts until its committer is done with it
 		if s := p.Stats(); s.QueuedEvents != 2 || s.QueuedBytes != 10 || s.Parked == 0 {
 			t.Errorf("%+v", s)
 		}
