@@ -12,8 +12,8 @@ import (
 // the request; whichever lets go last puts it back into the pool. A request that never had a flight (refused, or
 // expired in a lane) is left to the garbage collector.
 type request struct {
-	group    event.Group
-	bytes    int64
+	group event.Group
+	load
 	deadline time.Time
 	slot     chan answer // one slot, filled exactly once
 	holders  atomic.Int32
@@ -25,12 +25,31 @@ type request struct {
 	blame    blame // narrow.go
 }
 
+// load is how much some requests bring.
+type load struct {
+	events int
+	bytes  int64
+}
+
+func (l *load) add(more load) { l.events, l.bytes = l.events+more.events, l.bytes+more.bytes }
+func (l *load) sub(less load) { l.events, l.bytes = l.events-less.events, l.bytes-less.bytes }
+
+// within tells whether it is no more than most.
+func (l load) within(most load) bool { return l.events <= most.events && l.bytes <= most.bytes }
+
+func loadOf(requests []*request) (l load) {
+	for _, r := range requests {
+		l.add(r.load)
+	}
+	return l
+}
+
 func (p *Pipeline) newRequest(group event.Group, bytes int64) *request {
 	r, ok := p.requests.Get().(*request)
 	if !ok {
 		r = &request{slot: make(chan answer, 1)}
 	}
-	r.group, r.bytes, r.deadline = group, bytes, time.Now().Add(p.config.Deadline)
+	r.group, r.load, r.deadline = group, load{len(group.Events), bytes}, time.Now().Add(p.config.Deadline)
 	r.answered, r.parked, r.blame = false, false, blame{}
 	r.holders.Store(2)
 	return r
@@ -90,23 +109,20 @@ func (p *Pipeline) busyLocked() bool {
 
 // accept queues a request, and tells whether to wake a committer for it.
 func (p *Pipeline) accept(r *request) (wanted bool, err error) {
-	n := len(r.group.Events)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.draining:
 		return false, &event.NotStoredError{Reason: event.ReasonDraining}
 	case p.outageLocked() && p.busyLocked():
-		p.stats.Refused += int64(n)
+		p.stats.Refused += int64(r.events)
 		return false, &event.NotStoredError{Reason: event.ReasonUnavailable}
-	case p.events+n > p.config.QueueEvents || p.bytes+r.bytes > p.config.QueueBytes:
-		p.stats.Refused += int64(n)
+	case p.held.events+r.events > p.config.QueueEvents || p.held.bytes+r.bytes > p.config.QueueBytes:
+		p.stats.Refused += int64(r.events)
 		return false, &event.NotStoredError{Reason: event.ReasonQueueFull}
 	}
-	p.events += n
-	p.queued += n
-	p.queuedBytes += r.bytes
-	p.bytes += r.bytes
+	p.held.add(r.load)
+	p.queued.add(r.load)
 	p.queue = append(p.queue, r)
 	return p.wantedLocked(), nil
 }

@@ -70,7 +70,7 @@ func TestTheQueueKeepsNobodyAlive(t *testing.T) {
 	for n := range 6 {
 		var queue []*request
 		for i := range int64(5) {
-			queue = append(queue, &request{bytes: i})
+			queue = append(queue, &request{load: load{bytes: i}})
 		}
 		array := queue[:cap(queue)]
 		left := dropFront(queue, n)

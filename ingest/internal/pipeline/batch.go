@@ -48,7 +48,7 @@ func (p *Pipeline) take(f *flight) (taken, drained bool, again time.Duration) {
 		}
 		return false, p.draining && len(p.queue) == 0 && !side, again
 	}
-	f.events = eventsOf(f.batch)
+	f.events = loadOf(f.batch).events
 	p.flights = append(p.flights, f)
 	return true, false, 0
 }
@@ -58,16 +58,14 @@ const overtakeShare = 8
 
 // headLocked takes a batch off the head of the queue, and small requests from behind large ones along with it.
 func (p *Pipeline) headLocked() []*request {
-	n, events, bytes := 0, 0, int64(0)
+	n, taken := 0, load{}
 	for _, r := range p.queue {
-		events += len(r.group.Events)
-		bytes += r.bytes
-		if n > 0 && (events > p.config.BatchEvents || bytes > p.size.most) {
+		taken.add(r.load)
+		if n > 0 && !taken.within(load{p.config.BatchEvents, p.size.most}) {
 			break
 		}
 		n++
-		p.queued -= len(r.group.Events)
-		p.queuedBytes -= r.bytes
+		p.queued.sub(r.load)
 	}
 	batch := slices.Clone(p.queue[:n])
 	p.queue = dropFront(p.queue, n)
@@ -78,31 +76,21 @@ func (p *Pipeline) headLocked() []*request {
 // wait until each of many arrays has had its batch. Large requests lose no turn, since a batch takes the head of the
 // queue in any case. If the next request is small itself, nobody waits behind a large one for long.
 func (p *Pipeline) overtakeLocked(batch []*request) []*request {
-	events, bytes := p.config.BatchEvents/overtakeShare, p.size.most/overtakeShare
-	if len(p.queue) == 0 || len(p.queue[0].group.Events) <= events && p.queue[0].bytes <= bytes {
+	room := load{p.config.BatchEvents / overtakeShare, p.size.most / overtakeShare}
+	if len(p.queue) == 0 || p.queue[0].within(room) {
 		return batch
 	}
-	events = min(events, p.config.MostEvents-eventsOf(batch))
+	room.events = min(room.events, p.config.MostEvents-loadOf(batch).events)
 	p.queue = slices.DeleteFunc(p.queue, func(r *request) bool {
-		n := len(r.group.Events)
-		if n > events || r.bytes > bytes {
+		if !r.within(room) {
 			return false
 		}
-		events -= n
-		bytes -= r.bytes
-		p.queued -= n
-		p.queuedBytes -= r.bytes
+		room.sub(r.load)
+		p.queued.sub(r.load)
 		batch = append(batch, r)
 		return true
 	})
 	return batch
-}
-
-func eventsOf(requests []*request) (n int) {
-	for _, r := range requests {
-		n += len(r.group.Events)
-	}
-	return n
 }
 
 // dropFront removes the first n requests, of which the queue's array keeps none alive. If at most n are left, it moves

@@ -21,9 +21,8 @@ func (p *Pipeline) deliverStored(f *flight, live []*request, stored []bool) {
 	p.stats.Batches++
 	p.stats.LastBatch = len(stored)
 	for _, r := range live {
-		n := len(r.group.Events)
-		p.answerLocked(r, answer{stored: stored[:n:n]})
-		stored = stored[n:]
+		p.answerLocked(r, answer{stored: stored[:r.events:r.events]})
+		stored = stored[r.events:]
 	}
 }
 
@@ -48,9 +47,7 @@ func (p *Pipeline) giveUp(f *flight, live []*request, err error) {
 func (p *Pipeline) leave(live []*request, as *int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, r := range live {
-		*as += len(r.group.Events)
-	}
+	*as += loadOf(live).events
 }
 
 // answerLocked fills the slot of a request that was not answered yet.
@@ -69,7 +66,7 @@ func (p *Pipeline) refuseRest() Left {
 	defer p.mu.Unlock()
 	left := p.left
 	for _, r := range slices.Concat(append(p.side, p.queue)...) {
-		left.Refused += len(r.group.Events)
+		left.Refused += r.events
 		p.dropLocked(r, &event.NotStoredError{Reason: event.ReasonDraining})
 	}
 	p.queue, p.side = nil, nil

@@ -56,8 +56,7 @@ func (p *Pipeline) expireFlightLocked(requests []*request, now time.Time, err er
 func (p *Pipeline) expireQueueLocked(at time.Time) {
 	n := 0
 	for ; n < len(p.queue) && !p.queue[n].deadline.After(at); n++ {
-		p.queued -= len(p.queue[n].group.Events)
-		p.queuedBytes -= p.queue[n].bytes
+		p.queued.sub(p.queue[n].load)
 		p.dropLocked(p.queue[n], p.expired())
 		p.stats.Expired++
 	}

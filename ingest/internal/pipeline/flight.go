@@ -54,12 +54,12 @@ func (p *Pipeline) wantedLocked() bool {
 	case p.crowded:
 		return p.fullLocked()
 	}
-	return p.fullLocked() || p.queued >= p.flights[0].events
+	return p.fullLocked() || p.queued.events >= p.flights[0].events
 }
 
 // fullLocked tells whether a batch of what is queued is as large as it gets.
 func (p *Pipeline) fullLocked() bool {
-	return p.queued >= p.config.BatchEvents || p.queuedBytes >= p.size.most
+	return p.queued.events >= p.config.BatchEvents || p.queued.bytes >= p.size.most
 }
 
 // notAhead notes that an attempt of the flight has failed: no other flight may begin behind it any more. The keys that
@@ -89,8 +89,7 @@ func (p *Pipeline) land(f *flight) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range f.batch {
-		p.events -= len(r.group.Events)
-		p.bytes -= r.bytes
+		p.held.sub(r.load)
 		p.letGo(r)
 	}
 	p.flights = slices.DeleteFunc(p.flights, func(other *flight) bool { return other == f })

@@ -22,14 +22,14 @@ func (p *Pipeline) awaitLocked(crowded bool, events int, took time.Duration) {
 	p.crowded, p.awaited = crowded && p.config.Linger > 0, 0
 	if p.crowded {
 		p.stats.Lingered++
-		p.awaited = p.queued + events
+		p.awaited = p.queued.events + events
 		p.lingerEnd = time.Now().Add(min(took/lingerShare, p.config.Linger, p.config.Deadline/lingerOfDeadline))
 	}
 }
 
 // lingerLocked is how much longer to wait before the next batch; zero or less: it may begin.
 func (p *Pipeline) lingerLocked() time.Duration {
-	if p.queued >= p.awaited || p.fullLocked() || p.draining {
+	if p.queued.events >= p.awaited || p.fullLocked() || p.draining {
 		return 0
 	}
 	return time.Until(p.lingerEnd)

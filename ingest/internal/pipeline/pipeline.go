@@ -74,27 +74,25 @@ type Pipeline struct {
 
 	requests sync.Pool // of *request
 
-	mu          sync.Mutex
-	queue       []*request   // waiting, oldest first
-	queued      int          // events of the queue
-	queuedBytes int64        // bytes of it
-	flights     []*flight    // under way, oldest first: at most one for each committer
-	side        [][]*request // parked: sidelane.go
-	sideAgain   time.Time    // the next parcel is tried then
-	sideMany    bool         // whether a parcel of several requests was preferred the last time; alternates
-	splits      float64      // batches that may be halved at once, as of splitAt
-	splitAt     time.Time
-	commitTime  time.Duration // how long commits take lately: tookLocked
-	size        sizing        // a batch stops growing here: Config.BatchBytes, or less (size.go)
-	crowded     bool          // others write most batches, and this pipeline may linger
-	awaited     int           // how many queued events the next batch waits for, until lingerEnd
-	lingerEnd   time.Time
-	downSince   time.Time // when the first of the attempts that have failed in a row failed; zero: the store works
-	draining    bool
-	events      int   // of queue, flights and side lane
-	bytes       int64 // likewise
-	left        Left  // events given up while draining
-	stats       Stats
+	mu         sync.Mutex
+	queue      []*request   // waiting, oldest first
+	queued     load         // of the queue
+	flights    []*flight    // under way, oldest first: at most one for each committer
+	side       [][]*request // parked: sidelane.go
+	sideAgain  time.Time    // the next parcel is tried then
+	sideMany   bool         // whether a parcel of several requests was preferred the last time; alternates
+	splits     float64      // batches that may be halved at once, as of splitAt
+	splitAt    time.Time
+	commitTime time.Duration // how long commits take lately: tookLocked
+	size       sizing        // a batch stops growing here: Config.BatchBytes, or less (size.go)
+	crowded    bool          // others write most batches, and this pipeline may linger
+	awaited    int           // how many queued events the next batch waits for, until lingerEnd
+	lingerEnd  time.Time
+	downSince  time.Time // when the first of the attempts that have failed in a row failed; zero: the store works
+	draining   bool
+	held       load // of queue, flights and side lane
+	left       Left // events given up while draining
+	stats      Stats
 }
 
 // New makes a pipeline; nothing happens until Run. filter may be nil.

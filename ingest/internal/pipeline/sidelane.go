@@ -102,7 +102,6 @@ func (p *Pipeline) expireSideLocked(now time.Time) {
 
 // dropLocked refuses a request that is in no batch, which then no longer counts against the queue's bounds.
 func (p *Pipeline) dropLocked(r *request, err error) {
-	p.events -= len(r.group.Events)
-	p.bytes -= r.bytes
+	p.held.sub(r.load)
 	p.answerLocked(r, answer{err: err})
 }

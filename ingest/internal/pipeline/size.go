@@ -56,20 +56,13 @@ func (p *Pipeline) tooLarge(f *flight, tried []*request) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.size.tooLarge(bytesOf(tried))
+	p.size.tooLarge(loadOf(tried).bytes)
 	return true
 }
 
 // storedLocked notes a batch that was stored.
 func (p *Pipeline) storedLocked(live []*request, took time.Duration) {
 	if p.size.most < p.size.limit {
-		p.size.stored(bytesOf(live), took >= p.config.AttemptTimeout/(2*longShare))
+		p.size.stored(loadOf(live).bytes, took >= p.config.AttemptTimeout/(2*longShare))
 	}
-}
-
-func bytesOf(requests []*request) (n int64) {
-	for _, r := range requests {
-		n += r.bytes
-	}
-	return n
 }

@@ -29,6 +29,6 @@ func (p *Pipeline) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.QueuedEvents, s.QueuedBytes = p.events, p.bytes
+	s.QueuedEvents, s.QueuedBytes = p.held.events, p.held.bytes
 	return s
 }
