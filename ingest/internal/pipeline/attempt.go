@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -36,19 +35,15 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 	f.tried = true
 	stored, err := p.store.Merge(ctx, b, p.commitSent)
 	if err != nil {
-		p.notAhead(f)
+		p.failed(f, whatNow(err) != giveUp)
+		return err
 	}
-	switch {
-	case err == nil:
-		p.deliverStored(f, live, stored)
-		if !f.learnt {
-			p.learn(b.Groups, b.Suspects) // while the answers are on their way
-		}
-		p.count(b.Suspects, stored)
-	case !hasFate(err):
-		err = &event.UnknownError{Err: err}
+	p.deliverStored(f, live, stored)
+	if !f.learnt {
+		p.learn(b.Groups, b.Suspects) // while the answers are on their way
 	}
-	return err
+	p.count(b.Suspects, stored)
+	return nil
 }
 
 // tookAllTime adds to an error, if all the time was taken, which setting gives that time. An attempt that is too short for the
@@ -60,17 +55,10 @@ func (p *Pipeline) tookAllTime(begun time.Time, err error) error {
 	return fmt.Errorf("%w; the time for it is %s (--attempt-timeout)", err, p.config.AttemptTimeout)
 }
 
-// hasFate tells whether an error says what became of the batch.
-func hasFate(err error) bool {
-	_, notStored := errors.AsType[*event.NotStoredError](err)
-	_, badData := errors.AsType[*event.BadDataError](err)
-	_, unknown := errors.AsType[*event.UnknownError](err)
-	return notStored || badData || unknown
-}
-
 // startAttempt notes the requests that an attempt begins with: the first size of the batch that still wait and have
-// enough time left. It returns them, and the rest of these. It refuses those that have too little time left.
-func (p *Pipeline) startAttempt(f *flight, batch []*request, size int) (tried, rest []*request) {
+// enough time left. It returns them, and the rest of these. It refuses those that have too little time left. Without a
+// connection there will be no attempt.
+func (p *Pipeline) startAttempt(f *flight, batch []*request, size int, connected bool) (tried, rest []*request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	live := make([]*request, 0, len(batch))
@@ -87,15 +75,16 @@ func (p *Pipeline) startAttempt(f *flight, batch []*request, size int) (tried, r
 	}
 	size = min(size, len(live))
 	tried, rest = live[:size:size], live[size:]
-	f.begun, f.attempted = time.Now(), tried
+	f.begun = time.Now()
+	if connected {
+		f.attempted = tried
+	}
 	return tried, rest
 }
 
-// endAttempt notes that an attempt failed and certainly committed nothing. A request whose deadline passes before
-// the next attempt is told "not stored", not unknown.
-func (p *Pipeline) endAttempt(f *flight, err error) {
+// failedForNow notes an attempt, or a try to connect, that failed with no request to blame.
+func (p *Pipeline) failedForNow(err error) {
 	p.mu.Lock()
-	f.attempted = nil
 	p.stats.FailedAttempts++
 	if p.downSince.IsZero() {
 		p.downSince = time.Now()
@@ -112,9 +101,8 @@ func (p *Pipeline) works() {
 }
 
 // split notes that a batch is halved, and tells whether the committer may try the halves now.
-func (p *Pipeline) split(f *flight, err error) (now bool) {
+func (p *Pipeline) split(err error) (now bool) {
 	p.mu.Lock()
-	f.attempted = nil
 	p.stats.Splits++
 	now = p.maySplitLocked()
 	p.mu.Unlock()

@@ -33,7 +33,7 @@ func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brie
 		tried, rest, err := p.try(ctx, f, batch, how.size, brief)
 		if len(tried) == 0 {
 			if err != nil {
-				p.endAttempt(f, err) // nobody waits any more, but Submit is to know of the outage
+				p.failedForNow(err) // nobody waits any more, but Submit is to know of the outage
 			}
 			return
 		}
@@ -42,7 +42,7 @@ func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brie
 			batch, how = rest, p.afresh(rest)
 			continue
 		}
-		p.endAttempt(f, err)
+		p.failedForNow(err)
 		if p.tooLarge(f, tried) {
 			how.size = max(1, len(tried)/2)
 		}
@@ -62,7 +62,7 @@ func (p *Pipeline) commit(ctx context.Context, f *flight, batch []*request, brie
 func (p *Pipeline) try(ctx context.Context, f *flight, batch []*request, size int, brief bool) (tried, rest []*request, err error) {
 	begun := time.Now()
 	err = p.tookAllTime(begun, p.store.Ready(ctx, p.config.AttemptTimeout)) // connecting is no attempt yet
-	tried, rest = p.startAttempt(f, batch, size)
+	tried, rest = p.startAttempt(f, batch, size, err == nil)
 	if len(tried) > 0 && err == nil {
 		err = p.tookAllTime(f.begun, p.attempt(ctx, f, tried, brief))
 	}
@@ -85,6 +85,9 @@ func (p *Pipeline) settle(ctx context.Context, f *flight, tried []*request, err 
 		p.isolate(ctx, f, tried, err)
 	case giveUp:
 		p.tooLarge(f, tried)
+		if _, told := errors.AsType[*event.UnknownError](err); !told { // the store breaks its contract
+			err = &event.UnknownError{Err: err}
+		}
 		p.deliverError(f, tried, err)
 		if ctx.Err() != nil {
 			p.leave(tried, &p.left.Unknown)
@@ -131,7 +134,7 @@ func (p *Pipeline) isolate(ctx context.Context, f *flight, live []*request, err 
 	switch {
 	case len(live) > 1:
 		treat := func(half []*request) { p.park(f, half) }
-		if p.split(f, err) {
+		if p.split(err) {
 			treat = func(half []*request) { p.commit(ctx, f, half, true) }
 		}
 		treat(live[:len(live)/2])

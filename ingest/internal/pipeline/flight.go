@@ -62,11 +62,15 @@ func (p *Pipeline) fullLocked() bool {
 	return p.queued.events >= p.config.BatchEvents || p.queued.bytes >= p.size.most
 }
 
-// notAhead notes that an attempt of the flight has failed: no other flight may begin behind it any more. The keys that
-// the filter has learnt from it may never be stored.
-func (p *Pipeline) notAhead(f *flight) {
+// failed notes that an attempt of the flight has failed: no other flight may begin behind it any more. The keys that the
+// filter has learnt from it may never be stored. If certainly nothing was committed, a request whose deadline passes
+// before the next attempt is told "not stored", not unknown.
+func (p *Pipeline) failed(f *flight, certain bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if certain {
+		f.attempted = nil
+	}
 	if f.ahead {
 		f.ahead = false
 		p.stats.FilterLearntInVain += int64(f.events)

@@ -38,7 +38,6 @@ func (p *Pipeline) park(f *flight, requests []*request) {
 }
 
 func (p *Pipeline) parkLocked(f *flight, requests []*request) {
-	f.attempted = nil
 	p.stats.Parked += int64(len(requests))
 	parcel := slices.DeleteFunc(slices.Clone(requests), func(r *request) bool { return r.answered })
 	if len(parcel) == 0 {

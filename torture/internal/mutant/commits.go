@@ -73,11 +73,10 @@ var Early func([]bool)
 		}
 	}()
 	how := p.afresh(batch)`},
-			{"ingest/internal/pipeline/attempt.go", `	case err == nil:
-		p.deliverStored(f, live, stored)`, `	case err == nil && rand.N(200) == 0:
+			{"ingest/internal/pipeline/attempt.go", `	p.deliverStored(f, live, stored)`, `	if rand.N(200) == 0 {
 		panic("a mistake")
-	case err == nil:
-		p.deliverStored(f, live, stored)`},
+	}
+	p.deliverStored(f, live, stored)`},
 		},
 	},
 }
