@@ -60,12 +60,11 @@ type Filter struct {
 	config      Config
 	generations []*bloom.BloomFilter // newest first
 	used        int                  // generations that may hold keys; the others are empty
-	inNewest    uint                 // keys in the newest
 	recent      [recentKeys]uint64   // h1 of keys in the newest, each at the place that its lowest bits name; 0: none
 	seed        maphash.Seed         // of this process: nobody outside can aim at the filter
 	h1, h2      uint64               // hashes of the key that was located last: they tell its bits in all generations
-	keys        atomic.Int64         // for Stats
-	rotations   atomic.Int64
+	keys        atomic.Int64         // added since the start; Stats reads it
+	rotations   atomic.Int64         // likewise
 }
 
 // New makes an empty filter.
@@ -108,7 +107,7 @@ func (f *Filter) Add(e *event.Event) {
 
 // add puts the key that was located last, which the newest generation does not have, into it.
 func (f *Filter) add() {
-	if f.inNewest == f.config.Capacity {
+	if f.inNewest() == int64(f.config.Capacity) {
 		f.rotate()
 	}
 	g := f.generations[newest]
@@ -117,9 +116,11 @@ func (f *Filter) add() {
 		set.Set(f.place(g, i))
 	}
 	f.remember()
-	f.inNewest++
 	f.keys.Add(1)
 }
+
+// inNewest is how many keys the newest generation has: all others that were in use were full.
+func (f *Filter) inNewest() int64 { return f.keys.Load() - f.rotations.Load()*int64(f.config.Capacity) }
 
 // remember keeps the hash of the key that was located last, which the newest generation has.
 func (f *Filter) remember() { f.recent[f.h1%recentKeys] = f.h1 }
@@ -150,8 +151,6 @@ func (f *Filter) rotate() {
 	f.generations[newest] = oldest.ClearAll()
 	clear(f.recent[:])
 	f.used = min(f.used+1, len(f.generations))
-	f.inNewest = 0
-
 	f.rotations.Add(1)
 }
 
@@ -179,7 +178,7 @@ type Stats struct {
 
 // Stats may be called from any goroutine.
 func (f *Filter) Stats() Stats {
-	keys, rotations := f.keys.Load(), f.rotations.Load()
-	fill := float64(keys-rotations*int64(f.config.Capacity)) / float64(f.config.Capacity)
-	return Stats{Keys: keys, Rotations: rotations, Fill: fill, Bytes: f.config.Bytes()}
+	return Stats{
+		Keys: f.keys.Load(), Rotations: f.rotations.Load(), Fill: float64(f.inNewest()) / float64(f.config.Capacity), Bytes: f.config.Bytes(),
+	}
 }
