@@ -35,7 +35,7 @@ func (p *Pipeline) attempt(ctx context.Context, f *flight, live []*request, brie
 	f.tried = true
 	stored, err := p.store.Merge(ctx, b, p.commitSent)
 	if err != nil {
-		p.failed(f, whatNow(err) != giveUp)
+		p.failed(f, whatNow(err) != unknown)
 		return err
 	}
 	p.deliverStored(f, live, stored)

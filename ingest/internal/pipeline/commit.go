@@ -83,7 +83,7 @@ func (p *Pipeline) settle(ctx context.Context, f *flight, tried []*request, err 
 	case isolate:
 		f.inVain += time.Since(f.begun)
 		p.isolate(ctx, f, tried, err)
-	case giveUp:
+	case unknown:
 		p.tooLarge(f, tried)
 		if _, told := errors.AsType[*event.UnknownError](err); !told { // the store breaks its contract
 			err = &event.UnknownError{Err: err}
@@ -106,7 +106,7 @@ const (
 	retry                  // certainly not committed, and no single request is to blame
 	narrow                 // certainly not committed, and whether a single request is to blame is not known
 	isolate                // certainly not committed because of a request
-	giveUp                 // whether it committed is not known
+	unknown                // whether it committed is not known
 )
 
 // whatNow is the one table from the end of an attempt to what follows.
@@ -123,7 +123,7 @@ func whatNow(err error) verdict {
 	case certain:
 		return retry
 	}
-	return giveUp
+	return unknown
 }
 
 // isolate halves a batch to find the request that is to blame, or deals with that request once it is alone. The
