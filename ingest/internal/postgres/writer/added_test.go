@@ -182,7 +182,7 @@ func TestWhoRefuses(t *testing.T) {
 		"the check of a view":     {pgconn.PgError{Code: "44000", Routine: "ExecWithCheckOptions"}, "", ""},
 	} {
 		c.err.Severity = "ERROR"
-		merged, committed := classify(&c.err), judgeCommit('I', "", &c.err, false)
+		merged, committed := classify(&c.err), judgeCommit('I', answered{}, &c.err)
 		if by(merged) != c.merged || by(committed) != c.committed {
 			t.Errorf("%s: got %v and at the COMMIT %v, want by %q and %q", name, merged, committed, c.merged, c.committed)
 		}
@@ -223,7 +223,7 @@ func TestUnexplained(t *testing.T) {
 		}
 		fates := []error{classify(&c.err)}
 		if !fatal && name != "takes too long" { // after a FATAL an outcome is not known; TestLogLockIsNotAKey
-			fates = append(fates, judgeCommit('I', "", &c.err, false))
+			fates = append(fates, judgeCommit('I', answered{}, &c.err))
 		}
 		for _, err := range fates {
 			var notStored *event.NotStoredError

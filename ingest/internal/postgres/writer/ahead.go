@@ -6,9 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"ingot/ingest/internal/postgres"
 	"ingot/internal/event"
 )
@@ -20,7 +17,8 @@ import (
 //
 //	next        whoever holds it looks keys up, and is the next to get the turn
 //	turn        whoever holds it reads and changes the Writer and its session, and sends
-//	exchange    a batch that was sent; its answer is read without the turn, in the order sent
+//	exchange    a batch that was sent with its COMMIT; answers are read in the order sent. That to a direct batch is
+//	            read without the turn.
 //	alone       waits until all answers are read, before anything that needs a round trip
 
 // exchange is a batch that was sent, and the place of its answer among the answers to other batches.
@@ -72,7 +70,7 @@ func (w *Writer) goesAhead(b *batch) bool {
 // the turn.
 func (w *Writer) busy() bool {
 	select {
-	case <-w.last:
+	case <-w.last.read:
 		return false
 	default:
 		return true
@@ -80,30 +78,25 @@ func (w *Writer) busy() bool {
 }
 
 // underWay returns the batch whose answer is awaited, or nil.
-func (w *Writer) underWay() *batch {
-	if w.sent == nil {
-		return nil
-	}
-	return w.sent.batch.Load()
-}
+func (w *Writer) underWay() *batch { return w.last.batch.Load() }
 
 // alone waits until no answer is awaited any more.
 func (w *Writer) alone(ctx context.Context) error {
 	select {
-	case <-w.last:
+	case <-w.last.read:
 		return nil
 	case <-ctx.Done():
 		return unavailable(ctx.Err())
 	}
 }
 
-// send sends messages that form one Query with the data of its COPY. It gives the connection up if they are not sent
-// within half of the time that ctx has left, and at once when ctx ends.
+// send sends messages that form one Query, with the data of its COPY if it has one. It gives the connection up if they
+// are not sent within half of the time that ctx has left, and at once when ctx ends.
 func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange {
 	s := w.session
-	x := &exchange{session: s, before: w.last, read: make(chan struct{}), off: context.AfterFunc(ctx, s.giveUp)}
+	x := &exchange{session: s, before: w.last.read, read: make(chan struct{}), off: context.AfterFunc(ctx, s.giveUp)}
 	x.batch.Store(b)
-	w.last, w.sent = x.read, x
+	w.last = x
 	_ = s.conn.Conn().SetWriteDeadline(halfOf(ctx))
 	_, err := s.conn.Conn().Write(messages)
 	_ = s.conn.Conn().SetWriteDeadline(time.Time{})
@@ -115,64 +108,34 @@ func (w *Writer) send(ctx context.Context, b *batch, messages []byte) *exchange 
 }
 
 // answer waits until the answers to earlier exchanges are read, then reads the answer to this one and judges it. It
-// calls row for each row of it. It gives the connection up if the answer does not come within half of the time that ctx
-// has left by then, so that a server that is slow, but works, has time for both.
-func (x *exchange) answer(ctx context.Context, row func(values [][]byte)) error {
+// gives the connection up if the answer does not come within half of the time that ctx has left by then, so that a
+// server that is slow, but works, has time for both.
+func (w *Writer) answer(ctx context.Context, x *exchange) error {
 	<-x.before
 	defer close(x.read)
 	defer x.batch.Store(nil)
 	defer x.off()
-	s := x.session
+	s, b := x.session, x.batch.Load()
 	if x.sendErr != nil {
 		return &event.UnknownError{Err: x.sendErr}
 	}
 	_ = s.conn.Conn().SetReadDeadline(halfOf(ctx))
-	a, err := s.readAnswer(func(_ int, values [][]byte) { row(values) })
+	a, err := s.readAnswer(func(_ int, values [][]byte) { w.sawFold(b, values) })
 	_ = s.conn.Conn().SetReadDeadline(time.Time{})
-	if err := judgeCommit(s.conn.TxStatus(), string(a.tag), err, a.warned); err != nil {
+	if err := judgeCommit(s.conn.TxStatus(), a, err); err != nil {
 		return err
 	}
 	return judgeLogged(string(a.before))
 }
 
-// answered is the answer to the commands of one Query, or up to one Sync.
-type answered struct {
-	done   int    // commands that were completed
-	tag    []byte // command tag of the last of them
-	before []byte // that of the last but one
-	warned bool   // a warning came with the last of them, or after it
-}
-
-// readAnswer reads an answer to its end. It calls row for each row, with the number of commands that were completed
-// before that row; values may be used only until row returns. The error comes from the server or the connection.
-func (s *session) readAnswer(row func(done int, values [][]byte)) (a answered, err error) {
-	a.tag, a.before = make([]byte, 0, 32), make([]byte, 0, 32) // a tag is short
-	for {
-		message, failed := s.conn.ReceiveMessage(context.Background()) // ended by the read deadline, or by giveUp
-		if failed != nil {
-			s.giveUp()
-			return a, fmt.Errorf("wait for the answer: %w", failed)
-		}
-		switch m := message.(type) {
-		case *pgproto3.DataRow:
-			row(a.done, m.Values)
-		case *pgproto3.CommandComplete:
-			a.done++
-			a.tag, a.before = append(a.before[:0], m.CommandTag...), a.tag
-			a.warned, s.warned = s.warned, false
-		case *pgproto3.ErrorResponse:
-			err = pgconn.ErrorResponseToPgError(m)
-		case *pgproto3.ReadyForQuery:
-			a.warned = a.warned || s.warned
-			return a, err
-		}
+// halfOf is the moment when half of the time that ctx has left will be over. The other half is kept for finding out
+// what became of a COMMIT that got no answer. Zero: ctx has no deadline.
+func halfOf(ctx context.Context) time.Time {
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		return time.Time{}
 	}
-}
-
-// giveUp closes the socket: reads from the connection and writes to it fail, now and later.
-func (s *session) giveUp() {
-	s.broken.Store(true)
-	_ = s.conn.Conn().Close()
+	return time.Now().Add(time.Until(deadline) / 2)
 }
 
 // abortedTransaction recognizes the error of a batch that was sent behind one that failed.

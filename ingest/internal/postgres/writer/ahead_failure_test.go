@@ -101,7 +101,7 @@ func beforeTheLostIsAskedAfter(t *testing.T, meanwhile func(w *Writer, url strin
 	w.turn <- struct{}{}
 	pgtest.Exec(t, pgtest.Client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
 	release()
-	<-w.last
+	<-w.last.read
 	pgtest.Exec(t, conn, "TRUNCATE ingot.events, ingot.batches, ingot.topics; ALTER SEQUENCE ingot.id_blocks RESTART")
 	meanwhile(w, url)
 	<-w.turn
@@ -299,7 +299,7 @@ func TestTimeIsUpWhileAnAnswerIsAwaited(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, conn, _ := trusting(t)
-			session, before, awaited := w.session, w.last, make(chan struct{})
+			session, before, awaited := w.session, w.last, &exchange{read: make(chan struct{})}
 			c.prepare(w)
 			held := len(w.turn)
 			if c.awaited {
@@ -402,7 +402,7 @@ func TestAnAnswerIsNotTakenForAnother(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // half of it is spent waiting
 	defer cancel()
 	first := send(ctx, w, []bool{false}, "a")
-	given := w.sent.read
+	given := w.last.read
 	second := send(t.Context(), w, []bool{false}, "known") // which is there
 	w.turn <- struct{}{}                                   // so that the connection cannot be replaced yet
 	<-given
@@ -430,7 +430,7 @@ func TestADoubtThatIsNotAskedAfter(t *testing.T) {
 	s := send(ctx, w, []bool{false}, "a")
 	w.turn <- struct{}{}
 	release()
-	<-w.last
+	<-w.last.read
 	cancel()
 	<-s.ended
 	<-w.turn

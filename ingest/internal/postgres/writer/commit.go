@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
@@ -48,70 +47,24 @@ func (w *Writer) doubt(ctx context.Context, b *batch, over *session, err error) 
 	return w.resolve(ctx, b, err)
 }
 
-// sendCommit sends the commit Query of a staged batch and judges the answer.
+// sendCommit sends the commit Query of a staged batch and judges the answer. If no transaction is open, as for a batch of
+// nothing but known keys, the Query begins one, and is all that is sent.
 func (w *Writer) sendCommit(ctx context.Context, b *batch) error {
-	if until := halfOf(ctx); !until.IsZero() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, until)
-		defer cancel()
-	}
 	s := w.session
-	results, warned, err := s.run(ctx, w.commitQuery(b))
-	for _, r := range results {
-		for _, row := range r.Rows {
-			w.sawFold(b, row)
-		}
+	q := beginMessage(s.buf[:0], 'Q')
+	if s.conn.TxStatus() == 'I' {
+		q = append(append(q, s.begin...), "; "...)
 	}
-	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned); err != nil {
-		return err
-	}
-	return judgeLogged(results[len(results)-2].CommandTag.String())
-}
-
-// run runs statements as one Query, and tells whether a warning came with the last of them. A warning of another
-// statement, such as that transaction ids are running out, says nothing about the COMMIT.
-func (s *session) run(ctx context.Context, query string) (results []*pgconn.Result, warned bool, err error) {
-	answer := s.conn.Exec(ctx, query)
-	for answer.NextResult() {
-		results = append(results, answer.ResultReader().Read())
-		warned, s.warned = s.warned, false
-	}
-	err = answer.Close()
-	return results, warned || s.warned, err
-}
-
-// halfOf is the moment when half of the time that ctx has left will be over. The other half is kept for finding out
-// what became of a COMMIT that got no answer. Zero: ctx has no deadline.
-func halfOf(ctx context.Context) time.Time {
-	deadline, limited := ctx.Deadline()
-	if !limited {
-		return time.Time{}
-	}
-	return time.Now().Add(time.Until(deadline) / 2)
-}
-
-func lastTag(results []*pgconn.Result) string {
-	if len(results) == 0 {
-		return ""
-	}
-	return results[len(results)-1].CommandTag.String()
-}
-
-// commitQuery is the Query that ends a staged batch. If no transaction is open, as for a batch of nothing but known
-// keys, it begins one, and is all that is sent.
-func (w *Writer) commitQuery(b *batch) string {
-	var begin []byte
-	if w.session.conn.TxStatus() == 'I' {
-		begin = []byte(w.session.begin + "; ")
-	}
-	return string(w.appendCommit(begin, b))
+	s.buf = endMessage(append(w.appendCommit(q, b), 0), 0)
+	defer s.shrink()
+	return w.answer(ctx, w.send(ctx, b, s.buf))
 }
 
 // judgeCommit decides what the answer to the commit Query means. Only a COMMIT tag without a warning is a commit. An
 // ERROR certainly is none: the server stops at the statement that failed. Whatever its class, an ERROR does not come
 // from anybody's data, since the rows have been accepted by then, except if a deferred constraint refuses one
 // (refusedAtCommit). Every other answer leaves the outcome unknown.
-func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
+func judgeCommit(txStatus byte, a answered, err error) error {
 	if err != nil {
 		if isError(err) && (txStatus == 'E' || txStatus == 'I') {
 			if by := refusedAtCommit(err); by != "" {
@@ -121,12 +74,12 @@ func judgeCommit(txStatus byte, tag string, err error, warned bool) error {
 		}
 		return &event.UnknownError{Err: fmt.Errorf("commit: %w", err)}
 	}
-	switch {
+	switch tag := string(a.tag); {
 	case tag == "ROLLBACK":
 		return unavailable(errors.New("COMMIT answered ROLLBACK"))
 	case tag != "COMMIT" || txStatus != 'I':
 		return &event.UnknownError{Err: fmt.Errorf("COMMIT answered %q", tag)}
-	case warned:
+	case a.warned:
 		return &event.UnknownError{Err: errors.New("COMMIT came with a warning")}
 	}
 	return nil

@@ -30,6 +30,7 @@
 //	crowd.go                     whether other writers write most batches
 //	guesses.go                   how good the guesses about its keys were
 //	session.go ready.go ids.go   the connection that writes, and what ends with it
+//	answer.go                    what the server answers over it
 //	looker.go                    the two connections that look keys up
 //	classify.go                  what an error means for a batch
 //	added.go policies.go         what somebody has added to the tables that refuses a row

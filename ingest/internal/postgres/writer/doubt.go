@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
 	"ingot/ingest/internal/postgres"
@@ -112,19 +111,20 @@ func (w *Writer) fence(ctx context.Context, b *batch) (committed bool, err error
 	if err != nil {
 		return false, err
 	}
-	results, warned, err := s.run(ctx, s.begin+"; "+fmt.Sprintf(voidQuery, postgres.LogLock, b.first, w.instance))
-	if err := judgeCommit(s.conn.TxStatus(), lastTag(results), err, warned); err != nil {
+	query := s.begin + "; " + fmt.Sprintf(voidQuery, postgres.LogLock, b.first, w.instance)
+	last := "" // the value of the last SELECT, which stands right before COMMIT
+	a, err := s.ask(ctx, endMessage(append(append(beginMessage(nil, 'Q'), query...), 0), 0), func(_ int, values [][]byte) { last = string(values[0]) })
+	if err := judgeCommit(s.conn.TxStatus(), a, err); err != nil {
 		w.abandon(s)
 		return false, fmt.Errorf("fence: %w", err)
 	}
-	return fenceFound(results)
+	return fenceFound(string(a.before), last)
 }
 
-// fenceFound reads the result of the fence's last SELECT, which stands right before COMMIT.
-func fenceFound(results []*pgconn.Result) (committed bool, err error) {
-	found := results[len(results)-2]
-	if len(found.Rows) != 1 {
-		return false, fmt.Errorf("fence: %d rows in the log", len(found.Rows))
+// fenceFound reads the result of the fence's last SELECT.
+func fenceFound(tag, value string) (committed bool, err error) {
+	if tag != "SELECT 1" {
+		return false, fmt.Errorf("fence: not one row in the log: %s", tag)
 	}
-	return string(found.Rows[0][0]) == "t", nil
+	return value == "t", nil
 }

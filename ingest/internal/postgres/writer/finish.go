@@ -12,7 +12,7 @@ import (
 // finish waits for the answer to a direct batch. A batch that was refused takes the staged path. Either way finish
 // notes what the outcome says about the filter's guesses.
 func (w *Writer) finish(ctx context.Context, b *batch, x *exchange) error {
-	err := x.answer(ctx, func(values [][]byte) { w.sawFold(b, values) })
+	err := w.answer(ctx, x)
 	if err == nil {
 		w.choose(func(c *pathChooser) {
 			c.saw(b.guesses())

@@ -65,13 +65,8 @@ func (s *session) merge(ctx context.Context, b *batch, lockTimeout time.Duration
 	defer s.shrink()
 	clear(s.rows) // else they hold on to the batch
 
-	defer context.AfterFunc(ctx, s.giveUp)()
-	if _, err := s.conn.Conn().Write(s.buf); err != nil {
-		s.giveUp() // a half message cannot be taken back
-		return fmt.Errorf("send the rows: %w", err)
-	}
 	strange := 0 // rows with ids that the batch did not send, or that came twice: a trigger's doing
-	a, err := s.readAnswer(func(done int, values [][]byte) {
+	a, err := s.ask(ctx, s.buf, func(done int, values [][]byte) {
 		if done != beforeMerge {
 			return
 		}

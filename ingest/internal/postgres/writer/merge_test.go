@@ -268,39 +268,33 @@ func TestErrorsAreClassedByStatement(t *testing.T) {
 
 func TestJudgeCommit(t *testing.T) {
 	t.Parallel()
-	tag := func(tags ...string) (results []*pgconn.Result) {
-		for _, t := range tags {
-			results = append(results, &pgconn.Result{CommandTag: pgconn.NewCommandTag(t)})
-		}
-		return results
-	}
 	pgError := func(severity, code string) error {
 		return &pgconn.PgError{Severity: severity, SeverityUnlocalized: severity, Code: code}
 	}
 	notStored, unknown := new(*event.NotStoredError), new(*event.UnknownError)
 	for name, c := range map[string]struct {
-		status  byte
-		results []*pgconn.Result
-		err     error
-		warned  bool
-		want    any // nil: committed
+		status byte
+		tag    string
+		err    error
+		warned bool
+		want   any // nil: committed
 	}{
-		"COMMIT":                             {'I', tag("SELECT 1", "INSERT 0 1", "COMMIT"), nil, false, nil},
-		"COMMIT with a warning":              {'I', tag("COMMIT"), nil, true, unknown},
-		"ROLLBACK":                           {'I', tag("ROLLBACK"), nil, false, notStored},
-		"no tag at all":                      {'I', nil, nil, false, unknown},
-		"another tag":                        {'I', tag("INSERT 0 1"), nil, false, unknown},
-		"still in the transaction":           {'T', tag("COMMIT"), nil, false, unknown},
-		"ERROR before COMMIT":                {'E', nil, pgError("ERROR", "55P03"), false, notStored},
-		"ERROR in COMMIT":                    {'I', nil, pgError("ERROR", "40001"), false, notStored},
-		"ERROR of the class of bad data":     {'E', nil, pgError("ERROR", "22003"), false, notStored},
-		"FATAL":                              {'I', nil, pgError("FATAL", "57P01"), false, unknown},
-		"PANIC":                              {'I', nil, pgError("PANIC", "XX000"), false, unknown},
-		"connection lost":                    {'T', tag("SELECT 1"), errors.New("unexpected EOF"), false, unknown},
-		"connection lost behind COMMIT":      {'I', tag("COMMIT"), errors.New("unexpected EOF"), false, unknown},
-		"ERROR, then the state is not known": {'T', nil, pgError("ERROR", "55P03"), false, unknown},
+		"COMMIT":                             {'I', "COMMIT", nil, false, nil},
+		"COMMIT with a warning":              {'I', "COMMIT", nil, true, unknown},
+		"ROLLBACK":                           {'I', "ROLLBACK", nil, false, notStored},
+		"no tag at all":                      {'I', "", nil, false, unknown},
+		"another tag":                        {'I', "INSERT 0 1", nil, false, unknown},
+		"still in the transaction":           {'T', "COMMIT", nil, false, unknown},
+		"ERROR before COMMIT":                {'E', "", pgError("ERROR", "55P03"), false, notStored},
+		"ERROR in COMMIT":                    {'I', "", pgError("ERROR", "40001"), false, notStored},
+		"ERROR of the class of bad data":     {'E', "", pgError("ERROR", "22003"), false, notStored},
+		"FATAL":                              {'I', "", pgError("FATAL", "57P01"), false, unknown},
+		"PANIC":                              {'I', "", pgError("PANIC", "XX000"), false, unknown},
+		"connection lost":                    {'T', "SELECT 1", errors.New("unexpected EOF"), false, unknown},
+		"connection lost behind COMMIT":      {'I', "COMMIT", errors.New("unexpected EOF"), false, unknown},
+		"ERROR, then the state is not known": {'T', "", pgError("ERROR", "55P03"), false, unknown},
 	} {
-		err := judgeCommit(c.status, lastTag(c.results), c.err, c.warned)
+		err := judgeCommit(c.status, answered{tag: []byte(c.tag), warned: c.warned}, c.err)
 		if c.want == nil && err != nil || c.want != nil && !errors.As(err, c.want) {
 			t.Errorf("%s: got %v, want %T", name, err, c.want)
 		}

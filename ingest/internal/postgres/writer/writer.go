@@ -39,8 +39,7 @@ type Writer struct {
 	turn      slot                // who holds it may use what follows
 	session   *session            // nil while there is no usable connection
 	staging   atomic.Bool         // a batch is being written on the staged path; others may read it
-	last      <-chan struct{}     // closed when the answer to what was sent last has been read
-	sent      *exchange           // what was sent last; nil: nothing yet
+	last      *exchange           // what was sent last; at first one whose answer was read
 	lastID    int64               // the greatest id of the blocks that earlier connections have drawn
 	promise   postgres.Durability // what the last connection found promised of a commit
 	changed   []string            // what the last connection found done to the tables
@@ -50,8 +49,8 @@ type Writer struct {
 // New makes a writer, which connects at the first Ready or Merge. instance names this
 // process in the commit log.
 func New(url string, path Path, timeouts Timeouts, instance uuid.UUID, log *zap.Logger) *Writer {
-	none := make(chan struct{})
-	close(none)
+	none := &exchange{read: make(chan struct{})}
+	close(none.read)
 	return &Writer{
 		url: url, timeouts: timeouts, instance: instance.String(), log: log, chooser: pathChooser{path: path},
 		lookers:     lookers{url: url, timeout: timeouts.Statement, pause: lookUpPause},
