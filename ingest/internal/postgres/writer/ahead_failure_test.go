@@ -17,27 +17,6 @@ import (
 	"ingot/internal/pgtest"
 )
 
-// TestAPlanIsDueUnderABatch: the check's plan may become due after a batch was found fit to be
-// sent behind another. Nothing is asked over a connection whose answer is awaited.
-func TestAPlanIsDueUnderABatch(t *testing.T) {
-	t.Parallel()
-	w, conn, _ := trusting(t)
-	release := holdLog(t, conn)
-	first := send(t.Context(), w, []bool{false}, "a")
-	b := batch{Batch: event.Batch{Groups: storetest.Groups("known", "b"), Suspects: []bool{true, false}}, received: 2}
-	b.believe()
-	uses := w.session.checkPlan.uses
-	err := w.inTurn(t.Context(), func() error {
-		w.session.checkPlan.at = time.Time{} // a minute is over
-		return w.prepare(t.Context(), &b)
-	})
-	if err != nil || w.session.checkPlan.uses != uses+1 {
-		t.Errorf("%d uses after %d: %v", w.session.checkPlan.uses, uses, err)
-	}
-	release()
-	first.want(t, true)
-}
-
 // waitsAlone starts a Merge and returns once it is in turn, to wait for all answers before
 // anything is sent.
 func waitsAlone(t *testing.T, w *Writer, b event.Batch) *sentAhead {
@@ -462,24 +441,5 @@ func TestAbandonLeavesANewerConnection(t *testing.T) {
 	}
 	if _, err := conn.Exec(t.Context(), "SELECT"); err != nil {
 		t.Errorf("another backend was ended: %v", err)
-	}
-}
-
-// TestIDsDieWithTheirConnection also for a batch that had some, and waited for the one
-// before: what it is written over in the end gives it others.
-func TestIDsDieWithTheirConnection(t *testing.T) {
-	t.Parallel()
-	w, conn, url := trusting(t)
-	w.session.server = "another time" // so that the look-up is for nothing, and the batch waits
-	release := holdLog(t, conn)
-	first := send(t.Context(), w, []bool{false}, "a")
-	suspects, keys := suspected(checkedKeys + 1)
-	second := waitsAlone(t, w, event.Batch{Groups: storetest.Groups(keys...), Suspects: suspects})
-	pgtest.Exec(t, pgtest.Client(t, url), "SELECT pg_terminate_backend($1)", w.session.backend.pid)
-	release()
-	<-first.ended
-	second.want(t, slices.Concat([]bool{false}, slices.Repeat([]bool{true}, len(keys)-1))...)
-	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events WHERE event_id LIKE 'suspect%' AND id > $1", int64(postgres.BlockSize)); n != int64(len(keys)-1) {
-		t.Errorf("%d rows have ids of the new block, want %d", n, len(keys)-1)
 	}
 }

@@ -7,12 +7,11 @@ type batch struct {
 	event.Batch
 	committing  func() // tells the caller that COMMIT is about to go out
 	received    int
-	first       int64    // first id; the others follow it; 0 before ids are taken
-	from        *session // the session whose block the ids belong to; nil: it has none, or they were sent on the direct path
-	known       []bool   // keys that the look-up found, or that are believed to exist; nil when there are none
-	knownTo     string   // the server that looked the keys up; "" when none were looked up
-	believed    []bool   // those of known that the direct path's Query has to check; nil when there are none
-	stored      []bool   // events that became rows
+	first       int64  // first id; the others follow it; 0 before ids are taken
+	known       []bool // keys that the look-up found, or that are believed to exist; nil when there are none
+	knownTo     string // the server that looked the keys up; "" when none were looked up
+	believed    []bool // those of known that the direct path's Query has to check; nil when there are none
+	stored      []bool // events that became rows
 	storedCount int
 	folds       bool // its commit Query folds: it brings ingot.topics up to date
 	sinceFold   int  // if so: how many batches its connection has sent since the last that folded; 0: it is the first that does

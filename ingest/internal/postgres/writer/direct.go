@@ -3,6 +3,8 @@ package writer
 import (
 	"context"
 	"fmt"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // The direct path copies rows that are believed to be new straight into the table. It sends the whole transaction at
@@ -35,11 +37,6 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan) (x *exchange, err 
 		if p.check {
 			b.believe()
 		}
-		if !w.goesAhead(b) {
-			if err := w.alone(ctx); err != nil {
-				return err
-			}
-		}
 		if err := w.prepare(ctx, b); err != nil {
 			return err
 		}
@@ -50,28 +47,31 @@ func (w *Writer) begin(ctx context.Context, b *batch, p plan) (x *exchange, err 
 			w.cannotLookUp(b, err)
 			return w.stagedAlone(ctx, b)
 		}
+		if err := w.session.number(ctx, b); err != nil {
+			return unavailable(err)
+		}
 		x = w.sendDirect(ctx, b)
 		return nil
 	})
 	return x, err
 }
 
-// prepare takes ids for the batch, and prepares the check if its plan is due. Its errors are classed already: no row
-// that could be to blame has been sent yet.
+// prepare waits until the batch can be sent. Behind another batch nothing is asked over the connection; alone, it is made
+// ready, and the check is prepared if its plan is due. The errors of prepare are classed already: no row that could be
+// to blame has been sent yet.
 func (w *Writer) prepare(ctx context.Context, b *batch) error {
-	if !w.busy() {
-		if _, err := w.ready(ctx); err != nil {
-			return err
-		}
+	if w.goesAhead(b) && w.busy() {
+		return nil
 	}
-	s := w.session
-	if err := s.number(ctx, b); err != nil {
+	if err := w.alone(ctx); err != nil {
+		return err
+	}
+	s, err := w.ready(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextOID, pgtype.TextOID); err != nil {
 		return unavailable(err)
-	}
-	if b.believed != nil || s.checkPlan.due() {
-		if err := w.prepareCheck(ctx); err != nil {
-			return unavailable(err)
-		}
 	}
 	return nil
 }
@@ -97,9 +97,8 @@ func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 	return nil
 }
 
-// stagedAlone stages a batch that cannot take the direct path: a trigger may keep its rows out, or its keys could not be looked up,
-// because the look-up failed (for example, no connection can be opened for it) or another server answered. The merge needs
-// no look-up.
+// stagedAlone stages a batch that cannot take the direct path: a trigger may keep its rows out, or its keys could not be
+// looked up, or another server answered. The merge needs no look-up.
 func (w *Writer) stagedAlone(ctx context.Context, b *batch) error {
 	b.forgetKnown()
 	if err := w.alone(ctx); err != nil {
@@ -115,7 +114,7 @@ func (w *Writer) sendDirect(ctx context.Context, b *batch) *exchange {
 	for _, r := range s.rows {
 		b.stored[r.at] = true
 	}
-	b.storedCount, b.from = len(s.rows), nil
+	b.storedCount = len(s.rows)
 	s.buf = w.appendDirect(s.buf[:0], b)
 	clear(s.rows) // else they hold on to the batch
 	defer s.shrink()

@@ -218,14 +218,6 @@ func equal(got []bool, want ...bool) bool {
 	return true
 }
 
-// write does all of a staged batch but its commit.
-func write(ctx context.Context, w *Writer, b *batch) error {
-	if err := w.prepare(ctx, b); err != nil {
-		return err
-	}
-	return w.stage(ctx, b)
-}
-
 // TestFenceHoldsWithoutTheKill: the old transaction is alive and its COMMIT arrives
 // after the fence. It must break at first_id, by itself.
 func TestFenceHoldsWithoutTheKill(t *testing.T) {
@@ -233,7 +225,7 @@ func TestFenceHoldsWithoutTheKill(t *testing.T) {
 	url := postgrestest.Database(t)
 	old, w := newWriter(t, url), newWriter(t, url)
 	b := batch{Batch: event.Batch{Groups: storetest.Groups("a")}, received: 1}
-	if err := write(t.Context(), old, &b); err != nil {
+	if err := old.stage(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	committed, err := w.fence(t.Context(), &b)
@@ -260,7 +252,7 @@ func TestFenceKnowsItsOwn(t *testing.T) {
 	url := postgrestest.Database(t)
 	w := newWriter(t, url)
 	b := batch{Batch: event.Batch{Groups: storetest.Groups("a")}, received: 1}
-	if err := write(t.Context(), w, &b); err != nil {
+	if err := w.stage(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
@@ -282,7 +274,7 @@ func TestFenceWaits(t *testing.T) {
 	old, w := newWriter(t, url), newWriter(t, url)
 	w.instance, w.timeouts.Lock = old.instance, time.Millisecond
 	b := batch{Batch: event.Batch{Groups: storetest.Groups("a", "b")}, received: 2}
-	if err := write(t.Context(), old, &b); err != nil {
+	if err := old.stage(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	conn := pgtest.Client(t, url)

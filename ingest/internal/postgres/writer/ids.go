@@ -13,7 +13,6 @@ func (s *session) number(ctx context.Context, b *batch) (err error) {
 	if b.first, err = s.takeIDs(ctx, b.received); err != nil {
 		return err
 	}
-	b.from = s
 	b.stored, b.storedCount = make([]bool, b.received), 0
 	return nil
 }

@@ -100,6 +100,7 @@ func (l *looker) find(ctx context.Context, to *lookers, k keys, known []bool) er
 	for _, at := range k.positions {
 		known[at] = true
 	}
+	l.plan.uses++
 	result := l.conn.ExecPrepared(ctx, lookUpName, l.params[:], binaryFormat, binaryFormat)
 	for result.NextRow() {
 		missing := int64(binary.BigEndian.Uint64(result.Values()[0]))

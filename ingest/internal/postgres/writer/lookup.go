@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"go.uber.org/zap"
 
 	"ingot/internal/event"
@@ -90,17 +89,6 @@ const (
 	replanAfter = time.Minute
 )
 
-// prepareCheck prepares the check anew if its plan is due. While an answer is awaited over the connection it only counts
-// the use, since the plan may become due right after goesAhead has looked.
-func (w *Writer) prepareCheck(ctx context.Context) error {
-	s := w.session
-	if w.busy() {
-		s.checkPlan.uses++
-		return nil
-	}
-	return s.checkPlan.prepare(ctx, s.conn, checkName, checkQuery, pgtype.TextOID, pgtype.TextOID)
-}
-
 // planned keeps the plan of a statement up to date with the table. Planning costs as much as looking up 100 keys. But a
 // plan made for a table of one page may use an index that somebody has made on topic, and would read whole topics once
 // there are many rows. So the statement is planned anew after 1, 4, 16, .. uses, and every minute.
@@ -112,9 +100,7 @@ type planned struct {
 func (p *planned) due() bool { return p.uses+1 >= p.next || time.Since(p.at) >= replanAfter }
 
 func (p *planned) prepare(ctx context.Context, conn *pgconn.PgConn, name, query string, params ...uint32) error {
-	due := p.due()
-	p.uses++
-	if !due {
+	if !p.due() {
 		return nil
 	}
 	if p.next > 0 {
@@ -125,6 +111,6 @@ func (p *planned) prepare(ctx context.Context, conn *pgconn.PgConn, name, query 
 	if _, err := conn.Prepare(ctx, name, query, params); err != nil {
 		return fmt.Errorf("prepare %s: %w", name, err)
 	}
-	p.next, p.at = 4*p.uses, time.Now()
+	p.next, p.at = 4*(p.uses+1), time.Now()
 	return nil
 }

@@ -139,7 +139,7 @@ func TestSuspectsAreChecked(t *testing.T) {
 	if got := write("nssn", "c", "a", awkward, "d"); got != "[true false false true]" {
 		t.Errorf("two that exist, two that do not: stored %s", got)
 	}
-	if w.session.checkPlan.uses != 2 || w.lookers.all[0].plan.uses != 0 || w.session.merged != 0 {
+	if w.session.checkPlan.uses != 1 || w.lookers.all[0].plan.uses != 0 || w.session.merged != 0 {
 		t.Errorf("not one direct batch with a check: %+v, %+v, %d rows merged", w.session.checkPlan, w.lookers.all[0].plan, w.session.merged)
 	}
 	if got := write("sssn", "a", "new", "b", "e"); got != "[false true false true]" {

@@ -63,6 +63,7 @@ func (s *session) appendCheck(q []byte, b *batch) []byte {
 		}
 	}
 	s.texts = [...][]byte{ids, topics}
+	s.checkPlan.uses++
 	q = append(q, "; EXECUTE "+checkName+" ('"...)
 	q = append(append(q, ids[len(hexNewline):]...), "', '"...)
 	q = append(q, topics[len(hexNewline):]...)

@@ -57,10 +57,8 @@ func (w *Writer) stage(ctx context.Context, b *batch) error {
 		b.forgetKnown()
 		w.lookers.stale.Store(true)
 	}
-	if b.from != s {
-		if err := s.number(ctx, b); err != nil {
-			return unavailable(err)
-		}
+	if err := s.number(ctx, b); err != nil {
+		return unavailable(err)
 	}
 	if b.known != nil && !slices.Contains(b.known, false) {
 		return nil
