@@ -34,7 +34,7 @@ func (c *config) pipeline() pipeline.Config {
 // path, which has half of the attempt's time, and then on the staged path. If the attempt ended before both waits were over,
 // the whole batch would be retried over and over, and none of its events stored for as long as the key is held.
 func (c *config) timeouts() writer.Timeouts {
-	return writer.Timeouts{Statement: c.AttemptTimeout, Lock: min(c.LockTimeout, c.AttemptTimeout/4), Idle: c.AttemptTimeout}
+	return writer.Timeouts{Statement: c.AttemptTimeout, Lock: min(c.LockTimeout, c.AttemptTimeout/4)}
 }
 
 func (c *config) limits() httpapi.Limits {

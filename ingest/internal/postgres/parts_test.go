@@ -21,7 +21,7 @@ import (
 // The tests of package postgres_test are of what writing, reading and deleting do together.
 
 // testTimeouts are hang detectors.
-var testTimeouts = writer.Timeouts{Statement: time.Minute, Lock: time.Minute, Idle: time.Minute}
+var testTimeouts = writer.Timeouts{Statement: time.Minute, Lock: time.Minute}
 
 func newWriter(t *testing.T, url string, path writer.Path) *writer.Writer {
 	t.Helper()

@@ -27,7 +27,7 @@ func newReader(t testing.TB, url string) *Reader {
 
 func newWriter(t testing.TB, url string) *writer.Writer {
 	t.Helper()
-	hang := writer.Timeouts{Statement: time.Minute, Lock: time.Minute, Idle: time.Minute}
+	hang := writer.Timeouts{Statement: time.Minute, Lock: time.Minute}
 	w := writer.New(url, writer.PathAuto, hang, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
 	t.Cleanup(w.Close)
 	return w

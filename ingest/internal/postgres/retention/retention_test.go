@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // testTimeouts are hang detectors.
-var testTimeouts = writer.Timeouts{Statement: time.Minute, Lock: time.Minute, Idle: time.Minute}
+var testTimeouts = writer.Timeouts{Statement: time.Minute, Lock: time.Minute}
 
 func newWriter(t *testing.T, url string) *writer.Writer {
 	t.Helper()

@@ -77,8 +77,8 @@ type session struct {
 func openSession(ctx context.Context, url string, t Timeouts, instance string) (*session, error) {
 	now := time.Now()
 	s := &session{opened: now, clock: now.Round(0), topics: map[string]int64{}, unfolded: unfoldedAtFirst, logName: fmt.Sprintf("ingot_log_%x", rand.Uint64())}
-	setup := fmt.Sprintf(setupSession+prepareLock+"SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d",
-		postgres.LogLock, postgres.Milliseconds(t.Statement), postgres.Milliseconds(t.Lock), postgres.Milliseconds(t.Idle))
+	setup := fmt.Sprintf(setupSession+prepareLock+"SET lock_timeout = %[2]d; SET statement_timeout = %[3]d; SET idle_in_transaction_session_timeout = %[3]d",
+		postgres.LogLock, postgres.Milliseconds(t.Lock), postgres.Milliseconds(t.Statement))
 	conn, err := postgres.Connect(ctx, url, setup, t.Statement, func(*pgconn.PgConn, *pgconn.Notice) { s.warned = true })
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func TestSilentPeersAreNoticed(t *testing.T) {
 	if _, err := postgres.Open(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	w := New(url, PathAuto, Timeouts{Statement: 7 * time.Second, Lock: time.Second, Idle: time.Second}, uuid.New(), zap.NewNop())
+	w := New(url, PathAuto, Timeouts{Statement: 7 * time.Second, Lock: time.Second}, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
 	storetest.Merge(t, w, "a")
 	pool, err := postgres.OpenPool(url, "test", postgres.PoolConfig{Connections: 1, Timeout: 9 * time.Second}, postgres.PlannedByIndex)

@@ -15,9 +15,8 @@ import (
 
 // Timeouts bound the statements of a batch, on the server's side.
 type Timeouts struct {
-	Statement time.Duration // statement_timeout: one statement
+	Statement time.Duration // statement_timeout; idle_in_transaction_session_timeout, for a dead ingester's locks
 	Lock      time.Duration // lock_timeout: waiting for a key; for the log's lock it is off
-	Idle      time.Duration // idle_in_transaction_session_timeout: a dead ingester's locks
 }
 
 // Writer writes batches, one transaction after the other. Merge may be called again while the answer to a batch is

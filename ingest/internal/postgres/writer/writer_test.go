@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // testTimeouts are hang detectors.
-var testTimeouts = Timeouts{Statement: time.Minute, Lock: time.Minute, Idle: time.Minute}
+var testTimeouts = Timeouts{Statement: time.Minute, Lock: time.Minute}
 
 // soonUp is the time of a Merge that is to run out of it: within half of it a batch has to
 // be sent, also where other packages' tests have the processors.
