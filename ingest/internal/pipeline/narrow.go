@@ -43,14 +43,14 @@ func (p *Pipeline) afresh(batch []*request) pace {
 func (p *Pipeline) slower(how *pace, left verdict, tried, rest int) time.Duration {
 	if left == narrow {
 		how.size = max(1, tried/2)
-	}
-	switch {
-	case left == narrow && rest == 0 && tried > 1:
-		return 0 // the first half need not wait
-	case left == narrow && p.inOutage():
-		return jitter(p.config.RetryMax)
-	case left == narrow && rest > 0:
-		return jitter(how.pause)
+		switch {
+		case rest == 0 && tried > 1:
+			return 0 // the first half need not wait
+		case p.inOutage():
+			return jitter(p.config.RetryMax)
+		case rest > 0:
+			return jitter(how.pause)
+		}
 	}
 	pause := how.pause
 	how.pause = min(2*pause, p.config.RetryMax)
