@@ -49,8 +49,8 @@ var Early func([]bool)
 		Breaks: "a batch in doubt is tried again without a fence",
 		Caught: "a row has one stored, or an attempt that is unknown: the answer to COMMIT is swallowed",
 		Edits: []Edit{{
-			"ingest/internal/postgres/writer/commit.go", `	return w.resolve(ctx, b, err)`,
-			`	return &event.NotStoredError{Reason: event.ReasonUnavailable, Err: err}`,
+			"ingest/internal/postgres/writer/doubt.go", `	return w.resolve(ctx, b, err)`,
+			`	return unavailable(err)`,
 		}},
 	},
 	{

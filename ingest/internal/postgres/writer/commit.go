@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"go.uber.org/zap"
 
 	"ingot/internal/event"
 )
@@ -33,18 +32,6 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 func ofTheLog(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && ofClass(pgErr.Code, "23") && pgErr.SchemaName == "ingot" && pgErr.TableName == "batches"
-}
-
-// doubt gives up the connection that the batch was sent over, since nothing that it still brings can be trusted. Then
-// it finds out what became of the batch.
-func (w *Writer) doubt(ctx context.Context, b *batch, over *session, err error) error {
-	w.staging.Store(false)
-	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
-	w.abandon(over)
-	if errors.Is(err, errNotLogged) {
-		return err
-	}
-	return w.resolve(ctx, b, err)
 }
 
 // sendCommit sends the commit Query of a staged batch and judges the answer. If no transaction is open, as for a batch of

@@ -2,6 +2,7 @@ package writer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -17,6 +18,18 @@ const (
 	doubtPause    = 20 * time.Millisecond
 	doubtPauseMax = 500 * time.Millisecond
 )
+
+// doubt gives up the connection that the batch was sent over, since nothing that it still brings can be trusted. Then
+// it finds out what became of the batch.
+func (w *Writer) doubt(ctx context.Context, b *batch, over *session, err error) error {
+	w.staging.Store(false)
+	w.log.Warn("batch not committed cleanly", zap.Int64("first_id", b.first), zap.Int("events", b.received), zap.Error(err))
+	w.abandon(over)
+	if errors.Is(err, errNotLogged) {
+		return err
+	}
+	return w.resolve(ctx, b, err)
+}
 
 // resolve finds out what became of a batch whose COMMIT was sent and not answered.
 //
