@@ -70,13 +70,6 @@ func setUpSession(ctx context.Context, conn *pgconn.PgConn, setup string, unansw
 	return nil
 }
 
-// saysWho names a connection, and sets its encoding to UTF8, whatever the role, the database or the URL say: all
-// text that is sent is UTF-8, and in another encoding a key would become another key.
-func saysWho(config *pgconn.Config, name string) {
-	config.RuntimeParams["application_name"] = name
-	config.RuntimeParams["client_encoding"] = "UTF8"
-}
-
 // passesStandbys makes a connection skip standbys if the URL names several hosts and no target_session_attrs. After a
 // failover the first host may be a standby: the old primary that has come back as one. The server tells what it is as
 // the session begins.

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -11,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// PoolConfig bounds the connections of a Reader, or of Subscriptions.
+// PoolConfig bounds the connections of a pool.
 type PoolConfig struct {
 	Connections int           // at most this many queries at a time; the others wait
 	Timeout     time.Duration // statement_timeout
@@ -48,21 +47,15 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 	// The URL or the environment may name files with the password, the certificate or the CA, and these may be renewed.
 	// So they are read again for each connection, as they are for the connections that write.
 	c.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
-		fresh, err := pgx.ParseConfig(url)
+		fresh, err := parse(url)
 		if err != nil {
-			return urlError(err)
+			return err
 		}
-		next.Config = fresh.Config
-		saysWho(&next.Config, name)
-		passesStandbys(&next.Config)
+		next.Config = *fresh
+		next.RuntimeParams["application_name"] = name
 		next.DialFunc = sockets.dial(dial(config.Timeout))
-		next.ConnectTimeout = cmp.Or(next.ConnectTimeout, connectTimeout)
 		return nil
 	}
-	// Statements are prepared, and results come in the binary format, whatever the URL asks for. A pooler in between that
-	// does not support this would not keep the session's settings either.
-	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
-	c.ConnConfig.StatementCacheCapacity = statementsKept
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		return setUp(ctx, conn.PgConn(), setup, config.Timeout)
 	}
@@ -75,9 +68,8 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 
 // setUp makes a connection of a pool ready: it runs setup, and refuses a server that readers cannot rely on.
 func setUp(ctx context.Context, conn *pgconn.PgConn, setup string, timeout time.Duration) error {
-	settings := fmt.Sprintf("%s%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off%s",
-		catalogAlone+waitsForNobody, setup, Milliseconds(timeout), serverTimeouts(conn, timeout))
-	if _, err := conn.Exec(ctx, settings).ReadAll(); err != nil {
+	setup = fmt.Sprintf("%s; SET statement_timeout = %d; SET TimeZone = 'UTC'; SET jit = off", setup, Milliseconds(timeout))
+	if err := setUpSession(ctx, conn, setup, timeout); err != nil {
 		return err
 	}
 	// A standby lags: with one in the pool, a page would lack rows, and a valid cursor would be answered "gone".
@@ -87,10 +79,6 @@ func setUp(ctx context.Context, conn *pgconn.PgConn, setup string, timeout time.
 	_, err := ReadTables(ctx, conn) // its warnings are left to the Writer
 	return err
 }
-
-// statementsKept is how many statements a reading connection keeps prepared: pgx's default. Reading pages takes
-// some dozen different texts.
-const statementsKept = 512
 
 // PlannedByIndex makes a session plan every statement with an index, row by row, whatever the statistics of a growing
 // table say. It may end the setup of a pool. Planning each time costs a tenth of a millisecond; a plan made for other

@@ -23,7 +23,8 @@ func parse(url string) (*pgconn.Config, error) {
 	if err := checkPassword(url, config); err != nil {
 		return nil, err
 	}
-	saysWho(config, "ingot")
+	config.RuntimeParams["application_name"] = "ingot"
+	config.RuntimeParams["client_encoding"] = "UTF8" // whatever the URL, the role or the database say: in another encoding a key would become another key
 	passesStandbys(config)
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
 	return config, nil

@@ -61,20 +61,6 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestPagesWhateverTheURLAsksFor: rows of the log are decoded from the binary format.
-func TestPagesWhateverTheURLAsksFor(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	filled(t, url, 60)
-	for _, asked := range []string{"simple_protocol", "exec", "cache_describe", "exec&statement_cache_capacity=0"} {
-		r := newReader(t, url+"&default_query_exec_mode="+asked)
-		page, err := r.Events(t.Context(), event.Query{Feed: true, Limit: 10, MaxBytes: 1 << 20})
-		if err != nil || len(page.Events) == 0 {
-			t.Errorf("%s: %d events, %v", asked, len(page.Events), err)
-		}
-	}
-}
-
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
