@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"time"
@@ -48,8 +49,13 @@ func connect(ctx context.Context, url string, unanswered time.Duration, onNotice
 	if err != nil {
 		return nil, err
 	}
-	up := false
-	config.DialFunc = dialOnce(&up, dial(unanswered))
+	next, up := dial(unanswered), false
+	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if up {
+			return nil, errNoSecondDial
+		}
+		return next(ctx, network, addr)
+	}
 	config.OnNotice = onNotice
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {

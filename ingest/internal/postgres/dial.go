@@ -75,14 +75,3 @@ func major(version string) int {
 	n, _ := strconv.Atoi(version[:digits])
 	return n
 }
-
-// dialOnce lets one attempt to connect dial all hosts of the URL. It refuses every dial once the connection is open
-// (closed is set).
-func dialOnce(closed *bool, next pgconn.DialFunc) pgconn.DialFunc {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if *closed {
-			return nil, errNoSecondDial
-		}
-		return next(ctx, network, addr)
-	}
-}
