@@ -72,18 +72,15 @@ func open(ctx context.Context, url string, conn *pgconn.PgConn) (Durability, err
 }
 
 // firstAnswer sets the session up and asks what the server promises. A pooler that has no server keeps whoever connects
-// waiting, PgBouncer for two minutes: that is not waited for.
+// waiting, PgBouncer for two minutes: it gets no more time than connecting may take.
 func firstAnswer(ctx context.Context, conn *pgconn.PgConn) (Durability, error) {
-	ctx, cancel := context.WithTimeout(ctx, firstAnswerWait)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if err := setUpSession(ctx, conn, setupOpen, unansweredDefault); err != nil {
 		return Durability{}, err
 	}
 	return ReadDurability(ctx, conn)
 }
-
-// firstAnswerWait is as long as connecting may take.
-const firstAnswerWait = connectTimeout
 
 // migrationTries bounds how often a migration is tried. A migration locks tables in another order than batches do, so
 // it can deadlock with ingesters of an older version that write meanwhile. After each deadlock one of the two sides
