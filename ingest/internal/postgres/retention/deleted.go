@@ -2,26 +2,22 @@ package retention
 
 import (
 	"context"
-	"encoding/hex"
+	"encoding/json"
 	"fmt"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
 	"ingot/ingest/internal/postgres"
-	"ingot/internal/event"
 )
 
-// deleted counts the deleted events of each topic.
-type deleted struct {
-	topics []string
-	events []int64
-}
+// deleted has how many events of each topic were deleted.
+type deleted map[string]int64
 
 // deleteEvents deletes the events of batches. The index finds the rows of the slices; rows of other batches among them
 // stay. The ranges of ids are parsed in a subquery, so that thousands of them are parsed only once, in a millisecond,
 // and not for each row.
-func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []oldBatch) (d deleted, err error) {
+func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []oldBatch) (deleted, error) {
+	d := deleted{}
 	var slices []int64
 	ids := []byte{'{'}
 	for _, b := range batches {
@@ -45,7 +41,7 @@ func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []oldBatch) (d de
 	var topic string
 	var n int64
 	_, err = pgx.ForEachRow(rows, []any{&topic, &n}, func() error {
-		d.topics, d.events = append(d.topics, topic), append(d.events, n)
+		d[topic] = n
 		return nil
 	})
 	return d, err
@@ -55,17 +51,21 @@ func deleteEvents(ctx context.Context, conn *pgx.Conn, batches []oldBatch) (d de
 // lock, which folds hold as well: they lock the same rows in another order.
 const takeOffQuery = `SELECT pg_advisory_xact_lock(%[1]d);
 UPDATE ingot.topics AS t SET events = t.events - d.value::bigint
-	FROM json_each_text(convert_from(decode('%[2]s', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key;
+	FROM json_each_text(convert_from(decode('%[2]x', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key;
 DELETE FROM ingot.topics AS t
-	USING json_each_text(convert_from(decode('%[2]s', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key AND t.events <= 0;
+	USING json_each_text(convert_from(decode('%[2]x', 'hex'), 'UTF8')::json) AS d WHERE t.topic = d.key AND t.events <= 0;
 `
 
 // commit ends the step. As in a batch (writer/query.go) the log's lock is taken in one Query with the COMMIT: a pruner
 // that hung between the two would make all ingesters wait.
 func (d deleted) commit(ctx context.Context, conn *pgx.Conn) error {
 	query := "COMMIT"
-	if len(d.topics) > 0 {
-		query = fmt.Sprintf(takeOffQuery, postgres.LogLock, hex.EncodeToString(d.json())) + query
+	if len(d) > 0 {
+		text, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		query = fmt.Sprintf(takeOffQuery, postgres.LogLock, text) + query
 	}
 	results, err := conn.PgConn().Exec(ctx, query).ReadAll()
 	if err != nil {
@@ -75,14 +75,4 @@ func (d deleted) commit(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("COMMIT answered %s", tag)
 	}
 	return nil
-}
-
-func (d deleted) json() []byte {
-	text := []byte{'{'}
-	for i, topic := range d.topics {
-		text = append(event.AppendQuoted(text, topic), ':')
-		text = append(strconv.AppendInt(text, d.events[i], 10), ',')
-	}
-	text[len(text)-1] = '}'
-	return text
 }

@@ -112,7 +112,7 @@ func prune(ctx context.Context, conn *pgx.Conn, age time.Duration, events int) (
 		return done, err
 	}
 	done.Batches = int64(len(old))
-	for _, n := range topics.events {
+	for _, n := range topics {
 		done.Events += n
 	}
 	return done, topics.commit(ctx, conn)

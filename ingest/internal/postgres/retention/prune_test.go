@@ -111,13 +111,13 @@ func TestPruneTakesTopicsAway(t *testing.T) {
 	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
 	storetest.Merge(t, newWriter(t, url), "a", "b")
-	pgtest.Exec(t, conn, "UPDATE ingot.events SET topic = 'old'; UPDATE ingot.topics SET topic = 'old'")
+	pgtest.Exec(t, conn, `UPDATE ingot.events SET topic = '"old" \ <é>'; UPDATE ingot.topics SET topic = '"old" \ <é>'`)
 	storetest.Merge(t, newWriter(t, url), "c")
 	if all := pruned(t, newPruner(t, url), 0); all.Batches != 1 || all.Events != 2 {
 		t.Errorf("deleted %+v", all)
 	}
 	postgrestest.CheckLog(t, url)
-	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.topics WHERE topic = 'old'"); n != 0 {
+	if n := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.topics WHERE topic LIKE '%old%'"); n != 0 {
 		t.Error("the topic is still there")
 	}
 }
