@@ -20,11 +20,11 @@ type Server struct {
 	stopping  context.Context // done when Stop is called, to cut a Restart short
 	callStop  context.CancelFunc
 	lifecycle sync.Mutex // held by the one Restart or Stop that is under way
+	stopOnce  sync.Once
+	stopErr   error // set by stopOnce
 
-	mu      sync.Mutex          // guards what follows
+	mu      sync.Mutex          // guards process
 	process *subprocess.Process // the latest postmaster; it may have ended
-	stopped bool
-	stopErr error
 }
 
 // Start returns when the server answers. ctx bounds the start only, and so does Options.StartTimeout unless a

@@ -32,13 +32,12 @@ var (
 // server is ended at once: it loses nothing committed, but recovers at its next start, which Stop tells by an error. If
 // Stop is called again, or by several goroutines, each call waits for the first and returns its result.
 func (s *Server) Stop(ctx context.Context) error {
-	s.callStop()
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	if !s.stopped {
-		s.stopped = true
+	s.stopOnce.Do(func() {
+		s.callStop()
+		s.lifecycle.Lock()
+		defer s.lifecycle.Unlock()
 		s.stopErr = s.stop(ctx)
-	}
+	})
 	return s.stopErr
 }
 
