@@ -18,7 +18,7 @@
 //	  initdb.go      how the data are made
 //	  takeover.go    an older server that is still there
 //	  settings.go socket.go serverlog.go   its settings, its socket, its log
-//	home.go        which folder it is; lock.go, who has it; owner.go env.go, who runs the server
+//	home.go        which folder it is; lock.go, who has it; owner.go, who runs the server
 //	find.go        which Postgres; fetched.go, where getpostgres puts one; hint.go, what to type
 //	os_linux.go os_other.go   what the system knows about processes and memory
 //	discard.go     a folder taken away, for tests

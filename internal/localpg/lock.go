@@ -21,8 +21,9 @@ func lockFolder(h home) (*folderLock, error) {
 	// O_NOFOLLOW: root may be writing into a user's folder.
 	f, err := os.OpenFile(filepath.Join(h.dir, "lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
 	if errors.Is(err, fs.ErrPermission) {
+		other, _ := fileOwner(h.dir)
 		return nil, fmt.Errorf("data folder %s belongs to another user (%s): run as that user, or choose another folder: %w",
-			h.dir, ownerName(h.dir), err)
+			h.dir, other.name, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,7 +37,7 @@ func ownerFor(dir string) (owner, error) {
 			return o, nil
 		}
 	}
-	return unprivileged()
+	return firstUser("postgres", "nobody")
 }
 
 func self() owner {
@@ -56,11 +57,6 @@ func fileOwner(path string) (owner, bool) {
 	return owner{name: userName(uid), uid: uid, gid: int(st.Gid), drop: true}, true
 }
 
-func ownerName(path string) string {
-	o, _ := fileOwner(path)
-	return o.name
-}
-
 func userName(uid int) string {
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
 		return u.Username
@@ -68,10 +64,8 @@ func userName(uid int) string {
 	return "uid " + strconv.Itoa(uid)
 }
 
-// unprivileged finds the user postgres or nobody. The user must have a name in passwd: initdb refuses a uid without
-// one.
-func unprivileged() (owner, error) { return firstUser("postgres", "nobody") }
-
+// firstUser finds the first of these users that there is, but for root. Only one with a name in passwd will do: initdb
+// refuses a uid without one.
 func firstUser(names ...string) (owner, error) {
 	for _, name := range names {
 		u, err := user.Lookup(name)
@@ -98,6 +92,15 @@ func (o owner) command(name string, args ...string) *exec.Cmd {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)}
 	}
 	return cmd
+}
+
+// serverEnv is the environment for postgres and initdb. It lacks the caller's PG variables, which would move the
+// port or the data, and has messages in one language.
+func serverEnv(environ []string) []string {
+	steers := func(kv string) bool {
+		return strings.HasPrefix(kv, "PG") || strings.HasPrefix(kv, "LC_") || strings.HasPrefix(kv, "LANG")
+	}
+	return append(slices.DeleteFunc(environ, steers), "LC_ALL=C")
 }
 
 // canEnter tells whether the owner can enter a folder. It tries, for mode bits know nothing of access lists.

@@ -212,7 +212,7 @@ func TestAForeignSocketFolderIsRefused(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "socket")
 	check(t, os.Mkdir(dir, 0o777))
-	o, err := unprivileged()
+	o, err := ownerFor("")
 	check(t, err)
 	check(t, os.Chown(dir, o.uid+1, 0))
 	if err := makeSocketFolder(dir, o); err == nil {
