@@ -3,20 +3,20 @@ package localpg
 import (
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 )
 
-// hints are the commands that install Postgres, by the names of systems in /etc/os-release.
-var hints = []struct {
-	systems []string
-	command string
-}{
-	{[]string{"debian", "ubuntu"}, "apt-get install postgresql"},
-	{[]string{"fedora", "rhel", "centos"}, "dnf install postgresql-server"},
-	{[]string{"alpine"}, "apk add postgresql"},
-	{[]string{"arch"}, "pacman -S postgresql"},
-	{[]string{"suse", "opensuse"}, "zypper install postgresql-server"},
+// installers are the commands that install Postgres, by the names of systems in /etc/os-release.
+var installers = map[string]string{
+	"debian":   "apt-get install postgresql",
+	"ubuntu":   "apt-get install postgresql",
+	"fedora":   "dnf install postgresql-server",
+	"rhel":     "dnf install postgresql-server",
+	"centos":   "dnf install postgresql-server",
+	"alpine":   "apk add postgresql",
+	"arch":     "pacman -S postgresql",
+	"suse":     "zypper install postgresql-server",
+	"opensuse": "zypper install postgresql-server",
 }
 
 // InstallHint says what to type to get Postgres on this system.
@@ -29,15 +29,12 @@ func hint(system, release string, root bool) string {
 	if system == "darwin" {
 		return "run `brew install postgresql@17`"
 	}
-	names := systemNames(release)
-	for _, h := range hints {
-		for _, s := range h.systems {
-			switch {
-			case slices.Contains(names, s) && root:
-				return "run `" + h.command + "`"
-			case slices.Contains(names, s):
-				return "run `sudo " + h.command + "`"
-			}
+	for _, name := range systemNames(release) {
+		switch command := installers[name]; {
+		case command != "" && root:
+			return "run `" + command + "`"
+		case command != "":
+			return "run `sudo " + command + "`"
 		}
 	}
 	return "install PostgreSQL 15 or newer from your system's packages"
