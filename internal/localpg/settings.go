@@ -35,12 +35,13 @@ func (c *cluster) settings(ctx context.Context) (map[string]string, error) {
 		"log_timezone":             "UTC",
 		"jit":                      "off", // compiling costs more than any statement of ours
 		"random_page_cost":         "1.1", // an SSD
+
+		"auto_explain.log_parameter_max_length": "0",   // as above, should somebody log plans: from 16 on they have parameters
+		"log_startup_progress_interval":         "10s", // the default; awaitReady relies on it
 	}
-	s["auto_explain.log_parameter_max_length"] = "0" // likewise, should somebody log plans: from 16 on they have parameters
 	maps.Copy(s, memorySettings(machineMemory()))
 	maps.Copy(s, logSettings(freeDisk(c.path)))
 	maps.Copy(s, durability)
-	s["log_startup_progress_interval"] = "10s" // the default; awaitReady relies on it
 	if c.recoversFromArchive() {
 		s["hot_standby"] = "off"
 	}
