@@ -126,21 +126,19 @@ type packer func(ctx context.Context, p pin, dir string) (string, error)
 
 // packWith runs no script of the package, and shows what npm says only when it fails.
 func packWith(npm string) packer {
-	return func(ctx context.Context, p pin, dir string) (string, error) { return npmPack(ctx, npm, p, dir) }
-}
-
-func npmPack(ctx context.Context, npm string, p pin, dir string) (string, error) {
-	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, npm, "pack", p.String(), "--pack-destination", dir, "--ignore-scripts", "--loglevel=error")
-	cmd.Dir, cmd.Stderr = dir, &said // in the project npm would read its .npmrc
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("npm pack: %w: %s", err, longestLine(said.String()))
+	return func(ctx context.Context, p pin, dir string) (string, error) {
+		var said bytes.Buffer
+		cmd := exec.CommandContext(ctx, npm, "pack", p.String(), "--pack-destination", dir, "--ignore-scripts", "--loglevel=error")
+		cmd.Dir, cmd.Stderr = dir, &said // in the project npm would read its .npmrc
+		if err := cmd.Run(); err != nil {
+			return "", fmt.Errorf("npm pack: %w: %s", err, longestLine(said.String()))
+		}
+		found, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
+		if err != nil || len(found) != 1 {
+			return "", fmt.Errorf("npm pack %s: it left %d archives", p, len(found))
+		}
+		return found[0], nil
 	}
-	found, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
-	if err != nil || len(found) != 1 {
-		return "", fmt.Errorf("npm pack %s: it left %d archives", p, len(found))
-	}
-	return found[0], nil
 }
 
 // longestLine of npm's is the one that says why; the others name codes.
