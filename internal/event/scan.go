@@ -113,34 +113,28 @@ func (d *decoder) value(i int) int {
 	}
 }
 
-// brackets is a stack of open brackets. The first 64 are bits of one word, so that no value within the default
+// brackets is a stack of open brackets. The first 64 stand in the decoder itself, so that no value within the default
 // nesting limit costs an allocation.
 type brackets struct {
 	depth int
-	outer uint64 // a bit for each of the first 64: 1 is a brace
-	inner []byte // the others
+	outer [64]byte
+	inner []byte // those behind outer
 }
 
 func (b *brackets) push(c byte) {
-	switch at := b.depth - 64; {
-	case at >= 0:
+	if at := b.depth - len(b.outer); at >= 0 {
 		b.inner = append(b.inner[:at], c)
-	case c == '{':
-		b.outer |= 1 << b.depth
-	default:
-		b.outer &^= 1 << b.depth
+	} else {
+		b.outer[b.depth] = c
 	}
 	b.depth++
 }
 
 func (b *brackets) top() byte {
-	switch at := b.depth - 65; {
-	case at >= 0:
+	if at := b.depth - 1 - len(b.outer); at >= 0 {
 		return b.inner[at]
-	case b.outer>>(b.depth-1)&1 == 1:
-		return '{'
 	}
-	return '['
+	return b.outer[b.depth-1]
 }
 
 // afterValue reads on behind a value: it closes brackets until a comma asks for another value (more) or no
