@@ -89,27 +89,14 @@ func unescape(raw string) string {
 			}
 			b.WriteRune(r)
 		default:
-			b.WriteByte(unescapedByte(c))
+			if at := strings.IndexByte("bfnrt", c); at >= 0 {
+				c = "\b\f\n\r\t"[at]
+			}
+			b.WriteByte(c)
 			i += 2
 		}
 	}
 	return b.String()
-}
-
-func unescapedByte(c byte) byte {
-	switch c {
-	case 'b':
-		return '\b'
-	case 'f':
-		return '\f'
-	case 'n':
-		return '\n'
-	case 'r':
-		return '\r'
-	case 't':
-		return '\t'
-	}
-	return c
 }
 
 // quote shows a piece of a client's text in a message: short, escaped, safe.
