@@ -20,10 +20,9 @@ func (d *decoder) sentence(field string, start int) string {
 		return fmt.Sprintf("%s has \\u0000 (at byte %d of the value), which Postgres cannot store; leave it out", field, at)
 	case CodeNumberOutOfRange:
 		return fmt.Sprintf("%s has a number (at byte %d of the value) that jsonb cannot store: at most 131072 digits before the decimal point, 16383 after it; send it as a string", field, at)
-	case CodePayloadTooDeep:
+	default: // CodePayloadTooDeep
 		return fmt.Sprintf("%s is nested more than %d levels deep (at byte %d of the value); send deeper structures as a string", field, d.limits.MaxDepth, at)
 	}
-	return field + " cannot be stored"
 }
 
 func (d *decoder) note(code Code, at int) {
