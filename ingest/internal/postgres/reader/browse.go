@@ -116,7 +116,7 @@ func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64,
 		if b.full() {
 			return below, true, nil
 		}
-		step := b.browseStep(log)
+		step := b.step(log, firstStepIDs)
 		log = log[len(step):]
 		b.steps++
 		found, _, err := r.find(ctx, b.query, step)
@@ -131,17 +131,6 @@ func (r *Reader) browseLog(ctx context.Context, b *pageBuilder, lo, below int64,
 		}
 	}
 	return below, more, nil
-}
-
-// browseStep returns the part of the log that is looked at next, as feedWalk.step does in feed.go.
-func (b *pageBuilder) browseStep(log []logRow) []logRow {
-	n, ids, rows := 1, log[0].ids(), log[0].stored
-	for n < len(log) && ids < firstStepIDs && !far(&log[0], &log[n]) && (rows < b.room() || !unfiltered(b.query)) {
-		ids += log[n].ids()
-		rows += log[n].stored
-		n++
-	}
-	return log[:n]
 }
 
 // settle fetches the rows that were found, newest first. Everything from the returned id upwards is settled: this is

@@ -44,7 +44,7 @@ func (r *Reader) feedFrom(ctx context.Context, q event.Query, at event.Position)
 	if err != nil {
 		return event.Page{}, err
 	}
-	f := &feedWalk{reader: r, pageBuilder: newPage(q), at: at, until: s.until, stepIDs: firstStepIDs}
+	f := &feedWalk{reader: r, pageBuilder: newPage(q), at: at, stepIDs: firstStepIDs}
 	if err := f.skipTo(ctx, s.begin); err != nil {
 		return event.Page{}, err
 	}
@@ -54,7 +54,8 @@ func (r *Reader) feedFrom(ctx context.Context, q event.Query, at event.Position)
 		if err != nil {
 			return event.Page{}, err
 		}
-		if f.page.End = len(log) == 0 || log[0].commit > f.until; f.page.End {
+		log = slices.DeleteFunc(log, func(l logRow) bool { return l.commit > s.until })
+		if f.page.End = len(log) == 0; f.page.End {
 			break
 		}
 		if head == nil {
@@ -92,7 +93,6 @@ type feedWalk struct {
 	*pageBuilder
 	reader  *Reader
 	at      event.Position // everything up to this place is in the page, or unwanted
-	until   int64          // the commit_seq of the last batch that is wanted
 	stepIDs int64
 }
 
@@ -108,8 +108,8 @@ func (f *feedWalk) skipTo(ctx context.Context, begin event.Position) error {
 
 // walk goes through rows of the log until the page is full.
 func (f *feedWalk) walk(ctx context.Context, log []logRow) error {
-	for len(log) > 0 && log[0].commit <= f.until && !f.full() {
-		step := f.step(log)
+	for len(log) > 0 && !f.full() {
+		step := f.step(log, f.stepIDs)
 		tooMany, err := f.read(ctx, step)
 		if err != nil {
 			return err
@@ -121,12 +121,12 @@ func (f *feedWalk) walk(ctx context.Context, log []logRow) error {
 	return nil
 }
 
-// step returns the part of the log that is looked at next: at least one batch. If every row is wanted, it takes no
-// more batches than the page has room for.
-func (f *feedWalk) step(log []logRow) []logRow {
+// step returns the part of the log that is looked at next: one batch, or several that have no more than that many ids.
+// If every row is wanted, it takes no more batches than the page has room for.
+func (b *pageBuilder) step(log []logRow, most int64) []logRow {
 	n, ids, rows := 1, log[0].ids(), log[0].stored
-	for n < len(log) && log[n].commit <= f.until && (rows < f.room() || !unfiltered(f.query)) {
-		if ids += log[n].ids(); ids > f.stepIDs || !indexed(f.query) && far(&log[0], &log[n]) {
+	for n < len(log) && (rows < b.room() || !unfiltered(b.query)) {
+		if ids += log[n].ids(); ids > most || !indexed(b.query) && far(&log[0], &log[n]) {
 			break
 		}
 		rows += log[n].stored
