@@ -100,12 +100,6 @@ func TestMemoryAndDiskSetTheBounds(t *testing.T) {
 	}
 }
 
-func TestTheCallersEnvironmentDoesNotSteerTheServer(t *testing.T) {
-	t.Parallel()
-	env := serverEnv([]string{"PATH=/bin", "PGPORT=1", "PGDATA=/x", "LANG=de_DE", "LC_TIME=fr_FR"})
-	equal(t, "environment", strings.Join(env, " "), "PATH=/bin LC_ALL=C")
-}
-
 func TestEverySystemIsToldWhatToType(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -82,25 +82,20 @@ func firstUser(names ...string) (owner, error) {
 }
 
 // command prepares a program to be run as the owner. It runs in the root folder: the owner may not enter the
-// working folder of this process, and postgres insists on knowing its own.
+// working folder of this process, and postgres insists on knowing its own. It lacks the caller's PG variables, which would
+// move the port or the data, and has messages in one language.
 func (o owner) command(name string, args ...string) *exec.Cmd {
+	steers := func(kv string) bool {
+		return strings.HasPrefix(kv, "PG") || strings.HasPrefix(kv, "LC_") || strings.HasPrefix(kv, "LANG")
+	}
 	cmd := exec.Command(name, args...)
 	cmd.Dir = "/"
-	cmd.Env = serverEnv(os.Environ())
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), steers), "LC_ALL=C")
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	if o.drop {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)}
 	}
 	return cmd
-}
-
-// serverEnv is the environment for postgres and initdb. It lacks the caller's PG variables, which would move the
-// port or the data, and has messages in one language.
-func serverEnv(environ []string) []string {
-	steers := func(kv string) bool {
-		return strings.HasPrefix(kv, "PG") || strings.HasPrefix(kv, "LC_") || strings.HasPrefix(kv, "LANG")
-	}
-	return append(slices.DeleteFunc(environ, steers), "LC_ALL=C")
 }
 
 // canEnter tells whether the owner can enter a folder. It tries, for mode bits know nothing of access lists.

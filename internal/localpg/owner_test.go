@@ -74,14 +74,17 @@ func TestRootIsNobodysServer(t *testing.T) {
 
 // TestWhatIsRunAsTheOwner has the owner's rights alone, a folder that everybody may enter, and nothing of the caller's settings.
 func TestWhatIsRunAsTheOwner(t *testing.T) { // not parallel: it sets the environment
-	t.Setenv("PGPORT", "1")
+	for _, name := range []string{"PGPORT", "LANG", "LC_TIME", "LC_ALL"} {
+		t.Setenv(name, "caller's")
+	}
+	t.Setenv("OTHER", "kept")
 	o := self()
 	if o.uid == 0 {
 		o = owner{uid: strangerUID, gid: strangerGID, drop: true}
 	}
-	said, err := o.command("/bin/sh", "-c", `echo "$(id -u) $(id -g) $(pwd) $PGPORT"`).Output()
+	said, err := o.command("/bin/sh", "-c", `echo "$(id -u) $(id -g) $(pwd) $PGPORT$LANG$LC_TIME$LC_ALL $OTHER"`).Output()
 	check(t, err)
-	equal(t, "it says", strings.TrimSpace(string(said)), fmt.Sprintf("%d %d /", o.uid, o.gid))
+	equal(t, "it says", strings.TrimSpace(string(said)), fmt.Sprintf("%d %d / C kept", o.uid, o.gid))
 }
 
 // TestRootsCopyIsGivenAway, as one from a backup is, and what is the owner's already is not looked through again.
