@@ -1,6 +1,7 @@
 package localpg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,10 +145,7 @@ func (c *cluster) logPath() string { return filepath.Join(c.home.dir, "postgres.
 func (b Binaries) program(name string) string { return filepath.Join(b.Dir, name) }
 
 func ending(p *subprocess.Process) error {
-	if p.Err() != nil {
-		return fmt.Errorf("postgres (pid %d) ended: %w", p.PID(), p.Err())
-	}
-	return fmt.Errorf("postgres (pid %d) ended: exit status 0", p.PID())
+	return fmt.Errorf("postgres (pid %d) ended: %w", p.PID(), cmp.Or(p.Err(), errors.New("exit status 0")))
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -35,48 +35,39 @@ func openHome(wanted string) (home, error) {
 	// would forget every key.
 	other := elsewhere(dir)
 	if os.Geteuid() == 0 && holdsData(other) && !holdsData(dir) {
-		return moveHome(other, fmt.Sprintf("the data of %s have been in %s since an earlier start", dir, other))
+		return otherHome(other, fmt.Sprintf("the data of %s have been in %s since an earlier start", dir, other))
 	}
-	return tryHome(dir, other)
+	h, made, err := makeHome(dir)
+	if err != nil || !h.owner.drop || h.owner.canEnter(dir) {
+		return h, err
+	}
+	if made {
+		_ = os.Remove(dir) // an empty folder would mislead whoever looks for the data
+	}
+	return otherHome(other, fmt.Sprintf("user %s cannot enter %s: the data are kept in %s", h.owner.name, dir, other))
 }
 
-func tryHome(dir, elsewhere string) (home, error) {
-	o, err := ownerFor(dir)
-	if err != nil {
+func otherHome(dir, notice string) (home, error) {
+	if _, err := makeFolder(rootHome); err != nil {
 		return home{}, err
 	}
-	made, err := makeFolder(dir)
-	if err != nil {
-		return home{}, err
-	}
-	if o.drop && !o.canEnter(dir) {
-		if made {
-			_ = os.Remove(dir) // an empty folder would mislead whoever looks for the data
-		}
-		return moveHome(elsewhere, fmt.Sprintf("user %s cannot enter %s: the data are kept in %s", o.name, dir, elsewhere))
-	}
-	return settleHome(dir, o, "")
+	h, _, err := makeHome(dir)
+	h.notice = notice
+	return h, err
 }
 
-func moveHome(dir, notice string) (home, error) {
-	o, err := ownerFor(dir)
-	if err != nil {
-		return home{}, err
+// makeHome makes the folder if it is missing, and tells whether it was.
+func makeHome(dir string) (h home, made bool, err error) {
+	if h.owner, err = ownerFor(dir); err != nil {
+		return h, false, err
 	}
-	for _, d := range []string{rootHome, dir} {
-		if _, err := makeFolder(d); err != nil {
-			return home{}, err
-		}
+	if made, err = makeFolder(dir); err != nil {
+		return h, made, err
 	}
-	return settleHome(dir, o, notice)
-}
-
-func settleHome(dir string, o owner, notice string) (home, error) {
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return home{}, fmt.Errorf("resolve data folder: %w", err)
+	if h.dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return h, made, fmt.Errorf("resolve data folder: %w", err)
 	}
-	return home{dir: dir, owner: o, notice: notice}, nil
+	return h, made, nil
 }
 
 // makeFolder makes a folder that belongs to the user of this process. For root that matters: the server's user
