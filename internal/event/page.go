@@ -8,7 +8,7 @@ import (
 // Stored is an event as it stands in the table.
 type Stored struct {
 	Event
-	Position             // its place in the feed; pages by id (order=desc) set only its ID
+	Position             // its place in the feed; of pages by id (order=desc) only its ID counts
 	ReceivedAt time.Time // UTC
 }
 
