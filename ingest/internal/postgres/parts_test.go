@@ -65,11 +65,10 @@ func newPruner(t *testing.T, url string) *retention.Pruner {
 	return p
 }
 
-// filled writes a history with three writers, a batch a minute, and returns the keys in commit order.
-func filled(t *testing.T, url string, batches int) (order []string) {
+// filled writes a history with three writers, a batch a minute.
+func filled(t *testing.T, url string, batches int) {
 	t.Helper()
 	w := func() *writer.Writer { return newWriter(t, url, writer.PathAuto) }
-	order = storetest.History(t, batches, w(), w(), w())
+	storetest.History(t, batches, w(), w(), w())
 	pgtest.Exec(t, pgtest.Client(t, url), "UPDATE ingot.batches SET committed_at = '2026-01-01 00:00:01Z'::timestamptz + (commit_seq - 1) * interval '1 minute'")
-	return order
 }
