@@ -14,8 +14,8 @@ const (
 	// the machine. A guess.
 	poll = 200 * time.Millisecond
 
-	// settle is how long a renamed file must have brought nothing, while another one has its name, before the Tail
-	// goes on with that one. The writer of the renamed file goes on until it is told to open the new one. A guess.
+	// settle is how long a renamed file must have brought nothing, while another one with something in it has its name, before
+	// the Tail goes on with that one. There may be several writers, and not all are told of it at once. A guess.
 	settle = time.Second
 
 	// closedFor is how long the file that now has the name may be one that cannot be read: whoever rotates may make
@@ -32,7 +32,8 @@ const (
 //  1. Each Read looks at the file and at its name. While nobody reads, as while a server is away, Watch does.
 //  2. A look opens the file that has the name, if it is another one and there is Room. So it is kept, however often it is
 //     renamed until its turn comes.
-//  3. Read goes on with the next of these files when the one before it is silent.
+//  3. Read goes on with the next of these files when the one before it is silent, but stays while only an empty one waits: the
+//     writer of a file that was renamed goes on until it is told to open the new one.
 //
 // What is written and truncated away again between two looks cannot be seen, nor a
 // file that came and was renamed between two looks.
@@ -44,7 +45,7 @@ type Tail struct {
 	mu     sync.Mutex    // guards what follows
 	files  []*generation // that have or had the name: the first is read, the others wait; none after Close
 	read   time.Time     // when Read last looked
-	quiet  time.Time     // since when another file has waited while the first brought nothing; zero: none does
+	quiet  time.Time     // since when a file with something in it has waited while the first brought nothing; zero: none does
 	barred fs.FileInfo   // of a file that has the name and is not open: no room, or it failed; nil: there is none
 	since  time.Time     // when opening that file failed first
 	missed int           // files with something in them that could not be opened as long as they had the name
@@ -154,11 +155,28 @@ func (t *Tail) come(p []byte) (int, error) {
 	return 0, ErrNewFile
 }
 
+// settledLocked tells whether the file that is read has been silent for so long that the next one may be read.
 func (t *Tail) settledLocked() bool {
+	if t.emptyLocked() {
+		return false
+	}
 	if t.quiet.IsZero() {
 		t.quiet = time.Now()
 	}
 	return time.Since(t.quiet) >= settle
+}
+
+// emptyLocked tells that the only file which waits is empty. Nothing is to be read there yet, and whoever writes may not have
+// been told of it.
+func (t *Tail) emptyLocked() bool {
+	next := t.barred
+	switch {
+	case len(t.files) == 2 && next == nil:
+		next = t.files[1].seen
+	case len(t.files) > 1:
+		return false
+	}
+	return next != nil && next.Mode().IsRegular() && next.Size() == 0
 }
 
 func (t *Tail) wait() error {

@@ -140,6 +140,18 @@ func TestFollow(t *testing.T) {
 			f.write("newer\n")
 			f.told("a|old|older|unended|new|newer")
 		},
+		"made anew long before its writer goes there": func(f *tailed) {
+			now := f.path
+			f.do(os.Rename(now, now+".1"))
+			f.write("")
+			f.told("a")
+			f.path = now + ".1"
+			f.write("late\n")
+			f.told("a|late")
+			f.path = now
+			f.write("b\n")
+			f.told("a|late|b")
+		},
 		"made anew, and not readable at once": func(f *tailed) {
 			f.do(os.Rename(f.path, f.path+".1"))
 			f.do(os.Mkdir(f.path, 0o755))
