@@ -2,6 +2,7 @@ package lines
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +13,8 @@ import (
 	"time"
 )
 
-// markBytes before the offset are remembered, to notice that a file was
-// truncated and has grown past the offset again between two looks.
+// markBytes are remembered, to notice that a file was truncated and has grown past
+// them again between two looks.
 const markBytes = 256
 
 // generation is one of the files that have had the name of a Tail.
@@ -22,7 +23,7 @@ type generation struct {
 	offset int64
 	seen   fs.FileInfo // at the last look, which told the size
 	size   int64
-	mark   []byte // the bytes before offset
+	mark   []byte // the bytes before offset; before size, as long as nothing was read
 	anew   bool   // it was truncated, and is read from its beginning again: restart tells the reader
 	lost   int64  // so many bytes, at least, were truncated away unread
 	failed error  // why the last look failed
@@ -78,21 +79,25 @@ func (g *generation) look() {
 	if g.failed = errors.Join(err, failed); g.failed != nil {
 		return
 	}
-	if unread := info.Size() < g.size && g.offset == 0; rewound || unread {
+	if shorter := info.Size() < g.size && g.offset == 0; rewound || shorter {
 		kept := int64(0)
-		if unread {
+		if shorter {
 			kept = info.Size()
 		}
 		g.lost += max(0, g.size-g.offset-kept)
-		g.offset, g.mark, g.anew = 0, nil, true
+		g.offset, g.anew = 0, true
 	}
 	g.seen, g.size = info, info.Size()
+	if g.offset == 0 {
+		g.mark = make([]byte, min(g.size, markBytes))
+		_, _ = g.ReadAt(g.mark, g.size-int64(len(g.mark))) // what is not there any more differs at the next look
+	}
 }
 
-// rewound tells whether the file was truncated: where its last bytes were there is nothing now, or there are others.
+// rewound tells whether the file was truncated: where the mark was there is nothing now, or there are other bytes.
 func (g *generation) rewound() (bool, error) {
 	again := make([]byte, len(g.mark))
-	n, err := g.ReadAt(again, g.offset-int64(len(g.mark)))
+	n, err := g.ReadAt(again, cmp.Or(g.offset, g.size)-int64(len(g.mark)))
 	if err != nil && err != io.EOF {
 		return false, err
 	}
@@ -110,6 +115,9 @@ func (g *generation) restart() error {
 }
 
 func (g *generation) took(p []byte) {
+	if g.offset == 0 {
+		g.mark = nil
+	}
 	g.offset += int64(len(p))
 	g.mark = append(g.mark, p[max(0, len(p)-markBytes):]...)
 	g.mark = g.mark[max(0, len(g.mark)-markBytes):]

@@ -76,6 +76,20 @@ func (u unread) write(text string) {
 	time.Sleep(2*poll + time.Millisecond)
 }
 
+// add appends to the file, with time for a look.
+func (u unread) add(text string) {
+	u.Helper()
+	file, err := os.OpenFile(u.path, os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = file.WriteString(text)
+		_ = file.Close()
+	}
+	if err != nil {
+		u.Fatal(err)
+	}
+	time.Sleep(2 * poll)
+}
+
 func (u unread) move(to string) {
 	u.Helper()
 	if err := os.Rename(u.path, u.path+to); err != nil {
@@ -113,6 +127,23 @@ func TestTruncatedUnread(t *testing.T) {
 	})
 	lost := func(n int64) string { return (&CutError{n}).Error() }
 	if got, want := strings.Join(said, "|"), strings.Join([]string{lost(9), "a", lost(20), "b"}, "|"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestTruncatedUnreadAndLongerThanBefore between two looks: what was seen last is not there any more.
+func TestTruncatedUnreadAndLongerThanBefore(t *testing.T) {
+	t.Parallel()
+	said := meanwhile(t, "old\n", 1, func(u unread) {
+		u.write("renewed\n")
+		u.move(".1")
+		u.write(strings.Repeat("alike\n", markBytes) + "old\n")
+		u.write(strings.Repeat("alike\n", markBytes) + "renewed\n")
+		u.add("appended\n") // which is no truncation
+	})
+	lost := func(n int) string { return (&CutError{int64(n)}).Error() }
+	want := lost(4) + "|renewed|" + lost(6*markBytes+4) + strings.Repeat("|alike", markBytes) + "|renewed|appended"
+	if got := strings.Join(said, "|"); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
