@@ -83,6 +83,9 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader, wai
 	f := &file{name: path, follow: r.Follow, format: r.Format, window: r.MaxPayload + eventRoom, origin: record.Origin{
 		Name: nameOf(path), Topic: r.Topic, Source: r.Source, Limit: r.MaxPayload,
 	}}
+	if isDescriptor(path) {
+		f.origin.Run = r.PipeRun // as for a pipe: the next file may be another of that number
+	}
 	var err error
 	switch {
 	case path == "-":
@@ -120,9 +123,6 @@ func (r *replay) openOnce(ctx context.Context, f *file, path string) error {
 	case info.Mode().IsRegular():
 		f.size = info.Size()
 		f.src = &whole{File: opened, path: path, was: info}
-		if isDescriptor(path) {
-			f.origin.Run = r.PipeRun // as for a pipe: the next file may be another of that number
-		}
 	default:
 		f.src, f.origin.Run = newPipe(ctx, opened), r.PipeRun
 	}

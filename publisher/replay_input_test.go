@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -184,8 +185,12 @@ func TestTheSameLinesAgain(t *testing.T) {
 			{"another run", 2, []string{"-", "--run=s"}},
 			{"a file that has only a number here", 2, []string{descriptor}},
 			{"the next of that number", 2, []string{descriptor}},
+			{"one that is followed", 2, []string{descriptor, "--follow"}},
+			{"the next one", 2, []string{descriptor, "--follow"}},
 		} {
-			exit, o := replayed(t, t.Context(), network, text, c.args...)
+			ctx, interrupt := context.WithTimeout(t.Context(), time.Minute) // ends only --follow
+			exit, o := replayed(t, ctx, network, text, c.args...)
+			interrupt()
 			if exit != exitOK || o.Stored != c.stored || o.Stored+o.Duplicates != 2 {
 				t.Errorf("%s: exit %d, %+v", c.name, exit, o)
 			}
