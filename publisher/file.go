@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,7 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 	}
 	// A pipe has no lines that stay where they are: without a run, line 7 of today would be taken for line 7 of yesterday if both
 	// say the same. All pipes of a call share one, since --run names one.
+	named := r.PipeRun != ""
 	r.PipeRun = cmp.Or(r.PipeRun, uuid.NewString())
 	waiting := lines.NewRoom(room - len(r.Files))
 	ctx, stop := context.WithCancel(ctx)
@@ -75,6 +77,10 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 			return nil, err
 		}
 		in.files = append(in.files, f)
+	}
+	if named && !slices.ContainsFunc(in.files, func(f *file) bool { return f.origin.Run != "" }) {
+		in.close()
+		return nil, errors.New("--run: it names the run of a pipe, and there is none: leave it out, or to send the lines of a file once more, give them another --topic")
 	}
 	return in, nil
 }

@@ -206,6 +206,7 @@ func TestWrongReplays(t *testing.T) {
 		{exitUsage, []string{file, "--topic=a\nb"}, "--topic"},
 		{exitUsage, []string{file, "--format=csv"}, "--format"},
 		{exitUsage, []string{file, "--url=localhost"}, "--url"},
+		{exitBad, []string{file, "--run=a"}, "--run: it names the run of a pipe, and there is none: leave it out, or to send the lines of a file once more, give them another --topic"},
 		{exitBad, []string{filepath.Join(dir, "missing.log")}, "no such file"},
 		{exitBad, []string{dir}, "is a folder"},
 		{exitBad, []string{dir, "--follow"}, "is not a regular file"},
