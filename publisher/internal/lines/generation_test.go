@@ -116,6 +116,23 @@ func TestFilesThatComeAndGoUnread(t *testing.T) {
 	}
 }
 
+// TestAFileThatComesRightAfterARead is kept as well: who reads may have nobody to send to from then on.
+func TestAFileThatComesRightAfterARead(t *testing.T) {
+	t.Parallel()
+	said := meanwhile(t, "a\n", 2, func(u unread) {
+		if l, err := NewReader(u.tail, 1000).Next(); err != nil || string(l.Text) != "a" {
+			t.Errorf("%q, %v", l.Text, err)
+		}
+		for _, text := range []string{"b\n", "c\n"} {
+			u.move("." + text[:1])
+			u.write(text)
+		}
+	})
+	if got := strings.Join(said, "|"); got != "b|c" {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestTruncatedUnread: what had come before was seen, and that it is lost is told, also of a file that waits.
 func TestTruncatedUnread(t *testing.T) {
 	t.Parallel()

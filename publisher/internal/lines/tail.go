@@ -29,7 +29,7 @@ const (
 // than read; a *MissedError where a file came and went that could not be opened; and
 // the error of its context when that ends.
 //
-//  1. Each Read looks at the file and at its name. While nobody reads, as while a server is away, Watch does.
+//  1. Each Read looks at the file and at its name, and so does Watch, for the time that nobody reads, as while a server is away.
 //  2. A look opens the file that has the name, if it is another one and there is Room. So it is kept, however often it is
 //     renamed until its turn comes.
 //  3. Read goes on with the next of these files when the one before it is silent, but stays while only an empty one waits: the
@@ -44,7 +44,6 @@ type Tail struct {
 
 	mu     sync.Mutex    // guards what follows
 	files  []*generation // that have or had the name: the first is read, the others wait; none after Close
-	read   time.Time     // when Read last looked
 	quiet  time.Time     // since when a file with something in it has waited while the first brought nothing; zero: none does
 	barred fs.FileInfo   // of a file that has the name and is not open: no room, or it failed; nil: there is none
 	since  time.Time     // when opening that file failed first
@@ -93,11 +92,11 @@ func (t *Tail) ModTime() time.Time {
 	return info.ModTime()
 }
 
-// Watch looks at the file and at the name while nobody reads, until the context ends.
+// Watch looks at the file and at the name until the context ends, also while nobody reads.
 func (t *Tail) Watch() {
 	for t.wait() == nil {
 		t.mu.Lock()
-		if len(t.files) > 0 && time.Since(t.read) > 2*poll { // or Read looks
+		if len(t.files) > 0 {
 			_ = t.lookLocked() // an error that stays is seen by Read, too
 		}
 		t.mu.Unlock()
@@ -129,7 +128,6 @@ func (t *Tail) come(p []byte) (int, error) {
 		return 0, err
 	}
 	unnamed := t.lookLocked()
-	t.read = time.Now()
 	switch {
 	case g.failed != nil:
 		return 0, g.failed
