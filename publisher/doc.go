@@ -13,7 +13,7 @@
 //	   │                                        │  batches.go makes batches, by number, bytes and time
 //	   │                                        │  memory.go  digests of what must come back
 //	   ▼                                        ▼
-//	send.go       deal ──> senders ──> client.Publish ──> tally
+//	send.go       deal ──> clients ──> client.Publish ──> tally
 //	   │           one       many   what is refused as a whole is sent again in halves
 //	   ▼
 //	audit.go      every acknowledged event, read back and compared

@@ -5,6 +5,6 @@
 //	                     ├── ledger.go   per unique event: sent? acknowledged?
 //	                     └── latency.go  a histogram, of requests; follow has its own
 //
-// The senders share one Tally, and the audit reads the ledger from it afterwards. It always holds
+// The clients share one Tally, and the audit reads the ledger from it afterwards. It always holds
 // that sends done = stored + duplicates + invalid + unknown + failed.
 package tally

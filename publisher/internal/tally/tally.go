@@ -8,7 +8,7 @@ import (
 	"ingot/publisher/internal/client"
 )
 
-// Tally is shared by all senders.
+// Tally is shared by all clients.
 type Tally struct {
 	mu       sync.Mutex // guards what follows
 	counts   [client.Invalid + 1]int
