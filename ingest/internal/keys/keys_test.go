@@ -158,6 +158,7 @@ func TestLinesThatAreNone(t *testing.T) {
 		"a read " + strings.Repeat("0a", 32):                "line 1: the hash",
 		"a read sha256:" + strings.Repeat("0g", 32):         "line 1: the hash",
 		good + "00":                                         "line 1: the hash",
+		good + "\na read sha256:" + hashOf(""):              "line 2: the hash is that of no key at all",
 		good + "\nb read" + good[len("a publish"):]:         "line 2 repeats the key of line 1",
 		"a read ingot_AAAA":                                 "line 1: the hash",
 		"ingot_AAAA read sha256:00":                         "line 1: the name begins with ingot_",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -127,6 +128,9 @@ func parseLine(fields []string) (h hash, of holder, err error) {
 	digits, prefixed := strings.CutPrefix(fields[2], hashPrefix)
 	if _, err := hex.Decode(h[:], []byte(digits[:min(len(digits), 2*len(h))])); err != nil || len(digits) != 2*len(h) || !prefixed {
 		return h, of, fmt.Errorf("the hash must be %s followed by 64 hex digits, as ingest key writes it", hashPrefix)
+	}
+	if h == sha256.Sum256(nil) {
+		return h, of, errors.New("the hash is that of no key at all, as a script makes it whose variable for the key is not set: requests without a key would have these rights")
 	}
 	for _, field := range fields[3:] {
 		if err := of.take(field); err != nil {
