@@ -16,6 +16,11 @@ const (
 	// body grows. A guess: small bodies are common.
 	growStart = 32 << 10
 
+	// firstPart is how much is taken first for a body of known length. What is taken grows by partGrowth as the body
+	// arrives: so those who only begin large bodies cannot take the room of everybody else. Guesses: a part that is full
+	// is copied, which for an eighth of a body costs nothing beside decoding it.
+	firstPart, partGrowth = 64 << 10, 8
+
 	// prefetched is how much of a body of known length fasthttp has read before the
 	// handler runs: a body up to this size can be thrown away at no cost.
 	prefetched = 8 << 10
@@ -58,12 +63,25 @@ func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) (sent []byte, roo
 		sent, err = readChunked(ctx, growing{account: a, limit: limit})
 		return sent, nil, err
 	}
-	if !a.take(int64(length)) {
+	return readParts(stream, length, a)
+}
+
+// readParts reads a body of known length, and pays for it as it arrives.
+func readParts(stream io.Reader, length int, a *account) (sent []byte, room []event.Event, err error) {
+	if !a.take(int64(min(length, firstPart))) {
 		return nil, nil, errNoRoom
 	}
-	sent, room = allocate(length)
+	sent, room = allocate(min(length, firstPart))
+	g := growing{account: a, buf: sent}
 	_, err = io.ReadFull(stream, sent)
-	return sent, room, err
+	for err == nil && len(g.buf) < length {
+		have := len(g.buf)
+		if err = g.grow(min(partGrowth*have, length)); err == nil {
+			g.buf = g.buf[:cap(g.buf)]
+			_, err = io.ReadFull(stream, g.buf[have:])
+		}
+	}
+	return g.buf, room, err
 }
 
 // short is a short body together with room for its event: most requests hold one event, and so take one allocation

@@ -223,23 +223,59 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// TestBodiesThatDoNotComeTakeNoRoom: whoever begins bodies and does not go on, which costs him nothing, cannot take the room
+// of everybody else.
+func TestBodiesThatDoNotComeTakeNoRoom(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	begun := int(g.Limits.BodiesInFlight) / g.Limits.Body // their lengths together are all the room there is
+	for range begun {
+		g.dial(t).send(fmt.Sprintf("POST /publish HTTP/1.1\r\nHost: gate\r\n%s\r\nContent-Length: %d\r\n\r\n%s", jsonType, g.Limits.Body, strings.Repeat(" ", prefetched)))
+	}
+	for begin := time.Now(); g.requests.Load() < uint64(begun) || g.budget.used.Load() < int64(begun*firstPart); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > patience {
+			t.Fatalf("%d bytes are taken", g.budget.used.Load())
+		}
+	}
+	if a := g.post(t, "/publish", valid("a")); a.status != 200 {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+// TestPartsOfABody: a body of any length is read whole, and counts as much as it is long.
+func TestPartsOfABody(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	var used int64
+	g.publisher.hold = func(event.Group) { used = g.budget.used.Load() }
+	for i, length := range []int{firstPart - 1, firstPart, firstPart + 1, partGrowth * firstPart, partGrowth*firstPart + 1, g.Limits.Body} {
+		body := valid(fmt.Sprint(i))
+		body = strings.Repeat(" ", length-len(body)) + body
+		if a := g.post(t, "/publish", body); a.status != 200 || used != int64(length) {
+			t.Errorf("%d bytes: got %d %s, and %d were taken", length, a.status, a.body, used)
+		}
+	}
+	if left := g.budget.used.Load(); left != 0 {
+		t.Errorf("%d bytes are still taken", left)
+	}
+}
+
 // TestAnswersCount: room for a list of results is taken before anything is stored, and held until
 // the client has taken it, or left.
 func TestAnswersCount(t *testing.T) {
 	t.Parallel()
+	few := list(500)
+	short := open(t, func(l *Limits) { l.BodiesInFlight = int64(len(few) + 500) })
+	if a := short.post(t, "/publish", few); a.status != 503 || a.kind() != "queue-full" || len(short.publisher.Rows()) > 0 {
+		t.Errorf("without room for the answer: got %d %.300s, %d rows", a.status, a.body, len(short.publisher.Rows()))
+	}
+
 	const events = 30_000
 	body := make([]string, events)
 	for i := range body {
 		body[i] = valid(strings.Repeat("x", 500) + fmt.Sprint(i))
 	}
 	all := "[" + strings.Join(body, ",") + "]"
-	short := open(t, func(l *Limits) {
-		l.Body, l.Events.MaxEvents, l.BodiesInFlight = len(all), events, int64(len(all)+events)
-	})
-	if a := short.post(t, "/publish", all); a.status != 503 || a.kind() != "queue-full" || len(short.publisher.Rows()) > 0 {
-		t.Errorf("without room for the answer: got %d %.300s, %d rows", a.status, a.body, len(short.publisher.Rows()))
-	}
-
 	g := open(t, func(l *Limits) { l.Body, l.Events.MaxEvents, l.BodiesInFlight = len(all), events, 64<<20 })
 	w := g.dial(t)
 	w.send(request{"POST", "/publish?results=all", []string{jsonType}, all}.text())

@@ -34,8 +34,8 @@ var bytes = []Mutant{
 		Breaks: "a body's buffer is used again once it is decoded, while its events share it",
 		Caught: "a row has the bytes of the attempt that was told stored",
 		Edits: []Edit{
-			{"ingest/internal/httpapi/body.go", `	sent, room = allocate(length)
-`, `	sent = used.get(length)
+			{"ingest/internal/httpapi/body.go", `	sent, room = allocate(min(length, firstPart))
+`, `	sent = used.get(min(length, firstPart))
 `},
 			{"ingest/internal/httpapi/body.go", `// growing is a buffer`, `type buffers chan []byte
 
@@ -45,7 +45,7 @@ func (b buffers) get(length int) []byte {
 	select {
 	case buf := <-b:
 		if cap(buf) >= length {
-			return buf[:length]
+			return buf[:length:length]
 		}
 	default:
 	}
