@@ -213,3 +213,19 @@ func TestEveryErrorOfAnEvent(t *testing.T) {
 		t.Errorf("%d errors kept", len(d.Invalid[0].Errors))
 	}
 }
+
+// TestWordsAreForErrorsThatAreKept: a body of nothing but names that are wrong costs no more words than the first few of
+// them. Not parallel: AllocsPerRun counts for the whole process.
+func TestWordsAreForErrorsThatAreKept(t *testing.T) {
+	for _, member := range []string{`"":0`, `"topic":0`} {
+		body := "{" + strings.Repeat(member+",", 10_000) + member + "}"
+		allocations := testing.AllocsPerRun(1, func() {
+			if d, err := Decode(body, JSON, DefaultLimits()); err != nil || len(d.Invalid) != 1 {
+				t.Fatalf("%s: %v, %+v", member, err, d.Invalid)
+			}
+		})
+		if allocations > 200 {
+			t.Errorf("%s: %.0f allocations for 10,000 members", member, allocations)
+		}
+	}
+}

@@ -42,8 +42,12 @@ type eventState struct {
 	errors  []FieldError
 }
 
+// full tells that whatever else is wrong with the event is not kept: those who would have to put it into words for each
+// member of a body, of which there may be millions, ask first.
+func (e *eventState) full() bool { return len(e.errors) == maxErrorsPerEvent }
+
 func (e *eventState) refuse(field string, code Code, detail string) {
-	if len(e.errors) < maxErrorsPerEvent {
+	if !e.full() {
 		e.errors = append(e.errors, FieldError{Field: field, Code: code, Detail: detail})
 	}
 }
@@ -131,7 +135,9 @@ func (d *decoder) member(key string, i int) int {
 		return stop
 	}
 	if d.event.seen[m] {
-		d.event.refuse(key, CodeRepeatedField, key+" is given more than once")
+		if !d.event.full() {
+			d.event.refuse(key, CodeRepeatedField, key+" is given more than once")
+		}
 		return i
 	}
 	d.event.seen[m] = true
@@ -154,7 +160,7 @@ func (d *decoder) unknown(key string, i int) int {
 	if key == "events" {
 		d.event.wrapper = true
 	}
-	if !d.limits.IgnoreUnknown {
+	if !d.limits.IgnoreUnknown && !d.event.full() {
 		d.event.refuse(printable(key), CodeUnknownField,
 			fmt.Sprintf("%s is not a member of an event; the members are event_id, topic, source, timestamp and payload (the server can ignore others with --unknown-fields=ignore)", quote(key)))
 	}
