@@ -191,6 +191,9 @@ func (d *decoder) settle(read, left int) {
 	d.out.Total++
 	e := &d.event
 	if len(e.errors) > 0 {
+		if len(d.out.Invalid) >= MaxExplained {
+			e.errors = nil
+		}
 		d.out.Invalid = append(d.out.Invalid, Invalid{Index: at, EventID: e.ID, Errors: e.errors})
 		return
 	}

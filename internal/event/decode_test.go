@@ -212,6 +212,10 @@ func TestEveryErrorOfAnEvent(t *testing.T) {
 	if d, _ = Decode(many, JSON, DefaultLimits()); len(d.Invalid[0].Errors) != maxErrorsPerEvent {
 		t.Errorf("%d errors kept", len(d.Invalid[0].Errors))
 	}
+	many = "[" + strings.Repeat(`{},`, MaxExplained) + `{}]`
+	if d, _ = Decode(many, JSON, DefaultLimits()); len(d.Invalid) != MaxExplained+1 || d.Invalid[MaxExplained-1].Errors == nil || d.Invalid[MaxExplained].Errors != nil {
+		t.Errorf("of %d invalid events the last two have %v", len(d.Invalid), d.Invalid[MaxExplained-1:])
+	}
 }
 
 // TestWordsAreForErrorsThatAreKept: a body of nothing but names that are wrong costs no more words than the first few of

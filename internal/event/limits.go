@@ -10,6 +10,11 @@ const MaxTextBytes = 512
 // unknown names learns enough from the first eight.
 const maxErrorsPerEvent = 8
 
+// MaxExplained is how many invalid events of a body Decode explains. What is said of one takes up to a hundred times the
+// memory of the event itself, for as long as the others wait to be stored. A guess: nobody reads more before fixing the
+// first.
+const MaxExplained = 100
+
 // maxSyntaxDepth is where the scanner gives up on a body: encoding/json's own
 // bound. It is far above Limits.MaxDepth, which refuses the event, not the body.
 const maxSyntaxDepth = 10_000

@@ -47,7 +47,7 @@ type FieldError struct {
 
 // Invalid is an event that was refused, and why.
 type Invalid struct {
-	Index   int    // position in the body, from 0
-	EventID string // as sent, when the event_id itself is good; otherwise ""
-	Errors  []FieldError
+	Index   int          // position in the body, from 0
+	EventID string       // as sent, when the event_id itself is good; otherwise ""
+	Errors  []FieldError // nil behind the first MaxExplained invalid events
 }

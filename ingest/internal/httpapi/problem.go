@@ -115,13 +115,12 @@ func (s *Server) invalid(ctx *fasthttp.RequestCtx, d *event.Decoded) {
 	if d.Total > 1 {
 		detail = fmt.Sprintf("all %d events are invalid; nothing was stored", d.Total)
 	}
-	explained := d.Invalid[:min(len(d.Invalid), listedInvalid)]
-	if len(explained) < len(d.Invalid) {
-		detail += fmt.Sprintf("; only the errors of the first %d are listed", listedInvalid)
+	if len(d.Invalid) > event.MaxExplained {
+		detail += fmt.Sprintf("; only the errors of the first %d are listed", event.MaxExplained)
 	}
 	b := appendProblem(nil, problemInvalid, detail)
 	b = append(appendName(b, "errors"), '[')
-	for _, inv := range explained {
+	for _, inv := range d.Invalid {
 		for _, e := range inv.Errors {
 			b = appendFieldError(appendNumber(append(appendNext(b), '{'), "index", inv.Index), e)
 		}

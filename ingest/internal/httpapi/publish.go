@@ -51,7 +51,7 @@ func (s *Server) publish(ctx *fasthttp.RequestCtx) error {
 		return nil
 	}
 	bytes := w.held.held // of the body, which its events hold on to; without the room for the answer
-	if decoded.Total > listedInvalid && !w.held.take(int64(decoded.Total)*answerBytes) {
+	if decoded.Total > event.MaxExplained && !w.held.take(int64(decoded.Total)*answerBytes) {
 		return errNoRoom
 	}
 	stored, err := s.Publisher.Submit(event.Group{Events: decoded.Events, ReceivedAt: receivedAt}, bytes)

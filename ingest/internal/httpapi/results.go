@@ -50,10 +50,6 @@ func appendSingle(b []byte, e *event.Event, stored bool) []byte {
 	return append(b, '}')
 }
 
-// listedInvalid is how many invalid events an answer explains, with at most 8 errors each. Of the others it only
-// says that they are invalid. A guess: nobody reads more before fixing the first.
-const listedInvalid = 100
-
 func appendResults(b []byte, d *event.Decoded, stored []bool, show resultsShown) []byte {
 	n, listed := 0, 0 // listed: about how many bytes the results take
 	for i, s := range stored {
@@ -82,7 +78,7 @@ func appendList(b []byte, d *event.Decoded, stored []bool, show resultsShown) []
 	invalid := 0 // passed
 	for index := range d.Total {
 		if invalid < len(d.Invalid) && d.Invalid[invalid].Index == index {
-			b = appendInvalid(appendNext(b), &d.Invalid[invalid], invalid < listedInvalid)
+			b = appendInvalid(appendNext(b), &d.Invalid[invalid])
 			invalid++
 		} else if i := index - invalid; !stored[i] || show == showAll {
 			b = append(appendResult(appendNext(b), index, d.Events[i].ID, statusWord(stored[i])), '}')
@@ -100,9 +96,9 @@ func appendResult(b []byte, index int, id, status string) []byte {
 	return appendText(b, "status", status)
 }
 
-func appendInvalid(b []byte, inv *event.Invalid, explained bool) []byte {
+func appendInvalid(b []byte, inv *event.Invalid) []byte {
 	b = appendResult(b, inv.Index, inv.EventID, "invalid")
-	if !explained {
+	if inv.Errors == nil { // Decode explains only the first
 		return append(b, '}')
 	}
 	b = append(appendName(b, "errors"), '[')
