@@ -83,7 +83,8 @@ func TestARunThatCannotGoOnSaysWhy(t *testing.T) {
 		"no result":     {"half", "starting over: read result: ", 0},
 	} {
 		var said bytes.Buffer
-		run := runCommand{environmentFlags: environmentFlags{DataDir: t.TempDir()}, Resume: true}
+		run := runCommand{Resume: true}
+		run.DataDir = t.TempDir()
 		if c.cut != nil {
 			if err := result.Write(run.unfinished(), c.cut); err != nil {
 				t.Fatal(err)

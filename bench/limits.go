@@ -14,7 +14,7 @@ import (
 )
 
 type limitsCommand struct {
-	environmentFlags
+	databaseFlags
 	Rounds int `default:"3" help:"Rounds of each limit."`
 }
 
@@ -40,8 +40,7 @@ func limitLines() []limitLine {
 }
 
 func (c *limitsCommand) Run(ctx context.Context, s output) (err error) {
-	c.Ingest = "none" // no ingester is needed, so none is built
-	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), s.stderr)
+	env, err := environment.Open(ctx, environment.Options{DataDir: c.DataDir, DatabaseURL: c.DatabaseURL, NoIngester: true}, s.stderr)
 	if err != nil {
 		return err
 	}

@@ -20,28 +20,32 @@ import (
 )
 
 type pairCommand struct {
-	DataDir     string        `default:"./bench-data" help:"Folder for Postgres and logs."`
-	DatabaseURL string        `name:"database-url" placeholder:"URL" help:"Postgres to use instead of a private one; its user must be able to create databases."`
-	Scenario    string        `arg:"" help:"The scenario; see bench list."`
-	Old         string        `arg:"" help:"The ingester before the change."`
-	New         string        `arg:"" help:"The ingester after it."`
-	Pairs       int           `default:"60" help:"Measurement windows of each, in turn."`
-	Starts      int           `default:"6" help:"How many times both are started, on empty databases; the pairs are spread over the starts, and the standard error is that of the starts."`
-	Warm        time.Duration `default:"150ms" help:"Load before a measurement window."`
-	Measure     time.Duration `default:"500ms" help:"Measurement window; for arrays of 1,000, better 1s or more."`
+	databaseFlags
+	Scenario string        `arg:"" help:"The scenario; see bench list."`
+	Old      string        `arg:"" help:"The ingester before the change."`
+	New      string        `arg:"" help:"The ingester after it."`
+	Pairs    int           `default:"60" help:"Measurement windows of each, in turn."`
+	Starts   int           `default:"6" help:"How many times both are started, on empty databases; the pairs are spread over the starts, and the standard error is that of the starts."`
+	Warm     time.Duration `default:"150ms" help:"Load before a measurement window."`
+	Measure  time.Duration `default:"500ms" help:"Measurement window; for arrays of 1,000, better 1s or more."`
+}
+
+// checkScenario tells whether the scenario can be measured by two ingesters that stay up.
+func (c *pairCommand) checkScenario() error {
+	s, err := findScenario(c.Scenario)
+	switch {
+	case err != nil:
+		return err
+	case s.FullTable() || s.Name == scenario.PayloadFile:
+		return fmt.Errorf("%s needs a table or a file of its own: use bench run to measure it", s.Name)
+	case s.Known > 0:
+		return fmt.Errorf("%s is about the first moments after a start, but both stay up here: use bench run to measure it", s.Name)
+	}
+	return nil
 }
 
 func (c *pairCommand) Run(ctx context.Context, s output) (err error) {
-	chosen, ok := scenario.Find(c.Scenario)
-	if !ok {
-		return fmt.Errorf("there is no scenario %q: see bench list", c.Scenario)
-	}
-	if chosen.FullTable() || chosen.Name == scenario.PayloadFile {
-		return fmt.Errorf("%s needs a table or a file of its own: use bench run to measure it", chosen.Name)
-	}
-	if chosen.Known > 0 {
-		return fmt.Errorf("%s is about the first moments after a start, but both stay up here: use bench run to measure it", chosen.Name)
-	}
+	chosen, _ := scenario.Find(c.Scenario)
 	env, err := environment.Open(ctx, environment.Options{DataDir: c.DataDir, DatabaseURL: c.DatabaseURL, Ingest: c.Old}, s.stderr)
 	if err != nil {
 		return err

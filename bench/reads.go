@@ -19,7 +19,7 @@ import (
 
 // readsCommand measures reads of a large table while an ingester writes to it at a part of its top speed.
 type readsCommand struct {
-	environmentFlags
+	ingesterFlags
 	Rows    int           `default:"10000000" help:"Rows that are there beforehand; loaded once, and kept for the next run."`
 	Topics  int           `default:"1000" help:"Topics, in a Zipf distribution."`
 	Count   int           `default:"300" help:"Reads of each kind."`
@@ -56,10 +56,7 @@ func (c *readsCommand) scenario() scenario.Scenario {
 }
 
 func (c *readsCommand) Run(ctx context.Context, s output) (err error) {
-	if c.URL != "" {
-		return errors.New("reads are measured on an ingester and a table of their own: leave out --url")
-	}
-	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), s.stderr)
+	env, err := environment.Open(ctx, c.options(), s.stderr)
 	if err != nil {
 		return err
 	}

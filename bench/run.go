@@ -22,7 +22,8 @@ import (
 )
 
 type runCommand struct {
-	environmentFlags
+	ingesterFlags
+	URL       string        `name:"url" xor:"ingest,flag,profile" placeholder:"URL" help:"A running server to measure as it is: nothing is restarted, and rows stay. --database-url is that of its database then."`
 	Scenarios []string      `arg:"" optional:"" name:"scenario" help:"What to measure; see bench list."`
 	Full      bool          `help:"All scenarios, not just the quick set, except those that have to be named."`
 	Resume    bool          `help:"Go on where the last run with the same ingester and the same flags was interrupted."`
@@ -31,17 +32,15 @@ type runCommand struct {
 	Measure   time.Duration `default:"2s" help:"Measurement window."`
 	Payloads  string        `placeholder:"FILE" help:"NDJSON whose payloads the scenario payload-file sends."`
 	Rows      int           `default:"20000000" help:"Rows of the full table; loaded once, and kept for the next run."`
-	Flag      []string      `placeholder:"FLAG" help:"A flag for the ingester in all scenarios, such as --flag=--batch-events=2000."`
-	Profile   bool          `help:"Take a CPU profile of the ingester in each round, below --data-dir; this slows it down a little."`
+	Flag      []string      `placeholder:"FLAG" xor:"flag" help:"A flag for the ingester in all scenarios, such as --flag=--batch-events=2000."`
+	Profile   bool          `xor:"profile" help:"Take a CPU profile of the ingester in each round, below --data-dir; this slows it down a little."`
 	Out       string        `placeholder:"FILE" help:"Where the result goes; the report is put beside it. Default: below --data-dir."`
 }
 
 func (c *runCommand) Run(ctx context.Context, s output) (err error) {
-	selected, err := c.selectScenarios()
-	if err != nil {
-		return err
-	}
-	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), s.stderr)
+	options := c.options()
+	options.URL = c.URL
+	env, err := environment.Open(ctx, options, s.stderr)
 	if err != nil {
 		return err
 	}
@@ -51,7 +50,7 @@ func (c *runCommand) Run(ctx context.Context, s output) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.measureAll(ctx, env, selected, r); err != nil {
+	if err := c.measureAll(ctx, env, c.selectScenarios(), r); err != nil {
 		if ctx.Err() == nil {
 			r.Table(s.stdout) // what could not be saved
 		}
@@ -174,14 +173,7 @@ func (c *runCommand) finish(s output, r *result.Result) error {
 }
 
 // selectScenarios returns the scenarios asked for, in the order of the table.
-func (c *runCommand) selectScenarios() (selected []scenario.Scenario, err error) {
-	wanted := map[string]bool{}
-	for _, name := range c.Scenarios {
-		if _, ok := scenario.Find(name); !ok {
-			return nil, fmt.Errorf("there is no scenario %q: see bench list", name)
-		}
-		wanted[name] = true
-	}
+func (c *runCommand) selectScenarios() (selected []scenario.Scenario) {
 	for _, s := range scenario.All() {
 		if s.Name == scenario.PayloadFile {
 			s.Mix.File = c.Payloads
@@ -190,9 +182,9 @@ func (c *runCommand) selectScenarios() (selected []scenario.Scenario, err error)
 			s.Base = c.Rows
 			s.About = fmt.Sprintf("%s: %d rows", s.About, s.Base)
 		}
-		if wanted[s.Name] || len(wanted) == 0 && (s.Set == scenario.Quick || c.Full && s.Set == scenario.Full) {
+		if slices.Contains(c.Scenarios, s.Name) || len(c.Scenarios) == 0 && (s.Set == scenario.Quick || c.Full && s.Set == scenario.Full) {
 			selected = append(selected, s)
 		}
 	}
-	return selected, nil
+	return selected
 }

@@ -20,7 +20,7 @@ import (
 
 // streamsCommand measures how long events take from the publisher to the streams that follow.
 type streamsCommand struct {
-	environmentFlags
+	ingesterFlags
 	Streams int           `default:"1000" help:"Streams to open."`
 	Topics  int           `default:"100" help:"Topics that they are spread over; each stream follows one."`
 	Rates   []int         `default:"1000,2500,5000,10000" help:"Events per second, one rate after the other."`
@@ -47,10 +47,7 @@ type streamsRun struct {
 }
 
 func (c *streamsCommand) Run(ctx context.Context, s output) (err error) {
-	if c.URL != "" {
-		return errors.New("streams are measured on an ingester and a table of their own: leave out --url")
-	}
-	env, err := environment.Open(ctx, environment.Options(c.environmentFlags), s.stderr)
+	env, err := environment.Open(ctx, c.options(), s.stderr)
 	if err != nil {
 		return err
 	}

@@ -1,26 +1,28 @@
 package environment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"ingot/bench/internal/postgres"
 	"ingot/bench/internal/progress"
 	"ingot/bench/internal/server"
 )
 
-// Options say where and on what to measure: the flags that commands share.
+// Options say where and on what to measure: the flags of a command.
 type Options struct {
 	DataDir     string // for Postgres, logs and results
 	DatabaseURL string // of a Postgres to use in place of a private one; "": none
 	Ingest      string // the ingester; "": it is built from the source
-	URL         string // of a server that runs already; "": none
+	NoIngester  bool   // none is needed
+	URL         string // http://host:port of a server that runs already; "": none
 }
 
 // Environment is what all scenarios of a run share.
@@ -83,23 +85,15 @@ func (e *Environment) start(ctx context.Context) (err error) {
 // findIngester sets the binary to start (and builds it, without --ingest), or the server of --url that runs already.
 func (e *Environment) findIngester(ctx context.Context) error {
 	if e.URL != "" {
-		u, err := url.Parse(e.URL)
-		if err != nil || u.Scheme != "http" || u.Port() == "" || u.Path != "" && u.Path != "/" {
-			return fmt.Errorf("--url %q: must be http://host:port", e.URL)
-		}
-		e.Attached = &server.Server{Address: u.Host}
+		e.Attached = &server.Server{Address: strings.TrimSuffix(strings.TrimPrefix(e.URL, "http://"), "/")}
+	}
+	if e.URL != "" || e.NoIngester {
 		return nil
 	}
-	if e.Ingest != "" {
-		var err error
-		e.Binary, err = filepath.Abs(e.Ingest)
+	bin, err := filepath.Abs(cmp.Or(e.Ingest, filepath.Join(e.DataDir, "ingest")))
+	if e.Binary = bin; err != nil || e.Ingest != "" {
 		return err
 	}
-	bin, err := filepath.Abs(filepath.Join(e.DataDir, "ingest"))
-	if err != nil {
-		return err
-	}
-	e.Binary = bin
 	return e.Progress.During("building the ingester", func() error {
 		build := exec.CommandContext(ctx, "go", "build", "-o", bin, "ingot/ingest")
 		if out, err := build.CombinedOutput(); err != nil {

@@ -23,8 +23,8 @@ func TestLogsOfTwoRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if e, err := Open(t.Context(), Options{DataDir: dir, URL: "nowhere"}, t.Output()); err == nil {
-		t.Errorf("began without a server: %+v", e)
+	if e, err := Open(t.Context(), Options{DataDir: dir, URL: "http://127.0.0.1:1", DatabaseURL: "postgres://127.0.0.1:1/none"}, t.Output()); err == nil {
+		t.Errorf("began without a database: %+v", e)
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "logs*", "*.log"))
 	want := []string{filepath.Join(dir, "logs", "third.log"), filepath.Join(dir, "logs.before", "second.log")}

@@ -3,7 +3,6 @@ package mix
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"ingot/internal/event"
@@ -39,9 +38,6 @@ type template struct {
 
 // NewEncoder encodes the templates of a mix.
 func NewEncoder(m Mix) (*Encoder, error) {
-	if m.Topics > maxTopics {
-		return nil, fmt.Errorf("%d topics: must be at most %d", m.Topics, maxTopics)
-	}
 	events, err := m.events()
 	if err != nil {
 		return nil, err

@@ -9,8 +9,8 @@ import (
 const (
 	topicPrefix = "topic-"
 
-	// maxTopics keeps all names at one length.
-	maxTopics = 10_000
+	// MaxTopics keeps all names at one length.
+	MaxTopics = 10_000
 
 	// zipfSlots is how many slots the topics share: the rarest of a thousand topics has nine of them.
 	zipfSlots = 1 << 16

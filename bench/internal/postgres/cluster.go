@@ -2,10 +2,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,9 +34,6 @@ type Cluster struct {
 func OpenCluster(ctx context.Context, dir, admin string) (*Cluster, error) {
 	if admin != "" {
 		c := &Cluster{admin: admin}
-		if u, err := url.Parse(admin); err != nil || !strings.HasPrefix(u.Scheme, "postgres") { // or no other database could be named
-			return nil, errors.New("--database-url must be a URL, such as postgres://user@host:5432/postgres")
-		}
 		if err := c.answers(ctx); err != nil {
 			return nil, err
 		}
@@ -89,7 +84,7 @@ func (c *Cluster) DataDir() string {
 
 // URL is that of a database of this cluster.
 func (c *Cluster) URL(database string) string {
-	u, _ := url.Parse(c.admin) // OpenCluster would have failed
+	u, _ := url.Parse(c.admin) // OpenCluster has connected by it
 	u.Path = "/" + database
 	return u.String()
 }
