@@ -36,13 +36,13 @@ func (c *compareCommand) Run(s output) error {
 	if new.kind() != "run" {
 		return compareFigures(s.stdout, old, new)
 	}
-	return compareRuns(s, &old.Result, &new.Result)
+	return compareRuns(s, &old.Reads.Result, &new.Reads.Result)
 }
 
 // document is a result of any kind: of bench run, reads or streams.
 type document struct {
-	readsResult
-	Runs []streamsRun `json:"runs"`
+	result.Reads
+	Runs []result.StreamsRun `json:"runs"`
 }
 
 func readDocument(path string) (*document, error) {
@@ -59,7 +59,7 @@ func readDocument(path string) (*document, error) {
 // kind is the command that a result is of.
 func (d *document) kind() string {
 	switch {
-	case len(d.Reads) > 0:
+	case len(d.Kinds) > 0:
 		return "reads"
 	case len(d.Runs) > 0:
 		return "streams"
@@ -107,7 +107,7 @@ func (d *document) figures() (all []figure) {
 		add("written", "top events/s", d.Top)
 		add("written", "events/s meanwhile", d.Beside.Events)
 	}
-	for _, f := range d.Reads {
+	for _, f := range d.Kinds {
 		add(f.Name, "p50 ms", millis(f.P50))
 		add(f.Name, "p99 ms", millis(f.P99))
 		add(f.Name, "max ms", millis(f.Max))

@@ -27,16 +27,16 @@ func compared(t *testing.T, old, new any) (code int, said string) {
 	return code, strings.Join(strings.Fields(out.String()), " ")
 }
 
-func readsOf(p99 int64) *readsResult {
-	return &readsResult{
+func readsOf(p99 int64) *result.Reads {
+	return &result.Reads{
 		Result: result.Result{Version: result.Version}, Rows: 500, Topics: 10, Top: float64(p99),
-		Reads: []reads.Figure{{Name: "newest page", P50: 1000, P99: p99, Max: 9000}},
+		Kinds: []reads.Figure{{Name: "newest page", P50: 1000, P99: p99, Max: 9000}},
 	}
 }
 
-func streamsOf(asked int, p99 int64) *streamsResult {
+func streamsOf(asked int, p99 int64) *result.Streams {
 	o := streams.Outcome{Streams: 7, Topics: 3, Asked: asked, P50: 1000, P99: p99}
-	return &streamsResult{Result: result.Result{Version: result.Version}, Runs: []streamsRun{{Outcome: o}}}
+	return &result.Streams{Result: result.Result{Version: result.Version}, Runs: []result.StreamsRun{{Outcome: o}}}
 }
 
 // TestCompareWhatWasMeasuredOnce: values beside each other, and no word of better or worse.

@@ -15,12 +15,12 @@
 // no ingester can beat on this machine, such as a raw COPY of the same rows or a server that stores nothing, or what a plain
 // one reaches, with one INSERT per request. A figure divided by its limit is a ratio.
 //
-//	run.go  pair.go  reads.go  streams.go      package main: one file per command; flags (flags.go), the command line (main.go)
-//	   │
+//	run.go  pair.go  reads.go  streams.go      package main: one file per command; flags (flags.go), the command line (main.go);
+//	   │                                       what is printed, and where the result goes
 //	   ├── internal/scenario      the table
 //	   ├── internal/environment   what all rounds share, in one data folder; progress, what the user is told meanwhile
 //	   ▼
-//	internal/measure              limit, round, limit, round, .. limit
+//	internal/measure              what a command measures; for run: limit, round, limit, round, .. limit
 //	   ├── internal/postgres      databases, and the rows in them; slowpg, a Postgres whose commits are slow
 //	   ├── internal/server        ingesters and the servers of limits, as processes
 //	   ├── internal/limit         how limits are measured
@@ -31,8 +31,8 @@
 //	internal/result               every round of it, as JSON; ratios, table, comparison; statistics, its arithmetic
 //	internal/report               the HTML file
 //
-// reads.go and streams.go set up as a round does, and have clients of their own, internal/reads and internal/streams. pair.go
-// keeps two ingesters up and loads them in turn, without limits, and starts both anew several times.
+// bench reads and bench streams set up as a round does, and have clients of their own, internal/reads and internal/streams.
+// bench pair keeps two ingesters up and loads them in turn, without limits, and starts both anew several times.
 //
 // Which file answers which question:
 //

@@ -1,9 +1,12 @@
-// Package measure measures a scenario: rounds of it, with measurements of its limits between them. Commands call Scenario for
-// all of that, or SetUp, Load, Check and TearDown for a round of their own (bench pair, reads, streams).
+// Package measure measures what the commands of the bench are asked for.
 //
-//	scenario.go        limit, round, limit, round, .. limit
+//	pair.go            two ingesters, loaded in turn
+//	reads.go           reads of a large table, while it is written to (package reads)
+//	streams.go         streams that follow (package streams)
+//	scenario.go        a scenario: limit, round, limit, round, .. limit
 //	   │  ├── limit.go       a limit: raw COPY, the server of a limit, a commit, another scenario
-//	   │  └── round.go       a round: set up, warm up, load in the window, truth check, tear down
+//	   │  └── round.go       a round: set up, warm up, load in the window, truth check, tear down; the others begin and
+//	   │        │            end as one
 //	   │        ├── setup.go        database, ingesters
 //	   │        ├── database.go     fresh, emptied, or a copy of a full table if there is room for it
 //	   │        ├── steadystate.go  brings a full table into the state of one in use

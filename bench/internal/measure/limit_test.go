@@ -54,9 +54,9 @@ func TestLimitsBetweenRoundsBelongToBoth(t *testing.T) {
 	if err := postgres.Exec(t.Context(), given, ingot.Schema); err != nil {
 		t.Fatal(err)
 	}
-	stores := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"stored"}`) }))
-	defer stores.Close()
-	env := attached(stores, environment.Options{DatabaseURL: given})
+	liar := httptest.NewServer(http.HandlerFunc(stores))
+	defer liar.Close()
+	env := attached(liar, environment.Options{DatabaseURL: given})
 	env.Cluster, env.Progress = cluster, progress.New(io.Discard)
 	s := scenario.Scenario{Name: "two", Connections: 1, Against: []result.Ratio{{Limit: scenario.LimitCommit}}}
 	got, err := Scenario(t.Context(), env, s, 2, Window{0, 50 * time.Millisecond})

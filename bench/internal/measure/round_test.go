@@ -21,6 +21,9 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
+// stores says so of every event, and stores none.
+func stores(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"stored"}`) }
+
 // attached is an environment with a server that runs already.
 func attached(s *httptest.Server, o environment.Options) *environment.Environment {
 	return &environment.Environment{Options: o, Attached: &server.Server{Address: s.Listener.Addr().String()}}
@@ -83,9 +86,9 @@ func TestAnIngesterThatStoresNothing(t *testing.T) {
 	if err := postgres.Exec(t.Context(), url, ingot.Schema); err != nil {
 		t.Fatal(err)
 	}
-	stores := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status":"stored"}`) }))
-	defer stores.Close()
-	env := attached(stores, environment.Options{DatabaseURL: url})
+	liar := httptest.NewServer(http.HandlerFunc(stores))
+	defer liar.Close()
+	env := attached(liar, environment.Options{DatabaseURL: url})
 	m, err := measureRound(t.Context(), env, scenario.Scenario{Name: "liar", Connections: 2}, Window{0, 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,9 @@
-// Package result is what a run of the bench leaves behind: one JSON document with every round,
+// Package result is what the bench leaves behind: one JSON document with every round,
 // from which the table, the report and a comparison are made. Nothing is averaged before it is
 // written.
 //
-//	result.go   the document
+//	result.go   the document of bench run
+//	readers.go  those of bench reads and bench streams
 //	ratio.go    a round against its limits
 //	file.go     reads and writes it
 //	table.go    the table for a terminal
