@@ -13,52 +13,52 @@ import (
 )
 
 // openDatabase opens a fresh database, the scenario's copy of its base, or the one that is emptied.
-func (r *Round) openDatabase(ctx context.Context) error {
-	name := r.DatabaseName()
-	r.Database = r.Cluster.URL(name)
+func (r *round) openDatabase(ctx context.Context) error {
+	name := r.scenario.DatabaseName()
+	r.database = r.env.Cluster.URL(name)
 	switch {
-	case r.FullTable():
+	case r.scenario.FullTable():
 		return r.openCopy(ctx)
-	case r.Emptied:
-		if err := r.Cluster.CreateMissing(ctx, name); err != nil {
+	case r.scenario.Emptied:
+		if err := r.env.Cluster.CreateMissing(ctx, name); err != nil {
 			return err
 		}
-		return postgres.Exec(ctx, r.Database, "DROP SCHEMA IF EXISTS ingot CASCADE")
+		return postgres.Exec(ctx, r.database, "DROP SCHEMA IF EXISTS ingot CASCADE")
 	}
-	if err := r.Cluster.Create(ctx, name); err != nil || r.StoredRows() == 0 {
+	if err := r.env.Cluster.Create(ctx, name); err != nil || r.scenario.StoredRows() == 0 {
 		return err
 	}
-	return r.fill(ctx, r.Database)
+	return r.fill(ctx, r.database)
 }
 
 // openCopy makes the copy that a scenario runs on, unless an earlier round has. All rounds of the scenario, and those of the
 // limit pour, share it.
-func (r *Round) openCopy(ctx context.Context) error {
-	there, err := r.Cluster.Exists(ctx, r.DatabaseName())
+func (r *round) openCopy(ctx context.Context) error {
+	there, err := r.env.Cluster.Exists(ctx, r.scenario.DatabaseName())
 	if err != nil || there {
 		return err
 	}
 	if err := r.openBase(ctx); err != nil {
 		return err
 	}
-	r.Progress.Say("copy %d rows", r.Base)
-	if err := r.Cluster.Copy(ctx, r.DatabaseName(), r.BaseDatabaseName()); err != nil {
+	r.env.Progress.Say("copy %d rows", r.scenario.Base)
+	if err := r.env.Cluster.Copy(ctx, r.scenario.DatabaseName(), r.scenario.BaseDatabaseName()); err != nil {
 		return err
 	}
 	return r.alter(ctx)
 }
 
 // openBase opens the base, which outlives the run with its rows, and loads the rows that are missing.
-func (r *Round) openBase(ctx context.Context) error {
-	if err := r.Cluster.CreateMissing(ctx, r.BaseDatabaseName()); err != nil {
+func (r *round) openBase(ctx context.Context) error {
+	if err := r.env.Cluster.CreateMissing(ctx, r.scenario.BaseDatabaseName()); err != nil {
 		return err
 	}
-	return r.fill(ctx, r.Cluster.URL(r.BaseDatabaseName()))
+	return r.fill(ctx, r.env.Cluster.URL(r.scenario.BaseDatabaseName()))
 }
 
 // fill has an ingester make the tables, loads the rows that are missing, and vacuums them unless that is done.
-func (r *Round) fill(ctx context.Context, database string) error {
-	s, err := server.StartIngester(ctx, r.Binary, r.Logs, database, r.ingesterFlags())
+func (r *round) fill(ctx context.Context, database string) error {
+	s, err := server.StartIngester(ctx, r.env.Binary, r.env.Logs, database, r.ingesterFlags())
 	if err != nil {
 		return err
 	}
@@ -72,17 +72,17 @@ func (r *Round) fill(ctx context.Context, database string) error {
 	if err := r.checkDiskSpace(have); err != nil {
 		return err
 	}
-	if have < r.StoredRows() {
-		r.Progress.Begin(fmt.Sprintf("load %d rows", r.StoredRows()), r.StoredRows())
-		defer r.Progress.End()
-		if err := postgres.Fill(ctx, database, r.Encoder, r.StoredRows(), r.Progress.Set); err != nil {
+	if have < r.scenario.StoredRows() {
+		r.env.Progress.Begin(fmt.Sprintf("load %d rows", r.scenario.StoredRows()), r.scenario.StoredRows())
+		defer r.env.Progress.End()
+		if err := postgres.Fill(ctx, database, r.encoder, r.scenario.StoredRows(), r.env.Progress.Set); err != nil {
 			return err
 		}
 	}
 	if vacuumed, err := postgres.Vacuumed(ctx, database); err != nil || vacuumed {
 		return err
 	}
-	r.Progress.Say("vacuum %d rows", r.StoredRows())
+	r.env.Progress.Say("vacuum %d rows", r.scenario.StoredRows())
 	return postgres.Vacuum(ctx, database)
 }
 
@@ -94,28 +94,28 @@ const copyGrows = 1.5
 
 // checkDiskSpace refuses to load rows, and to copy them, where they would fill the disk: Postgres would stop in the middle, and
 // so would whatever else writes there. It knows nothing of the disk of a Postgres that was given.
-func (r *Round) checkDiskSpace(have int) error {
-	if r.Disk == "" || !r.FullTable() {
+func (r *round) checkDiskSpace(have int) error {
+	if r.env.Disk == "" || !r.scenario.FullTable() {
 		return nil
 	}
 	var at syscall.Statfs_t
-	if err := syscall.Statfs(r.Disk, &at); err != nil {
-		return fmt.Errorf("look at the disk of %s: %w", r.Disk, err)
+	if err := syscall.Statfs(r.env.Disk, &at); err != nil {
+		return fmt.Errorf("look at the disk of %s: %w", r.env.Disk, err)
 	}
-	free, wanted := float64(at.Bavail)*float64(at.Bsize), bytesPerRow*(float64(max(0, r.Base-have))+copyGrows*float64(r.Base))
+	free, wanted := float64(at.Bavail)*float64(at.Bsize), bytesPerRow*(float64(max(0, r.scenario.Base-have))+copyGrows*float64(r.scenario.Base))
 	if free >= wanted {
 		return nil
 	}
 	mend := "set --data-dir to a folder on another disk"
-	if r.Set != scenario.Named {
+	if r.scenario.Set != scenario.Named {
 		mend += ", or --rows to fewer rows"
 	}
 	return fmt.Errorf("the disk of %s has %.1f GB free, but %d rows (%d are there) and the copy that is measured need %.1f GB: %s",
-		r.Disk, free/1e9, r.Base, have, wanted/1e9, mend)
+		r.env.Disk, free/1e9, r.scenario.Base, have, wanted/1e9, mend)
 }
 
-// DropDatabase drops the scenario's database if it outlives a round. It also drops one that a killed run has left.
-func DropDatabase(ctx context.Context, env *environment.Environment, s scenario.Scenario) error {
+// dropDatabase drops the scenario's database if it outlives a round. It also drops one that a killed run has left.
+func dropDatabase(ctx context.Context, env *environment.Environment, s scenario.Scenario) error {
 	if !s.FullTable() && !s.Emptied || env.Cluster == nil {
 		return nil
 	}

@@ -25,21 +25,21 @@ func TestAnEmptiedDatabase(t *testing.T) {
 	env := &environment.Environment{Cluster: cluster, Progress: progress.New(t.Output())}
 	s := scenario.Scenario{Name: "emptied", Emptied: true}
 	for range 2 {
-		r := &Round{Environment: env, Scenario: s}
+		r := &round{env: env, scenario: s}
 		if err := r.openDatabase(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := postgres.Exec(t.Context(), r.Database, ingot.Schema); err != nil {
+		if err := postgres.Exec(t.Context(), r.database, ingot.Schema); err != nil {
 			t.Errorf("the tables are there already: %v", err)
 		}
-		if err := r.TearDown(t.Context()); err != nil {
+		if err := r.tearDown(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if there, err := cluster.Exists(t.Context(), s.DatabaseName()); !there || err != nil {
 		t.Errorf("after two rounds: %v, %v", there, err)
 	}
-	if err := DropDatabase(t.Context(), env, s); err != nil {
+	if err := dropDatabase(t.Context(), env, s); err != nil {
 		t.Fatal(err)
 	}
 	if there, err := cluster.Exists(t.Context(), s.DatabaseName()); there || err != nil {
@@ -54,7 +54,7 @@ func TestABaseIsVacuumed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := r.Cluster.URL(r.BaseDatabaseName())
+	base := r.env.Cluster.URL(r.scenario.BaseDatabaseName())
 	vacuumed := func(when string, want bool) {
 		t.Helper()
 		if done, err := postgres.Vacuumed(t.Context(), base); done != want || err != nil {

@@ -27,11 +27,11 @@ func TestADiskThatIsTooSmall(t *testing.T) {
 		}
 	}
 	env.Disk = ""
-	if err := (&Round{Environment: env, Scenario: scenario.Scenario{Base: 1_000_000_000_000}}).checkDiskSpace(0); err != nil {
+	if err := (&round{env: env, scenario: scenario.Scenario{Base: 1_000_000_000_000}}).checkDiskSpace(0); err != nil {
 		t.Errorf("a disk that is not known: %v", err)
 	}
 	env.Disk = t.TempDir()
-	if err := (&Round{Environment: env, Scenario: scenario.Scenario{Base: 3000}}).checkDiskSpace(0); err != nil {
+	if err := (&round{env: env, scenario: scenario.Scenario{Base: 3000}}).checkDiskSpace(0); err != nil {
 		t.Errorf("few rows: %v", err)
 	}
 }

@@ -15,5 +15,5 @@
 //	   ▼
 //	package result     the figures of every round
 //
-// A Round owns its database, its proxy and its ingesters; TearDown ends them. A Limit owns what Close ends.
+// A round owns its database, its proxy and its ingesters; tearDown ends them. A Limit owns what Close ends.
 package measure

@@ -11,11 +11,11 @@ import (
 	"ingot/bench/internal/result"
 )
 
-// Summary is a tally in the form that a result keeps.
-func (r *Round) Summary(tally *load.Tally) result.Measurement {
+// summary is a tally in the form that a result keeps.
+func (r *round) summary(tally *load.Tally) result.Measurement {
 	return result.Measurement{
 		Requests: tally.Rate(tally.Measured.Requests), Events: tally.Rate(tally.Measured.Events()),
-		Seconds: tally.Elapsed.Seconds(), CPU: r.CPU,
+		Seconds: tally.Elapsed.Seconds(), CPU: r.cpu,
 		Counts: tally.Total, Failures: tally.Failures, Latency: latency(tally.Latency),
 	}
 }
@@ -44,8 +44,8 @@ func meanBatch(samples []monitor.Sample) float64 {
 	return float64(last.Received-first.Received) / float64(max(1, last.Batches-first.Batches))
 }
 
-// NothingSettled says why a window has no figure: what went wrong most often, or that it was too short. It is nil if it has one.
-func NothingSettled(m result.Measurement, window time.Duration) error {
+// nothingSettled says why a window has no figure: what went wrong most often, or that it was too short. It is nil if it has one.
+func nothingSettled(m result.Measurement, window time.Duration) error {
 	worst, times := result.Worst(m.Failures)
 	switch {
 	case m.Events > 0:

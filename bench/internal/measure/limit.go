@@ -91,12 +91,12 @@ func (l *Limit) open(ctx context.Context, env *environment.Environment, s scenar
 // with one ingester.
 func (l *Limit) openScenario(ctx context.Context, env *environment.Environment, other scenario.Scenario, w Window) error {
 	other.Name += "-as-limit" // its profiles are not those of its own rounds
-	l.onClose(func() { _ = DropDatabase(ctx, env, other) })
+	l.onClose(func() { _ = dropDatabase(ctx, env, other) })
 	l.Measure = func(ctx context.Context) (float64, error) {
 		m, err := measureRound(ctx, env, other, w)
 		return m.Events, errors.Join(err, m.Truth.Err())
 	}
-	return DropDatabase(ctx, env, other)
+	return dropDatabase(ctx, env, other)
 }
 
 // openDatabase makes a database of the limit's own, with the tables of the ingester.

@@ -50,15 +50,15 @@ func (p *Pair) Measure(ctx context.Context, starts int) error {
 
 // measureStart sets both ingesters up, in that order, loads them in turn, and checks the truth of each. done and until number the pairs.
 func (p *Pair) measureStart(ctx context.Context, order [2]int, done, until int) (err error) {
-	var rounds [2]*Round
+	var rounds [2]*round
 	for _, i := range order {
 		env, s := *p.Env, p.Scenario
 		env.Binary, s.Suffix = p.Binaries[i], [2]string{"_old", "_new"}[i]
-		r, failed := SetUp(ctx, &env, s, p.Window)
+		r, failed := setUp(ctx, &env, s, p.Window)
 		if failed != nil {
 			return fmt.Errorf("%s: %w", env.Binary, failed)
 		}
-		defer func() { err = errors.Join(err, r.TearDown(ctx)) }()
+		defer func() { err = errors.Join(err, r.tearDown(ctx)) }()
 		rounds[i] = r
 	}
 	measured, counts, err := p.load(ctx, rounds, done, until)
@@ -70,8 +70,8 @@ func (p *Pair) measureStart(ctx context.Context, order [2]int, done, until int) 
 	}
 	for i, r := range rounds {
 		all := result.Measurement{Counts: counts[i]}
-		if err := errors.Join(r.Check(ctx, &all), all.Truth.Err()); err != nil {
-			return fmt.Errorf("%s: %w", r.Binary, err)
+		if err := errors.Join(r.check(ctx, &all), all.Truth.Err()); err != nil {
+			return fmt.Errorf("%s: %w", r.env.Binary, err)
 		}
 	}
 	return nil
@@ -91,16 +91,16 @@ func orders(pairs int) [][2]int {
 
 // load loads both ingesters, a window each in every pair. It leaves out a pair if one of its windows has no figure. counts are
 // of all windows, for the truth check.
-func (p *Pair) load(ctx context.Context, rounds [2]*Round, done, until int) (measured Start, counts [2]load.Counts, err error) {
+func (p *Pair) load(ctx context.Context, rounds [2]*round, done, until int) (measured Start, counts [2]load.Counts, err error) {
 	for n, order := range orders(until - done) {
 		var both [2]result.Measurement
 		var missing error
 		for _, i := range order {
-			if both[i], err = rounds[i].Load(ctx); err != nil {
+			if both[i], err = rounds[i].load(ctx); err != nil {
 				return measured, counts, fmt.Errorf("%s: %w", p.Binaries[i], err)
 			}
 			counts[i].Add(both[i].Counts)
-			if none := NothingSettled(both[i], p.Window.Measure); none != nil {
+			if none := nothingSettled(both[i], p.Window.Measure); none != nil {
 				missing = cmp.Or(missing, fmt.Errorf("%s: %w", p.Binaries[i], none))
 			}
 		}

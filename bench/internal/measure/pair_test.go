@@ -17,7 +17,7 @@ import (
 )
 
 // pairOf is a pair of servers that run already, and what it says meanwhile.
-func pairOf(t *testing.T, pairs int, window time.Duration, handlers [2]http.HandlerFunc) (p *Pair, rounds [2]*Round, said *bytes.Buffer) {
+func pairOf(t *testing.T, pairs int, window time.Duration, handlers [2]http.HandlerFunc) (p *Pair, rounds [2]*round, said *bytes.Buffer) {
 	t.Helper()
 	said = &bytes.Buffer{}
 	p = &Pair{
@@ -30,7 +30,7 @@ func pairOf(t *testing.T, pairs int, window time.Duration, handlers [2]http.Hand
 		env := *p.Env
 		env.Attached = &server.Server{Address: s.Listener.Addr().String()}
 		var err error
-		if rounds[i], err = SetUp(t.Context(), &env, p.Scenario, p.Window); err != nil {
+		if rounds[i], err = setUp(t.Context(), &env, p.Scenario, p.Window); err != nil {
 			t.Fatal(err)
 		}
 	}

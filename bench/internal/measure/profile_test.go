@@ -66,13 +66,13 @@ func TestALoadThatFailsWaitsForNoProfile(t *testing.T) {
 		}
 	}))
 	defer profiles.Close()
-	r := &Round{
-		Environment: &environment.Environment{Options: environment.Options{DataDir: t.TempDir()}, Profiles: true},
-		Window:      Window{0, time.Hour}, Servers: []*server.Server{{Debug: profiles.Listener.Addr().String()}},
+	r := &round{
+		env:    &environment.Environment{Options: environment.Options{DataDir: t.TempDir()}, Profiles: true},
+		window: Window{0, time.Hour}, servers: []*server.Server{{Debug: profiles.Listener.Addr().String()}},
 	}
 	broken := errors.New("broken")
 	began := time.Now()
-	_, err := r.Profiled(t.Context(), "p", func(context.Context) (result.Measurement, error) { <-asked; return result.Measurement{}, broken })
+	_, err := r.profiled(t.Context(), "p", func(context.Context) (result.Measurement, error) { <-asked; return result.Measurement{}, broken })
 	if took := time.Since(began); err != broken || took > 15*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}

@@ -18,16 +18,16 @@ const (
 
 // ramp runs the open loop at each rate in turn, until the ingester no longer keeps
 // up. The figures are those of the last rate it kept up with, or of the only one.
-func (r *Round) ramp(ctx context.Context) (best result.Measurement, err error) {
+func (r *round) ramp(ctx context.Context) (best result.Measurement, err error) {
 	var counts load.Counts
 	failures := map[string]int{}
 	var steps []result.Step
-	for i, rate := range r.Rates {
-		name := r.Name
-		if len(r.Rates) > 1 {
-			name = fmt.Sprintf("%s-%d", r.Name, rate)
+	for i, rate := range r.scenario.Rates {
+		name := r.scenario.Name
+		if len(r.scenario.Rates) > 1 {
+			name = fmt.Sprintf("%s-%d", r.scenario.Name, rate)
 		}
-		m, err := r.Profiled(ctx, name, func(ctx context.Context) (result.Measurement, error) { return r.loadAt(ctx, rate) })
+		m, err := r.profiled(ctx, name, func(ctx context.Context) (result.Measurement, error) { return r.loadAt(ctx, rate) })
 		if err != nil {
 			return best, err
 		}
@@ -44,7 +44,7 @@ func (r *Round) ramp(ctx context.Context) (best result.Measurement, err error) {
 			break
 		}
 	}
-	if len(r.Rates) > 1 {
+	if len(r.scenario.Rates) > 1 {
 		best.Steps = steps
 	}
 	best.Counts, best.Failures = counts, failures // the truth check is about all steps together
@@ -52,12 +52,12 @@ func (r *Round) ramp(ctx context.Context) (best result.Measurement, err error) {
 }
 
 // loadAt runs the open loop at one rate.
-func (r *Round) loadAt(ctx context.Context, rate int) (result.Measurement, error) {
+func (r *round) loadAt(ctx context.Context, rate int) (result.Measurement, error) {
 	tally, err := r.newLoad().OpenLoop(ctx, rate)
 	if err != nil {
 		return result.Measurement{}, err
 	}
-	m := r.Summary(tally)
+	m := r.summary(tally)
 	m.Asked = float64(rate)
 	return m, nil
 }

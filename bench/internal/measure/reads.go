@@ -32,90 +32,90 @@ const (
 )
 
 // Measure brings everything up, finds the top speed, and reads at a part of it.
-func (m *Reads) Measure(ctx context.Context, env *environment.Environment, r *result.Reads) (err error) {
+func (m *Reads) Measure(ctx context.Context, env *environment.Environment, out *result.Reads) (err error) {
 	s := scenario.Scenario{
 		Name: "reads", Base: m.Rows, Array: ReadsArray, Connections: readsConnections, Flags: m.Flags,
 		Mix: mix.Mix{Topics: m.Topics, Duplicates: 0.30},
 	}
-	if err := DropDatabase(ctx, env, s); err != nil {
+	if err := dropDatabase(ctx, env, s); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, DropDatabase(ctx, env, s)) }()
-	round, err := SetUp(ctx, env, s, m.Window)
+	defer func() { err = errors.Join(err, dropDatabase(ctx, env, s)) }()
+	r, err := setUp(ctx, env, s, m.Window)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, round.TearDown(ctx)) }()
-	if r.Rows, err = m.countRows(ctx, round); err != nil {
+	defer func() { err = errors.Join(err, r.tearDown(ctx)) }()
+	if out.Rows, err = m.countRows(ctx, r); err != nil {
 		return err
 	}
 	began := time.Now()
-	top, err := m.topSpeed(ctx, round)
+	top, err := m.topSpeed(ctx, r)
 	if err != nil {
 		return err
 	}
-	r.Top = top.Events
+	out.Top = top.Events
 	env.Progress.Begin("read", m.Count)
 	defer env.Progress.End()
 	read := reads.Run{
-		Address: round.Servers[0].Address, Encoder: round.Encoder, Rows: m.Rows, Topics: m.Topics, Count: m.Count,
+		Address: r.servers[0].Address, Encoder: r.encoder, Rows: m.Rows, Topics: m.Topics, Count: m.Count,
 		Began: began, Progress: env.Progress.Set,
 	}
-	if err := m.readWhileWriting(ctx, round, read, r); err != nil {
+	if err := m.readWhileWriting(ctx, r, read, out); err != nil {
 		return err
 	}
-	r.Beside.Counts.Add(top.Counts) // the truth check is about both loads
-	return round.Check(ctx, &r.Beside)
+	out.Beside.Counts.Add(top.Counts) // the truth check is about both loads
+	return r.check(ctx, &out.Beside)
 }
 
 // countRows counts the rows of the tables, after it has read them once, unless they are to be read cold.
-func (m *Reads) countRows(ctx context.Context, round *Round) (rows int, err error) {
+func (m *Reads) countRows(ctx context.Context, r *round) (rows int, err error) {
 	if !m.Cold {
-		round.Progress.Say("read the tables once")
-		if err := postgres.ReadOnce(ctx, round.Database); err != nil {
+		r.env.Progress.Say("read the tables once")
+		if err := postgres.ReadOnce(ctx, r.database); err != nil {
 			return 0, err
 		}
 	}
-	return postgres.Rows(ctx, round.Database)
+	return postgres.Rows(ctx, r.database)
 }
 
 // topSpeed is a run of the load with nothing beside it.
-func (m *Reads) topSpeed(ctx context.Context, round *Round) (result.Measurement, error) {
-	top, err := round.Load(ctx)
+func (m *Reads) topSpeed(ctx context.Context, r *round) (result.Measurement, error) {
+	top, err := r.load(ctx)
 	if err == nil {
-		err = NothingSettled(top, m.Window.Measure)
+		err = nothingSettled(top, m.Window.Measure)
 	}
 	if err != nil {
 		return top, fmt.Errorf("top speed: %w", err)
 	}
-	round.Progress.Say("top speed %.0f events/s", top.Events)
+	r.env.Progress.Say("top speed %.0f events/s", top.Events)
 	return top, nil
 }
 
 // readWhileWriting reads while an open loop writes, for as long as the reads take.
-func (m *Reads) readWhileWriting(ctx context.Context, round *Round, read reads.Run, r *result.Reads) error {
-	rate := max(1, int(m.Share*r.Top/ReadsArray))
+func (m *Reads) readWhileWriting(ctx context.Context, r *round, read reads.Run, out *result.Reads) error {
+	rate := max(1, int(m.Share*out.Top/ReadsArray))
 	events := load.Load{
-		Addresses: []string{round.Servers[0].Address}, Array: ReadsArray, Measure: time.Hour,
-		Encoder: round.Encoder, Source: round.Source, Ack: round.Acks.Add,
+		Addresses: []string{r.servers[0].Address}, Array: ReadsArray, Measure: time.Hour,
+		Encoder: r.encoder, Source: r.source, Ack: r.acks.Add,
 	}
 	writing, stop := context.WithCancel(ctx)
 	defer stop()
 	var err error
-	r.Beside, err = round.Profiled(ctx, round.Name, func(ctx context.Context) (result.Measurement, error) {
+	out.Beside, err = r.profiled(ctx, r.scenario.Name, func(ctx context.Context) (result.Measurement, error) {
 		var tally *load.Tally
 		written := make(chan struct{})
 		begin := time.Now()
-		round.OpenWindow()
+		r.openWindow()
 		go func() { tally, _ = events.OpenLoop(writing, rate); close(written) }() // ends with stop, awaited below
 		var err error
-		r.Kinds, err = read.Do(ctx)
-		round.CloseWindow()
+		out.Kinds, err = read.Do(ctx)
+		r.closeWindow()
 		stop()
 		<-written
 		tally.Elapsed = time.Since(begin)
-		return round.Summary(tally), err
+		return r.summary(tally), err
 	})
-	r.Beside.Asked = float64(rate)
+	out.Beside.Asked = float64(rate)
 	return err
 }

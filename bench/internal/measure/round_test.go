@@ -51,15 +51,15 @@ func TestARoundThatWasInterruptedLeavesNothing(t *testing.T) {
 	defer func() { _ = cluster.Close(t.Context()) }()
 	r, err := newRound(&environment.Environment{Cluster: cluster}, scenario.Scenario{}, Window{})
 	if err == nil {
-		err = cluster.Create(t.Context(), r.DatabaseName())
+		err = cluster.Create(t.Context(), r.scenario.DatabaseName())
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	interrupted, interrupt := context.WithCancel(t.Context())
 	interrupt()
-	err = r.TearDown(interrupted)
-	if there, failed := cluster.Exists(t.Context(), r.DatabaseName()); err != nil || failed != nil || there {
+	err = r.tearDown(interrupted)
+	if there, failed := cluster.Exists(t.Context(), r.scenario.DatabaseName()); err != nil || failed != nil || there {
 		t.Errorf("its database is there: %v, %v, %v", there, err, failed)
 	}
 }
@@ -72,7 +72,7 @@ func TestWindowWithoutFigureSaysWhy(t *testing.T) {
 		"in 1s: 4 were refused":   {Counts: load.Counts{Refused: 4}},
 		"use a longer --measure":  {},
 	} {
-		if err := NothingSettled(r, time.Second); !strings.HasSuffix(err.Error(), want) {
+		if err := nothingSettled(r, time.Second); !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

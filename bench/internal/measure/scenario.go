@@ -18,10 +18,10 @@ type Window struct{ Warm, Measure time.Duration }
 // The limits between two rounds belong to both.
 func Scenario(ctx context.Context, env *environment.Environment, s scenario.Scenario, rounds int, w Window) (result.Scenario, error) {
 	out := result.Scenario{Name: s.Name, About: s.About, Open: s.OpenLoop(), Ratios: s.Against}
-	if err := DropDatabase(ctx, env, s); err != nil {
+	if err := dropDatabase(ctx, env, s); err != nil {
 		return out, err
 	}
-	defer func() { _ = DropDatabase(ctx, env, s) }() // the next run drops what is left
+	defer func() { _ = dropDatabase(ctx, env, s) }() // the next run drops what is left
 	limits, err := openLimits(ctx, env, s, w)
 	defer func() {
 		for _, l := range limits {

@@ -22,14 +22,14 @@ const (
 
 // reachSteadyState brings the full table of a scenario into the state of one in use: it reads the table, and loads it until
 // that state is reached. counts are those of this load.
-func (r *Round) reachSteadyState(ctx context.Context) (counts load.Counts, err error) {
-	if !r.FullTable() {
+func (r *round) reachSteadyState(ctx context.Context) (counts load.Counts, err error) {
+	if !r.scenario.FullTable() {
 		return counts, nil
 	}
 	step := *r
-	step.Window = Window{0, steadyStep}
-	return counts, loadUntilSteady(ctx, r.Environment, r.Database, func() (int, error) {
-		m, err := step.Load(ctx)
+	step.window = Window{0, steadyStep}
+	return counts, loadUntilSteady(ctx, r.env, r.database, func() (int, error) {
+		m, err := step.load(ctx)
 		counts.Add(m.Counts)
 		return m.Counts.Stored, err
 	})
@@ -47,14 +47,14 @@ func pour(ctx context.Context, env *environment.Environment, s scenario.Scenario
 	if err := r.openDatabase(ctx); err != nil {
 		return 0, err
 	}
-	err = loadUntilSteady(ctx, env, r.Database, func() (int, error) {
-		rows, _, err := postgres.Pour(ctx, r.Database, r.Encoder, pourBatch, steadyStep)
+	err = loadUntilSteady(ctx, env, r.database, func() (int, error) {
+		rows, _, err := postgres.Pour(ctx, r.database, r.encoder, pourBatch, steadyStep)
 		return rows, err
 	})
 	if err != nil {
 		return 0, err
 	}
-	rows, took, err := postgres.Pour(ctx, r.Database, r.Encoder, pourBatch, scenario.FullTableWindow)
+	rows, took, err := postgres.Pour(ctx, r.database, r.encoder, pourBatch, scenario.FullTableWindow)
 	return float64(rows) / took.Seconds(), err
 }
 

@@ -27,33 +27,33 @@ type Streams struct {
 const streamsArray = 100
 
 // Measure measures each rate, and then the highest with streams that stop reading.
-func (m *Streams) Measure(ctx context.Context, env *environment.Environment, r *result.Streams) error {
+func (m *Streams) Measure(ctx context.Context, env *environment.Environment, out *result.Streams) error {
 	for _, rate := range m.Rates {
-		if err := m.measureRate(ctx, env, r, rate, 0); err != nil {
+		if err := m.measureRate(ctx, env, out, rate, 0); err != nil {
 			return err
 		}
 	}
 	if m.Stop == 0 {
 		return nil
 	}
-	return m.measureRate(ctx, env, r, slices.Max(m.Rates), m.Stop)
+	return m.measureRate(ctx, env, out, slices.Max(m.Rates), m.Stop)
 }
 
 // measureRate measures a rate on a database and an ingester of its own.
-func (m *Streams) measureRate(ctx context.Context, env *environment.Environment, r *result.Streams, rate, stopped int) (err error) {
-	round, err := SetUp(ctx, env, scenario.Scenario{Name: "streams", Flags: m.Flags}, Window{})
+func (m *Streams) measureRate(ctx context.Context, env *environment.Environment, out *result.Streams, rate, stopped int) (err error) {
+	r, err := setUp(ctx, env, scenario.Scenario{Name: "streams", Flags: m.Flags}, Window{})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, round.TearDown(ctx)) }()
+	defer func() { err = errors.Join(err, r.tearDown(ctx)) }()
 	run := streams.Run{
-		Address: round.Servers[0].Address, Name: "bench", Streams: m.Streams - stopped, Stopped: stopped, Topics: m.Topics,
+		Address: r.servers[0].Address, Name: "bench", Streams: m.Streams - stopped, Stopped: stopped, Topics: m.Topics,
 		Rate: rate, Array: streamsArray, During: m.During, Progress: env.Progress.Set,
 	}
 	var opened time.Time
 	var seconds float64
-	run.WindowOpens = func() { opened = time.Now(); round.OpenWindow() }
-	run.WindowCloses = func() { seconds = time.Since(opened).Seconds(); round.CloseWindow() }
+	run.WindowOpens = func() { opened = time.Now(); r.openWindow() }
+	run.WindowCloses = func() { seconds = time.Since(opened).Seconds(); r.closeWindow() }
 	what := fmt.Sprintf("%d streams, %d of them stop reading, %d events/s", m.Streams, stopped, rate)
 	env.Progress.Begin(what, int(m.During.Seconds()*float64(rate)))
 	defer env.Progress.End()
@@ -64,6 +64,6 @@ func (m *Streams) measureRate(ctx context.Context, env *environment.Environment,
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	r.Runs = append(r.Runs, result.StreamsRun{Outcome: o, Seconds: seconds, CPU: round.CPU, Memory: round.PeakMemory()})
+	out.Runs = append(out.Runs, result.StreamsRun{Outcome: o, Seconds: seconds, CPU: r.cpu, Memory: r.peakMemory()})
 	return nil
 }
