@@ -47,7 +47,7 @@ func (m *Streams) measureRate(ctx context.Context, env *environment.Environment,
 	}
 	defer func() { err = errors.Join(err, r.tearDown(ctx)) }()
 	run := streams.Run{
-		Address: r.servers[0].Address, Name: "bench", Streams: m.Streams - stopped, Stopped: stopped, Topics: m.Topics,
+		Address: r.servers[0].Address, Streams: m.Streams - stopped, Stopped: stopped, Topics: m.Topics,
 		Rate: rate, Array: streamsArray, During: m.During, Progress: env.Progress.Set,
 	}
 	var opened time.Time

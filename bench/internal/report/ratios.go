@@ -61,8 +61,10 @@ func groupTitle(r result.Ratio) string {
 	case r.Limit == "commit":
 		return "Events per commit"
 	}
-	return "Events/s, times another scenario"
+	return timesAnother
 }
+
+const timesAnother = "Events/s, times another scenario"
 
 // The bars: a label, the bar with its rounds and its goal, the median.
 const (
@@ -98,7 +100,7 @@ func (b bar) draw(out *strings.Builder, x scale, top float64) {
 	switch {
 	case b.ratio.LowerIsBetter():
 		name += ", " + string(b.ratio.Figure)
-	case groupTitle(b.ratio) == "Events/s, times another scenario":
+	case groupTitle(b.ratio) == timesAnother:
 		name += " / " + b.ratio.Limit
 	}
 	fmt.Fprintf(out, `<text class="label" x="%g" y="%g" text-anchor="end">%s</text>`, barsLeft-8, top+19, html.EscapeString(name))

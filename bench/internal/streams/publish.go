@@ -54,8 +54,8 @@ func (r *Run) body(first int, at time.Time) []byte {
 		if n > first {
 			b = append(b, ',')
 		}
-		b = fmt.Appendf(b, `{"event_id":"%s-%09d","topic":"%s","source":"bench","timestamp":"2025-01-01T00:00:00Z","payload":{%s%d,%s%d,"text":"%0150d"}}`,
-			r.Name, n, topicName(n%r.Topics), numberField, n, sentField, at.UnixNano(), n)
+		b = fmt.Appendf(b, `{"event_id":"bench-%09d","topic":"%s","source":"bench","timestamp":"2025-01-01T00:00:00Z","payload":{%s%d,%s%d,"text":"%0150d"}}`,
+			n, topicName(n%r.Topics), numberField, n, sentField, at.UnixNano(), n)
 	}
 	return append(b, ']')
 }

@@ -17,9 +17,8 @@ const lastEventsTimeout = time.Minute
 // Run publishes events while streams follow them.
 type Run struct {
 	Address  string
-	Name     string // begins the ids of its events: unlike that of any other run on the database
-	Streams  int    // streams that are read, spread over the topics
-	Stopped  int    // streams that stop reading; they follow all topics
+	Streams  int // streams that are read, spread over the topics
+	Stopped  int // streams that stop reading; they follow all topics
 	Topics   int
 	Rate     int // events a second
 	Array    int // events in a request

@@ -102,7 +102,7 @@ func do(t *testing.T, f *feed, stopped int) (Outcome, error) {
 	}()
 	opened, closed := 0, 0
 	r := Run{
-		Address: strings.TrimPrefix(server.URL, "http://"), Name: "test", Streams: 20, Stopped: stopped, Topics: 10,
+		Address: strings.TrimPrefix(server.URL, "http://"), Streams: 20, Stopped: stopped, Topics: 10,
 		Rate: 2000, Array: 50, During: 100 * time.Millisecond, WindowOpens: func() { opened++ }, WindowCloses: func() { closed++ },
 		Progress: func(int) {},
 	}
