@@ -27,6 +27,7 @@
 //	   localpg             a private Postgres from the programs on the machine; getpostgres fetches some
 //	   subprocess          a child process that is waited for and does not outlive its parent
 //	   stopsignal          when a program has to stop: cleanly, or at once
+//	   door                what proxies for the torture tests and the benchmarks stand on
 //	   pgtest certtest buildtest ptytest   Postgres, certificates, the binaries, and a terminal, for tests
 //	   workload            seeded events for the publisher and the benchmarks
 //	   version             which build is running

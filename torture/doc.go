@@ -21,7 +21,7 @@
 //	full_test.go      a full queue, which refuses at once
 //	overload_test.go  ten times what the database takes: memory, answers, truth
 //	history_test.go   one history under every filter and on every path
-//	proxy_test.go     every point of the proxies, met by a real ingester
+//	proxy_test.go     every point of pgproxy, met by a real ingester
 //	poison_test.go    what Postgres refuses when the decoder accepts it
 //	feed_test.go      followers of the feed, who miss nothing, whatever is restarted
 //	follow_test.go    what publisher follow prints, whatever is killed
@@ -62,8 +62,7 @@
 //	internal/oracle    what was asked, what was told and what is there; the rules between them
 //	internal/traffic   seeded requests, and clients that never send twice of their own accord
 //	internal/pgproxy   breaks what passes between an ingester and Postgres, at a chosen message
-//	internal/netproxy  breaks what passes between clients and an ingester
-//	internal/door      what the two have in common
+//	internal/netproxy  breaks what passes between clients and an ingester (both stand on ingot/internal/door)
 //	internal/mutant    ingesters that are broken on purpose, and one whose decoder is lax
 //
 // Faults come at moments of progress, never after a time; these are drawn from a seed, which is

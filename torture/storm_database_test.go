@@ -2,7 +2,6 @@ package torture
 
 import (
 	"context"
-	"net/url"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -82,20 +81,6 @@ func (d *stormDatabase) crash(t testing.TB) {
 		}
 	}
 	d.Kill() // awaits the end
-}
-
-// socket is where the server listens.
-func (d *stormDatabase) socket() string {
-	u, err := url.Parse(d.URL())
-	if err != nil {
-		panic(err) // localpg wrote it
-	}
-	return filepath.Join(u.Query().Get("host"), ".s.PGSQL."+u.Query().Get("port"))
-}
-
-// through is the server's URL by way of a proxy.
-func (d *stormDatabase) through(address string) string {
-	return "postgres://ingot@" + address + "/ingot?sslmode=disable"
 }
 
 // ask runs queries on a connection of the storm's own, past the proxies. What is

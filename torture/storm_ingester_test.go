@@ -62,10 +62,10 @@ func (s *storm) openIngesters(scale float64) {
 		}
 		i := &stormIngester{name: kind.name, wrongGuesses: kind.wrongGuesses, staged: kind.staged, lax: kind.lax, debug: freeAddress(s.T)}
 		var err error
-		if i.back, err = pgproxy.Listen("unix", s.database.socket()); err != nil {
+		if i.back, err = pgproxy.Open(s.database.URL()); err != nil {
 			s.Fatal(err)
 		}
-		flags := append(append([]string{}, stormFlags...), "--debug-listen", i.debug, "--database-url", s.database.through(i.back.Address()))
+		flags := append(append([]string{}, stormFlags...), "--debug-listen", i.debug, "--database-url", i.back.URL)
 		i.ingester = newIngester(s.T, program, append(flags, kind.flags...)...)
 		if i.front, err = netproxy.Listen(i.address); err != nil {
 			s.Fatal(err)

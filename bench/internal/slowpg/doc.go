@@ -6,12 +6,12 @@
 //	         <── messages as they are; CommandComplete "COMMIT" ──
 //	             waits first
 //
-// proxy.go has the connections, relay.go the messages.
+// proxy.go stands there, relay.go reads the messages.
 //
 // It differs from a slow disk in two ways. With a slow disk, Postgres holds the locks of the
 // transaction while it waits; here they are free by then. And a batch that was sent ahead waits
 // there for the one before; here it runs meanwhile. Still, an answer to a COMMIT comes no sooner
 // than the delay after the last one.
 //
-// A Proxy owns its listener and two goroutines per connection; Close ends them all.
+// For what ends and when, see package door, which listens and connects.
 package slowpg

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"ingot/internal/door"
 	"ingot/internal/pgtest"
 )
 
@@ -81,7 +82,7 @@ func TestProxyBeforePostgres(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t)
 	var held atomic.Int32
-	p, err := open(url, func() { held.Add(1) })
+	p, err := open(url, func(*door.Conn) { held.Add(1) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 package netproxy
 
-import "ingot/torture/internal/door"
+import "ingot/internal/door"
 
 // Action is what happens to a request or its answer. The proxy sees bytes only: a request begins when a client sends
 // something after bytes of an answer, or for the first time.

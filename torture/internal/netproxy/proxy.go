@@ -4,7 +4,7 @@ import (
 	"io"
 	"sync"
 
-	"ingot/torture/internal/door"
+	"ingot/internal/door"
 )
 
 // bufferSize is the most bytes of one read. Delay waits once for each read.

@@ -87,7 +87,7 @@ func TestFatal(t *testing.T) {
 		}
 	}
 	h.Arm(Fault{At: Connect, Do: Error, SQLSTATE: "53300"})
-	if _, err := pgconn.Connect(t.Context(), h.through(t)); codeOf(err) != "53300" {
+	if _, err := pgconn.Connect(t.Context(), h.URL); codeOf(err) != "53300" {
 		t.Errorf("connect: %v", err)
 	}
 }
@@ -145,7 +145,7 @@ func TestCuts(t *testing.T) {
 	}
 	for _, do := range []Action{DropBefore, SwallowAfter, HalfThenCut} {
 		h.Arm(Fault{At: Connect, Do: do})
-		if conn, err := pgconn.Connect(t.Context(), h.through(t)); err == nil {
+		if conn, err := pgconn.Connect(t.Context(), h.URL); err == nil {
 			t.Errorf("%s at connect: %v", do, conn)
 		}
 		conn := h.opened(t, "merge")

@@ -1,7 +1,7 @@
 // Package pgproxy stands between an ingester and Postgres, reads the protocol that passes, and
 // breaks it at a chosen message. The torture tests own one for each ingester:
 //
-//	p, err := pgproxy.Listen("unix", "/run/.s.PGSQL.5432")
+//	p, err := pgproxy.Open(url) // p.URL leads through it
 //	lost := p.Arm(pgproxy.Fault{At: pgproxy.Commit, Do: pgproxy.SwallowAfter})
 //	.. <-lost.Done()
 //

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"ingot/torture/internal/door"
+	"ingot/internal/door"
 )
 
 // Point is a moment in an ingester's talk with Postgres. One message may be several of them: the Query that ends a

@@ -2,7 +2,6 @@ package pgproxy
 
 import (
 	"context"
-	"net"
 	"testing"
 	"time"
 
@@ -25,37 +24,20 @@ CREATE TABLE ingot.batches (first_id int);`
 // house is a database with a proxy before it.
 type house struct {
 	*Proxy
-	url  string
 	tidy *pgconn.PgConn // goes past the proxy
 }
 
 func newHouse(t *testing.T) house {
 	t.Helper()
 	url := pgtest.New(t)
-	config, err := pgconn.ParseConfig(url)
+	p, err := Open(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	network, address := pgconn.NetworkAddress(config.Host, config.Port)
-	p, err := Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := house{Proxy: p, url: url, tidy: open(t, url)}
+	h := house{Proxy: p, tidy: open(t, url)}
 	t.Cleanup(p.Close)
 	exec(t, h.tidy, schema)
 	return h
-}
-
-// through is the database's URL by way of the proxy.
-func (h house) through(t *testing.T) string {
-	t.Helper()
-	config, err := pgconn.ParseConfig(h.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	host, port, _ := net.SplitHostPort(h.Address())
-	return "host=" + host + " port=" + port + " user=" + config.User + " dbname=" + config.Database
 }
 
 func open(t *testing.T, url string) *pgconn.PgConn {

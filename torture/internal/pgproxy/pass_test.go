@@ -15,7 +15,7 @@ import (
 func TestPassesUnchanged(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	conn := open(t, h.through(t))
+	conn := open(t, h.URL)
 	const rows = 16 << 10
 	filler := strings.Repeat("x", 1000)
 	exec(t, conn, "CREATE TABLE t (n int, s text)")
@@ -48,7 +48,7 @@ func TestPassesUnchanged(t *testing.T) {
 func TestCancelRequest(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	conn := open(t, h.through(t)+" sslmode=prefer")
+	conn := open(t, strings.Replace(h.URL, "sslmode=disable", "sslmode=prefer", 1))
 	result := make(chan error, 1)
 	go func() { result <- query("SELECT pg_sleep(1000)")(context.Background(), conn) }() // ends by the cancel
 	await(t, "the sleep", func() bool {
@@ -65,7 +65,7 @@ func TestCancelRequest(t *testing.T) {
 func TestTimesAndDisarm(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	conn := open(t, h.through(t))
+	conn := open(t, h.URL)
 	twice := h.Arm(Fault{At: Any, Do: Error, SQLSTATE: "40001", Times: 2})
 	never := h.Arm(Fault{At: Commit, Do: DropBefore})
 	for n, want := range []string{"40001", "40001", ""} {

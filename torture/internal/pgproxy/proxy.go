@@ -1,22 +1,20 @@
 package pgproxy
 
-import "ingot/torture/internal/door"
+import "ingot/internal/door"
 
 // Proxy relays connections to one Postgres. Its moods are those of Door.
 type Proxy struct {
 	*door.Door
+	URL    string // of the database, by way of the proxy
 	faults door.Faults[Fault]
 }
 
-// Listen listens on a free port of 127.0.0.1 and relays to Postgres, on a unix
-// socket ("unix", "/run/.s.PGSQL.5432") or over TCP, until Close.
-func Listen(upstreamNetwork, upstreamAddress string) (*Proxy, error) {
-	p := &Proxy{}
-	d, err := door.Open(upstreamNetwork, upstreamAddress, p.serve)
-	if err != nil {
+// Open listens on a free port of 127.0.0.1 and relays to the Postgres behind databaseURL, until Close.
+func Open(databaseURL string) (p *Proxy, err error) {
+	p = &Proxy{}
+	if p.Door, p.URL, err = door.OpenPostgres(databaseURL, func(c *door.Conn) { p.serve(c) }); err != nil {
 		return nil, err
 	}
-	p.Door = d
 	return p, nil
 }
 

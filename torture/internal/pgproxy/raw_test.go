@@ -24,7 +24,7 @@ func newRaw(t *testing.T) raw {
 	must(t, err)
 	defer l.Close()
 	r := raw{}
-	r.Proxy, err = Listen("tcp", l.Addr().String())
+	r.Proxy, err = Open("postgres://" + l.Addr().String() + "/ingot")
 	must(t, err)
 	t.Cleanup(r.Close)
 	r.client, err = net.Dial("tcp", r.Address())

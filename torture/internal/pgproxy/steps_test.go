@@ -3,8 +3,8 @@ package pgproxy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -122,7 +122,7 @@ func (h house) opened(t *testing.T, before string) *pgconn.PgConn {
 // openAs says who it is, as an ingester's connections do.
 func (h house) openAs(t *testing.T, name string) *pgconn.PgConn {
 	t.Helper()
-	return open(t, h.through(t)+fmt.Sprintf(" application_name='%s'", name))
+	return open(t, h.URL+"&application_name="+url.PathEscape(name))
 }
 
 func stepNamed(name string) step {

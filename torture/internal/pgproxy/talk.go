@@ -8,7 +8,7 @@ import (
 	"io"
 	"sync"
 
-	"ingot/torture/internal/door"
+	"ingot/internal/door"
 )
 
 const bufferSize = 64 << 10 // more than lookAt

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -159,6 +160,24 @@ func TestDelay(t *testing.T) {
 	d.Delay(-time.Second)
 	if err := say(t, dial(t, d)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTheWayThroughADoor: what a URL says of the database stays, and what it says of the way there does not.
+func TestTheWayThroughADoor(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"postgres://u@localhost:1/db": "postgres://u@HERE/db?sslmode=disable",
+		"postgres://u@/db?host=/run&options=-c%20a%3Db&port=5432&sslmode=require": "postgres://u@HERE/db?options=-c%20a%3Db&sslmode=disable",
+	} {
+		d, through, err := OpenPostgres(given, func(*Conn) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Close()
+		if want = strings.Replace(want, "HERE", d.Address(), 1); through != want {
+			t.Errorf("%s, want %s", through, want)
+		}
 	}
 }
 
