@@ -68,6 +68,9 @@ func (c *cluster) start(ctx context.Context) (*subprocess.Process, error) {
 	if err := makeSocketFolder(c.socket, c.home.owner); err != nil {
 		return nil, err
 	}
+	if err := removeStaleLock(c.socket); err != nil {
+		return nil, err
+	}
 	for {
 		p, err := c.startOnce(ctx)
 		if err == nil || !errors.Is(err, errOccupied) || time.Now().After(deadline) {
@@ -110,7 +113,7 @@ func (c *cluster) awaitReady(ctx context.Context, p *subprocess.Process, log *se
 	defer tick.Stop()
 	defer limit.Stop()
 	for {
-		if f := readPidfile(c.path); f.pid == p.PID() && f.ready {
+		if f := readPidfile(pidfilePath(c.path)); f.pid == p.PID() && f.ready {
 			return nil
 		}
 		select {

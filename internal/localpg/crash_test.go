@@ -232,14 +232,19 @@ func TestAStalePidIsNoServer(t *testing.T) {
 	check(t, stranger.Process.Signal(os.Interrupt)) // it is still there: nobody stopped it
 }
 
-// writePidfile leaves the file a crashed server leaves.
+// writePidfile leaves the files a crashed server leaves: its own, and its socket's.
 func writePidfile(t *testing.T, srv *Server, pid int) {
 	t.Helper()
 	c := srv.cluster
-	text := fmt.Sprintf("%d\n%s\n1700000000\n5432\n%s\n\n     1         0\nready   \n", pid, c.path, c.socket)
-	path := filepath.Join(c.path, "postmaster.pid")
-	check(t, os.WriteFile(path, []byte(text), 0o600))
-	check(t, c.home.owner.give(path))
+	begin := fmt.Sprintf("%d\n%s\n1700000000\n5432\n%s\n", pid, c.path, c.socket)
+	check(t, makeSocketFolder(c.socket, c.home.owner))
+	for path, text := range map[string]string{
+		pidfilePath(c.path):  begin + "\n     1         0\nready   \n",
+		socketLock(c.socket): begin,
+	} {
+		check(t, os.WriteFile(path, []byte(text), 0o600))
+		check(t, c.home.owner.give(path))
+	}
 }
 
 func TestAServerNotOursIsWaitedForAndLeftAlone(t *testing.T) {

@@ -51,6 +51,24 @@ func refuseForeign(path string, o owner) error {
 	return nil
 }
 
+// socketLock is the file in which a server says that a socket is its own.
+func socketLock(folder string) string { return filepath.Join(folder, ".s.PGSQL."+port+".lock") }
+
+// removeStaleLock removes the lock that a killed server has left: postgres would believe it if its pid is that of a zombie
+// or a stranger. It leaves that of a server that lives: one whose data folder was moved away still has its socket here, and
+// clients.
+func removeStaleLock(folder string) error {
+	path := socketLock(folder)
+	f := readPidfile(path)
+	if f.pid != 0 && isPostgres(f.pid) && !isZombie(f.pid) {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the stale lock of a socket: %w", err)
+	}
+	return nil
+}
+
 // removeSocketFolder removes the folder if it is empty: an older server may still be using it.
 func removeSocketFolder(path string, o owner) {
 	if refuseForeign(path, o) == nil {

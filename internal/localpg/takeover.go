@@ -20,8 +20,12 @@ type pidfile struct {
 	ready  bool
 }
 
-func readPidfile(cluster string) pidfile {
-	b, err := os.ReadFile(filepath.Join(cluster, "postmaster.pid"))
+// pidfilePath is where the server of a cluster tells it.
+func pidfilePath(cluster string) string { return filepath.Join(cluster, "postmaster.pid") }
+
+// readPidfile reads postmaster.pid, or the lock of a socket, which begins like it.
+func readPidfile(path string) pidfile {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return pidfile{}
 	}
@@ -53,7 +57,7 @@ func (c *cluster) takeOver(ctx context.Context, deadline time.Time) error {
 	half := begun.Add(deadline.Sub(begun) / 2)
 	var sent syscall.Signal
 	for {
-		f := readPidfile(c.path)
+		f := readPidfile(pidfilePath(c.path))
 		alive := f.pid != 0 && isPostmaster(f.pid, c.path)
 		if alive && f.socket == c.socket {
 			sent = c.tellToStop(f.pid, half, sent)
@@ -100,7 +104,7 @@ func (c *cluster) endBackends(half time.Time) int {
 }
 
 func (c *cluster) removePidfile() error {
-	err := os.Remove(filepath.Join(c.path, "postmaster.pid"))
+	err := os.Remove(pidfilePath(c.path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove stale postmaster.pid: %w", err)
 	}
