@@ -14,8 +14,9 @@ const (
 	// maxTimeout is the longest that a timeout of Postgres (statement_timeout) may be: 31 bits of milliseconds, in whole hours.
 	maxTimeout = 596 * time.Hour
 
-	// minPause is the shortest pause between two polls, or two tries: a shorter one would keep a core busy. A guess.
-	minPause = time.Millisecond
+	// shortest is the least that a pause or a timeout may be. A shorter pause between two polls, tries or heartbeats would keep
+	// a core busy. In less time than that nothing is read, sent or stored, and Postgres counts no shorter one. A guess.
+	shortest = time.Millisecond
 
 	// maxReadConnections is the most that Postgres' max_connections may be.
 	maxReadConnections = 262_143
@@ -25,20 +26,27 @@ const (
 func (c *config) check() error {
 	positive := map[string]int64{
 		"max-body": int64(c.MaxBody), "max-decompressed": int64(c.MaxDecompressed), "max-events": int64(c.MaxEvents), "max-payload": int64(c.MaxPayload),
-		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections),
-		"body-timeout": int64(c.BodyTimeout), "answer-timeout": int64(c.AnswerTimeout), "idle-timeout": int64(c.IdleTimeout), "max-page": int64(c.MaxPage),
-		"read-connections": int64(c.ReadConnections), "query-timeout": int64(c.QueryTimeout), "max-streams": int64(c.MaxStreams), "max-exports": int64(c.MaxExports), "max-subscriptions": int64(c.MaxSubscriptions),
-		"stream-buffer": int64(c.StreamBuffer), "stream-bytes": int64(c.StreamBytes),
-		"stream-heartbeat": int64(c.StreamHeartbeat), "stream-stall": int64(c.StreamStall), "feed-poll": int64(c.FeedPoll), "queue-events": int64(c.QueueEvents),
+		"max-bodies-in-flight": int64(c.MaxBodiesInFlight), "max-connections": int64(c.MaxConnections), "max-page": int64(c.MaxPage),
+		"read-connections": int64(c.ReadConnections), "max-streams": int64(c.MaxStreams), "max-exports": int64(c.MaxExports), "max-subscriptions": int64(c.MaxSubscriptions),
+		"stream-buffer": int64(c.StreamBuffer), "stream-bytes": int64(c.StreamBytes), "queue-events": int64(c.QueueEvents),
 		"queue-bytes": int64(c.QueueBytes), "batch-events": int64(c.BatchEvents), "batch-bytes": int64(c.BatchBytes),
-		"deadline": int64(c.Deadline), "attempt-timeout": int64(c.AttemptTimeout), "lock-timeout": int64(c.LockTimeout),
-		"outage-grace": int64(c.OutageGrace), "retry-max": int64(c.RetryMax), "drain-timeout": int64(c.DrainTimeout),
 		"splits-per-second": int64(c.SplitsPerSecond),
+	}
+	times := map[string]time.Duration{
+		"body-timeout": c.BodyTimeout, "answer-timeout": c.AnswerTimeout, "idle-timeout": c.IdleTimeout, "query-timeout": c.QueryTimeout,
+		"stream-heartbeat": c.StreamHeartbeat, "stream-stall": c.StreamStall, "feed-poll": c.FeedPoll,
+		"deadline": c.Deadline, "attempt-timeout": c.AttemptTimeout, "lock-timeout": c.LockTimeout,
+		"outage-grace": c.OutageGrace, "retry-max": c.RetryMax, "drain-timeout": c.DrainTimeout,
 	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(positive)) {
 		if positive[name] <= 0 {
 			errs = append(errs, fmt.Errorf("--%s must be more than 0", name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(times)) {
+		if times[name] < shortest {
+			errs = append(errs, fmt.Errorf("--%s must be at least %s", name, shortest))
 		}
 	}
 	if c.Retention != 0 && c.Retention < postgres.MinRetention {
@@ -85,8 +93,6 @@ func (c *config) checkSizes() (errs []error) {
 	wants(max(c.BatchBytes, c.MaxBody, c.MaxDecompressed) <= 512<<20, "--batch-bytes, --max-body and --max-decompressed may be at most 512MiB: Postgres rejects messages of 1 GB")
 	wants(c.MaxHeader >= 4<<10 && c.MaxHeader <= 1<<20, "--max-header must be 4KiB to 1MiB: each of --max-connections has a buffer of this size")
 	wants(c.Linger >= 0, "--linger must be 0s or more")
-	wants(c.FeedPoll <= 0 || c.FeedPoll >= minPause, "--feed-poll must be at least %s", minPause)
-	wants(c.RetryMax <= 0 || c.RetryMax >= minPause, "--retry-max must be at least %s", minPause)
 	wants(c.MaxPayload <= 64<<20, "--max-payload may be at most 64MiB")
 	wants(c.AttemptTimeout <= maxTimeout, "--attempt-timeout may be at most %s: Postgres does not accept a longer timeout", maxTimeout)
 	wants(c.QueryTimeout <= maxTimeout, "--query-timeout may be at most %s: Postgres does not accept a longer timeout", maxTimeout)

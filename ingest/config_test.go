@@ -199,6 +199,9 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		"--retention=-1h":                                                          "--retention",
 		"--splits-per-second=0":                                                    "--splits-per-second",
 		"--feed-poll=999us":                                                        "--feed-poll",
+		"--answer-timeout=1ns":                                                     "--answer-timeout must be at least 1ms",
+		"--stream-heartbeat=1ns":                                                   "--stream-heartbeat must be at least 1ms",
+		"--stream-stall=10us":                                                      "--stream-stall must be at least 1ms",
 		"--retry-max=1ns":                                                          "--retry-max",
 		"--linger=-1ms":                                                            "--linger",
 		"--attempt-timeout=596h0m1s":                                               "--attempt-timeout",
@@ -228,7 +231,7 @@ func TestTheLastThatIsTaken(t *testing.T) {
 	for _, args := range []string{
 		"--max-header=4KiB", "--max-header=1MiB", "--max-events=65536", "--batch-events=65536", "--queue-events=10000",
 		"--max-payload=64MiB", "--batch-bytes=512MiB", "--max-reads-in-flight=16MiB", "--retention=1h",
-		"--attempt-timeout=596h", "--query-timeout=596h", "--feed-poll=1ms", "--retry-max=1ms", "--read-connections=262143",
+		"--attempt-timeout=596h", "--query-timeout=596h", "--feed-poll=1ms", "--retry-max=1ms", "--answer-timeout=1ms", "--read-connections=262143",
 	} {
 		c, err := parse(t, args)
 		if err != nil {
@@ -317,7 +320,7 @@ func TestComplaintsAreInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "--deadline must be more than 0\n--feed-poll must be more than 0\n--outage-grace must be more than 0\n--stream-stall must be more than 0"
+	const want = "--deadline must be at least 1ms\n--feed-poll must be at least 1ms\n--outage-grace must be at least 1ms\n--stream-stall must be at least 1ms"
 	for range 20 { // by chance they may be in order once
 		if err := c.Serve.check(); err == nil || err.Error() != want {
 			t.Fatalf("got %v, want %s", err, want)
