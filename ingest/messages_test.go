@@ -15,6 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/internal/pgtest"
 )
@@ -49,6 +51,21 @@ func TestAFolderIsNamed(t *testing.T) {
 	t.Parallel()
 	_, err := startPrivate(t.Context(), os.DevNull, zap.NewNop())
 	wantSaid(t, err, os.DevNull, "--data-dir", "INGOT_DATA_DIR")
+}
+
+// TestAFilterForTestsIsTold: what is wrong on purpose is not taken for use without a word.
+func TestAFilterForTestsIsTold(t *testing.T) {
+	t.Parallel()
+	for bloom, want := range map[string]int{"on": 0, "off": 0, "always-yes": 1, "always-no": 1, "corrupted": 1} {
+		core, logs := observer.New(zapcore.WarnLevel)
+		c := config{Bloom: bloom, BloomCapacity: 1000, BloomGenerations: 2, BloomFalsePositive: .01}
+		if _, err := openFilter(c, zap.New(core)); err != nil {
+			t.Errorf("%s: %v", bloom, err)
+		}
+		if told := logs.FilterMessageSnippet("--bloom (INGOT_BLOOM)").Len(); told != want {
+			t.Errorf("%s: %d warnings, want %d", bloom, told, want)
+		}
+	}
 }
 
 // TestExitCodes is not parallel: it sets a variable of the process.

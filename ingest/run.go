@@ -80,7 +80,7 @@ func runOn(ctx context.Context, url string, c config, at entrance, metrics *prom
 	}
 	defer reading.close()
 	hub := feed.New(c.feed(), reading.tail, reading.pages, log.Named("feed"))
-	filter, err := dedup.Parse(c.Bloom, c.bloom())
+	filter, err := openFilter(c, log)
 	if err != nil {
 		return err
 	}
@@ -102,6 +102,14 @@ func runOn(ctx context.Context, url string, c config, at entrance, metrics *prom
 	warnOfOpenDoors(address, c, log)
 	log.Info("listening", zap.Stringer("instance", instance), zap.String("open", scheme(c.TLSCert)+address.String()+"/"))
 	return serve(ctx, at.listener, server, queue, hub, log)
+}
+
+// openFilter makes the filter that --bloom names, and warns of one that is wrong on purpose.
+func openFilter(c config, log *zap.Logger) (dedup.Guesser, error) {
+	if c.Bloom != "on" && c.Bloom != "off" {
+		log.Warn("this filter is wrong on purpose, for tests, and only costs time: set --bloom (INGOT_BLOOM) to on or off", zap.String("bloom", c.Bloom))
+	}
+	return dedup.Parse(c.Bloom, c.bloom())
 }
 
 // serve runs the loops of pipeline, feed and HTTP until ctx ends or the listener fails. Then it stops them in the order of
