@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -19,9 +21,34 @@ func sampled(core zapcore.Core) zapcore.Core {
 	return zapcore.NewSamplerWithOptions(core, time.Second, 10, 1000)
 }
 
-// sparse does the same for what clients have to mend, which they may send for ever: the first ten of a minute.
-func sparse(core zapcore.Core) zapcore.Core {
-	return zapcore.NewSamplerWithOptions(core, time.Minute, 10, 0)
+const (
+	// refusalLines is how many refusals of a kind are logged for each client in a minute, and refusalClients for how many
+	// clients: whoever asks from ever new addresses makes no flood either. Guesses.
+	refusalLines, refusalClients = 10, 100
+)
+
+// refusalQuota bounds the lines about what clients have to mend, which they may send for ever. Each client has lines of its
+// own, so that a busy one does not hide another.
+type refusalQuota struct {
+	mu    sync.Mutex
+	begun time.Time // a minute for which lines are counted
+	lines map[refusalOf]int
+}
+
+// refusalOf is a kind of problem that a client was told: the holder of a key, or else an address.
+type refusalOf struct{ kind, client string }
+
+func (q *refusalQuota) take(r refusalOf, now time.Time) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.lines == nil || now.Sub(q.begun) >= time.Minute {
+		q.begun, q.lines = now, map[refusalOf]int{}
+	}
+	if n, known := q.lines[r]; n == refusalLines || !known && len(q.lines) == refusalClients {
+		return false
+	}
+	q.lines[r]++
+	return true
 }
 
 // Why a request failed travels with it until the answer is done, and then goes into the log.
@@ -79,7 +106,10 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	case status >= 500 || refused:
 		s.failures.Error("request failed: "+kind, fields()...)
 	case status == fasthttp.StatusUnauthorized || status == fasthttp.StatusForbidden || string(ctx.Path()) == "/publish":
-		s.refusals.Info("request refused: "+kind, append(fields(), zap.String("key", connOf(ctx).holder), zap.Stringer("from", ctx.RemoteIP()))...)
+		holder, from := connOf(ctx).holder, ctx.RemoteIP()
+		if s.refusals.take(refusalOf{kind, cmp.Or(holder, from.String())}, time.Now()) {
+			s.Log.Info("request refused: "+kind, append(fields(), zap.String("key", holder), zap.Stringer("from", from))...)
+		}
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -149,6 +151,35 @@ func TestRefusedKeysAreLogged(t *testing.T) {
 	lines := g.logs.FilterMessage("request refused: method-not-allowed").All()
 	if len(lines) != 1 || lines[0].ContextMap()["key"] != "" {
 		t.Errorf("of a request without a key, behind one with: logged %v", lines)
+	}
+}
+
+// TestABusyClientHidesNobody: each client's refusals are told, though not those of a thousand.
+func TestABusyClientHidesNobody(t *testing.T) {
+	t.Parallel()
+	g, keys := openLocked(t)
+	keys.may["other"] = []string{"publish"}
+	for key, requests := range map[string]int{"all": 30, "publish": 30, "other": 1} {
+		for range requests {
+			g.do(t, request{"POST", "/publish", []string{jsonType, bearer(key)}, "[1]"})
+		}
+	}
+	for holder, want := range map[string]int{"holder-of-all": 10, "holder-of-publish": 10, "holder-of-other": 1} {
+		if n := g.logs.FilterField(zap.String("key", holder)).Len(); n != want {
+			t.Errorf("%d lines about %s, want %d", n, holder, want)
+		}
+	}
+	var q refusalQuota
+	now, told := time.Now(), 0
+	for client := range 1_000 {
+		for range 20 {
+			if q.take(refusalOf{"no-key", strconv.Itoa(client)}, now) {
+				told++
+			}
+		}
+	}
+	if told != 1_000 || q.take(refusalOf{"no-key", "0"}, now.Add(59*time.Second)) || !q.take(refusalOf{"no-key", "0"}, now.Add(time.Minute)) {
+		t.Errorf("%d lines of 1,000 clients; the quota is renewed each minute", told)
 	}
 }
 

@@ -97,7 +97,7 @@ type Server struct {
 	requests    atomic.Uint64  // for request ids
 	rejected    atomic.Int64   // events refused as invalid since the start
 	failures    *zap.Logger    // for answers of 5xx
-	refusals    *zap.Logger    // for events and keys that were refused
+	refusals    refusalQuota   // of lines for events and keys that were refused
 	inflaters   chan *inflater // one per core, since inflating waits for nothing
 	lists       chan struct{}  // one slot: taken while all topics, or all subscriptions, are listed
 	works       sync.Pool      // of *work
@@ -118,7 +118,6 @@ type Server struct {
 func New(config Config) *Server {
 	s := &Server{Config: config, started: time.Now(), inflaters: newInflaters(), lists: make(chan struct{}, 1)}
 	s.failures = config.Log.WithOptions(zap.WrapCore(sampled))
-	s.refusals = config.Log.WithOptions(zap.WrapCore(sparse))
 	s.serving, s.endStreams = context.WithCancel(context.Background())
 	s.budget.max, s.reads.max = config.Limits.BodiesInFlight, config.Limits.Reads
 	s.routes = map[string]*route{
