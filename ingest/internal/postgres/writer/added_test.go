@@ -114,10 +114,10 @@ func TestExceptionsThatMayPass(t *testing.T) {
 		fail string
 		want event.Reason
 	}{
-		"serialization":          {"RAISE serialization_failure" + at, event.ReasonUnavailable},
-		"starting":               {"RAISE cannot_connect_now" + at, event.ReasonUnavailable},
-		"remote":                 {"RAISE SQLSTATE '08006'" + at, event.ReasonUnavailable},
-		"disk":                   {"RAISE disk_full" + at, event.ReasonUnavailable},
+		"serialization":          {"RAISE serialization_failure" + at, event.ReasonUnexplained},
+		"starting":               {"RAISE cannot_connect_now" + at, event.ReasonUnexplained},
+		"remote":                 {"RAISE SQLSTATE '08006'" + at, event.ReasonUnexplained},
+		"disk":                   {"RAISE disk_full" + at, event.ReasonUnexplained},
 		"no table":               {"PERFORM FROM public.nowhere", event.ReasonUnexplained},
 		"passed on":              {"DECLARE n int; BEGIN SELECT 1 INTO STRICT n WHERE false; EXCEPTION WHEN no_data_found THEN RAISE; END", event.ReasonUnexplained},
 		"passed on as one's own": {"BEGIN PERFORM FROM public.nowhere; EXCEPTION WHEN undefined_table THEN RAISE EXCEPTION 'auditing'" + at + ", ERRCODE = SQLSTATE; END", event.ReasonUnexplained},
@@ -214,6 +214,9 @@ func TestUnexplained(t *testing.T) {
 		"deadlock":                     {pgconn.PgError{Code: "40P01"}, event.ReasonUnavailable},
 		"connection of a trigger":      {pgconn.PgError{Code: "08006"}, event.ReasonUnavailable},
 		"a lock":                       {pgconn.PgError{Code: "55P03"}, event.ReasonUnavailable},
+		"no room, raised":              {pgconn.PgError{Code: "53100", Routine: "exec_stmt_raise"}, event.ReasonUnexplained},
+		"deadlock, raised":             {pgconn.PgError{Code: "40P01", Routine: "exec_stmt_raise"}, event.ReasonUnexplained},
+		"a lock, raised":               {pgconn.PgError{Code: "55P03", Routine: "exec_stmt_raise"}, event.ReasonUnexplained},
 		"fatal":                        {pgconn.PgError{Code: "XX000", Severity: "FATAL"}, event.ReasonUnavailable},
 		"of the log":                   {pgconn.PgError{Code: "23502", SchemaName: "ingot", TableName: "batches"}, event.ReasonUnavailable},
 	} {

@@ -43,11 +43,14 @@ func notStored(err error) error {
 
 // unexplained recognizes an ERROR that may be caused by one row of many: a mistake in a trigger, an added column that
 // requires a value, a broken page of an index. It is not one if its SQLSTATE blames the server or the transaction: class
-// 08, 25 (read-only), 40 (a deadlock), 53 (no room), 57 (it is stopping).
+// 08, 25 (read-only), 40 (a deadlock), 53 (no room), 57 (it is stopping), or a lock. But what a trigger raises by that name
+// may be about one row, whatever it means: taken for an outage, it would hold up everybody.
 func unexplained(err error) bool {
-	code := postgres.SQLState(err)
-	return isError(err) && len(code) == 5 && !postgres.LockTimedOut(err) && !ofTheLog(err) &&
-		!ofClass(code, "08", "25", "40", "53", "57")
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || !isError(err) || len(pgErr.Code) != 5 || ofTheLog(err) {
+		return false
+	}
+	return slices.Contains(raisers, pgErr.Routine) || !postgres.LockTimedOut(err) && !ofClass(pgErr.Code, "08", "25", "40", "53", "57")
 }
 
 // tookTooLong recognizes the error of a statement that ran into its timeout. A merge may do so because of one row; a commit
