@@ -93,10 +93,17 @@ func (p *Pipeline) failedForNow(err error) {
 	p.log.Warn("attempt failed, nothing was stored", zap.Error(err))
 }
 
-// works ends an outage.
+// works notes that the store works.
 func (p *Pipeline) works() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.worksLocked()
+}
+
+func (p *Pipeline) worksLocked() {
+	if p.outageLocked() {
+		p.log.Info("the database works again", zap.Time("failed_since", p.downSince))
+	}
 	p.downSince = time.Time{}
 }
 

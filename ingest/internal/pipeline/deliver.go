@@ -13,7 +13,7 @@ func (p *Pipeline) deliverStored(f *flight, live []*request, stored []bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f.attempted = nil
-	p.downSince = time.Time{}
+	p.worksLocked()
 	took := time.Since(f.begun)
 	p.tookLocked(took)
 	p.storedLocked(live, took)

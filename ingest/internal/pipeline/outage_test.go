@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"ingot/ingest/internal/storetest"
 	"ingot/internal/event"
@@ -18,6 +19,11 @@ func TestOutage(t *testing.T) {
 	config := testConfig()
 	config.OutageGrace, config.RetryBase = 2*time.Second, config.RetryMax // so that 20 tries last
 	inBubble(t, config, func(t *testing.T, p running) {
+		core, told := observer.New(zap.InfoLevel)
+		p.log = zap.New(core)
+		again := func() int { return told.FilterMessage("the database works again").Len() }
+		p.fake.Next(unavailable()) // no outage yet, and its end is not told either
+		wantStored(t, <-p.submit(10, "before"), true)
 		for range 20 {
 			p.fake.Next(unavailable())
 		}
@@ -35,7 +41,13 @@ func TestOutage(t *testing.T) {
 		time.Sleep(2 * time.Second) // the committer sees that its batch has left
 		probe := p.submit(10, "d")
 		wantNotStored(t, <-p.submit(10, "e"), event.ReasonUnavailable)
+		if again() != 0 {
+			t.Error("the log tells of the end before it has come")
+		}
 		wantStored(t, <-probe, true)
+		if again() != 1 {
+			t.Errorf("the log tells %d times that the database works again, want once", again())
+		}
 		if s := p.Stats(); s.Refused != 3 || s.Expired != 2 {
 			t.Errorf("%d events refused and %d requests expired, want 3 and 2", s.Refused, s.Expired)
 		}
