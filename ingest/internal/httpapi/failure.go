@@ -15,39 +15,39 @@ import (
 	"ingot/internal/event"
 )
 
-// sampled keeps a flood of refusals from becoming a flood of log lines: of each kind
-// of problem the first ten of a second are logged, then every thousandth.
+// sampled keeps a flood of failures from becoming a flood of log lines: of each kind of problem the first ten of a second
+// are logged, then every thousandth.
 func sampled(core zapcore.Core) zapcore.Core {
 	return zapcore.NewSamplerWithOptions(core, time.Second, 10, 1000)
 }
 
 const (
-	// refusalLines is how many refusals of a kind are logged for each client in a minute, and refusalClients for how many
-	// clients: whoever asks from ever new addresses makes no flood either. Guesses.
-	refusalLines, refusalClients = 10, 100
+	// linesEach is how many lines of a kind one client, or one path, has in a minute, and linesOf how many have lines: whoever
+	// asks from ever new addresses makes no flood either. Guesses.
+	linesEach, linesOf = 10, 100
 )
 
-// refusalQuota bounds the lines about what clients have to mend, which they may send for ever. Each client has lines of its
-// own, so that a busy one does not hide another.
-type refusalQuota struct {
+// lineQuota bounds the lines about what may go on for hours: what clients have to mend, and answers of 503. Each client, or
+// path, has lines of its own, so that a busy one does not hide another.
+type lineQuota struct {
 	mu    sync.Mutex
 	begun time.Time // a minute for which lines are counted
-	lines map[refusalOf]int
+	lines map[lineOf]int
 }
 
-// refusalOf is a kind of problem that a client was told: the holder of a key, or else an address.
-type refusalOf struct{ kind, client string }
+// lineOf is a kind of problem, and whose it is: the holder of a key, or else an address; of a 503, a path.
+type lineOf struct{ kind, whose string }
 
-func (q *refusalQuota) take(r refusalOf, now time.Time) bool {
+func (q *lineQuota) take(l lineOf, now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.lines == nil || now.Sub(q.begun) >= time.Minute {
-		q.begun, q.lines = now, map[refusalOf]int{}
+		q.begun, q.lines = now, map[lineOf]int{}
 	}
-	if n, known := q.lines[r]; n == refusalLines || !known && len(q.lines) == refusalClients {
+	if n, known := q.lines[l]; n == linesEach || !known && len(q.lines) == linesOf {
 		return false
 	}
-	q.lines[r]++
+	q.lines[l]++
 	return true
 }
 
@@ -83,9 +83,8 @@ func withoutBody(cause error) error {
 	return cause
 }
 
-// logFailure logs a request that was answered 5xx, or whose data Postgres refused; and, more rarely, one that the
-// client has to mend, if events or a key were refused. The line has nothing of the body, and of the path only what is
-// fit for a line.
+// logFailure logs a request that was answered 5xx, or whose data Postgres refused; and one that the client has to mend, if
+// events or a key were refused. The line has nothing of the body, and of the path only what is fit for a line.
 func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	kind, failed := ctx.UserValue(kindKey{}).(string)
 	if !failed {
@@ -100,14 +99,24 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 			zap.Int("status", status), zap.Error(withoutBody(cause)),
 		}
 	}
+	holder, from, path := connOf(ctx).holder, ctx.RemoteIP(), string(ctx.Path())
+	mayTell := func(of *lineQuota, whose string) bool { return of.take(lineOf{kind, whose}, time.Now()) }
 	switch {
-	case status == fasthttp.StatusServiceUnavailable || refused && badData.By != "":
-		s.failures.Warn("request failed: "+kind, fields()...) // nobody's fault, or the publisher's
+	case status == fasthttp.StatusServiceUnavailable: // nobody's fault
+		if s.routes[path] == nil {
+			path = "other"
+		}
+		if mayTell(&s.unserved, path) {
+			s.Log.Warn("request failed: "+kind, fields()...)
+		}
+	case refused && badData.By != "": // the publisher's
+		if mayTell(&s.refusals, cmp.Or(holder, from.String())) {
+			s.Log.Warn("request failed: "+kind, fields()...)
+		}
 	case status >= 500 || refused:
 		s.failures.Error("request failed: "+kind, fields()...)
-	case status == fasthttp.StatusUnauthorized || status == fasthttp.StatusForbidden || string(ctx.Path()) == "/publish":
-		holder, from := connOf(ctx).holder, ctx.RemoteIP()
-		if s.refusals.take(refusalOf{kind, cmp.Or(holder, from.String())}, time.Now()) {
+	case status == fasthttp.StatusUnauthorized || status == fasthttp.StatusForbidden || path == "/publish":
+		if mayTell(&s.refusals, cmp.Or(holder, from.String())) {
 			s.Log.Info("request refused: "+kind, append(fields(), zap.String("key", holder), zap.Stringer("from", from))...)
 		}
 	}

@@ -169,32 +169,35 @@ func TestABusyClientHidesNobody(t *testing.T) {
 			t.Errorf("%d lines about %s, want %d", n, holder, want)
 		}
 	}
-	var q refusalQuota
+	var q lineQuota
 	now, told := time.Now(), 0
 	for client := range 1_000 {
 		for range 20 {
-			if q.take(refusalOf{"no-key", strconv.Itoa(client)}, now) {
+			if q.take(lineOf{"no-key", strconv.Itoa(client)}, now) {
 				told++
 			}
 		}
 	}
-	if told != 1_000 || q.take(refusalOf{"no-key", "0"}, now.Add(59*time.Second)) || !q.take(refusalOf{"no-key", "0"}, now.Add(time.Minute)) {
+	if told != 1_000 || q.take(lineOf{"no-key", "0"}, now.Add(59*time.Second)) || !q.take(lineOf{"no-key", "0"}, now.Add(time.Minute)) {
 		t.Errorf("%d lines of 1,000 clients; the quota is renewed each minute", told)
 	}
 }
 
-// A flood of refusals is not a flood of lines.
+// A flood of refusals is not a flood of lines, and does not hide what happens on another path.
 func TestFailuresAreSampled(t *testing.T) {
 	t.Parallel()
 	g := open(t)
+	g.reader.err = errors.New("connection lost")
 	w := g.dial(t)
-	const requests = 300
-	for range requests {
-		g.publisher.Next(storetest.Step{Fail: &event.NotStoredError{Reason: event.ReasonQueueFull}})
+	for range 300 {
+		g.publisher.Next(storetest.Step{Fail: &event.NotStoredError{Reason: event.ReasonUnavailable}})
 		w.send(request{"POST", "/publish", []string{jsonType}, valid("a")}.text())
 		w.answer("POST")
 	}
-	if n := g.logs.Len(); n < 10 || n > requests/2 {
-		t.Errorf("%d lines for %d refusals", n, requests)
+	g.get(t, "/events")
+	for path, want := range map[string]int{`"/publish"`: 10, `"/events"`: 1} {
+		if n := g.logs.FilterField(zap.String("path", path)).Len(); n != want {
+			t.Errorf("%d lines about %s, want %d", n, path, want)
+		}
 	}
 }

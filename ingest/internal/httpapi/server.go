@@ -96,8 +96,9 @@ type Server struct {
 	draining    atomic.Bool
 	requests    atomic.Uint64  // for request ids
 	rejected    atomic.Int64   // events refused as invalid since the start
-	failures    *zap.Logger    // for answers of 5xx
-	refusals    refusalQuota   // of lines for events and keys that were refused
+	failures    *zap.Logger    // for answers of 5xx, except 503
+	unserved    lineQuota      // of the log's lines about answers of 503
+	refusals    lineQuota      // of those about events and keys that were refused
 	inflaters   chan *inflater // one per core, since inflating waits for nothing
 	lists       chan struct{}  // one slot: taken while all topics, or all subscriptions, are listed
 	works       sync.Pool      // of *work
