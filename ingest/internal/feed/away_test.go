@@ -3,6 +3,8 @@ package feed
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,7 +30,7 @@ func TestTheDatabaseIsAway(t *testing.T) {
 		late := subscribe(t, h, event.Query{}, place)
 		defer late.Close()
 		log.mu.Lock()
-		log.fail = errors.New("no database")
+		log.fail = fmt.Errorf("no database: %w", context.DeadlineExceeded)
 		log.mu.Unlock()
 		log.commit("t", "s")
 		for _, s := range []*Subscriber{live, late} {
@@ -38,6 +40,9 @@ func TestTheDatabaseIsAway(t *testing.T) {
 		}
 		if n := told.FilterMessage("cannot read the feed, will try again").Len(); n != 3 {
 			t.Errorf("the log was told %d times in %s", n, 3*warnEvery)
+		}
+		if text := fmt.Sprint(told.All()[0].ContextMap()["error"]); !strings.Contains(text, "(--query-timeout)") {
+			t.Errorf("the log does not name the setting: %s", text)
 		}
 		log.mu.Lock()
 		log.fail = nil

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -167,6 +168,9 @@ func (h *Hub) failed(ctx context.Context, err error) {
 		h.endLocked(err)
 	case ctx.Err() == nil && time.Since(h.warned) >= warnEvery:
 		h.warned = time.Now()
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w; a page has %s (--query-timeout)", err, h.config.QueryTimeout)
+		}
 		h.log.Warn("cannot read the feed, will try again", zap.Error(err))
 	}
 }

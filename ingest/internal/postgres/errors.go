@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -39,6 +40,17 @@ func deadlocked(err error) bool { return SQLState(err) == "40P01" }
 
 // LockTimedOut recognizes the error of a statement that has waited for a lock for all of its lock_timeout.
 func LockTimedOut(err error) bool { return SQLState(err) == "55P03" }
+
+// OutOfTime recognizes the error of a statement that was cancelled: it ran into its timeout, or somebody cancelled it.
+func OutOfTime(err error) bool { return SQLState(err) == "57014" }
+
+// ExplainTimeout adds to such an error which setting gives a statement its time.
+func ExplainTimeout(err error, timeout time.Duration, flag string) error {
+	if OutOfTime(err) {
+		return fmt.Errorf("%w; a statement has %s (%s)", err, timeout, flag)
+	}
+	return err
+}
 
 // Denied recognizes the error of a statement for which the role lacks a right.
 func Denied(err error) bool { return SQLState(err) == MissingRight }

@@ -57,7 +57,7 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 		return nil
 	}
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		return setUp(ctx, conn.PgConn(), setup, config.Timeout)
+		return ExplainTimeout(setUp(ctx, conn.PgConn(), setup, config.Timeout), config.Timeout, "--query-timeout")
 	}
 	opened, err := pgxpool.NewWithConfig(context.Background(), c)
 	if err != nil {

@@ -73,7 +73,7 @@ func (p *Pruner) Prune(ctx context.Context, age time.Duration) (done Pruned, err
 		err = fmt.Errorf("%w: GRANT DELETE ON ingot.events, ingot.batches, ingot.topics to the role of the ingester", err)
 	}
 	if err != nil {
-		return Pruned{}, fmt.Errorf("delete old events: %w", postgres.ExplainReadOnly(err))
+		return Pruned{}, fmt.Errorf("delete old events: %w", postgres.ExplainTimeout(postgres.ExplainReadOnly(err), p.timeout, "--query-timeout"))
 	}
 	return done, nil
 }

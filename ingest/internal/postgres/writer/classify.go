@@ -26,7 +26,7 @@ func classify(err error) error {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && isBadData(pgErr.Code) && !slices.Contains(atTheirEnd, pgErr.Routine) {
 		return &event.BadDataError{Err: err}
 	}
-	if tookTooLong(err) {
+	if postgres.OutOfTime(err) { // perhaps because of one row; a commit Query more likely waits for the log's lock
 		return &event.NotStoredError{Reason: event.ReasonUnexplained, Err: err}
 	}
 	return notStored(err)
@@ -52,10 +52,6 @@ func unexplained(err error) bool {
 	}
 	return slices.Contains(raisers, pgErr.Routine) || !postgres.LockTimedOut(err) && !ofClass(pgErr.Code, "08", "25", "40", "53", "57")
 }
-
-// tookTooLong recognizes the error of a statement that ran into its timeout. A merge may do so because of one row; a commit
-// Query more likely waits for the log's lock.
-func tookTooLong(err error) bool { return postgres.SQLState(err) == "57014" }
 
 // unavailable is the fate of a batch that was not stored because of some failure that has nothing to do with its data.
 func unavailable(err error) error {

@@ -55,7 +55,7 @@ func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string
 	}
 	looking.Wait()
 	if err := errors.Join(errs[:]...); err != nil {
-		return "", fmt.Errorf("look up suspects: %w", err)
+		return "", fmt.Errorf("look up suspects: %w", postgres.ExplainTimeout(err, l.timeout, "--attempt-timeout"))
 	}
 	server = l.all[0].server
 	if other := l.all[len(parts)-1].server; other != server {

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"ingot/ingest/internal/postgres/postgrestest"
 	"ingot/ingest/internal/storetest"
+	"ingot/internal/pgtest"
 )
 
 // TestMemoryOfLookUps is used again by the next one, and let go of after a large one. Whatever the look-up before asked
@@ -52,4 +54,18 @@ func TestMemoryOfLookUps(t *testing.T) {
 		}
 	}
 	look("b", "a")
+}
+
+// TestALookUpThatTakesTooLong says which setting gives it its time.
+func TestALookUpThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	w := newWriter(t, url)
+	storetest.Merge(t, w, "a")
+	pgtest.Exec(t, pgtest.Client(t, url), "BEGIN; LOCK TABLE ingot.events")
+	w.lookers.timeout = time.Second
+	_, err := w.lookers.find(t.Context(), keys{ids: []string{"a"}, topics: []string{"t"}, positions: []int{0}}, make([]bool, 1))
+	if err == nil || !strings.Contains(err.Error(), "a statement has 1s (--attempt-timeout)") {
+		t.Errorf("got %v", err)
+	}
 }
