@@ -61,6 +61,9 @@ func (d *Decoded) Confine(s *Scope) {
 	d.Events = d.Events[:kept]
 	if len(d.Invalid) > invalid {
 		slices.SortFunc(d.Invalid, func(a, b Invalid) int { return cmp.Compare(a.Index, b.Index) })
+		for i := MaxExplained; i < len(d.Invalid); i++ {
+			d.Invalid[i].Errors = nil
+		}
 	}
 }
 

@@ -147,6 +147,29 @@ func TestConfine(t *testing.T) {
 	}
 }
 
+// TestConfinedAreExplainedLikeOthers: in the order of the body, and no more than MaxExplained of all that are invalid.
+func TestConfinedAreExplainedLikeOthers(t *testing.T) {
+	t.Parallel()
+	scope, err := ParseScope("in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := `{"event_id":"1","topic":"out","source":"s","timestamp":"2026-01-01T00:00:00Z","payload":1}`
+	d, err := Decode("["+strings.Repeat("null,"+outside+",", MaxExplained)+outside+"]", JSON, DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Confine(scope)
+	if len(d.Invalid) != 2*MaxExplained+1 {
+		t.Fatalf("%d are invalid", len(d.Invalid))
+	}
+	for i, inv := range d.Invalid {
+		if inv.Index != i || (inv.Errors != nil) != (i < MaxExplained) {
+			t.Errorf("at %d: %+v", i, inv)
+		}
+	}
+}
+
 // BenchmarkConfine is what a scope costs a request of a thousand events: of one topic each, of two that alternate, and without a
 // scope. None may allocate.
 func BenchmarkConfine(b *testing.B) {
