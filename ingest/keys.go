@@ -45,6 +45,7 @@ type keyCommand struct {
 	Name   string   `arg:"" help:"Whose key it is: letters, digits, dots, dashes, underscores. A name may have several keys."`
 	Rights []string `arg:"" help:"What it may do: publish (send events), read (events, streams, subscriptions), watch (/stats and /metrics)."`
 	Rate   *int     `name:"events-per-second" placeholder:"N" help:"Most events that its holder may send per second, over all of its keys; more are answered 429. Not set: no limit."`
+	Topics []string `sep:"none" placeholder:"TOPIC,.." help:"The only topics that it may send and read, or how they begin, followed by a star: orders,payment-*. A comma, star or percent sign that is part of a topic is written %2C, %2A, %25. Not set: all topics."`
 	File   string   `name:"keys-file" type:"named" required:"" env:"INGOT_KEYS_FILE" placeholder:"FILE" help:"File to add its line to; it is created if there is none."`
 }
 
@@ -53,7 +54,7 @@ func (c *keyCommand) Validate() error {
 	if c.Rate != nil && *c.Rate == 0 {
 		return errors.New("--events-per-second must be 1 or more; leave it out for no limit, or leave out publish to allow no events")
 	}
-	return keys.Check(c.Name, c.Rights, c.rate())
+	return keys.Check(c.Name, c.Rights, c.rate(), c.Topics...)
 }
 
 // rate is in events a second; 0: as many as come.
@@ -68,7 +69,7 @@ func (c *keyCommand) rate() int {
 func (c *keyCommand) Run() error { return c.run(os.Stdout, os.Stderr) }
 
 func (c *keyCommand) run(stdout, stderr io.Writer) error {
-	key, err := keys.Add(c.File, c.Name, c.Rights, c.rate())
+	key, err := keys.Add(c.File, c.Name, c.Rights, c.rate(), c.Topics...)
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}

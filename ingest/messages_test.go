@@ -71,7 +71,7 @@ func TestAFilterForTestsIsTold(t *testing.T) {
 // TestExitCodes is not parallel: it sets a variable of the process.
 func TestExitCodes(t *testing.T) {
 	for want, lines := range map[int][][]string{
-		exitUsage: {{"--nothing"}, {"--max-body=x"}, {"--max-body=0"}, {"--queue-events=1"}, {"--tls-cert=x"}, {"key", "a b", "read", "--keys-file=/none/at/all"}, {"key", "a", "write", "--keys-file=/none/at/all"}, {"key", "a", "publish", "--events-per-second=0", "--keys-file=/none/at/all"}, {"--database-url=mysql://x"}, {"verify", "--database-url=foo"}, {"healthcheck", "--listen=foo"}, {"healthcheck", "--listen=127.0.0.1:"}},
+		exitUsage: {{"--nothing"}, {"--max-body=x"}, {"--max-body=0"}, {"--queue-events=1"}, {"--tls-cert=x"}, {"key", "a b", "read", "--keys-file=/none/at/all"}, {"key", "a", "write", "--keys-file=/none/at/all"}, {"key", "a", "publish", "--events-per-second=0", "--keys-file=/none/at/all"}, {"key", "a", "read", "--topics=", "--keys-file=/none/at/all"}, {"key", "a", "read", "--topics=a*b", "--keys-file=/none/at/all"}, {"key", "a", "watch", "--topics=a", "--keys-file=/none/at/all"}, {"--database-url=mysql://x"}, {"verify", "--database-url=foo"}, {"healthcheck", "--listen=foo"}, {"healthcheck", "--listen=127.0.0.1:"}},
 		1:         {{"healthcheck", "--listen=127.0.0.1:0"}, {"verify", "--data-dir=" + filepath.Join(t.TempDir(), "typo")}},
 	} {
 		for _, line := range lines {
