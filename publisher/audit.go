@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"ingot/publisher/internal/audit"
 	"ingot/publisher/internal/client"
@@ -16,6 +17,9 @@ func audited(ctx context.Context, c *client.Client, s audit.Subject, m *meter, p
 		return &v
 	case ctx.Err() == nil:
 		problems["audit"] = err.Error()
+		if no, refused := errors.AsType[*client.Refused](err); refused && no.OtherTopics() {
+			problems["audit"] += ": the audit reads all topics, so use --no-audit, or a key for all of them"
+		}
 	}
 	return nil
 }

@@ -145,6 +145,41 @@ func TestFollowWithoutItsKey(t *testing.T) {
 	}
 }
 
+// TestWithAKeyForSomeTopics: what to type is said by follow, and by those that audit.
+func TestWithAKeyForSomeTopics(t *testing.T) {
+	t.Parallel()
+	refused := func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"type":"urn:ingot:problem:no-topic","title":"The key does not have this topic","detail":"only orders"}`)
+	}
+	for _, args := range [][]string{nil, {"--subscription=x"}, {"--subscription=x", "--create"}} {
+		synctest.Test(t, func(t *testing.T) {
+			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { refused(w) }))
+			exit, _, stderr := followed(t, t.Context(), network, args...)
+			if exit != exitBad || !strings.Contains(stderr, "403 The key does not have this topic: only orders") || !strings.Contains(stderr, "hint       the key in INGOT_KEY is for some topics only: name those to follow with --topic") {
+				t.Errorf("%v: exit %d\n%s", args, exit, stderr)
+			}
+		})
+	}
+	for _, args := range [][]string{{"simulate", "--events=10"}, {"replay", written(t, "a.log", "a line\n")}} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := &ingottest.Server{}
+			network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/events" {
+					refused(w)
+					return
+				}
+				srv.ServeHTTP(w, r)
+			}))
+			exit, stdout, stderr := command(t.Context(), network, args...)
+			if exit != exitBad || !strings.Contains(stdout, "403 The key does not have this topic: only orders") || !strings.Contains(stdout, "use --no-audit, or a key for all of them\n") {
+				t.Errorf("%v: exit %d\n%s%s", args, exit, stdout, stderr)
+			}
+		})
+	}
+}
+
 // TestFollowOfWhatIsNoIngot says to look at --url.
 func TestFollowOfWhatIsNoIngot(t *testing.T) {
 	t.Parallel()

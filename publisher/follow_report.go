@@ -62,6 +62,8 @@ func (r *following) hint(err error) string {
 		return ""
 	case !refused:
 		return "to continue after the last event, use --after=" + r.at
+	case no.OtherTopics():
+		return "the key in INGOT_KEY is for some topics only: name those to follow with --topic, and with --create for a subscription of them"
 	case no.Status == http.StatusForbidden:
 		return "the key in INGOT_KEY must have the right to read"
 	case no.Status == http.StatusGone && r.Subscription != "":

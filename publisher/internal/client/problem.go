@@ -19,6 +19,9 @@ type Refused struct {
 func (r *Refused) Error() string { return r.Err.Error() }
 func (r *Refused) Unwrap() error { return r.Err }
 
+// OtherTopics tells whether the key has the right, but not for all topics that were asked for.
+func (r *Refused) OtherTopics() bool { return r.Kind == "urn:ingot:problem:no-topic" }
+
 // Fault is what the server finds wrong with one field of an invalid event.
 type Fault struct {
 	Field  string `json:"field"`
