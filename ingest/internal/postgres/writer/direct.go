@@ -34,18 +34,15 @@ func (w *Writer) mergeDirect(ctx context.Context, b *batch, p plan) error {
 func (w *Writer) begin(ctx context.Context, b *batch, p plan) (x *exchange, err error) {
 	defer w.next.give()
 	err = w.inTurn(ctx, func() error {
-		if p.check {
-			b.believe()
-		}
 		if err := w.prepare(ctx, b); err != nil {
 			return err
 		}
-		if w.session.beforeRow {
-			return w.stagedAlone(ctx, b)
+		if w.session.beforeRow { // a trigger may keep rows out
+			return w.staged(ctx, b)
 		}
 		if err := w.lookUpBeside(ctx, b, p); err != nil {
 			w.cannotLookUp(b, err)
-			return w.stagedAlone(ctx, b)
+			return w.staged(ctx, b)
 		}
 		if err := w.session.number(ctx, b); err != nil {
 			return unavailable(err)
@@ -79,6 +76,9 @@ func (w *Writer) prepare(ctx context.Context, b *batch) error {
 // lookUpBeside finds out which keys exist, unless the batch's Query checks that. The look-up cannot find keys of the
 // batch before, which is not committed yet: those are believed to exist.
 func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
+	if p.check {
+		b.believe()
+	}
 	if b.believed != nil {
 		return nil
 	}
@@ -95,16 +95,6 @@ func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 		b.believeIn(before, asked)
 	}
 	return nil
-}
-
-// stagedAlone stages a batch that cannot take the direct path: a trigger may keep its rows out, or its keys could not be
-// looked up, or another server answered. The merge needs no look-up.
-func (w *Writer) stagedAlone(ctx context.Context, b *batch) error {
-	b.forgetKnown()
-	if err := w.alone(ctx); err != nil {
-		return err
-	}
-	return w.staged(ctx, b)
 }
 
 // sendDirect sends the batch on the direct path.

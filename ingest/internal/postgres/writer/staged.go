@@ -24,14 +24,14 @@ func (w *Writer) mergeStaged(ctx context.Context, b *batch) error {
 		return err
 	}
 	defer w.turn.give()
-	if err := w.alone(ctx); err != nil {
-		return err
-	}
 	return w.staged(ctx, b)
 }
 
-// staged merges a batch and commits it. Its caller has the turn, and no answer is awaited.
+// staged merges a batch and commits it, once no answer is awaited any more. Its caller has the turn.
 func (w *Writer) staged(ctx context.Context, b *batch) error {
+	if err := w.alone(ctx); err != nil {
+		return err
+	}
 	defer w.staging.Store(false)
 	if err := w.stage(ctx, b); err != nil {
 		w.rollback(ctx)
