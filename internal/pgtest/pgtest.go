@@ -30,16 +30,14 @@ func NewFrom(t testing.TB, template string, migrate Migrate) string {
 	defer cancel()
 	name, url, err := shared.create(ctx, template, migrate)
 	need(t, err)
-	t.Cleanup(func() { drop(t, name) })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
+		defer cancel()
+		if err := shared.drop(ctx, name); err != nil {
+			t.Errorf("pgtest: %v", err)
+		}
+	})
 	return url
-}
-
-func drop(t testing.TB, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
-	defer cancel()
-	if err := shared.drop(ctx, name); err != nil {
-		t.Errorf("pgtest: %v", err)
-	}
 }
 
 // Durable starts a cluster with fsync on, as the ingester runs it, for a test that kills it. It takes
