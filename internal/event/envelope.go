@@ -1,6 +1,9 @@
 package event
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The members of an event, in the order in which missing ones are reported.
 type member int
@@ -14,24 +17,13 @@ const (
 	members // how many there are
 )
 
-func (m member) String() string {
-	return [...]string{"event_id", "topic", "source", "timestamp", "payload"}[m]
-}
+var memberNames = [members]string{"event_id", "topic", "source", "timestamp", "payload"}
 
-func memberOf(key string) (member, bool) {
-	switch key {
-	case "event_id":
-		return memberID, true
-	case "topic":
-		return memberTopic, true
-	case "source":
-		return memberSource, true
-	case "timestamp":
-		return memberTimestamp, true
-	case "payload":
-		return memberPayload, true
-	}
-	return 0, false
+func (m member) String() string { return memberNames[m] }
+
+func memberOf(key string) (m member, known bool) {
+	at := slices.Index(memberNames[:], key)
+	return member(at), at >= 0
 }
 
 // eventState is the event being read and what was found wrong with it.
