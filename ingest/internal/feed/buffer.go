@@ -65,7 +65,7 @@ func (s *Subscriber) offerLocked(e *event.Stored) {
 	}
 	s.buffer = append(s.buffer, e)
 	s.bytes += size
-	s.notify()
+	tell(s.signal)
 }
 
 // overLocked deals with a subscriber whose buffer is full. If the subscriber waits in Next or has called it within
@@ -95,12 +95,5 @@ func (s *Subscriber) leaveLocked(err error) {
 			}
 		}
 	}
-	s.notify()
-}
-
-func (s *Subscriber) notify() {
-	select {
-	case s.signal <- struct{}{}:
-	default:
-	}
+	tell(s.signal)
 }

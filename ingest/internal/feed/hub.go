@@ -70,11 +70,15 @@ func New(config Config, tail, pages Log, log *zap.Logger) *Hub {
 // Wake tells Run that something was committed. It never waits, and does nothing while nobody listens: the first
 // subscriber that joins wakes Run itself.
 func (h *Hub) Wake() {
-	if h.live.Load() == 0 {
-		return
+	if h.live.Load() > 0 {
+		tell(h.wake)
 	}
+}
+
+// tell leaves a word in a channel with one slot, unless one is there already.
+func tell(slot chan<- struct{}) {
 	select {
-	case h.wake <- struct{}{}:
+	case slot <- struct{}{}:
 	default:
 	}
 }
