@@ -2,6 +2,7 @@ package torture
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +10,18 @@ import (
 
 // streamBlock is one of a stream: an event, or without data a place to resume from.
 type streamBlock struct{ id, data string }
+
+// eventID is the id of its event, "" if it has none.
+func (b streamBlock) eventID() (id string, err error) {
+	if b.data == "" {
+		return "", nil
+	}
+	var e struct {
+		ID string `json:"event_id"`
+	}
+	err = json.Unmarshal([]byte(b.data), &e)
+	return e.ID, err
+}
 
 // readBlock reads the next one. One that is broken off is none. The end of the stream,
 // which may be told by a comment, is io.EOF.

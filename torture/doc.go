@@ -1,39 +1,55 @@
 // Package torture runs the real binaries against a real Postgres, hurts them, and checks what is
 // left against what was promised. It contains only tests.
 //
+// What they stand on:
+//
 //	main_test.go      builds ingest and publisher once, for all tests
 //	process_test.go   one process: start, signal, kill -9, wait
 //	ingester_test.go  an ingester that answers, its figures, its restart
 //	database_test.go  data folders, and the Postgres in them
-//	client_test.go    requests, and a ledger of what became of each
+//	pair_test.go      a primary and its synchronous standby
+//	disk_test.go mount_linux_test.go mount_other_test.go  a small file system in memory, which can be full
+//	client_test.go    a request and its answer
+//	ledger_test.go    many requests, and what became of each
+//
+// Starts and stops:
 //
 //	start_test.go     starts that cannot work, and say so in one line
 //	stop_test.go      a stop, which answers every waiter before the database goes
 //	signals_test.go   a second signal, a drain that takes too long
 //	terminal_linux_test.go  Ctrl-C on a terminal
-//	down_test.go      the database gone, hanging, full, out of connections, and back
-//	mount_linux_test.go mount_other_test.go  a file system in memory, which can be full
-//	pair_test.go      a primary and its synchronous standby
-//	standby_test.go   the standby away, and a failover
 //	crash_test.go     kill -9 of the ingester and of Postgres, under load
+//
+// A database that does not answer, or not everybody:
+//
+//	down_test.go      gone, hanging, full, out of connections, and back
+//	standby_test.go   the standby away, and a failover
 //	locked_test.go    a table that somebody has locked
-//	descriptors_test.go  fewer descriptors than clients
+//
+// More than it can take:
+//
 //	full_test.go      a full queue, which refuses at once
 //	overload_test.go  ten times what the database takes: memory, answers, truth
+//	descriptors_test.go  fewer descriptors than clients
+//
+// Every way to write:
+//
 //	history_test.go   one history under every filter and on every path
-//	proxy_test.go     every point of pgproxy, met by a real ingester
 //	poison_test.go    what Postgres refuses when the decoder accepts it
-//	feed_test.go      followers of the feed, who miss nothing, whatever is restarted
-//	follow_test.go    what publisher follow prints, whatever is killed
-//	export_test.go    exports, which can be published again
-//	restore_test.go   places in a history that a restore has sent another way
-//	restored_test.go  who holds those places, and where they lead
-//	stalled_test.go   streams that stop reading, beside many that do not
-//	copy_test.go      the ways of copying a database
-//	follower_test.go  those followers, and one that goes by id
+//	proxy_test.go     every point of pgproxy, met by a real ingester
+//
+// The feed, and who follows it:
+//
+//	feed_test.go      followers, who miss nothing, whatever is restarted
+//	follower_test.go  these followers, and one that goes by id
 //	round_test.go     what they do: pages, streams, subscriptions
 //	block_test.go     what a stream consists of
-//	mutants_test.go   the storm against ingesters that are broken on purpose
+//	stalled_test.go   streams that stop reading, beside many that do not
+//	restore_test.go   places in a history that a restore has sent another way
+//	restored_test.go  who holds those places, and where they lead
+//	copy_test.go      the ways of copying a database
+//	follow_test.go    what publisher follow prints, whatever is killed
+//	export_test.go    exports, which can be published again
 //
 // The storm has all faults in one run, from one seed: ingesters on one Postgres, clients and readers
 // that never stop, faults one after the other, and an oracle.
@@ -41,7 +57,6 @@
 //	storm_test.go           which seeds, and how to repeat one
 //	storm_run_test.go       one seed from start to end
 //	storm_database_test.go  its Postgres: killed, read
-//	storm_disk_test.go      the file system under it, which can be full
 //	storm_ingester_test.go  its ingesters, each between two proxies
 //	storm_strike_test.go    one fault, from its moment to its end
 //	storm_gate_test.go      how far the clients may go: the storm's clock
@@ -58,6 +73,7 @@
 //	storm_figures_test.go   goroutines, descriptors, memory, logs, the filter
 //	storm_report_test.go    the table at the end, and what has to be in it
 //	storm_self_test.go      what the storm itself could get wrong
+//	mutants_test.go         the storm against ingesters that are broken on purpose
 //
 //	internal/oracle    what was asked, what was told and what is there; the rules between them
 //	internal/traffic   seeded requests, and clients that never send twice of their own accord

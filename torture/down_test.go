@@ -184,27 +184,30 @@ func refusing(code string) func(*testing.T, *localpg.Server) func() {
 // again while there is no room.
 func TestDiskFull(t *testing.T) {
 	data := dataFolder(t)
-	disk := filepath.Dir(data)
-	if err := mountMemory(disk, 300<<20); err != nil {
+	disk, err := mountDisk(filepath.Dir(data), 300<<20)
+	if err != nil {
 		t.Skip("not run: no file system can be mounted here: ", err)
 	}
 	t.Cleanup(func() { // dataFolder's own cleanup removes what it sees
-		if err := unmountLater(disk); err != nil {
+		if err := disk.discard(data); err != nil {
 			t.Error(err)
 		}
 	})
 	i := startIngester(t, "--data-dir", data, "--deadline=2s", "--attempt-timeout=3s", "--outage-grace=500ms")
 	told := newLedger(10)
 	storeAll(t, i, told, 5)
-	filler := filepath.Join(disk, "filler")
-	fill(t, filler)
+	free, err := disk.fill()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told.payload = 100_000
 	for told.counts()["503 database-unavailable"] == 0 { // what was reserved is used up first
-		sendLarge(i, told, 5)
+		sendAll(i, told, len(told.answers), 5)
 	}
 	if !strings.Contains(i.said(i.stderr)+serverLog(t, data), "No space left on device") {
 		t.Error("nobody has complained of a full disk")
 	}
-	if err := os.Remove(filler); err != nil {
+	if err := free(); err != nil {
 		t.Fatal(err)
 	}
 	awaitStored(t, i, told)
@@ -221,30 +224,4 @@ func serverLog(t *testing.T, data string) string {
 		t.Fatal(err)
 	}
 	return string(log)
-}
-
-// sendLarge publishes n requests of a megabyte at once.
-func sendLarge(i *ingester, told *ledger, n int) {
-	first := len(told.answers)
-	var requests sync.WaitGroup
-	for request := first; request < first+n; request++ {
-		requests.Go(func() { told.add(request, i.publishBytes(events(request, told.size, 100_000))) }) // ends with its answer
-	}
-	requests.Wait()
-}
-
-// fill writes until there is no room.
-func fill(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for err == nil {
-		_, err = f.Write(make([]byte, 64<<10))
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
 }

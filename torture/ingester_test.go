@@ -124,6 +124,16 @@ func (i *ingester) awaitStats(t testing.TB, what string, so func(stats) bool) {
 	})
 }
 
+// status is that of a GET, 0 without an answer.
+func (i *ingester) status(path string) int {
+	answer, err := i.http.Get(i.url(path))
+	if err != nil {
+		return 0
+	}
+	defer answer.Body.Close()
+	return answer.StatusCode
+}
+
 // peakMemory is the most memory the process has had resident, in bytes.
 func (i *ingester) peakMemory(t testing.TB) int64 {
 	t.Helper()

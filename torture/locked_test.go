@@ -32,9 +32,9 @@ func TestALockedTable(t *testing.T) {
 			storeAll(t, i, told, 3)
 			conn, beside := pgtest.Client(t, server.URL()), pgtest.Client(t, server.URL())
 			pgtest.Exec(t, conn, "BEGIN; "+lock)
-			stored, failed := i.figures(t)
+			stored, failed := i.alarming(t)
 			sendAll(i, told, 3, 5)
-			if now, failing := i.figures(t); now != stored || failing != failed+5 {
+			if now, failing := i.alarming(t); now != stored || failing != failed+5 {
 				t.Errorf("%d batches, %d before; %d answers of 503 or 504, %d before", now, stored, failing, failed)
 			}
 			n := 8
@@ -62,8 +62,8 @@ func TestALockedTable(t *testing.T) {
 	}
 }
 
-// figures are those that the alert "nothing is stored" is made of.
-func (i *ingester) figures(t *testing.T) (batches, failed int) {
+// alarming are the figures that the alert "nothing is stored" is made of.
+func (i *ingester) alarming(t *testing.T) (batches, failed int) {
 	t.Helper()
 	answer, err := i.http.Get(i.url("/metrics"))
 	if err != nil {

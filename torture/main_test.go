@@ -35,14 +35,17 @@ func (b built) Run() int {
 
 // build makes the binaries when a test first wants one: before the tests go test does not notice of what (buildtest).
 var build = sync.OnceValue(func() error {
-	var flags []string
-	if builtWithRace() {
-		flags = append(flags, "-race")
-	}
-	return buildtest.Build(binaries, flags, "ingot/ingest", "ingot/publisher")
+	return buildtest.Build(binaries, buildFlags(), "ingot/ingest", "ingot/publisher")
 })
 
 func builtWithRace() bool { return os.Getenv("INGOT_BUILD_RACE") == "1" }
+
+func buildFlags() []string {
+	if builtWithRace() {
+		return []string{"-race"}
+	}
+	return nil
+}
 
 func long() bool { return os.Getenv("INGOT_LONG") == "1" }
 

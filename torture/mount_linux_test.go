@@ -10,6 +10,3 @@ import (
 func mountMemory(folder string, size int) error {
 	return unix.Mount("ingot-torture", folder, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", size))
 }
-
-// unmountLater takes it away as soon as nobody uses it any more.
-func unmountLater(folder string) error { return unix.Unmount(folder, unix.MNT_DETACH) }

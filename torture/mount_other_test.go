@@ -6,5 +6,3 @@ import "errors"
 
 // mountMemory has no counterpart here.
 func mountMemory(string, int) error { return errors.ErrUnsupported }
-
-func unmountLater(string) error { return errors.ErrUnsupported }

@@ -99,11 +99,7 @@ func stormAgainst(t *testing.T, m mutant.Mutant) outcome {
 	defer runtime.UnlockOSThread()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "ingest")
-	var flags []string
-	if builtWithRace() {
-		flags = append(flags, "-race")
-	}
-	if err := mutant.Build(t.Context(), program, flags, mutant.Lax, m); err != nil {
+	if err := mutant.Build(t.Context(), program, buildFlags(), mutant.Lax, m); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), mutantHang)
@@ -117,7 +113,7 @@ func stormAgainst(t *testing.T, m mutant.Mutant) outcome {
 	if !o.passed {
 		o.rules = violated(o.said)
 	}
-	o.said = o.said[max(0, len(o.said)-4000):]
+	o.said = last(o.said, 4000)
 	return o
 }
 

@@ -101,9 +101,12 @@ func (p *process) clean() {
 		p.t.Errorf("%s raced", p.Cmd.Path)
 	}
 	if p.t.Failed() && !p.quiet {
-		p.t.Logf("%s said at last:\n%s", strings.Join(p.Cmd.Args, " "), log[max(0, len(log)-4000):])
+		p.t.Logf("%s said at last:\n%s", strings.Join(p.Cmd.Args, " "), last(log, 4000))
 	}
 }
+
+// last is the end of a text: so many bytes.
+func last(text string, n int) string { return text[max(0, len(text)-n):] }
 
 // await polls until it is so. It waits for conditions, never for a time.
 func await(t testing.TB, what string, so func() bool) {

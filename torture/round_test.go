@@ -72,14 +72,12 @@ func streamRound(ctx context.Context, r *follower) error {
 		if err != nil {
 			return err
 		}
-		if b.data != "" {
-			var e struct {
-				ID string `json:"event_id"`
-			}
-			if err := json.Unmarshal([]byte(b.data), &e); err != nil {
-				return err
-			}
-			r.seen = append(r.seen, e.ID)
+		id, err := b.eventID()
+		if err != nil {
+			return err
+		}
+		if id != "" {
+			r.seen = append(r.seen, id)
 		}
 		r.cursor = b.id
 		if total := r.house.total.Load(); total > 0 && int64(len(r.seen)) >= total {

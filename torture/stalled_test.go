@@ -3,7 +3,6 @@ package torture
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -131,16 +130,11 @@ func (u *unread) next() error {
 		return err
 	}
 	u.place = b.id
-	if b.data != "" {
-		var e struct {
-			ID string `json:"event_id"`
-		}
-		if err := json.Unmarshal([]byte(b.data), &e); err != nil {
-			return err
-		}
-		u.seen = append(u.seen, e.ID)
+	id, err := b.eventID()
+	if id != "" {
+		u.seen = append(u.seen, id)
 	}
-	return nil
+	return err
 }
 
 // rest reads what was on its way, up to where the stream was cut off.

@@ -1,14 +1,9 @@
 package torture
 
 import (
-	"maps"
-	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 
 	"ingot/internal/pgtest"
 )
@@ -92,61 +87,4 @@ func TestFailover(t *testing.T) {
 	checkSettled(t, promoted, told)
 	i.stop(t)
 	verify(t, "--database-url="+p.standby.URL())
-}
-
-// sendAll publishes n requests at once and waits for their answers.
-func sendAll(i *ingester, told *ledger, first, n int) {
-	var requests sync.WaitGroup
-	for request := first; request < first+n; request++ {
-		requests.Go(func() { told.add(request, i.publishBytes(events(request, told.size, 100))) }) // ends with its answer
-	}
-	requests.Wait()
-}
-
-// storeAll sends the first n requests until they are answered with 200.
-func storeAll(t testing.TB, i *ingester, told *ledger, n int) {
-	t.Helper()
-	for request := range n {
-		await(t, "a request to be stored", func() bool {
-			told.add(request, i.publishBytes(events(request, told.size, 100)))
-			return told.answers[request].status == http.StatusOK
-		})
-	}
-}
-
-func (l *ledger) addAll(other *ledger) {
-	for request, a := range other.answers {
-		l.add(request, a)
-	}
-}
-
-// first is the first request with that answer.
-func (l *ledger) first(answer string) int {
-	for _, request := range slices.Sorted(maps.Keys(l.answers)) {
-		if l.answers[request].String() == answer {
-			return request
-		}
-	}
-	return -1
-}
-
-// settle sends every request of the ledger again, until it is answered with 200.
-func settle(t testing.TB, i *ingester, told *ledger) {
-	t.Helper()
-	for request := range told.answers {
-		await(t, "the same ids to be settled", func() bool {
-			return i.publishBytes(events(request, told.size, 100)).status == http.StatusOK
-		})
-	}
-}
-
-// checkSettled: each event of the ledger is in the table once, and nothing else is.
-func checkSettled(t testing.TB, conn *pgx.Conn, told *ledger) {
-	t.Helper()
-	want := int64(len(told.answers) * told.size)
-	rows := pgtest.Number(t, conn, "SELECT count(*) FROM ingot.events")
-	keys := pgtest.Number(t, conn, "SELECT count(DISTINCT (event_id, topic)) FROM ingot.events")
-	if rows != want || keys != want {
-		t.Errorf("%d rows and %d keys, want %d", rows, keys, want)
-	}
 }

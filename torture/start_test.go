@@ -78,15 +78,7 @@ func TestUnloggedTablesAreRefused(t *testing.T) {
 	server := pgtest.DurableWith(t, nil)
 	startIngester(t, "--database-url", server.URL()).stop(t)
 	pgtest.Exec(t, pgtest.Client(t, server.URL()), "ALTER TABLE ingot.events SET UNLOGGED")
-	p := launch(t, binary(t, "ingest"), "--listen", freeAddress(t), "--database-url", server.URL())
-	if code := p.wait(); code != 1 || !strings.Contains(p.said(p.stderr), "unlogged tables ingot.events: ALTER TABLE .. SET LOGGED") {
-		t.Errorf("exit code %d: %s", code, p.said(p.stderr))
-	}
-	i := startIngester(t, "--database-url", server.URL(), "--allow-unsafe-durability")
-	await(t, "the warning", func() bool {
-		return i.logged("this database may lose acknowledged events when its machine crashes")
-	})
-	i.stop(t)
+	refusedUntilAllowed(t, server.URL(), "unlogged tables ingot.events: ALTER TABLE .. SET LOGGED")
 }
 
 // TestUnsafeDurabilityIsRefused: a database that may lose what it has acknowledged is
@@ -95,15 +87,21 @@ func TestUnsafeDurabilityIsRefused(t *testing.T) {
 	for _, setting := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
 		t.Run(setting, func(t *testing.T) {
 			server := pgtest.DurableWith(t, map[string]string{setting: "off"})
-			p := launch(t, binary(t, "ingest"), "--listen", freeAddress(t), "--database-url", server.URL())
-			if code := p.wait(); code != 1 || !strings.Contains(p.said(p.stderr), "this database may lose acknowledged events in a crash") {
-				t.Errorf("exit code %d: %s", code, p.said(p.stderr))
-			}
-			i := startIngester(t, "--database-url", server.URL(), "--allow-unsafe-durability")
-			await(t, "the warning", func() bool {
-				return i.logged("this database may lose acknowledged events when its machine crashes")
-			})
-			i.stop(t)
+			refusedUntilAllowed(t, server.URL(), "this database may lose acknowledged events in a crash")
 		})
 	}
+}
+
+// refusedUntilAllowed: an ingester does not start on a database that is not durable, and warns when it may.
+func refusedUntilAllowed(t *testing.T, url, says string) {
+	t.Helper()
+	p := launch(t, binary(t, "ingest"), "--listen", freeAddress(t), "--database-url", url)
+	if code := p.wait(); code != 1 || !strings.Contains(p.said(p.stderr), says) {
+		t.Errorf("exit code %d: %s", code, p.said(p.stderr))
+	}
+	i := startIngester(t, "--database-url", url, "--allow-unsafe-durability")
+	await(t, "the warning", func() bool {
+		return i.logged("this database may lose acknowledged events when its machine crashes")
+	})
+	i.stop(t)
 }

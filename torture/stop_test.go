@@ -100,16 +100,6 @@ func awaitStopping(t *testing.T, i *ingester) {
 	await(t, "the log to say that it stops", func() bool { return i.logged("stopping: no new events are accepted, waiting for the queue") })
 }
 
-// status is that of a GET, 0 without an answer.
-func (i *ingester) status(path string) int {
-	answer, err := i.http.Get(i.url(path))
-	if err != nil {
-		return 0
-	}
-	defer answer.Body.Close()
-	return answer.StatusCode
-}
-
 // TestStopUnderLoad: SIGTERM while many clients send as fast as they can. Whoever was
 // told "stored" finds it; whoever was refused, or found the door closed, does not.
 func TestStopUnderLoad(t *testing.T) {

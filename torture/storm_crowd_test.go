@@ -144,7 +144,7 @@ func (s *storm) holdKey(i *stormIngester) bool {
 	}
 	parked := false
 	err = s.database.askOnce(func(ctx context.Context, conn *pgx.Conn) error {
-		if err := hold(ctx, conn, r); err != nil {
+		if err := insertKey(ctx, conn, r); err != nil {
 			return err
 		}
 		s.bring(r, i)
@@ -159,7 +159,7 @@ func (s *storm) holdKey(i *stormIngester) bool {
 	return err == nil && parked
 }
 
-func hold(ctx context.Context, conn *pgx.Conn, r traffic.Request) error {
+func insertKey(ctx context.Context, conn *pgx.Conn, r traffic.Request) error {
 	if _, err := conn.Exec(ctx, "BEGIN"); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // stormDatabase is a Postgres whose life the storm controls.
 type stormDatabase struct {
 	*localpg.Server
-	disk *stormDisk // its folder; nil: nothing could be mounted
+	disk *disk // its folder; nil: nothing could be mounted
 }
 
 // stormSettings: without wal_writer_delay a commit that does not wait for its flush
@@ -28,12 +28,15 @@ var stormSettings = map[string]string{
 	"wal_writer_delay": "10s", "wal_writer_flush_after": "1GB",
 }
 
+// stormDiskSize leaves room for a seed and its log.
+const stormDiskSize = 1 << 30
+
 // openStormDatabase starts it in a folder of its own, on a small file system in
 // memory where this process may mount one.
 func openStormDatabase(t *testing.T) *stormDatabase {
 	t.Helper()
 	data := dataFolder(t)
-	disk, err := mountDisk(filepath.Dir(data))
+	disk, err := mountDisk(filepath.Dir(data), stormDiskSize)
 	if err != nil {
 		t.Logf("the disk will not be filled, nothing can be mounted: %v", err)
 	}
@@ -57,10 +60,7 @@ func (d *stormDatabase) close(t *testing.T, data string) {
 	if d.disk == nil {
 		return
 	}
-	if err := localpg.Discard(context.Background(), data); err != nil {
-		t.Error(err)
-	}
-	if err := d.disk.unmount(); err != nil {
+	if err := d.disk.discard(data); err != nil {
 		t.Error(err)
 	}
 }

@@ -89,11 +89,7 @@ func laxIngest(t *testing.T) string {
 	if _, err := os.Stat(program); err == nil {
 		return program
 	}
-	var flags []string
-	if builtWithRace() {
-		flags = append(flags, "-race")
-	}
-	if err := mutant.Build(t.Context(), program, flags, mutant.Lax); err != nil {
+	if err := mutant.Build(t.Context(), program, buildFlags(), mutant.Lax); err != nil {
 		t.Fatal(err)
 	}
 	return program

@@ -77,5 +77,3 @@ func (s *storm) alive() {
 	default:
 	}
 }
-
-func last(text string, n int) string { return text[max(0, len(text)-n):] }

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -11,14 +12,13 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"ingot/internal/localpg"
 )
 
-// stormDiskSize leaves room for a seed and its log.
-const stormDiskSize = 1 << 30
-
-// stormDisk is a small file system in memory, which can be filled. It does not outlive
+// disk is a small file system in memory, which can be filled. It does not outlive
 // this process: a keeper, which is another one, waits for the end of its stdin.
-type stormDisk struct {
+type disk struct {
 	folder string
 	keeper *exec.Cmd
 	alive  io.Closer // the keeper's stdin
@@ -32,12 +32,12 @@ for n in $(seq 300); do
 done
 rmdir "$1"`
 
-// mountDisk fails where this process may mount nothing.
-func mountDisk(folder string) (*stormDisk, error) {
-	if err := mountMemory(folder, stormDiskSize); err != nil {
+// mountDisk mounts one of so many bytes on a folder. It fails where this process may mount nothing.
+func mountDisk(folder string, size int) (*disk, error) {
+	if err := mountMemory(folder, size); err != nil {
 		return nil, err
 	}
-	d := &stormDisk{folder: folder, keeper: exec.Command("sh", "-c", keep, "keeper", folder)}
+	d := &disk{folder: folder, keeper: exec.Command("sh", "-c", keep, "keeper", folder)}
 	d.keeper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is not for it
 	alive, err := d.keeper.StdinPipe()
 	if err == nil {
@@ -50,14 +50,19 @@ func mountDisk(folder string) (*stormDisk, error) {
 }
 
 // unmount takes it away, with its folder, once nobody uses it.
-func (d *stormDisk) unmount() error {
+func (d *disk) unmount() error {
 	err := unix.Unmount(d.folder, 0)
 	_ = d.alive.Close()
 	return errors.Join(err, d.keeper.Wait())
 }
 
+// discard takes it away with the data of a Postgres in it.
+func (d *disk) discard(data string) error {
+	return errors.Join(localpg.Discard(context.Background(), data), d.unmount())
+}
+
 // fill leaves no room on the disk until the returned function is called.
-func (d *stormDisk) fill() (free func() error, err error) {
+func (d *disk) fill() (free func() error, err error) {
 	ballast := filepath.Join(d.folder, "ballast")
 	f, err := os.Create(ballast)
 	if err != nil {
@@ -73,12 +78,12 @@ func (d *stormDisk) fill() (free func() error, err error) {
 	return func() error { return os.Remove(ballast) }, nil
 }
 
-// TestADiskGoesWithTheStorm: whether the storm takes it away or is killed.
-func TestADiskGoesWithTheStorm(t *testing.T) {
+// TestADiskGoesWithItsTest, which takes it away or is killed.
+func TestADiskGoesWithItsTest(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(d *stormDisk) error{
-		"taken away": (*stormDisk).unmount,
-		"killed": func(d *stormDisk) error { // all that the end of this process does to it
+	for name, end := range map[string]func(d *disk) error{
+		"taken away": (*disk).unmount,
+		"killed": func(d *disk) error { // all that the end of this process does to it
 			return errors.Join(d.alive.Close(), d.keeper.Wait())
 		},
 	} {
@@ -86,7 +91,7 @@ func TestADiskGoesWithTheStorm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := mountDisk(folder)
+		d, err := mountDisk(folder, 1<<20)
 		if err != nil {
 			_ = os.Remove(folder)
 			t.Skipf("nothing can be mounted: %v", err)
