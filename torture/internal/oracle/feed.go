@@ -46,13 +46,6 @@ func (f *Feed) seeLocked(p int, r Row) string {
 	return ""
 }
 
-// Length is how many rows the furthest reader has seen.
-func (f *Feed) Length() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.order)
-}
-
 // CheckAll holds the feed against the table, once the readers have come to the end of the feed. ends is the position
 // at which each of them stands.
 func (f *Feed) CheckAll(rows []Row, ends map[string]int) {

@@ -100,26 +100,21 @@ func (h *History) nextLocked() int64 {
 	return h.tick
 }
 
-// Counts are the numbers of attempts by what clients were told about them.
-type Counts struct{ Attempts, Stored, Duplicates, Refused, Unknown int64 }
+// Counts are the numbers of attempts by what clients were told about them, but for those that were refused.
+type Counts struct{ Stored, Duplicates, Unknown int64 }
 
 // Counts adds up all attempts that were sent.
 func (h *History) Counts() (c Counts) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, a := range h.attempts {
-		if a == nil {
-			continue
-		}
-		c.Attempts++
-		switch a.Fate {
-		case Stored:
+		switch {
+		case a == nil:
+		case a.Fate == Stored:
 			c.Stored++
-		case Duplicate:
+		case a.Fate == Duplicate:
 			c.Duplicates++
-		case Refused:
-			c.Refused++
-		default:
+		case a.Fate.undecided():
 			c.Unknown++
 		}
 	}
