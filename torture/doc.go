@@ -78,7 +78,7 @@
 //	internal/oracle    what was asked, what was told and what is there; the rules between them
 //	internal/traffic   seeded requests, and clients that never send twice of their own accord
 //	internal/pgproxy   breaks what passes between an ingester and Postgres, at a chosen message
-//	internal/netproxy  breaks what passes between clients and an ingester (both stand on ingot/internal/door)
+//	internal/netproxy  swallows answers on their way to clients (both stand on ingot/internal/door)
 //	internal/mutant    ingesters that are broken on purpose, and one whose decoder is lax
 //
 // Faults come at moments of progress, never after a time; these are drawn from a seed, which is

@@ -67,7 +67,7 @@ func (s *storm) openIngesters(scale float64) {
 		}
 		flags := append(append([]string{}, stormFlags...), "--debug-listen", i.debug, "--database-url", i.back.URL)
 		i.ingester = newIngester(s.T, program, append(flags, kind.flags...)...)
-		if i.front, err = netproxy.Listen(i.address); err != nil {
+		if i.front, err = netproxy.Open(i.address); err != nil {
 			s.Fatal(err)
 		}
 		s.ingesters = append(s.ingesters, i)

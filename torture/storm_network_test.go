@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"ingot/torture/internal/netproxy"
 	"ingot/torture/internal/pgproxy"
 )
 
@@ -95,7 +94,7 @@ func (s *storm) networkFaults() (faults []fault) {
 		}},
 		fault{kind: "answers swallowed", detail: j.name, strike: func() bool {
 			over := s.history.Excuse(j.name)
-			armed := j.front.Arm(netproxy.Fault{Do: netproxy.SwallowResponse, Times: 10})
+			armed := j.front.SwallowAnswers(10)
 			s.until(func() bool { return armed.Count() == 10 })
 			j.front.Disarm()
 			s.hold(5)

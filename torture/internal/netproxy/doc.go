@@ -1,5 +1,5 @@
-// Package netproxy stands between clients and an ingester and knows only bytes: it cuts a request
-// or an answer in the middle, or takes the answer away. The moods of all connections (Pass, Delay,
-// BlackHole, Refuse) and Cut are those of package door; Delay waits before each piece that is read,
-// in both directions. The torture tests own one for each ingester. For what ends and when, see door.
+// Package netproxy stands between clients and an ingester and knows only bytes: it takes answers away
+// (SwallowAnswers). The moods of all connections (Pass, Delay, BlackHole, Refuse) and Cut are those of
+// package door; Delay waits before each piece that is read, in both directions. The torture tests own
+// one for each ingester. For what ends and when, see door.
 package netproxy

@@ -13,20 +13,25 @@ const bufferSize = 32 << 10
 // Proxy relays connections to one ingester. Its moods are those of Door.
 type Proxy struct {
 	*door.Door
-	faults door.Faults[Fault]
+	swallows door.Faults[struct{}]
 }
 
-// Listen listens on a free port of 127.0.0.1 and relays to upstream, host:port, until
-// Close.
-func Listen(upstream string) (*Proxy, error) {
-	p := &Proxy{}
-	d, err := door.Open("tcp", upstream, p.serve)
-	if err != nil {
+// Open listens on a free port of 127.0.0.1 and relays to upstream, host:port, until Close.
+func Open(upstream string) (p *Proxy, err error) {
+	p = &Proxy{}
+	if p.Door, err = door.Open("tcp", upstream, func(c *door.Conn) { p.serve(c) }); err != nil {
 		return nil, err
 	}
-	p.Door = d
 	return p, nil
 }
+
+// SwallowAnswers passes the next requests, so many on whatever connection, and cuts both sides with an RST when their answers
+// begin: the ingester has decided, and the client was not told. The proxy sees bytes only: a request begins when a client sends
+// something after bytes of an answer, or for the first time.
+func (p *Proxy) SwallowAnswers(times int) *door.Armed { return p.swallows.Add(struct{}{}, times) }
+
+// Disarm takes back what has not struck.
+func (p *Proxy) Disarm() { p.swallows.Disarm() }
 
 // serve relays one connection: its requests in this goroutine, its answers in another one.
 func (p *Proxy) serve(c *door.Conn) {
@@ -42,20 +47,19 @@ func (p *Proxy) serve(c *door.Conn) {
 	c.Hold() // a client may have closed its half and still wait for the answer
 }
 
-// relay is one connection and the fault that has struck it.
+// relay is one connection.
 type relay struct {
 	p *Proxy
 	c *door.Conn
 
-	mu    sync.Mutex // guards what follows
-	idle  bool       // the last bytes were an answer's, or there were none
-	fault *Fault
-	left  int // bytes that still pass before the fault cuts
+	mu      sync.Mutex // guards what follows
+	idle    bool       // the last bytes were an answer's, or there were none
+	swallow bool       // the answer that comes next
 }
 
 // move copies bytes from one side to the other. It returns nil when from has ended, and an error when the connection
-// has. pass tells how many of n bytes that came are to go on, and whether the connection is cut after them.
-func (r *relay) move(to, from door.Side, pass func(n int) (passes int, cut bool)) error {
+// has. passes is called for each piece that came; false cuts the connection.
+func (r *relay) move(to, from door.Side, passes func() bool) error {
 	buf := make([]byte, bufferSize)
 	for {
 		n, err := from.Read(buf)
@@ -63,13 +67,12 @@ func (r *relay) move(to, from door.Side, pass func(n int) (passes int, cut bool)
 			if err := r.c.Lag(); err != nil {
 				return err
 			}
-			passes, cut := pass(n)
-			if _, err := to.Write(buf[:passes]); err != nil {
-				return err
-			}
-			if cut {
-				r.cut()
+			if !passes() {
+				r.c.Reset()
 				return io.ErrClosedPipe
+			}
+			if _, err := to.Write(buf[:n]); err != nil {
+				return err
 			}
 		}
 		if err == io.EOF {
@@ -81,49 +84,21 @@ func (r *relay) move(to, from door.Side, pass func(n int) (passes int, cut bool)
 	}
 }
 
-// request is told of n bytes that the client has sent.
-func (r *relay) request(n int) (passes int, cut bool) {
+// request is told that bytes of the client have come.
+func (r *relay) request() (passes bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.idle && r.fault == nil {
-		if f, ok := r.p.faults.Take(func(Fault) bool { return true }); ok {
-			r.fault, r.left = &f, f.After
-		}
+	if r.idle && !r.swallow {
+		_, r.swallow = r.p.swallows.Take(func(struct{}) bool { return true })
 	}
 	r.idle = false
-	if r.fault == nil || r.fault.Do != CutRequest {
-		return n, false
-	}
-	return r.spend(n)
+	return true
 }
 
-// answer is told of n bytes that the ingester has sent.
-func (r *relay) answer(n int) (passes int, cut bool) {
+// answer is told that bytes of the ingester have come.
+func (r *relay) answer() (passes bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.idle = true
-	switch {
-	case r.fault == nil || r.fault.Do == CutRequest:
-		return n, false
-	case r.fault.Do == SwallowResponse:
-		return 0, true
-	}
-	return r.spend(n)
-}
-
-// cut ends both sides. Only a swallowed answer is cut with an RST: an RST could take away bytes that were passed
-// before.
-func (r *relay) cut() {
-	if r.fault.Do == SwallowResponse {
-		r.c.Reset()
-		return
-	}
-	r.c.End()
-}
-
-// spend passes bytes until as many as the fault lets pass are used up.
-func (r *relay) spend(n int) (passes int, cut bool) {
-	passes = min(n, r.left)
-	r.left -= passes
-	return passes, r.left == 0
+	return !r.swallow
 }
