@@ -37,7 +37,7 @@ func (t *talk) ask() {
 
 // step passes one message, or does to it what an armed fault says. asks is true if the server answers the message
 // with ReadyForQuery.
-func (t *talk) step(m Message, asks bool) error {
+func (t *talk) step(m message, asks bool) error {
 	fault, struck := t.p.take(m)
 	if asks || struck {
 		if err := t.out.Flush(); err != nil {
@@ -67,16 +67,16 @@ func (t *talk) step(m Message, asks bool) error {
 			return err
 		}
 	case SwallowAfter, HangAfter:
-		t.keepBack(fault.Do, m.Type == 'd')
+		t.keepBack(fault.Do, m.kind == 'd')
 	}
 	return t.send(m, asks)
 }
 
-func (t *talk) send(m Message, asks bool) error {
+func (t *talk) send(m message, asks bool) error {
 	if asks {
 		t.count()
 	}
-	return t.forward(m.Bytes)
+	return t.forward(m.size)
 }
 
 func (t *talk) count() {
@@ -85,8 +85,8 @@ func (t *talk) count() {
 	t.asked++
 }
 
-func (t *talk) half(m Message) error {
-	if _, err := io.CopyN(t.out, t.in, int64(m.Bytes/2)); err != nil {
+func (t *talk) half(m message) error {
+	if _, err := io.CopyN(t.out, t.in, int64(m.size/2)); err != nil {
 		return err
 	}
 	if err := t.out.Flush(); err != nil {

@@ -23,24 +23,24 @@ var ending = map[string]bool{
 
 // fail takes the message away and has the server raise an error in its place. For a prepared statement the error is
 // raised in place of the Sync that ends its messages.
-func (t *talk) fail(m Message, sqlstate string) error {
-	if m.Type == 0 || ending[sqlstate] {
+func (t *talk) fail(m message, sqlstate string) error {
+	if m.kind == 0 || ending[sqlstate] {
 		return t.fatal(sqlstate)
 	}
-	if m.Type == 'B' {
+	if m.kind == 'B' {
 		t.due = sqlstate
-		_, err := t.in.Discard(m.Bytes)
+		_, err := t.in.Discard(m.size)
 		return err
 	}
 	return t.replace(m, raise(sqlstate))
 }
 
 // replace sends sql in place of a Query, and opens a transaction before it if the Query opens one.
-func (t *talk) replace(m Message, sql string) error {
-	if _, err := t.in.Discard(m.Bytes); err != nil {
+func (t *talk) replace(m message, sql string) error {
+	if _, err := t.in.Discard(m.size); err != nil {
 		return err
 	}
-	if begins.MatchString(m.SQL) {
+	if begins.MatchString(m.sql) {
 		sql = "BEGIN; " + sql
 	}
 	return t.query(sql)
@@ -48,11 +48,11 @@ func (t *talk) replace(m Message, sql string) error {
 
 // pastError drops the messages that belong to a prepared statement that is to fail, and raises its error in place of
 // Sync.
-func (t *talk) pastError(m Message) error {
-	if _, err := t.in.Discard(m.Bytes); err != nil {
+func (t *talk) pastError(m message) error {
+	if _, err := t.in.Discard(m.size); err != nil {
 		return err
 	}
-	if m.Type != 'S' {
+	if m.kind != 'S' {
 		return nil
 	}
 	sqlstate := t.due
@@ -66,12 +66,12 @@ func raise(sqlstate string) string {
 }
 
 func (t *talk) query(sql string) error {
-	message, err := (&pgproto3.Query{String: sql}).Encode(nil)
+	b, err := (&pgproto3.Query{String: sql}).Encode(nil)
 	if err != nil {
 		return err
 	}
 	t.count()
-	if _, err := t.out.Write(message); err != nil {
+	if _, err := t.out.Write(b); err != nil {
 		return err
 	}
 	return t.out.Flush()
@@ -82,13 +82,13 @@ func (t *talk) query(sql string) error {
 func (t *talk) fatal(sqlstate string) error {
 	t.keepAllBack()
 	_ = t.c.Upstream().Close()
-	message, err := (&pgproto3.ErrorResponse{
+	b, err := (&pgproto3.ErrorResponse{
 		Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: sqlstate, Message: "said by pgproxy",
 	}).Encode(nil)
 	if err != nil {
 		return err
 	}
-	if _, err := t.c.Client().Write(message); err != nil {
+	if _, err := t.c.Client().Write(b); err != nil {
 		return errStruck
 	}
 	_ = t.c.Client().CloseWrite()

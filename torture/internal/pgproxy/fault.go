@@ -2,7 +2,6 @@ package pgproxy
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"ingot/internal/door"
@@ -54,22 +53,10 @@ const (
 type Fault struct {
 	At       Point
 	Do       Action
-	SQLSTATE string             // of Error
-	Delay    time.Duration      // of DelayBefore
-	Times    int                // 0 is once
-	Match    func(Message) bool // nil: every message of the Point; must not call the Proxy
+	SQLSTATE string        // of Error
+	Delay    time.Duration // of DelayBefore
+	Times    int           // 0 is once
 }
-
-// Message is what a Match may look at.
-type Message struct {
-	Type   byte // 'Q' Query, 'B' Bind, 'd' CopyData; 0 is the startup message
-	SQL    string
-	Bytes  int // the size of the whole message
-	points []Point
-}
-
-// At tells whether the message is at that point.
-func (m Message) At(p Point) bool { return slices.Contains(m.points, p) }
 
 // Armed tells what became of a fault.
 type Armed = door.Armed
@@ -87,6 +74,6 @@ func (p *Proxy) Arm(f Fault) *Armed {
 // Disarm takes back what has not struck.
 func (p *Proxy) Disarm() { p.faults.Disarm() }
 
-func (p *Proxy) take(m Message) (Fault, bool) {
-	return p.faults.Take(func(f Fault) bool { return m.At(f.At) && (f.Match == nil || f.Match(m)) })
+func (p *Proxy) take(m message) (Fault, bool) {
+	return p.faults.Take(func(f Fault) bool { return m.at(f.At) })
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,17 @@ const (
 	// that of the session's setup, 2 KB.
 	lookAt = 16 << 10
 )
+
+// message is one of a client's.
+type message struct {
+	kind   byte // 'Q' Query, 'B' Bind, 'd' CopyData; 0 is the startup message
+	sql    string
+	size   int // of the whole message, bytes
+	points []Point
+}
+
+// at tells whether the message is at that point.
+func (m message) at(p Point) bool { return slices.Contains(m.points, p) }
 
 // peek looks at the head of the next message: its type, and its size with the head.
 func peek(in *bufio.Reader) (kind byte, size int, err error) {
@@ -31,15 +43,15 @@ func peek(in *bufio.Reader) (kind byte, size int, err error) {
 }
 
 // statements are those that a connection has prepared, by name.
-type statements map[string]Message
+type statements map[string]message
 
 // recognise looks at the next message of a client. asks is true if the server answers the message with ReadyForQuery.
-func (s statements) recognise(in *bufio.Reader) (m Message, asks bool, err error) {
+func (s statements) recognise(in *bufio.Reader) (m message, asks bool, err error) {
 	kind, size, err := peek(in)
 	if err != nil {
-		return Message{}, false, err
+		return message{}, false, err
 	}
-	m = Message{Type: kind, Bytes: size}
+	m = message{kind: kind, size: size}
 	switch kind {
 	case 'd':
 		m.points = []Point{Rows}
@@ -50,24 +62,24 @@ func (s statements) recognise(in *bufio.Reader) (m Message, asks bool, err error
 	}
 	head, err := in.Peek(min(size, lookAt))
 	if err != nil {
-		return Message{}, false, err
+		return message{}, false, err
 	}
 	s.read(&m, head[headSize:])
 	return m, kind == 'Q', nil
 }
 
 // read fills in what the body of a message tells, and notes the statements that the connection prepares.
-func (s statements) read(m *Message, body []byte) {
-	switch first, rest := text(body); m.Type {
+func (s statements) read(m *message, body []byte) {
+	switch first, rest := text(body); m.kind {
 	case 'Q':
-		m.SQL = first
+		m.sql = first
 		m.points = append(pointsOf(first), Any)
 	case 'P': // the statement's name, its text
 		sql, _ := text(rest)
-		s[first] = Message{SQL: sql, points: extendedPointsOf(sql)}
+		s[first] = message{sql: sql, points: extendedPointsOf(sql)}
 	case 'B': // the portal, the statement's name
 		name, _ := text(rest)
-		m.SQL, m.points = s[name].SQL, append(s[name].points, Any)
+		m.sql, m.points = s[name].sql, append(s[name].points, Any)
 	case 'C':
 		if len(first) > 0 && first[0] == 'S' {
 			delete(s, first[1:])
@@ -108,11 +120,11 @@ func pointsOf(sql string) (points []Point) {
 
 // pointsAside are the points of a message on a connection that writes no batches. Queries for pages look like the
 // writer's look-up there, and a COMMIT is that of a subscription.
-func (m Message) pointsAside() []Point {
+func (m message) pointsAside() []Point {
 	switch {
-	case !m.At(Any):
+	case !m.at(Any):
 		return nil
-	case strings.Contains(m.SQL, "FROM ingot."):
+	case strings.Contains(m.sql, "FROM ingot."):
 		return []Point{Read, Any}
 	}
 	return []Point{Any}

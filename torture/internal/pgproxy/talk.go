@@ -74,7 +74,7 @@ func (t *talk) greet() (plain bool, err error) {
 				return false, err
 			}
 			t.aside = bytes.Contains(startup, besideTheWriter)
-			return true, t.step(Message{Bytes: size, points: []Point{Connect}}, true)
+			return true, t.step(message{size: size, points: []Point{Connect}}, true)
 		}
 	}
 }
