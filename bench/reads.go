@@ -34,7 +34,7 @@ func (c *readsCommand) Run(ctx context.Context, s output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, env.Close(ctx)) }()
-	env.Profiles = c.Profile
+	env.IngesterFlags, env.Profiles = c.Flag, c.Profile
 	empty, err := env.NewResult(ctx, command(os.Args[1:]))
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (c *readsCommand) Run(ctx context.Context, s output) (err error) {
 	r := &result.Reads{Result: *empty, Topics: c.Topics}
 	m := measure.Reads{
 		Rows: c.Rows, Topics: c.Topics, Count: c.Count, Share: c.Share, Cold: c.Cold,
-		Window: measure.Window{Warm: c.Warm, Measure: c.Measure}, Flags: c.Flag,
+		Window: measure.Window{Warm: c.Warm, Measure: c.Measure},
 	}
 	if err := m.Measure(ctx, env, r); err != nil {
 		return err

@@ -32,12 +32,13 @@ func (c *streamsCommand) Run(ctx context.Context, s output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, env.Close(ctx)) }()
+	env.IngesterFlags = c.Flag
 	empty, err := env.NewResult(ctx, command(os.Args[1:]))
 	if err != nil {
 		return err
 	}
 	r := &result.Streams{Result: *empty}
-	m := measure.Streams{Streams: c.Streams, Topics: c.Topics, Rates: c.Rates, Stop: c.Stop, During: c.During, Flags: c.Flag}
+	m := measure.Streams{Streams: c.Streams, Topics: c.Topics, Rates: c.Rates, Stop: c.Stop, During: c.During}
 	if err := m.Measure(ctx, env, r); err != nil {
 		streamsTable(s.stdout, r.Runs) // what was measured before
 		return err

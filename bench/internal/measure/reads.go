@@ -17,12 +17,11 @@ import (
 
 // Reads is what bench reads measures: reads of a large table while an ingester writes to it at a part of its top speed.
 type Reads struct {
-	Rows, Topics int      // of the table
-	Count        int      // reads of each kind
-	Share        float64  // of the top speed
-	Cold         bool     // the tables are not read once first
-	Window       Window   // of the top speed
-	Flags        []string // of the ingester
+	Rows, Topics int     // of the table
+	Count        int     // reads of each kind
+	Share        float64 // of the top speed
+	Cold         bool    // the tables are not read once first
+	Window       Window  // of the top speed
 }
 
 // ReadsArray and readsConnections are how many events a request to the ingester has, and how many connections write.
@@ -34,7 +33,7 @@ const (
 // Measure brings everything up, finds the top speed, and reads at a part of it.
 func (m *Reads) Measure(ctx context.Context, env *environment.Environment, out *result.Reads) (err error) {
 	s := scenario.Scenario{
-		Name: "reads", Base: m.Rows, Array: ReadsArray, Connections: readsConnections, Flags: m.Flags,
+		Name: "reads", Base: m.Rows, Array: ReadsArray, Connections: readsConnections,
 		Mix: mix.Mix{Topics: m.Topics, Duplicates: 0.30},
 	}
 	if err := dropDatabase(ctx, env, s); err != nil {

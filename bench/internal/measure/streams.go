@@ -20,7 +20,6 @@ type Streams struct {
 	Rates   []int         // events a second, one after the other
 	Stop    int           // streams that stop reading in a last run at the highest rate
 	During  time.Duration // of each run
-	Flags   []string      // of the ingester
 }
 
 // streamsArray is how many events a request has.
@@ -41,7 +40,7 @@ func (m *Streams) Measure(ctx context.Context, env *environment.Environment, out
 
 // measureRate measures a rate on a database and an ingester of its own.
 func (m *Streams) measureRate(ctx context.Context, env *environment.Environment, out *result.Streams, rate, stopped int) (err error) {
-	r, err := setUp(ctx, env, scenario.Scenario{Name: "streams", Flags: m.Flags}, Window{})
+	r, err := setUp(ctx, env, scenario.Scenario{Name: "streams"}, Window{})
 	if err != nil {
 		return err
 	}
