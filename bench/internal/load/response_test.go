@@ -89,34 +89,3 @@ func TestOddResponses(t *testing.T) {
 		})
 	}
 }
-
-func TestAnswers(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		body               string
-		sent               int
-		stored, duplicates int
-		ok                 bool
-	}{
-		"stored":            {`{"status":"stored","event_id":"e","topic":"t"}`, 1, 1, 0, true},
-		"duplicate":         {`{"status":"duplicate","event_id":"e","topic":"t"}`, 1, 0, 1, true},
-		"an array of one":   {`{"received":1,"stored":1,"duplicates":0,"invalid":0,"results":[]}`, 1, 1, 0, true},
-		"several":           {`{"received":3,"stored":1,"duplicates":2,"invalid":0,"results":[..`, 3, 1, 2, true},
-		"another status":    {`{"status":"queued"}`, 1, 0, 0, false},
-		"one for several":   {`{"status":"stored"}`, 3, 0, 0, false},
-		"too few":           {`{"received":2,"stored":1,"duplicates":1,"invalid":0,`, 3, 0, 0, false},
-		"an invalid one":    {`{"received":3,"stored":1,"duplicates":1,"invalid":1,`, 3, 0, 0, false},
-		"does not add up":   {`{"received":3,"stored":1,"duplicates":1,"invalid":0,`, 3, 0, 0, false},
-		"no number":         {`{"received":,"stored":1,"duplicates":1,"invalid":0,`, 3, 0, 0, false},
-		"nothing":           {``, 1, 0, 0, false},
-		"a page of somehow": {`<html>`, 1, 0, 0, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			stored, duplicates, err := parseAnswer([]byte(c.body), c.sent)
-			if (err == nil) != c.ok || stored != c.stored || duplicates != c.duplicates {
-				t.Errorf("%d, %d, %v", stored, duplicates, err)
-			}
-		})
-	}
-}
