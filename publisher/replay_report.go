@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ingot/publisher/internal/audit"
+	"ingot/publisher/internal/lines"
 	"ingot/publisher/internal/tally"
 )
 
@@ -62,7 +63,7 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 		o.Problems["cut"] = fmt.Sprintf("files were truncated %s times before they were read to the end: the lines in between are lost", grouped(in.cuts))
 	}
 	if in.missed > 0 {
-		o.Problems["missed"] = fmt.Sprintf("%s files were renamed or removed before they could be opened: replay what was rotated, or their lines are lost", grouped(in.missed))
+		o.Problems["missed"] = (&lines.MissedError{Files: in.missed}).Error()
 	}
 	if in.memory.limit > 0 && in.memory.beyond > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("the audit covers the first %s events; raise --audit-limit for more", grouped(in.memory.limit)))

@@ -79,12 +79,12 @@ func (g *generation) look() {
 	if g.failed = errors.Join(err, failed); g.failed != nil {
 		return
 	}
-	if shorter := info.Size() < g.size && g.offset == 0; rewound || shorter {
-		kept := int64(0)
-		if shorter {
-			kept = info.Size()
+	if rewound {
+		gone := g.size - g.offset
+		if g.offset == 0 && info.Size() < g.size { // what is there may have been there before
+			gone -= info.Size()
 		}
-		g.lost += max(0, g.size-g.offset-kept)
+		g.lost += max(0, gone)
 		g.offset, g.anew = 0, true
 	}
 	g.seen, g.size = info, info.Size()
