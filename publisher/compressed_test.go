@@ -354,7 +354,7 @@ func TestProgressOfACompressedFile(t *testing.T) {
 	for ending, compressed := range compressions {
 		synctest.Test(t, func(t *testing.T) {
 			whole := compressed(t, strings.Repeat("the same line\n", 10_000), manyLines(10_000))
-			in := &intake{files: []*file{{src: strings.NewReader(whole), size: int64(len(whole)), format: "lines", window: 1000}}, items: make(chan item), ctx: t.Context()}
+			in := &intake{files: []*file{{held: content.NewReader(strings.NewReader(whole), 1000, false), size: int64(len(whole)), format: "lines", window: 1000}}, items: make(chan item), ctx: t.Context()}
 			in.files[0].origin.Limit, in.files[0].origin.Timestamp = 1000, time.Now()
 			readers := in.start(false)
 			bytes, at := 0, []int{}

@@ -35,7 +35,6 @@ type file struct {
 	listed bool            // it is an array of events or the like: it has elements, not lines
 	window int             // bytes of a line or element that are looked at in one piece
 	size   int64           // of src; 0: not known
-	follow bool
 	format string
 	now    func() time.Time // tells the timestamp anew for each line; nil: that of origin stays
 
@@ -86,7 +85,7 @@ func (r *replay) open(ctx context.Context, out surroundings) (*intake, error) {
 }
 
 func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader, waiting *lines.Room) (*file, error) {
-	f := &file{name: path, follow: r.Follow, format: r.Format, window: r.MaxPayload + eventRoom, origin: record.Origin{
+	f := &file{name: path, format: r.Format, window: r.MaxPayload + eventRoom, origin: record.Origin{
 		Name: nameOf(path), Topic: r.Topic, Source: r.Source, Limit: r.MaxPayload,
 	}}
 	if isDescriptor(path) {
@@ -103,6 +102,9 @@ func (r *replay) openFile(ctx context.Context, path string, stdin io.Reader, wai
 	}
 	if err != nil {
 		return nil, err
+	}
+	if _, grows := f.src.(*lines.Tail); !grows {
+		f.held = content.NewReader(f.src, f.window, r.Follow)
 	}
 	if at, _ := r.timestamp(); !at.IsZero() { // Validate has checked it
 		f.origin.Timestamp, f.now = at, nil
@@ -179,11 +181,10 @@ func (f *file) complete() error {
 
 // begin sets lines: it waits for what the file begins with.
 func (f *file) begin() {
-	if _, grows := f.src.(*lines.Tail); grows {
+	if f.held == nil {
 		f.lines = lines.NewReader(f.src, f.window)
 		return
 	}
-	f.held = content.NewReader(f.src, f.window, f.follow)
 	if f.listed = f.held.Listed(f.format); f.listed {
 		f.format, f.lines = "events", content.NewElements(f.held, f.window)
 		return

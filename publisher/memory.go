@@ -27,7 +27,6 @@ type memory struct {
 	mu     sync.Mutex // guards what follows, between readers
 	events []remembered
 	index  map[key]int
-	beyond int // events over the limit
 }
 
 // add returns the index of an event, and -1 over the limit. An event whose key was read before has the index of the
@@ -44,7 +43,6 @@ func (m *memory) add(file *file, r record.Record) (i int, other *remembered) {
 		return i, nil
 	}
 	if len(m.events) >= m.limit {
-		m.beyond++
 		return -1, nil
 	}
 	m.index[k] = len(m.events)

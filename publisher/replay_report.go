@@ -65,7 +65,7 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	if in.missed > 0 {
 		o.Problems["missed"] = (&lines.MissedError{Files: in.missed}).Error()
 	}
-	if in.memory.limit > 0 && in.memory.beyond > 0 {
+	if in.memory.limit > 0 && report.Forgotten > 0 {
 		o.Notes = append(o.Notes, fmt.Sprintf("the audit covers the first %s events; raise --audit-limit for more", grouped(in.memory.limit)))
 	}
 	if !follow && in.ends < len(in.files) {
