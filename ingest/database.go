@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"ingot"
 	"ingot/ingest/internal/postgres"
 )
 
@@ -62,7 +63,9 @@ func (d *database) explain(err error) error {
 func openWhenUp(ctx context.Context, url string, wait time.Duration, log *zap.Logger) (postgres.Durability, error) {
 	deadline := time.Now().Add(wait)
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		durability, err := postgres.Open(ctx, url)
+		durability, err := postgres.OpenTelling(ctx, url, func(from int) {
+			log.Info("migrating the schema: on a large database this takes minutes, in which publishing waits", zap.Int("from", from), zap.Int("to", ingot.SchemaVersion))
+		})
 		if err == nil || !postgres.NotUpYet(err) || time.Now().After(deadline) {
 			return durability, err
 		}

@@ -79,6 +79,8 @@ func explainRights(err error) error {
 	switch {
 	case errors.Is(err, errNoSchema) && Denied(err):
 		return fmt.Errorf("%w: the owner of the database must GRANT CREATE ON DATABASE to this role", err)
+	case errors.Is(err, errMigrate) && Denied(err):
+		return fmt.Errorf("%w: start this version once as the owner of the schema ingot, which brings it up to date", err)
 	case Denied(err):
 		return fmt.Errorf("%w: the owner of the schema ingot (after a restore, whoever ran it) must grant this role what the README lists under \"Postgres\"", err)
 	}

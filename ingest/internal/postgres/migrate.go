@@ -35,12 +35,18 @@ const setupOpen = "SET client_min_messages = warning; SET lock_timeout = 0; SET 
 // Open brings the database at url to the newest schema, whoever starts first, and reports what the server promises
 // about a commit. It refuses a pooler that moves sessions (ErrMovesSessions).
 func Open(ctx context.Context, url string) (Durability, error) {
+	return OpenTelling(ctx, url, func(int) {})
+}
+
+// OpenTelling does what Open does. Before it migrates a schema it says from which version: on a large database that takes
+// minutes.
+func OpenTelling(ctx context.Context, url string, migrating func(from int)) (Durability, error) {
 	conn, err := connect(ctx, url, unansweredDefault, nil)
 	if err != nil {
 		return Durability{}, err
 	}
 	defer Discard(conn)
-	durability, err := open(ctx, url, conn)
+	durability, err := open(ctx, url, conn, migrating)
 	if err != nil && conn.IsClosed() && SQLState(err) == "" {
 		err = fmt.Errorf("%w: %w", errGone, err)
 	}
@@ -48,7 +54,7 @@ func Open(ctx context.Context, url string) (Durability, error) {
 }
 
 // open does what Open does, over a connection.
-func open(ctx context.Context, url string, conn *pgconn.PgConn) (Durability, error) {
+func open(ctx context.Context, url string, conn *pgconn.PgConn, migrating func(from int)) (Durability, error) {
 	durability, err := firstAnswer(ctx, conn)
 	if err != nil {
 		return durability, err
@@ -57,7 +63,7 @@ func open(ctx context.Context, url string, conn *pgconn.PgConn) (Durability, err
 		return durability, err
 	}
 	for range migrationTries {
-		if err = migrate(ctx, conn); err == nil {
+		if err = migrate(ctx, conn, migrating); err == nil {
 			_, err = ReadTables(ctx, conn)
 			return durability, err
 		}
@@ -90,7 +96,10 @@ const migrationTries = 20
 // errNoSchema is in the error of the very first start if it cannot make the schema.
 var errNoSchema = errors.New("create the schema ingot")
 
-func migrate(ctx context.Context, conn *pgconn.PgConn) error {
+// errMigrate is in the error of a migration that a right is missing for, among others.
+var errMigrate = errors.New("migrate")
+
+func migrate(ctx context.Context, conn *pgconn.PgConn, migrating func(from int)) error {
 	// It is all one transaction: a crash in the middle leaves the old version intact.
 	begin := fmt.Sprintf(Begin+"; SET LOCAL lock_timeout = %d; SELECT pg_advisory_xact_lock(%d)", Milliseconds(migrationWait), migrationLock)
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
@@ -110,6 +119,9 @@ func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 	if err != nil {
 		return err
 	}
+	if version != 0 && script != "" {
+		migrating(version)
+	}
 	results, err := conn.Exec(ctx, script+"COMMIT").ReadAll()
 	if err != nil && version == 0 {
 		return fmt.Errorf("%w: %w", errNoSchema, err)
@@ -118,7 +130,7 @@ func migrate(ctx context.Context, conn *pgconn.PgConn) error {
 		return fmt.Errorf("migrate from version %d to %d: another transaction has been blocking it for %s: %w", version, ingot.SchemaVersion, migrationWait, err)
 	}
 	if err != nil {
-		return fmt.Errorf("migrate from version %d to %d: %w", version, ingot.SchemaVersion, err)
+		return fmt.Errorf("%w from version %d to %d: %w", errMigrate, version, ingot.SchemaVersion, err)
 	}
 	if tag := results[len(results)-1].CommandTag.String(); tag != "COMMIT" {
 		return fmt.Errorf("migrate from version %d to %d: COMMIT answered %s", version, ingot.SchemaVersion, tag)

@@ -136,6 +136,39 @@ func makeVersion1(t *testing.T, conn *pgx.Conn) {
 	pgtest.Exec(t, conn, string(v1)+"INSERT INTO ingot.schema_version (version) VALUES (1)")
 }
 
+// TestOnlyTheOwnerMigrates: a role that may not is told who has to, not to be granted what would not help.
+func TestOnlyTheOwnerMigrates(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	conn := pgtest.Client(t, url)
+	makeVersion1(t, conn)
+	role := "plain_" + conn.Config().Database
+	pgtest.Exec(t, conn, "CREATE ROLE "+role)
+	t.Cleanup(func() { pgtest.Exec(t, conn, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	pgtest.Exec(t, conn, "GRANT USAGE ON SCHEMA ingot TO "+role+"; GRANT SELECT ON ALL TABLES IN SCHEMA ingot TO "+role)
+	_, err := Open(t.Context(), url+"&role="+role)
+	if err == nil || NotUpYet(err) || !strings.Contains(err.Error(), "start this version once as the owner of the schema ingot") || strings.Contains(err.Error(), "must grant") {
+		t.Errorf("a migration by a role that owns nothing: %v", err)
+	}
+}
+
+// TestAMigrationIsTold before it begins: it may take minutes. A schema that is new, or up to date, is not migrated.
+func TestAMigrationIsTold(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	makeVersion1(t, pgtest.Client(t, url))
+	told := []int{}
+	tell := func(from int) { told = append(told, from) }
+	for _, at := range []string{url, url, pgtest.New(t)} {
+		if _, err := OpenTelling(t.Context(), at, tell); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(told, []int{1}); diff != "" {
+		t.Errorf("told: %s", diff)
+	}
+}
+
 // TestOldTablesAreLeftAlone: the service that Ingot replaces had a public.events.
 func TestOldTablesAreLeftAlone(t *testing.T) {
 	t.Parallel()
