@@ -112,8 +112,8 @@ func migrate(ctx context.Context, conn *pgconn.PgConn, migrating func(from int))
 	if err != nil {
 		return err
 	}
-	if version > ingot.SchemaVersion {
-		return fmt.Errorf("the database has schema version %d, but this ingest only supports %d: use a newer one", version, ingot.SchemaVersion)
+	if err := refuseNewer(version); err != nil {
+		return err
 	}
 	script, err := scriptFrom(version, migrations)
 	if err != nil {
@@ -159,6 +159,14 @@ func schemaVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 		return 0, errors.New("read the schema version: ingot.schema_version is empty, as it is during a restore, or after one that failed")
 	}
 	return version, nil
+}
+
+// refuseNewer refuses a schema from the future.
+func refuseNewer(version int) error {
+	if version > ingot.SchemaVersion {
+		return fmt.Errorf("the database has schema version %d, but this ingest only supports %d: use a newer one", version, ingot.SchemaVersion)
+	}
+	return nil
 }
 
 // scriptFrom is the script that leads from a version to the newest: the whole schema for version 0, or else the

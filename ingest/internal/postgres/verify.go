@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"ingot"
 )
 
 // invariant is a claim about the tables that no crash may break. Its query counts what contradicts the claim.
@@ -80,12 +82,15 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 		return Verification{}, err
 	}
 	defer Discard(conn)
-	there, err := QueryNumber(ctx, conn, "SELECT (to_regclass('ingot.batches') IS NOT NULL)::int")
+	version, err := schemaVersion(ctx, conn)
 	if err != nil {
-		return Verification{}, fmt.Errorf("look for the tables: %w", explainRights(err))
+		return Verification{}, explainRights(err)
 	}
-	if there == 0 {
+	if version == 0 {
 		return Verification{}, errors.New("no Ingot server has ever written to this database")
+	}
+	if err := refuseNewer(version); err != nil {
+		return Verification{}, err
 	}
 	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").ReadAll(); err != nil {
 		return Verification{}, fmt.Errorf("begin: %w", err)
@@ -94,7 +99,11 @@ func Verify(ctx context.Context, url string) (Verification, error) {
 	if err := v.count(ctx, conn); err != nil {
 		return v, err
 	}
-	return v, v.check(ctx, conn)
+	err = v.check(ctx, conn)
+	if err != nil && version < ingot.SchemaVersion {
+		return v, fmt.Errorf("%w: the database has schema version %d, older than this ingest's: start this ingest once, which brings it up to date, or check it with the older one", err, version)
+	}
+	return v, err
 }
 
 // count fills in what the tables hold.

@@ -137,3 +137,19 @@ func TestVerificationInWords(t *testing.T) {
 		}
 	}
 }
+
+// TestVerifyOfAnotherVersion says which versions meet: what is missing, or counted in another way, is no damage.
+func TestVerifyOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	conn := pgtest.Client(t, url)
+	for _, c := range []struct{ sql, told string }{
+		{"INSERT INTO ingot.schema_version (version) VALUES (999); INSERT INTO ingot.topics VALUES ('nobody sent', 1)", "the database has schema version 999, but this ingest only supports"},
+		{"UPDATE ingot.schema_version SET version = 5; ALTER TABLE ingot.batches DROP COLUMN topics", "the database has schema version 5"},
+	} {
+		pgtest.Exec(t, conn, c.sql)
+		if v, err := postgres.Verify(t.Context(), url); err == nil || !strings.Contains(err.Error(), c.told) {
+			t.Errorf("%s: %v, %v", c.sql, v.Broken, err)
+		}
+	}
+}
