@@ -32,7 +32,8 @@ func startPrivate(ctx context.Context, dataDir string, log *zap.Logger) (*databa
 	supervising.Go(func() { // ends with Stop, awaited in close
 		server.Supervise(context.WithoutCancel(ctx), func(i localpg.Incident) { reportIncident(log, i) })
 	})
-	return &database{url: server.URL(), private: server.DataDir(), close: func() {
+	url := fmt.Sprintf("%s&requirepeer=%d", server.URL(), server.UID()) // whoever else has a server there is not believed
+	return &database{url: url, private: server.DataDir(), close: func() {
 		if err := server.Stop(context.WithoutCancel(ctx)); err != nil {
 			log.Warn("private Postgres did not stop cleanly", zap.Error(err))
 		}

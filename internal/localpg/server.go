@@ -69,6 +69,9 @@ func startLocked(ctx context.Context, h home, opts Options) (*Server, error) {
 // data folder.
 func (s *Server) URL() string { return socketURL(s.cluster.socket) }
 
+// UID is the user that the server runs as.
+func (s *Server) UID() int { return s.cluster.home.owner.uid }
+
 // DataDir is the absolute path of the folder in use. Under root it may be another folder than the one asked for:
 // see Notice.
 func (s *Server) DataDir() string { return s.cluster.home.dir }

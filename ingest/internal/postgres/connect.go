@@ -49,7 +49,7 @@ func connect(ctx context.Context, url string, unanswered time.Duration, onNotice
 	if err != nil {
 		return nil, err
 	}
-	next, up := dial(unanswered), false
+	next, up := dial(unanswered, requirePeer(config)), false
 	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if up {
 			return nil, errNoSecondDial

@@ -31,8 +31,8 @@ const (
 
 // dial returns the function that opens all connections. unanswered is how long sent data may stay unacknowledged. It is
 // no less than the longest statement may take, since a server that waits for a lock does not read what is sent
-// meanwhile.
-func dial(unanswered time.Duration) pgconn.DialFunc {
+// meanwhile. peer is the user that a server behind a unix socket has to run as; "": any.
+func dial(unanswered time.Duration, peer string) pgconn.DialFunc {
 	dialer := net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveCount},
 		Control: func(network, _ string, c syscall.RawConn) error {
@@ -49,6 +49,10 @@ func dial(unanswered time.Duration) pgconn.DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dialer.DialContext(ctx, network, addr)
 		if err != nil {
+			return nil, err
+		}
+		if err := checkPeer(c, peer); err != nil {
+			_ = c.Close()
 			return nil, err
 		}
 		return &startupConn{Conn: c}, nil

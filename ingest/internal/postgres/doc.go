@@ -13,6 +13,7 @@
 //
 //	url.go                       what a database URL says, and what it may not
 //	connect.go pool.go dial*.go  opens a connection, or a pool, and notices when it is dead
+//	peer.go                      whether the server behind a unix socket is whose it has to be
 //	encryption.go                whether it is encrypted, and whether it leaves the machine
 //	pooler.go                    whether a pooler in front of Postgres keeps sessions
 //	startup.go                   its first bytes: the message of a server that cannot fork

@@ -53,7 +53,7 @@ func OpenPool(url, name string, config PoolConfig, setup string) (*Pool, error) 
 		}
 		next.Config = *fresh
 		next.RuntimeParams["application_name"] = name
-		next.DialFunc = sockets.dial(dial(config.Timeout))
+		next.DialFunc = sockets.dial(dial(config.Timeout, requirePeer(&next.Config)))
 		return nil
 	}
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
