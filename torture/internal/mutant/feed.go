@@ -40,7 +40,7 @@ var feed = []Mutant{
 		Caught: "all readers of the feed see the same order: streams",
 		Edits: []Edit{{
 			"ingest/internal/feed/buffer.go", "	s.behind = true\n	s.leaveLocked(nil)\n",
-			"	s.behind = false\n	s.notify()\n",
+			"	s.behind = false\n	tell(s.signal)\n",
 		}},
 	},
 	{
