@@ -118,6 +118,32 @@ func TestARewoundLogEndsStreams(t *testing.T) {
 	})
 }
 
+// TestARewoundLogIsNotAskedAgainAndAgain by a subscriber that catches up, while Run, which hangs, has not seen that the log
+// ends before the place where Run is.
+func TestARewoundLogIsNotAskedAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &fakeLog{took: time.Millisecond}
+		h := New(testConfig(), log, log, zap.NewNop()) // and no Run, as one that hangs
+		defer joined(t, h, event.Query{}).Close()
+		for range 5 {
+			log.commit("t", "s")
+		}
+		h.readOn(t.Context())
+		log.events = log.events[:3]
+		s := subscribe(t, h, event.Query{}, event.Position{})
+		defer s.Close()
+		before := log.readings()
+		want(t, "what is left", gather(t, s, 3), numbers(1, 3))
+		if events, _, err := s.Next(t.Context(), time.Second); len(events) > 0 || err != nil {
+			t.Errorf("%v %v", events, err)
+		}
+		if n := log.readings() - before; n > 10 {
+			t.Errorf("%d readings in a second", n)
+		}
+	})
+}
+
 // TestTheCapAndTheEnd: no more than Streams at a time, whatever they do; when the hub
 // stops all end, and none begins.
 func TestTheCapAndTheEnd(t *testing.T) {

@@ -137,8 +137,11 @@ func (s *Subscriber) catchUp(ctx, waiting context.Context) ([]*event.Stored, err
 	if s.joined && s.at.Compare(s.until) > 0 {
 		s.at = s.until
 	}
-	if page.End && !s.joined {
+	switch {
+	case page.End && !s.joined:
 		s.join()
+	case page.End && len(events) == 0 && s.at.Compare(s.until) < 0: // the log was rewound, which Run has not seen yet
+		sleep(waiting, s.hub.config.Poll)
 	}
 	return events, nil
 }
