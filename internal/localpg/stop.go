@@ -77,27 +77,13 @@ func (c *cluster) halt(ctx context.Context, p *subprocess.Process, patience time
 	return err
 }
 
-// endFast tells p to shut down fast. If it returns an error, p may still be there.
+// endFast tells p to shut down fast, and waits for that, unless it takes too long or stands still. It stands still, for
+// ever, if the server was told while it starts over, after a backend was killed or has panicked, as one does on a full
+// disk: then it waits for the checkpointer, which nobody has told to end (seen with Postgres 15 to 18). If endFast returns
+// an error, p may still be there.
 func (c *cluster) endFast(ctx context.Context, p *subprocess.Process, patience time.Duration) error {
 	p.Signal(syscall.SIGINT)
 	c.resume(p.PID())
-	return c.awaitFast(ctx, p, patience)
-}
-
-// endAtOnce returns when p has ended.
-func (c *cluster) endAtOnce(p *subprocess.Process) {
-	p.Signal(syscall.SIGQUIT)
-	c.resume(p.PID())
-	if !p.EndsWithin(context.Background(), quitTimeout) {
-		p.Signal(syscall.SIGKILL)
-		<-p.Done()
-	}
-}
-
-// awaitFast waits for the end of a fast shutdown, unless that takes too long or stands still. It stands still, for ever,
-// if the server was told of it while it starts over, after a backend was killed or has panicked, as one does on a full
-// disk: then it waits for the checkpointer, which nobody has told to end (seen with Postgres 15 to 18).
-func (c *cluster) awaitFast(ctx context.Context, p *subprocess.Process, patience time.Duration) error {
 	end, since, last := time.Now().Add(patience), time.Now(), int64(-1)
 	for {
 		if p.EndsWithin(ctx, min(stillPeriod, time.Until(end))) {
@@ -112,6 +98,16 @@ func (c *cluster) awaitFast(ctx context.Context, p *subprocess.Process, patience
 		if time.Since(since) >= stillFor {
 			return errStoodStill
 		}
+	}
+}
+
+// endAtOnce returns when p has ended.
+func (c *cluster) endAtOnce(p *subprocess.Process) {
+	p.Signal(syscall.SIGQUIT)
+	c.resume(p.PID())
+	if !p.EndsWithin(context.Background(), quitTimeout) {
+		p.Signal(syscall.SIGKILL)
+		<-p.Done()
 	}
 }
 
