@@ -186,6 +186,22 @@ func TestMoreFilesThanHaveRoom(t *testing.T) {
 	}
 }
 
+// TestAnEmptyFileHoldsUpNothing that came before it, whether there is room for it or not.
+func TestAnEmptyFileHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	for room := 1; room <= 2; room++ {
+		said := meanwhile(t, "a\n", room, func(u unread) {
+			u.move(".1")
+			u.write("b\n")
+			u.move(".2")
+			u.write("")
+		})
+		if got := strings.Join(said, "|"); got != "a|b" {
+			t.Errorf("room for %d: %q", room, got)
+		}
+	}
+}
+
 // TestRoomIsGivenBack, and shared.
 func TestRoomIsGivenBack(t *testing.T) {
 	t.Parallel()
