@@ -88,6 +88,9 @@ func TestExportBreaksOff(t *testing.T) {
 		if a, err := w.next("GET"); err == nil || isTimeout(err) || version == "1.1" && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("HTTP/%s: got %+v %v, want an answer that is broken off", version, a, err)
 		}
+		if logged := g.logs.FilterMessage("an export was cut short").Len(); logged != 1 {
+			t.Errorf("HTTP/%s: it is logged %d times", version, logged)
+		}
 	}
 }
 
