@@ -33,6 +33,7 @@ func serveDebug(address string, log *zap.Logger) (stop func(), err error) {
 		}
 	})
 	log.Info("debugging", zap.String("open", "http://"+listener.Addr().String()+"/debug/pprof/"))
+	warnOfOpenProfiles(listener.Addr(), log)
 	return func() {
 		_ = server.Close()
 		serving.Wait()

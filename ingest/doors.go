@@ -17,6 +17,13 @@ func warnOfOpenDoors(at net.Addr, c config, log *zap.Logger) {
 	}
 }
 
+// warnOfOpenProfiles does the same for the address of profiles, where no key is ever asked for.
+func warnOfOpenProfiles(at net.Addr, log *zap.Logger) {
+	if !ofThisMachine(at) {
+		log.Warn("anyone who can reach this address can take profiles, which slows the server down; no key is asked for: let --debug-listen be an address that only this machine can reach", zap.Stringer("debug_listen", at))
+	}
+}
+
 // ofThisMachine tells whether only this machine can reach an address.
 func ofThisMachine(at net.Addr) bool {
 	tcp, ok := at.(*net.TCPAddr)

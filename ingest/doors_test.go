@@ -7,6 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"ingot/internal/pgtest"
 )
 
@@ -40,6 +44,18 @@ func TestHosts(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%v on %s: %s", c.args, c.at, got)
+		}
+	}
+}
+
+// TestOpenProfilesAreTold, also where a key is asked for at the other address.
+func TestOpenProfilesAreTold(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]int{"127.0.0.1": 0, "::1": 0, "0.0.0.0": 1, "::": 1, "192.0.2.1": 1} {
+		core, logs := observer.New(zapcore.WarnLevel)
+		warnOfOpenProfiles(&net.TCPAddr{IP: net.ParseIP(address)}, zap.New(core))
+		if logs.Len() != want {
+			t.Errorf("%s: %v", address, logs.All())
 		}
 	}
 }
