@@ -66,8 +66,11 @@ func openWhenUp(ctx context.Context, url string, wait time.Duration, log *zap.Lo
 		durability, err := postgres.OpenTelling(ctx, url, func(from int) {
 			log.Info("migrating the schema: on a large database this takes minutes, in which publishing waits", zap.Int("from", from), zap.Int("to", ingot.SchemaVersion))
 		})
-		if err == nil || !postgres.NotUpYet(err) || time.Now().After(deadline) {
+		if err == nil || !postgres.NotUpYet(err) {
 			return durability, err
+		}
+		if time.Now().After(deadline) {
+			return durability, fmt.Errorf("%w; the time for it is %s (--database-wait)", err, wait)
 		}
 		log.Warn("the database is not ready yet", zap.String("database", postgres.Target(url)), zap.Error(err))
 		select {

@@ -115,6 +115,13 @@ func TestStopDuringTheStart(t *testing.T) {
 	}
 }
 
+// TestAWaitThatIsOver says which setting has bounded it.
+func TestAWaitThatIsOver(t *testing.T) {
+	t.Parallel()
+	_, err := openWhenUp(t.Context(), "postgres://nobody@127.0.0.1:1/none", time.Millisecond, zap.NewNop())
+	wantSaid(t, err, "127.0.0.1:1", "the time for it is 1ms (--database-wait)")
+}
+
 // TestPlaintextIsTold where others could read it.
 func TestPlaintextIsTold(t *testing.T) {
 	t.Parallel()
