@@ -7,8 +7,10 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
+# What --version says, since .git is not sent to the build: --build-arg REVISION=$(git rev-parse HEAD)
+ARG REVISION
 # A test in tools/ runs this very line on the machine.
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o /out/ ./ingest ./publisher
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X ingot/internal/version.revision=$REVISION" -o /out/ ./ingest ./publisher
 
 FROM gcr.io/distroless/static-debian12:nonroot AS publisher
 COPY --from=build /out/publisher /publisher

@@ -42,7 +42,7 @@ func TestTheImagesBinaries(t *testing.T) {
 		t.Fatal(err)
 	}
 	build := exec.Command("sh", "-c", strings.Replace(buildLine(t), "/out/", dir+"/", 1))
-	build.Dir = ".."
+	build.Dir, build.Env = "..", append(os.Environ(), "REVISION=0123abc")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -50,6 +50,9 @@ func TestTheImagesBinaries(t *testing.T) {
 		program := filepath.Join(dir, name)
 		if out, err := exec.Command(program, "--help").CombinedOutput(); err != nil || !bytes.HasPrefix(out, []byte("Usage: "+name)) {
 			t.Errorf("%s --help: %v\n%s", name, err, out)
+		}
+		if out, err := exec.Command(program, "--version").CombinedOutput(); err != nil || !bytes.Contains(out, []byte(" 0123abc ")) {
+			t.Errorf("%s --version does not tell the revision: %v\n%s", name, err, out)
 		}
 		if kind, err := exec.Command("go", "version", "-m", program).Output(); err != nil || !bytes.Contains(kind, []byte("CGO_ENABLED=0")) {
 			t.Errorf("%s is not built without cgo: %v\n%s", name, err, kind)

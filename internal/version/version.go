@@ -6,6 +6,9 @@ import (
 	"runtime/debug"
 )
 
+// revision is set by the linker (-X) where a build has no checkout to tell it, as in the Dockerfile.
+var revision string
+
 // String is the module's version, and, of a build from a checkout, its revision; "+dirty" where
 // the checkout had changes. What is not known is "(devel)".
 func String() string {
@@ -13,17 +16,17 @@ func String() string {
 	if !ok {
 		return "(devel)"
 	}
-	return describe(info)
+	return describe(info, revision)
 }
 
-func describe(info *debug.BuildInfo) string {
+func describe(info *debug.BuildInfo, linked string) string {
 	set := map[string]string{}
 	for _, s := range info.Settings {
 		set[s.Key] = s.Value
 	}
 	v := cmp.Or(info.Main.Version, "(devel)")
-	if revision := set["vcs.revision"]; revision != "" {
-		v += " " + revision
+	if from := cmp.Or(set["vcs.revision"], linked); from != "" {
+		v += " " + from
 		if set["vcs.modified"] == "true" {
 			v += "+dirty"
 		}

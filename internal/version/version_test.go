@@ -13,9 +13,12 @@ func TestDescribe(t *testing.T) {
 		"(devel) abc+dirty go1.26": {GoVersion: "go1.26", Settings: checkout},
 		"(devel) abc go1.26":       {GoVersion: "go1.26", Settings: checkout[:1]},
 	} {
-		if got := describe(&info); got != want {
+		if got := describe(&info, ""); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+	if got := describe(&debug.BuildInfo{GoVersion: "go1.26"}, "def"); got != "(devel) def go1.26" {
+		t.Errorf("by the linker: %q", got)
 	}
 	if String() == "" {
 		t.Error("this build has none")
