@@ -19,6 +19,7 @@ import (
 //   - An added column that requires a value refuses every event.
 //   - A column of another type, or with another collation, stores something else than was sent (jsonb), or compares
 //     keys in another way.
+//   - Nobody has tested partitions, and what is on one of them is not looked at.
 //   - Row security, if it applies to this role, may hide events from readers.
 //
 // What ReadDurability finds, unlogged tables, is not among them. The first column is true if the tables cannot be used
@@ -51,6 +52,7 @@ UNION ALL SELECT false, 'column ' || attname || ' of ' || name || ' requires a v
 UNION ALL SELECT false, format('column %s of ingot.events is %s, not %s', name, found, type) FROM types, LATERAL (
 	SELECT format_type(atttypid, atttypmod) || coalesce(' COLLATE "' || nullif(collname, 'default') || '"', '') AS found
 	FROM pg_attribute LEFT JOIN pg_collation AS c ON c.oid = attcollation WHERE attrelid = 'ingot.events'::regclass AND attname = name) AS columns WHERE found <> type
+UNION ALL SELECT false, name || ' is partitioned' FROM pg_class AS c, tables WHERE c.oid = t AND relkind = 'p'
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 2`
 

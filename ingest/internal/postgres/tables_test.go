@@ -78,17 +78,18 @@ func TestWhatIsToldOfTheTables(t *testing.T) {
 		CREATE TRIGGER look BEFORE UPDATE ON ingot.topics FOR EACH ROW EXECUTE FUNCTION ingot.look(); `
 	for ddl, want := range map[string][]string{
 		look: {"trigger look on ingot.topics"},
-		look + "ALTER TABLE ingot.topics DISABLE TRIGGER look":                                                 nil,
-		"CREATE RULE nobody AS ON DELETE TO ingot.topics DO INSTEAD NOTHING":                                   {"rule nobody on ingot.topics"},
-		"ALTER TABLE ingot.batches ADD CONSTRAINT small CHECK (received < 9)":                                  {"constraint small on ingot.batches"},
-		"ALTER TABLE ingot.events ADD COLUMN gone text NOT NULL; ALTER TABLE ingot.events DROP COLUMN gone":    nil,
-		"CREATE INDEX slow ON ingot.events (source)":                                                           nil,
-		"UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ingot.events_slices'::regclass":            {"no valid index events_slices"},
-		"DROP INDEX ingot.events_slices; CREATE INDEX events_slices ON ingot.topics (events)":                  {"no valid index events_slices"},
-		"CREATE UNIQUE INDEX twice ON ingot.batches (last_id)":                                                 {"unique index twice on ingot.batches"},
-		"ALTER TABLE ingot.subscriptions ADD CONSTRAINT few CHECK (id > 0)":                                    nil, // batches do not need it
-		"CREATE TABLE ingot.others (id bigint UNIQUE CHECK (id > 0), known text REFERENCES ingot.topics)":      nil,
-		"CREATE SCHEMA other; CREATE UNLOGGED TABLE other.events (LIKE ingot.events); SET search_path = other": nil,
+		look + "ALTER TABLE ingot.topics DISABLE TRIGGER look":                                                                           nil,
+		"CREATE RULE nobody AS ON DELETE TO ingot.topics DO INSTEAD NOTHING":                                                             {"rule nobody on ingot.topics"},
+		"ALTER TABLE ingot.batches ADD CONSTRAINT small CHECK (received < 9)":                                                            {"constraint small on ingot.batches"},
+		"ALTER TABLE ingot.events ADD COLUMN gone text NOT NULL; ALTER TABLE ingot.events DROP COLUMN gone":                              nil,
+		"ALTER TABLE ingot.topics RENAME TO plain; CREATE TABLE ingot.topics (LIKE ingot.plain INCLUDING ALL) PARTITION BY HASH (topic)": {"ingot.topics is partitioned"},
+		"CREATE INDEX slow ON ingot.events (source)":                                                                                     nil,
+		"UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ingot.events_slices'::regclass":                                      {"no valid index events_slices"},
+		"DROP INDEX ingot.events_slices; CREATE INDEX events_slices ON ingot.topics (events)":                                            {"no valid index events_slices"},
+		"CREATE UNIQUE INDEX twice ON ingot.batches (last_id)":                                                                           {"unique index twice on ingot.batches"},
+		"ALTER TABLE ingot.subscriptions ADD CONSTRAINT few CHECK (id > 0)":                                                              nil, // batches do not need it
+		"CREATE TABLE ingot.others (id bigint UNIQUE CHECK (id > 0), known text REFERENCES ingot.topics)":                                nil,
+		"CREATE SCHEMA other; CREATE UNLOGGED TABLE other.events (LIKE ingot.events); SET search_path = other":                           nil,
 	} {
 		pgtest.Exec(t, conn, "BEGIN; "+ddl)
 		changed, err := postgres.ReadTables(t.Context(), conn.PgConn())

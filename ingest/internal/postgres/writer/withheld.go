@@ -23,12 +23,16 @@ import (
 
 const beforeRows = "SELECT FROM pg_trigger WHERE tgrelid = 'ingot.events'::regclass AND " + postgres.BeforeInsert
 
+// mayWithhold counts what may keep rows out. Where somebody has partitioned the table, each partition may have such a trigger, and
+// may get one at any time: such a table counts as if it had one.
+const mayWithhold = "SELECT (SELECT count(*) FROM (" + beforeRows + ") AS triggers) + (SELECT count(*) FROM pg_class WHERE oid = 'ingot.events'::regclass AND relkind = 'p')"
+
 // noneBeforeRows is a condition of the log's row, for sessions that began without such a trigger.
 const noneBeforeRows = "AND NOT EXISTS (" + beforeRows + ")"
 
 // prepareEnd prepares the statement that ends a batch, once it is known whether there is a trigger before rows.
 func (s *session) prepareEnd(ctx context.Context, instance string) error {
-	found, err := postgres.QueryNumber(ctx, s.conn, "SELECT count(*) FROM ("+beforeRows+") AS triggers")
+	found, err := postgres.QueryNumber(ctx, s.conn, mayWithhold)
 	if err != nil {
 		return fmt.Errorf("look at the triggers: %w", err)
 	}

@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,6 +67,28 @@ func TestWithheldIsNotStored(t *testing.T) {
 					t.Errorf("%+v", v)
 				}
 			})
+		}
+	}
+}
+
+// TestWithheldFromAPartition: nor is a row answered so that a trigger on a partition keeps out, also if it is made beneath an open
+// connection.
+func TestWithheldFromAPartition(t *testing.T) {
+	t.Parallel()
+	for _, path := range []Path{PathStaged, PathDirect} {
+		url := postgrestest.Database(t)
+		conn := pgtest.Client(t, url)
+		pgtest.Exec(t, conn, `ALTER TABLE ingot.events RENAME TO plain; CREATE TABLE ingot.events (LIKE ingot.plain INCLUDING ALL) PARTITION BY HASH (event_id);
+			CREATE TABLE ingot.part PARTITION OF ingot.events FOR VALUES WITH (MODULUS 1, REMAINDER 0); DROP TABLE ingot.plain`)
+		w := New(url, path, testTimeouts, uuid.New(), zap.NewNop())
+		t.Cleanup(w.Close)
+		storetest.Merge(t, w, "a")
+		pgtest.Exec(t, conn, strings.ReplaceAll(withhold, "ON ingot.events", "ON ingot.part"))
+		bad := storetest.Event("b")
+		bad.Source = "bad"
+		var refused *event.BadDataError
+		if stored, err := w.Merge(t.Context(), event.Batch{Groups: []event.Group{storetest.Group(bad)}, Suspects: make([]bool, 1)}, func() {}); !errors.As(err, &refused) {
+			t.Errorf("%s: got %v, %v; want bad data", path, stored, err)
 		}
 	}
 }
