@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -107,6 +108,13 @@ func (p *Pipeline) busyLocked() bool {
 	return len(p.queue) > 0 || slices.ContainsFunc(p.flights, func(f *flight) bool { return !f.yields })
 }
 
+// Why a request is refused at once, and which setting decides that: for the log.
+var (
+	errOutage     = errors.New("attempts have failed for longer than --outage-grace allows, and another request is trying the database")
+	errManyEvents = errors.New("too many events wait (--queue-events)")
+	errManyBytes  = errors.New("too many bytes wait (--queue-bytes)")
+)
+
 // accept queues a request, and tells whether to wake a committer for it.
 func (p *Pipeline) accept(r *request) (wanted bool, err error) {
 	p.mu.Lock()
@@ -116,10 +124,13 @@ func (p *Pipeline) accept(r *request) (wanted bool, err error) {
 		return false, &event.NotStoredError{Reason: event.ReasonDraining}
 	case p.outageLocked() && p.busyLocked():
 		p.stats.Refused += int64(r.events)
-		return false, &event.NotStoredError{Reason: event.ReasonUnavailable}
-	case p.held.events+r.events > p.config.QueueEvents || p.held.bytes+r.bytes > p.config.QueueBytes:
+		return false, &event.NotStoredError{Reason: event.ReasonUnavailable, Err: errOutage}
+	case p.held.events+r.events > p.config.QueueEvents:
 		p.stats.Refused += int64(r.events)
-		return false, &event.NotStoredError{Reason: event.ReasonQueueFull}
+		return false, &event.NotStoredError{Reason: event.ReasonQueueFull, Err: errManyEvents}
+	case p.held.bytes+r.bytes > p.config.QueueBytes:
+		p.stats.Refused += int64(r.events)
+		return false, &event.NotStoredError{Reason: event.ReasonQueueFull, Err: errManyBytes}
 	}
 	p.held.add(r.load)
 	p.queued.add(r.load)

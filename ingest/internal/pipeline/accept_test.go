@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,9 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 				for range 2 {
 					refused := <-p.submit(c.over, c.ids...)
 					wantNotStored(t, refused, event.ReasonQueueFull)
+					if setting := "(--queue-" + name + ")"; !strings.Contains(refused.err.Error(), setting) {
+						t.Errorf("%v: %s is not named", refused.err, setting)
+					}
 					if refused.after != 0 {
 						t.Errorf("refused after %s, want at once", refused.after)
 					}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,9 @@ func TestOutage(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		refused := <-p.submit(10, "c", "cc")
 		wantNotStored(t, refused, event.ReasonUnavailable)
+		if !strings.Contains(refused.err.Error(), "--outage-grace") {
+			t.Errorf("%v: --outage-grace is not named", refused.err)
+		}
 		if refused.after != 0 {
 			t.Errorf("refused after %s, want at once", refused.after)
 		}
