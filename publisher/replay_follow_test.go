@@ -173,7 +173,7 @@ func TestFollowOfAFileThatIsTruncatedUnread(t *testing.T) {
 			return ingottest.None
 		}
 		exit, o := replayed(t, ctx, network, "", "--follow", "--batch=100", path)
-		if exit != exitBad || o.Stored >= 20_000 || o.Lines.Lines != srv.Rows() || !strings.HasPrefix(o.Problems["cut"], "files were truncated 1 times") || len(o.Named) != 1 || !strings.HasPrefix(o.Named[0], path+": it was truncated when at least ") {
+		if exit != exitBad || o.Stored >= 20_000 || o.Lines.Lines != srv.Rows() || !strings.HasPrefix(o.Problems["truncated"], "files were truncated 1 times") || len(o.Named) != 1 || !strings.HasPrefix(o.Named[0], path+": it was truncated when at least ") {
 			t.Errorf("exit %d, %d rows, %+v", exit, srv.Rows(), o)
 		}
 		news := 0

@@ -59,8 +59,8 @@ func (in *intake) outcome(elapsed time.Duration, follow bool) replayOutcome {
 	if in.failure != nil {
 		o.Problems["read"] = in.failure.Error()
 	}
-	if in.cuts > 0 {
-		o.Problems["cut"] = fmt.Sprintf("files were truncated %s times before they were read to the end: the lines in between are lost", grouped(in.cuts))
+	if in.cuts > 0 { // by a name that is none of the causes of a request's failure, as cut is
+		o.Problems["truncated"] = fmt.Sprintf("files were truncated %s times before they were read to the end: the lines in between are lost", grouped(in.cuts))
 	}
 	if in.missed > 0 {
 		o.Problems["missed"] = (&lines.MissedError{Files: in.missed}).Error()
