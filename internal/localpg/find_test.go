@@ -90,10 +90,10 @@ func TestMemoryAndDiskSetTheBounds(t *testing.T) {
 		memory, disk       uint64
 		buffers, walBudget string
 	}{
-		{0, 0, "256MB", "256MB"},
-		{256 * mib, 1 * gib, "32MB", "256MB"},
-		{8 * gib, 16 * gib, "1024MB", "2048MB"},
-		{512 * gib, 4096 * gib, "2048MB", "8192MB"},
+		{0, 0, "512MB", "256MB"},
+		{64 * mib, 1 * gib, "32MB", "256MB"},
+		{8 * gib, 16 * gib, "2048MB", "2048MB"},
+		{512 * gib, 4096 * gib, "8192MB", "8192MB"},
 	} {
 		equal(t, "shared_buffers", memorySettings(c.memory)["shared_buffers"], c.buffers)
 		equal(t, "max_wal_size", logSettings(c.disk)["max_wal_size"], c.walBudget)

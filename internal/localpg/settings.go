@@ -13,6 +13,8 @@ import (
 const (
 	mib = 1 << 20
 	gib = 1 << 30
+
+	mostBuffers = 8 * gib
 )
 
 // settings are passed on the command line, so that every start fits them to the machine as it is then.
@@ -60,13 +62,15 @@ func (c *cluster) has(name string) bool {
 	return err == nil
 }
 
-// memorySettings leave most of the machine's memory to its page cache and to the ingester.
+// memorySettings leave most of the machine's memory to its page cache and to the ingester. A quarter for shared_buffers is what
+// Postgres' manual begins with, and a table whose primary key fits in there is written to at nearly the speed of an empty one
+// (docs/decisions/0042). More than mostBuffers would take long to write out at a stop (a guess).
 func memorySettings(memory uint64) map[string]string {
 	if memory == 0 {
 		memory = 2 * gib // unknown: assume little
 	}
 	return map[string]string{
-		"shared_buffers":       megabytes(clamp(memory/8, 32*mib, 2*gib)),
+		"shared_buffers":       megabytes(clamp(memory/4, 32*mib, mostBuffers)),
 		"effective_cache_size": megabytes(clamp(memory/2, 64*mib, 64*gib)),
 		"maintenance_work_mem": megabytes(clamp(memory/32, 32*mib, 512*mib)),
 		"work_mem":             "16MB",
