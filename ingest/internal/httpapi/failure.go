@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -101,6 +100,12 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	}
 	holder, from, path := connOf(ctx).holder, ctx.RemoteIP(), string(ctx.Path())
 	mayTell := func(of *lineQuota, whose string) bool { return of.take(lineOf{kind, whose}, time.Now()) }
+	mayTellClient := func() bool {
+		if holder == "" {
+			return mayTell(&s.unkeyed, from.String())
+		}
+		return mayTell(&s.refusals, holder)
+	}
 	switch {
 	case status == fasthttp.StatusServiceUnavailable: // nobody's fault
 		if s.routes[path] == nil {
@@ -110,13 +115,13 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 			s.Log.Warn("request failed: "+kind, fields()...)
 		}
 	case refused && badData.By != "": // the publisher's
-		if mayTell(&s.refusals, cmp.Or(holder, from.String())) {
+		if mayTellClient() {
 			s.Log.Warn("request failed: "+kind, fields()...)
 		}
 	case status >= 500 || refused:
 		s.failures.Error("request failed: "+kind, fields()...)
 	case status == fasthttp.StatusUnauthorized || status == fasthttp.StatusForbidden || path == "/publish":
-		if mayTell(&s.refusals, cmp.Or(holder, from.String())) {
+		if mayTellClient() {
 			s.Log.Info("request refused: "+kind, append(fields(), zap.String("key", holder), zap.Stringer("from", from))...)
 		}
 	}

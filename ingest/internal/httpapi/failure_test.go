@@ -154,30 +154,30 @@ func TestRefusedKeysAreLogged(t *testing.T) {
 	}
 }
 
-// TestABusyClientHidesNobody: each client's refusals are told, though not those of a thousand.
+// TestABusyClientHidesNobody: each client's refusals are told, though not those of a thousand, whose addresses hide no holder.
 func TestABusyClientHidesNobody(t *testing.T) {
 	t.Parallel()
 	g, keys := openLocked(t)
 	keys.may["other"] = []string{"publish"}
-	for key, requests := range map[string]int{"all": 30, "publish": 30, "other": 1} {
-		for range requests {
-			g.do(t, request{"POST", "/publish", []string{jsonType, bearer(key)}, "[1]"})
-		}
-	}
-	for holder, want := range map[string]int{"holder-of-all": 10, "holder-of-publish": 10, "holder-of-other": 1} {
-		if n := g.logs.FilterField(zap.String("key", holder)).Len(); n != want {
-			t.Errorf("%d lines about %s, want %d", n, holder, want)
-		}
-	}
-	var q lineQuota
 	now, told := time.Now(), 0
 	for client := range 1_000 {
 		for range 20 {
-			if q.take(lineOf{"no-key", strconv.Itoa(client)}, now) {
+			if g.unkeyed.take(lineOf{"no-key", strconv.Itoa(client)}, now) {
 				told++
 			}
 		}
 	}
+	for key, requests := range map[string]int{"all": 30, "publish": 30, "other": 1, "stranger": 1} {
+		for range requests {
+			g.do(t, request{"POST", "/publish", []string{jsonType, bearer(key)}, "[1]"})
+		}
+	}
+	for holder, want := range map[string]int{"holder-of-all": 10, "holder-of-publish": 10, "holder-of-other": 1, "": 0} {
+		if n := g.logs.FilterField(zap.String("key", holder)).Len(); n != want {
+			t.Errorf("%d lines about %q, want %d", n, holder, want)
+		}
+	}
+	q := &g.unkeyed
 	if told != 1_000 || q.take(lineOf{"no-key", "0"}, now.Add(59*time.Second)) || !q.take(lineOf{"no-key", "0"}, now.Add(time.Minute)) {
 		t.Errorf("%d lines of 1,000 clients; the quota is renewed each minute", told)
 	}

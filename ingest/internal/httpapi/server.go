@@ -98,7 +98,8 @@ type Server struct {
 	rejected    atomic.Int64   // events refused as invalid since the start
 	failures    *zap.Logger    // for answers of 5xx, except 503
 	unserved    lineQuota      // of the log's lines about answers of 503
-	refusals    lineQuota      // of those about events and keys that were refused
+	refusals    lineQuota      // of those about events and keys that were refused, of holders of keys
+	unkeyed     lineQuota      // likewise, of all others: they may be any number, and must not hide a holder
 	inflaters   chan *inflater // one per core, since inflating waits for nothing
 	lists       chan struct{}  // one slot: taken while all topics, or all subscriptions, are listed
 	works       sync.Pool      // of *work
