@@ -169,7 +169,8 @@ func wantEnd(r io.Reader) error {
 	return err
 }
 
-// peak is the most that readAll holds for a body of that limit: the last buffer and the one before it.
+// peak is the most that readAll, and readParts, hold for a body of that limit: the last buffer and the one before it. The parts
+// of readParts are among the sizes that readAll goes through.
 func peak(limit int64) int64 {
 	size := int64(growStart)
 	for 2*size < limit {

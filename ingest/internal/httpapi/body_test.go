@@ -342,3 +342,18 @@ func TestAllocate(t *testing.T) {
 		}
 	}
 }
+
+// TestThePeakHasRoomForTheParts of a body as large as may be, and of any smaller one: a part that is full is held beside the next.
+func TestThePeakHasRoomForTheParts(t *testing.T) {
+	t.Parallel()
+	for _, part := range []int{firstPart, partGrowth * firstPart} {
+		for _, limit := range []int{part - 1, part, part + 1, 3 * part / 2, 2*part + 1, 5 * part} {
+			for _, length := range []int{limit, min(limit, part+1)} {
+				b := &budget{max: peak(int64(limit))}
+				if body, _, err := readParts(strings.NewReader(strings.Repeat("x", length)), length, &account{budget: b}); err != nil || len(body) != length || b.used.Load() != int64(length) {
+					t.Errorf("%d bytes of %d at most: %d bytes, %d taken, %v", length, limit, len(body), b.used.Load(), err)
+				}
+			}
+		}
+	}
+}

@@ -59,7 +59,7 @@ type Limits struct {
 }
 
 // Peak is the most that one request can take of BodiesInFlight: a growing body is copied
-// into a buffer of twice the size, a compressed body is held until it is inflated, and
+// into a larger buffer, a compressed body is held until it is inflated, and
 // in the end the body is held together with the room for its answer.
 func (l Limits) Peak() int64 {
 	answer := int64(l.Events.MaxEvents) * answerBytes
