@@ -30,12 +30,12 @@ func checkPeer(c net.Conn, required string) error {
 	if err != nil {
 		return fmt.Errorf("ask who listens at %s: %w", c.RemoteAddr(), err)
 	}
-	want := required
-	if u, err := user.Lookup(required); err == nil {
-		want = u.Uid
+	is := strconv.Itoa(uid)
+	if !known || is == required { // the private one's is an id: nobody has to be asked for its name
+		return nil
 	}
-	if is := strconv.Itoa(uid); known && is != want {
-		return fmt.Errorf("the server at %s runs as the user with id %s, not as %s: somebody else has put it there; remove the folder", c.RemoteAddr(), is, required)
+	if u, err := user.Lookup(required); err == nil && u.Uid == is {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("the server at %s runs as the user with id %s, not as %s (requirepeer): if it is in the place of a private Postgres, somebody else has put it there; remove the folder", c.RemoteAddr(), is, required)
 }
