@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ingot/internal/buildtest"
 )
 
 // TestDemoHasSettingsOfItsOwn: what is set for another server, as a file of keys or a certificate, would keep the demo
@@ -17,7 +19,7 @@ func TestDemoHasSettingsOfItsOwn(t *testing.T) {
 	}
 	bin := t.TempDir()
 	told := filepath.Join(bin, "ingest")
-	if err := os.WriteFile(told, []byte("#!/usr/bin/env bash\nenv >$0.env\nexit 1\n"), 0o700); err != nil {
+	if err := buildtest.Write(told, []byte("#!/usr/bin/env bash\nenv >$0.env\nexit 1\n")); err != nil {
 		t.Fatal(err)
 	}
 	demo := exec.Command("./demo.sh", bin, t.TempDir())
@@ -61,7 +63,7 @@ verify) echo "events 20000, batches 1" ;;
   for _ in {1..600}; do sleep 0.1; done ;;
 esac`,
 	} {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/usr/bin/env bash\n"+does+"\n"), 0o700); err != nil {
+		if err := buildtest.Write(filepath.Join(bin, name), []byte("#!/usr/bin/env bash\n"+does+"\n")); err != nil {
 			t.Fatal(err)
 		}
 	}

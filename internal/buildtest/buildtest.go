@@ -1,4 +1,4 @@
-// Package buildtest builds the programs of this module for tests that run them.
+// Package buildtest builds the programs of this module for tests that run them, and writes those that stand for others.
 //
 // `go test` keeps results, and reuses one if everything that the test was made of and has looked at is unchanged. It
 // knows nothing of what a test builds, and would call an ingester good that was never run. So Build looks at each source
@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Build compiles main packages of this module, as ingot/ingest, into the folder dir, each by its own name. flags are those of
@@ -28,6 +29,15 @@ func Build(dir string, flags []string, packages ...string) error {
 		}
 	}
 	return err
+}
+
+// Write makes the file path a program that a test can run at once. A program that is open for writing cannot be run ("text
+// file busy"), and a process that another test starts meanwhile would have it open for longer: none is started before it is
+// closed.
+func Write(path string, program []byte) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, program, 0o755)
 }
 
 // listSources prints a file a line: those of this module that a package is made of, what it embeds among them, and go.mod,

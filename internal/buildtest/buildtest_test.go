@@ -1,10 +1,12 @@
 package buildtest
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -49,4 +51,27 @@ func TestBuild(t *testing.T) {
 	if err := Build(dir, nil, "ingot/internal/event/nothing"); err == nil || !strings.Contains(err.Error(), "nothing") {
 		t.Errorf("a package that is not there: %v", err)
 	}
+}
+
+// TestWrite: a program can be run as soon as it is written, while other tests write and run theirs.
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 50 {
+				path := filepath.Join(dir, fmt.Sprint(i, "-", j))
+				if err := Write(path, []byte("#!/bin/sh\n")); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := exec.Command(path).Run(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

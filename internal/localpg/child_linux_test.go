@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"ingot/internal/buildtest"
 )
 
 // child is this test binary as a process that owns a server.
@@ -75,6 +77,6 @@ func copyFile(t *testing.T, from, to string) string {
 	t.Helper()
 	b, err := os.ReadFile(from)
 	check(t, err)
-	check(t, os.WriteFile(to, b, 0o755))
+	check(t, buildtest.Write(to, b))
 	return to
 }

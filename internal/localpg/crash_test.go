@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ingot/internal/buildtest"
 )
 
 // TestALongRecoveryIsNotBrokenOff while it gets on, for the next one would begin where it did.
@@ -31,7 +33,7 @@ case "$*" in *" -C "*) ;; *)
 esac
 exec %s "$@"
 `, srv.cluster.bin.program("postgres"))
-	check(t, os.WriteFile(filepath.Join(slow, "postgres"), []byte(script), 0o755))
+	check(t, buildtest.Write(filepath.Join(slow, "postgres"), []byte(script)))
 	srv.Kill()
 	srv.cluster.bin.Dir, srv.cluster.opts.StartTimeout = slow, 5*time.Second
 	check(t, srv.Restart(testContext(t)))
@@ -53,7 +55,7 @@ echo $$ >%s.new
 mv %s.new %s
 exec sleep 1000
 `, real.program("postgres"), told, told, told)
-	check(t, os.WriteFile(filepath.Join(never, "postgres"), []byte(script), 0o755))
+	check(t, buildtest.Write(filepath.Join(never, "postgres"), []byte(script)))
 	srv.Kill()
 	srv.cluster.bin.Dir = never
 	ctx, cancel := context.WithCancel(testContext(t))

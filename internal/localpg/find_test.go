@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ingot/internal/buildtest"
 )
 
 // pretend makes a folder with programs that only know their version.
@@ -16,7 +18,7 @@ func pretend(t *testing.T, version string) string {
 	check(t, os.MkdirAll(dir, 0o755))
 	script := fmt.Sprintf("#!/bin/sh\necho 'postgres (PostgreSQL) %s'\n", version)
 	for _, name := range []string{"postgres", "initdb"} {
-		check(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755))
+		check(t, buildtest.Write(filepath.Join(dir, name), []byte(script)))
 	}
 	return dir
 }

@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ingot/internal/buildtest"
 )
 
 // program writes a script that stands for a program of Postgres.
 func program(t *testing.T, path, script string) {
 	t.Helper()
 	check(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	check(t, os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+	check(t, buildtest.Write(path, []byte("#!/bin/sh\n"+script+"\n")))
 }
 
 const (

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"ingot/internal/buildtest"
 )
 
 // TestTheShellDoesNotSteerAServer unnoticed.
@@ -58,7 +59,7 @@ func TestNobodyIsWaitedForWithoutEnd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	idle := filepath.Join(t.TempDir(), "idle")
-	if err := os.WriteFile(idle, []byte("#!/bin/sh\nexec sleep 100\n"), 0o755); err != nil {
+	if err := buildtest.Write(idle, []byte("#!/bin/sh\nexec sleep 100\n")); err != nil {
 		t.Fatal(err)
 	}
 	if begin := time.Now(); HasFlag(ctx, idle, debugFlag) || time.Since(begin) > 20*time.Second {

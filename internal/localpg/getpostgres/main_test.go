@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"ingot/internal/buildtest"
 	"ingot/internal/localpg"
 )
 
@@ -13,7 +14,7 @@ import (
 func pretendNPM(t *testing.T, script string) string {
 	t.Helper()
 	npm := filepath.Join(t.TempDir(), "npm")
-	if err := os.WriteFile(npm, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+	if err := buildtest.Write(npm, []byte("#!/bin/sh\n"+script+"\n")); err != nil {
 		t.Fatal(err)
 	}
 	return npm
