@@ -157,7 +157,8 @@ func (p *pooler) serve(t testing.TB, client *pgproto3.Backend) error {
 	}
 }
 
-// relay passes on a whole answer, and the rows of a COPY; idle: no transaction is open behind it.
+// relay passes on a whole answer, and the rows of a COPY; idle: no transaction is open behind it. Its end is yet to be
+// flushed, once the connection is given back: what is asked next, over whichever connection, can have it.
 func relay(client *pgproto3.Backend, server *pgproto3.Frontend) (idle bool, err error) {
 	if err := server.Flush(); err != nil {
 		return false, err
@@ -170,7 +171,7 @@ func relay(client *pgproto3.Backend, server *pgproto3.Frontend) (idle bool, err 
 		client.Send(answer)
 		switch a := answer.(type) {
 		case *pgproto3.ReadyForQuery:
-			return a.TxStatus == 'I', client.Flush()
+			return a.TxStatus == 'I', nil
 		case *pgproto3.CopyInResponse:
 			if err := errors.Join(client.Flush(), copyIn(client, server)); err != nil {
 				return false, err
