@@ -148,7 +148,7 @@ func TestFirstFailsInItsCommit(t *testing.T) {
 func TestStatementsEndUnderTwo(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	w.timeouts.Statement = 300 * time.Millisecond
+	w.timeouts.Statement = soonOver
 	w.Close()
 	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
 	release := holdLog(t, conn)

@@ -163,7 +163,7 @@ func TestALookUpBlamesNobody(t *testing.T) {
 func TestALookUpEndsInTime(t *testing.T) {
 	t.Parallel()
 	w, conn, _ := trusting(t)
-	w.timeouts.Statement, w.lookers.timeout = 300*time.Millisecond, 300*time.Millisecond
+	w.timeouts.Statement, w.lookers.timeout = soonOver, soonOver
 	w.Close()
 	send(t.Context(), w, []bool{false}, "a new connection").want(t, true)
 	pgtest.Exec(t, conn, "BEGIN")
@@ -288,9 +288,19 @@ func TestTimeIsUpWhileAnAnswerIsAwaited(t *testing.T) {
 			for i := range suspects {
 				suspects[i] = len(c.keys) > checkedKeys
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
+			timeIsUp := func() { time.AfterFunc(300*time.Millisecond, cancel) }
 			ahead := func() { w.last = awaited }
+			if held > 0 || c.awaited {
+				timeIsUp()
+			} else { // not before it is refused, or it is in doubt
+				ahead = func() {
+					refused := w.last.read
+					w.last = awaited
+					go func() { <-refused; timeIsUp() }() // ends with the answer
+				}
+			}
 			stored, err := w.Merge(ctx, event.Batch{Groups: storetest.Groups(c.keys...), Suspects: suspects, Ahead: ahead}, func() {})
 			var notStored *event.NotStoredError
 			if !errors.As(err, &notStored) {

@@ -64,7 +64,7 @@ func TestLogLockIsNotAKey(t *testing.T) {
 	conn := pgtest.Client(t, url)
 	pgtest.Exec(t, conn, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", postgres.LogLock))
 	w := newWriter(t, url)
-	w.timeouts.Statement = 1e8 // 100 ms
+	w.timeouts.Statement = soonOver
 	_, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("a")}, func() {})
 	var notStored *event.NotStoredError
 	if !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnavailable {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unsafe"
 
 	"ingot/ingest/internal/postgres/postgrestest"
@@ -63,9 +62,9 @@ func TestALookUpThatTakesTooLong(t *testing.T) {
 	w := newWriter(t, url)
 	storetest.Merge(t, w, "a")
 	pgtest.Exec(t, pgtest.Client(t, url), "BEGIN; LOCK TABLE ingot.events")
-	w.lookers.timeout = time.Second
+	w.lookers.timeout = soonOver
 	_, err := w.lookers.find(t.Context(), keys{ids: []string{"a"}, topics: []string{"t"}, positions: []int{0}}, make([]bool, 1))
-	if err == nil || !strings.Contains(err.Error(), "a statement has 1s (--attempt-timeout)") {
+	if err == nil || !strings.Contains(err.Error(), "a statement has 2s (--attempt-timeout)") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -167,12 +167,12 @@ func TestIdleConnectionsAreKept(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	conn := pgtest.Client(t, url)
-	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET idle_session_timeout = '500ms'")
+	pgtest.Exec(t, conn, "ALTER DATABASE "+pgx.Identifier{conn.Config().Database}.Sanitize()+" SET idle_session_timeout = '3s'")
 	w := New(url, PathDirect, testTimeouts, uuid.New(), zap.NewNop())
 	t.Cleanup(w.Close)
 	send(t.Context(), w, []bool{true}, "a").want(t, true)
 	session, looker := w.session, w.lookers.all[0].conn
-	time.Sleep(time.Second)
+	time.Sleep(4 * time.Second)
 	send(t.Context(), w, []bool{true}, "b").want(t, true)
 	if w.session != session || looker == nil || looker.IsClosed() || w.lookers.all[0].conn != looker {
 		t.Error("a connection that was idle is gone")

@@ -77,10 +77,6 @@ func TestContextsThatEndLater(t *testing.T) {
 			send(ctx, w, []bool{false}, fmt.Sprint(path, i)).want(t, true)
 			cancel()
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // half of it is the deadline on the connection
-		send(ctx, w, []bool{false}, fmt.Sprint(path, " with a deadline")).want(t, true)
-		<-ctx.Done()
-		cancel()
 		other := map[Path]Path{PathStaged: PathDirect, PathDirect: PathStaged}[path]
 		w.choose(func(c *pathChooser) { c.path = other })
 		send(t.Context(), w, []bool{false}, fmt.Sprint(path, " and the other way")).want(t, true)
@@ -159,10 +155,10 @@ func TestABatchThatCannotBeSent(t *testing.T) {
 	}
 }
 
-// deadlines is a connection that notes when what is sent has to be.
+// deadlines is a connection that notes when what is sent has to be, and when it has to be answered.
 type deadlines struct {
 	net.Conn
-	write []time.Time
+	write, read []time.Time
 }
 
 func (d *deadlines) SetWriteDeadline(at time.Time) error {
@@ -170,27 +166,38 @@ func (d *deadlines) SetWriteDeadline(at time.Time) error {
 	return d.Conn.SetWriteDeadline(at)
 }
 
-// TestHalfOfTheTimeIsForSending: the other half is kept for finding out what became of a batch that could not be sent whole.
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.read = append(d.read, at)
+	return d.Conn.SetReadDeadline(at)
+}
+
+// TestHalfOfTheTimeIsForSending, and for the answer: the other half is kept for finding out what became of a batch that could not
+// be sent whole, or was not answered. The next batch has nothing of either, on whichever path.
 func TestHalfOfTheTimeIsForSending(t *testing.T) {
 	t.Parallel()
-	w, _, _ := trusting(t)
-	inner, err := w.session.conn.Hijack()
-	if err != nil {
-		t.Fatal(err)
-	}
-	noted := &deadlines{Conn: inner.Conn}
-	inner.Conn = noted
-	if w.session.conn, err = pgconn.Construct(inner); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-	defer cancel()
-	send(ctx, w, []bool{false}, "a").want(t, true)
-	if len(noted.write) != 2 || !noted.write[1].IsZero() {
-		t.Fatalf("it is to be sent until %v", noted.write)
-	}
-	if left := time.Until(noted.write[0]); left > 30*time.Minute || left < 20*time.Minute {
-		t.Errorf("of an hour it has %v", left)
+	for _, path := range []Path{PathStaged, PathDirect} {
+		w, _, _ := trusting(t)
+		w.choose(func(c *pathChooser) { c.path = path })
+		inner, err := w.session.conn.Hijack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		noted := &deadlines{Conn: inner.Conn}
+		inner.Conn = noted
+		if w.session.conn, err = pgconn.Construct(inner); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		send(ctx, w, []bool{false}, "a").want(t, true)
+		for what, at := range map[string][]time.Time{"sent": noted.write, "answered": noted.read} {
+			if len(at) != 2 || !at[1].IsZero() {
+				t.Fatalf("%s: it is to be %s until %v", path, what, at)
+			}
+			if left := time.Until(at[0]); left > 30*time.Minute || left < 20*time.Minute {
+				t.Errorf("%s: of an hour it has %v to be %s", path, left, what)
+			}
+		}
 	}
 }
 

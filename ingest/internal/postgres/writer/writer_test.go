@@ -28,6 +28,9 @@ var testTimeouts = Timeouts{Statement: time.Minute, Lock: time.Minute}
 // be sent, also where other packages' tests have the processors.
 const soonUp = 5 * time.Second
 
+// soonOver is the time of a statement that is to run out of it: those before it have no more either.
+const soonOver = 2 * time.Second
+
 func newWriter(t testing.TB, url string) *Writer {
 	w := New(url, PathAuto, testTimeouts, uuid.New(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
 	t.Cleanup(w.Close)
