@@ -38,10 +38,15 @@ func start(ctx context.Context, opts localpg.Options) (*localpg.Server, error) {
 	return srv, nil
 }
 
-// stop removes the data and the folder made for them.
+// stop removes the data and the folder made for them. Between the two nobody has the folder locked: it is young again, so
+// that no other run sweeps it.
 func stop(srv *localpg.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 	defer cancel()
+	now := time.Now()
+	if err := os.Chtimes(filepath.Dir(srv.DataDir()), now, now); err != nil {
+		return err
+	}
 	if err := srv.Stop(ctx); err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func TestOpenWhateverTheDatabaseHas(t *testing.T) {
 	url := pgtest.New(t)
 	other := pgtest.Client(t, url)
 	database := "ALTER DATABASE " + pgx.Identifier{other.Config().Database}.Sanitize()
-	pgtest.Exec(t, other, database+" SET statement_timeout = '100ms'; "+database+" SET default_transaction_read_only = on")
+	pgtest.Exec(t, other, database+" SET statement_timeout = '1s'; "+database+" SET default_transaction_read_only = on")
 	if _, err := Open(t.Context(), url); !NotUpYet(err) || !errors.Is(err, ErrReadOnly) {
 		t.Errorf("open with the brake on: %v", err)
 	}
@@ -67,7 +67,7 @@ func TestOpenWhateverTheDatabaseHas(t *testing.T) {
 	holding := func(lock string, do func() error) error {
 		pgtest.Exec(t, other, "BEGIN; "+lock)
 		let := make(chan struct{})
-		time.AfterFunc(500*time.Millisecond, func() { // awaited below
+		time.AfterFunc(2*time.Second, func() { // awaited below
 			defer close(let)
 			pgtest.Exec(t, other, "COMMIT")
 		})

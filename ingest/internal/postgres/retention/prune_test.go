@@ -271,25 +271,27 @@ func TestPruneOfTinyBatches(t *testing.T) {
 func TestPruneOfSlowEvents(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
+	const tooLong = "a statement has 1s (--query-timeout)"
 	tinyBatches(t, url, 40)
 	conn := pgtest.Client(t, url)
-	pgtest.Exec(t, conn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN old; END $$;
+	pgtest.Exec(t, conn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN old; END $$;
 		CREATE TRIGGER slow BEFORE DELETE ON ingot.events FOR EACH ROW EXECUTE FUNCTION slow()`)
-	p, err := Open(url, 200*time.Millisecond)
+	p, err := Open(url, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
+	p.events = 80 // all of them
 	failed := error(nil)
 	for try := 0; pgtest.Number(t, conn, "SELECT count(*) FROM ingot.batches") > 1; try++ {
 		if try == 500 {
 			t.Fatalf("nothing is deleted any more: %v", failed)
 		}
-		if _, err := p.Prune(t.Context(), time.Hour); err != nil {
-			failed = err
+		if _, err := p.Prune(t.Context(), time.Hour); err != nil && (failed == nil || !strings.Contains(failed.Error(), tooLong)) {
+			failed = err // a slow machine may fail it in other ways as well
 		}
 	}
-	if failed == nil || !strings.Contains(failed.Error(), "a statement has 200ms (--query-timeout)") {
+	if failed == nil || !strings.Contains(failed.Error(), tooLong) {
 		t.Errorf("got %v, want that a step was too long, and the name of the setting", failed)
 	}
 	postgrestest.CheckLog(t, url)
