@@ -123,7 +123,8 @@ func TestNobodyIsReadForNobody(t *testing.T) {
 		for range 20 {
 			log.commit("t", "s")
 		}
-		gather(t, s, 1) // the second page is being read
+		gather(t, s, 1)
+		synctest.Wait() // the second page is being read
 		s.Close()
 		before := log.readings()
 		time.Sleep(time.Minute)

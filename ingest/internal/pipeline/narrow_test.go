@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -121,6 +122,7 @@ func TestUnexplainedNoMore(t *testing.T) {
 		time.Sleep(time.Second)
 		p.fake.Curse(0)
 		wantStored(t, <-cursed, true)
+		synctest.Wait() // what was answered counts until its committer is done with it
 		if s := p.Stats(); s.QueuedEvents != 0 || s.Unexplained != 1 {
 			t.Errorf("%+v", s)
 		}
