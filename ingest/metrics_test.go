@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"go.uber.org/zap"
@@ -35,6 +36,9 @@ func TestMetrics(t *testing.T) {
 	send(t, base, one)
 	read(t, base+"/metrics") // so that it is counted itself
 	text := read(t, base+"/metrics")
+	for begin := time.Now(); !strings.Contains(text, "\ningot_queue_events 0\n") && time.Since(begin) < time.Minute; time.Sleep(10 * time.Millisecond) {
+		text = read(t, base+"/metrics") // what was answered counts until its committer is done with it
+	}
 	for _, want := range []string{
 		`ingot_events_total{outcome="stored"} 1`, `ingot_events_total{outcome="duplicate"} 2`, "ingot_events_invalid_total 1",
 		"ingot_batch_commit_seconds_count 2", "ingot_batch_events_sum 3", `ingot_http_answer_seconds_count{route="/publish",status="200"} 1`,
