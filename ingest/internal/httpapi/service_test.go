@@ -345,8 +345,10 @@ func TestShutdownWaitsForWhoIsRefused(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- g.Shutdown(t.Context()) }() // ends with the connection, awaited below
 	select {
-	case err := <-ended:
-		t.Errorf("the stop did not wait: %v", err)
+	case err := <-ended: // after lingerTime it may
+		if n := g.connections.Load(); n > 0 || err != nil {
+			t.Errorf("the stop did not wait for %d connections: %v", n, err)
+		}
 		return
 	case <-time.After(lingerTime / 10):
 	}
