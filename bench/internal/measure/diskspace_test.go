@@ -15,7 +15,7 @@ func TestADiskThatIsTooSmall(t *testing.T) {
 	env := profiling(t)
 	env.Disk = t.TempDir()
 	for set, mend := range map[string]string{scenario.Full: ", or --rows to fewer rows", scenario.Named: ": set --data-dir to a folder on another disk"} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // or it loads rows until the disk is full
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or it loads rows until the disk is full
 		defer cancel()
 		r, err := newRound(env, scenario.Scenario{Name: "huge", Set: set, Base: 1_000_000_000_000}, Window{})
 		if err != nil {

@@ -62,7 +62,7 @@ func TestALoadThatFailsWaitsForNoProfile(t *testing.T) {
 		close(asked)
 		select { // its end, so that the test ends as well
 		case <-r.Context().Done():
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 		}
 	}))
 	defer profiles.Close()
@@ -73,7 +73,7 @@ func TestALoadThatFailsWaitsForNoProfile(t *testing.T) {
 	broken := errors.New("broken")
 	began := time.Now()
 	_, err := r.profiled(t.Context(), "p", func(context.Context) (result.Measurement, error) { <-asked; return result.Measurement{}, broken })
-	if took := time.Since(began); err != broken || took > 15*time.Second {
+	if took := time.Since(began); err != broken || took > time.Minute {
 		t.Errorf("%v after %v", err, took)
 	}
 }

@@ -62,19 +62,15 @@ func TestNobodyIsWaitedForWithoutEnd(t *testing.T) {
 	if err := buildtest.Write(idle, []byte("#!/bin/sh\nexec sleep 100\n")); err != nil {
 		t.Fatal(err)
 	}
-	if begin := time.Now(); HasFlag(ctx, idle, debugFlag) || time.Since(begin) > 20*time.Second {
+	if begin := time.Now(); HasFlag(ctx, idle, debugFlag) || time.Since(begin) > time.Minute {
 		t.Errorf("asked for its flags for %v", time.Since(begin))
 	}
 	s, err := startProcess(filepath.Join(t.TempDir(), "log"), idle)
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := freeAddresses(1)
-	if err == nil {
-		s.Address = free[0]
-		err = s.awaitPort(t.Context(), 50*time.Millisecond)
-	}
-	if err == nil || !strings.Contains(err.Error(), s.log) {
+	s.Address = "127.0.0.1:1" // nobody gets this port by chance
+	if err := s.awaitPort(t.Context(), 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), s.log) {
 		t.Errorf("%v, want where to look", err)
 	}
 	unready := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
