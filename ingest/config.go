@@ -20,7 +20,7 @@ type config struct {
 	MaxEvents         int           `default:"10000" env:"INGOT_MAX_EVENTS" help:"Most events in one request."`
 	MaxPayload        byteSize      `default:"256KiB" env:"INGOT_MAX_PAYLOAD" help:"Largest payload of an event."`
 	UnknownFields     string        `default:"refuse" enum:"refuse,ignore" env:"INGOT_UNKNOWN_FIELDS" help:"What to do with unknown fields of an event: refuse or ignore."`
-	MaxBodiesInFlight byteSize      `default:"128MiB" env:"INGOT_MAX_BODIES_IN_FLIGHT" help:"Most bytes of request bodies being read or waiting for an answer."`
+	MaxBodiesInFlight byteSize      `default:"128MiB" env:"INGOT_MAX_BODIES_IN_FLIGHT" help:"Most bytes of request bodies being read or waiting for an answer; beyond that, requests are refused with 503. A large body is read on only while there is room for all of it."`
 	MaxHeader         byteSize      `default:"16KiB" env:"INGOT_MAX_HEADER" help:"Largest header of a request, 4KiB to 1MiB. Each connection has a buffer of this size, and holds about four times as much after such a header."`
 	MaxConnections    int           `default:"16384" env:"INGOT_MAX_CONNECTIONS" help:"Most open connections."`
 	BodyTimeout       time.Duration `default:"15s" env:"INGOT_BODY_TIMEOUT" help:"Time for a request to arrive, header and body; a compressed one gets it once more for decompression."`

@@ -17,8 +17,9 @@ const (
 	growStart = 32 << 10
 
 	// firstPart is how much is taken first for a body of known length. What is taken grows by partGrowth as the body
-	// arrives: so those who only begin large bodies cannot take the room of everybody else. Guesses: a part that is full
-	// is copied, which for an eighth of a body costs nothing beside decoding it.
+	// arrives: so those who only begin large bodies cannot take the room of everybody else. A part is taken only if there
+	// is room for all parts to come. Guesses: a part that is full is copied, which for an eighth of a body costs nothing
+	// beside decoding it.
 	firstPart, partGrowth = 64 << 10, 8
 
 	// prefetched is how much of a body of known length fasthttp has read before the
@@ -68,11 +69,12 @@ func readSent(ctx *fasthttp.RequestCtx, limit int, a *account) (sent []byte, roo
 
 // readParts reads a body of known length, and pays for it as it arrives.
 func readParts(stream io.Reader, length int, a *account) (sent []byte, room []event.Event, err error) {
-	if !a.take(int64(min(length, firstPart))) {
+	g := growing{account: a, most: peakOfParts(int64(length))}
+	if !a.takeToward(g.most, int64(min(length, firstPart))) {
 		return nil, nil, errNoRoom
 	}
 	sent, room = allocate(min(length, firstPart))
-	g := growing{account: a, buf: sent}
+	g.buf = sent
 	_, err = io.ReadFull(stream, sent)
 	for err == nil && len(g.buf) < length {
 		have := len(g.buf)
@@ -118,7 +120,8 @@ func readChunked(ctx *fasthttp.RequestCtx, g growing) ([]byte, error) {
 // growing is a buffer that is paid for as it grows.
 type growing struct {
 	account *account
-	limit   int // bytes
+	limit   int   // bytes
+	most    int64 // what the account is going to hold while it is filled; 0: that is not known
 	buf     []byte
 }
 
@@ -147,7 +150,7 @@ func (g *growing) readAll(r io.Reader, start int) error {
 
 // grow takes the bytes of the new buffer while the old one is still held.
 func (g *growing) grow(size int) error {
-	if !g.account.take(int64(size)) {
+	if !g.account.takeToward(max(g.most, g.account.held+int64(size)), int64(size)) {
 		return errNoRoom
 	}
 	buf := make([]byte, len(g.buf), size)
@@ -177,6 +180,15 @@ func peak(limit int64) int64 {
 		size *= 2
 	}
 	return limit + min(size, limit)
+}
+
+// peakOfParts is the most that readParts holds for a body of that length: all of it, and the part before the last.
+func peakOfParts(length int64) int64 {
+	part := int64(0)
+	for next := int64(firstPart); next < length; next *= partGrowth {
+		part = next
+	}
+	return length + part
 }
 
 // text turns a buffer into a string without copying it. The caller gives the buffer up: nobody may write to it again.

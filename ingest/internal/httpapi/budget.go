@@ -19,13 +19,25 @@ type account struct {
 }
 
 // take reserves n bytes, or nothing.
-func (a *account) take(n int64) bool {
-	if a.budget.used.Add(n) > a.budget.max {
-		a.budget.used.Add(-n)
-		return false
+func (a *account) take(n int64) bool { return a.takeToward(a.held+n, n) }
+
+// takeToward reserves n bytes, or nothing, for a request that is going to hold as much as most. It takes nothing if there
+// is no room for the rest now, although it does not reserve the rest.
+//
+// So whoever took something last can always go on if nobody else takes more, and of those who know how much they are going
+// to hold, the one that lacks least is never refused because of the others. If each took only what it needs next, large
+// bodies could fill all the room with their beginnings, and none of them could go on.
+func (a *account) takeToward(most, n int64) bool {
+	for {
+		used := a.budget.used.Load()
+		if used-a.held+most > a.budget.max {
+			return false
+		}
+		if a.budget.used.CompareAndSwap(used, used+n) {
+			a.held += n
+			return true
+		}
 	}
-	a.held += n
-	return true
 }
 
 // force takes n bytes whether there is room or not: they are held already.

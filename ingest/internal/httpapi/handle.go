@@ -25,7 +25,7 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 			return nil
 		}
 		_, err := s.admit(ctx)
-		if err == nil && !s.budget.fits(int64(ctx.Request.Header.ContentLength())) {
+		if err == nil && !s.budget.fits(peakOfParts(int64(ctx.Request.Header.ContentLength()))) {
 			err = errNoRoom
 		}
 		return err
