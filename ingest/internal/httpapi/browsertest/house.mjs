@@ -51,7 +51,7 @@ export function launch(...flags) {
   });
 }
 
-// newKey makes a key and its line in a file.
+// newKey makes a key and its line in a file. Flags, such as --topics=orders, may be among the rights.
 export function newKey(file, name, ...rights) {
   return execFileSync(binary, ["key", name, ...rights, `--keys-file=${file}`], { stdio: ["ignore", "pipe", "ignore"] }).toString().trim();
 }

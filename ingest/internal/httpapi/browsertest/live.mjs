@@ -12,6 +12,7 @@ import { launch, newKey, shots, start } from "./house.mjs";
 const folder = mkdtempSync(join(tmpdir(), "ingot-live-"));
 const file = join(folder, "keys");
 newKey(file, "reader", "read", "watch");
+const scoped = newKey(file, "shop", "read", "watch", "--topics=orders");
 
 const hostile = "<img src=x onerror=document.title='broken'>";
 
@@ -91,7 +92,13 @@ try {
   assert.equal(questions, once, "who has no key is asked for one again and again");
   await cancel.getByRole("button", { name: "asks for a key" }).waitFor();
 
-  console.log("ok: figures and events move by themselves, digits are kept, nothing runs; no key is asked for unasked");
+  const few = await (await browser.newContext({ httpCredentials: { username: "anybody", password: scoped } })).newPage();
+  await few.goto(locked.url + "/");
+  await few.getByRole("button", { name: "asks for a key" }).click();
+  await few.getByText("this page needs a key that may read and watch, for all topics; open it in a private window").waitFor();
+  await few.getByRole("button", { name: "asks for a key" }).waitFor();
+
+  console.log("ok: figures and events move by themselves, digits are kept, nothing runs; no key is asked for unasked, and one that is not enough is told");
 } finally {
   await browser?.close();
   await open?.stop();

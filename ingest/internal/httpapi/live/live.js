@@ -6,6 +6,7 @@ const every = 2000; // milliseconds. A guess: figures that move, for two cheap r
 const topicsShown = 10;
 const eventsShown = 10;
 const payloadShown = 300; // characters
+const keyWanted = "this page needs a key that may read and watch, for all topics; open it in a private window to be asked for another key";
 
 const element = (id) => document.getElementById(id);
 const count = (n) => n.toLocaleString("en");
@@ -78,8 +79,8 @@ async function look() {
     element("now").hidden = false;
     say(page.events.length ? "" : "no event yet; the command at the end of this page sends one");
   } catch (e) {
-    fail(e instanceof TypeError ? "the server does not answer" : e.message);
-    if (e.status === 401) { // to ask again by itself would make the browser ask for a key again and again
+    fail(e instanceof TypeError ? "the server does not answer" : e.status === 403 ? `${keyWanted} (${e.message})` : e.message);
+    if (e.status === 401 || e.status === 403) { // to ask again by itself would make the browser ask for a key again and again
       element("begin").hidden = false;
       return;
     }
