@@ -346,6 +346,28 @@ func TestScopeOfSubscriptions(t *testing.T) {
 	do("DELETE", "/subscriptions/mine", "", 404, "subscription-not-found")
 }
 
+// TestSubscriptionsMadeAnew: one that somebody makes anew, with other topics, while a request asks whether it may change it, is
+// neither moved nor forgotten.
+func TestSubscriptionsMadeAnew(t *testing.T) {
+	t.Parallel()
+	commit := `{"cursor":"` + event.Position{Commit: 5, ID: 50, Identity: 500}.Cursor() + `"}`
+	for want, r := range map[int]request{
+		403: {"POST", "/subscriptions/a/commit", []string{jsonType, bearer("some")}, commit},
+		404: {"DELETE", "/subscriptions/a", []string{bearer("some")}, ""},
+	} {
+		g, _ := openScoped(t)
+		g.subscriptions.kept["a"] = event.Subscription{Name: "a", Topics: []string{"in"}}
+		theirs := event.Subscription{Name: "a", Topics: []string{"secret-topic"}}
+		g.subscriptions.remade = &theirs
+		if a := g.do(t, r); a.status != want {
+			t.Errorf("%s: %d %s", r.method, a.status, a.body)
+		}
+		if sub, there := g.subscriptions.kept["a"]; !there || sub.At != theirs.At {
+			t.Errorf("%s: it is there: %v, %+v", r.method, there, sub)
+		}
+	}
+}
+
 // TestStreamEndsWithItsTopics: at the next write, once its key may no longer read all that it brings. Another change of the
 // line ends nothing.
 func TestStreamEndsWithItsTopics(t *testing.T) {

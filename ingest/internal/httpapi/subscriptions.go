@@ -17,10 +17,11 @@ type Subscriptions interface {
 	Create(ctx context.Context, sub event.Subscription) (bool, error)
 	// Get returns one; false: there is none of that name.
 	Get(ctx context.Context, name string) (event.Subscription, bool, error)
-	// Commit moves one forward. A place that it has passed changes nothing.
-	Commit(ctx context.Context, name string, at event.Position) error
-	// Delete forgets one, and tells whether it was there.
-	Delete(ctx context.Context, name string) (bool, error)
+	// Commit moves one forward, if it brings these topics; nil: whatever it brings. A place that it has passed changes
+	// nothing.
+	Commit(ctx context.Context, name string, topics []string, at event.Position) error
+	// Delete forgets one, likewise, and tells whether it was there.
+	Delete(ctx context.Context, name string, topics []string) (bool, error)
 	// Each reads all, by name, with how far each is behind, and ends with the first error of f.
 	Each(ctx context.Context, f func(*event.Subscription) error) error
 }
@@ -85,10 +86,11 @@ func (s *Server) unsubscribe(ctx *fasthttp.RequestCtx) error {
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
-	if err := s.permit(bounded, connOf(ctx), name); err != nil {
+	topics, err := s.permit(bounded, connOf(ctx), name)
+	if err != nil {
 		return readError(err)
 	}
-	switch there, err := s.Subscriptions.Delete(bounded, name); {
+	switch there, err := s.Subscriptions.Delete(bounded, name, topics); {
 	case err != nil:
 		return readError(err)
 	case !there:
@@ -126,14 +128,15 @@ func (s *Server) committed(ctx context.Context, client *conn, name, cursor strin
 	case "now", "beginning":
 		return event.Subscription{}, &refusal{problemBadCursor, "cursor: now and beginning cannot be committed; " + wantedCursor}
 	}
-	if err := s.permit(ctx, client, name); err != nil {
+	topics, err := s.permit(ctx, client, name)
+	if err != nil {
 		return event.Subscription{}, err
 	}
 	at, err := s.Reader.Start(ctx, cursor)
 	if err != nil {
 		return event.Subscription{}, cursorError("cursor", wantedCursor, err)
 	}
-	if err := s.Subscriptions.Commit(ctx, name, at); err != nil {
+	if err := s.Subscriptions.Commit(ctx, name, topics, at); err != nil {
 		return event.Subscription{}, err
 	}
 	return s.subscription(ctx, client, name)
@@ -152,11 +155,14 @@ func (s *Server) subscription(ctx context.Context, client *conn, name string) (e
 }
 
 // permit fails as subscription does, but only for a key that does not have all topics: the others are spared the query.
-func (s *Server) permit(ctx context.Context, client *conn, name string) (err error) {
-	if client.topics != nil {
-		_, err = s.subscription(ctx, client, name)
+// It returns the topics that the subscription has to bring when it is changed, since somebody may make it anew before
+// that; nil: any.
+func (s *Server) permit(ctx context.Context, client *conn, name string) (topics []string, err error) {
+	if client.topics == nil {
+		return nil, nil
 	}
-	return err
+	sub, err := s.subscription(ctx, client, name)
+	return sub.Topics, err
 }
 
 var errNoSubscription = &refusal{problemNoSubscription, "there is no subscription with this name; create it with PUT"}

@@ -28,7 +28,8 @@ type fakeSubscriptions struct {
 
 	uncommitted error // of Commit alone
 
-	first *event.Subscription // made by somebody else just before
+	first  *event.Subscription // made by somebody else just before
+	remade *event.Subscription // made by somebody else, in place of one that was just read
 }
 
 func (f *fakeSubscriptions) Create(_ context.Context, sub event.Subscription) (bool, error) {
@@ -51,25 +52,35 @@ func (f *fakeSubscriptions) Get(_ context.Context, name string) (event.Subscript
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	sub, there := f.kept[name]
+	if f.remade != nil {
+		f.kept[f.remade.Name] = *f.remade
+	}
 	return sub, there, f.err
 }
 
-func (f *fakeSubscriptions) Commit(_ context.Context, name string, at event.Position) error {
+func (f *fakeSubscriptions) Commit(_ context.Context, name string, topics []string, at event.Position) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if sub, there := f.kept[name]; there && sub.At.Compare(at) < 0 {
+	if sub, there := f.kept[name]; there && brings(sub, topics) && sub.At.Compare(at) < 0 {
 		sub.At, sub.Committed = at, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		f.kept[name] = sub
 	}
 	return errors.Join(f.err, f.uncommitted)
 }
 
-func (f *fakeSubscriptions) Delete(_ context.Context, name string) (bool, error) {
+func (f *fakeSubscriptions) Delete(_ context.Context, name string, topics []string) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, there := f.kept[name]
+	sub, there := f.kept[name]
+	if !there || !brings(sub, topics) {
+		return false, f.err
+	}
 	delete(f.kept, name)
-	return there, f.err
+	return true, f.err
+}
+
+func brings(sub event.Subscription, topics []string) bool {
+	return topics == nil || slices.Equal(sub.Topics, topics)
 }
 
 func (f *fakeSubscriptions) Each(_ context.Context, take func(*event.Subscription) error) error {

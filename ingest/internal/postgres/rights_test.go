@@ -144,10 +144,10 @@ func serve(t *testing.T, url, name string) error {
 	if _, err := s.Create(t.Context(), event.Subscription{Name: name, After: "beginning"}); err != nil {
 		return err
 	}
-	if err := errors.Join(s.Commit(t.Context(), name, event.Position{Commit: 1, ID: 1}), list(t.Context(), s)); err != nil {
+	if err := errors.Join(s.Commit(t.Context(), name, nil, event.Position{Commit: 1, ID: 1}), list(t.Context(), s)); err != nil {
 		return err
 	}
-	if there, err := s.Delete(t.Context(), name); err != nil || !there {
+	if there, err := s.Delete(t.Context(), name, nil); err != nil || !there {
 		return fmt.Errorf("delete a subscription: %v, %w", there, err)
 	}
 	if v, err := postgres.Verify(t.Context(), url); err != nil || len(v.Broken) > 0 {

@@ -69,19 +69,20 @@ func insertSubscription(ctx context.Context, tx pgx.Tx, sub event.Subscription) 
 	return err
 }
 
-// Commit moves a subscription forward. Committing a place that the subscription has passed changes nothing.
-func (s *Subscriptions) Commit(ctx context.Context, name string, at event.Position) error {
+// Commit moves a subscription forward, if it brings these topics; nil: whatever it brings. Committing a place that the
+// subscription has passed changes nothing.
+func (s *Subscriptions) Commit(ctx context.Context, name string, topics []string, at event.Position) error {
 	_, err := s.pool.Exec(ctx, `UPDATE ingot.subscriptions SET commit_seq = $2, id = $3, identity = $4, committed_at = clock_timestamp()
-		WHERE name = $1 AND (commit_seq, id) < ($2::bigint, $3::bigint)`, name, at.Commit, at.ID, int64(at.Identity))
+		WHERE name = $1 AND (commit_seq, id) < ($2::bigint, $3::bigint) AND ($5::text[] IS NULL OR topics = $5)`, name, at.Commit, at.ID, int64(at.Identity), topics)
 	if err != nil {
 		return fmt.Errorf("commit a subscription: %w", s.refused(err))
 	}
 	return nil
 }
 
-// Delete forgets a subscription, and tells whether there was one.
-func (s *Subscriptions) Delete(ctx context.Context, name string) (bool, error) {
-	tag, err := s.pool.Exec(ctx, "DELETE FROM ingot.subscriptions WHERE name = $1", name)
+// Delete forgets a subscription, if it brings these topics; nil: whatever it brings. It tells whether there was one.
+func (s *Subscriptions) Delete(ctx context.Context, name string, topics []string) (bool, error) {
+	tag, err := s.pool.Exec(ctx, "DELETE FROM ingot.subscriptions WHERE name = $1 AND ($2::text[] IS NULL OR topics = $2)", name, topics)
 	if err != nil {
 		return false, fmt.Errorf("delete a subscription: %w", s.refused(err))
 	}

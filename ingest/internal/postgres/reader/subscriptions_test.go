@@ -77,7 +77,7 @@ func TestCommitsAtOnce(t *testing.T) {
 	}
 	pgtest.Exec(t, conn, "UPDATE ingot.subscriptions SET commit_seq = 1")
 	committed := make(chan error, 1)
-	go func() { committed <- s.Commit(t.Context(), "a", event.Position{Commit: 2}) }() // awaited below
+	go func() { committed <- s.Commit(t.Context(), "a", nil, event.Position{Commit: 2}) }() // awaited below
 	pgtest.WaitFor(t, pgtest.Client(t, url), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", 1)
 	if err := other.Commit(t.Context()); err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestSubscriptionMovesForward(t *testing.T) {
 		{event.Position{Commit: 2, ID: 100}, event.Position{Commit: 3, ID: 1, Identity: 3}},
 		{event.Position{}, event.Position{Commit: 3, ID: 1, Identity: 3}},
 	} {
-		if err := s.Commit(t.Context(), "a", c.at); err != nil {
+		if err := s.Commit(t.Context(), "a", nil, c.at); err != nil {
 			t.Fatal(err)
 		}
 		if got, _, _ := s.Get(t.Context(), "a"); got.At != c.want || time.Since(got.Committed) > time.Hour && c.want != sub.At {
@@ -136,7 +136,7 @@ func TestSubscriptionMovesForward(t *testing.T) {
 	for i := range 20 {
 		all.Go(func() { // ends by itself, awaited below
 			for j := range 10 {
-				if err := s.Commit(t.Context(), "a", event.Position{Commit: 10, ID: int64(i + 20*j)}); err != nil {
+				if err := s.Commit(t.Context(), "a", nil, event.Position{Commit: 10, ID: int64(i + 20*j)}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -147,12 +147,40 @@ func TestSubscriptionMovesForward(t *testing.T) {
 		t.Errorf("after many at once: %v", got.At)
 	}
 	for _, want := range []bool{true, false} {
-		if was, err := s.Delete(t.Context(), "a"); err != nil || was != want {
+		if was, err := s.Delete(t.Context(), "a", nil); err != nil || was != want {
 			t.Errorf("delete: %v %v", was, err)
 		}
 	}
 	if _, there, err := s.Get(t.Context(), "a"); there || err != nil {
 		t.Errorf("deleted, and there: %v", err)
+	}
+}
+
+// TestSubscriptionsOfTopics: who may read some topics moves and deletes a subscription only as long as it brings those that he
+// was told; in between it may have been made anew.
+func TestSubscriptionsOfTopics(t *testing.T) {
+	t.Parallel()
+	s := newSubscriptions(t, postgrestest.Database(t), 10)
+	brings := []string{"a", "b"}
+	if _, err := s.Create(t.Context(), event.Subscription{Name: "a", After: "beginning", Topics: brings}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		topics []string
+		moves  bool
+	}{{[]string{"a"}, false}, {[]string{"b", "a"}, false}, {[]string{}, false}, {brings, true}, {nil, true}} {
+		before, _, _ := s.Get(t.Context(), "a")
+		if err := s.Commit(t.Context(), "a", c.topics, event.Position{Commit: before.At.Commit + 1}); err != nil {
+			t.Fatal(err)
+		}
+		if after, _, err := s.Get(t.Context(), "a"); err != nil || (after.At != before.At) != c.moves {
+			t.Errorf("commit of %q: from %v to %v, %v", c.topics, before.At, after.At, err)
+		}
+	}
+	for _, topics := range [][]string{{"a"}, {}, brings} {
+		if was, err := s.Delete(t.Context(), "a", topics); err != nil || was != (len(topics) == len(brings)) {
+			t.Errorf("delete of %q: %v %v", topics, was, err)
+		}
 	}
 }
 
@@ -166,7 +194,7 @@ func TestSubscriptionsStandApart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Commit(t.Context(), "b", event.Position{Commit: 2, ID: 5}); err != nil {
+	if err := s.Commit(t.Context(), "b", nil, event.Position{Commit: 2, ID: 5}); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {
@@ -178,7 +206,7 @@ func TestSubscriptionsStandApart(t *testing.T) {
 			t.Errorf("%s: %+v %v %v, want it at %v", name, sub, there, err, want)
 		}
 	}
-	if was, err := s.Delete(t.Context(), "b"); err != nil || !was {
+	if was, err := s.Delete(t.Context(), "b", nil); err != nil || !was {
 		t.Errorf("delete: %v %v", was, err)
 	}
 	var left []string
@@ -208,8 +236,8 @@ func TestAFailedReadIsNoSubscription(t *testing.T) {
 		},
 		"get":    func() error { _, _, err := s.Get(t.Context(), "a"); return err },
 		"each":   func() error { return s.Each(t.Context(), func(*event.Subscription) error { return nil }) },
-		"commit": func() error { return s.Commit(t.Context(), "a", event.Position{Commit: 1, ID: 1}) },
-		"delete": func() error { _, err := s.Delete(t.Context(), "b"); return err },
+		"commit": func() error { return s.Commit(t.Context(), "a", nil, event.Position{Commit: 1, ID: 1}) },
+		"delete": func() error { _, err := s.Delete(t.Context(), "b", nil); return err },
 	}
 	for _, there := range []bool{true, false, true} {
 		for name, do := range all {
@@ -257,7 +285,7 @@ func TestSubscriptionsAreCounted(t *testing.T) {
 	if made, err := create("a"); made || err != nil {
 		t.Errorf("one that is there: %v %v", made, err)
 	}
-	if _, err := s.Delete(t.Context(), "b"); err != nil {
+	if _, err := s.Delete(t.Context(), "b", nil); err != nil {
 		t.Error(err)
 	}
 	if made, err := create("c"); !made || err != nil {
@@ -335,8 +363,8 @@ func TestSubscriptionsKeepTheBrake(t *testing.T) {
 	pgtest.Exec(t, conn, brake+"on")
 	for range 2 {
 		_, created := s.Create(t.Context(), event.Subscription{Name: "b", After: "beginning"})
-		_, deleted := s.Delete(t.Context(), "a")
-		for _, err := range []error{created, deleted, s.Commit(t.Context(), "a", event.Position{Commit: 2})} {
+		_, deleted := s.Delete(t.Context(), "a", nil)
+		for _, err := range []error{created, deleted, s.Commit(t.Context(), "a", nil, event.Position{Commit: 2})} {
 			if !errors.Is(err, postgres.ErrReadOnly) {
 				t.Errorf("got %v, want %v", err, postgres.ErrReadOnly)
 			}
@@ -346,10 +374,10 @@ func TestSubscriptionsKeepTheBrake(t *testing.T) {
 		}
 	}
 	pgtest.Exec(t, conn, "SET default_transaction_read_only = off; "+brake+"off")
-	if err := s.Commit(t.Context(), "a", event.Position{Commit: 2}); err != nil && !errors.Is(err, postgres.ErrReadOnly) {
+	if err := s.Commit(t.Context(), "a", nil, event.Position{Commit: 2}); err != nil && !errors.Is(err, postgres.ErrReadOnly) {
 		t.Error(err)
 	}
-	if err := s.Commit(t.Context(), "a", event.Position{Commit: 3}); err != nil {
+	if err := s.Commit(t.Context(), "a", nil, event.Position{Commit: 3}); err != nil {
 		t.Errorf("once it is off: %v", err)
 	}
 }
