@@ -136,12 +136,12 @@ func TestTheLastLineOfAReplay(t *testing.T) {
 	}{
 		"an invalid line": {
 			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return e.ID == "b" }}, nil,
-			"1 events were not acknowledged; 1 are invalid: their lines must be corrected",
+			"1 events were not acknowledged; 1 are invalid: correct their lines, or what they were sent with (--topic, --max-payload, the key)",
 		},
 		"an invalid line, and one that is no event": {
 			&ingottest.Server{Invalid: func(e ingottest.Event) bool { return e.ID == "b" }},
 			[]string{written(t, "more.ndjson", fmt.Sprintf(aEvent, "d", 1)+"\nno event\n")},
-			"1 events were not acknowledged; 1 are invalid: their lines must be corrected; 1 more lines were refused before they were sent",
+			"1 events were not acknowledged; 1 are invalid: correct their lines, or what they were sent with (--topic, --max-payload, the key); 1 more lines were refused before they were sent",
 		},
 		"too large a request": {
 			&ingottest.Server{Fault: script(ingottest.TooLarge)}, nil,

@@ -168,7 +168,7 @@ func (o replayOutcome) unacknowledged() string {
 	open := o.SendsPlanned - o.Stored - o.Duplicates
 	says := []string{grouped(open) + " events were not acknowledged"}
 	if o.Invalid > 0 {
-		says = append(says, grouped(o.Invalid)+" are invalid: their lines must be corrected")
+		says = append(says, grouped(o.Invalid)+" are invalid: correct their lines, or what they were sent with (--topic, --max-payload, the key)")
 	}
 	if o.Lines.Refused > 0 {
 		says = append(says, grouped(o.Lines.Refused)+" more lines were refused before they were sent")
