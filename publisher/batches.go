@@ -84,7 +84,7 @@ func (in *intake) nameUnsettled(items []item, res client.Result) {
 		word, bad := words[res.Statuses[n]]
 		switch faults := res.Faults[n]; {
 		case len(faults) > 0:
-			in.name(it.file.where(it.Line) + ": " + inWords(faults))
+			in.name(it.file.where(it.Line) + ": " + client.InWords(faults))
 		case bad:
 			in.name(fmt.Sprintf("%s: %s: %v", it.file.where(it.Line), word, res.Err))
 		}
@@ -106,14 +106,6 @@ func (in *intake) countFinal(res client.Result) {
 		return
 	}
 	in.final.other += len(res.Statuses)
-}
-
-func inWords(faults []client.Fault) string {
-	var all []string
-	for _, f := range faults {
-		all = append(all, f.String())
-	}
-	return strings.Join(all, "; ")
 }
 
 func eventsOf(items []item) []event.Event {

@@ -28,7 +28,8 @@ func settle(a answer, events []event.Event) (settled, error) {
 		return settled{}, errNotSettled
 	case a.status == http.StatusUnprocessableEntity:
 		if p := problemOf(a); p.ofIngot() {
-			return settled{slices.Repeat([]Status{Invalid}, len(events)), p.faults(len(events))}, p.err
+			faults := p.faults(len(events))
+			return settled{slices.Repeat([]Status{Invalid}, len(events)), faults}, because(p.err, faults[0])
 		}
 		return settled{}, errNotSettled
 	case a.status != http.StatusOK && a.status != http.StatusMultiStatus:
@@ -82,13 +83,21 @@ func (s said) batch(events []event.Event) (settled, error) {
 		statuses[r.Index] = status
 		if status == Invalid {
 			faults[r.Index] = r.Errors
-			err = fmt.Errorf("event %q is invalid", events[r.Index].ID)
+			err = because(fmt.Errorf("event %q is invalid", events[r.Index].ID), r.Errors)
 		}
 	}
 	if sum := count(statuses); s.Received != len(events) || sum != s.counts() {
 		return settled{}, fmt.Errorf("answer counts %+v of %d events, but its results are %+v of %d", s.counts(), s.Received, sum, len(events))
 	}
 	return settled{statuses, faults}, err
+}
+
+// because adds what is wrong with an event.
+func because(err error, faults []Fault) error {
+	if len(faults) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, InWords(faults))
 }
 
 // named reports whether the answer must name the event: an event may be invalid because it has no id.

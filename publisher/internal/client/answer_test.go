@@ -82,21 +82,23 @@ func TestFaultsOfInvalidEvents(t *testing.T) {
 		status int
 		body   string
 		want   string
+		err    string
 	}{
 		"one of two": {
 			207, `{"received":2,"stored":1,"invalid":1,"results":[{"index":1,"status":"invalid","errors":[` +
 				`{"field":"bad","code":"unknown_field","detail":"no such field"},{"field":"topic","code":"missing","detail":"it is required"}]}]}`,
 			`map[1:["bad": unknown_field: no such field "topic": missing: it is required]]`,
+			fmt.Sprintf(`event %q is invalid: "bad": unknown_field: no such field; "topic": missing: it is required`, two[1].ID),
 		},
 		"all": {
-			422, `{"type":"urn:ingot:problem:invalid-events","errors":[{"index":0,"field":"a","code":"b","detail":"c"},{"index":1,"field":"d"},{"index":1,"field":"e","code":"f"},{"index":2,"field":"g"}]}`,
-			`map[0:["a": b: c] 1:["d" "e": f]]`,
+			422, `{"type":"urn:ingot:problem:invalid-events","title":"no","errors":[{"index":0,"field":"a","code":"b","detail":"c"},{"index":1,"field":"d"},{"index":1,"field":"e","code":"f"},{"index":2,"field":"g"}]}`,
+			`map[0:["a": b: c] 1:["d" "e": f]]`, `422 no: "a": b: c`,
 		},
-		"all, without a list": {422, `{"type":"urn:ingot:problem:refused-by-postgres"}`, `map[]`},
+		"all, without a list": {422, `{"type":"urn:ingot:problem:refused-by-postgres","title":"no"}`, `map[]`, "422 no"},
 	} {
 		got, err := settle(answer{status: c.status, body: []byte(c.body)}, two)
-		if says := fmt.Sprint(got.faults); says != c.want || err == nil || len(got.statuses) != 2 || got.statuses[1] != Invalid {
-			t.Errorf("%s: %s (%v), want %s", name, says, err, c.want)
+		if says := fmt.Sprint(got.faults); says != c.want || err == nil || err.Error() != c.err || len(got.statuses) != 2 || got.statuses[1] != Invalid {
+			t.Errorf("%s: %s (%v), want %s (%s)", name, says, err, c.want, c.err)
 		}
 	}
 }

@@ -33,6 +33,15 @@ func (f Fault) String() string {
 	return strings.TrimRight(fmt.Sprintf("%q: %s: %s", f.Field, f.Code, f.Detail), ": ")
 }
 
+// InWords joins the faults of an event.
+func InWords(faults []Fault) string {
+	var all []string
+	for _, f := range faults {
+		all = append(all, f.String())
+	}
+	return strings.Join(all, "; ")
+}
+
 // problem is an RFC 9457 document; all is empty of an answer that is none.
 type problem struct {
 	Kind   string `json:"type"`
