@@ -22,6 +22,11 @@ import (
 // restart. A guess.
 const windDown = 10 * time.Second
 
+// longestInsist bounds for how long --follow sends lines again that are refused for who asks or who answers: a proxy may have
+// no Ingot behind it while that is replaced (404), a key may be written to the file a moment later (401). It has a bound, since
+// nobody is told meanwhile, and the URL or the key may be wrong. A guess.
+const longestInsist = time.Minute
+
 // replay is the subcommand: its flags.
 type replay struct {
 	Files []string `arg:"" name:"file" help:"Files to send; - is standard input. Events, in NDJSON or JSON, are sent as they are, and any other text line by line. Files compressed with gzip or zstandard are decompressed; those packed in another way are refused."`
@@ -125,6 +130,15 @@ func (r *replay) patience() time.Duration {
 	return time.Minute
 }
 
+// insist is how long a refusal that is not about the lines is not believed. Files that have an end can be sent again by whoever
+// waits for it.
+func (r *replay) insist() time.Duration {
+	if !r.Follow {
+		return 0
+	}
+	return min(longestInsist, r.patience())
+}
+
 // Run opens every file before it sends a line, then sends, audits and reports.
 func (r *replay) Run(ctx context.Context, out surroundings) error {
 	interrupt := ctx
@@ -135,7 +149,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	defer in.close()
 	in.watch()
 	r.warn(out)
-	c := r.client(out, r.Concurrency, r.Timeout, r.patience())
+	c := r.client(out, r.Concurrency, r.Timeout, r.patience(), r.insist())
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) { out.say("waiting for the server: %v", err) })
 	switch {
@@ -151,7 +165,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	o.Interrupted = ctx.Err() != nil && !r.Follow
 	if in.memory.limit > 0 && !o.Interrupted {
 		if ctx.Err() != nil {
-			ctx, c = context.WithoutCancel(ctx), r.client(out, r.Concurrency, r.Timeout, min(r.patience(), windDown))
+			ctx, c = context.WithoutCancel(ctx), r.client(out, r.Concurrency, r.Timeout, min(r.patience(), windDown), 0)
 			defer c.Close()
 		}
 		o.Audit = audited(ctx, c, audit.Subject{

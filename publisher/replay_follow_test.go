@@ -220,6 +220,32 @@ func TestFollowKeepsWhatIsRotatedUnread(t *testing.T) {
 	})
 }
 
+// TestFollowOutlastsAProxyWithoutItsServer: while an Ingot is replaced, what stands before it answers in its place, and a key may
+// come to the new one a moment later. Files that have an end are not waited for, nor is anything for which --give-up-after is 0.
+func TestFollowOutlastsAProxyWithoutItsServer(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 401, 403, 404} {
+		for args, stored := range map[string]int{"--follow": 100, "--json": 0, "--follow --give-up-after=0s": 0} {
+			synctest.Test(t, func(t *testing.T) {
+				srv, began := &ingottest.Server{}, time.Now()
+				network := ingottest.Network(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Method == http.MethodPost && time.Since(began) < 50*time.Second {
+						w.WriteHeader(status)
+						return
+					}
+					srv.ServeHTTP(w, r)
+				}))
+				ctx, interrupt := context.WithTimeout(t.Context(), time.Hour)
+				defer interrupt()
+				exit, o := replayed(t, ctx, network, "", append(strings.Fields(args), "--batch=10", written(t, "a.log", strings.Repeat("x\n", 100)))...)
+				if want := map[bool]int{true: exitOK, false: exitBad}[stored > 0]; exit != want || o.Stored != stored || (o.Problems["stopped"] == "") != (stored > 0) {
+					t.Errorf("%d %s: exit %d, %+v", status, args, exit, o)
+				}
+			})
+		}
+	}
+}
+
 // TestFollowEndsWithoutItsServer: an interrupt gives what was read ten seconds.
 func TestFollowEndsWithoutItsServer(t *testing.T) {
 	t.Parallel()

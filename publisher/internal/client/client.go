@@ -28,6 +28,7 @@ type Config struct {
 	Connections int           // kept alive at most
 	Timeout     time.Duration // of one request
 	GiveUpAfter time.Duration // no retry begins later than this after the first attempt
+	Insist      time.Duration // the same after a refusal that is not about the events; 0: none begins
 
 	// Roots are the authorities that a server's certificate must come from; nil means the system's.
 	Roots *x509.CertPool

@@ -56,14 +56,18 @@ func (c *Client) Publish(ctx context.Context, events []event.Event) Result {
 // Send is Publish for a body that is there already: it holds these events, in
 // this order, one as an object and several as an array.
 func (c *Client) Send(ctx context.Context, events []event.Event, body []byte) Result {
-	deadline := time.Now().Add(c.cfg.GiveUpAfter)
+	began := time.Now()
 	var res Result
 	for n := 0; ; n++ {
 		no := c.attempt(ctx, events, body, &res)
 		if no == nil {
 			return res
 		}
-		if !no.pause(ctx, n, deadline) {
+		retry, patience := *no, c.cfg.GiveUpAfter
+		if no.bars && !no.again {
+			retry.again, patience = true, c.cfg.Insist
+		}
+		if !retry.pause(ctx, n, began.Add(patience)) {
 			return res.abandon(len(events), *no)
 		}
 		res.Retries = append(res.Retries, no.cause)
