@@ -82,20 +82,27 @@ func firstUser(names ...string) (owner, error) {
 }
 
 // command prepares a program to be run as the owner. It runs in the root folder: the owner may not enter the
-// working folder of this process, and postgres insists on knowing its own. It lacks the caller's PG variables, which would
-// move the port or the data, and has messages in one language.
+// working folder of this process, and postgres insists on knowing its own.
 func (o owner) command(name string, args ...string) *exec.Cmd {
-	steers := func(kv string) bool {
-		return strings.HasPrefix(kv, "PG") || strings.HasPrefix(kv, "LC_") || strings.HasPrefix(kv, "LANG")
-	}
 	cmd := exec.Command(name, args...)
 	cmd.Dir = "/"
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), steers), "LC_ALL=C")
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), o.withholds), "LC_ALL=C")
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	if o.drop {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)}
 	}
 	return cmd
+}
+
+// withholds tells which variables of this process the owner's programs do not get: the PG variables, which would move
+// the port or the data, and the language of messages. Of root's they get only those that programs are found with: any
+// process of the owner can read their environment, and root's may hold keys and passwords.
+func (o owner) withholds(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	if o.drop {
+		return name != "PATH" && name != "LD_LIBRARY_PATH"
+	}
+	return strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "LC_") || strings.HasPrefix(name, "LANG")
 }
 
 // canEnter tells whether the owner can enter a folder. It tries, for mode bits know nothing of access lists.

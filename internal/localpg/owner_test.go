@@ -72,19 +72,21 @@ func TestRootIsNobodysServer(t *testing.T) {
 	}
 }
 
-// TestWhatIsRunAsTheOwner has the owner's rights alone, a folder that everybody may enter, and nothing of the caller's settings.
+// TestWhatIsRunAsTheOwner has the owner's rights alone, a folder that everybody may enter, and nothing of the caller's settings,
+// nor of root's secrets.
 func TestWhatIsRunAsTheOwner(t *testing.T) { // not parallel: it sets the environment
 	for _, name := range []string{"PGPORT", "LANG", "LC_TIME", "LC_ALL"} {
 		t.Setenv(name, "caller's")
 	}
-	t.Setenv("OTHER", "kept")
-	o := self()
+	t.Setenv("OTHER", "caller's")
+	t.Setenv("LD_LIBRARY_PATH", "/kept")
+	o, other := self(), "caller's"
 	if o.uid == 0 {
-		o = owner{uid: strangerUID, gid: strangerGID, drop: true}
+		o, other = owner{uid: strangerUID, gid: strangerGID, drop: true}, ""
 	}
-	said, err := o.command("/bin/sh", "-c", `echo "$(id -u) $(id -g) $(pwd) $PGPORT$LANG$LC_TIME$LC_ALL $OTHER"`).Output()
+	said, err := o.command("/bin/sh", "-c", `echo "$(id -u) $(id -g) $(pwd) $PGPORT$LANG$LC_TIME$LC_ALL $LD_LIBRARY_PATH $OTHER"`).Output()
 	check(t, err)
-	equal(t, "it says", strings.TrimSpace(string(said)), fmt.Sprintf("%d %d / C kept", o.uid, o.gid))
+	equal(t, "it says", strings.TrimSuffix(string(said), "\n"), fmt.Sprintf("%d %d / C /kept %s", o.uid, o.gid, other))
 }
 
 // TestRootsCopyIsGivenAway, as one from a backup is, and what is the owner's already is not looked through again.
