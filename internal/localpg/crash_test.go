@@ -232,6 +232,10 @@ func TestAStalePidIsNoServer(t *testing.T) {
 	defer func() { _ = stranger.Process.Kill() }()
 	startOver(stranger.Process.Pid)
 	check(t, stranger.Process.Signal(os.Interrupt)) // it is still there: nobody stopped it
+
+	another := start(t, Options{DataDir: dataDir(t), NoFsync: true})
+	startOver(another.PID())
+	equal(t, "one", query(t, another, "SELECT '1'"), "1")
 }
 
 // writePidfile leaves the files a crashed server leaves: its own, and its socket's.

@@ -15,15 +15,6 @@ func isPostmaster(pid int, cluster string) bool {
 	return err == nil && strings.Contains(string(out), "-D "+cluster+" ")
 }
 
-// isPostgres says whether pid is a postgres, by its command line.
-func isPostgres(pid int) bool {
-	out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
-	return err == nil && strings.Contains(string(out), "postgres")
-}
-
-// isZombie need not be asked here: a zombie has no command line.
-func isZombie(int) bool { return false }
-
 // backends finds nothing: here backends of one cluster cannot be told from others. The server itself refuses to
 // start while they are there, and start tries again.
 func backends(string) []int { return nil }

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 const (
@@ -51,19 +53,23 @@ func refuseForeign(path string, o owner) error {
 	return nil
 }
 
-// socketLock is the file in which a server says that a socket is its own.
-func socketLock(folder string) string { return filepath.Join(folder, ".s.PGSQL."+port+".lock") }
+func socketFile(folder string) string { return filepath.Join(folder, ".s.PGSQL."+port) }
 
-// removeStaleLock removes the lock that a killed server has left: postgres would believe it if its pid is that of a zombie
-// or a stranger. It leaves that of a server that lives: one whose data folder was moved away still has its socket here, and
-// clients.
+// socketLock is the file in which a server says that a socket is its own.
+func socketLock(folder string) string { return socketFile(folder) + ".lock" }
+
+// removeStaleLock removes the lock that a killed server has left: postgres would believe it if its pid is anybody's by now, a
+// zombie's too, or that of a server of other data. It leaves that of a server which listens: one whose data folder was moved
+// away still has its socket here, and clients.
 func removeStaleLock(folder string) error {
-	path := socketLock(folder)
-	f := readPidfile(path)
-	if f.pid != 0 && isPostgres(f.pid) && !isZombie(f.pid) {
+	c, err := net.Dial("unix", socketFile(folder))
+	if err == nil {
+		return c.Close()
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist) { // a server that is busy, perhaps
 		return nil
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(socketLock(folder)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove the stale lock of a socket: %w", err)
 	}
 	return nil

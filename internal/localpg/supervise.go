@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"ingot/internal/subprocess"
@@ -65,7 +64,7 @@ func (s *Server) awaitEnd(ctx context.Context) (cause error) {
 		case <-p.Done():
 			return s.Err()
 		case <-tick.C:
-			if _, err := os.Lstat(filepath.Join(s.cluster.socket, ".s.PGSQL."+port)); errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Lstat(socketFile(s.cluster.socket)); errors.Is(err, fs.ErrNotExist) {
 				return s.endUnreachable(ctx, p)
 			}
 		case <-ctx.Done():

@@ -23,7 +23,6 @@ type pidfile struct {
 // pidfilePath is where the server of a cluster tells it.
 func pidfilePath(cluster string) string { return filepath.Join(cluster, "postmaster.pid") }
 
-// readPidfile reads postmaster.pid, or the lock of a socket, which begins like it.
 func readPidfile(path string) pidfile {
 	b, err := os.ReadFile(path)
 	if err != nil {
