@@ -19,6 +19,9 @@ const (
 	// roomForAll is the width of a terminal that a bar needs with its rate and times: those of ten million events take 60 to
 	// 75 columns, however short the bar. On less they would go on in the next line, and each draw leave a line behind.
 	roomForAll = 80
+
+	// roomForBar is the same without its rate and times. With less there is no bar, but plain lines.
+	roomForBar = 40
 )
 
 // meter shows how far a step is: a bar on a terminal, and elsewhere a plain line
@@ -41,7 +44,7 @@ type meter struct {
 // newMeter returns a meter on stderr. A bar needs the terminal itself, to know its width; plain lines stand between those
 // of words.
 func newMeter(out surroundings) *meter {
-	if width := widthOf(out.stderr); width > 0 {
+	if width := widthOf(out.stderr); width >= roomForBar {
 		return &meter{out: out.stderr, terminal: true, narrow: width < roomForAll}
 	}
 	return &meter{out: drawing{out.words}}

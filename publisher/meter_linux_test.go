@@ -14,13 +14,15 @@ import (
 // TestABarFitsItsTerminal: a line that is wider goes on in the next one, and each time it is drawn it leaves one behind.
 func TestABarFitsItsTerminal(t *testing.T) {
 	t.Parallel()
-	for _, columns := range []int{40, 60, 80} {
+	for columns, drawn := range map[int]bool{20: false, 39: false, 40: true, 60: true, 80: true} {
 		for what, begin := range map[string]func(*meter){
 			"audit": func(m *meter) { m.Begin("audit", 10_000_000) },
 			"send":  func(m *meter) { m.BeginBytes("send", 1<<40) },
 		} {
 			text := ptytest.Drawn(t, uint16(columns), func(terminal *os.File) {
-				m := newMeter(surroundings{stderr: terminal})
+				out := surroundings{stderr: terminal, words: writeAsync(terminal)}
+				defer out.words.end()
+				m := newMeter(out)
 				begin(m)
 				for range 3 {
 					m.Add(1_234_567)
@@ -28,8 +30,8 @@ func TestABarFitsItsTerminal(t *testing.T) {
 				}
 				m.End()
 			})
-			if !strings.Contains(text, what) {
-				t.Errorf("nothing is drawn: %q", text)
+			if strings.Contains(text, what) != drawn {
+				t.Errorf("drawn in %d columns: %q", columns, text)
 			}
 			for line := range strings.SplitSeq(text, "\r") {
 				if width := uniseg.StringWidth(line); width > columns {
