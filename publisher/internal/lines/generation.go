@@ -123,12 +123,11 @@ func (g *generation) took(p []byte) {
 	g.mark = g.mark[max(0, len(g.mark)-markBytes):]
 }
 
-// lookLocked looks at the file that is read, at the one that came last, and at the name. Its error says that the file which now
-// has the name cannot be read, and will not become readable.
+// lookLocked looks at the files that are open, and at the name. Its error says that the file which now has the name cannot be
+// read, and will not become readable.
 func (t *Tail) lookLocked() error {
-	t.files[0].look()
-	if last := len(t.files) - 1; last > 0 {
-		t.files[last].look()
+	for _, g := range t.files {
+		g.look()
 	}
 	there, err := os.Stat(t.path)
 	if t.barred != nil && (err != nil || !os.SameFile(t.barred, there)) {

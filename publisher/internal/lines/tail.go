@@ -32,7 +32,7 @@ const (
 //  1. Each Read looks at the file and at its name, and so does Watch, for the time that nobody reads, as while a server is away.
 //  2. A look opens the file that has the name, if it is another one and there is Room. So it is kept, however often it is
 //     renamed until its turn comes.
-//  3. Read goes on with the next of these files when the one before it is silent, but stays while only an empty one waits: the
+//  3. Read goes on with the next of these files when the one before it is silent, but stays while only empty ones wait: the
 //     writer of a file that was renamed goes on until it is told to open the new one.
 //
 // What is written and truncated away again between two looks cannot be seen, nor a
@@ -164,17 +164,15 @@ func (t *Tail) settledLocked() bool {
 	return time.Since(t.quiet) >= settle
 }
 
-// emptyLocked tells that the only file which waits is empty. Nothing is to be read there yet, and whoever writes may not have
-// been told of it.
+// emptyLocked tells that the files which wait are empty. Nothing is to be read there yet, and whoever writes may not have been
+// told of them, however often they were renamed.
 func (t *Tail) emptyLocked() bool {
-	next := t.barred
-	switch {
-	case len(t.files) == 2 && next == nil:
-		next = t.files[1].seen
-	case len(t.files) > 1:
-		return false
+	for _, g := range t.files[1:] {
+		if g.size > 0 || g.failed != nil { // whoever reads it is told why
+			return false
+		}
 	}
-	return next != nil && next.Mode().IsRegular() && next.Size() == 0
+	return t.barred == nil || t.barred.Mode().IsRegular() && t.barred.Size() == 0
 }
 
 func (t *Tail) wait() error {

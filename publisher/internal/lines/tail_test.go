@@ -152,6 +152,22 @@ func TestFollow(t *testing.T) {
 			f.write("b\n")
 			f.told("a|late|b")
 		},
+		"made anew twice before its writer goes there": func(f *tailed) {
+			now := f.path
+			f.do(os.Rename(now, now+".1"))
+			f.write("")
+			f.told("a")
+			f.do(errors.Join(os.Rename(now+".1", now+".2"), os.Rename(now, now+".1")))
+			f.write("")
+			f.told("a")
+			f.path = now + ".2"
+			f.write("late\n")
+			f.told("a|late")
+			f.path = now
+			f.write("b\n")
+			time.Sleep(2 * settle) // the empty one in between has its turn
+			f.told("a|late|b")
+		},
 		"made anew, and not readable at once": func(f *tailed) {
 			f.do(os.Rename(f.path, f.path+".1"))
 			f.do(os.Mkdir(f.path, 0o755))
