@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bufio"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +221,38 @@ func TestExpectWithoutWaiting(t *testing.T) {
 	w.closed()
 	if g.publisher.Calls() > 0 {
 		t.Error("something was published")
+	}
+}
+
+// TestAnswersAfterAPause: the time for an answer begins with it. When a connection was idle for longer than that, what is said
+// before a handler runs is said all the same.
+func TestAnswersAfterAPause(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]int{
+		publishLine + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n": 100,
+		"no request\r\n\r\n": 400,
+	} {
+		g := open(t)
+		client, server := net.Pipe()
+		c := &conn{open: &g.connections}
+		c.init(server)
+		g.connections.Add(1)
+		served := make(chan struct{})
+		go func() { // ends with the pipe, awaited below
+			defer close(served)
+			_ = g.fast.ServeConn(c)
+		}()
+		_ = client.SetDeadline(time.Now().Add(patience))
+		w := &wire{client, t, bufio.NewReader(client)}
+		w.send(healthLine + "\r\n")
+		w.answer("GET")
+		_ = c.SetWriteDeadline(epoch) // the last answer's time is over
+		w.send(sent)
+		if a, err := w.next("POST"); err != nil || a.status != want {
+			t.Errorf("%q: got %d, %v, want %d", sent, a.status, err, want)
+		}
+		_ = client.Close()
+		<-served
 	}
 }
 

@@ -31,11 +31,18 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) (status int) {
 		return err
 	})
 	if status = ctx.Response.StatusCode(); status == fasthttp.StatusOK {
+		s.allowWrite(ctx)
 		return fasthttp.StatusContinue
 	}
 	hangUp(ctx) // the client may have sent its body all the same
 	counted.observe(status, 0)
 	return status
+}
+
+// allowWrite gives what fasthttp writes before a handler runs the time of an answer. fasthttp does so only for the answers
+// of handlers, so that the deadline of the last one would hold, which a pause between two requests may have passed.
+func (s *Server) allowWrite(ctx *fasthttp.RequestCtx) {
+	_ = connOf(ctx).SetWriteDeadline(time.Now().Add(s.Limits.WriteTimeout))
 }
 
 // answer has do answer a request with the handler of its route, and returns where the answer counts.
@@ -138,6 +145,7 @@ func (s *Server) nowhere(ctx *fasthttp.RequestCtx) {
 
 // unreadable answers what fasthttp could not read as a request. It closes the connection afterwards.
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	s.allowWrite(ctx)
 	if tls := connOf(ctx).tls; tls != nil && tls.broken {
 		hangUp(ctx) // no answer would reach the client, but the alert that TLS has sent should
 		return
