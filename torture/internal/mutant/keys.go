@@ -33,9 +33,9 @@ var keys = []Mutant{
 		Edits: []Edit{
 			{"schema.sql", `PRIMARY KEY (event_id, topic)`, `PRIMARY KEY (event_id, topic, id)`},
 			{"ingest/internal/postgres/writer/merge.go", `
-ON CONFLICT (event_id, topic) DO NOTHING
+ON CONFLICT (%s) DO NOTHING
 `, `
-ON CONFLICT DO NOTHING
+ON CONFLICT DO NOTHING -- %s
 `},
 			{"ingest/internal/postgres/tables.go", `(VALUES ('ingot.events', ARRAY['event_id', 'topic']), `, `(VALUES `},
 		},

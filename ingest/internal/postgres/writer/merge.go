@@ -27,12 +27,19 @@ const (
 	beforeMerge = 2 // the commands that are completed before the merge's own
 )
 
+// mergeQuery has to be filled in with the key (keyQuery).
 const mergeQuery = `
 INSERT INTO ingot.events (` + columns + `)
 SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::int8[]), unnest($4::text[]),
 	unnest($5::timestamptz[]), unnest($6::timestamptz[]), unnest($7::json[])
-ON CONFLICT (event_id, topic) DO NOTHING
+ON CONFLICT (%s) DO NOTHING
 RETURNING id`
+
+// keyQuery lists the columns of the key, each with its collation. Without these, ON CONFLICT would look into every unique
+// index of the two columns, also into one that takes different texts for the same (with a collation that passes over
+// upper and lower case): it would pass over an event that is not there, which was then answered as a duplicate.
+const keyQuery = `SELECT string_agg(format('%I COLLATE %s', attname, attcollation::regcollation), ', ') FROM pg_attribute
+WHERE attrelid = 'ingot.events'::regclass AND attname IN ('event_id', 'topic')`
 
 // settingsQuery sets what the COMMIT waits for, and how long the merge waits for a key.
 func settingsQuery(d postgres.Durability) string {
@@ -41,13 +48,17 @@ func settingsQuery(d postgres.Durability) string {
 
 func (s *session) prepareMerge(ctx context.Context, d postgres.Durability) error {
 	const texts, times = pgtype.TextArrayOID, pgtype.TimestamptzArrayOID
+	key, err := s.conn.Exec(ctx, keyQuery).ReadAll()
+	if err != nil {
+		return fmt.Errorf("ask for the collations of the key: %w", err)
+	}
 	for _, p := range []struct {
 		name, query string
 		params      []uint32
 	}{
 		{beginName, postgres.Begin, nil},
 		{settingsName, settingsQuery(d), []uint32{pgtype.TextOID}},
-		{mergeName, mergeQuery, []uint32{texts, texts, pgtype.Int8ArrayOID, texts, times, times, pgtype.JSONArrayOID}},
+		{mergeName, fmt.Sprintf(mergeQuery, key[0].Rows[0][0]), []uint32{texts, texts, pgtype.Int8ArrayOID, texts, times, times, pgtype.JSONArrayOID}},
 	} {
 		if _, err := s.conn.Prepare(ctx, p.name, p.query, p.params); err != nil {
 			return fmt.Errorf("prepare %s: %w", p.name, err)

@@ -48,3 +48,26 @@ func TestReindexRefusesNobody(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestAnotherIndexOfTheKey decides nothing: an event that it takes for another one is not answered as a duplicate of it.
+func TestAnotherIndexOfTheKey(t *testing.T) {
+	t.Parallel()
+	for _, path := range []Path{PathAuto, PathStaged, PathDirect} {
+		url := postgrestest.Database(t)
+		conn := pgtest.Client(t, url)
+		w := newWriter(t, url)
+		w.chooser.path = path
+		storetest.Merge(t, w, "a")
+		pgtest.Exec(t, conn, "CREATE COLLATION public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+		pgtest.Exec(t, conn, "CREATE UNIQUE INDEX any_case ON ingot.events (event_id COLLATE public.any_case, topic)")
+		for range 2 {
+			var notStored *event.NotStoredError
+			if stored, err := w.Merge(t.Context(), event.Batch{Groups: storetest.Groups("A")}, func() {}); !errors.As(err, &notStored) || notStored.Reason != event.ReasonUnexplained {
+				t.Errorf("%s: got %v %v, want not stored: %s", path, stored, err, event.ReasonUnexplained)
+			}
+		}
+		if diff := cmp.Diff([]bool{false, true}, storetest.Merge(t, w, "a", "b")); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+	}
+}
