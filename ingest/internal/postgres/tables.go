@@ -31,8 +31,7 @@ keys (name, columns) AS (VALUES ('ingot.events', ARRAY['event_id', 'topic']), ('
 types (name, type) AS (VALUES ('event_id', 'text COLLATE "C"'), ('topic', 'text COLLATE "C"'), ('id', 'bigint'), ('source', 'text'),
 	('timestamp', 'timestamp with time zone'), ('received_at', 'timestamp with time zone'), ('payload', 'json'))
 SELECT true, format('%s has no valid unique key (%s): an unfinished or failed restore leaves tables without their keys', name, array_to_string(columns, ', ')) FROM keys WHERE NOT EXISTS (
-	SELECT FROM pg_index AS i WHERE i.indrelid = name::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
-	AND ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = i.indexrelid ORDER BY attnum) = columns)
+	SELECT FROM pg_index AS i WHERE i.indrelid = name::regclass AND ` + Decides + ` = columns)
 UNION ALL SELECT true, format('the sequence ingot.id_blocks has INCREMENT %s: two batches could get the same ids (schema.sql has its definition)', seqincrement)
 	FROM pg_sequence WHERE seqrelid = to_regclass('ingot.id_blocks') AND seqincrement < 65536
 UNION ALL SELECT true, format('the rule %s on %s keeps rows out: DROP RULE %1$I ON %2$s', rulename, name)
@@ -55,6 +54,11 @@ UNION ALL SELECT false, format('column %s of ingot.events is %s, not %s', name, 
 UNION ALL SELECT false, name || ' is partitioned' FROM pg_class AS c, tables WHERE c.oid = t AND relkind = 'p'
 UNION ALL SELECT false, 'row security on ' || name FROM tables WHERE row_security_active(t)
 ORDER BY 2`
+
+// Decides picks, of pg_index AS i, the unique indexes that decide at once whether a row is new, and compares the names of their
+// columns: an array has to follow.
+const Decides = `i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+	AND ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = i.indexrelid ORDER BY attnum)`
 
 // BeforeInsert picks, of pg_trigger, the triggers that are asked before each row that is inserted, and may keep it out
 // (TRIGGER_TYPE_ROW, _BEFORE and _INSERT, which are 1, 2 and 4).

@@ -19,12 +19,12 @@ const prepareLock = `PREPARE ingot_lock AS
 `
 
 // prepareLog prepares the statement that writes a batch's row of the log. Its parameters are the first id, how many
-// events the batch received and stored, its topics as JSON in hex, and whether it folds. The name, a further condition
-// (noneBeforeRows) and the instance have to be filled into the text. No two sessions give the same name: behind a
+// events the batch received and stored, its topics as JSON in hex, and whether it folds. The name, further conditions
+// (keyDecides, noneBeforeRows) and the instance have to be filled into the text. No two sessions give the same name: behind a
 // pooler that moves sessions between server processes, a batch could otherwise end with the statement of another
-// ingester, and its row would name that one. If another batch has ids of this one, or the condition does not hold,
-// first_id becomes NULL, which the table refuses: somebody has replaced the tables that the block belongs to, or made a
-// trigger. A void row has no ids, and may stand between those of a batch.
+// ingester, and its row would name that one. If another batch has ids of this one, or a condition does not hold,
+// first_id becomes NULL, which the table refuses: somebody has replaced the tables that the block belongs to, made a
+// trigger, or dropped the key. A void row has no ids, and may stand between those of a batch.
 const prepareLog = `PREPARE %s (bigint, integer, integer, text, boolean) AS
 	INSERT INTO ingot.batches (commit_seq, first_id, last_id, received, stored,
 		total_received, total_stored, instance, committed_at, heap_blocks, topics, folded)

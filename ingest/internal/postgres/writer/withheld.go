@@ -30,15 +30,19 @@ const mayWithhold = "SELECT (SELECT count(*) FROM (" + beforeRows + ") AS trigge
 // noneBeforeRows is a condition of the log's row, for sessions that began without such a trigger.
 const noneBeforeRows = "AND NOT EXISTS (" + beforeRows + ")"
 
+// keyDecides is a condition of the log's row. On the direct path nothing else notices that somebody has dropped the key beneath
+// the session: COPY would store another copy of an event.
+const keyDecides = "AND EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = 'ingot.events'::regclass AND " + postgres.Decides + " = '{event_id,topic}') "
+
 // prepareEnd prepares the statement that ends a batch, once it is known whether there is a trigger before rows.
 func (s *session) prepareEnd(ctx context.Context, instance string) error {
 	found, err := postgres.QueryNumber(ctx, s.conn, mayWithhold)
 	if err != nil {
 		return fmt.Errorf("look at the triggers: %w", err)
 	}
-	condition := noneBeforeRows
-	if s.beforeRow = found > 0; s.beforeRow {
-		condition = ""
+	condition := keyDecides
+	if s.beforeRow = found > 0; !s.beforeRow {
+		condition += noneBeforeRows
 	}
 	if _, err := s.conn.Exec(ctx, fmt.Sprintf(prepareLog, s.logName, condition, instance)).ReadAll(); err != nil {
 		return fmt.Errorf("prepare the log's row: %w", err)

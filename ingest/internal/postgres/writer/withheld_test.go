@@ -137,3 +137,33 @@ func TestALogRowThatIsKeptOutIsNotThere(t *testing.T) {
 		}
 	}
 }
+
+// TestAKeyThatIsDropped beneath an open connection has nothing written until it is back, on either path: COPY would store what
+// another ingester has stored. The connection can be used again then.
+func TestAKeyThatIsDropped(t *testing.T) {
+	t.Parallel()
+	for _, path := range []Path{PathStaged, PathDirect} {
+		url := postgrestest.Database(t)
+		conn := pgtest.Client(t, url)
+		w := New(url, path, testTimeouts, uuid.New(), zap.NewNop())
+		t.Cleanup(w.Close)
+		storetest.Merge(t, w, "a")
+		pgtest.Exec(t, conn, "ALTER TABLE ingot.events DROP CONSTRAINT events_pkey")
+		for _, batch := range []event.Batch{
+			{Groups: storetest.Groups("b"), Suspects: make([]bool, 1)},
+			{Groups: storetest.Groups("a"), Suspects: []bool{true}},
+		} {
+			var notStored *event.NotStoredError
+			if stored, err := w.Merge(t.Context(), batch, func() {}); !errors.As(err, &notStored) {
+				t.Errorf("%s, without the key: %v, %v", path, stored, err)
+			}
+		}
+		pgtest.Exec(t, conn, "ALTER TABLE ingot.events ADD PRIMARY KEY (event_id, topic)")
+		if diff := cmp.Diff([]bool{false, true}, storetest.Merge(t, w, "a", "b")); diff != "" {
+			t.Errorf("%s, with the key again: %s", path, diff)
+		}
+		if v := postgrestest.CheckLog(t, url); v.Events != 2 {
+			t.Errorf("%s: %+v", path, v)
+		}
+	}
+}
