@@ -11,6 +11,7 @@ import (
 //
 //   - Without the unique keys nothing decides which events are new (the direct path would not notice), nor what
 //     became of a batch in doubt.
+//   - Keys do not count for the rows of a table that inherits from one of ours, but those are read as its own.
 //   - If the sequence increments by less than a block, two connections give the same ids to their rows.
 //   - A rule that rewrites what is written keeps ON CONFLICT from working, or rows out of the log; so does a trigger before
 //     the rows of the log. Before the rows of events there may be one: the writer looks behind it (withheld.go).
@@ -32,6 +33,8 @@ types (name, type) AS (VALUES ('event_id', 'text COLLATE "C"'), ('topic', 'text 
 	('timestamp', 'timestamp with time zone'), ('received_at', 'timestamp with time zone'), ('payload', 'json'))
 SELECT true, format('%s has no valid unique key (%s): an unfinished or failed restore leaves tables without their keys', name, array_to_string(columns, ', ')) FROM keys WHERE NOT EXISTS (
 	SELECT FROM pg_index AS i WHERE i.indrelid = name::regclass AND ` + Decides + ` = columns)
+UNION ALL SELECT true, format('%s inherits from %s, whose keys do not count for its rows: ALTER TABLE %1$s NO INHERIT %2$s', inhrelid::regclass, name)
+	FROM pg_inherits JOIN tables ON inhparent = t JOIN pg_class AS c ON c.oid = t AND relkind = 'r'
 UNION ALL SELECT true, format('the sequence ingot.id_blocks has INCREMENT %s: two batches could get the same ids (schema.sql has its definition)', seqincrement)
 	FROM pg_sequence WHERE seqrelid = to_regclass('ingot.id_blocks') AND seqincrement < 65536
 UNION ALL SELECT true, format('the rule %s on %s keeps rows out: DROP RULE %1$I ON %2$s', rulename, name)

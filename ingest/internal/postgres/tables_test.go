@@ -126,6 +126,30 @@ func TestWhatKeepsRowsOutIsRefused(t *testing.T) {
 	}
 }
 
+// TestTablesWithHeirsAreRefused: the key of a row that was moved into an heir would be new, while readers see that row.
+func TestTablesWithHeirsAreRefused(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Client(t, postgrestest.Database(t))
+	for _, ddl := range []string{
+		"CREATE TABLE public.heir () INHERITS (ingot.events)",
+		"CREATE TABLE public.heir (LIKE ingot.events); ALTER TABLE public.heir INHERIT ingot.events",
+		"CREATE TABLE public.heir () INHERITS (ingot.batches)",
+		"CREATE TABLE public.old (id bigint); ALTER TABLE ingot.events INHERIT public.old",
+	} {
+		pgtest.Exec(t, conn, "BEGIN; SET LOCAL search_path = pg_catalog; "+ddl)
+		_, err := postgres.ReadTables(t.Context(), conn.PgConn())
+		parent := ddl[strings.LastIndex(ddl, "ingot."):]
+		want := "ALTER TABLE public.heir NO INHERIT " + strings.TrimSuffix(parent, ")")
+		if strings.Contains(ddl, "public.old") {
+			want = "<nil>"
+		}
+		if !strings.HasSuffix(fmt.Sprint(err), want) {
+			t.Errorf("%s: %v, want %s", ddl, err, want)
+		}
+		pgtest.Exec(t, conn, "ROLLBACK")
+	}
+}
+
 // TestUnloggedTablesAreUnsafe: after a crash they are empty.
 func TestUnloggedTablesAreUnsafe(t *testing.T) {
 	t.Parallel()
