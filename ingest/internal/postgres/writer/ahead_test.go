@@ -195,6 +195,17 @@ func TestKeysAreLookedUpWhereTheyAreWritten(t *testing.T) {
 	}
 }
 
+// TestDatabasesOfOneServer are told apart: with ALTER DATABASE .. RENAME somebody may put another in the place of the one whose keys
+// were looked up.
+func TestDatabasesOfOneServer(t *testing.T) {
+	t.Parallel()
+	one, _, _ := trusting(t)
+	two, _, _ := trusting(t)
+	if one.session.server == two.session.server {
+		t.Errorf("both are %s", one.session.server)
+	}
+}
+
 // TestFirstOfTwoIsRefused: the batch behind finds an aborted transaction. Both go the
 // staged way, whoever has the turn first, and each has its results.
 func TestFirstOfTwoIsRefused(t *testing.T) {

@@ -89,7 +89,7 @@ func (w *Writer) lookUpBeside(ctx context.Context, b *batch, p plan) error {
 	}
 	if b.knownTo != "" && b.knownTo != w.session.server {
 		w.lookers.close()
-		return fmt.Errorf("a different server answered than the one being written to: it was started at %s, not at %s", b.knownTo, w.session.server)
+		return fmt.Errorf("a different server answered than the one being written to: %s, not %s", b.knownTo, w.session.server)
 	}
 	if before != nil {
 		b.believeIn(before, asked)

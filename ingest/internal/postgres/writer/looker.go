@@ -60,7 +60,7 @@ func (l *lookers) find(ctx context.Context, k keys, known []bool) (server string
 	server = l.all[0].server
 	if other := l.all[len(parts)-1].server; other != server {
 		l.close()
-		return "", fmt.Errorf("look up suspects: two different servers answered, started at %s and %s", server, other)
+		return "", fmt.Errorf("look up suspects: two different servers answered, %s and %s", server, other)
 	}
 	return server, nil
 }
@@ -80,7 +80,7 @@ SET idle_session_timeout = 0;
 type looker struct {
 	conn   *pgconn.PgConn
 	plan   planned
-	server string    // when it was started, as in session.server
+	server string    // as in session.server
 	params [2][]byte // event_ids and topics of the last look-up; the memory is used again, up to paramsKept
 }
 

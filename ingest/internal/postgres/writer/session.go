@@ -49,7 +49,7 @@ SET TimeZone = 'UTC';
 // session is the connection that writes, with all that ends with it: its prepared statements and its block of ids.
 type session struct {
 	conn      *pgconn.PgConn
-	server    string // when the server was started: no two have the same
+	server    string // its name (readServer)
 	backend   backend
 	promise   postgres.Durability
 	changed   []string // what somebody has done to the tables
@@ -159,9 +159,11 @@ func (s *session) expired() bool {
 	return max(time.Since(s.opened), time.Since(s.clock)) > postgres.SessionLifetime
 }
 
-const serverQuery = "SELECT extract(epoch FROM pg_postmaster_start_time())::text" // whatever the time zone
+// serverQuery has no time zone in its answer, whatever the session's is.
+const serverQuery = "SELECT format('%s, database %s', extract(epoch FROM pg_postmaster_start_time()), oid) FROM pg_database WHERE datname = current_database()"
 
-// readServer asks a server when it was started. The time serves as the server's name: no two have the same.
+// readServer asks a server when it was started, and which of its databases this is: somebody may give the name of one to another.
+// Both serve as the server's name: no two have the same.
 func readServer(ctx context.Context, conn *pgconn.PgConn) (string, error) {
 	results, err := conn.Exec(ctx, serverQuery).ReadAll()
 	if err != nil {
