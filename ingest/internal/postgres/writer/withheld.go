@@ -30,9 +30,14 @@ const mayWithhold = "SELECT (SELECT count(*) FROM (" + beforeRows + ") AS trigge
 // noneBeforeRows is a condition of the log's row, for sessions that began without such a trigger.
 const noneBeforeRows = "AND NOT EXISTS (" + beforeRows + ")"
 
-// keyDecides is a condition of the log's row. On the direct path nothing else notices that somebody has dropped the key beneath
-// the session: COPY would store another copy of an event.
-const keyDecides = "AND EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = 'ingot.events'::regclass AND " + postgres.Decides + " = '{event_id,topic}') "
+// keyIndex asks for the index that decides which events are new.
+const keyIndex = "SELECT coalesce((SELECT i.indexrelid::bigint FROM pg_index AS i WHERE i.indrelid = 'ingot.events'::regclass AND " +
+	postgres.Decides + " = '{event_id,topic}' LIMIT 1), 0)"
+
+// keyDecides is a condition of the log's row: that index is still there. On the direct path nothing else notices that somebody has
+// dropped it beneath the session: COPY would store another copy of an event. An index that is not there has no property (NULL),
+// and to ask for one costs no query.
+const keyDecides = "AND pg_index_has_property(%d, 'clusterable') IS NOT NULL "
 
 // prepareEnd prepares the statement that ends a batch, once it is known whether there is a trigger before rows.
 func (s *session) prepareEnd(ctx context.Context, instance string) error {
@@ -40,7 +45,11 @@ func (s *session) prepareEnd(ctx context.Context, instance string) error {
 	if err != nil {
 		return fmt.Errorf("look at the triggers: %w", err)
 	}
-	condition := keyDecides
+	key, err := postgres.QueryNumber(ctx, s.conn, keyIndex)
+	if err != nil {
+		return fmt.Errorf("look for the key of ingot.events: %w", err)
+	}
+	condition := fmt.Sprintf(keyDecides, key)
 	if s.beforeRow = found > 0; !s.beforeRow {
 		condition += noneBeforeRows
 	}
