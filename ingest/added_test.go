@@ -34,7 +34,7 @@ func startBeside(t *testing.T, flags ...string) (base string, conn *pgx.Conn) {
 // figures tell it too. A constraint that waits for the COMMIT is no exception.
 func TestAddedConstraints(t *testing.T) {
 	t.Parallel()
-	base, conn := startBeside(t)
+	base, conn := startBeside(t, "--deadline=2m", "--attempt-timeout=1m") // however slow the machine
 	if _, err := conn.Exec(t.Context(), `CREATE TABLE public.known (source text PRIMARY KEY); INSERT INTO public.known VALUES ('s'), ('barred');
 		ALTER TABLE ingot.events ADD CONSTRAINT no_barred CHECK (source <> 'barred');
 		ALTER TABLE ingot.events ADD CONSTRAINT of_a_known FOREIGN KEY (source) REFERENCES public.known DEFERRABLE INITIALLY DEFERRED`); err != nil {
@@ -90,7 +90,7 @@ func TestAMistakeInATrigger(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, publish := startMistaken(t, trigger, "--deadline=4s")
+			_, _, publish := startMistaken(t, trigger, "--deadline=15s") // which others have as well
 			never := make(chan int, 1)
 			go func() { never <- publish("never", "odd") }() // ends with the answer, received below
 			for i := 0; len(never) == 0; i++ {               // others are stored all the while

@@ -15,7 +15,7 @@ import (
 // it, and the events of others are stored meanwhile.
 func TestAHeldKeyAndShortAttempts(t *testing.T) {
 	t.Parallel()
-	c, err := parse(t, "--attempt-timeout=1s", "--lock-timeout=5s", "--deadline=20s", "--outage-grace=1m")
+	c, err := parse(t, "--attempt-timeout=5s", "--lock-timeout=10s", "--deadline=1m", "--outage-grace=1m")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +41,11 @@ func TestAHeldKeyAndShortAttempts(t *testing.T) {
 		}
 	}()
 	for waiting := false; !waiting; time.Sleep(time.Millisecond) {
+		select {
+		case <-answered:
+			t.Fatal("it is answered though its key is held")
+		default:
+		}
 		if err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))").Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
