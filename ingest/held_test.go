@@ -15,7 +15,7 @@ import (
 // it, and the events of others are stored meanwhile.
 func TestAHeldKeyAndShortAttempts(t *testing.T) {
 	t.Parallel()
-	c, err := parse(t, "--attempt-timeout=5s", "--lock-timeout=10s", "--deadline=1m", "--outage-grace=1m")
+	c, err := parse(t, "--attempt-timeout=16s", "--lock-timeout=1m", "--deadline=3m", "--outage-grace=3m")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +57,9 @@ func TestAHeldKeyAndShortAttempts(t *testing.T) {
 	case <-answered:
 		t.Error("stored only after the time of the one before was over")
 	default:
+	}
+	if stats := read(t, base+"/stats"); !strings.Contains(stats, `"failed_attempts":0,`) {
+		t.Errorf("an attempt had no time to find the key: %s", stats)
 	}
 	if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
