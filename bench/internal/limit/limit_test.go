@@ -69,19 +69,20 @@ func TestTheFasterCopyCounts(t *testing.T) {
 	for i := range c.rows {
 		rows = append(rows, encode(e, i, 1))
 	}
-	many, err := c.time(t.Context(), rows)
-	if err != nil {
-		t.Fatal(err)
-	}
 	c.chunks = rows
-	best := 0.0
-	for range 10 { // the machine may stand still in one
-		if best, err = c.Measure(t.Context()); err != nil || best >= 2*many {
-			break
+	many, best := 0.0, 0.0
+	for try := 0; try < 3 || best < 5*many && try < 10; try++ { // the machine may stand still in one
+		one, err := c.time(t.Context(), rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		many = max(many, one)
+		if best, err = c.Measure(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if err != nil || best < 2*many {
-		t.Errorf("%v rows/s at best, %v one by one: %v", best, many, err)
+	if best < 5*many {
+		t.Errorf("%v rows/s at best, %v one by one", best, many)
 	}
 	c.rows++
 	if rate, err := c.Measure(t.Context()); err == nil || !strings.Contains(err.Error(), "300 of 301 rows") {
