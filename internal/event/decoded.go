@@ -40,6 +40,7 @@ func (d *Decoded) Confine(s *Scope) {
 	}
 	var topic string // of the event before: most have the same
 	var wrong []FieldError
+	allowed, outside := true, 0
 	kept, before, invalid := 0, 0, len(d.Invalid) // before: how many that were invalid already stood before the event
 	for i := range d.Events {
 		for before < invalid && d.Invalid[before].Index <= i+before {
@@ -47,10 +48,13 @@ func (d *Decoded) Confine(s *Scope) {
 		}
 		e := &d.Events[i]
 		if e.Topic != topic {
-			topic, wrong = e.Topic, s.wrong(e.Topic)
+			topic, allowed, wrong = e.Topic, s.Has(e.Topic), nil
 		}
 		switch {
-		case wrong != nil:
+		case !allowed:
+			if outside++; wrong == nil && outside <= MaxExplained { // the errors of any other are taken away below
+				wrong = s.wrong(topic)
+			}
 			d.Invalid = append(d.Invalid, Invalid{Index: i + before, EventID: e.ID, Errors: wrong})
 			continue
 		case kept < i:
@@ -67,11 +71,8 @@ func (d *Decoded) Confine(s *Scope) {
 	}
 }
 
-// wrong is nil for a topic that the scope has.
+// wrong is what is wrong with an event of a topic that the scope does not have.
 func (s *Scope) wrong(topic string) []FieldError {
-	if s.Has(topic) {
-		return nil
-	}
 	detail := fmt.Sprintf("topic is %s, and this key may publish only %s (topics= in its line of the --keys-file)", quote(topic), quote(s.String()))
 	return []FieldError{{Field: memberTopic.String(), Code: CodeTopicNotAllowed, Detail: detail}}
 }

@@ -170,6 +170,30 @@ func TestConfinedAreExplainedLikeOthers(t *testing.T) {
 	}
 }
 
+// TestConfinedWithoutAnExplanationCostLittle: no sentence is made for events behind MaxExplained, whose topics alternate.
+func TestConfinedWithoutAnExplanationCostLittle(t *testing.T) {
+	// Not parallel: it counts allocations.
+	scope, err := ParseScope("in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	few, many := confined(scope, MaxExplained), confined(scope, 100*MaxExplained)
+	if many > 2*few {
+		t.Errorf("%.0f allocations for %d events, %.0f for a hundred times as many", few, MaxExplained, many)
+	}
+}
+
+// confined is how many allocations it takes to confine that many events outside of a scope.
+func confined(scope *Scope, events int) float64 {
+	return testing.AllocsPerRun(1, func() {
+		d := Decoded{Total: events, Events: make([]Event, events)}
+		for i := range d.Events {
+			d.Events[i].Topic = [...]string{"out", "outside"}[i%2]
+		}
+		d.Confine(scope)
+	})
+}
+
 // BenchmarkConfine is what a scope costs a request of a thousand events: of one topic each, of two that alternate, and without a
 // scope. None may allocate.
 func BenchmarkConfine(b *testing.B) {
