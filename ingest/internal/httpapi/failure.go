@@ -34,7 +34,7 @@ type lineQuota struct {
 	lines map[lineOf]int
 }
 
-// lineOf is a kind of problem, and whose it is: the holder of a key, or else an address; of a 503, a path.
+// lineOf is a kind of problem, and whose it is: the holder of a key, or else an address; of a 503, the pattern of a path.
 type lineOf struct{ kind, whose string }
 
 func (q *lineQuota) take(l lineOf, now time.Time) bool {
@@ -108,10 +108,11 @@ func (s *Server) logFailure(ctx *fasthttp.RequestCtx, id []byte) {
 	}
 	switch {
 	case status == fasthttp.StatusServiceUnavailable: // nobody's fault
-		if s.routes[path] == nil {
-			path = "other"
+		of := "other"
+		if r := s.route(ctx); r != nil {
+			of = r.pattern
 		}
-		if mayTell(&s.unserved, path) {
+		if mayTell(&s.unserved, of) {
 			s.Log.Warn("request failed: "+kind, fields()...)
 		}
 	case refused && badData.By != "": // the publisher's

@@ -188,14 +188,19 @@ func TestFailuresAreSampled(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.reader.err = errors.New("connection lost")
+	g.subscriptions.err = g.reader.err
 	w := g.dial(t)
 	for range 300 {
 		g.publisher.Next(storetest.Step{Fail: &event.NotStoredError{Reason: event.ReasonUnavailable}})
 		w.send(request{"POST", "/publish", []string{jsonType}, valid("a")}.text())
 		w.answer("POST")
 	}
+	for range 30 {
+		g.get(t, "/subscriptions/a/events")
+	}
 	g.get(t, "/events")
-	for path, want := range map[string]int{`"/publish"`: 10, `"/events"`: 1} {
+	g.get(t, "/events/t/e")
+	for path, want := range map[string]int{`"/publish"`: 10, `"/subscriptions/a/events"`: 10, `"/events"`: 1, `"/events/t/e"`: 1} {
 		if n := g.logs.FilterField(zap.String("path", path)).Len(); n != want {
 			t.Errorf("%d lines about %s, want %d", n, path, want)
 		}

@@ -53,6 +53,7 @@ func (s *Server) register() {
 	}, []string{"route", "status"})
 	s.Metrics.MustRegister(seconds)
 	for pattern, r := range s.routes {
+		r.pattern = pattern
 		r.answers.seconds = seconds.MustCurryWith(prometheus.Labels{"route": pattern})
 		for _, status := range watched(pattern) {
 			r.answers.seconds.WithLabelValues(status)

@@ -16,7 +16,8 @@ type handlers map[string]handler
 
 // route is a path that answers.
 type route struct {
-	right string // the right that a key must have, or anyone
+	pattern string // its path; a {name} in it stands for any text
+	right   string // the right that a key must have, or anyone
 	handlers
 	answers answers
 }
