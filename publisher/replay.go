@@ -130,15 +130,6 @@ func (r *replay) patience() time.Duration {
 	return time.Minute
 }
 
-// insist is how long a refusal that is not about the lines is not believed. Files that have an end can be sent again by whoever
-// waits for it.
-func (r *replay) insist() time.Duration {
-	if !r.Follow {
-		return 0
-	}
-	return min(longestInsist, r.patience())
-}
-
 // Run opens every file before it sends a line, then sends, audits and reports.
 func (r *replay) Run(ctx context.Context, out surroundings) error {
 	interrupt := ctx
@@ -149,7 +140,11 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	defer in.close()
 	in.watch()
 	r.warn(out)
-	c := r.client(out, r.Concurrency, r.Timeout, r.patience(), r.insist())
+	insist := time.Duration(0) // files that have an end are sent again by whoever waits for it
+	if r.Follow {
+		insist = min(longestInsist, r.patience())
+	}
+	c := r.client(out, r.Concurrency, r.Timeout, r.patience(), insist)
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) { out.say("waiting for the server: %v", err) })
 	switch {
