@@ -72,10 +72,10 @@ func (s *server) warn(out surroundings) {
 }
 
 // client returns a client of the server; whoever calls it closes the client.
-func (s *server) client(out surroundings, connections int, timeout, giveUpAfter, insist time.Duration) *client.Client {
+func (s *server) client(out surroundings, connections int, timeout, giveUpAfter time.Duration) *client.Client {
 	return client.New(client.Config{
 		URL: s.URL, Key: s.Key, Connections: connections, Timeout: timeout,
-		GiveUpAfter: giveUpAfter, Insist: insist, Roots: s.CA.CertPool, Transport: out.transport,
+		GiveUpAfter: giveUpAfter, Roots: s.CA.CertPool, Transport: out.transport,
 	})
 }
 

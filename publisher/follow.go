@@ -74,7 +74,7 @@ func (f *follow) patience() time.Duration {
 // Run prints events until there are enough, an interrupt, or a final refusal.
 func (f *follow) Run(ctx context.Context, out surroundings) error {
 	f.warn(out)
-	c := f.client(out, 1, f.Timeout, f.patience(), 0)
+	c := f.client(out, 1, f.Timeout, f.patience())
 	defer c.Close()
 	r := &following{follow: f, screen: newScreen(ctx, out), pace: newPace(time.Now()), feed: c.Follower()}
 	r.feed.Silence, r.feed.Lost, r.feed.Back = f.Silence, r.lost, r.back

@@ -24,7 +24,7 @@ const windDown = 10 * time.Second
 
 // longestInsist bounds for how long --follow sends lines again that are refused for who asks or who answers: a proxy may have
 // no Ingot behind it while that is replaced (404), a key may be written to the file a moment later (401). It has a bound, since
-// nobody is told meanwhile, and the URL or the key may be wrong. A guess.
+// the URL or the key may be wrong. A guess.
 const longestInsist = time.Minute
 
 // replay is the subcommand: its flags.
@@ -140,11 +140,11 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	defer in.close()
 	in.watch()
 	r.warn(out)
-	insist := time.Duration(0) // files that have an end are sent again by whoever waits for it
-	if r.Follow {
-		insist = min(longestInsist, r.patience())
+	c := r.client(out, r.Concurrency, r.Timeout, r.patience())
+	if r.Follow { // files that have an end are sent again by whoever waits for it
+		insist := min(longestInsist, r.patience())
+		c.Insist(insist, func(err error) { out.say("%v: trying again for %v", err, insist) })
 	}
-	c := r.client(out, r.Concurrency, r.Timeout, r.patience(), insist)
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) { out.say("waiting for the server: %v", err) })
 	switch {
@@ -160,7 +160,7 @@ func (r *replay) Run(ctx context.Context, out surroundings) error {
 	o.Interrupted = ctx.Err() != nil && !r.Follow
 	if in.memory.limit > 0 && !o.Interrupted {
 		if ctx.Err() != nil {
-			ctx, c = context.WithoutCancel(ctx), r.client(out, r.Concurrency, r.Timeout, min(r.patience(), windDown), 0)
+			ctx, c = context.WithoutCancel(ctx), r.client(out, r.Concurrency, r.Timeout, min(r.patience(), windDown))
 			defer c.Close()
 		}
 		o.Audit = audited(ctx, c, audit.Subject{

@@ -59,7 +59,7 @@ func (s *simulate) Run(ctx context.Context, out surroundings) error {
 		return err
 	}
 	s.warn(out)
-	c := s.client(out, s.Concurrency, s.Timeout, s.GiveUpAfter, 0)
+	c := s.client(out, s.Concurrency, s.Timeout, s.GiveUpAfter)
 	defer c.Close()
 	err = c.Reach(ctx, func(err error) {
 		out.say("waiting up to %v for the server: %v", s.GiveUpAfter, err)

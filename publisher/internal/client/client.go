@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -28,7 +29,6 @@ type Config struct {
 	Connections int           // kept alive at most
 	Timeout     time.Duration // of one request
 	GiveUpAfter time.Duration // no retry begins later than this after the first attempt
-	Insist      time.Duration // the same after a refusal that is not about the events; 0: none begins
 
 	// Roots are the authorities that a server's certificate must come from; nil means the system's.
 	Roots *x509.CertPool
@@ -41,6 +41,10 @@ type Config struct {
 type Client struct {
 	cfg  Config
 	http *http.Client
+
+	insist time.Duration // see Insist
+	doubt  func(error)
+	told   sync.Once
 }
 
 // New returns a Client; it opens nothing yet.
@@ -55,6 +59,12 @@ func New(cfg Config) *Client {
 		// into a GET, and count what another server says.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// Insist has Send ask again for so long after a refusal that is not about the events; 0: not at all. tell is called with the
+// first such refusal of all. Insist is called before the Client is used.
+func (c *Client) Insist(patience time.Duration, tell func(error)) {
+	c.insist, c.doubt = patience, tell
 }
 
 // Close ends the idle connections.

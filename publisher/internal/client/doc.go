@@ -23,7 +23,7 @@
 // nothing in it, a cut connection, a timeout) leaves the outcome open, and no later refusal closes
 // it again: 503 says that this attempt stored nothing, not that none did. Only an answer about the
 // events themselves settles them. An error that is not one of Ingot's problem documents says
-// nothing about the events, whatever its status. For Config.Insist, what refuses whoever asks is asked again as well.
+// nothing about the events, whatever its status. With Client.Insist, what refuses whoever asks is asked again as well.
 //
 // A Follower comes back with the last id of its stream, so that nothing is missing and nothing is
 // repeated. From a subscription, what was not committed comes again. A timer cuts a stream when not

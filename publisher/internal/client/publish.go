@@ -64,8 +64,9 @@ func (c *Client) Send(ctx context.Context, events []event.Event, body []byte) Re
 			return res
 		}
 		retry, patience := *no, c.cfg.GiveUpAfter
-		if no.bars && !no.again {
-			retry.again, patience = true, c.cfg.Insist
+		if no.bars && !no.again && c.insist > 0 {
+			c.told.Do(func() { c.doubt(no.err) })
+			retry.again, patience = true, c.insist
 		}
 		if !retry.pause(ctx, n, began.Add(patience)) {
 			return res.abandon(len(events), *no)

@@ -273,3 +273,27 @@ func TestRetryAfterIsTheMinimum(t *testing.T) {
 		}
 	}
 }
+
+// TestInsist: a refusal that is not about the events is told once, and believed after the time; one of the events at once.
+func TestInsist(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]struct {
+		requests, told int
+		took           time.Duration
+	}{404: {2, 1, time.Minute}, 413: {1, 0, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			c := New(Config{URL: "http://ingot", Timeout: time.Second, GiveUpAfter: time.Hour, Transport: ingottest.Network(t,
+				http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))})
+			defer c.Close()
+			told, began := 0, time.Now()
+			c.Insist(time.Minute, func(error) { told++ })
+			res := c.Publish(t.Context(), events(2))
+			if took := time.Since(began); res.Requests < want.requests || told != want.told || took != want.took || res.GaveUp || res.Err == nil {
+				t.Errorf("%d: told %d times, after %v: %+v", status, told, took, res)
+			}
+			if c.Publish(t.Context(), events(2)); told != want.told {
+				t.Errorf("%d: told %d times", status, told)
+			}
+		})
+	}
+}
