@@ -23,7 +23,7 @@ func (w *Writer) commit(ctx context.Context, b *batch) error {
 	w.rollback(ctx)
 	if ofTheLog(err) {
 		w.drop() // its block of ids belongs to another log, or it does not know of the trigger
-		err = fmt.Errorf("the commit log rejects the batch's row, as it does when the database was restored under an open connection, or when a trigger was put before the rows of ingot.events, or its key was dropped; the next connection may work: %w", err)
+		err = fmt.Errorf("the commit log rejects the batch's row, as it does when the database was restored under an open connection, or when a trigger was put before the rows of ingot.events, or its key was dropped or rebuilt; the next connection may work: %w", err)
 	}
 	return err
 }
