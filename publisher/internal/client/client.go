@@ -61,8 +61,8 @@ func New(cfg Config) *Client {
 	}}
 }
 
-// Insist has Send ask again for so long after a refusal that is not about the events; 0: not at all. tell is called with the
-// first such refusal of all. Insist is called before the Client is used.
+// Insist has Send ask again for so long after the first of several refusals in a row that are not about the events, but not for
+// longer than GiveUpAfter; 0: not at all. tell is called with the first such refusal of all. Insist is called before the Client is used.
 func (c *Client) Insist(patience time.Duration, tell func(error)) {
 	c.insist, c.doubt = patience, tell
 }

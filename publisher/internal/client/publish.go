@@ -56,19 +56,29 @@ func (c *Client) Publish(ctx context.Context, events []event.Event) Result {
 // Send is Publish for a body that is there already: it holds these events, in
 // this order, one as an object and several as an array.
 func (c *Client) Send(ctx context.Context, events []event.Event, body []byte) Result {
-	began := time.Now()
+	deadline := time.Now().Add(c.cfg.GiveUpAfter)
+	var doubted time.Time // the first of the refusals in a row that are doubted; zero: there is none
 	var res Result
 	for n := 0; ; n++ {
 		no := c.attempt(ctx, events, body, &res)
 		if no == nil {
 			return res
 		}
-		retry, patience := *no, c.cfg.GiveUpAfter
-		if no.bars && !no.again && c.insist > 0 {
+		retry, until := *no, deadline
+		switch {
+		case no.again:
+			doubted = time.Time{}
+		case no.bars && c.insist > 0:
 			c.told.Do(func() { c.doubt(no.err) })
-			retry.again, patience = true, c.insist
+			if doubted.IsZero() {
+				doubted = time.Now()
+			}
+			retry.again = true
+			if end := doubted.Add(c.insist); end.Before(until) {
+				until = end
+			}
 		}
-		if !retry.pause(ctx, n, began.Add(patience)) {
+		if !retry.pause(ctx, n, until) {
 			return res.abandon(len(events), *no)
 		}
 		res.Retries = append(res.Retries, no.cause)

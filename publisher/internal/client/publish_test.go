@@ -297,3 +297,25 @@ func TestInsist(t *testing.T) {
 		})
 	}
 }
+
+// TestInsistCountsFromTheFirstRefusal: how long the server was away before does not shorten the doubt, nor a doubt that is over.
+func TestInsistCountsFromTheFirstRefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		c := New(Config{URL: "http://ingot", Timeout: time.Second, GiveUpAfter: time.Hour, Transport: ingottest.Network(t,
+			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				status := http.StatusNotFound
+				if away := time.Since(began); away < 10*time.Minute || away > 10*time.Minute+40*time.Second && away < 11*time.Minute {
+					status = http.StatusServiceUnavailable
+				}
+				w.WriteHeader(status)
+			}))})
+		defer c.Close()
+		c.Insist(time.Minute, func(error) {})
+		res := c.Publish(t.Context(), events(2))
+		if took := time.Since(began); took < 12*time.Minute || took > 12*time.Minute+3*maxWait || res.GaveUp || !res.Barred {
+			t.Errorf("after %v: %+v", took, res)
+		}
+	})
+}
