@@ -21,6 +21,10 @@ const (
 	// closedFor is how long the file that now has the name may be one that cannot be read: whoever rotates may make
 	// it first and give it its owner afterwards. A guess.
 	closedFor = 10 * time.Second
+
+	// mostEmpty is how many empty files wait at most for their turn: a silent log is rotated all the same, and each of them is
+	// open and looked at. A day of hourly ones. A guess.
+	mostEmpty = 24
 )
 
 // Tail is a file that grows. Read returns what was appended and waits where there
@@ -32,8 +36,8 @@ const (
 //  1. Each Read looks at the file and at its name, and so does Watch, for the time that nobody reads, as while a server is away.
 //  2. A look opens the file that has the name, if it is another one and there is Room. So it is kept, however often it is
 //     renamed until its turn comes.
-//  3. Read goes on with the next of these files when the one before it is silent, but stays while only empty ones wait: the
-//     writer of a file that was renamed goes on until it is told to open the new one.
+//  3. Read goes on with the next of these files when the one before it is silent, but stays while only empty ones wait, and
+//     few: the writer of a file that was renamed goes on until it is told to open the new one.
 //
 // What is written and truncated away again between two looks cannot be seen, nor a
 // file that came and was renamed between two looks.
@@ -164,9 +168,12 @@ func (t *Tail) settledLocked() bool {
 	return time.Since(t.quiet) >= settle
 }
 
-// emptyLocked tells that the files which wait are empty. Nothing is to be read there yet, and whoever writes may not have been
-// told of them, however often they were renamed.
+// emptyLocked tells that the files which wait are empty, and not too many. Nothing is to be read there yet, and whoever writes may
+// not have been told of them.
 func (t *Tail) emptyLocked() bool {
+	if len(t.files) > mostEmpty+1 || len(t.files) > 1 && t.barred != nil { // or there is no room for the file that has the name
+		return false
+	}
 	for _, g := range t.files[1:] {
 		if g.size > 0 || g.failed != nil { // whoever reads it is told why
 			return false

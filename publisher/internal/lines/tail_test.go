@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,7 @@ import (
 type tailed struct {
 	*testing.T
 	path string
+	src  *Tail
 	stop context.CancelFunc
 	done chan struct{}
 
@@ -35,6 +37,7 @@ func tail(t *testing.T, begins string, room int) *tailed {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.src = src
 	go func() { // stops with ctx, awaited in end
 		defer close(f.done)
 		defer src.Close()
@@ -188,7 +191,7 @@ func TestFollow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for room := range 2 {
+			for _, room := range []int{0, 2} {
 				synctest.Test(t, func(t *testing.T) {
 					f := tail(t, "a\n", room)
 					defer f.end()
@@ -213,6 +216,36 @@ func TestFollowEndsAtWhatIsNoFile(t *testing.T) {
 		}
 		f.end()
 	})
+}
+
+// TestEmptyFilesDoNotPileUp: a log that is silent for months is rotated all the same, and the line that comes in the end is read,
+// also if it goes to a file that was just renamed.
+func TestEmptyFilesDoNotPileUp(t *testing.T) {
+	t.Parallel()
+	for _, room := range []int{1000, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			f := tail(t, "a\n", room)
+			defer f.end()
+			now := f.path
+			for n := range 3 * mostEmpty {
+				f.do(os.Rename(now, fmt.Sprint(now, n)))
+				f.write("")
+				f.told("a")
+			}
+			f.src.mu.Lock()
+			if open := len(f.src.files); open > mostEmpty+1 {
+				t.Errorf("%d files are open", open)
+			}
+			f.src.mu.Unlock()
+			f.path = now + ".renamed"
+			f.do(os.Rename(now, f.path))
+			f.do(os.WriteFile(now, nil, 0o644))
+			f.told("a")
+			f.write("late\n")
+			time.Sleep(mostEmpty * 2 * settle) // each file before it has its turn
+			f.told("a|late")
+		})
+	}
 }
 
 func TestFollowWantsTheFile(t *testing.T) {
