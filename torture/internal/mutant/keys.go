@@ -37,7 +37,7 @@ ON CONFLICT (%s) DO NOTHING
 `, `
 ON CONFLICT DO NOTHING -- %s
 `},
-			{"ingest/internal/postgres/writer/withheld.go", `fmt.Sprintf(keyDecides, key)`, `fmt.Sprintf("AND %d > 0", key)`},
+			{"ingest/internal/postgres/writer/query.go", `fmt.Sprintf(keyDecides, key)`, `fmt.Sprintf("AND %d > 0", key)`},
 			{"ingest/internal/postgres/tables.go", `(VALUES ('ingot.events', ARRAY['event_id', 'topic']), `, `(VALUES `},
 		},
 	},

@@ -1,9 +1,12 @@
 package writer
 
 import (
+	"context"
 	"encoding/binary"
+	"fmt"
 	"strconv"
 
+	"ingot/ingest/internal/postgres"
 	"ingot/internal/event"
 )
 
@@ -36,6 +39,35 @@ const prepareLog = `PREPARE %s (bigint, integer, integer, text, boolean) AS
 		SELECT commit_seq, total_received, total_stored FROM ingot.batches ORDER BY commit_seq DESC LIMIT 1
 	) AS last ON true;
 `
+
+// keyIndex asks for the index that decides which events are new.
+const keyIndex = "SELECT coalesce((SELECT i.indexrelid::bigint FROM pg_index AS i WHERE i.indrelid = 'ingot.events'::regclass AND " +
+	postgres.Decides + " = '{event_id,topic}' LIMIT 1), 0)"
+
+// keyDecides is a condition of the log's row: that index is still there. On the direct path nothing else notices that somebody has
+// dropped it beneath the session: COPY would store another copy of an event. An index that is not there has no property (NULL),
+// and to ask for one costs no query (docs/decisions/0044).
+const keyDecides = "AND pg_index_has_property(%d, 'clusterable') IS NOT NULL "
+
+// prepareEnd prepares the statement that ends a batch, once it is known whether there is a trigger before rows.
+func (s *session) prepareEnd(ctx context.Context, instance string) error {
+	found, err := postgres.QueryNumber(ctx, s.conn, mayWithhold)
+	if err != nil {
+		return fmt.Errorf("look at the triggers: %w", err)
+	}
+	key, err := postgres.QueryNumber(ctx, s.conn, keyIndex)
+	if err != nil {
+		return fmt.Errorf("look for the key of ingot.events: %w", err)
+	}
+	condition := fmt.Sprintf(keyDecides, key)
+	if s.beforeRow = found > 0; !s.beforeRow {
+		condition += noneBeforeRows
+	}
+	if _, err := s.conn.Exec(ctx, fmt.Sprintf(prepareLog, s.logName, condition, instance)).ReadAll(); err != nil {
+		return fmt.Errorf("prepare the log's row: %w", err)
+	}
+	return nil
+}
 
 // appendCommit appends the statements that end a batch's transaction.
 func (w *Writer) appendCommit(q []byte, b *batch) []byte {
